@@ -1,0 +1,4 @@
+//! Accounts: making one and signing in.
+
+pub mod sessions;
+pub mod mutation;

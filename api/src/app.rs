@@ -1,0 +1,134 @@
+//! What every verb needs: configuration, database, clock, the log. Resources, never rules. `App` opens transactions;
+//! whoever is given a [`Tx`] joins one. Inside a transaction only SQL is awaited.
+
+use std::{
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{Stream as FuturesStream, future::BoxFuture};
+use sea_orm::{DatabaseTransaction, DbErr};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    database::{Database, Observer, is_conflict},
+    error::{Error, Result},
+    events::{
+        bus::Bus,
+        follow::{Followed, follow},
+        log::{self, NewEvent, Stream},
+        pruning, sequencer,
+        tails::Tails,
+    },
+};
+
+/// How often a transaction is run again when another one was in its way.
+const RETRIES: u32 = 8;
+
+/// One instance of the product.
+#[derive(Clone)]
+pub struct App {
+    pub config: Arc<Config>,
+    pub db: Database,
+    pub clock: Clock,
+    pub tails: Arc<Tails>,
+    pub shutdown: CancellationToken,
+    bus: Arc<Bus>,
+    sequencer: Arc<Notify>,
+}
+
+impl App {
+    /// Opens the database, brings it up to date and starts the workers.
+    pub async fn start(config: Config, clock: Clock, observer: Option<Observer>) -> anyhow::Result<Self> {
+        let db = Database::open(&config.database, observer).await?;
+        db.migrate().await?;
+        let shutdown = CancellationToken::new();
+        let tails = Arc::new(Tails::new(db.clone(), shutdown.clone()));
+        let bus = Arc::new(Bus::start(db.postgres(), &tails, clock.uuid(), &shutdown));
+        let sequencer = Arc::new(Notify::new());
+        let events = config.events;
+        tokio::spawn(Arc::clone(&tails).poll(events.poll));
+        tokio::spawn(sequencer::run(db.clone(), Arc::clone(&sequencer), events.poll, shutdown.clone()));
+        tokio::spawn(pruning::run(db.clone(), clock.clone(), events.retention, shutdown.clone()));
+        Ok(Self { config: Arc::new(config), db, clock, tails, shutdown, bus, sequencer })
+    }
+
+    /// Runs `body` in a transaction and commits it with the events it appended, or rolls back if it fails. When another
+    /// transaction was in the way it is run again from the start, so it must change nothing but the database.
+    pub async fn transaction<'a, T, F>(&self, body: F) -> Result<T>
+    where
+        F: for<'t> Fn(&'t Tx<'a>) -> BoxFuture<'t, Result<T>>,
+    {
+        let mut attempt = 0;
+        loop {
+            let result = self.attempt(&body).await;
+            let in_the_way = match &result {
+                Err(Error::Again) => true,
+                Err(Error::Internal(cause)) => cause.downcast_ref::<DbErr>().is_some_and(is_conflict),
+                _ => false,
+            };
+            if !in_the_way || attempt == RETRIES {
+                return result;
+            }
+            attempt += 1;
+            // Apart from one another by a few milliseconds that differ from call to call.
+            let apart = u64::from(self.clock.uuid().as_bytes()[15] % 8);
+            tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 4 + apart)).await;
+        }
+    }
+
+    async fn attempt<'a, T, F>(&self, body: &F) -> Result<T>
+    where
+        F: for<'t> Fn(&'t Tx<'a>) -> BoxFuture<'t, Result<T>>,
+    {
+        let tx = Tx {
+            db: self.db.begin().await?,
+            clock: self.clock.clone(),
+            events: Mutex::default(),
+            borrows: PhantomData,
+        };
+        let value = body(&tx).await?;
+        let events = tx.events.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let grown = log::write(&tx.db, &tx.clock, &events).await?;
+        tx.db.commit().await?;
+        if !grown.is_empty() {
+            self.tails.wake(&grown);
+            self.bus.hint(&grown);
+            self.sequencer.notify_one();
+        }
+        Ok(value)
+    }
+
+    /// Follows a stream after a sequence number, or from its present end.
+    pub fn follow(&self, stream: Stream, after: Option<i64>) -> impl FuturesStream<Item = Result<Followed>> + use<> {
+        follow(Arc::clone(&self.tails), self.db.clone(), stream, after)
+    }
+}
+
+/// A transaction in which rows and events are written together. `'a` is what its body may borrow.
+pub struct Tx<'a> {
+    db: DatabaseTransaction,
+    clock: Clock,
+    events: Mutex<Vec<NewEvent>>,
+    borrows: PhantomData<&'a ()>,
+}
+
+impl Tx<'_> {
+    /// Where its statements run.
+    pub fn db(&self) -> &DatabaseTransaction {
+        &self.db
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Adds an event to what will be committed.
+    pub fn append(&self, event: NewEvent) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+}

@@ -1,0 +1,16 @@
+//! The guard on a field: the token must have the scope.
+
+use async_graphql::{Context, Guard};
+
+use super::{context::ContextExt, viewer::Scope};
+use crate::error::Error;
+
+/// `#[graphql(guard = "Needs(Scope::ContactsRead)")]`
+pub struct Needs(pub Scope);
+
+impl Guard for Needs {
+    async fn check(&self, ctx: &Context<'_>) -> async_graphql::Result<()> {
+        let viewer = ctx.viewer()?;
+        if viewer.scopes.has(self.0) { Ok(()) } else { Err(Error::Forbidden(self.0.name()).into()) }
+    }
+}

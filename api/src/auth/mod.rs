@@ -1,0 +1,8 @@
+//! Who is calling and what their token may do. "May this token do such things?" is asked by the guard on the field;
+//! "is this row theirs?" by the finder of the row. Nothing else checks rights.
+
+pub mod context;
+pub mod guard;
+pub mod jwt;
+pub mod password;
+pub mod viewer;

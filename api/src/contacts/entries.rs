@@ -1,0 +1,85 @@
+//! The entries of the lists. Put and removed only by those who hold the pair row locked; renamed only by who holds the
+//! person's row locked. So an entry's name key is always that of the person.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use entity::{
+    contact::{self, List},
+    id::UserId,
+    user,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+
+use crate::database::Sql;
+
+/// That `user` stands in a list of `owner`, for ever or until a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Membership {
+    pub owner: UserId,
+    pub list: List,
+    pub user: UserId,
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// Brings the entries of two people about one another from `before` to `after`.
+pub async fn change(
+    db: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+    people: [&user::Model; 2],
+    before: &BTreeSet<Membership>,
+    after: &BTreeSet<Membership>,
+) -> Result<(), DbErr> {
+    let key_of = |id: UserId| if people[0].id == id { &people[0].name_key } else { &people[1].name_key };
+    let gone = before.difference(after).fold(Condition::any(), |gone, entry| {
+        gone.add(
+            Condition::all()
+                .add(contact::Column::OwnerId.eq(entry.owner))
+                .add(contact::Column::List.eq(entry.list))
+                .add(contact::Column::NameKey.eq(key_of(entry.user).clone()))
+                .add(contact::Column::UserId.eq(entry.user)),
+        )
+    });
+    if !gone.is_empty() {
+        contact::Entity::delete_many().filter(gone).exec(db).await?;
+    }
+    let new: Vec<_> = after
+        .difference(before)
+        .map(|entry| contact::ActiveModel {
+            owner_id: Set(entry.owner),
+            list: Set(entry.list),
+            name_key: Set(key_of(entry.user).clone()),
+            user_id: Set(entry.user),
+            until: Set(entry.until),
+            since: Set(now),
+        })
+        .collect();
+    if !new.is_empty() {
+        contact::Entity::insert_many(new).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+/// Moves a person to another place in everyone's lists.
+pub async fn rename(db: &impl ConnectionTrait, user: UserId, name_key: Vec<u8>) -> Result<(), DbErr> {
+    let mut sql = Sql::new("UPDATE contact SET name_key = ");
+    sql.bind(name_key);
+    sql.push(" WHERE user_id = ");
+    sql.bind(user);
+    sql.run(db).await.map(drop)
+}
+
+/// Whether two people share a connection. Both lists are read in the same order and merged.
+pub async fn share_connection(db: &impl ConnectionTrait, one: UserId, other: UserId) -> Result<bool, DbErr> {
+    let mut sql = Sql::new(
+        "SELECT 1 AS one FROM contact a JOIN contact b ON b.list = a.list AND b.name_key = a.name_key \
+         AND b.user_id = a.user_id WHERE a.owner_id = ",
+    );
+    sql.bind(one);
+    sql.push(" AND a.list = ");
+    sql.bind(List::Connections);
+    sql.push(" AND b.owner_id = ");
+    sql.bind(other);
+    sql.push(" LIMIT 1");
+    Ok(sql.one(db).await?.is_some())
+}

@@ -1,0 +1,140 @@
+//! Pages and counts of the lists. A page is one range of one index, joined with the people's rows; a count reads the
+//! index by the same predicate as its list.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use entity::{
+    contact::List,
+    id::UserId,
+    user::{self, UserStatus},
+};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+
+use super::search::Search;
+use crate::{
+    database::Sql,
+    page::{ByName, Page, Slice},
+};
+
+/// What the lists show of a person: everything but what only the search needs.
+const PERSON: &str = "u.id, u.handle, u.display_name, u.given_name, u.family_name, u.additional_name, u.name_prefix, \
+                      u.name_suffix, u.title, u.organisation, u.avatar_url, u.locale, u.time_zone, u.role, u.status, \
+                      u.who_may_request_connection, u.who_may_follow, u.name_key, u.created_at, u.updated_at";
+
+/// Which people a list holds.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Everyone in the organisation.
+    Everyone,
+    /// One list of one person.
+    Of(UserId, List),
+}
+
+/// People in name order, at one moment.
+#[derive(Clone, Debug)]
+pub struct People {
+    pub source: Source,
+    pub search: Option<Search>,
+    pub now: DateTime<Utc>,
+}
+
+impl People {
+    /// Names list, filter and order, for the cursors.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let search = self.search.as_ref().map(Search::fingerprint).unwrap_or_default();
+        match &self.source {
+            Source::Everyone => format!("everyone by name|{search}"),
+            Source::Of(owner, list) => format!("{owner} {list:?} by name|{search}"),
+        }
+    }
+
+    /// One page.
+    pub async fn page(&self, db: &impl ConnectionTrait, page: &Page<ByName>) -> Result<Slice<Arc<user::Model>>, DbErr> {
+        let mut sql = Sql::new(&format!("SELECT {PERSON}"));
+        let key = self.from(db, &mut sql).await?;
+        page.write(&mut sql, &key, false);
+        let people = sql.models::<user::Entity>(db).await?;
+        Ok(page.slice(people.into_iter().map(Arc::new).collect()))
+    }
+
+    /// How many there are in all.
+    pub async fn count(&self, db: &impl ConnectionTrait) -> Result<i64, DbErr> {
+        let mut sql = Sql::new("SELECT count(*) AS count");
+        match (&self.source, &self.search) {
+            // No person's row is needed to count them.
+            (Source::Of(owner, list), None) => {
+                sql.push(" FROM contact c");
+                self.in_list(&mut sql, *owner, *list);
+            }
+            _ => drop(self.from(db, &mut sql).await?),
+        }
+        let Some(row) = sql.one(db).await? else { return Ok(0) };
+        row.try_get("", "count")
+    }
+
+    /// Adds `FROM` and an open `WHERE`; the columns of the key, as the index that is read has them.
+    async fn from(&self, db: &impl ConnectionTrait, sql: &mut Sql) -> Result<[&'static str; 2], DbErr> {
+        match (&self.source, &self.search) {
+            (Source::Everyone, None) => {
+                sql.push(" FROM \"user\" u WHERE u.status = ");
+                sql.bind(UserStatus::Active);
+                Ok(["u.name_key", "u.id"])
+            }
+            (Source::Everyone, Some(search)) => {
+                let gram = search.rarest_gram(db).await?;
+                sql.push(
+                    " FROM user_gram g JOIN user_search s ON s.user_id = g.user_id JOIN \"user\" u ON u.id = g.user_id \
+                     WHERE g.gram = ",
+                );
+                sql.bind(gram);
+                search.write(sql, "s.text");
+                Ok(["g.name_key", "g.user_id"])
+            }
+            (Source::Of(owner, list), search) => {
+                sql.push(" FROM contact c JOIN \"user\" u ON u.id = c.user_id");
+                if search.is_some() {
+                    sql.push(" JOIN user_search s ON s.user_id = c.user_id");
+                }
+                self.in_list(sql, *owner, *list);
+                if let Some(search) = search {
+                    search.write(sql, "s.text");
+                }
+                Ok(["c.name_key", "c.user_id"])
+            }
+        }
+    }
+
+    fn in_list(&self, sql: &mut Sql, owner: UserId, list: List) {
+        sql.push(" WHERE c.owner_id = ");
+        sql.bind(owner);
+        sql.push(" AND c.list = ");
+        sql.bind(list);
+        sql.push(" AND (c.until IS NULL OR c.until > ");
+        sql.bind(self.now);
+        sql.push(")");
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Counted {
+    owner_id: UserId,
+    list: List,
+    count: i64,
+}
+
+/// The sizes of all lists of some people; a list without entries is left out.
+pub async fn sizes(
+    db: &impl ConnectionTrait,
+    owners: &[UserId],
+    now: DateTime<Utc>,
+) -> Result<HashMap<(UserId, List), i64>, DbErr> {
+    let mut sql = Sql::new("SELECT owner_id, list, count(*) AS count FROM contact WHERE owner_id IN ");
+    sql.bind_list(owners);
+    sql.push(" AND (until IS NULL OR until > ");
+    sql.bind(now);
+    sql.push(") GROUP BY owner_id, list");
+    let counted: Vec<Counted> = sql.all(db).await?;
+    Ok(counted.into_iter().map(|row| ((row.owner_id, row.list), row.count)).collect())
+}

@@ -1,0 +1,47 @@
+//! Sizes of lists, many at once.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_graphql::dataloader::Loader;
+use entity::{contact::List, id::UserId};
+
+use super::lists;
+use crate::{
+    auth::context::Reads,
+    error::{Error, Result},
+};
+
+/// The size of one list of one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SizeOf(pub UserId, pub List);
+
+impl Loader<SizeOf> for Reads {
+    type Value = i64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[SizeOf]) -> Result<HashMap<SizeOf, i64>> {
+        let mut owners: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        let sizes = lists::sizes(self.app.db.read(), &owners, self.app.clock.now()).await?;
+        Ok(keys.iter().map(|key| (*key, sizes.get(&(key.0, key.1)).copied().unwrap_or_default())).collect())
+    }
+}
+
+/// Sizes of all lists of one person, by list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SizesOf(pub UserId);
+
+impl Loader<SizesOf> for Reads {
+    type Value = BTreeMap<List, i64>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[SizesOf]) -> Result<HashMap<SizesOf, Self::Value>> {
+        let owners: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<SizesOf, Self::Value> = keys.iter().map(|key| (*key, BTreeMap::new())).collect();
+        for ((owner, list), size) in lists::sizes(self.app.db.read(), &owners, self.app.clock.now()).await? {
+            found.entry(SizesOf(owner)).or_default().insert(list, size);
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,87 @@
+//! `contacts`, `followers`, `following`.
+
+use async_graphql::{Context, ID, Object};
+use entity::{contact::List, id::UserId};
+
+use super::{
+    lists::Source,
+    types::{ContactConnection, ContactList, PeoplePage, UserConnection},
+};
+use crate::{
+    auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    error::Result,
+    page::PageArguments,
+    users::loader::PersonById,
+};
+
+#[derive(Default)]
+pub struct ContactsQuery;
+
+#[Object]
+impl ContactsQuery {
+    /// One of the viewer's lists, in name order: family name, then given name, scripts in the order Latin, kana, kanji,
+    /// Hangul.
+    #[graphql(guard = "Needs(Scope::ContactsRead)")]
+    async fn contacts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "ContactList::All", desc = "Which list.")] list: ContactList,
+        #[graphql(
+            desc = "Only people whose names or handle hold every word of this, whatever the case or accents; a \
+                          word of one character must begin a name. At most 100 characters."
+        )]
+        search: Option<String>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor of the same list and search.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor of the same list and search.")] before: Option<String>,
+    ) -> Result<ContactConnection> {
+        let source = list.of(ctx.viewer()?.user);
+        let arguments = PageArguments { first, after, last, before };
+        Ok(ContactConnection(PeoplePage::read(ctx, source, search.as_deref(), arguments).await?))
+    }
+
+    /// Those who follow a person, in name order. Null when there is no such person to see.
+    #[graphql(guard = "Needs(Scope::ContactsRead)")]
+    async fn followers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose followers.")] user_id: ID,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> Option<Result<UserConnection>> {
+        of_person(ctx, &user_id, List::Followers, PageArguments { first, after, last, before }).await.transpose()
+    }
+
+    /// Those whom a person follows, in name order. Null when there is no such person to see.
+    #[graphql(guard = "Needs(Scope::ContactsRead)")]
+    async fn following(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who follows them.")] user_id: ID,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> Option<Result<UserConnection>> {
+        of_person(ctx, &user_id, List::Following, PageArguments { first, after, last, before }).await.transpose()
+    }
+}
+
+async fn of_person(
+    ctx: &Context<'_>,
+    user_id: &ID,
+    list: List,
+    arguments: PageArguments,
+) -> Result<Option<UserConnection>> {
+    let Some(person) = UserId::parse(user_id) else { return Ok(None) };
+    if ctx.load(PersonById(person)).await?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(UserConnection(PeoplePage::read(ctx, Source::Of(person, list), None, arguments).await?)))
+}

@@ -1,0 +1,229 @@
+//! Lists of people as the API shows them.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, Interface, Object, SimpleObject};
+use entity::{contact::List, id::UserId, user};
+
+use super::{
+    lists::{People, Source},
+    loader::{SizeOf, SizesOf},
+    search::Search,
+};
+use crate::{
+    auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    error::Result,
+    page::{ByName, Page, PageArguments, PageInfo, Slice},
+    users::types::User,
+};
+
+/// The lists of the Contacts Center.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum ContactList {
+    /// Everyone in the organisation, the viewer included.
+    All,
+    /// Those the viewer is connected with.
+    Connections,
+    /// Those the viewer follows.
+    Following,
+    /// Those who follow the viewer.
+    Followers,
+    /// Those who ask the viewer to connect.
+    IncomingRequests,
+    /// Those whom the viewer has asked to connect.
+    OutgoingRequests,
+    /// Those whom the viewer blocks.
+    Blocked,
+}
+
+impl ContactList {
+    /// Where the people of this list of a viewer stand.
+    #[must_use]
+    pub fn of(self, viewer: UserId) -> Source {
+        let list = match self {
+            Self::All => return Source::Everyone,
+            Self::Connections => List::Connections,
+            Self::Following => List::Following,
+            Self::Followers => List::Followers,
+            Self::IncomingRequests => List::IncomingRequests,
+            Self::OutgoingRequests => List::OutgoingRequests,
+            Self::Blocked => List::Blocked,
+        };
+        Source::Of(viewer, list)
+    }
+}
+
+/// An entry of the viewer's Contacts Center.
+#[derive(Interface)]
+#[graphql(
+    field(name = "id", ty = "async_graphql::ID", desc = "The person's id."),
+    field(name = "display_name", ty = "&str", desc = "The name to show."),
+    field(
+        name = "heading",
+        ty = "String",
+        desc = "The letter the name stands under in a list by name; `#` when there is none."
+    )
+)]
+pub enum Contact {
+    User(User),
+}
+
+/// A page of people and the list it is a page of.
+pub struct PeoplePage {
+    people: People,
+    slice: Slice<Arc<user::Model>>,
+}
+
+impl PeoplePage {
+    /// Reads a page of a list.
+    pub async fn read(
+        ctx: &Context<'_>,
+        source: Source,
+        search: Option<&str>,
+        arguments: PageArguments,
+    ) -> Result<Self> {
+        let app = ctx.app()?;
+        let people = People { source, search: Search::new(search)?, now: app.clock.now() };
+        let page = Page::new(arguments, &people.fingerprint())?;
+        let slice = people.page(app.db.read(), &page).await?;
+        Ok(Self { people, slice })
+    }
+
+    fn cursor(&self, person: &user::Model) -> String {
+        self.slice.cursor(&ByName(person.name_key.clone(), person.id))
+    }
+
+    fn people(&self) -> impl Iterator<Item = User> {
+        self.slice.items.iter().map(|person| User(Arc::clone(person)))
+    }
+
+    fn info(&self) -> PageInfo {
+        self.slice.info(|person| ByName(person.name_key.clone(), person.id))
+    }
+
+    async fn count(&self, ctx: &Context<'_>) -> Result<i64> {
+        if let (Source::Of(owner, list), None) = (&self.people.source, &self.people.search) {
+            // Beside one another in a page of people, such counts become one statement.
+            return Ok(ctx.load(SizeOf(*owner, *list)).await?.unwrap_or_default());
+        }
+        Ok(self.people.count(ctx.app()?.db.read()).await?)
+    }
+}
+
+/// A page of people, in name order.
+pub struct UserConnection(pub PeoplePage);
+
+/// A page of people, in name order.
+#[Object]
+impl UserConnection {
+    /// The people with their cursors.
+    async fn edges(&self) -> Vec<UserEdge> {
+        let cursors = self.0.slice.items.iter().map(|person| self.0.cursor(person));
+        cursors.zip(self.0.people()).map(|(cursor, node)| UserEdge { cursor, node }).collect()
+    }
+
+    /// The people.
+    async fn nodes(&self) -> Vec<User> {
+        self.0.people().collect()
+    }
+
+    /// Where this page lies in the list.
+    async fn page_info(&self) -> PageInfo {
+        self.0.info()
+    }
+
+    /// How many people the list holds in all. Counted when asked for.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        self.0.count(ctx).await
+    }
+}
+
+/// A person in a page.
+#[derive(SimpleObject)]
+pub struct UserEdge {
+    /// The place in the list.
+    pub cursor: String,
+    /// The person.
+    pub node: User,
+}
+
+/// A page of a contact list, in name order.
+pub struct ContactConnection(pub PeoplePage);
+
+/// A page of a contact list, in name order.
+#[Object]
+impl ContactConnection {
+    /// The entries with their cursors.
+    async fn edges(&self) -> Vec<ContactEdge> {
+        let cursors = self.0.slice.items.iter().map(|person| self.0.cursor(person));
+        cursors.zip(self.0.people()).map(|(cursor, node)| ContactEdge { cursor, node: Contact::User(node) }).collect()
+    }
+
+    /// The entries.
+    async fn nodes(&self) -> Vec<Contact> {
+        self.0.people().map(Contact::User).collect()
+    }
+
+    /// Where this page lies in the list.
+    async fn page_info(&self) -> PageInfo {
+        self.0.info()
+    }
+
+    /// How many entries the list holds in all. Counted when asked for.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        self.0.count(ctx).await
+    }
+}
+
+/// An entry in a page of a contact list.
+#[derive(SimpleObject)]
+pub struct ContactEdge {
+    /// The place in the list.
+    pub cursor: String,
+    /// The entry.
+    pub node: Contact,
+}
+
+/// The sizes of the viewer's lists, each counted by the predicate of its list.
+pub struct ContactCounts(pub UserId);
+
+/// The sizes of the viewer's lists, each counted by the predicate of its list.
+#[Object(guard = "Needs(Scope::ContactsRead)")]
+impl ContactCounts {
+    /// Those the viewer is connected with.
+    async fn connections(&self, ctx: &Context<'_>) -> Result<i64> {
+        self.size(ctx, List::Connections).await
+    }
+
+    /// Those the viewer follows.
+    async fn following(&self, ctx: &Context<'_>) -> Result<i64> {
+        self.size(ctx, List::Following).await
+    }
+
+    /// Those who follow the viewer.
+    async fn followers(&self, ctx: &Context<'_>) -> Result<i64> {
+        self.size(ctx, List::Followers).await
+    }
+
+    /// Those who ask the viewer to connect.
+    async fn incoming_requests(&self, ctx: &Context<'_>) -> Result<i64> {
+        self.size(ctx, List::IncomingRequests).await
+    }
+
+    /// Those whom the viewer has asked to connect.
+    async fn outgoing_requests(&self, ctx: &Context<'_>) -> Result<i64> {
+        self.size(ctx, List::OutgoingRequests).await
+    }
+
+    /// Those whom the viewer blocks.
+    async fn blocked(&self, ctx: &Context<'_>) -> Result<i64> {
+        self.size(ctx, List::Blocked).await
+    }
+}
+
+impl ContactCounts {
+    async fn size(&self, ctx: &Context<'_>, list: List) -> Result<i64> {
+        let sizes = ctx.load(SizesOf(self.0)).await?.unwrap_or_default();
+        Ok(sizes.get(&list).copied().unwrap_or_default())
+    }
+}

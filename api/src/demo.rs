@@ -1,0 +1,68 @@
+//! The demo organisation: six people of every role with one known password, made in an empty database in development.
+
+use entity::{credential, user, user::Role};
+use sea_orm::EntityTrait;
+
+use crate::{
+    accounts::sessions,
+    app::App,
+    auth::{
+        password,
+        viewer::{Scopes, Viewer},
+    },
+    error::Result,
+    relationships::{connections, follows},
+    users::{people, profiles::NewPerson},
+};
+
+/// The password of every demo user.
+pub const PASSWORD: &str = "rapport";
+
+const PEOPLE: [(&str, &str, &str, Role); 6] = [
+    ("jane", "Jane", "Doe", Role::Member),
+    ("richard", "Richard", "Roe", Role::Member),
+    ("ann", "Ann", "Archer", Role::Agent),
+    ("ben", "Ben", "Baker", Role::Agent),
+    ("sue", "Sue", "Super", Role::Supervisor),
+    ("ada", "Ada", "Admin", Role::Admin),
+];
+
+/// Fills an empty database; whether it was empty.
+pub async fn fill(app: &App) -> Result<bool> {
+    if user::Entity::find().one(app.db.read()).await?.is_some() {
+        return Ok(false);
+    }
+    let mut members = Vec::new();
+    for (handle, given, family, role) in PEOPLE {
+        let person = NewPerson {
+            handle: handle.to_owned(),
+            display_name: format!("{given} {family}"),
+            given_name: Some(given.to_owned()),
+            family_name: Some(family.to_owned()),
+            role,
+        };
+        members.push(sessions::create(app, person, PASSWORD.to_owned()).await?);
+    }
+    let [_, richard, ann, ben, ..] = members.as_slice() else { return Ok(true) };
+    let by = |person: &user::Model| Viewer { user: person.id, scopes: Scopes::all(), expires_at: app.clock.now() };
+    // Something to see at the first look: two who are connected, one who follows.
+    let request = connections::request(app, &by(ann), &ben.id.to_string(), None).await?.request;
+    if let Some(request) = request {
+        connections::accept(app, &by(ben), &request.id.to_string()).await?;
+    }
+    follows::follow(app, &by(richard), &ann.id.to_string()).await?;
+    Ok(true)
+}
+
+/// The handle of a demo user who still has the known password. A server that others can reach must not have one.
+pub async fn known_password(app: &App) -> Result<Option<&'static str>> {
+    for (handle, ..) in PEOPLE {
+        let Some(person) = people::by_handle(app.db.read(), handle).await? else { continue };
+        let credential = credential::Entity::find_by_id(person.id).one(app.db.read()).await?;
+        let hash = credential.map(|row| row.password_hash);
+        if hash.is_some() && password::verify(PASSWORD.to_owned(), hash).await? {
+            return Ok(Some(handle));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,194 @@
+//! The one error. A refusal that a client should expect is data in the payload (`Error::Refused`); everything else is a
+//! fault with a code. Neither ever shows SQL, a path, a secret, or whether a hidden thing exists.
+//!
+//! `Error` has no `Display`: async-graphql turns every error with one into an answer that shows its text and has no code.
+
+use std::{borrow::Cow, sync::Arc};
+
+use async_graphql::{Enum, ErrorExtensionValues, SimpleObject};
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// No valid token came with the operation.
+    Unauthenticated,
+    /// The token lacks this scope.
+    Forbidden(&'static str),
+    /// The value of an argument cannot be right.
+    Invalid { field: &'static str, why: Cow<'static, str> },
+    /// A rule of the product says no; a payload shows it as a `userError`.
+    Refused(Refusal),
+    /// Another transaction was in the way: run this one again. Never leaves [`App::transaction`] as it is.
+    ///
+    /// [`App::transaction`]: crate::app::App::transaction
+    Again,
+    /// The database cannot be reached just now; the same call may succeed later.
+    Unavailable(Arc<anyhow::Error>),
+    /// A fault of ours. The cause goes to the log and nowhere else.
+    Internal(Arc<anyhow::Error>),
+}
+
+/// A refusal, as a payload will show it.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub code: UserErrorCode,
+    pub message: Cow<'static, str>,
+    pub field: &'static [&'static str],
+}
+
+impl Error {
+    pub fn refused(code: UserErrorCode, field: &'static [&'static str], message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Refused(Refusal { code, message: message.into(), field })
+    }
+
+    pub fn invalid(field: &'static str, why: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid { field, why: why.into() }
+    }
+
+    pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
+        Self::Internal(Arc::new(cause.into()))
+    }
+
+    /// The answer to an id that names nothing the caller may see.
+    #[must_use]
+    pub fn not_found(field: &'static [&'static str]) -> Self {
+        Self::refused(UserErrorCode::NotFound, field, "There is no such thing, or it is not yours to see.")
+    }
+
+    /// `extensions.code` of the fault.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden(_) => "FORBIDDEN",
+            Self::Invalid { .. } => "BAD_USER_INPUT",
+            Self::Refused(_) => "REFUSED",
+            Self::Again | Self::Unavailable(_) => "UNAVAILABLE",
+            Self::Internal(_) => "INTERNAL",
+        }
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        match error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(Arc::new(error.into())),
+            DbErr::Exec(RuntimeErr::SqlxError(ref cause)) | DbErr::Query(RuntimeErr::SqlxError(ref cause))
+                if matches!(
+                    **cause,
+                    sqlx::Error::Io(_)
+                        | sqlx::Error::PoolTimedOut
+                        | sqlx::Error::PoolClosed
+                        | sqlx::Error::WorkerCrashed
+                ) =>
+            {
+                Self::Unavailable(Arc::new(error.into()))
+            }
+            error => Self::Internal(Arc::new(error.into())),
+        }
+    }
+}
+
+impl From<Error> for async_graphql::Error {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", code);
+        let message = match error {
+            Error::Unauthenticated => "Sign in first: a valid token is needed.".to_owned(),
+            Error::Forbidden(scope) => {
+                extensions.set("scope", scope);
+                format!("The token lacks the scope {scope}.")
+            }
+            Error::Invalid { field, why } => {
+                extensions.set("field", field);
+                why.into_owned()
+            }
+            Error::Refused(refusal) => refusal.message.into_owned(),
+            Error::Again | Error::Unavailable(_) => {
+                if let Error::Unavailable(cause) = error {
+                    tracing::warn!(cause = format!("{cause:#}"), "the database cannot be reached");
+                }
+                extensions.set("retryable", true);
+                "The service is not available just now. Try again.".to_owned()
+            }
+            Error::Internal(cause) => {
+                tracing::error!(cause = format!("{cause:#}"), "an operation failed");
+                "Something went wrong on our side.".to_owned()
+            }
+        };
+        Self { message, source: None, extensions: Some(extensions) }
+    }
+}
+
+/// Turns a broken constraint into the refusal it stands for; every other error stays what it is.
+pub trait OnConstraint<T> {
+    fn on_unique(self, refusal: impl FnOnce() -> Error) -> Result<T>;
+}
+
+impl<T> OnConstraint<T> for std::result::Result<T, DbErr> {
+    fn on_unique(self, refusal: impl FnOnce() -> Error) -> Result<T> {
+        self.map_err(|error| match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => refusal(),
+            _ => error.into(),
+        })
+    }
+}
+
+/// A refusal that is part of the answer: the call was understood and nothing was changed.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct UserError {
+    /// What kind of refusal it is. Treat a code you do not know as a plain refusal.
+    pub code: UserErrorCode,
+    /// A sentence in English for developers; not meant for end users.
+    pub message: String,
+    /// The path of the input field it is about, from the root of the mutation's arguments. Null when it is about none.
+    pub field: Option<Vec<String>>,
+}
+
+impl From<Refusal> for UserError {
+    fn from(refusal: Refusal) -> Self {
+        let field = refusal.field.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+        Self { code: refusal.code, message: refusal.message.into_owned(), field: (!field.is_empty()).then_some(field) }
+    }
+}
+
+/// Why a call was refused. Grows over time: treat an unknown code as a plain refusal with its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum UserErrorCode {
+    /// A value breaks its documented limits.
+    Invalid,
+    /// The id names nothing, or nothing that the caller may see.
+    NotFound,
+    /// The other person does not allow it, or name and password do not match.
+    NotAllowed,
+    /// The target is the caller.
+    #[graphql(name = "SELF")]
+    Oneself,
+    /// The caller blocks the other person: unblock first.
+    YouBlocked,
+    /// Only the one who made the request may do this.
+    NotRequester,
+    /// Only the one who was asked may do this.
+    NotRecipient,
+    /// The request is no longer pending.
+    NotPending,
+    /// The person takes no connection requests from the caller.
+    TakesNoRequests,
+    /// An earlier request was not taken up; asking again is possible later.
+    CoolingDown,
+    /// Something with this unique value exists already.
+    Duplicate,
+}
+
+/// Makes a payload of a verb's result: a refusal becomes data, a fault stays an error.
+pub fn settle<T>(result: Result<T>) -> Result<std::result::Result<T, Vec<UserError>>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Error::Refused(refusal)) => Ok(Err(vec![refusal.into()])),
+        Err(fault) => Err(fault),
+    }
+}

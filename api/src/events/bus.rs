@@ -1,0 +1,150 @@
+//! Hints between those who write events and those who follow them. A hint says only that a stream has grown. In one
+//! process it wakes the tail; with PostgreSQL it also goes to the other instances by NOTIFY, after the commit, many
+//! hints in one message.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use entity::{id::UserId, stream::StreamKind};
+use sqlx::{PgPool, postgres::PgListener, postgres::PgPoolOptions};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{log::Stream, tails::Tails};
+
+const CHANNEL: &str = "rapport_events";
+/// A NOTIFY holds 8,000 bytes; a stream takes 33 and one to part it from the next.
+const STREAMS_PER_MESSAGE: usize = 200;
+/// After a lost connection.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How hints travel.
+pub enum Bus {
+    /// To nobody else.
+    InProcess,
+    /// To the other instances on the same database.
+    Postgres(Arc<Outgoing>),
+}
+
+/// Hints that wait to be sent.
+#[derive(Default)]
+pub struct Outgoing {
+    streams: Mutex<BTreeSet<Stream>>,
+    wake: Notify,
+}
+
+impl Bus {
+    /// Starts the bus that fits the database.
+    pub(crate) fn start(
+        pool: Option<&PgPool>,
+        tails: &Arc<Tails>,
+        instance: Uuid,
+        shutdown: &CancellationToken,
+    ) -> Self {
+        let Some(pool) = pool else { return Self::InProcess };
+        let outgoing = Arc::new(Outgoing::default());
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(speak(pool.clone(), Arc::clone(&outgoing), instance)));
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(listen(pool.clone(), Arc::clone(tails), instance)));
+        Self::Postgres(outgoing)
+    }
+
+    /// Says that streams have grown. Called after the commit; never waits.
+    pub fn hint(&self, streams: &[Stream]) {
+        if let Self::Postgres(outgoing) = self {
+            outgoing.streams.lock().unwrap_or_else(PoisonError::into_inner).extend(streams);
+            outgoing.wake.notify_one();
+        }
+    }
+}
+
+impl Outgoing {
+    fn take(&self) -> Vec<Stream> {
+        std::mem::take(&mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+    }
+}
+
+/// Sends what has gathered; while one message is under way the next one fills.
+async fn speak(pool: PgPool, outgoing: Arc<Outgoing>, instance: Uuid) {
+    loop {
+        outgoing.wake.notified().await;
+        for streams in outgoing.take().chunks(STREAMS_PER_MESSAGE) {
+            let sent = sqlx::query("SELECT pg_notify($1, $2)")
+                .bind(CHANNEL)
+                .bind(encode(instance, streams))
+                .execute(&pool)
+                .await;
+            if let Err(error) = sent {
+                // The others find out by their poll.
+                tracing::warn!(cause = %error, "hints to other instances were lost");
+            }
+        }
+    }
+}
+
+/// Wakes the tails that other instances speak of, and all of them whenever messages may have been missed.
+async fn listen(pool: PgPool, tails: Arc<Tails>, instance: Uuid) {
+    loop {
+        if let Err(error) = hear(&pool, &tails, instance).await {
+            tracing::warn!(cause = %error, "listening for hints failed; it will be tried again");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn hear(pool: &PgPool, tails: &Tails, instance: Uuid) -> Result<(), sqlx::Error> {
+    // A pool of its own, so that listening takes no connection from the requests.
+    let own = PgPoolOptions::new().max_connections(1).connect_with((*pool.connect_options()).clone()).await?;
+    let mut listener = PgListener::connect_with(&own).await?;
+    listener.listen(CHANNEL).await?;
+    loop {
+        tails.wake_all();
+        while let Some(message) = listener.try_recv().await? {
+            tails.wake(&decode(instance, message.payload()));
+        }
+    }
+}
+
+fn encode(instance: Uuid, streams: &[Stream]) -> String {
+    let streams = streams.iter().map(|stream| format!("{}{}", stream.kind as u8, stream.owner.0.simple()));
+    std::iter::once(instance.simple().to_string()).chain(streams).collect::<Vec<_>>().join(" ")
+}
+
+/// The streams of a message of another instance; unknown kinds, of a newer version, are left out.
+fn decode(instance: Uuid, message: &str) -> Vec<Stream> {
+    let mut words = message.split(' ');
+    if words.next().and_then(|word| Uuid::parse_str(word).ok()) == Some(instance) {
+        return Vec::new();
+    }
+    words
+        .filter_map(|word| {
+            let (kind, owner) = word.split_at_checked(1)?;
+            let kind = match kind {
+                "1" => StreamKind::Requests,
+                _ => return None,
+            };
+            Some(Stream { kind, owner: UserId(Uuid::parse_str(owner).ok()?) })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STREAMS_PER_MESSAGE, Stream, StreamKind, UserId, Uuid, decode, encode};
+
+    #[test]
+    fn a_message_names_its_streams_to_others_and_fits_a_notify() {
+        let (here, there) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let streams: Vec<Stream> = (0..STREAMS_PER_MESSAGE)
+            .map(|n| Stream { kind: StreamKind::Requests, owner: UserId(Uuid::from_u128(n as u128)) })
+            .collect();
+        let message = encode(here, &streams);
+        assert!(message.len() < 8_000);
+        assert_eq!(decode(there, &message), streams);
+        assert!(decode(here, &message).is_empty());
+        assert!(decode(there, "nonsense 9zz").is_empty());
+    }
+}

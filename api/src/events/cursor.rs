@@ -1,0 +1,89 @@
+//! Positions in the log, as clients hold them: opaque, stable, and bound to what they are positions of.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use entity::{id::UserId, stream::StreamKind};
+use uuid::Uuid;
+
+use super::log::Stream;
+use crate::error::{Error, Result};
+
+/// A position in an event stream. Opaque: keep it, send it back as `after`, compare it to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
+#[Scalar]
+impl ScalarType for Cursor {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text)),
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+const STREAM: u8 = 1;
+const GLOBAL: u8 = 2;
+
+impl Cursor {
+    /// After the event with this sequence number in the stream.
+    #[must_use]
+    pub fn in_stream(stream: Stream, sequence: i64) -> Self {
+        let kind = [STREAM, stream.kind as u8];
+        Self(URL_SAFE_NO_PAD.encode([&kind, stream.owner.0.as_bytes().as_slice(), &sequence.to_be_bytes()].concat()))
+    }
+
+    /// After the event with this global position, as the owner pulls the log.
+    #[must_use]
+    pub fn global(owner: UserId, position: i64) -> Self {
+        Self(URL_SAFE_NO_PAD.encode([&[GLOBAL, 0], owner.0.as_bytes().as_slice(), &position.to_be_bytes()].concat()))
+    }
+
+    /// The sequence number, if this is a position of the stream.
+    pub fn sequence_in(&self, stream: Stream) -> Result<i64> {
+        self.number(STREAM, stream.kind as u8, stream.owner)
+    }
+
+    /// The global position, if this is one of the owner's.
+    pub fn position_of(&self, owner: UserId) -> Result<i64> {
+        self.number(GLOBAL, 0, owner)
+    }
+
+    fn number(&self, form: u8, kind: u8, owner: UserId) -> Result<i64> {
+        let read = || {
+            let bytes = URL_SAFE_NO_PAD.decode(&self.0).ok().filter(|bytes| bytes.len() == 26)?;
+            let of_this = bytes[..2] == [form, kind] && Uuid::from_slice(&bytes[2..18]).ok()? == owner.0;
+            let number = i64::from_be_bytes(bytes[18..].try_into().ok()?);
+            (of_this && number >= 0).then_some(number)
+        };
+        read().ok_or_else(|| Error::invalid("after", "This is not a cursor of this stream."))
+    }
+}
+
+/// The stream of what is asked of a user.
+#[must_use]
+pub fn requests_of(user: UserId) -> Stream {
+    Stream { kind: StreamKind::Requests, owner: user }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cursor, UserId, Uuid, requests_of};
+
+    #[test]
+    fn a_cursor_is_a_position_of_one_stream_of_one_person() {
+        let (ann, ben) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
+        let cursor = Cursor::in_stream(requests_of(ann), 42);
+        assert_eq!(cursor.sequence_in(requests_of(ann)).ok(), Some(42));
+        assert!(cursor.sequence_in(requests_of(ben)).is_err());
+        assert!(cursor.position_of(ann).is_err());
+        assert_eq!(Cursor::global(ann, 7).position_of(ann).ok(), Some(7));
+        for bad in ["", "AAAA", "☃", &cursor.0[1..], &format!("{}A", cursor.0)] {
+            assert!(Cursor(bad.to_owned()).sequence_in(requests_of(ann)).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Retention. What is older leaves the log, from the front of each stream and never from the middle; the counters
+//! remember up to where, so that a follower who stands further back is told.
+
+use std::time::Duration;
+
+use entity::event;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tokio_util::sync::CancellationToken;
+
+use super::sequencer;
+use crate::{
+    clock::Clock,
+    database::{Database, Sql},
+};
+
+const EVERY: Duration = Duration::from_secs(60);
+/// Events per transaction.
+const BATCH: u64 = 500;
+
+/// Prunes once a minute.
+pub(crate) async fn run(db: Database, clock: Clock, retention: Duration, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        if let Err(error) = prune(&db, &clock, retention).await {
+            tracing::warn!(cause = %error, "the log could not be pruned; it will be tried again");
+        }
+    }
+}
+
+/// Removes everything older than the retention; the number of events removed.
+pub async fn prune(db: &Database, clock: &Clock, retention: Duration) -> Result<usize, DbErr> {
+    let retention = chrono::Duration::from_std(retention).unwrap_or(chrono::Duration::MAX);
+    let Some(border) = clock.now().checked_sub_signed(retention) else { return Ok(0) };
+    // An event without a position could not be missed by those who pull, so it has to have one first.
+    sequencer::drain(db).await?;
+    let mut removed = 0;
+    loop {
+        let numbers: Vec<i64> = event::Entity::find()
+            .select_only()
+            .column(event::Column::Number)
+            .filter(event::Column::OccurredAt.lt(border))
+            .order_by_asc(event::Column::OccurredAt)
+            .order_by_asc(event::Column::Number)
+            .limit(BATCH)
+            .into_tuple()
+            .all(db.read())
+            .await?;
+        if numbers.is_empty() {
+            return Ok(removed);
+        }
+        let tx = db.begin().await?;
+        forget(&tx, &numbers).await?;
+        tx.commit().await?;
+        removed += numbers.len();
+    }
+}
+
+/// Moves the borders first and deletes everything before them, so that a stream keeps its front in one piece.
+async fn forget(tx: &impl ConnectionTrait, numbers: &[i64]) -> Result<(), DbErr> {
+    let mut sql = Sql::new(
+        "UPDATE log_head SET pruned_position = gone.position FROM (SELECT max(position) AS position FROM event_entry \
+         WHERE event_number IN ",
+    );
+    sql.bind_list(numbers);
+    sql.push(") AS gone WHERE gone.position > pruned_position");
+    sql.run(tx).await?;
+    let mut sql = Sql::new(
+        "UPDATE stream SET pruned_sequence = gone.sequence FROM (SELECT stream_kind, owner_id, max(sequence) AS sequence \
+         FROM event_entry WHERE event_number IN ",
+    );
+    sql.bind_list(numbers);
+    sql.push(
+        " GROUP BY stream_kind, owner_id) AS gone WHERE stream.kind = gone.stream_kind \
+         AND stream.owner_id = gone.owner_id AND gone.sequence > stream.pruned_sequence",
+    );
+    sql.run(tx).await?;
+    let mut sql = Sql::new("DELETE FROM event_entry WHERE event_number IN ");
+    sql.bind_list(numbers);
+    sql.run(tx).await?;
+    let mut sql = Sql::new("DELETE FROM event WHERE number IN ");
+    sql.bind_list(numbers);
+    sql.run(tx).await?;
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! graphql-transport-ws. One task per socket does all of it: reads, runs the operations, writes. What cannot be written
+//! in time closes the socket, and the client resumes by its cursor; nothing is buffered without bound.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use async_graphql::Response as Answer;
+use axum::{
+    extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::{Stream, StreamExt as _, stream};
+use serde::Deserialize;
+use serde_json::{json, value::RawValue};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio_stream::StreamMap;
+
+use super::{
+    execution::{Executor, Params, is_request_error},
+    graphql::body_of,
+};
+use crate::auth::viewer::Viewer;
+
+const PROTOCOL: &str = "graphql-transport-ws";
+const INIT_WITHIN: Duration = Duration::from_secs(10);
+const PING_EVERY: Duration = Duration::from_secs(20);
+const SEND_WITHIN: Duration = Duration::from_secs(10);
+const MAX_OPERATIONS: usize = 32;
+/// Small, because most sockets are idle and there are many.
+const BUFFER: usize = 1_024;
+
+/// A reason to close, with the code the protocol has for it.
+struct Close(u16, &'static str);
+
+const MALFORMED: Close = Close(4400, "Invalid message");
+const UNAUTHORIZED: Close = Close(4401, "Unauthorized");
+const FORBIDDEN: Close = Close(4403, "Forbidden");
+const NO_PROTOCOL: Close = Close(4406, "Subprotocol not acceptable");
+const INIT_TIMEOUT: Close = Close(4408, "Connection initialisation timeout");
+const SECOND_INIT: Close = Close(4429, "Too many initialisation requests");
+const RESTART: Close = Close(1012, "Service restart");
+const SLOW: Close = Close(1013, "Too slow; resume from the last cursor");
+
+/// What a client may say.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said<'a> {
+    ConnectionInit {
+        payload: Option<InitPayload>,
+    },
+    Ping {},
+    Pong {},
+    Subscribe {
+        id: String,
+        #[serde(borrow)]
+        payload: &'a RawValue,
+    },
+    Complete {
+        id: String,
+    },
+}
+
+#[derive(Deserialize, Default)]
+struct InitPayload {
+    #[serde(alias = "Authorization")]
+    authorization: Option<String>,
+}
+
+type Answers = Pin<Box<dyn Stream<Item = Option<Answer>> + Send>>;
+
+/// Opens a socket, if the page that asks may.
+pub fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, headers: &HeaderMap) -> Response {
+    if !origin_allowed(&executor, headers) {
+        return (StatusCode::FORBIDDEN, "This origin may not open sockets.\n").into_response();
+    }
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    upgrade
+        .protocols([PROTOCOL])
+        .max_message_size(executor.app().config.limits.body_bytes)
+        .max_frame_size(executor.app().config.limits.body_bytes)
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        .on_upgrade(move |socket| async move {
+            let mut session = Session {
+                executor,
+                socket,
+                authorization,
+                viewer: None,
+                acknowledged: false,
+                operations: StreamMap::new(),
+            };
+            if let Err(Close(code, reason)) = session.run().await {
+                let frame = CloseFrame { code, reason: reason.into() };
+                // Whoever is gone does not hear it.
+                drop(timeout(SEND_WITHIN, session.socket.send(Message::Close(Some(frame)))).await);
+            }
+        })
+}
+
+/// Programs send no origin. A page may be of the same host, or of a listed origin.
+fn origin_allowed(executor: &Executor, headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let Some(origin) = text(header::ORIGIN).map(str::to_lowercase) else { return true };
+    let same_host = origin.split_once("://").is_some_and(|(_, host)| text(header::HOST) == Some(host));
+    same_host || executor.app().config.allowed_origins.contains(&origin)
+}
+
+struct Session {
+    executor: Arc<Executor>,
+    socket: WebSocket,
+    authorization: Option<String>,
+    viewer: Option<Viewer>,
+    acknowledged: bool,
+    /// `None` marks the end of an operation.
+    operations: StreamMap<String, Answers>,
+}
+
+impl Session {
+    /// Until the client leaves (`Ok`) or has to be sent away.
+    async fn run(&mut self) -> Result<(), Close> {
+        if self.socket.protocol().is_none_or(|protocol| protocol != PROTOCOL) {
+            return Err(NO_PROTOCOL);
+        }
+        let shutdown = self.executor.app().shutdown.clone();
+        let init_deadline = Instant::now() + INIT_WITHIN;
+        let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = true;
+        loop {
+            let expiry = self.expiry();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Err(RESTART),
+                () = sleep_until(init_deadline), if !self.acknowledged => return Err(INIT_TIMEOUT),
+                () = sleep_until(expiry.unwrap_or(init_deadline)), if expiry.is_some() => return Err(FORBIDDEN),
+                message = self.socket.recv() => {
+                    heard = true;
+                    match message {
+                        None | Some(Err(_) | Ok(Message::Close(_))) => return Ok(()),
+                        Some(Ok(Message::Text(text))) => self.hear(text.as_str()).await?,
+                        Some(Ok(Message::Binary(_))) => return Err(MALFORMED),
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    }
+                }
+                Some((id, answer)) = self.operations.next(), if !self.operations.is_empty() => {
+                    self.deliver(id, answer).await?;
+                }
+                _ = pings.tick() => {
+                    if !heard {
+                        return Ok(());
+                    }
+                    heard = false;
+                    self.send(Message::Ping(bytes::Bytes::new())).await?;
+                }
+            }
+        }
+    }
+
+    /// When the caller's rights end.
+    fn expiry(&self) -> Option<Instant> {
+        let left = self.viewer?.expires_at - self.executor.app().clock.now();
+        Some(Instant::now() + left.to_std().unwrap_or_default())
+    }
+
+    async fn hear(&mut self, text: &str) -> Result<(), Close> {
+        let Ok(said) = serde_json::from_str::<Said<'_>>(text) else { return Err(MALFORMED) };
+        match said {
+            Said::ConnectionInit { payload } => {
+                if self.acknowledged {
+                    return Err(SECOND_INIT);
+                }
+                let authorization = payload.and_then(|payload| payload.authorization).or(self.authorization.take());
+                self.viewer = self.executor.viewer(authorization.as_deref()).map_err(|_| FORBIDDEN)?;
+                self.acknowledged = true;
+                self.say(json!({ "type": "connection_ack" }).to_string()).await
+            }
+            Said::Ping {} => self.say(json!({ "type": "pong" }).to_string()).await,
+            Said::Pong {} => Ok(()),
+            Said::Complete { id } => {
+                self.operations.remove(&id);
+                Ok(())
+            }
+            Said::Subscribe { id, payload } => self.subscribe(id, payload).await,
+        }
+    }
+
+    async fn subscribe(&mut self, id: String, payload: &RawValue) -> Result<(), Close> {
+        if !self.acknowledged {
+            return Err(UNAUTHORIZED);
+        }
+        if self.operations.contains_key(&id) {
+            return Err(Close(4409, "Subscriber already exists"));
+        }
+        let params: Params = serde_json::from_str(payload.get()).map_err(|_| MALFORMED)?;
+        if self.operations.len() >= MAX_OPERATIONS {
+            let answer = super::execution::refusal("Too many operations on this socket.", "LIMIT_EXCEEDED");
+            return self.refuse(&id, &answer).await;
+        }
+        match self.executor.prepare(params, self.viewer) {
+            Err(answer) => self.refuse(&id, &answer).await,
+            Ok(operation) => {
+                let answers = self.executor.stream(operation).map(Some).chain(stream::once(async { None }));
+                self.operations.insert(id, Box::pin(answers));
+                Ok(())
+            }
+        }
+    }
+
+    async fn deliver(&mut self, id: String, answer: Option<Answer>) -> Result<(), Close> {
+        let Some(answer) = answer else {
+            self.operations.remove(&id);
+            return self.say(json!({ "type": "complete", "id": id }).to_string()).await;
+        };
+        if is_request_error(&answer) {
+            self.operations.remove(&id);
+            return self.refuse(&id, &answer).await;
+        }
+        let id = serde_json::Value::String(id);
+        self.say(format!(r#"{{"type":"next","id":{id},"payload":{}}}"#, body_of(&answer))).await
+    }
+
+    /// The one `error` of an operation that was not run.
+    async fn refuse(&mut self, id: &str, answer: &Answer) -> Result<(), Close> {
+        self.say(json!({ "type": "error", "id": id, "payload": answer.errors }).to_string()).await
+    }
+
+    async fn say(&mut self, text: String) -> Result<(), Close> {
+        self.send(Message::Text(text.into())).await
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), Close> {
+        match timeout(SEND_WITHIN, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            // Gone: the next read says so.
+            Ok(Err(_)) => Ok(()),
+            Err(_) => Err(SLOW),
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Writing a graph: people first, then pairs with the list entries that follow from them, a few thousand to a
+//! transaction. A pair is written by whoever inserts its row, so lists and pairs agree however often it is run.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::bail;
+use chrono::{DateTime, Utc};
+use entity::{
+    contact::{self, List},
+    id::{ConnectionRequestId, UserId},
+    relationship::{self, Connection},
+    user::{self, Audience, Role, UserStatus},
+    user_gram, user_search,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use sea_orm::{ActiveValue::Set, EntityTrait, IntoActiveModel};
+
+use super::{graph, names};
+use crate::{
+    app::{App, Tx},
+    error::{Error, Result},
+    text,
+    users::profiles,
+};
+
+/// Rows a statement may hold: SQLite takes 32,766 values, PostgreSQL 65,535.
+const VALUES: usize = 30_000;
+/// People and pairs to a transaction.
+const PEOPLE_TOGETHER: usize = 1_000;
+const PAIRS_TOGETHER: usize = 2_000;
+
+/// What an import did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Imported {
+    pub people: usize,
+    pub pairs: usize,
+}
+
+/// What an edge of a file means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Connections,
+    Follows,
+}
+
+impl Kind {
+    /// What the handles of the file's people begin with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Connections => "c",
+            Self::Follows => "f",
+        }
+    }
+}
+
+/// A person of a file, as far as the lists need.
+struct Person {
+    id: UserId,
+    name_key: Vec<u8>,
+}
+
+/// Imports a file of edges.
+pub async fn file(app: &App, kind: Kind, path: &Path) -> anyhow::Result<Imported> {
+    let edges = graph::read(path)?;
+    let mut people = BTreeMap::new();
+    for number in edges.iter().flat_map(|(a, b)| [*a, *b]) {
+        people.entry(number).or_insert_with(|| make(app, kind, number));
+    }
+    let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let bar = progress(people.len(), &format!("{shown}: people"));
+    let rows: Vec<&user::Model> = people.values().collect();
+    let mut imported = Imported::default();
+    for together in rows.chunks(PEOPLE_TOGETHER) {
+        imported.people += insert_people(app, together).await.map_err(plain)?;
+        bar.inc(together.len() as u64);
+    }
+    bar.finish();
+    check_handles(app, &rows).await?;
+
+    let people: BTreeMap<u32, Person> =
+        people.into_iter().map(|(number, row)| (number, Person { id: row.id, name_key: row.name_key })).collect();
+    let pairs = pairs(kind, &edges, &people, app.clock.now());
+    let bar = progress(pairs.len(), &format!("{shown}: pairs"));
+    let keys: BTreeMap<UserId, &[u8]> = people.values().map(|person| (person.id, person.name_key.as_slice())).collect();
+    for together in pairs.chunks(PAIRS_TOGETHER) {
+        imported.pairs += insert_pairs(app, together, &keys).await.map_err(plain)?;
+        bar.inc(together.len() as u64);
+    }
+    bar.finish();
+    app.db.analyze().await?;
+    Ok(imported)
+}
+
+fn progress(length: usize, what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:32} {bar:40} {pos}/{len} {elapsed} (left {eta})");
+    let bar = ProgressBar::new(length as u64).with_message(what.to_owned());
+    style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
+}
+
+/// A person made of a number: always the same id, handle and name.
+fn make(app: &App, kind: Kind, number: u32) -> user::Model {
+    let name = names::of(number);
+    let now = app.clock.now();
+    // A UUIDv7 of a fixed day, a millisecond apart, so that ids rise with the numbers.
+    let millis = 1_767_225_600_000_u64 + u64::from(number);
+    let chance = names::scatter(u64::from(number) << 1 | u64::from(kind == Kind::Follows));
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &chance_bytes(chance)).into_uuid();
+    let mut row = user::Model {
+        id: UserId(id),
+        handle: format!("{}{number}", kind.prefix()),
+        display_name: name.display(),
+        given_name: Some(name.given.to_owned()),
+        family_name: Some(name.family.to_owned()),
+        additional_name: None,
+        name_prefix: None,
+        name_suffix: None,
+        title: None,
+        organisation: None,
+        avatar_url: None,
+        locale: None,
+        time_zone: None,
+        role: Role::Member,
+        status: UserStatus::Active,
+        who_may_request_connection: Audience::Everyone,
+        who_may_follow: Audience::Everyone,
+        name_key: Vec::new(),
+        created_at: now,
+        updated_at: now,
+    };
+    row.name_key = profiles::name_key(&row);
+    row
+}
+
+fn chance_bytes(chance: u64) -> [u8; 10] {
+    let mut bytes = [0; 10];
+    bytes[..8].copy_from_slice(&chance.to_be_bytes());
+    bytes
+}
+
+async fn insert_people(app: &App, people: &[&user::Model]) -> Result<usize> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let rows = people.iter().map(|person| (*person).clone().into_active_model());
+            let inserted: Vec<UserId> = user::Entity::insert_many(rows)
+                .on_conflict_do_nothing()
+                .exec_with_returning_keys(tx.db())
+                .await
+                .map(inserted)?;
+            let new: Vec<&&user::Model> = people.iter().filter(|person| inserted.contains(&person.id)).collect();
+            let texts: Vec<(UserId, &[u8], String)> = new
+                .iter()
+                .map(|person| (person.id, person.name_key.as_slice(), profiles::search_text(person)))
+                .collect();
+            let mut grams = Vec::new();
+            for (id, name_key, text) in &texts {
+                grams.extend(text::grams(text).into_iter().map(|gram| user_gram::ActiveModel {
+                    gram: Set(gram),
+                    name_key: Set(name_key.to_vec()),
+                    user_id: Set(*id),
+                }));
+            }
+            let searches =
+                texts.into_iter().map(|(id, _, text)| user_search::ActiveModel { user_id: Set(id), text: Set(text) });
+            insert(tx, searches.collect::<Vec<_>>(), 2).await?;
+            insert(tx, grams, 3).await?;
+            Ok(new.len())
+        })
+    })
+    .await
+}
+
+/// A handle that somebody else took before the import would leave the graph with a hole.
+async fn check_handles(app: &App, people: &[&user::Model]) -> anyhow::Result<()> {
+    for together in people.chunks(PEOPLE_TOGETHER) {
+        let mut sql = crate::database::Sql::new("SELECT id FROM \"user\" WHERE id IN ");
+        sql.bind_list(&together.iter().map(|person| person.id).collect::<Vec<_>>());
+        let there: Vec<Id> = sql.all(app.db.read()).await?;
+        if let Some(missing) = together.iter().find(|person| !there.iter().any(|row| row.id == person.id)) {
+            bail!("the handle {} belongs to an account that was not imported", missing.handle);
+        }
+    }
+    Ok(())
+}
+
+#[derive(sea_orm::FromQueryResult)]
+struct Id {
+    id: UserId,
+}
+
+/// The rows of the pairs, one for each two people, in order.
+fn pairs(
+    kind: Kind,
+    edges: &[(u32, u32)],
+    people: &BTreeMap<u32, Person>,
+    now: DateTime<Utc>,
+) -> Vec<relationship::Model> {
+    let mut pairs = BTreeMap::<(UserId, UserId), relationship::Model>::new();
+    for (a, b) in edges {
+        let (Some(a), Some(b)) = (people.get(a), people.get(b)) else { continue };
+        let (lo, hi) = (a.id.min(b.id), a.id.max(b.id));
+        let row = pairs.entry((lo, hi)).or_insert(relationship::Model {
+            lo,
+            hi,
+            connection: Connection::None,
+            request_id: None::<ConnectionRequestId>,
+            lo_follows: false,
+            hi_follows: false,
+            lo_blocks: false,
+            hi_blocks: false,
+            lo_shadow_id: None,
+            hi_shadow_id: None,
+            lo_cooling_until: None,
+            hi_cooling_until: None,
+            updated_at: now,
+        });
+        match kind {
+            Kind::Connections => row.connection = Connection::Connected,
+            Kind::Follows if a.id == lo => row.lo_follows = true,
+            Kind::Follows => row.hi_follows = true,
+        }
+    }
+    pairs.into_values().collect()
+}
+
+async fn insert_pairs(app: &App, pairs: &[relationship::Model], keys: &BTreeMap<UserId, &[u8]>) -> Result<usize> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let rows = pairs.iter().map(|pair| pair.clone().into_active_model());
+            let inserted: Vec<(UserId, UserId)> = relationship::Entity::insert_many(rows)
+                .on_conflict_do_nothing()
+                .exec_with_returning_keys(tx.db())
+                .await
+                .map(inserted)?;
+            let inserted: std::collections::BTreeSet<_> = inserted.into_iter().collect();
+            let new = pairs.iter().filter(|pair| inserted.contains(&(pair.lo, pair.hi)));
+            let mut entries = Vec::new();
+            for pair in new {
+                let mut put = |owner: UserId, list, user: UserId| {
+                    entries.push(contact::ActiveModel {
+                        owner_id: Set(owner),
+                        list: Set(list),
+                        name_key: Set(keys.get(&user).map(|key| key.to_vec()).unwrap_or_default()),
+                        user_id: Set(user),
+                        until: Set(None),
+                        since: Set(pair.updated_at),
+                    });
+                };
+                if pair.connection == Connection::Connected {
+                    put(pair.lo, List::Connections, pair.hi);
+                    put(pair.hi, List::Connections, pair.lo);
+                }
+                for (follows, who, whom) in [(pair.lo_follows, pair.lo, pair.hi), (pair.hi_follows, pair.hi, pair.lo)] {
+                    if follows {
+                        put(who, List::Following, whom);
+                        put(whom, List::Followers, who);
+                    }
+                }
+            }
+            insert(tx, entries, 6).await?;
+            Ok(inserted.len())
+        })
+    })
+    .await
+}
+
+/// Inserts rows of so many columns, as many to a statement as it can hold.
+async fn insert<A>(tx: &Tx<'_>, rows: Vec<A>, columns: usize) -> Result<()>
+where
+    A: sea_orm::ActiveModelTrait + Clone,
+{
+    for together in rows.chunks(VALUES / columns) {
+        A::Entity::insert_many(together.to_vec()).exec_without_returning(tx.db()).await?;
+    }
+    Ok(())
+}
+
+fn inserted<T>(result: sea_orm::TryInsertResult<Vec<T>>) -> Vec<T> {
+    match result {
+        sea_orm::TryInsertResult::Inserted(keys) => keys,
+        sea_orm::TryInsertResult::Empty | sea_orm::TryInsertResult::Conflicted => Vec::new(),
+    }
+}
+
+/// The cause of a failed import, for whoever runs it: an operator may see more than a client.
+fn plain(error: Error) -> anyhow::Error {
+    match error {
+        Error::Internal(cause) | Error::Unavailable(cause) => anyhow::anyhow!("{cause:#}"),
+        Error::Refused(refusal) => anyhow::anyhow!("{}", refusal.message),
+        other => anyhow::anyhow!("{}", other.code()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    #[test]
+    fn made_ids_are_version_seven() {
+        let id = uuid::Builder::from_unix_timestamp_millis(1, &super::chance_bytes(7)).into_uuid();
+        assert_eq!(id.get_version_num(), 7);
+        assert_ne!(id, Uuid::nil());
+    }
+}

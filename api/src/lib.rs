@@ -1,0 +1,20 @@
+//! Rapport.
+pub mod clock;
+pub mod config;
+pub mod text;
+pub mod error;
+pub mod database;
+pub mod page;
+pub mod events;
+pub mod app;
+pub mod auth;
+pub mod contacts;
+pub mod users;
+pub mod accounts;
+pub mod relationships;
+pub mod schema;
+pub mod http;
+pub mod demo;
+pub mod import;
+pub mod server;
+pub mod telemetry;

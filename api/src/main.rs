@@ -1,0 +1,98 @@
+//! The command line of Rapport.
+
+use std::{path::PathBuf, time::Duration};
+
+use api::{
+    app::App,
+    auth::{jwt, viewer::Scopes},
+    clock::Clock,
+    config::{self, Config},
+    database::Database,
+    import::load::{self, Kind},
+    schema, server, telemetry,
+    users::people,
+};
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Relationships and conversations behind one GraphQL schema.
+#[derive(Parser)]
+#[command(name = "rapport", version, about, after_help = config::help())]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring the database up to date and serve (the default).
+    #[command(after_help = config::help())]
+    Serve,
+    /// Bring the database up to date.
+    Migrate,
+    /// Print the GraphQL schema.
+    Schema,
+    /// Print an access token for a person.
+    Token {
+        /// The person's handle.
+        #[arg(long)]
+        user: String,
+        /// How long the token lives, such as 15m or 1h.
+        #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
+        expires: Duration,
+        /// Scopes, parted by commas, such as CONTACTS_READ,EVENTS_READ; all when left out.
+        #[arg(long)]
+        scopes: Option<String>,
+    },
+    /// Import people with their connections and follows from edge lists, plain or gzip.
+    Import {
+        /// `a b` on a line: a and b are connected.
+        #[arg(long)]
+        connections: Option<PathBuf>,
+        /// `a b` on a line: a follows b.
+        #[arg(long)]
+        follows: Option<PathBuf>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let command = Cli::parse().command.unwrap_or(Command::Serve);
+    if let Command::Schema = command {
+        return print(&schema::sdl());
+    }
+    let config = Config::from_environment()?;
+    telemetry::start(&config.log)?;
+    match command {
+        Command::Serve => server::run(config).await,
+        Command::Migrate => Database::open(&config.database, None).await?.migrate().await,
+        Command::Schema => Ok(()),
+        Command::Token { user, expires, scopes } => {
+            let app = App::start(config, Clock::System, None).await?;
+            let Some(person) = people::by_handle(app.db.read(), &user).await? else {
+                anyhow::bail!("there is nobody with the handle {user}");
+            };
+            let scopes = scopes.map_or_else(Scopes::all, |names| Scopes::parse(&names.replace(',', " ")));
+            let token = jwt::issue(&app, person.id, scopes, expires)
+                .map_err(|error| anyhow::anyhow!("no token can be made: {}", error.code()))?;
+            print(&token.text)
+        }
+        Command::Import { connections, follows } => {
+            anyhow::ensure!(connections.is_some() || follows.is_some(), "give --connections, --follows or both");
+            let app = App::start(config, Clock::System, None).await?;
+            for (kind, path) in [(Kind::Connections, connections), (Kind::Follows, follows)] {
+                let Some(path) = path else { continue };
+                let done = load::file(&app, kind, &path).await?;
+                print(&format!("{}: {} people and {} pairs are new", path.display(), done.people, done.pairs))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    Ok(writeln!(std::io::stdout(), "{}", text.trim_end())?)
+}

@@ -1,0 +1,241 @@
+//! Pages of lists, as Relay connections. A cursor is the sort key of a row, bound to the list, filter and order it was
+//! read in; a page is one range of an index, however far back it lies.
+
+use async_graphql::SimpleObject;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use entity::id::UserId;
+use uuid::Uuid;
+
+use crate::{
+    database::Sql,
+    error::{Error, Result},
+};
+
+/// The largest page, and the one that is served when no size is asked for.
+pub const MAX_PAGE: i32 = 100;
+pub const DEFAULT_PAGE: i32 = 20;
+
+/// The four arguments of every list.
+#[derive(Clone, Debug, Default)]
+pub struct PageArguments {
+    pub first: Option<i32>,
+    pub after: Option<String>,
+    pub last: Option<i32>,
+    pub before: Option<String>,
+}
+
+/// A position in a list: what its rows are ordered by.
+pub trait Key: Sized {
+    fn write(&self) -> Vec<u8>;
+    fn read(bytes: &[u8]) -> Option<Self>;
+    /// Binds the key's parts in the order of the columns.
+    fn bind(&self, sql: &mut Sql);
+}
+
+/// Position in name order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByName(pub Vec<u8>, pub UserId);
+
+impl Key for ByName {
+    fn write(&self) -> Vec<u8> {
+        [self.1.0.as_bytes().as_slice(), &self.0].concat()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (id, name) = bytes.split_at_checked(16)?;
+        Some(Self(name.to_vec(), UserId(Uuid::from_slice(id).ok()?)))
+    }
+
+    fn bind(&self, sql: &mut Sql) {
+        sql.bind(self.0.clone());
+        sql.push(", ");
+        sql.bind(self.1);
+    }
+}
+
+/// Position in the order of creation, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByAge(pub Uuid);
+
+impl Key for ByAge {
+    fn write(&self) -> Vec<u8> {
+        self.0.as_bytes().to_vec()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        Some(Self(Uuid::from_slice(bytes).ok()?))
+    }
+
+    fn bind(&self, sql: &mut Sql) {
+        sql.bind(self.0);
+    }
+}
+
+/// A page that was asked for.
+#[derive(Clone, Debug)]
+pub struct Page<K> {
+    limit: usize,
+    backwards: bool,
+    after: Option<K>,
+    before: Option<K>,
+    binding: u64,
+}
+
+/// Where a page lies in its list.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct PageInfo {
+    /// Whether more follows after this page. When paging backwards: whether a `before` was given.
+    pub has_next_page: bool,
+    /// Whether something stands before this page. When paging forwards: whether an `after` was given.
+    pub has_previous_page: bool,
+    /// The cursor of the first edge; null when the page is empty.
+    pub start_cursor: Option<String>,
+    /// The cursor of the last edge; null when the page is empty.
+    pub end_cursor: Option<String>,
+}
+
+/// What a page held.
+#[derive(Clone, Debug)]
+pub struct Slice<T> {
+    pub items: Vec<T>,
+    pub has_next: bool,
+    pub has_previous: bool,
+    binding: u64,
+}
+
+impl<K: Key> Page<K> {
+    /// Understands the arguments. `list` names list, filter and order; a cursor of another list is refused.
+    pub fn new(arguments: PageArguments, list: &str) -> Result<Self> {
+        let PageArguments { first, after, last, before } = arguments;
+        let binding = fingerprint(list);
+        let (size, field, backwards) = match (first, last) {
+            (Some(_), Some(_)) => return Err(Error::invalid("last", "Give either first or last, not both.")),
+            (None, Some(last)) => (last, "last", true),
+            (first, None) => (first.unwrap_or(DEFAULT_PAGE), "first", false),
+        };
+        let limit = usize::try_from(size).ok().filter(|_| (1..=MAX_PAGE).contains(&size));
+        let Some(limit) = limit else {
+            return Err(Error::invalid(field, format!("{field} must be from 1 to {MAX_PAGE}.")));
+        };
+        let open = |cursor: Option<String>, field| match cursor {
+            None => Ok(None),
+            Some(text) => decode(&text, binding)
+                .map(Some)
+                .ok_or_else(|| Error::invalid(field, "This is not a cursor of this list, filter and order.")),
+        };
+        Ok(Self { limit, backwards, after: open(after, "after")?, before: open(before, "before")?, binding })
+    }
+
+    /// Adds the range, the order and the limit to a statement whose last clause is an open `WHERE`.
+    /// `columns` are those of the key; `descending` is the direction of the list itself.
+    pub fn write(&self, sql: &mut Sql, columns: &[&str], descending: bool) {
+        let row = columns.join(", ");
+        let bounds =
+            [(&self.after, if descending { "<" } else { ">" }), (&self.before, if descending { ">" } else { "<" })];
+        for (key, operator) in bounds {
+            if let Some(key) = key {
+                sql.push(&format!(" AND ({row}) {operator} ("));
+                key.bind(sql);
+                sql.push(")");
+            }
+        }
+        let direction = if descending == self.backwards { "ASC" } else { "DESC" };
+        let order: Vec<String> = columns.iter().map(|column| format!("{column} {direction}")).collect();
+        sql.push(&format!(" ORDER BY {} LIMIT ", order.join(", ")));
+        sql.bind(i64::try_from(self.limit).unwrap_or(i64::MAX) + 1);
+    }
+
+    /// Cuts the rows of a statement made by [`Self::write`] to the page.
+    #[must_use]
+    pub fn slice<T>(&self, mut rows: Vec<T>) -> Slice<T> {
+        let more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        if self.backwards {
+            rows.reverse();
+        }
+        let (has_next, has_previous) =
+            if self.backwards { (self.before.is_some(), more) } else { (more, self.after.is_some()) };
+        Slice { items: rows, has_next, has_previous, binding: self.binding }
+    }
+}
+
+impl<T> Slice<T> {
+    /// The cursor of a row of this slice.
+    pub fn cursor(&self, key: &impl Key) -> String {
+        encode(self.binding, key)
+    }
+
+    /// Where the slice lies in its list; `key` gives a row's position.
+    pub fn info<K: Key>(&self, key: impl Fn(&T) -> K) -> PageInfo {
+        PageInfo {
+            has_next_page: self.has_next,
+            has_previous_page: self.has_previous,
+            start_cursor: self.items.first().map(|row| self.cursor(&key(row))),
+            end_cursor: self.items.last().map(|row| self.cursor(&key(row))),
+        }
+    }
+
+    /// The same slice with each row made into something else.
+    pub fn map<U>(self, make: impl FnMut(T) -> U) -> Slice<U> {
+        Slice {
+            items: self.items.into_iter().map(make).collect(),
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+            binding: self.binding,
+        }
+    }
+}
+
+fn encode(binding: u64, key: &impl Key) -> String {
+    URL_SAFE_NO_PAD.encode([binding.to_be_bytes().as_slice(), &key.write()].concat())
+}
+
+fn decode<K: Key>(text: &str, binding: u64) -> Option<K> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() <= 2_048)?;
+    let (bound, key) = bytes.split_at_checked(8)?;
+    if bound != binding.to_be_bytes() {
+        return None;
+    }
+    K::read(key)
+}
+
+/// FNV-1a: the same on every instance and in every version. It guards against mix-ups, not against forgery; a forged
+/// cursor can only name another place of the same list.
+fn fingerprint(list: &str) -> u64 {
+    list.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use entity::id::UserId;
+    use uuid::Uuid;
+
+    use super::{ByName, Page, PageArguments, Slice};
+
+    fn page(arguments: PageArguments) -> Option<Page<ByName>> {
+        Page::new(arguments, "people").ok()
+    }
+
+    #[test]
+    fn sizes_outside_one_to_a_hundred_are_refused() {
+        for size in [0, -1, 101, i32::MAX, i32::MIN] {
+            assert!(page(PageArguments { first: Some(size), ..Default::default() }).is_none(), "{size}");
+            assert!(page(PageArguments { last: Some(size), ..Default::default() }).is_none(), "{size}");
+        }
+        assert!(page(PageArguments { first: Some(1), last: Some(1), ..Default::default() }).is_none());
+        assert!(page(PageArguments { first: Some(100), ..Default::default() }).is_some());
+    }
+
+    #[test]
+    fn a_cursor_opens_only_its_own_list() {
+        let key = ByName(b"roe".to_vec(), UserId(Uuid::from_u128(7)));
+        let slice: Slice<()> = page(PageArguments::default()).map(|page| page.slice(vec![])).expect("a page");
+        let cursor = slice.cursor(&key);
+        let with = |text: &str| PageArguments { after: Some(text.to_owned()), ..Default::default() };
+        assert_eq!(page(with(&cursor)).and_then(|page| page.after), Some(key));
+        assert!(Page::<ByName>::new(with(&cursor), "others").is_err());
+        for bad in ["", "x", "☃", &cursor[..cursor.len() / 2], &cursor[1..]] {
+            assert!(page(with(bad)).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What the mutations of relationships answer. Each has a payload type of its own; those about a person and those about a
+//! request have the same fields.
+
+use async_graphql::{Context, SimpleObject};
+
+use super::{
+    connections::{Done, Outcome, target},
+    types::ConnectionRequest,
+};
+use crate::{
+    error::{Result, UserError, settle},
+    users::types::User,
+};
+use entity::id::ConnectionRequestId;
+
+/// The parts of every answer: the person, the request, the outcome, the refusals.
+pub struct Answer {
+    user: Option<User>,
+    request: Option<ConnectionRequest>,
+    outcome: Outcome,
+    user_errors: Vec<UserError>,
+}
+
+/// Which thing a refused call was about, so that the answer can show it as it is.
+pub enum About<'a> {
+    User(&'a str),
+    Request(&'a str),
+}
+
+impl Answer {
+    /// Makes the answer of a verb's result. A refused call still shows what it was about, if the caller may see it.
+    pub async fn of(ctx: &Context<'_>, result: Result<Done>, about: About<'_>) -> Result<Self> {
+        let user_errors = match settle(result)? {
+            Ok(done) => {
+                let request = done.request.map(ConnectionRequest);
+                return Ok(Self { user: Some(User(done.other)), request, outcome: done.outcome, user_errors: vec![] });
+            }
+            Err(user_errors) => user_errors,
+        };
+        let (mut user, mut request) = (None, None);
+        match about {
+            About::User(id) => {
+                if let Ok(id) = target(id) {
+                    user = User::find(ctx, id).await?;
+                }
+            }
+            About::Request(id) => {
+                if let Some(id) = ConnectionRequestId::parse(id) {
+                    request = ConnectionRequest::find(ctx, id).await?;
+                }
+            }
+        }
+        Ok(Self { user, request, outcome: Outcome::Refused, user_errors })
+    }
+}
+
+macro_rules! about_a_user {
+    ($($name:ident $mutation:literal),* $(,)?) => {$(
+        #[doc = concat!("The answer to `", $mutation, "`.")]
+        #[derive(SimpleObject)]
+        pub struct $name {
+            /// The other person, with what stands between the viewer and them now. Null when the id names nobody the
+            /// viewer may see.
+            user: Option<User>,
+            /// What the call did.
+            outcome: Outcome,
+            /// Why the call was refused; empty when it was not.
+            user_errors: Vec<UserError>,
+        }
+
+        impl From<Answer> for $name {
+            fn from(answer: Answer) -> Self {
+                Self { user: answer.user, outcome: answer.outcome, user_errors: answer.user_errors }
+            }
+        }
+    )*};
+}
+
+macro_rules! about_a_request {
+    ($($name:ident $mutation:literal),* $(,)?) => {$(
+        #[doc = concat!("The answer to `", $mutation, "`.")]
+        #[derive(SimpleObject)]
+        pub struct $name {
+            /// The request as it is now. Null when there is none the viewer may see.
+            request: Option<ConnectionRequest>,
+            /// The other person, with what stands between the viewer and them now. Null when the call was refused and
+            /// named a request.
+            user: Option<User>,
+            /// What the call did.
+            outcome: Outcome,
+            /// Why the call was refused; empty when it was not.
+            user_errors: Vec<UserError>,
+        }
+
+        impl From<Answer> for $name {
+            fn from(answer: Answer) -> Self {
+                let Answer { user, request, outcome, user_errors } = answer;
+                Self { request, user, outcome, user_errors }
+            }
+        }
+    )*};
+}
+
+about_a_user! {
+    DisconnectPayload "disconnect",
+    FollowUserPayload "followUser",
+    UnfollowUserPayload "unfollowUser",
+    RemoveFollowerPayload "removeFollower",
+    BlockUserPayload "blockUser",
+    UnblockUserPayload "unblockUser",
+}
+
+about_a_request! {
+    RequestConnectionPayload "requestConnection",
+    WithdrawConnectionRequestPayload "withdrawConnectionRequest",
+    AcceptConnectionRequestPayload "acceptConnectionRequest",
+    IgnoreConnectionRequestPayload "ignoreConnectionRequest",
+}

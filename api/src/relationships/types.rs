@@ -1,0 +1,351 @@
+//! Relationships and connection requests as the API shows them: never that the other blocks.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
+use chrono::{DateTime, Utc};
+use entity::{
+    connection_request::{self, RequestStatus},
+    event::EventKind,
+    id::ConnectionRequestId,
+    user::{self, Audience},
+};
+
+use super::{
+    loader::{RequestById, SharesConnection, ViewOf},
+    pairs::{State, View},
+    requests::{self, Requests},
+};
+use crate::{
+    app::App,
+    auth::{
+        context::ContextExt,
+        viewer::{Scope, Viewer},
+    },
+    error::{Error, Result},
+    events::{cursor::Cursor, log::Entry},
+    page::{ByAge, PageInfo, Slice},
+    users::types::User,
+};
+
+/// How far two people are connected, seen from the viewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum ConnectionState {
+    /// Not connected, and neither waits for the other.
+    None,
+    /// The viewer asked and waits.
+    RequestSent,
+    /// The other asked and waits.
+    RequestReceived,
+    /// Connected.
+    Connected,
+}
+
+/// Something the viewer may do about a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum RelationshipAction {
+    /// `requestConnection`
+    RequestConnection,
+    /// `withdrawConnectionRequest`
+    WithdrawRequest,
+    /// `acceptConnectionRequest`
+    AcceptRequest,
+    /// `ignoreConnectionRequest`
+    IgnoreRequest,
+    /// `disconnect`
+    Disconnect,
+    /// `followUser`
+    Follow,
+    /// `unfollowUser`
+    Unfollow,
+    /// `removeFollower`
+    RemoveFollower,
+    /// `blockUser`
+    Block,
+    /// `unblockUser`
+    Unblock,
+}
+
+/// What stands between the viewer and another person, as the viewer may know it. That the other blocks the viewer is
+/// never shown: it looks like a person whom nobody may approach.
+pub struct Relationship {
+    view: View,
+    now: DateTime<Utc>,
+    actions: Vec<RelationshipAction>,
+}
+
+impl Relationship {
+    /// Between the viewer and a person.
+    pub async fn between(ctx: &Context<'_>, viewer: &Viewer, other: &Arc<user::Model>) -> Result<Self> {
+        debug_assert!(viewer.user != other.id);
+        let view = ctx.load(ViewOf(other.id)).await?.unwrap_or_else(View::strangers);
+        let now = ctx.app()?.clock.now();
+        let actions = available(ctx, &view, other, now).await?;
+        Ok(Self { view, now, actions })
+    }
+
+    fn seen(&self) -> (ConnectionState, Option<ConnectionRequestId>) {
+        seen(&self.view, self.now)
+    }
+}
+
+/// The connection as the viewer may know it, and the request that is behind it.
+fn seen(view: &View, now: DateTime<Utc>) -> (ConnectionState, Option<ConnectionRequestId>) {
+    match view.state {
+        State::Connected => (ConnectionState::Connected, view.request),
+        State::Sent => (ConnectionState::RequestSent, view.request),
+        State::Received => (ConnectionState::RequestReceived, view.request),
+        State::None => match view.mine.shadow_at(now) {
+            Some(id) => (ConnectionState::RequestSent, Some(id)),
+            None => (ConnectionState::None, None),
+        },
+    }
+}
+
+async fn available(
+    ctx: &Context<'_>,
+    view: &View,
+    other: &user::Model,
+    now: DateTime<Utc>,
+) -> Result<Vec<RelationshipAction>> {
+    if view.mine.blocks {
+        return Ok(vec![RelationshipAction::Unblock]);
+    }
+    let mut actions = Vec::new();
+    match seen(view, now).0 {
+        ConnectionState::None => {
+            if !view.mine.cools_at(now) && admits(ctx, view, other, other.who_may_request_connection).await? {
+                actions.push(RelationshipAction::RequestConnection);
+            }
+        }
+        ConnectionState::RequestSent => actions.push(RelationshipAction::WithdrawRequest),
+        ConnectionState::RequestReceived => {
+            actions.extend([RelationshipAction::AcceptRequest, RelationshipAction::IgnoreRequest]);
+        }
+        ConnectionState::Connected => actions.push(RelationshipAction::Disconnect),
+    }
+    if view.mine.follows {
+        actions.push(RelationshipAction::Unfollow);
+    } else if admits(ctx, view, other, other.who_may_follow).await? {
+        actions.push(RelationshipAction::Follow);
+    }
+    if view.theirs.follows {
+        actions.push(RelationshipAction::RemoveFollower);
+    }
+    actions.push(RelationshipAction::Block);
+    Ok(actions)
+}
+
+/// The same question as the verbs ask under the lock, here of many people at once.
+async fn admits(ctx: &Context<'_>, view: &View, other: &user::Model, audience: Audience) -> Result<bool> {
+    let audience = if view.theirs.blocks { Audience::Nobody } else { audience };
+    Ok(match audience {
+        Audience::Everyone => true,
+        Audience::Nobody => false,
+        Audience::Mutual => view.state == State::Connected || ctx.load(SharesConnection(other.id)).await?.is_some(),
+    })
+}
+
+/// What stands between the viewer and another person, as the viewer may know it. That the other blocks the viewer is
+/// never shown: it looks like a person whom nobody may approach.
+#[Object]
+impl Relationship {
+    /// How far the two are connected.
+    async fn connection(&self) -> ConnectionState {
+        self.seen().0
+    }
+
+    /// Whether the viewer follows the person.
+    async fn following(&self) -> bool {
+        self.view.mine.follows
+    }
+
+    /// Whether the person follows the viewer.
+    async fn followed_by(&self) -> bool {
+        self.view.theirs.follows
+    }
+
+    /// Whether the viewer blocks the person.
+    async fn blocking(&self) -> bool {
+        self.view.mine.blocks
+    }
+
+    /// The request that waits between the two, or the one by which they were connected.
+    async fn request(&self, ctx: &Context<'_>) -> Option<Result<ConnectionRequest>> {
+        ConnectionRequest::find(ctx, self.seen().1?).await.transpose()
+    }
+
+    /// What the viewer may do about the person now. A call that is not listed is refused or changes nothing.
+    async fn available_actions(&self) -> &[RelationshipAction] {
+        &self.actions
+    }
+}
+
+/// One user's ask to connect. The requester sees a request that was ignored or closed as PENDING until the cool-down
+/// ends, then as CLOSED.
+#[derive(Clone)]
+pub struct ConnectionRequest(pub connection_request::Model);
+
+/// One user's ask to connect. The requester sees a request that was ignored or closed as PENDING until the cool-down
+/// ends, then as CLOSED.
+#[Object]
+impl ConnectionRequest {
+    /// The request's id, `request_…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// Who asks.
+    async fn requester(&self, ctx: &Context<'_>) -> Result<User> {
+        User::load(ctx, self.0.requester_id).await
+    }
+
+    /// Who is asked.
+    async fn recipient(&self, ctx: &Context<'_>) -> Result<User> {
+        User::load(ctx, self.0.recipient_id).await
+    }
+
+    /// How far it has come, as the viewer may know it.
+    async fn status(&self, ctx: &Context<'_>) -> Result<RequestStatus> {
+        Ok(requests::status_for(&self.0, ctx.viewer()?.user, ctx.app()?.clock.now()))
+    }
+
+    /// What the requester wrote, at most 500 characters.
+    async fn message(&self) -> Option<&str> {
+        self.0.message.as_deref()
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When its status became final, as the viewer may know it; null while it is pending.
+    async fn decided_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime<Utc>>> {
+        let known = |viewer: &Viewer, app: &App| requests::decided_for(&self.0, viewer.user, app.clock.now());
+        match (ctx.viewer(), ctx.app()) {
+            (Ok(viewer), Ok(app)) => known(viewer, app).map(Ok),
+            (Err(fault), _) | (_, Err(fault)) => Some(Err(fault)),
+        }
+    }
+}
+
+impl ConnectionRequest {
+    /// The request with an id, if the viewer made or got it and the token may see relationships.
+    pub async fn find(ctx: &Context<'_>, id: ConnectionRequestId) -> Result<Option<Self>> {
+        if !ctx.viewer()?.scopes.has(Scope::ContactsRead) {
+            return Ok(None);
+        }
+        Ok(ctx.load(RequestById(id)).await?.map(Self))
+    }
+}
+
+/// A page of connection requests, newest first.
+pub struct ConnectionRequestConnection {
+    pub requests: Requests,
+    pub slice: Slice<connection_request::Model>,
+    pub stream_cursor: Cursor,
+}
+
+impl ConnectionRequestConnection {
+    fn edge(&self, row: &connection_request::Model) -> ConnectionRequestEdge {
+        ConnectionRequestEdge { cursor: self.slice.cursor(&ByAge(row.id.0)), node: ConnectionRequest(row.clone()) }
+    }
+}
+
+/// A page of connection requests, newest first.
+#[Object]
+impl ConnectionRequestConnection {
+    /// The requests with their cursors.
+    async fn edges(&self) -> Vec<ConnectionRequestEdge> {
+        self.slice.items.iter().map(|row| self.edge(row)).collect()
+    }
+
+    /// The requests.
+    async fn nodes(&self) -> Vec<ConnectionRequest> {
+        self.slice.items.iter().cloned().map(ConnectionRequest).collect()
+    }
+
+    /// Where this page lies in the list.
+    async fn page_info(&self) -> PageInfo {
+        self.slice.info(|row| ByAge(row.id.0))
+    }
+
+    /// How many requests the list holds in all. Counted when asked for.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(self.requests.count(ctx.app()?.db.read()).await?)
+    }
+
+    /// Where `incomingRequests` stood before this page was read: subscribe with it as `after` and nothing is missed. What
+    /// the page shows already may come once more.
+    async fn stream_cursor(&self) -> &Cursor {
+        &self.stream_cursor
+    }
+}
+
+/// A connection request in a page.
+#[derive(SimpleObject)]
+pub struct ConnectionRequestEdge {
+    /// The place in the list.
+    pub cursor: String,
+    /// The request.
+    pub node: ConnectionRequest,
+}
+
+/// Somebody asks the viewer to connect.
+#[derive(SimpleObject)]
+pub struct ConnectionRequestReceived {
+    /// The event's id, `event_…`; the same however the event is read.
+    pub id: ID,
+    /// Resume after this event with it.
+    pub cursor: Cursor,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The event's number in the stream of the viewer's incoming requests: 1, 2, 3, … without holes.
+    pub sequence: i64,
+    /// The request as it was then.
+    pub request: ConnectionRequest,
+}
+
+/// A request to the viewer was accepted, ignored, withdrawn or closed.
+#[derive(SimpleObject)]
+pub struct ConnectionRequestChanged {
+    /// The event's id, `event_…`; the same however the event is read.
+    pub id: ID,
+    /// Resume after this event with it.
+    pub cursor: Cursor,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The event's number in the stream of the viewer's incoming requests: 1, 2, 3, … without holes.
+    pub sequence: i64,
+    /// The request as it was then.
+    pub request: ConnectionRequest,
+}
+
+/// An entry of the log about requests.
+#[derive(Union)]
+pub enum RequestEvent {
+    ConnectionRequestReceived(ConnectionRequestReceived),
+    ConnectionRequestChanged(ConnectionRequestChanged),
+}
+
+impl RequestEvent {
+    /// Reads an entry of the log; `cursor` is the position as the reader counts.
+    pub fn read(entry: &Entry, cursor: Cursor) -> Result<Self> {
+        let request = serde_json::from_value(entry.payload.clone()).map_err(Error::internal)?;
+        let request = ConnectionRequest(request);
+        let (id, occurred_at, sequence) = (ID::from(entry.id), entry.occurred_at, entry.sequence);
+        Ok(match entry.kind {
+            EventKind::ConnectionRequestReceived => Self::ConnectionRequestReceived(ConnectionRequestReceived {
+                id,
+                cursor,
+                occurred_at,
+                sequence,
+                request,
+            }),
+            EventKind::ConnectionRequestChanged => {
+                Self::ConnectionRequestChanged(ConnectionRequestChanged { id, cursor, occurred_at, sequence, request })
+            }
+        })
+    }
+}

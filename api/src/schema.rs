@@ -1,0 +1,47 @@
+//! The one schema, merged from the faces of the features.
+
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
+
+use crate::{
+    accounts::mutation::AccountsMutation,
+    config::Limits,
+    contacts::query::ContactsQuery,
+    events::{query::EventsQuery, types::Event},
+    relationships::{
+        mutation::RelationshipsMutation, query::RelationshipsQuery, subscription::RelationshipsSubscription,
+    },
+    users::{mutation::UsersMutation, query::UsersQuery, types::Actor},
+};
+
+/// What can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(UsersQuery, ContactsQuery, RelationshipsQuery, EventsQuery);
+
+/// What can be done. Every payload has `userErrors`: expected refusals are data, faults are errors.
+#[derive(MergedObject, Default)]
+pub struct Mutation(AccountsMutation, UsersMutation, RelationshipsMutation);
+
+/// What can be followed live. Every subscription takes `after`, begins with SubscriptionStarted and misses nothing.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(RelationshipsSubscription);
+
+pub type RapportSchema = Schema<Query, Mutation, Subscription>;
+
+/// Builds the schema. The limits that the front has already checked are not checked again here; recursion stays limited
+/// by async-graphql's own bound.
+#[must_use]
+pub fn build(limits: Option<&Limits>) -> RapportSchema {
+    let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .register_output_type::<Event>()
+        .register_output_type::<Actor>();
+    if limits.is_some_and(|limits| !limits.introspection) {
+        builder = builder.disable_introspection().disable_suggestions();
+    }
+    builder.finish()
+}
+
+/// The schema in its own language, as `schema.graphql` holds it.
+#[must_use]
+pub fn sdl() -> String {
+    build(None).sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+}

@@ -1,0 +1,86 @@
+//! Serving: listen, say where, and stop in order: turn not ready, close the sockets, finish what is under way.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::net::TcpListener;
+
+use crate::{
+    app::App,
+    clock::Clock,
+    config::{Config, Environment},
+    demo, http,
+};
+
+/// How long requests under way may take to finish after the signal.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serves until the process is told to stop.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let app = App::start(config, Clock::System, None).await?;
+    if app.config.demo {
+        demo::fill(&app).await.map_err(|error| anyhow::anyhow!("the demo organisation cannot be made: {error:?}"))?;
+    }
+    let open = !app.config.listen.ip().is_loopback() || app.config.environment == Environment::Production;
+    if open && let Ok(Some(handle)) = demo::known_password(&app).await {
+        bail!(
+            "RAPPORT_LISTEN is refused: the database holds the demo user {handle} with the known password; \
+             use another database or listen on 127.0.0.1 in development"
+        );
+    }
+    let listener = TcpListener::bind(app.config.listen)
+        .await
+        .with_context(|| format!("RAPPORT_LISTEN is refused: {} cannot be listened on", app.config.listen))?;
+    let address = listener.local_addr()?;
+    greet(&app, &format!("http://{address}"));
+    let shutdown = app.shutdown.clone();
+    tokio::spawn(async move {
+        asked_to_stop().await;
+        tracing::info!("stopping");
+        shutdown.cancel();
+    });
+    serve(&app, listener).await?;
+    app.db.close().await?;
+    Ok(())
+}
+
+/// Serves on a listener until the app is shut down.
+pub async fn serve(app: &App, listener: TcpListener) -> anyhow::Result<()> {
+    let shutdown = app.shutdown.clone();
+    let serving = axum::serve(listener, http::router(app.clone()))
+        .with_graceful_shutdown(async move { shutdown.cancelled().await });
+    let late = async {
+        app.shutdown.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served?,
+        () = late => tracing::warn!("requests that took too long were cut off"),
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "what the operator reads first")]
+fn greet(app: &App, url: &str) {
+    println!("listening on {url}");
+    if app.config.demo {
+        println!(
+            "sign in as jane, richard, ann, ben, sue or ada with the password {}:\n  \
+             curl -s {url}/graphql -H 'content-type: application/json' \
+             -d '{{\"query\":\"mutation {{ signIn(input: {{handle: \\\"jane\\\", password: \\\"{}\\\"}}) {{ accessToken }} }}\"}}'\n\
+             then send the token as 'authorization: Bearer ...'; or print one with: rapport token --user jane",
+            demo::PASSWORD,
+            demo::PASSWORD
+        );
+    }
+}
+
+async fn asked_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! { _ = interrupted => {}, _ = terminated.recv() => {} }
+        }
+        Err(_) => drop(interrupted.await),
+    }
+}

@@ -1,0 +1,34 @@
+//! People by id, many at once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::dataloader::Loader;
+use entity::{
+    id::UserId,
+    user::{self, UserStatus},
+};
+
+use crate::{
+    auth::context::Reads,
+    database::Sql,
+    error::{Error, Result},
+};
+
+/// A person whom a member may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PersonById(pub UserId);
+
+impl Loader<PersonById> for Reads {
+    type Value = Arc<user::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[PersonById]) -> Result<HashMap<PersonById, Self::Value>> {
+        let ids: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        let mut sql = Sql::new("SELECT * FROM \"user\" WHERE status = ");
+        sql.bind(UserStatus::Active);
+        sql.push(" AND id IN ");
+        sql.bind_list(&ids);
+        let people = sql.models::<user::Entity>(self.app.db.read()).await?;
+        Ok(people.into_iter().map(|person| (PersonById(person.id), Arc::new(person))).collect())
+    }
+}

@@ -1,0 +1,51 @@
+//! Finding people, and locking them while something is written about them.
+
+use std::sync::Arc;
+
+use entity::{
+    id::UserId,
+    user::{self, UserStatus},
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+
+use crate::{
+    app::Tx,
+    auth::viewer::Viewer,
+    error::{Error, Result},
+};
+
+/// Everyone whom a member may see.
+pub fn visible() -> Select<user::Entity> {
+    user::Entity::find().filter(user::Column::Status.eq(UserStatus::Active))
+}
+
+/// The person with a handle, in any case of letters.
+pub async fn by_handle(db: &impl ConnectionTrait, handle: &str) -> Result<Option<user::Model>, DbErr> {
+    visible().filter(user::Column::Handle.eq(handle.trim().to_lowercase())).one(db).await
+}
+
+/// The caller and one other person, both held as they are until the transaction ends: neither can be renamed or removed
+/// meanwhile. Refuses the caller as the other, and whom the caller may not see.
+pub async fn hold_both(
+    tx: &Tx<'_>,
+    by: &Viewer,
+    other: UserId,
+    field: &'static [&'static str],
+) -> Result<(Arc<user::Model>, Arc<user::Model>)> {
+    let both = visible()
+        .filter(user::Column::Id.is_in([by.user, other]))
+        .order_by_asc(user::Column::Id)
+        .lock_shared()
+        .all(tx.db())
+        .await?;
+    let find = |id: UserId| both.iter().find(|person| person.id == id).cloned().map(Arc::new);
+    let me = find(by.user).ok_or(Error::Unauthenticated)?;
+    let other = find(other).ok_or_else(|| Error::not_found(field))?;
+    Ok((me, other))
+}
+
+/// The caller, held so that nobody else reads or changes the row in a transaction until this one ends.
+pub async fn hold_self(tx: &Tx<'_>, by: &Viewer) -> Result<user::Model> {
+    let me = visible().filter(user::Column::Id.eq(by.user)).lock_exclusive().one(tx.db()).await?;
+    me.ok_or(Error::Unauthenticated)
+}

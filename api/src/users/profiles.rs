@@ -1,0 +1,254 @@
+//! A person's own account: making it, changing profile and settings. The name's place in the lists and the search index
+//! change with the name, in the same transaction.
+
+use async_graphql::{InputObject, MaybeUndefined};
+use entity::{
+    id::UserId,
+    user::{self, Audience, Role, UserStatus},
+    user_gram, user_search,
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+};
+
+use super::people;
+use crate::{
+    app::{App, Tx},
+    auth::viewer::Viewer,
+    contacts::entries,
+    error::{Error, OnConstraint, Result, UserErrorCode},
+    text,
+};
+
+/// The longest display name, part of a name, title and the like, in characters.
+pub const MAX_NAME: usize = 200;
+/// The longest address of a picture.
+const MAX_URL: usize = 2_000;
+
+/// A person about to get an account.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    pub handle: String,
+    pub display_name: String,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub role: Role,
+}
+
+/// What to change in one's profile. A field that is left out stays; null empties it.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct UpdateProfileInput {
+    /// The name to show, 1 to 200 characters. Cannot be emptied.
+    pub display_name: MaybeUndefined<String>,
+    /// At most 200 characters.
+    pub given_name: MaybeUndefined<String>,
+    /// At most 200 characters.
+    pub family_name: MaybeUndefined<String>,
+    /// Middle names, at most 200 characters.
+    pub additional_name: MaybeUndefined<String>,
+    /// Such as "Dr.", at most 200 characters.
+    pub name_prefix: MaybeUndefined<String>,
+    /// Such as "Jr.", at most 200 characters.
+    pub name_suffix: MaybeUndefined<String>,
+    /// Job title, at most 200 characters.
+    pub title: MaybeUndefined<String>,
+    /// Where the person works, at most 200 characters.
+    pub organisation: MaybeUndefined<String>,
+    /// An `https://` address of a picture, at most 2,000 characters.
+    pub avatar_url: MaybeUndefined<String>,
+    /// A language tag such as `ko` or `en-GB`, at most 35 characters.
+    pub locale: MaybeUndefined<String>,
+    /// A time zone such as `Asia/Seoul`, at most 64 characters.
+    pub time_zone: MaybeUndefined<String>,
+}
+
+/// What to change in one's settings. A field that is left out stays.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct UpdateSettingsInput {
+    /// Who may ask the viewer to connect.
+    pub who_may_request_connection: Option<Audience>,
+    /// Who may follow the viewer. Those who follow already stay.
+    pub who_may_follow: Option<Audience>,
+}
+
+/// Makes an account. The handle must be free.
+pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
+    let handle = check_handle(&person.handle)?;
+    let display_name = check_text(&person.display_name, &["input", "displayName"], MAX_NAME)?
+        .ok_or_else(|| Error::refused(UserErrorCode::Invalid, &["input", "displayName"], "A name is needed."))?;
+    let given_name = check(person.given_name, &["input", "givenName"], MAX_NAME)?;
+    let family_name = check(person.family_name, &["input", "familyName"], MAX_NAME)?;
+    let now = tx.clock().now();
+    let mut row = user::Model {
+        id: UserId(tx.clock().uuid()),
+        handle,
+        display_name,
+        given_name,
+        family_name,
+        additional_name: None,
+        name_prefix: None,
+        name_suffix: None,
+        title: None,
+        organisation: None,
+        avatar_url: None,
+        locale: None,
+        time_zone: None,
+        role: person.role,
+        status: UserStatus::Active,
+        who_may_request_connection: Audience::Everyone,
+        who_may_follow: Audience::Everyone,
+        name_key: Vec::new(),
+        created_at: now,
+        updated_at: now,
+    };
+    row.name_key = name_key(&row);
+    user::Entity::insert(row.clone().into_active_model())
+        .exec_without_returning(tx.db())
+        .await
+        .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "handle"], "This handle is taken."))?;
+    index(tx.db(), &row).await?;
+    Ok(row)
+}
+
+/// Changes the caller's profile.
+pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Result<user::Model> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let before = people::hold_self(tx, by).await?;
+            let mut row = before.clone();
+            if let MaybeUndefined::Null = input.display_name {
+                return Err(Error::refused(UserErrorCode::Invalid, &["input", "displayName"], "A name is needed."));
+            }
+            if let MaybeUndefined::Value(name) = &input.display_name {
+                row.display_name = check_text(name, &["input", "displayName"], MAX_NAME)?.ok_or_else(|| {
+                    Error::refused(UserErrorCode::Invalid, &["input", "displayName"], "A name is needed.")
+                })?;
+            }
+            patch(&mut row.given_name, &input.given_name, &["input", "givenName"], MAX_NAME)?;
+            patch(&mut row.family_name, &input.family_name, &["input", "familyName"], MAX_NAME)?;
+            patch(&mut row.additional_name, &input.additional_name, &["input", "additionalName"], MAX_NAME)?;
+            patch(&mut row.name_prefix, &input.name_prefix, &["input", "namePrefix"], MAX_NAME)?;
+            patch(&mut row.name_suffix, &input.name_suffix, &["input", "nameSuffix"], MAX_NAME)?;
+            patch(&mut row.title, &input.title, &["input", "title"], MAX_NAME)?;
+            patch(&mut row.organisation, &input.organisation, &["input", "organisation"], MAX_NAME)?;
+            patch(&mut row.avatar_url, &input.avatar_url, &["input", "avatarUrl"], MAX_URL)?;
+            patch(&mut row.locale, &input.locale, &["input", "locale"], 35)?;
+            patch(&mut row.time_zone, &input.time_zone, &["input", "timeZone"], 64)?;
+            if row.avatar_url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
+                let why = "A picture's address begins with https://.";
+                return Err(Error::refused(UserErrorCode::Invalid, &["input", "avatarUrl"], why));
+            }
+            row.name_key = name_key(&row);
+            if row == before {
+                return Ok(row);
+            }
+            row.updated_at = tx.clock().now();
+            let renamed = row.name_key != before.name_key || row.display_name != before.display_name;
+            let row = save(tx, row).await?;
+            if renamed {
+                entries::rename(tx.db(), row.id, row.name_key.clone()).await?;
+                index(tx.db(), &row).await?;
+            }
+            Ok(row)
+        })
+    })
+    .await
+}
+
+/// Changes the caller's settings.
+pub async fn update_settings(app: &App, by: &Viewer, input: UpdateSettingsInput) -> Result<user::Model> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let mut row = people::hold_self(tx, by).await?;
+            row.who_may_request_connection = input.who_may_request_connection.unwrap_or(row.who_may_request_connection);
+            row.who_may_follow = input.who_may_follow.unwrap_or(row.who_may_follow);
+            row.updated_at = tx.clock().now();
+            save(tx, row).await
+        })
+    })
+    .await
+}
+
+async fn save(tx: &Tx<'_>, row: user::Model) -> Result<user::Model> {
+    Ok(row.into_active_model().reset_all().update(tx.db()).await?)
+}
+
+/// Where a person stands in name order: family, given and middle name, or the display name of who has no family name;
+/// the handle last, so that two people of one name have one order.
+#[must_use]
+pub fn name_key(person: &user::Model) -> Vec<u8> {
+    let part = |name: &Option<String>| name.clone().unwrap_or_default();
+    let (family, given, additional) =
+        (part(&person.family_name), part(&person.given_name), part(&person.additional_name));
+    let key = if family.is_empty() {
+        text::name_key(&[&person.display_name, &person.handle])
+    } else {
+        text::name_key(&[&family, &given, &additional, &person.handle])
+    };
+    // The key stands in indexes, whose rows have a limit.
+    key.into_iter().take(512).collect()
+}
+
+/// The text by which a person is found.
+#[must_use]
+pub fn search_text(person: &user::Model) -> String {
+    let names = [&person.given_name, &person.additional_name, &person.family_name];
+    let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+    text::search_text(&[&person.display_name, &names.join(" "), &person.handle])
+}
+
+/// Writes a person into the search index, in place of what stood there.
+async fn index(db: &impl ConnectionTrait, person: &user::Model) -> Result<(), DbErr> {
+    user_gram::Entity::delete_many().filter(user_gram::Column::UserId.eq(person.id)).exec(db).await?;
+    user_search::Entity::delete_by_id(person.id).exec(db).await?;
+    let text = search_text(person);
+    let grams = text::grams(&text).into_iter().map(|gram| user_gram::ActiveModel {
+        gram: Set(gram),
+        name_key: Set(person.name_key.clone()),
+        user_id: Set(person.id),
+    });
+    user_gram::Entity::insert_many(grams).exec_without_returning(db).await?;
+    let row = user_search::ActiveModel { user_id: Set(person.id), text: Set(text) };
+    user_search::Entity::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
+
+fn check_handle(handle: &str) -> Result<String> {
+    let handle = handle.trim().to_lowercase();
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    if !(2..=32).contains(&handle.len()) || !handle.chars().all(known) {
+        let why = "A handle has 2 to 32 characters of a-z, 0-9, dot, underscore and hyphen.";
+        return Err(Error::refused(UserErrorCode::Invalid, &["input", "handle"], why));
+    }
+    Ok(handle)
+}
+
+/// A text within its limits, trimmed; `None` when nothing is left.
+fn check_text(text: &str, field: &'static [&'static str], most: usize) -> Result<Option<String>> {
+    let text = text.trim();
+    if text.chars().count() > most {
+        return Err(Error::refused(UserErrorCode::Invalid, field, format!("At most {most} characters.")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Error::refused(UserErrorCode::Invalid, field, "Control characters are not allowed."));
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+fn check(text: Option<String>, field: &'static [&'static str], most: usize) -> Result<Option<String>> {
+    text.map_or(Ok(None), |text| check_text(&text, field, most))
+}
+
+fn patch(
+    column: &mut Option<String>,
+    change: &MaybeUndefined<String>,
+    field: &'static [&'static str],
+    most: usize,
+) -> Result<()> {
+    match change {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => *column = None,
+        MaybeUndefined::Value(text) => *column = check_text(text, field, most)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! `viewer`, `node`, `nodes`, `user`.
+
+use async_graphql::{Context, ID, Object};
+use entity::id::{ConnectionRequestId, UserId};
+
+use super::{
+    people,
+    types::{Node, User, Viewer},
+};
+use crate::{
+    auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    error::{Error, Result},
+    relationships::types::ConnectionRequest,
+};
+
+/// The most ids of one `nodes`.
+const MAX_NODES: usize = 100;
+
+#[derive(Default)]
+pub struct UsersQuery;
+
+#[Object]
+impl UsersQuery {
+    /// Whoever calls.
+    #[graphql(guard = "Needs(Scope::ProfileRead)")]
+    async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
+        Ok(Viewer(*ctx.viewer()?))
+    }
+
+    /// The thing with an id. Null when there is none, or none that the viewer may see.
+    #[graphql(guard = "Needs(Scope::ProfileRead)")]
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The id.")] id: ID) -> Option<Result<Node>> {
+        find(ctx, &id).await.transpose()
+    }
+
+    /// The things with some ids, in the same order, null where there is none to see.
+    #[graphql(guard = "Needs(Scope::ProfileRead)")]
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The ids, at most 100.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        if ids.len() > MAX_NODES {
+            return Err(Error::invalid("ids", format!("At most {MAX_NODES} ids.")));
+        }
+        futures_util::future::try_join_all(ids.iter().map(|id| find(ctx, id))).await
+    }
+
+    /// A person by id or by handle; exactly one of them must be given. Null when there is no such person to see.
+    #[graphql(guard = "Needs(Scope::ProfileRead)")]
+    async fn user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The person's id.")] id: Option<ID>,
+        #[graphql(desc = "The person's handle, in any case of letters.")] handle: Option<String>,
+    ) -> Option<Result<User>> {
+        by_id_or_handle(ctx, id, handle).await.transpose()
+    }
+}
+
+async fn by_id_or_handle(ctx: &Context<'_>, id: Option<ID>, handle: Option<String>) -> Result<Option<User>> {
+    match (id, handle) {
+        (Some(id), None) => match UserId::parse(&id) {
+            Some(id) => User::find(ctx, id).await,
+            None => Ok(None),
+        },
+        (None, Some(handle)) if handle.contains('\0') => Ok(None),
+        (None, Some(handle)) => {
+            let person = people::by_handle(ctx.app()?.db.read(), &handle).await?;
+            Ok(person.map(|person| User(person.into())))
+        }
+        _ => Err(Error::invalid("id", "Give either id or handle.")),
+    }
+}
+
+async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
+    if let Some(id) = UserId::parse(id) {
+        return Ok(User::find(ctx, id).await?.map(Node::User));
+    }
+    if let Some(id) = ConnectionRequestId::parse(id) {
+        return Ok(ConnectionRequest::find(ctx, id).await?.map(Node::ConnectionRequest));
+    }
+    Ok(None)
+}

@@ -1,0 +1,255 @@
+//! People as the API shows them, and the viewer.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Interface, Object, SimpleObject};
+use entity::{
+    contact::List,
+    user::{self, Audience, Role},
+};
+
+use super::loader::PersonById;
+use crate::{
+    auth::{
+        context::ContextExt,
+        viewer::{Scope, Viewer as Caller},
+    },
+    contacts::{
+        lists::Source,
+        types::{ContactCounts, PeoplePage, UserConnection},
+    },
+    error::{Error, Result},
+    page::PageArguments,
+    relationships::types::{ConnectionRequest, Relationship},
+    text,
+};
+
+/// Something with an id. Ids are opaque, stable and never used twice.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "The id; its prefix tells the kind of thing."))]
+pub enum Node {
+    User(User),
+    ConnectionRequest(ConnectionRequest),
+}
+
+/// Somebody who acts. Being one is no permission to see more than the name.
+#[derive(Interface)]
+#[graphql(
+    field(name = "id", ty = "ID", desc = "The id of whoever acts."),
+    field(name = "display_name", ty = "&str", desc = "The name to show."),
+    field(name = "avatar_url", ty = "Option<&str>", desc = "The address of a picture, if there is one.")
+)]
+pub enum Actor {
+    User(User),
+}
+
+/// A person with an account in the organisation.
+#[derive(Clone)]
+pub struct User(pub Arc<user::Model>);
+
+/// A person with an account in the organisation.
+#[Object]
+impl User {
+    /// The person's id, `user_…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The unique short name, 2 to 32 characters of `a-z 0-9 . _ -`.
+    async fn handle(&self) -> &str {
+        &self.0.handle
+    }
+
+    /// The name to show.
+    pub async fn display_name(&self) -> &str {
+        &self.0.display_name
+    }
+
+    /// The letter the name stands under in a list by name: a letter, a Korean initial consonant, the first kana of a
+    /// row, or `#`.
+    pub async fn heading(&self) -> String {
+        text::heading(&self.0.name_key)
+    }
+
+    /// The parts of the name.
+    async fn name(&self) -> PersonName<'_> {
+        PersonName {
+            given: self.0.given_name.as_deref(),
+            family: self.0.family_name.as_deref(),
+            additional: self.0.additional_name.as_deref(),
+            prefix: self.0.name_prefix.as_deref(),
+            suffix: self.0.name_suffix.as_deref(),
+        }
+    }
+
+    /// Job title.
+    async fn title(&self) -> Option<&str> {
+        self.0.title.as_deref()
+    }
+
+    /// Where the person works.
+    async fn organisation(&self) -> Option<&str> {
+        self.0.organisation.as_deref()
+    }
+
+    /// The `https://` address of a picture.
+    pub async fn avatar_url(&self) -> Option<&str> {
+        self.0.avatar_url.as_deref()
+    }
+
+    /// Language tag, such as `ko` or `en-GB`.
+    async fn locale(&self) -> Option<&str> {
+        self.0.locale.as_deref()
+    }
+
+    /// Time zone, such as `Asia/Seoul`.
+    async fn time_zone(&self) -> Option<&str> {
+        self.0.time_zone.as_deref()
+    }
+
+    /// What the person is in the organisation.
+    async fn role(&self) -> Role {
+        self.0.role
+    }
+
+    /// What stands between the viewer and this person, as the viewer may know it. Null for the viewer. Needs the scope
+    /// CONTACTS_READ.
+    async fn relationship(&self, ctx: &Context<'_>) -> Option<Result<Relationship>> {
+        match contacts_reader(ctx) {
+            Err(fault) => Some(Err(fault)),
+            Ok(viewer) if viewer.user == self.0.id => None,
+            Ok(viewer) => Some(Relationship::between(ctx, viewer, &self.0).await),
+        }
+    }
+
+    /// Those the person is connected with, in name order. Needs the scope CONTACTS_READ.
+    async fn connections(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither is given.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> Option<Result<UserConnection>> {
+        Some(self.list(ctx, List::Connections, PageArguments { first, after, last, before }).await)
+    }
+
+    /// Those who follow the person, in name order. Needs the scope CONTACTS_READ.
+    async fn followers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither is given.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> Option<Result<UserConnection>> {
+        Some(self.list(ctx, List::Followers, PageArguments { first, after, last, before }).await)
+    }
+
+    /// Those whom the person follows, in name order. Needs the scope CONTACTS_READ.
+    async fn following(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither is given.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> Option<Result<UserConnection>> {
+        Some(self.list(ctx, List::Following, PageArguments { first, after, last, before }).await)
+    }
+}
+
+impl User {
+    /// The person with an id, together with those the siblings ask for; a fault when the row is gone.
+    pub async fn load(ctx: &Context<'_>, id: entity::id::UserId) -> Result<Self> {
+        Self::find(ctx, id).await?.ok_or_else(|| Error::internal(anyhow::anyhow!("{id} is referred to but not there")))
+    }
+
+    /// The person with an id, if there is one to see.
+    pub async fn find(ctx: &Context<'_>, id: entity::id::UserId) -> Result<Option<Self>> {
+        Ok(ctx.load(PersonById(id)).await?.map(Self))
+    }
+
+    async fn list(&self, ctx: &Context<'_>, list: List, arguments: PageArguments) -> Result<UserConnection> {
+        contacts_reader(ctx)?;
+        Ok(UserConnection(PeoplePage::read(ctx, Source::Of(self.0.id, list), None, arguments).await?))
+    }
+}
+
+/// The guard of nullable fields. As an attribute it would empty the parent, which such a field must not do.
+fn contacts_reader<'a>(ctx: &'a Context<'_>) -> Result<&'a Caller> {
+    let viewer = ctx.viewer()?;
+    if viewer.scopes.has(Scope::ContactsRead) {
+        return Ok(viewer);
+    }
+    Err(Error::Forbidden(Scope::ContactsRead.name()))
+}
+
+/// The parts of a name.
+#[derive(SimpleObject)]
+pub struct PersonName<'a> {
+    /// Given name.
+    given: Option<&'a str>,
+    /// Family name.
+    family: Option<&'a str>,
+    /// Middle names.
+    additional: Option<&'a str>,
+    /// Such as "Dr.".
+    prefix: Option<&'a str>,
+    /// Such as "Jr.".
+    suffix: Option<&'a str>,
+}
+
+/// Whoever calls, as proven by the token.
+pub struct Viewer(pub Caller);
+
+/// Whoever calls, as proven by the token.
+#[Object]
+impl Viewer {
+    /// The caller, as others see them.
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Actor> {
+        Ok(Actor::User(self.me(ctx).await?))
+    }
+
+    /// The caller as a person.
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        Some(self.me(ctx).await)
+    }
+
+    /// What the token may be used for.
+    async fn scopes(&self) -> Vec<Scope> {
+        self.0.scopes.iter().collect()
+    }
+
+    /// The caller's settings.
+    async fn settings(&self, ctx: &Context<'_>) -> Option<Result<Settings>> {
+        Some(self.me(ctx).await.map(|me| Settings::of(&me.0)))
+    }
+
+    /// The sizes of the caller's lists. Needs the scope CONTACTS_READ.
+    async fn contact_counts(&self, ctx: &Context<'_>) -> Option<Result<ContactCounts>> {
+        Some(contacts_reader(ctx).map(|viewer| ContactCounts(viewer.user)))
+    }
+}
+
+impl Viewer {
+    async fn me(&self, ctx: &Context<'_>) -> Result<User> {
+        User::find(ctx, self.0.user).await?.ok_or(Error::Unauthenticated)
+    }
+}
+
+/// A person's settings, shown to that person only.
+#[derive(SimpleObject)]
+pub struct Settings {
+    /// Who may ask the viewer to connect.
+    who_may_request_connection: Audience,
+    /// Who may follow the viewer.
+    who_may_follow: Audience,
+}
+
+impl Settings {
+    #[must_use]
+    pub fn of(person: &user::Model) -> Self {
+        Self { who_may_request_connection: person.who_may_request_connection, who_may_follow: person.who_may_follow }
+    }
+}

@@ -1,0 +1,25 @@
+//! Where an event stands: its sequence number in one stream and, once the sequencer has seen it, its global position.
+
+use sea_orm::entity::prelude::{
+    ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
+};
+
+use crate::{id::UserId, stream::StreamKind};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "event_entry")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub stream_kind: StreamKind,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub owner_id: UserId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub sequence: i64,
+    pub event_number: i64,
+    pub position: Option<i64>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,14 @@
+//! The tables as Rust types: one module per table, the ids and the stored enums. Shape only; the rules live in `api`.
+
+pub mod connection_request;
+pub mod contact;
+pub mod credential;
+pub mod event;
+pub mod event_entry;
+pub mod id;
+pub mod log_head;
+pub mod relationship;
+pub mod stream;
+pub mod user;
+pub mod user_gram;
+pub mod user_search;

@@ -1,0 +1,31 @@
+//! Runs statements that hold for both databases, after putting in the words that each spells its own way.
+//!
+//! | word | PostgreSQL | SQLite |
+//! |---|---|---|
+//! | `{serial}` | an identity column, primary key | `INTEGER PRIMARY KEY AUTOINCREMENT` |
+//! | `{clustered}` | nothing | `WITHOUT ROWID`: rows lie in the order of the primary key |
+//! | `{bytewise}` | `COLLATE "C"` | nothing: SQLite compares text by bytes already |
+
+use sea_orm_migration::{
+    prelude::{DbErr, SchemaManager},
+    sea_orm::{ConnectionTrait, DbBackend},
+};
+
+pub async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    let words = match manager.get_database_backend() {
+        DbBackend::Postgres => [
+            ("{serial}", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
+            ("{clustered}", ""),
+            ("{bytewise}", "COLLATE \"C\""),
+        ],
+        _ => [("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"), ("{clustered}", "WITHOUT ROWID"), ("{bytewise}", "")],
+    };
+    for statement in statements {
+        let mut sql = (*statement).to_owned();
+        for (word, meaning) in words {
+            sql = sql.replace(word, meaning);
+        }
+        manager.get_connection().execute_unprepared(&sql).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! The migrations, the same for SQLite and PostgreSQL. Written in SQL that both read; the few words they spell
+//! differently stand in [`dialect`]. Forward only.
+
+use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+
+mod dialect;
+mod m20261120_000001_users;
+mod m20261120_000002_events;
+mod m20261120_000003_relationships;
+
+pub struct Migrator;
+
+#[sea_orm_migration::async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261120_000001_users::Migration),
+            Box::new(m20261120_000002_events::Migration),
+            Box::new(m20261120_000003_relationships::Migration),
+        ]
+    }
+}

@@ -1,0 +1,60 @@
+//! People, their passwords, and the index of the search.
+
+use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
+
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[sea_orm_migration::async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(
+            manager,
+            &[
+                r#"CREATE TABLE "user" (
+                    id uuid NOT NULL PRIMARY KEY,
+                    handle text NOT NULL,
+                    display_name text NOT NULL,
+                    given_name text,
+                    family_name text,
+                    additional_name text,
+                    name_prefix text,
+                    name_suffix text,
+                    title text,
+                    organisation text,
+                    avatar_url text,
+                    locale text,
+                    time_zone text,
+                    role smallint NOT NULL,
+                    status smallint NOT NULL,
+                    who_may_request_connection smallint NOT NULL,
+                    who_may_follow smallint NOT NULL,
+                    name_key bytea NOT NULL,
+                    created_at timestamptz NOT NULL,
+                    updated_at timestamptz NOT NULL
+                )"#,
+                r#"CREATE UNIQUE INDEX user_handle_key ON "user" (handle)"#,
+                r#"CREATE INDEX user_by_name ON "user" (status, name_key, id)"#,
+                r#"CREATE TABLE credential (
+                    user_id uuid NOT NULL PRIMARY KEY REFERENCES "user" (id),
+                    password_hash text NOT NULL,
+                    updated_at timestamptz NOT NULL
+                )"#,
+                r#"CREATE TABLE user_search (
+                    user_id uuid NOT NULL PRIMARY KEY REFERENCES "user" (id),
+                    text text NOT NULL
+                )"#,
+                r#"CREATE TABLE user_gram (
+                    gram text {bytewise} NOT NULL,
+                    name_key bytea NOT NULL,
+                    user_id uuid NOT NULL REFERENCES "user" (id),
+                    PRIMARY KEY (gram, name_key, user_id)
+                ) {clustered}"#,
+                "CREATE INDEX user_gram_of_user ON user_gram (user_id)",
+            ],
+        )
+        .await
+    }
+}
