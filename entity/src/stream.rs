@@ -2,7 +2,7 @@
 //! has no holes.
 
 use sea_orm::entity::prelude::{
-    ActiveModelBehavior, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
+    ActiveEnum as _, ActiveModelBehavior, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
     PrimaryKeyTrait,
 };
 
@@ -31,5 +31,19 @@ impl ActiveModelBehavior for ActiveModel {}
 pub enum StreamKind {
     /// What is asked of a user.
     #[sea_orm(num_value = 1)]
-    Requests,
+    Requests = 1,
+}
+
+impl StreamKind {
+    /// The stored number, which cursors and hints carry too.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind with a number; `None` for one of another version.
+    #[must_use]
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::try_from_value(&i16::from(code)).ok()
+    }
 }

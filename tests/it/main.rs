@@ -1,1 +1,21 @@
-fn main() {}
+//! The integration tests: one binary that drives Rapport through its doors, on SQLite by default and on PostgreSQL when
+//! `RAPPORT_TEST_DATABASE_URL` names a server on which databases can be made. Randomised tests take their rounds from
+//! `RAPPORT_TEST_ROUNDS`.
+
+mod support;
+
+mod accounts;
+mod architecture;
+mod authorization;
+mod binary;
+mod blocking;
+mod crash;
+mod events;
+mod front;
+mod imports;
+mod pages;
+mod races;
+mod relationships;
+mod schema;
+mod stack;
+mod states;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{log::Stream, tails::Tails};
 
 const CHANNEL: &str = "rapport_events";
-/// A NOTIFY holds 8,000 bytes; a stream takes 33 and one to part it from the next.
+/// A NOTIFY holds 8,000 bytes; a stream takes 34 and one to part it from the next.
 const STREAMS_PER_MESSAGE: usize = 200;
 /// After a lost connection.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -109,7 +109,7 @@ async fn hear(pool: &PgPool, tails: &Tails, instance: Uuid) -> Result<(), sqlx::
 }
 
 fn encode(instance: Uuid, streams: &[Stream]) -> String {
-    let streams = streams.iter().map(|stream| format!("{}{}", stream.kind as u8, stream.owner.0.simple()));
+    let streams = streams.iter().map(|stream| format!("{:02x}{}", stream.kind.code(), stream.owner.0.simple()));
     std::iter::once(instance.simple().to_string()).chain(streams).collect::<Vec<_>>().join(" ")
 }
 
@@ -121,11 +121,8 @@ fn decode(instance: Uuid, message: &str) -> Vec<Stream> {
     }
     words
         .filter_map(|word| {
-            let (kind, owner) = word.split_at_checked(1)?;
-            let kind = match kind {
-                "1" => StreamKind::Requests,
-                _ => return None,
-            };
+            let (kind, owner) = word.split_at_checked(2)?;
+            let kind = StreamKind::of_code(u8::from_str_radix(kind, 16).ok()?)?;
             Some(Stream { kind, owner: UserId(Uuid::parse_str(owner).ok()?) })
         })
         .collect()

@@ -33,7 +33,7 @@ impl Cursor {
     /// After the event with this sequence number in the stream.
     #[must_use]
     pub fn in_stream(stream: Stream, sequence: i64) -> Self {
-        let kind = [STREAM, stream.kind as u8];
+        let kind = [STREAM, stream.kind.code()];
         Self(URL_SAFE_NO_PAD.encode([&kind, stream.owner.0.as_bytes().as_slice(), &sequence.to_be_bytes()].concat()))
     }
 
@@ -45,7 +45,7 @@ impl Cursor {
 
     /// The sequence number, if this is a position of the stream.
     pub fn sequence_in(&self, stream: Stream) -> Result<i64> {
-        self.number(STREAM, stream.kind as u8, stream.owner)
+        self.number(STREAM, stream.kind.code(), stream.owner)
     }
 
     /// The global position, if this is one of the owner's.

@@ -1,0 +1,154 @@
+//! Signing up and in, and tokens.
+
+use std::time::Duration;
+
+use api::auth::{jwt, viewer::Scopes};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use crate::support::{Expected as _, app::TestApp, graphql::Client};
+
+const SIGN_UP: &str = "mutation($input: SignUpInput!) { signUp(input: $input) { accessToken expiresAt user { handle role } \
+    userErrors { code field } } }";
+const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) { accessToken user { handle } userErrors { code message field } } }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_signs_up_signs_in_and_is_who_they_are() {
+    let app = TestApp::new().await;
+    let input = json!({ "handle": "Jane.Doe", "password": "correct horse", "displayName": "Jane Doe", "familyName": "Doe" });
+    let up = app.anonymous().ask(SIGN_UP, json!({ "input": input })).await;
+    assert_eq!(up.at("signUp.user"), &json!({ "handle": "jane.doe", "role": "MEMBER" }));
+    let answer = app.anonymous().ask(SIGN_IN, json!({ "input": { "handle": "JANE.DOE", "password": "correct horse" } })).await;
+    let client = Client::new(&app.instances[0].url, Some(answer.text("signIn.accessToken").to_owned()));
+    let me = client.ask("{ viewer { user { handle displayName } actor { __typename displayName } scopes } }", Value::Null).await;
+    assert_eq!(me.at("viewer.user"), &json!({ "handle": "jane.doe", "displayName": "Jane Doe" }));
+    assert_eq!(me.at("viewer.scopes").as_array().map(Vec::len), Some(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_handle_and_a_wrong_password_look_alike() {
+    let app = TestApp::new().await;
+    let input = json!({ "handle": "jane", "password": "correct horse", "displayName": "Jane" });
+    app.anonymous().ask(SIGN_UP, json!({ "input": input })).await;
+    // A person who was imported has no password.
+    app.person("imported").await;
+    let mut answers = Vec::new();
+    for (handle, password) in [
+        ("jane", "wrong horse"),
+        ("nobody", "correct horse"),
+        ("imported", ""),
+        ("", ""),
+        ("ja\u{0}ne", "x"),
+        ("jane", &"x".repeat(100_000)),
+    ] {
+        let answer = app.anonymous().ask(SIGN_IN, json!({ "input": { "handle": handle, "password": password } })).await;
+        assert_eq!(answer.at("signIn.userErrors.0.code"), "NOT_ALLOWED");
+        answers.push(answer);
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_sign_ups_name_the_field() {
+    let app = TestApp::new().await;
+    let good = json!({ "handle": "jane", "password": "correct horse", "displayName": "Jane" });
+    assert_eq!(app.anonymous().ask(SIGN_UP, json!({ "input": good })).await.at("signUp.userErrors"), &json!([]));
+    for (field, value, code) in [
+        ("handle", json!("jane"), "DUPLICATE"),
+        ("handle", json!("JANE "), "DUPLICATE"),
+        ("handle", json!("x"), "INVALID"),
+        ("handle", json!("a b"), "INVALID"),
+        ("handle", json!("é".repeat(3)), "INVALID"),
+        ("handle", json!("x\u{0}y"), "INVALID"),
+        ("password", json!("short"), "INVALID"),
+        ("password", json!("x".repeat(201)), "INVALID"),
+        ("displayName", json!("  "), "INVALID"),
+        ("displayName", json!("x".repeat(201)), "INVALID"),
+        ("displayName", json!("x\u{0}"), "INVALID"),
+        ("familyName", json!("x\n"), "INVALID"),
+    ] {
+        let mut input = good.clone();
+        input["handle"] = json!("fresh");
+        input[field] = value.clone();
+        if field == "familyName" {
+            input[field] = json!("x\ny");
+        }
+        let answer = app.anonymous().ask(SIGN_UP, json!({ "input": input })).await;
+        assert_eq!(answer.at("signUp.userErrors"), &json!([{ "code": code, "field": ["input", field] }]), "{field} {value}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_many_gets_a_handle() {
+    let app = TestApp::two().await;
+    let clients: Vec<Client> = (0..6).map(|n| Client::new(&app.instances[n % app.instances.len()].url, None)).collect();
+    let input = json!({ "input": { "handle": "jane", "password": "correct horse", "displayName": "Jane" } });
+    let answers = futures_util::future::join_all(clients.iter().map(|client| client.ask(SIGN_UP, input.clone()))).await;
+    let taken = answers.iter().filter(|answer| answer.at("signUp.userErrors") == &json!([])).count();
+    assert_eq!(taken, 1);
+    assert_eq!(app.database.number("SELECT count(*) FROM \"user\"").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_up_can_be_closed() {
+    let app = TestApp::with(1, &[("RAPPORT_SIGN_UP", "closed")]).await;
+    let input = json!({ "handle": "jane", "password": "correct horse", "displayName": "Jane" });
+    let answer = app.anonymous().ask(SIGN_UP, json!({ "input": input })).await;
+    assert_eq!(answer.at("signUp.userErrors.0.code"), "NOT_ALLOWED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_damaged_and_expired_tokens_are_refused() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let me = "{ viewer { user { handle } } }";
+    let [head, body, signature] = ann.token.split('.').collect::<Vec<_>>()[..] else { panic!("a JWT") };
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(body).expected("base64")).expected("JSON");
+    let key = jsonwebtoken::EncodingKey::from_secret(app.app().config.tokens.secret.expose().as_bytes());
+    let signed = |change: &dyn Fn(&mut Value), algorithm| {
+        let mut claims = claims.clone();
+        change(&mut claims);
+        jsonwebtoken::encode(&jsonwebtoken::Header::new(algorithm), &claims, &key).expected("a token")
+    };
+    let hs256 = jsonwebtoken::Algorithm::HS256;
+    let remove = |name: &'static str| move |claims: &mut Value| drop(claims.as_object_mut().and_then(|claims| claims.remove(name)));
+    let set = |name: &'static str, value: Value| move |claims: &mut Value| claims[name] = value.clone();
+    let bad = [
+        String::new(),
+        "x".to_owned(),
+        "x".repeat(10_000),
+        format!("{head}.{body}."),
+        format!("{head}.{body}.{}", signature.chars().rev().collect::<String>()),
+        format!("{}.{body}.", encode(&json!({ "alg": "none", "typ": "JWT" }))),
+        format!("{}.{body}.{signature}", encode(&json!({ "alg": "None" }))),
+        format!("{}.{body}.{signature}", encode(&json!({ "alg": "HS512", "typ": "JWT" }))),
+        format!("{}.{body}.{signature}", encode(&json!({ "alg": "RS256", "kid": "../../dev/null" }))),
+        format!("{head}.{}.{signature}", encode(&json!({ "sub": "user_x" }))),
+        signed(&|_| {}, jsonwebtoken::Algorithm::HS512),
+        signed(&remove("exp"), hs256),
+        signed(&remove("iss"), hs256),
+        signed(&remove("aud"), hs256),
+        signed(&remove("sub"), hs256),
+        signed(&set("iss", json!("other")), hs256),
+        signed(&set("aud", json!("other")), hs256),
+        signed(&set("sub", json!("ann")), hs256),
+        signed(&set("exp", json!(1)), hs256),
+        signed(&set("exp", json!("never")), hs256),
+    ];
+    assert_eq!(Client::new(&ann.clients[0].url, Some(signed(&|_| {}, hs256))).ask(me, Value::Null).await.text("viewer.user.handle"), "ann");
+    for token in bad {
+        let answer = Client::new(&ann.clients[0].url, Some(token.clone())).ask(me, Value::Null).await;
+        assert_eq!((answer.status, answer.code()), (401, "UNAUTHENTICATED"), "{token}");
+        let socket = crate::support::socket::Socket::raw(&ann.clients[0].url, Some("graphql-transport-ws"), None).await;
+        let mut socket = socket.expected("a socket");
+        let payload = json!({ "authorization": format!("Bearer {token}") });
+        socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.hear().await, Err(4403), "{token}");
+    }
+    let short = jwt::issue(app.app(), ann.id, Scopes::all(), Duration::from_secs(60)).expected("a token").text;
+    let client = Client::new(&ann.clients[0].url, Some(short));
+    assert_eq!(client.ask(me, Value::Null).await.status, 200);
+    app.clock.advance(chrono::Duration::seconds(60));
+    assert_eq!(client.ask(me, Value::Null).await.status, 401);
+}

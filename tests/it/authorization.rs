@@ -1,0 +1,145 @@
+//! Every root field refuses an anonymous caller and one without the scope: found by introspection, so that a new field
+//! cannot be forgotten. The exceptions may only become fewer.
+
+use api::auth::viewer::Scope;
+use serde_json::{Value, json};
+
+use crate::support::{Expected as _, app::TestApp, graphql::Client, socket::Socket};
+
+/// What an anonymous caller may use.
+const OPEN: [&str; 2] = ["Mutation.signUp", "Mutation.signIn"];
+
+const INTROSPECTION: &str = "{ __schema { queryType { name } mutationType { name } subscriptionType { name } types { kind name \
+    inputFields { name type { ...T } defaultValue } fields { name type { ...T } args { name type { ...T } defaultValue } } } } } \
+    fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+
+/// The smallest operation that uses a root field.
+fn operation(types: &[Value], root: &str, field: &Value) -> String {
+    let arguments: Vec<String> = required(&field["args"])
+        .map(|argument| format!("{}: {}", text(&argument["name"]), literal(types, &argument["type"])))
+        .collect();
+    let arguments = if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
+    let selection = if named(&field["type"])["kind"] == "SCALAR" { "" } else { "{ __typename }" };
+    format!("{} {{ {}{arguments} {selection} }}", root.to_lowercase(), text(&field["name"]))
+}
+
+fn required(arguments: &Value) -> impl Iterator<Item = &Value> {
+    let arguments = arguments.as_array().map(Vec::as_slice).unwrap_or_default();
+    arguments.iter().filter(|argument| argument["type"]["kind"] == "NON_NULL" && argument["defaultValue"].is_null())
+}
+
+fn literal(types: &[Value], kind: &Value) -> String {
+    match text(&kind["kind"]) {
+        "NON_NULL" => literal(types, &kind["ofType"]),
+        "LIST" => "[]".to_owned(),
+        "INPUT_OBJECT" => {
+            let input = types.iter().find(|found| found["name"] == kind["name"]).expected("the input");
+            let fields = required(&input["inputFields"])
+                .map(|field| format!("{}: {}", text(&field["name"]), literal(types, &field["type"])));
+            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+        }
+        _ => "\"user_01m7xnapkeess9yf3kt8ay0ya3\"".to_owned(),
+    }
+}
+
+fn named(kind: &Value) -> &Value {
+    if kind["ofType"].is_null() { kind } else { named(&kind["ofType"]) }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The code with which an operation is refused, over the door it is for.
+async fn refusal(client: &Client, root: &str, operation: &str) -> String {
+    if root != "Subscription" {
+        return client.ask(operation, Value::Null).await.code().to_owned();
+    }
+    let mut socket = Socket::open(&client.url, client.token.as_deref()).await;
+    socket.subscribe("1", operation, json!({})).await;
+    let message = socket.hear().await.expected("an answer");
+    let errors = if message["type"] == "error" { &message["payload"] } else { &message["payload"]["errors"] };
+    text(&errors[0]["extensions"]["code"]).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_root_field_refuses_the_anonymous_and_those_without_the_scope() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let schema = ann.ask(INTROSPECTION, Value::Null).await;
+    let types = schema.at("__schema.types").as_array().cloned().expected("types");
+    let mut checked = 0;
+    for root in ["Query", "Mutation", "Subscription"] {
+        let kind = types.iter().find(|kind| kind["name"] == root).expected(root);
+        for field in kind["fields"].as_array().into_iter().flatten() {
+            let name = format!("{root}.{}", text(&field["name"]));
+            let operation = operation(&types, root, field);
+            let anonymous = refusal(&app.anonymous(), root, &operation).await;
+            if OPEN.contains(&name.as_str()) {
+                assert_eq!(anonymous, "", "{name} is open: {operation}");
+                continue;
+            }
+            assert_eq!(anonymous, "UNAUTHENTICATED", "{name}: {operation}");
+            assert_eq!(refusal(&app.limited(&ann, &[]), root, &operation).await, "FORBIDDEN", "{name}: {operation}");
+            // Exactly one scope opens it.
+            let mut opening = Vec::new();
+            for scope in Scope::ALL {
+                if refusal(&app.limited(&ann, &[scope]), root, &operation).await != "FORBIDDEN" {
+                    opening.push(scope);
+                }
+                if root == "Subscription" && !opening.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(opening.len(), 1, "{name} is opened by {opening:?}");
+            if root == "Mutation" {
+                assert!(opening[0].name().ends_with("_WRITE"), "{name} is opened by {opening:?}");
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked >= 20, "{checked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_profiles_does_not_open_relationships() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let request = ann.asks(&ben).await;
+    let limited = app.limited(&ann, &[Scope::ProfileRead]);
+    for field in ["relationship { blocking }", "connections { totalCount }", "followers { totalCount }", "following { totalCount }"] {
+        let query = format!("query($id: ID!) {{ user(id: $id) {{ handle {field} }} }}");
+        let answer = limited.ask(&query, json!({ "id": ben.id() })).await;
+        assert_eq!(answer.code(), "FORBIDDEN", "{field}");
+        // The field is refused, not the person.
+        assert_eq!(answer.body["data"]["user"]["handle"], "ben", "{field}");
+    }
+    assert_eq!(limited.ask("{ viewer { contactCounts { following } } }", Value::Null).await.code(), "FORBIDDEN");
+    let node = limited.ask("query($id: ID!) { node(id: $id) { id } }", json!({ "id": request })).await;
+    assert_eq!(node.body["data"]["node"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_seen_by_its_two_people_only() {
+    let app = TestApp::new().await;
+    let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
+    let request = ann.asks(&ben).await;
+    let query = "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id, \"x\"]) { id } }";
+    for (person, visible) in [(&ann, true), (&ben, true), (&cem, false)] {
+        let answer = person.ask(query, json!({ "id": request })).await;
+        assert_eq!(answer.body["data"]["node"]["id"].is_string(), visible, "{}", person.handle);
+        assert_eq!(answer.at("nodes").as_array().map(Vec::len), Some(2));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_gone_is_nobody() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    app.database.run("UPDATE \"user\" SET status = 2 WHERE handle = 'ann'").await;
+    assert_eq!(ann.ask("{ viewer { user { id } } }", Value::Null).await.code(), "UNAUTHENTICATED");
+    let follow = "mutation($id: ID!) { followUser(input: { userId: $id }) { outcome } }";
+    assert_eq!(ann.ask(follow, json!({ "id": ben.id() })).await.code(), "UNAUTHENTICATED");
+    assert_eq!(ben.does("followUser", &ann.id()).await.said(), "NOT_FOUND");
+    assert_eq!(ben.ask("query($id: ID!) { user(id: $id) { id } }", json!({ "id": ann.id() })).await.body["data"]["user"], Value::Null);
+}

@@ -1,0 +1,196 @@
+//! A blocked person cannot tell: every answer equals that of a person who lets nobody approach.
+
+use serde_json::{Value, json};
+
+use crate::support::{Expected as _, app::TestApp, person::Person};
+
+/// Makes answers about different people comparable: ids, names, cursors and times become words.
+fn anonymise(value: &Value, people: &[&Person]) -> Value {
+    let mut text = value.to_string();
+    for person in people {
+        let name = if person.handle.starts_with("target") { "TARGET" } else { "SEEKER" };
+        text = text.replace(&person.id(), name).replace(&person.handle, name);
+    }
+    let value: Value = serde_json::from_str(&text).expected("JSON");
+    blur(value)
+}
+
+fn blur(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(name, value)| {
+                    let blurred = ["cursor", "startCursor", "endCursor", "streamCursor", "createdAt", "decidedAt"];
+                    let value = match &value {
+                        Value::String(text) if blurred.contains(&name.as_str()) || text.starts_with("request_") => {
+                            json!("some")
+                        }
+                        _ => blur(value),
+                    };
+                    (name, value)
+                })
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(blur).collect()),
+        other => other,
+    }
+}
+
+/// What stood before the target blocked, or withdrew behind NOBODY.
+#[derive(Clone, Copy, Debug)]
+enum History {
+    Strangers,
+    /// The seeker had asked.
+    Asked,
+    /// The target had asked.
+    WasAsked,
+}
+
+const PATHS: [&str; 9] = [
+    "query($id: ID!, $handle: String!) { node(id: $id) { id ... on User { displayName relationship { connection following \
+     followedBy blocking availableActions request { status decidedAt } } } } }",
+    "query($id: ID!, $handle: String!) { user(id: $id) { handle role title connections { totalCount } followers { totalCount \
+     nodes { handle } } following { totalCount nodes { handle } } } }",
+    "query($id: ID!, $handle: String!) { user(handle: $handle) { handle heading relationship { availableActions } } }",
+    "query($id: ID!, $handle: String!) { contacts(search: $handle) { totalCount nodes { id displayName ... on User { \
+     relationship { connection } } } } }",
+    "query($id: ID!, $handle: String!) { followers(userId: $id) { totalCount nodes { handle } pageInfo { hasNextPage } } }",
+    "query($id: ID!, $handle: String!) { following(userId: $id) { totalCount nodes { handle } pageInfo { hasNextPage } } }",
+    "query($id: ID!, $handle: String!) { viewer { contactCounts { connections following followers incomingRequests \
+     outgoingRequests blocked } } }",
+    "query($id: ID!, $handle: String!) { connectionRequests(direction: OUTGOING) { totalCount nodes { status decidedAt \
+     message recipient { handle } } } incoming: connectionRequests(direction: INCOMING) { totalCount nodes { status requester { handle } } } }",
+    "query($id: ID!, $handle: String!) { events(first: 100) { hasMore nodes { __typename ... on ConnectionRequestReceived { sequence \
+     request { status } } ... on ConnectionRequestChanged { sequence request { status } } } } }",
+];
+
+const LISTS: [&str; 6] = ["CONNECTIONS", "FOLLOWING", "FOLLOWERS", "INCOMING_REQUESTS", "OUTGOING_REQUESTS", "BLOCKED"];
+
+/// Everything the seeker can learn and try, one after another.
+async fn look(seeker: &Person, target: &Person, request: Option<&str>) -> Vec<Value> {
+    let people = [seeker, target];
+    let mut seen = Vec::new();
+    for path in PATHS {
+        let answer = seeker.ask(path, json!({ "id": target.id(), "handle": target.handle })).await;
+        seen.push(anonymise(&answer.body, &people));
+    }
+    for list in LISTS {
+        seen.push(anonymise(&json!([list, seeker.list(list).await]), &people));
+    }
+    for verb in ["requestConnection", "followUser", "unfollowUser", "removeFollower", "disconnect", "unblockUser"] {
+        let query = format!(
+            "mutation($id: ID!) {{ deed: {verb}(input: {{ userId: $id }}) {{ outcome user {{ displayName relationship {{ connection \
+             following availableActions }} }} userErrors {{ code message field }} }} }}"
+        );
+        let answer = seeker.ask(&query, json!({ "id": target.id() })).await;
+        seen.push(anonymise(&answer.body, &people));
+    }
+    if let Some(request) = request {
+        seen.push(anonymise(
+            &seeker.ask("query($id: ID!) { node(id: $id) { ... on ConnectionRequest { status decidedAt message } } }", json!({ "id": request })).await.body,
+            &people,
+        ));
+        for verb in crate::support::person::ABOUT_A_REQUEST {
+            let deed = seeker.does(verb, request).await;
+            seen.push(json!([verb, deed.said(), deed.request_status, deed.connection]));
+        }
+        let again = seeker.does("requestConnection", &target.id()).await;
+        seen.push(json!(["again", again.said()]));
+    }
+    seen
+}
+
+/// Brings both targets to the same history; one ends it by a block, the other by the gentle means there are.
+async fn prepare(seeker: &Person, target: &Person, history: History, block: bool) -> Option<String> {
+    let request = match history {
+        History::Strangers => None,
+        History::Asked => Some(seeker.asks(target).await),
+        History::WasAsked => Some(target.asks(seeker).await),
+    };
+    if block {
+        target.must("blockUser", &seeker.id()).await;
+        return request;
+    }
+    target.admits("NOBODY", "NOBODY").await;
+    match (history, &request) {
+        (History::Asked, Some(request)) => drop(target.must("ignoreConnectionRequest", request).await),
+        (History::WasAsked, Some(request)) => drop(target.must("withdrawConnectionRequest", request).await),
+        _ => {}
+    }
+    request
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_answers_as_a_person_who_lets_nobody_approach() {
+    for history in [History::Strangers, History::Asked, History::WasAsked] {
+        let app = TestApp::new().await;
+        let [blocked, refused, blocker, closed] = app.people(["seeker.one", "seeker.two", "target.one", "target.two"]).await;
+        let (mut first, mut second) = (blocked.socket(0).await, refused.socket(0).await);
+        first.follow(None).await;
+        second.follow(None).await;
+        let request = prepare(&blocked, &blocker, history, true).await;
+        let other_request = prepare(&refused, &closed, history, false).await;
+        let told = look(&blocked, &blocker, request.as_deref()).await;
+        let untold = look(&refused, &closed, other_request.as_deref()).await;
+        for (one, other) in told.iter().zip(&untold) {
+            assert_eq!(one, other, "{history:?}");
+        }
+        assert_eq!(told.len(), untold.len());
+        // Live, too: the same events, and then nothing but what is asked for next.
+        let knock = app.person("knock").await;
+        for (socket, seeker) in [(&mut first, &blocked), (&mut second, &refused)] {
+            knock.asks(seeker).await;
+            let mut heard = Vec::new();
+            while heard.last() != Some(&json!(["PENDING", "knock"])) {
+                let event = socket.event().await.expected("an event");
+                let id = event["request"]["id"].clone();
+                let query = "query($id: ID!) { node(id: $id) { ... on ConnectionRequest { requester { handle } } } }";
+                let from = seeker.ask(query, json!({ "id": id })).await;
+                heard.push(json!([event["request"]["status"], from.at("node.requester.handle")]));
+            }
+            let expected = if matches!(history, History::WasAsked) { 3 } else { 1 };
+            assert_eq!(heard.len(), expected, "{history:?}: {heard:?}");
+        }
+        // After the cool-down as before it.
+        app.clock.advance(chrono::Duration::days(22));
+        let told = look(&blocked, &blocker, request.as_deref()).await;
+        let untold = look(&refused, &closed, other_request.as_deref()).await;
+        assert_eq!(told, untold, "{history:?}, later");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_by_block_takes_the_same_statements_as_one_by_setting() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let [seeker, blocker, closed] = app.people(["seeker", "target.one", "target.two"]).await;
+    blocker.must("blockUser", &seeker.id()).await;
+    closed.admits("NOBODY", "NOBODY").await;
+    for verb in ["requestConnection", "followUser"] {
+        let mut taken = Vec::new();
+        for target in [&blocker, &closed] {
+            app.statements();
+            seeker.does(verb, &target.id()).await;
+            taken.push(app.statements().into_iter().map(|statement| statement.sql).collect::<Vec<_>>());
+        }
+        assert_eq!(taken[0], taken[1], "{verb}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_or_follow_that_a_block_ended_looks_as_if_it_was_ended_gently() {
+    let app = TestApp::new().await;
+    let [blocked, refused, blocker, closed] = app.people(["seeker.one", "seeker.two", "target.one", "target.two"]).await;
+    for (seeker, target) in [(&blocked, &blocker), (&refused, &closed)] {
+        let request = seeker.asks(target).await;
+        target.must("acceptConnectionRequest", &request).await;
+        seeker.must("followUser", &target.id()).await;
+        target.must("followUser", &seeker.id()).await;
+    }
+    blocker.must("blockUser", &blocked.id()).await;
+    closed.admits("NOBODY", "NOBODY").await;
+    closed.must("disconnect", &refused.id()).await;
+    closed.must("removeFollower", &refused.id()).await;
+    closed.must("unfollowUser", &refused.id()).await;
+    assert_eq!(look(&blocked, &blocker, None).await, look(&refused, &closed, None).await);
+}

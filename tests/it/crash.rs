@@ -1,0 +1,100 @@
+//! kill -9 under a load of writes: what was acknowledged is there, once, and nothing is half written.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use serde_json::json;
+
+use crate::support::{
+    Expected as _, consistency,
+    database::TestDatabase,
+    graphql::Client,
+    process::{self, Server},
+    rounds,
+};
+
+const ASK: &str = "mutation($id: ID!) { requestConnection(input: { userId: $id }) { outcome request { id } userErrors { code } } }";
+const WITHDRAW: &str = "mutation($id: ID!) { withdrawConnectionRequest(input: { requestId: $id }) { outcome userErrors { code } } }";
+const FOLLOW: &str = "mutation($id: ID!) { followUser(input: { userId: $id }) { outcome userErrors { code } } }";
+
+/// Rounds of killing: twenty in a full run.
+fn kills() -> usize {
+    rounds(3).min(20)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_or_doubled_by_kill_nine() {
+    let database = TestDatabase::new().await;
+    let settings = [("RAPPORT_DATABASE_URL", database.url.as_str()), ("RAPPORT_LOG", "error")];
+    let handles = ["jane", "richard", "ann", "ben", "sue"];
+    Server::start(&database, &[]).kill();
+    let mut tokens = Vec::new();
+    for handle in handles {
+        let token = process::run(database.directory.path(), &settings, &["token", "--user", handle, "--expires", "1d"]);
+        tokens.push(String::from_utf8(token.stdout).expected("text").trim().to_owned());
+    }
+    // The database's own start of things: the demo's connection.
+    let acknowledged = Arc::new(Mutex::new(Vec::<String>::new()));
+    for round in 0..kills() {
+        let mut server = Server::start(&database, &[]);
+        let ada = Client::new(&server.url, Some(tokens[0].clone()))
+            .ask("{ user(handle: \"ada\") { id } }", json!(null))
+            .await
+            .text("user.id")
+            .to_owned();
+        let stop = Arc::new(AtomicBool::new(false));
+        let writers: Vec<_> = tokens
+            .iter()
+            .map(|token| {
+                let client = Client::new(&server.url, Some(token.clone()));
+                let (ada, stop, acknowledged) = (ada.clone(), Arc::clone(&stop), Arc::clone(&acknowledged));
+                tokio::spawn(async move {
+                    while !stop.load(Ordering::SeqCst) {
+                        let Ok(answer) = client.try_ask(ASK, json!({ "id": ada })).await else { return };
+                        let request = answer.text("requestConnection.request.id").to_owned();
+                        acknowledged.lock().expect("unpoisoned").push(request.clone());
+                        if client.try_ask(FOLLOW, json!({ "id": ada })).await.is_err() {
+                            return;
+                        }
+                        let Ok(answer) = client.try_ask(WITHDRAW, json!({ "id": request })).await else { return };
+                        answer.at("withdrawConnectionRequest.outcome");
+                    }
+                })
+            })
+            .collect();
+        // Not at once, and never at the same point: when so many more were acknowledged.
+        let enough = acknowledged.lock().expect("unpoisoned").len() + 10 + 7 * (round % 5);
+        crate::support::eventually("writes are acknowledged", || async {
+            acknowledged.lock().expect("unpoisoned").len() >= enough
+        })
+        .await;
+        server.kill();
+        stop.store(true, Ordering::SeqCst);
+        for writer in writers {
+            writer.await.expected("a writer");
+        }
+        consistency::check(&database).await;
+        let mut known = acknowledged.lock().expect("unpoisoned").clone();
+        known.sort();
+        known.dedup();
+        let listed: Vec<String> =
+            known.iter().filter_map(|id| entity::id::ConnectionRequestId::parse(id)).map(|id| literal(&database, id.0)).collect();
+        let sql = format!("SELECT count(*) FROM connection_request WHERE id IN ({})", listed.join(", "));
+        assert_eq!(database.number(&sql).await, i64::try_from(known.len()).expected("a number"), "round {round}");
+    }
+    // After the last crash the log is sequenced to the end, without a hole.
+    let server = Server::start(&database, &[]);
+    crate::support::eventually("the log is sequenced", || async {
+        database.number("SELECT count(*) FROM event_entry WHERE position IS NULL").await == 0
+    })
+    .await;
+    let holes = "SELECT (SELECT position FROM log_head) - count(DISTINCT position) FROM event_entry";
+    assert_eq!(database.number(holes).await, 0);
+    drop(server);
+}
+
+fn literal(database: &TestDatabase, id: uuid::Uuid) -> String {
+    if database.is_postgres() { format!("'{id}'") } else { format!("x'{}'", id.simple()) }
+}

@@ -1,0 +1,340 @@
+//! Nothing is missed, nothing comes twice, and what cannot be delivered is said.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use api::events::pruning;
+use serde_json::{Value, json};
+
+use crate::support::{
+    Expected as _, app::TestApp, chance::Chance, consistency, eventually,
+    person::Person,
+    rounds,
+    socket::{INCOMING, Socket},
+};
+
+/// Others who keep asking a person and taking it back, until so many events are written.
+fn pester(app: &Arc<TestApp>, whom: &Arc<Person>, events: usize) -> Vec<tokio::task::JoinHandle<()>> {
+    const WRITERS: usize = 4;
+    (0..WRITERS)
+        .map(|writer| {
+            let (app, whom) = (Arc::clone(app), Arc::clone(whom));
+            tokio::spawn(async move {
+                let me = app.person(&format!("writer{writer}")).await;
+                for turn in 0..events / WRITERS / 2 {
+                    let request = me.does_on(turn, "requestConnection", &whom.id()).await.request.expected("a request");
+                    me.does_on(turn + 1, "withdrawConnectionRequest", &request).await;
+                }
+            })
+        })
+        .collect()
+}
+
+/// Follows from a cursor over sockets that are cut off at random; each event once and in order, or it fails.
+async fn follow_with_cuts(whom: &Person, mut cursor: String, last: i64, cuts: usize, seed: u64) -> usize {
+    let mut chance = Chance::seeded(seed);
+    let (mut seen, mut connections) = (0, 0);
+    let often = usize::try_from(last).expected("a number") / cuts.max(1) + 1;
+    while seen < last {
+        connections += 1;
+        let mut socket = whom.socket(chance.below(2)).await;
+        let started = socket.follow(Some(&cursor)).await;
+        assert_eq!(started["cursor"], cursor.as_str());
+        for _ in 0..=chance.below(2 * often) {
+            let event = socket.event().await.expected("an event");
+            assert_eq!(event["sequence"], seen + 1, "after {seen}: {event}");
+            seen += 1;
+            cursor = event["cursor"].as_str().expected("a cursor").to_owned();
+            if seen == last {
+                break;
+            }
+        }
+        socket.cut();
+    }
+    connections
+}
+
+async fn stream_cursor(person: &Person) -> String {
+    let answer = person.ask("{ connectionRequests { streamCursor } }", Value::Null).await;
+    answer.text("connectionRequests.streamCursor").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_cut_off_at_random_receives_every_event_once_and_in_order() {
+    let app = Arc::new(TestApp::two().await);
+    let whom = Arc::new(app.person("whom").await);
+    let events = rounds(120) * 5 / 8 * 8;
+    let cursor = stream_cursor(&whom).await;
+    let writers = pester(&app, &whom, events);
+    let cuts = rounds(120);
+    let last = i64::try_from(events).expected("a number");
+    follow_with_cuts(&whom, cursor, last, cuts, 1).await;
+    for writer in writers {
+        writer.await.expected("a writer");
+    }
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_hints_and_killed_listeners_cost_time_and_no_event() {
+    let app = Arc::new(TestApp::two().await);
+    if !app.database.is_postgres() {
+        return;
+    }
+    let whom = Arc::new(app.person("whom").await);
+    let events = rounds(64) * 5 / 8 * 8;
+    let cursor = stream_cursor(&whom).await;
+    let writers = pester(&app, &whom, events);
+    let done = Arc::new(AtomicBool::new(false));
+    let killer = {
+        let (app, done) = (Arc::clone(&app), Arc::clone(&done));
+        tokio::spawn(async move {
+            let mut killed = 0;
+            while !done.load(Ordering::SeqCst) || killed == 0 {
+                let sql = "SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                           WHERE datname = current_database() AND query LIKE 'LISTEN%') AS killed";
+                killed += app.database.number(sql).await;
+                tokio::time::sleep(Duration::from_millis(150)).await;
+            }
+            killed
+        })
+    };
+    let last = i64::try_from(events).expected("a number");
+    follow_with_cuts(&whom, cursor, last, 20, 2).await;
+    done.store(true, Ordering::SeqCst);
+    assert!(killer.await.expected("the killer") > 0);
+    for writer in writers {
+        writer.await.expected("a writer");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_another_instance_arrives_without_any_hint() {
+    let app = TestApp::with(2, &[("RAPPORT_EVENT_POLL", "50ms")]).await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let mut socket = ben.socket(1).await;
+    socket.follow(None).await;
+    // A row that was committed by somebody who tells nobody.
+    let before = app.database.number("SELECT count(*) FROM event").await;
+    ann.does_on(0, "requestConnection", &ben.id()).await;
+    assert_eq!(app.database.number("SELECT count(*) FROM event").await, before + 1);
+    assert_eq!(socket.event().await.expected("an event")["sequence"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_the_state_and_subscribing_from_its_cursor_misses_nothing() {
+    let app = Arc::new(TestApp::two().await);
+    let whom = Arc::new(app.person("whom").await);
+    let mut others = Vec::new();
+    for number in 0..3 {
+        others.push(app.person(&format!("other{number}")).await);
+    }
+    let others = Arc::new(others);
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (whom, others, stop) = (Arc::clone(&whom), Arc::clone(&others), Arc::clone(&stop));
+        tokio::spawn(async move {
+            let mut chance = Chance::seeded(3);
+            let mut turn = 0;
+            while !stop.load(Ordering::SeqCst) {
+                let other = chance.pick(&others);
+                let deed = other.does_on(turn, "requestConnection", &whom.id()).await;
+                if deed.outcome == "NO_CHANGE" {
+                    other.does_on(turn, "withdrawConnectionRequest", &deed.request.expected("a request")).await;
+                }
+                turn += 1;
+            }
+        })
+    };
+    let query = "{ connectionRequests(status: PENDING, first: 100) { streamCursor nodes { id } } }";
+    for round in 0..rounds(40) {
+        let answer = whom.clients[round % whom.clients.len()].ask(query, Value::Null).await;
+        let mut pending = ids(answer.at("connectionRequests.nodes"));
+        let cursor = answer.text("connectionRequests.streamCursor").to_owned();
+        let mut socket = whom.socket(round + 1).await;
+        socket.follow(Some(&cursor)).await;
+        // Until an event that happened after the state was read has come, and then to the end of what is written.
+        for _ in 0..3 {
+            let event = socket.event().await.expected("an event");
+            apply(&mut pending, &event);
+        }
+        let extent = app.database.number("SELECT last_sequence FROM stream").await;
+        let mut at = sequence_after(&mut socket, &mut pending, extent).await;
+        // What is written meanwhile belongs to a later state; the state at `at` can be recomputed from the log.
+        let fresh = replay(&whom, at).await;
+        assert_eq!(pending, fresh, "round {round} at {at}");
+        at += 1;
+        assert!(at > extent);
+        socket.cut();
+    }
+    stop.store(true, Ordering::SeqCst);
+    writer.await.expected("the writer");
+}
+
+fn ids(nodes: &Value) -> BTreeSet<String> {
+    nodes.as_array().into_iter().flatten().filter_map(|node| node["id"].as_str().map(str::to_owned)).collect()
+}
+
+/// What an event makes of the pending requests. Applying one that the state shows already changes nothing.
+fn apply(pending: &mut BTreeSet<String>, event: &Value) {
+    let id = event["request"]["id"].as_str().expected("a request").to_owned();
+    match event["request"]["status"].as_str() {
+        Some("PENDING") => drop(pending.insert(id)),
+        _ => drop(pending.remove(&id)),
+    }
+}
+
+async fn sequence_after(socket: &mut Socket, pending: &mut BTreeSet<String>, extent: i64) -> i64 {
+    loop {
+        let event = socket.event().await.expected("an event");
+        apply(pending, &event);
+        let sequence = event["sequence"].as_i64().expected("a sequence");
+        if sequence >= extent {
+            return sequence;
+        }
+    }
+}
+
+/// The pending requests after so many events, from the whole log.
+async fn replay(whom: &Person, until: i64) -> BTreeSet<String> {
+    let mut pending = BTreeSet::new();
+    let mut after = Value::Null;
+    loop {
+        let query = "query($after: Cursor) { events(after: $after, first: 100) { endCursor hasMore nodes { \
+                     ... on ConnectionRequestReceived { sequence request { id status } } \
+                     ... on ConnectionRequestChanged { sequence request { id status } } } } }";
+        let answer = whom.ask(query, json!({ "after": after })).await;
+        for event in answer.at("events.nodes").as_array().into_iter().flatten() {
+            if event["sequence"].as_i64().is_some_and(|sequence| sequence <= until) {
+                apply(&mut pending, event);
+            } else {
+                return pending;
+            }
+            if event["sequence"].as_i64() == Some(until) {
+                return pending;
+            }
+        }
+        after = answer.at("events.endCursor").clone();
+        // The sequencer may be a moment behind.
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pulling_gives_the_same_events_with_the_same_ids_and_skips_nothing() {
+    let app = Arc::new(TestApp::two().await);
+    let whom = Arc::new(app.person("whom").await);
+    let mut socket = whom.socket(0).await;
+    socket.follow(None).await;
+    let events = rounds(40) / 8 * 8;
+    let writers = pester(&app, &whom, events);
+    let mut pulled = BTreeMap::new();
+    let mut after = Value::Null;
+    while pulled.len() < events {
+        let query = "query($after: Cursor) { events(after: $after, first: 7, topics: [REQUESTS]) { endCursor hasMore nodes { \
+                     ... on ConnectionRequestReceived { id cursor sequence } ... on ConnectionRequestChanged { id cursor sequence } } } }";
+        let answer = whom.clients[pulled.len() % whom.clients.len()].ask(query, json!({ "after": after })).await;
+        for event in answer.at("events.nodes").as_array().into_iter().flatten() {
+            let sequence = event["sequence"].as_i64().expected("a sequence");
+            assert_eq!(sequence, i64::try_from(pulled.len()).expected("a number") + 1);
+            pulled.insert(sequence, event["id"].clone());
+        }
+        after = answer.at("events.endCursor").clone();
+        tokio::task::yield_now().await;
+    }
+    for sequence in 1..=i64::try_from(events).expected("a number") {
+        let event = socket.event().await.expected("an event");
+        assert_eq!((&event["sequence"], &event["id"]), (&json!(sequence), &pulled[&sequence]));
+    }
+    for writer in writers {
+        writer.await.expected("a writer");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_the_log_no_longer_reaches_gets_resync_required_and_the_end() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let old = stream_cursor(&ben).await;
+    let old_pull = ben.ask("{ events { endCursor } }", Value::Null).await.text("events.endCursor").to_owned();
+    let request = ann.asks(&ben).await;
+    app.clock.advance(chrono::Duration::days(10));
+    ann.must("withdrawConnectionRequest", &request).await;
+    app.clock.advance(chrono::Duration::days(5));
+    let removed = pruning::prune(&app.app().db, &app.clock, Duration::from_secs(14 * 86_400)).await.expected("pruned");
+    assert_eq!(removed, 1);
+
+    let mut socket = ben.socket(0).await;
+    let started = socket.follow(Some(&old)).await;
+    assert_eq!(started["cursor"], old.as_str());
+    let resync = socket.event().await.expected("an event");
+    assert_eq!(resync["__typename"], "ResyncRequired");
+    assert_eq!(socket.hear().await.expected("a message")["type"], "complete");
+    // From where it points the rest is delivered; and from the border what is left.
+    let border = api::events::cursor::Cursor::in_stream(api::events::cursor::requests_of(ben.id), 1).0;
+    socket.follow(Some(&border)).await;
+    assert_eq!(socket.event().await.expected("an event")["sequence"], 2);
+
+    let pull = "query($after: Cursor) { events(after: $after) { hasMore nodes { __typename ... on ConnectionRequestChanged { sequence } } } }";
+    let answer = ben.ask(pull, json!({ "after": old_pull })).await;
+    assert_eq!(answer.at("events.nodes"), &json!([{ "__typename": "ResyncRequired" }]));
+    let answer = ben.ask(pull, json!({ "after": null })).await;
+    assert_eq!(answer.at("events.nodes"), &json!([{ "__typename": "ConnectionRequestChanged", "sequence": 2 }]));
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cursors_of_others_and_made_up_ones_are_refused() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let foreign = stream_cursor(&ann).await;
+    let pull = ben.ask("{ events { endCursor } }", Value::Null).await.text("events.endCursor").to_owned();
+    for bad in [foreign.as_str(), pull.as_str(), "", "AAAA", "☃"] {
+        let mut socket = ben.socket(0).await;
+        socket.subscribe("1", INCOMING, json!({ "after": bad })).await;
+        let answer = socket.hear().await.expected("an answer");
+        assert_eq!(answer["type"], "next", "{answer}");
+        assert_eq!(answer["payload"]["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
+        let answer = ben.ask("query($after: Cursor) { events(after: $after) { hasMore } }", json!({ "after": bad })).await;
+        if bad != pull {
+            assert_eq!(answer.code(), "BAD_USER_INPUT", "{bad}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_nobody_follows_are_let_go() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "50ms")]).await;
+    let ann = app.person("ann").await;
+    let mut sockets = Vec::new();
+    for _ in 0..5 {
+        let mut socket = ann.socket(0).await;
+        socket.follow(None).await;
+        sockets.push(socket);
+    }
+    assert_eq!(app.app().tails.count(), 1, "one tail for all who follow a stream");
+    sockets.into_iter().for_each(Socket::cut);
+    eventually("the tail ends", || async { app.app().tails.count() == 0 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_that_falls_behind_reads_the_log_again() {
+    let app = Arc::new(TestApp::new().await);
+    let whom = Arc::new(app.person("whom").await);
+    let mut socket = whom.socket(0).await;
+    socket.follow(None).await;
+    // More than the backlog of a tail, while nobody reads the socket.
+    let events = 400;
+    for writer in pester(&app, &whom, events) {
+        writer.await.expected("a writer");
+    }
+    for sequence in 1..=events {
+        assert_eq!(socket.event().await.expected("an event")["sequence"], sequence);
+    }
+}

@@ -1,0 +1,220 @@
+//! Pages: complete, in order, refused when asked for wrongly, and cheap: a fixed number of statements, each on an index.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{Expected as _, app::TestApp, chance::Chance, person::Person, plans};
+
+const FOLLOWERS: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String) { followers(userId: $id, \
+    first: $first, after: $after, last: $last, before: $before) { nodes { handle } edges { cursor node { handle } } \
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
+
+async fn page(person: &Person, variables: Value) -> (Vec<String>, Value) {
+    let mut all = json!({ "id": person.id() });
+    if let (Some(all), Some(more)) = (all.as_object_mut(), variables.as_object()) {
+        all.extend(more.clone());
+    }
+    let answer = person.ask(FOLLOWERS, all).await;
+    let nodes = answer.at("followers.nodes").as_array().cloned().unwrap_or_default();
+    let handles = nodes.iter().filter_map(|node| node["handle"].as_str().map(str::to_owned)).collect();
+    (handles, answer.at("followers.pageInfo").clone())
+}
+
+async fn crowd(app: &TestApp, whom: &Person, number: usize) -> Vec<Person> {
+    let mut people = Vec::new();
+    for index in 0..number {
+        let person = app.person(&format!("p{index:03}")).await;
+        person.must("followUser", &whom.id()).await;
+        people.push(person);
+    }
+    people
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_forwards_and_backwards_show_each_once_in_one_order() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    crowd(&app, &ann, 23).await;
+    let expected: Vec<String> = (0..23).map(|index| format!("p{index:03}")).collect();
+    let (mut forwards, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let (handles, info) = page(&ann, json!({ "first": 5, "after": after })).await;
+        assert_eq!(info["hasPreviousPage"], !forwards.is_empty());
+        forwards.extend(handles);
+        after = info["endCursor"].clone();
+        if info["hasNextPage"] == false {
+            break;
+        }
+    }
+    assert_eq!(forwards, expected);
+    let (mut backwards, mut before) = (Vec::new(), Value::Null);
+    loop {
+        let (mut handles, info) = page(&ann, json!({ "last": 5, "before": before })).await;
+        assert_eq!(info["hasNextPage"], !backwards.is_empty());
+        handles.append(&mut backwards);
+        backwards = handles;
+        before = info["startCursor"].clone();
+        if info["hasPreviousPage"] == false {
+            break;
+        }
+    }
+    assert_eq!(backwards, expected);
+    let (between, _) = page(&ann, json!({ "first": 100, "after": after_of(&ann, 2).await, "before": after_of(&ann, 6).await })).await;
+    assert_eq!(between, expected[3..6]);
+}
+
+async fn after_of(person: &Person, index: usize) -> Value {
+    let answer = person.ask(FOLLOWERS, json!({ "id": person.id(), "first": 100 })).await;
+    answer.at("followers.edges")[index]["cursor"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn constant_members_are_shown_exactly_once_while_others_come_and_go() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let people = crowd(&app, &ann, 40).await;
+    let (constant, restless): (Vec<_>, Vec<_>) = people.iter().enumerate().partition(|(index, _)| index % 2 == 0);
+    let mut chance = Chance::seeded(5);
+    let (mut seen, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let (_, someone) = chance.pick(&restless);
+        let verb = *chance.pick(&["followUser", "unfollowUser"]);
+        someone.does(verb, &ann.id()).await;
+        let (handles, info) = page(&ann, json!({ "first": 3, "after": after })).await;
+        seen.extend(handles);
+        after = info["endCursor"].clone();
+        if info["hasNextPage"] == false {
+            break;
+        }
+    }
+    for (_, person) in constant {
+        assert_eq!(seen.iter().filter(|handle| **handle == person.handle).count(), 1, "{}", person.handle);
+    }
+    assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), seen.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_sizes_and_cursors_get_a_clear_refusal() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    crowd(&app, &ann, 3).await;
+    let good = after_of(&ann, 0).await;
+    let good = good.as_str().expected("a cursor");
+    let mut wrong: Vec<(Value, &str)> = vec![
+        (json!({ "first": 0 }), "first"),
+        (json!({ "first": 101 }), "first"),
+        (json!({ "first": -1 }), "first"),
+        (json!({ "first": i32::MAX }), "first"),
+        (json!({ "last": 0 }), "last"),
+        (json!({ "first": 1, "last": 1 }), "last"),
+    ];
+    for cursor in ["", "x", "☃", &good[..good.len() - 4], &format!("A{good}"), &"A".repeat(5_000)] {
+        wrong.push((json!({ "after": cursor }), "after"));
+        wrong.push((json!({ "before": cursor }), "before"));
+    }
+    for (mut variables, field) in wrong {
+        variables["id"] = json!(ann.id());
+        let answer = ann.ask(FOLLOWERS, variables.clone()).await;
+        assert_eq!(answer.code(), "BAD_USER_INPUT", "{variables}");
+        assert_eq!(answer.body["errors"][0]["extensions"]["field"], field, "{variables}");
+    }
+    // A cursor of another list, another person, another search.
+    for query in [
+        "query($after: String) { contacts(list: FOLLOWERS, search: \"p\", after: $after) { nodes { id } } }",
+        "query($after: String) { contacts(list: FOLLOWING, after: $after) { nodes { id } } }",
+        "query($after: String) { contacts(after: $after) { nodes { id } } }",
+        "query($after: String) { connectionRequests(after: $after) { nodes { id } } }",
+    ] {
+        assert_eq!(ann.ask(query, json!({ "after": good })).await.code(), "BAD_USER_INPUT", "{query}");
+    }
+    assert_eq!(ann.ask("{ contacts(first: 2147483648) { nodes { id } } }", Value::Null).await.body["data"], Value::Null);
+}
+
+/// Operations, and how many statements each may take however long its page is.
+const BUDGETS: [(&str, usize); 15] = [
+    ("{ viewer { scopes } }", 0),
+    ("{ viewer { user { handle } settings { whoMayFollow } contactCounts { connections following followers blocked } } }", 2),
+    ("query($id: ID!) { user(id: $id) { handle displayName } }", 1),
+    ("query($id: ID!) { user(id: $id) { handle relationship { connection following availableActions } } }", 2),
+    ("query($id: ID!) { user(id: $id) { followers { totalCount } following { totalCount } connections { totalCount } } }", 5),
+    ("{ contacts(first: 20) { nodes { displayName } pageInfo { endCursor } } }", 1),
+    ("{ contacts(first: 20) { nodes { displayName ... on User { relationship { connection availableActions } } } } }", 2),
+    ("{ contacts(first: 20) { totalCount nodes { displayName } } }", 2),
+    ("{ contacts(list: FOLLOWING, first: 20) { totalCount nodes { displayName } } }", 2),
+    ("{ contacts(list: FOLLOWING, search: \"p0\", first: 20) { nodes { displayName } } }", 1),
+    ("{ contacts(search: \"p00\", first: 20) { nodes { displayName } } }", 2),
+    ("query($id: ID!) { followers(userId: $id, first: 20) { totalCount nodes { displayName followers { totalCount } } } }", 23),
+    ("{ connectionRequests(first: 20) { streamCursor totalCount nodes { status requester { handle } recipient { handle } } } }", 4),
+    ("query($id: ID!) { nodes(ids: [$id, $id, $id]) { id } }", 1),
+    ("{ events(first: 20) { hasMore nodes { ... on ConnectionRequestReceived { request { requester { handle } } } } } }", 4),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_take_a_fixed_number_of_statements_and_no_page_reads_a_table() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let ann = app.person("ann").await;
+    let people = crowd(&app, &ann, 30).await;
+    for person in &people {
+        ann.must("followUser", &person.id()).await;
+        person.asks(&ann).await;
+    }
+    // What the planner knows of three thousand people, so that it plans as for many.
+    app.app().db.analyze().await.expected("analysed");
+    if app.database.is_postgres() {
+        let sql = "UPDATE pg_class SET reltuples = 100000, relpages = 4000 WHERE relname IN ('user', 'contact', 'user_gram', \
+                   'user_search', 'relationship', 'connection_request', 'event', 'event_entry', 'stream')";
+        app.database.run(sql).await;
+    }
+    for (query, budget) in BUDGETS {
+        app.statements();
+        let answer = ann.ask(query, json!({ "id": people[7].id() })).await;
+        let statements = app.statements();
+        answer.at("");
+        let sql: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
+        assert_eq!(statements.len(), budget, "{query}: {sql:#?}");
+        for statement in &statements {
+            let plan = plans::explain(app.app(), statement).await;
+            app.statements();
+            if statement.sql.contains("log_head") {
+                continue;
+            }
+            assert!(plans::scans(&plan).is_empty(), "{query}\n{}\n{plan}", statement.sql);
+        }
+    }
+}
+
+/// Mutations, and how many statements each takes beside BEGIN and COMMIT; the answer reads the relationship once more.
+const WRITES: [(&str, usize); 8] = [
+    ("followUser", 4),
+    ("unfollowUser", 4),
+    ("requestConnection", 8),
+    ("withdrawConnectionRequest", 11),
+    ("blockUser", 4),
+    ("unblockUser", 4),
+    ("disconnect", 2),
+    ("removeFollower", 2),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mutations_take_a_fixed_number_of_statements() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let mut request = String::new();
+    // The first makes the pair's row.
+    ann.must("followUser", &ben.id()).await;
+    ann.must("unfollowUser", &ben.id()).await;
+    let mut taken = Vec::new();
+    for (verb, _) in WRITES {
+        app.statements();
+        let id = if verb == "withdrawConnectionRequest" { request.clone() } else { ben.id() };
+        let query_less = ann.does(verb, &id).await;
+        let statements = app.statements();
+        if let Some(made) = query_less.request {
+            request = made;
+        }
+        // `does` asks for the relationship too, which is one statement.
+        taken.push((verb, statements.len() - 1));
+    }
+    assert_eq!(taken, WRITES);
+}

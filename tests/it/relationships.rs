@@ -1,0 +1,242 @@
+//! The life of requests, audiences, lists and counts.
+
+use chrono::Duration;
+use serde_json::{Value, json};
+
+use crate::support::{app::TestApp, consistency};
+
+const REQUESTS: &str = "query($d: RequestDirection!, $s: ConnectionRequestStatus) { connectionRequests(direction: $d, \
+    status: $s) { totalCount nodes { id status decidedAt message } } }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_requester_sees_an_ignored_request_pending_until_the_cool_down_ends() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let request = ann.asks(&ben).await;
+    ben.must("ignoreConnectionRequest", &request).await;
+
+    assert_eq!(ann.relationship(&ben).await["connection"], "REQUEST_SENT");
+    assert_eq!(ann.relationship(&ben).await["request"], json!({ "id": request, "status": "PENDING" }));
+    assert_eq!(ann.list("OUTGOING_REQUESTS").await, ["ben"]);
+    assert_eq!(ann.counts().await["outgoingRequests"], 1);
+    assert!(ben.list("INCOMING_REQUESTS").await.is_empty());
+    // Asking again is the same request, and nobody is told twice.
+    let again = ann.does("requestConnection", &ben.id()).await;
+    assert_eq!((again.outcome.as_str(), again.request.as_deref()), ("NO_CHANGE", Some(request.as_str())));
+
+    app.clock.advance(Duration::days(22));
+    assert_eq!(ann.relationship(&ben).await["connection"], "NONE");
+    assert!(ann.list("OUTGOING_REQUESTS").await.is_empty());
+    assert_eq!(ann.counts().await["outgoingRequests"], 0);
+    let closed = ann.ask(REQUESTS, json!({ "d": "OUTGOING", "s": "CLOSED" })).await;
+    assert_eq!(closed.at("connectionRequests.totalCount"), 1);
+    assert_eq!(closed.at("connectionRequests.nodes.0.status"), "CLOSED");
+    assert_eq!(ann.ask(REQUESTS, json!({ "d": "OUTGOING", "s": "PENDING" })).await.at("connectionRequests.nodes"), &json!([]));
+    let ignored = ben.ask(REQUESTS, json!({ "d": "INCOMING", "s": "IGNORED" })).await;
+    assert_eq!(ignored.at("connectionRequests.nodes.0.status"), "IGNORED");
+    let anew = ann.must("requestConnection", &ben.id()).await;
+    assert_ne!(anew.request.as_deref(), Some(request.as_str()));
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_took_an_ignored_request_back_cools_down_before_asking_again() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let request = ann.asks(&ben).await;
+    ben.must("ignoreConnectionRequest", &request).await;
+    let withdrawn = ann.does("withdrawConnectionRequest", &request).await;
+    assert_eq!((withdrawn.said(), withdrawn.request_status.as_deref()), ("APPLIED", Some("WITHDRAWN")));
+    assert_eq!(ann.relationship(&ben).await["connection"], "NONE");
+    assert!(!ann.relationship(&ben).await["availableActions"].to_string().contains("REQUEST_CONNECTION"));
+    assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "COOLING_DOWN");
+    // The one who ignored is free to ask, and that ends the cool-down.
+    let back = ben.asks(&ann).await;
+    ben.must("withdrawConnectionRequest", &back).await;
+    assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "APPLIED");
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cool_down_ends_to_the_second() {
+    let app = TestApp::with(1, &[("RAPPORT_REQUEST_COOL_DOWN", "1h")]).await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let request = ann.asks(&ben).await;
+    ben.must("ignoreConnectionRequest", &request).await;
+    ann.must("withdrawConnectionRequest", &request).await;
+    app.clock.advance(Duration::seconds(3_599));
+    assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "COOLING_DOWN");
+    app.clock.advance(Duration::seconds(1));
+    assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "APPLIED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_ignored_may_ask_back_and_gets_a_request_of_their_own() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let ignored = ann.asks(&ben).await;
+    ben.must("ignoreConnectionRequest", &ignored).await;
+    let back = ben.must("requestConnection", &ann.id()).await;
+    assert_eq!(back.outcome, "APPLIED");
+    assert_eq!(ann.relationship(&ben).await["connection"], "REQUEST_RECEIVED");
+    assert!(ann.list("OUTGOING_REQUESTS").await.is_empty());
+    assert_eq!(ann.list("INCOMING_REQUESTS").await, ["ben"]);
+    assert_eq!(ann.must("requestConnection", &ben.id()).await.outcome, "CONNECTED_BY_MUTUAL_REQUEST");
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_closes_requests_for_good() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let request = ann.asks(&ben).await;
+    ben.must("blockUser", &ann.id()).await;
+    assert_eq!(ben.does("acceptConnectionRequest", &request).await.said(), "NOT_PENDING");
+    ben.must("unblockUser", &ann.id()).await;
+    assert_eq!(ben.does("acceptConnectionRequest", &request).await.said(), "NOT_PENDING");
+    assert_eq!(ben.ask(REQUESTS, json!({ "d": "INCOMING" })).await.at("connectionRequests.nodes.0.status"), "CLOSED");
+    assert_eq!(ann.ask(REQUESTS, json!({ "d": "OUTGOING" })).await.at("connectionRequests.nodes.0.status"), "PENDING");
+    assert_eq!(
+        ann.ask(REQUESTS, json!({ "d": "OUTGOING" })).await.body["data"]["connectionRequests"]["nodes"][0]["decidedAt"],
+        Value::Null
+    );
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_the_one_who_was_asked_a_requesters_block_looks_like_taking_it_back() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let request = ann.asks(&ben).await;
+    ann.must("blockUser", &ben.id()).await;
+    assert_eq!(ben.ask(REQUESTS, json!({ "d": "INCOMING" })).await.at("connectionRequests.nodes.0.status"), "WITHDRAWN");
+    assert_eq!(ann.ask(REQUESTS, json!({ "d": "OUTGOING" })).await.at("connectionRequests.nodes.0.status"), "CLOSED");
+    assert_eq!(ben.does("acceptConnectionRequest", &request).await.said(), "NOT_PENDING");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audiences_admit_everyone_those_who_share_a_connection_or_nobody() {
+    let app = TestApp::new().await;
+    let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
+    let request = ben.asks(&ann).await;
+    ann.must("acceptConnectionRequest", &request).await;
+    let request = cem.asks(&ben).await;
+    ben.must("acceptConnectionRequest", &request).await;
+
+    ann.admits("MUTUAL", "MUTUAL").await;
+    assert!(cem.relationship(&ann).await["availableActions"].to_string().contains("REQUEST_CONNECTION"));
+    assert!(!dia.relationship(&ann).await["availableActions"].to_string().contains("REQUEST_CONNECTION"));
+    assert_eq!(dia.does("requestConnection", &ann.id()).await.said(), "TAKES_NO_REQUESTS");
+    assert_eq!(dia.does("followUser", &ann.id()).await.said(), "NOT_ALLOWED");
+    assert_eq!(cem.does("followUser", &ann.id()).await.said(), "APPLIED");
+    assert_eq!(ben.does("followUser", &ann.id()).await.said(), "APPLIED", "a connection is admitted");
+    assert_eq!(cem.does("requestConnection", &ann.id()).await.said(), "APPLIED");
+
+    ann.admits("NOBODY", "NOBODY").await;
+    assert_eq!(dia.does("requestConnection", &ann.id()).await.said(), "TAKES_NO_REQUESTS");
+    assert_eq!(ben.does("followUser", &ann.id()).await.said(), "NO_CHANGE", "who follows already stays");
+    ben.must("unfollowUser", &ann.id()).await;
+    assert_eq!(ben.does("followUser", &ann.id()).await.said(), "NOT_ALLOWED");
+    // Whom one has asked oneself may answer by asking.
+    ann.asks(&dia).await;
+    assert_eq!(dia.does("requestConnection", &ann.id()).await.said(), "CONNECTED_BY_MUTUAL_REQUEST");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connection_and_follow_are_apart() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    ann.must("followUser", &ben.id()).await;
+    let request = ann.asks(&ben).await;
+    ben.must("acceptConnectionRequest", &request).await;
+    ann.must("disconnect", &ben.id()).await;
+    let left = ann.relationship(&ben).await;
+    assert_eq!((&left["connection"], &left["following"], &left["followedBy"]), (&json!("NONE"), &json!(true), &json!(false)));
+    let anew = ann.must("requestConnection", &ben.id()).await;
+    assert_ne!(anew.request, Some(request), "after a disconnect a request is a new one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_are_the_sizes_of_the_lists() {
+    let app = TestApp::new().await;
+    let [ann, ben, cem, dia, eva, fay] = app.people(["ann", "ben", "cem", "dia", "eva", "fay"]).await;
+    let request = ben.asks(&ann).await;
+    ann.must("acceptConnectionRequest", &request).await;
+    ann.must("followUser", &cem.id()).await;
+    ann.must("followUser", &dia.id()).await;
+    cem.must("followUser", &ann.id()).await;
+    dia.asks(&ann).await;
+    ann.asks(&eva).await;
+    ann.must("blockUser", &fay.id()).await;
+    let counts = ann.counts().await;
+    let lists = [
+        ("CONNECTIONS", "connections", vec!["ben"]),
+        ("FOLLOWING", "following", vec!["cem", "dia"]),
+        ("FOLLOWERS", "followers", vec!["cem"]),
+        ("INCOMING_REQUESTS", "incomingRequests", vec!["dia"]),
+        ("OUTGOING_REQUESTS", "outgoingRequests", vec!["eva"]),
+        ("BLOCKED", "blocked", vec!["fay"]),
+    ];
+    for (list, count, people) in lists {
+        assert_eq!(ann.list(list).await, people, "{list}");
+        assert_eq!(counts[count], people.len(), "{count}");
+    }
+    assert_eq!(ann.list("ALL").await, ["ann", "ben", "cem", "dia", "eva", "fay"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_name_moves_a_person_in_everyones_lists_and_in_the_search() {
+    let app = TestApp::new().await;
+    let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
+    for other in [&ben, &cem] {
+        ann.must("followUser", &other.id()).await;
+    }
+    assert_eq!(ann.list("FOLLOWING").await, ["ben", "cem"]);
+    let rename = "mutation { updateProfile(input: { displayName: \"Zoë Žižek\", familyName: \"Žižek\", givenName: \"Zoë\", title: \"Poet\" }) \
+                  { user { displayName heading title name { family } } userErrors { code } } }";
+    let renamed = ben.ask(rename, Value::Null).await;
+    assert_eq!(renamed.at("updateProfile.user.heading"), "Z");
+    assert_eq!(ann.list("FOLLOWING").await, ["cem", "ben"]);
+    let search = "query($q: String!) { contacts(search: $q) { totalCount nodes { displayName } } }";
+    for (words, found) in [("zizek", 1), ("ŽIŽ zoe", 1), ("ize", 1), ("z", 1), ("ben", 1), ("nobody", 0), ("%", 0), ("i", 0)] {
+        let answer = ann.ask(search, json!({ "q": words })).await;
+        assert_eq!(answer.at("contacts.totalCount"), found, "{words}");
+    }
+    // What is left out stays; null empties.
+    let partly = ben.ask("mutation { updateProfile(input: { organisation: \"Ljubljana\" }) { user { title organisation } } }", Value::Null).await;
+    assert_eq!(partly.at("updateProfile.user"), &json!({ "title": "Poet", "organisation": "Ljubljana" }));
+    let emptied = ben.ask("mutation { updateProfile(input: { title: null }) { user { title organisation } } }", Value::Null).await;
+    assert_eq!(emptied.at("updateProfile.user"), &json!({ "title": null, "organisation": "Ljubljana" }));
+    let refused = ben.ask("mutation { updateProfile(input: { displayName: null }) { user { id } userErrors { code field } } }", Value::Null).await;
+    assert_eq!(refused.at("updateProfile.userErrors"), &json!([{ "code": "INVALID", "field": ["input", "displayName"] }]));
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn korean_and_japanese_names_are_found_by_two_characters() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    for (handle, name) in [("kim", "김철수"), ("sato", "佐藤 さくら"), ("mori", "モリ アヤ")] {
+        app.person_with(handle, name, api::auth::viewer::Scopes::all()).await;
+    }
+    let search = "query($q: String!) { contacts(search: $q) { nodes { ... on User { handle } } } }";
+    for (words, handle) in [("철수", "kim"), ("김", "kim"), ("佐藤", "sato"), ("サク", "sato"), ("もり", "mori"), ("ｱﾔ", "mori")] {
+        let answer = ann.ask(search, json!({ "q": words })).await;
+        assert_eq!(answer.at("contacts.nodes"), &json!([{ "handle": handle }]), "{words}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_has_limits() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let ask = "mutation($id: ID!, $m: String) { requestConnection(input: { userId: $id, message: $m }) \
+               { request { message } userErrors { code field } } }";
+    for message in ["x".repeat(501), "a\u{0}b".to_owned(), "bell\u{7}".to_owned()] {
+        let answer = ann.ask(ask, json!({ "id": ben.id(), "m": message })).await;
+        assert_eq!(answer.at("requestConnection.userErrors"), &json!([{ "code": "INVALID", "field": ["input", "message"] }]));
+    }
+    let kept = "안녕하세요 ☃\nsecond line";
+    let answer = ann.ask(ask, json!({ "id": ben.id(), "m": kept })).await;
+    assert_eq!(answer.text("requestConnection.request.message"), kept);
+}

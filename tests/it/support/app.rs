@@ -1,0 +1,163 @@
+//! Instances of the product in this process, on real ports, on one database and one clock.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use api::{
+    app::App,
+    auth::{
+        jwt,
+        viewer::{Scope, Scopes},
+    },
+    clock::Clock,
+    config::Config,
+    database::Observer,
+    server,
+    users::profiles::{self, NewPerson},
+};
+use entity::user::Role;
+use sea_orm::Statement;
+use tokio::net::TcpListener;
+
+use super::{Expected as _, database::TestDatabase, graphql::Client, person::Person};
+
+/// One running instance.
+pub struct Instance {
+    pub app: App,
+    pub url: String,
+}
+
+pub struct TestApp {
+    pub instances: Vec<Instance>,
+    pub clock: Clock,
+    statements: Arc<Mutex<Vec<Statement>>>,
+    pub database: TestDatabase,
+}
+
+impl TestApp {
+    /// One instance.
+    pub async fn new() -> Self {
+        Self::with(1, &[]).await
+    }
+
+    /// Two instances on PostgreSQL; SQLite is for one.
+    pub async fn two() -> Self {
+        Self::with(2, &[]).await
+    }
+
+    /// So many instances with these settings.
+    pub async fn with(instances: usize, settings: &[(&str, &str)]) -> Self {
+        let database = TestDatabase::new().await;
+        Self::on(database, instances, settings).await
+    }
+
+    pub async fn on(database: TestDatabase, instances: usize, settings: &[(&str, &str)]) -> Self {
+        let instances = if database.is_postgres() { instances } else { 1 };
+        let clock = Clock::standing();
+        let statements = Arc::new(Mutex::new(Vec::new()));
+        let mut running = Vec::new();
+        for _ in 0..instances {
+            let recorder = Arc::clone(&statements);
+            let observer: Observer = Arc::new(move |statement: &Statement| {
+                recorder.lock().unwrap_or_else(PoisonError::into_inner).push(statement.clone());
+            });
+            running.push(Instance::start(&database, &clock, settings, Some(observer)).await);
+        }
+        Self { instances: running, clock, statements, database }
+    }
+
+    pub fn app(&self) -> &App {
+        &self.instances[0].app
+    }
+
+    /// A member with this handle who is served by the first instance.
+    pub async fn person(&self, handle: &str) -> Person {
+        self.person_with(handle, handle, Scopes::all()).await
+    }
+
+    pub async fn person_with(&self, handle: &str, display_name: &str, scopes: Scopes) -> Person {
+        let app = self.app();
+        let person = NewPerson {
+            handle: handle.to_owned(),
+            display_name: display_name.to_owned(),
+            given_name: None,
+            family_name: None,
+            role: Role::Member,
+        };
+        let person = &person;
+        let row = app
+            .transaction(|tx| Box::pin(async move { profiles::create(tx, person.clone()).await }))
+            .await
+            .expected("a person");
+        let token = jwt::issue(app, row.id, scopes, std::time::Duration::from_secs(86_400 * 365)).expected("a token");
+        let client = |instance: &Instance| Client::new(&instance.url, Some(token.text.clone()));
+        let clients = self.instances.iter().map(client).collect();
+        Person { id: row.id, handle: row.handle, token: token.text, clients }
+    }
+
+    /// Several members at once.
+    pub async fn people<const N: usize>(&self, handles: [&str; N]) -> [Person; N] {
+        let mut people = Vec::new();
+        for handle in handles {
+            people.push(self.person(handle).await);
+        }
+        people.try_into().unwrap_or_else(|_| panic!("{N} people"))
+    }
+
+    /// Somebody with other scopes than the person has.
+    pub fn limited(&self, person: &Person, scopes: &[Scope]) -> Client {
+        let scopes: Scopes = scopes.iter().copied().collect();
+        let token = jwt::issue(self.app(), person.id, scopes, std::time::Duration::from_secs(86_400)).expected("a token");
+        Client::new(&self.instances[0].url, Some(token.text))
+    }
+
+    /// Somebody without a token.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.instances[0].url, None)
+    }
+
+    /// What was sent to the database since the last call, but for what the log does on its own.
+    pub fn statements(&self) -> Vec<Statement> {
+        let all = std::mem::take(&mut *self.statements.lock().unwrap_or_else(PoisonError::into_inner));
+        all.into_iter().filter(|statement| !of_the_log(&statement.sql)).collect()
+    }
+}
+
+/// The sequencer, the poll and the health of the database run whenever they like.
+fn of_the_log(sql: &str) -> bool {
+    ["log_head", "position IS NULL", "FROM stream WHERE kind = $1 AND owner_id IN"].iter().any(|part| sql.contains(part))
+}
+
+impl Instance {
+    pub async fn start(
+        database: &TestDatabase,
+        clock: &Clock,
+        settings: &[(&str, &str)],
+        observer: Option<Observer>,
+    ) -> Self {
+        let mut given = HashMap::from([
+            ("RAPPORT_DATABASE_URL".to_owned(), database.url.clone()),
+            ("RAPPORT_DATABASE_CONNECTIONS".to_owned(), "6".to_owned()),
+            ("RAPPORT_DEMO".to_owned(), "false".to_owned()),
+            ("RAPPORT_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+            ("RAPPORT_LOG".to_owned(), "warn,sea_orm_migration=warn".to_owned()),
+        ]);
+        given.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let config = Config::read(given).expected("a configuration");
+        api::telemetry::start(&config.log).expected("logs");
+        let app = App::start(config, clock.clone(), observer).await.expected("an instance");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expected("a port");
+        let url = format!("http://{}", listener.local_addr().expected("an address"));
+        let serving = app.clone();
+        tokio::spawn(async move { server::serve(&serving, listener).await });
+        Self { app, url }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.app.shutdown.cancel();
+    }
+}

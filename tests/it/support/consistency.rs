@@ -1,0 +1,67 @@
+//! What must hold of the rows after any history: asked of the database itself.
+
+use super::database::TestDatabase;
+
+/// Each counts what contradicts it.
+const INVARIANTS: [(&str, &str); 8] = [
+    (
+        "a requested pair names its one pending request, of the right person",
+        "SELECT count(*) FROM relationship r WHERE r.connection IN (1, 2) AND NOT EXISTS (SELECT 1 FROM connection_request q \
+         WHERE q.id = r.request_id AND q.recipient_status = 1 AND q.requester_status = 1 \
+         AND q.requester_id = CASE WHEN r.connection = 1 THEN r.lo ELSE r.hi END)",
+    ),
+    (
+        "a pending request is that of its pair",
+        "SELECT count(*) FROM connection_request q WHERE q.recipient_status = 1 AND NOT EXISTS (SELECT 1 FROM relationship r \
+         WHERE r.lo = q.lo AND r.hi = q.hi AND r.request_id = q.id AND r.connection IN (1, 2))",
+    ),
+    (
+        "a block leaves no connection and no follow",
+        "SELECT count(*) FROM relationship WHERE (lo_blocks OR hi_blocks) AND (connection <> 0 OR lo_follows OR hi_follows)",
+    ),
+    (
+        "a shadow is a request that its requester sees pending and its recipient has decided",
+        "SELECT count(*) FROM relationship r WHERE (r.lo_shadow_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM connection_request q \
+         WHERE q.id = r.lo_shadow_id AND q.requester_id = r.lo AND q.requester_status = 1 AND q.recipient_status IN (3, 5))) \
+         OR (r.hi_shadow_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM connection_request q \
+         WHERE q.id = r.hi_shadow_id AND q.requester_id = r.hi AND q.requester_status = 1 AND q.recipient_status IN (3, 5)))",
+    ),
+    (
+        "the lists hold what follows from the pairs and nothing else",
+        "WITH expected AS ( \
+         SELECT lo AS owner, 1 AS list, hi AS other FROM relationship WHERE connection = 3 \
+         UNION ALL SELECT hi, 1, lo FROM relationship WHERE connection = 3 \
+         UNION ALL SELECT lo, 2, hi FROM relationship WHERE lo_follows UNION ALL SELECT hi, 3, lo FROM relationship WHERE lo_follows \
+         UNION ALL SELECT hi, 2, lo FROM relationship WHERE hi_follows UNION ALL SELECT lo, 3, hi FROM relationship WHERE hi_follows \
+         UNION ALL SELECT lo, 5, hi FROM relationship WHERE connection = 1 UNION ALL SELECT hi, 4, lo FROM relationship WHERE connection = 1 \
+         UNION ALL SELECT hi, 5, lo FROM relationship WHERE connection = 2 UNION ALL SELECT lo, 4, hi FROM relationship WHERE connection = 2 \
+         UNION ALL SELECT lo, 6, hi FROM relationship WHERE lo_blocks UNION ALL SELECT hi, 6, lo FROM relationship WHERE hi_blocks \
+         UNION ALL SELECT lo, 5, hi FROM relationship WHERE lo_shadow_id IS NOT NULL \
+         UNION ALL SELECT hi, 5, lo FROM relationship WHERE hi_shadow_id IS NOT NULL) \
+         SELECT (SELECT count(*) FROM (SELECT * FROM expected EXCEPT SELECT owner_id, list, user_id FROM contact) AS missing) \
+         + (SELECT count(*) FROM (SELECT owner_id, list, user_id FROM contact EXCEPT SELECT * FROM expected) AS surplus) \
+         + abs((SELECT count(*) FROM expected) - (SELECT count(*) FROM contact))",
+    ),
+    (
+        "list entries stand where the people's names are",
+        "SELECT count(*) FROM contact c JOIN \"user\" u ON u.id = c.user_id WHERE c.name_key <> u.name_key",
+    ),
+    (
+        "streams have no holes",
+        "SELECT count(*) FROM stream s WHERE s.last_sequence - s.pruned_sequence <> (SELECT count(*) FROM event_entry n \
+         WHERE n.stream_kind = s.kind AND n.owner_id = s.owner_id AND n.sequence > s.pruned_sequence)",
+    ),
+    (
+        "each request was told once when made and once when it ended",
+        "SELECT abs((SELECT count(*) FROM event WHERE kind = 'connection_request_received') - (SELECT count(*) FROM connection_request)) \
+         + abs((SELECT count(*) FROM event WHERE kind = 'connection_request_changed') \
+         - (SELECT count(*) FROM connection_request WHERE recipient_status <> 1))",
+    ),
+];
+
+/// Fails when anything contradicts anything.
+pub async fn check(database: &TestDatabase) {
+    for (invariant, sql) in INVARIANTS {
+        assert_eq!(database.number(sql).await, 0, "not true: {invariant}");
+    }
+}

@@ -1,0 +1,114 @@
+//! A database per test: a file in a directory that goes away, or a PostgreSQL database that is dropped.
+
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use api::{
+    config::{DatabaseConfig, Secret},
+    database::Database,
+};
+
+use super::Expected as _;
+
+pub struct TestDatabase {
+    pub url: String,
+    /// Of the server, to make and drop databases; none for SQLite.
+    server: Option<String>,
+    pub directory: TempDir,
+}
+
+/// The server that tests make databases on.
+pub fn server() -> Option<String> {
+    std::env::var("RAPPORT_TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
+}
+
+impl TestDatabase {
+    pub async fn new() -> Self {
+        let directory = TempDir::new().expected("a directory");
+        let Some(server) = server() else {
+            let url = format!("sqlite://{}", directory.path().join("test.db").display());
+            return Self { url, server: None, directory };
+        };
+        let template = template(&server).await;
+        let name = fresh_name();
+        admin(&server, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        Self { url: on(&server, &name), server: Some(server), directory }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Runs a statement beside the product.
+    pub async fn run(&self, sql: &str) -> u64 {
+        if self.is_postgres() {
+            let mut connection = PgConnection::connect(&self.url).await.expected("a connection");
+            let done = connection.execute(sqlx::AssertSqlSafe(sql)).await.expected(sql);
+            return done.rows_affected();
+        }
+        let mut connection = sqlx::SqliteConnection::connect(&self.url).await.expected("a connection");
+        connection.execute(sqlx::AssertSqlSafe(sql)).await.expected(sql).rows_affected()
+    }
+
+    /// The one number that a statement gives.
+    pub async fn number(&self, sql: &str) -> i64 {
+        if self.is_postgres() {
+            let mut connection = PgConnection::connect(&self.url).await.expected("a connection");
+            return sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut connection).await.expected(sql);
+        }
+        let mut connection = sqlx::SqliteConnection::connect(&self.url).await.expected("a connection");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut connection).await.expected(sql)
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let Some(server) = self.server.take() else { return };
+        let name = self.url.rsplit('/').next().unwrap_or_default().to_owned();
+        // The test's runtime may be stopping: drop it from another thread with a runtime of its own.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expected("a runtime");
+            runtime.block_on(admin(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+        });
+        drop(dropping.join());
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a name that nothing else has, outside the product")]
+fn fresh_name() -> String {
+    format!("rapport_test_{}", Uuid::new_v4().simple())
+}
+
+fn on(server: &str, database: &str) -> String {
+    let (base, _) = server.rsplit_once('/').expected("postgres://…/NAME");
+    format!("{base}/{database}")
+}
+
+/// Statements of the administrator wait for one another: PostgreSQL copies a template only while nobody uses it.
+static ADMIN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+async fn admin(server: &str, sql: &str) {
+    let _turn = ADMIN.lock().await;
+    let mut connection = PgConnection::connect(server).await.expected("the server of RAPPORT_TEST_DATABASE_URL");
+    connection.execute(sqlx::AssertSqlSafe(sql)).await.expected(sql);
+    connection.close().await.expected("closed");
+}
+
+/// A migrated database that the others are copies of.
+async fn template(server: &str) -> &'static str {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    TEMPLATE
+        .get_or_init(|| async {
+            let name = format!("rapport_template_{}", std::process::id());
+            admin(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+            admin(server, &format!("CREATE DATABASE {name}")).await;
+            let config = DatabaseConfig { url: Secret::from(on(server, &name).as_str()), connections: 2 };
+            let database = Database::open(&config, None).await.expected("the template");
+            database.migrate().await.expected("migrated");
+            database.close().await.expected("closed");
+            name
+        })
+        .await
+}

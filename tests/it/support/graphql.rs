@@ -1,0 +1,64 @@
+//! A GraphQL client over HTTP.
+
+use serde_json::{Value, json};
+
+use super::Expected as _;
+
+#[derive(Clone)]
+pub struct Client {
+    pub url: String,
+    pub token: Option<String>,
+    http: reqwest::Client,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Client {
+    pub fn new(url: &str, token: Option<String>) -> Self {
+        Self { url: url.to_owned(), token, http: reqwest::Client::new() }
+    }
+
+    pub async fn ask(&self, query: &str, variables: Value) -> Answer {
+        self.try_ask(query, variables).await.expected("an answer")
+    }
+
+    /// Asks a server that may be gone.
+    pub async fn try_ask(&self, query: &str, variables: Value) -> Result<Answer, reqwest::Error> {
+        let request = self.http.post(format!("{}/graphql", self.url)).json(&json!({ "query": query, "variables": variables }));
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await?;
+        Ok(Answer { status: response.status().as_u16(), body: response.json().await? })
+    }
+}
+
+impl Answer {
+    /// The data at a path such as `viewer.user.id`; fails when there were errors.
+    #[track_caller]
+    pub fn at(&self, path: &str) -> &Value {
+        assert!(self.body.get("errors").is_none(), "errors: {}", self.body["errors"]);
+        let found = path.split('.').fold(&self.body["data"], |value, part| match part.parse::<usize>() {
+            Ok(index) => &value[index],
+            Err(_) => &value[part],
+        });
+        assert!(!found.is_null() || path.is_empty(), "nothing at {path} in {}", self.body);
+        found
+    }
+
+    #[track_caller]
+    pub fn text(&self, path: &str) -> &str {
+        self.at(path).as_str().expected(path)
+    }
+
+    /// The code of the first error.
+    pub fn code(&self) -> &str {
+        self.body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
+    }
+}

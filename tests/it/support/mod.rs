@@ -1,0 +1,52 @@
+//! The harness: databases of their own, instances on real ports, people as the subjects of sentences.
+
+pub mod app;
+pub mod chance;
+pub mod consistency;
+pub mod database;
+pub mod graphql;
+pub mod person;
+pub mod plans;
+pub mod process;
+pub mod socket;
+
+use std::{future::Future, time::Duration};
+
+/// How often a randomised test tries: `RAPPORT_TEST_ROUNDS`, or a small number.
+pub fn rounds(small: usize) -> usize {
+    std::env::var("RAPPORT_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(small)
+}
+
+/// Waits until something holds; fails when it does not within half a minute.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let patience = tokio::time::Instant::now() + Duration::from_secs(30);
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < patience, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The result, or a failed test that says what was expected.
+pub trait Expected<T> {
+    fn expected(self, what: &str) -> T;
+}
+
+impl<T, E: std::fmt::Debug> Expected<T> for Result<T, E> {
+    #[track_caller]
+    fn expected(self, what: &str) -> T {
+        match self {
+            Ok(value) => value,
+            Err(error) => panic!("{what}: {error:?}"),
+        }
+    }
+}
+
+impl<T> Expected<T> for Option<T> {
+    #[track_caller]
+    fn expected(self, what: &str) -> T {
+        match self {
+            Some(value) => value,
+            None => panic!("{what}: nothing"),
+        }
+    }
+}

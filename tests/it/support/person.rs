@@ -1,0 +1,128 @@
+//! People, and what they can do.
+
+use entity::id::UserId;
+use serde_json::{Value, json};
+
+use super::{
+    graphql::{Answer, Client},
+    socket::Socket,
+};
+
+pub struct Person {
+    pub id: UserId,
+    pub handle: String,
+    pub token: String,
+    /// One for each instance.
+    pub clients: Vec<Client>,
+}
+
+/// What a mutation of relationships answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    pub outcome: String,
+    /// The code of the first user error.
+    pub code: Option<String>,
+    pub request: Option<String>,
+    pub request_status: Option<String>,
+    pub connection: Option<String>,
+}
+
+impl Deed {
+    pub fn said(&self) -> &str {
+        self.code.as_deref().unwrap_or(&self.outcome)
+    }
+}
+
+/// The verbs of relationships, by what they name.
+pub const ABOUT_A_USER: [&str; 7] =
+    ["requestConnection", "disconnect", "followUser", "unfollowUser", "removeFollower", "blockUser", "unblockUser"];
+pub const ABOUT_A_REQUEST: [&str; 3] =
+    ["withdrawConnectionRequest", "acceptConnectionRequest", "ignoreConnectionRequest"];
+
+impl Person {
+    pub fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    pub async fn ask(&self, query: &str, variables: Value) -> Answer {
+        self.clients[0].ask(query, variables).await
+    }
+
+    /// Does something about a person or a request, on an instance.
+    pub async fn does_on(&self, instance: usize, verb: &str, id: &str) -> Deed {
+        let (field, request) = match ABOUT_A_REQUEST.contains(&verb) {
+            true => ("requestId", "request { id status }"),
+            false if verb == "requestConnection" => ("userId", "request { id status }"),
+            false => ("userId", ""),
+        };
+        let input = format!("{}{}Input", verb[..1].to_uppercase(), &verb[1..]);
+        let query = format!(
+            "mutation($input: {input}!) {{ deed: {verb}(input: $input) {{ outcome {request} \
+             user {{ relationship {{ connection }} }} userErrors {{ code message field }} }} }}"
+        );
+        let client = &self.clients[instance % self.clients.len()];
+        let answer = client.ask(&query, json!({ "input": { field: id } })).await;
+        let deed = answer.at("deed");
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        Deed {
+            outcome: deed["outcome"].as_str().unwrap_or_default().to_owned(),
+            code: text(&deed["userErrors"][0]["code"]),
+            request: text(&deed["request"]["id"]),
+            request_status: text(&deed["request"]["status"]),
+            connection: text(&deed["user"]["relationship"]["connection"]),
+        }
+    }
+
+    pub async fn does(&self, verb: &str, id: &str) -> Deed {
+        self.does_on(0, verb, id).await
+    }
+
+    /// Does something that must be done.
+    #[track_caller]
+    pub fn must<'a>(&'a self, verb: &'a str, id: &'a str) -> impl Future<Output = Deed> + 'a {
+        let place = std::panic::Location::caller();
+        async move {
+            let deed = self.does(verb, id).await;
+            assert!(deed.code.is_none(), "{} {verb} at {place}: {deed:?}", self.handle);
+            deed
+        }
+    }
+
+    /// Asks to connect; the id of the request.
+    pub async fn asks(&self, other: &Person) -> String {
+        self.must("requestConnection", &other.id()).await.request.unwrap_or_default()
+    }
+
+    /// What stands between the person and another, as the person sees it.
+    pub async fn relationship(&self, other: &Person) -> Value {
+        let query = "query($id: ID!) { user(id: $id) { relationship { connection following followedBy blocking \
+                     availableActions request { id status } } } }";
+        self.ask(query, json!({ "id": other.id() })).await.at("user.relationship").clone()
+    }
+
+    /// The handles in one of the person's lists.
+    pub async fn list(&self, list: &str) -> Vec<String> {
+        let query = "query($list: ContactList!) { contacts(list: $list, first: 100) { nodes { ... on User { handle } } } }";
+        let answer = self.ask(query, json!({ "list": list })).await;
+        let nodes = answer.at("contacts.nodes").as_array().cloned().unwrap_or_default();
+        nodes.iter().filter_map(|node| node["handle"].as_str().map(str::to_owned)).collect()
+    }
+
+    pub async fn counts(&self) -> Value {
+        let query = "{ viewer { contactCounts { connections following followers incomingRequests outgoingRequests blocked } } }";
+        self.ask(query, Value::Null).await.at("viewer.contactCounts").clone()
+    }
+
+    /// Lets only some approach.
+    pub async fn admits(&self, requests: &str, follows: &str) {
+        let query = "mutation($r: Audience!, $f: Audience!) { updateSettings(input: { whoMayRequestConnection: $r, \
+                     whoMayFollow: $f }) { userErrors { code } } }";
+        let answer = self.ask(query, json!({ "r": requests, "f": follows })).await;
+        assert_eq!(answer.at("updateSettings.userErrors"), &json!([]));
+    }
+
+    /// Opens a socket to an instance.
+    pub async fn socket(&self, instance: usize) -> Socket {
+        Socket::open(&self.clients[instance % self.clients.len()].url, Some(&self.token)).await
+    }
+}

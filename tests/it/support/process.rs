@@ -1,0 +1,78 @@
+//! The real binary as a process of its own.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use super::{Expected as _, database::TestDatabase};
+
+/// The binary with nothing set but what is given.
+pub fn rapport(directory: &Path, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rapport"));
+    command.current_dir(directory).env_clear().envs(settings.iter().copied());
+    command
+}
+
+/// Runs it to the end.
+pub fn run(directory: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Output {
+    rapport(directory, settings).args(arguments).output().expected("the binary runs")
+}
+
+/// A server that is killed when it is let go.
+pub struct Server {
+    pub url: String,
+    /// What it printed until it listened.
+    pub greeting: String,
+    child: Child,
+}
+
+impl Server {
+    pub fn start(database: &TestDatabase, settings: &[(&str, &str)]) -> Self {
+        let mut all = vec![
+            ("RAPPORT_DATABASE_URL", database.url.as_str()),
+            ("RAPPORT_LISTEN", "127.0.0.1:0"),
+            ("RAPPORT_LOG", "error"),
+        ];
+        all.extend(settings);
+        Self::spawn(rapport(database.directory.path(), &all))
+    }
+
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expected("the binary starts");
+        let mut lines = BufReader::new(child.stdout.take().expected("an output"));
+        let mut greeting = String::new();
+        lines.read_line(&mut greeting).expected("a line");
+        let Some(url) = greeting.trim().strip_prefix("listening on ") else {
+            let mut complaint = String::new();
+            drop(child.stderr.take().expected("errors").read_to_string(&mut complaint));
+            panic!("it did not listen: {greeting} {complaint}");
+        };
+        let url = url.to_owned();
+        // Nobody reads the rest; a full pipe must not stop the server.
+        std::thread::spawn(move || drop(std::io::copy(&mut lines, &mut std::io::sink())));
+        let mut errors = child.stderr.take().expected("errors");
+        std::thread::spawn(move || drop(std::io::copy(&mut errors, &mut std::io::stderr())));
+        Self { url, greeting, child }
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    /// SIGTERM; the exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().expected("a signal");
+        self.child.wait().expected("an end").code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

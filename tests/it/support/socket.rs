@@ -1,0 +1,104 @@
+//! A client of graphql-transport-ws.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest as _, http::HeaderValue},
+};
+
+use super::Expected as _;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// The subscription that most tests follow.
+pub const INCOMING: &str = "subscription($after: Cursor) { event: incomingRequests(after: $after) { __typename \
+    ... on SubscriptionStarted { cursor } ... on ResyncRequired { cursor reason } \
+    ... on ConnectionRequestReceived { id cursor sequence request { id status } } \
+    ... on ConnectionRequestChanged { id cursor sequence request { id status } } } }";
+
+impl Socket {
+    /// Opens a socket without a word.
+    pub async fn raw(url: &str, protocol: Option<&str>, origin: Option<&str>) -> Result<Self, String> {
+        let mut request =
+            format!("{}/graphql", url.replace("http", "ws")).into_client_request().expected("a request");
+        for (name, value) in [("sec-websocket-protocol", protocol), ("origin", origin)] {
+            if let Some(value) = value {
+                request.headers_mut().insert(name, HeaderValue::from_str(value).expected("a header"));
+            }
+        }
+        match connect_async(request).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Opens a socket and is acknowledged.
+    pub async fn open(url: &str, token: Option<&str>) -> Self {
+        Self::try_open(url, token).await.expected("a socket")
+    }
+
+    /// Opens a socket to a server that may be gone.
+    pub async fn try_open(url: &str, token: Option<&str>) -> Option<Self> {
+        let mut socket = Self::raw(url, Some("graphql-transport-ws"), None).await.ok()?;
+        let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
+        socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
+        let ack = socket.hear().await.ok()?;
+        assert_eq!(ack["type"], "connection_ack");
+        Some(socket)
+    }
+
+    pub async fn say(&mut self, message: &Value) {
+        // Whoever is gone shows when listening.
+        drop(self.0.send(Message::Text(message.to_string().into())).await);
+    }
+
+    pub async fn say_text(&mut self, text: &str) {
+        drop(self.0.send(Message::Text(text.into())).await);
+    }
+
+    /// The next message, or the code with which the socket was closed (0 when without one).
+    pub async fn hear(&mut self) -> Result<Value, u16> {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.0.next()).await.expected("a message in time") {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expected("JSON")),
+                Some(Ok(Message::Close(frame))) => return Err(frame.map_or(0, |frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(0),
+            }
+        }
+    }
+
+    pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
+        let payload = json!({ "query": query, "variables": variables });
+        self.say(&json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+    }
+
+    /// Follows the requests to oneself and waits for the first event.
+    pub async fn follow(&mut self, after: Option<&str>) -> Value {
+        self.subscribe("1", INCOMING, json!({ "after": after })).await;
+        let started = self.event().await.expected("the first event");
+        assert_eq!(started["__typename"], "SubscriptionStarted");
+        started
+    }
+
+    /// The next event of the followed requests; none when the socket or the subscription ends.
+    pub async fn event(&mut self) -> Option<Value> {
+        let message = self.hear().await.ok()?;
+        match message["type"].as_str() {
+            Some("next") => Some(message["payload"]["data"]["event"].clone()),
+            Some("complete") => None,
+            _ => panic!("{message}"),
+        }
+    }
+
+    /// Goes away without a word.
+    pub fn cut(self) {
+        drop(self.0);
+    }
+}
