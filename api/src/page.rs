@@ -107,7 +107,7 @@ impl<K: Key> Page<K> {
     /// Understands the arguments. `list` names list, filter and order; a cursor of another list is refused.
     pub fn new(arguments: PageArguments, list: &str) -> Result<Self> {
         let PageArguments { first, after, last, before } = arguments;
-        let binding = fingerprint(list);
+        let binding = fingerprint(BASIS, list.as_bytes());
         let (size, field, backwards) = match (first, last) {
             (Some(_), Some(_)) => return Err(Error::invalid("last", "Give either first or last, not both.")),
             (None, Some(last)) => (last, "last", true),
@@ -187,22 +187,26 @@ impl<T> Slice<T> {
 }
 
 fn encode(binding: u64, key: &impl Key) -> String {
-    URL_SAFE_NO_PAD.encode([binding.to_be_bytes().as_slice(), &key.write()].concat())
+    let key = key.write();
+    URL_SAFE_NO_PAD.encode([fingerprint(binding, &key).to_be_bytes().as_slice(), &key].concat())
 }
 
 fn decode<K: Key>(text: &str, binding: u64) -> Option<K> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() <= 2_048)?;
     let (bound, key) = bytes.split_at_checked(8)?;
-    if bound != binding.to_be_bytes() {
+    if bound != fingerprint(binding, key).to_be_bytes() {
         return None;
     }
     K::read(key)
 }
 
-/// FNV-1a: the same on every instance and in every version. It guards against mix-ups, not against forgery; a forged
-/// cursor can only name another place of the same list.
-fn fingerprint(list: &str) -> u64 {
-    list.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+/// Where the FNV-1a hash begins.
+const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a, continued from an earlier hash: the same on every instance and in every version. It guards against mix-ups
+/// and damage, not against forgery; a forged cursor can only name another place of the same list.
+fn fingerprint(from: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(from, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

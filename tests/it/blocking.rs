@@ -48,20 +48,20 @@ enum History {
 }
 
 const PATHS: [&str; 9] = [
-    "query($id: ID!, $handle: String!) { node(id: $id) { id ... on User { displayName relationship { connection following \
+    "{ node(id: $id) { id ... on User { displayName relationship { connection following \
      followedBy blocking availableActions request { status decidedAt } } } } }",
-    "query($id: ID!, $handle: String!) { user(id: $id) { handle role title connections { totalCount } followers { totalCount \
+    "{ user(id: $id) { handle role title connections { totalCount } followers { totalCount \
      nodes { handle } } following { totalCount nodes { handle } } } }",
-    "query($id: ID!, $handle: String!) { user(handle: $handle) { handle heading relationship { availableActions } } }",
-    "query($id: ID!, $handle: String!) { contacts(search: $handle) { totalCount nodes { id displayName ... on User { \
+    "{ user(handle: $handle) { handle heading relationship { availableActions } } }",
+    "{ contacts(search: $handle) { totalCount nodes { id displayName ... on User { \
      relationship { connection } } } } }",
-    "query($id: ID!, $handle: String!) { followers(userId: $id) { totalCount nodes { handle } pageInfo { hasNextPage } } }",
-    "query($id: ID!, $handle: String!) { following(userId: $id) { totalCount nodes { handle } pageInfo { hasNextPage } } }",
-    "query($id: ID!, $handle: String!) { viewer { contactCounts { connections following followers incomingRequests \
+    "{ followers(userId: $id) { totalCount nodes { handle } pageInfo { hasNextPage } } }",
+    "{ following(userId: $id) { totalCount nodes { handle } pageInfo { hasNextPage } } }",
+    "{ viewer { contactCounts { connections following followers incomingRequests \
      outgoingRequests blocked } } }",
-    "query($id: ID!, $handle: String!) { connectionRequests(direction: OUTGOING) { totalCount nodes { status decidedAt \
+    "{ connectionRequests(direction: OUTGOING) { totalCount nodes { status decidedAt \
      message recipient { handle } } } incoming: connectionRequests(direction: INCOMING) { totalCount nodes { status requester { handle } } } }",
-    "query($id: ID!, $handle: String!) { events(first: 100) { hasMore nodes { __typename ... on ConnectionRequestReceived { sequence \
+    "{ events(first: 100) { hasMore nodes { __typename ... on ConnectionRequestReceived { sequence \
      request { status } } ... on ConnectionRequestChanged { sequence request { status } } } } }",
 ];
 
@@ -72,7 +72,11 @@ async fn look(seeker: &Person, target: &Person, request: Option<&str>) -> Vec<Va
     let people = [seeker, target];
     let mut seen = Vec::new();
     for path in PATHS {
-        let answer = seeker.ask(path, json!({ "id": target.id(), "handle": target.handle })).await;
+        let declared = [("$id: ID!", "$id"), ("$handle: String!", "$handle")].into_iter().filter(|(_, name)| path.contains(name));
+        let declared = declared.map(|(declaration, _)| declaration).collect::<Vec<_>>().join(", ");
+        let query = if declared.is_empty() { path.to_owned() } else { format!("query({declared}) {path}") };
+        let answer = seeker.ask(&query, json!({ "id": target.id(), "handle": target.handle })).await;
+        answer.at("");
         seen.push(anonymise(&answer.body, &people));
     }
     for list in LISTS {

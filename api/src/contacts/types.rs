@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
-    error::Result,
+    error::{Error, Result},
     page::{ByName, Page, PageArguments, PageInfo, Slice},
     users::types::User,
 };
@@ -71,7 +71,8 @@ pub enum Contact {
 /// A page of people and the list it is a page of.
 pub struct PeoplePage {
     people: People,
-    slice: Slice<Arc<user::Model>>,
+    /// Read only when something of it is asked for: a count alone needs no page.
+    slice: Option<Slice<Arc<user::Model>>>,
 }
 
 impl PeoplePage {
@@ -85,20 +86,32 @@ impl PeoplePage {
         let app = ctx.app()?;
         let people = People { source, search: Search::new(search)?, now: app.clock.now() };
         let page = Page::new(arguments, &people.fingerprint())?;
-        let slice = people.page(app.db.read(), &page).await?;
+        let asked = ctx.look_ahead();
+        let slice = match ["nodes", "edges", "pageInfo"].into_iter().any(|part| asked.field(part).exists()) {
+            true => Some(people.page(app.db.read(), &page).await?),
+            false => None,
+        };
         Ok(Self { people, slice })
     }
 
-    fn cursor(&self, person: &user::Model) -> String {
-        self.slice.cursor(&ByName(person.name_key.clone(), person.id))
+    fn slice(&self) -> Result<&Slice<Arc<user::Model>>> {
+        self.slice.as_ref().ok_or_else(|| Error::internal(anyhow::anyhow!("a page was not read that was asked for")))
     }
 
-    fn people(&self) -> impl Iterator<Item = User> {
-        self.slice.items.iter().map(|person| User(Arc::clone(person)))
+    /// The people of the page.
+    fn nodes<N>(&self, make: fn(User) -> N) -> Result<Vec<N>> {
+        Ok(self.slice()?.items.iter().map(|person| make(User(Arc::clone(person)))).collect())
     }
 
-    fn info(&self) -> PageInfo {
-        self.slice.info(|person| ByName(person.name_key.clone(), person.id))
+    /// The people of the page with their cursors.
+    fn edges<E>(&self, make: fn(String, User) -> E) -> Result<Vec<E>> {
+        let slice = self.slice()?;
+        let edge = |person: &Arc<user::Model>| make(slice.cursor(&key(person)), User(Arc::clone(person)));
+        Ok(slice.items.iter().map(edge).collect())
+    }
+
+    fn info(&self) -> Result<PageInfo> {
+        Ok(self.slice()?.info(|person| key(person)))
     }
 
     async fn count(&self, ctx: &Context<'_>) -> Result<i64> {
@@ -110,6 +123,11 @@ impl PeoplePage {
     }
 }
 
+/// Where a person stands in a list.
+fn key(person: &user::Model) -> ByName {
+    ByName(person.name_key.clone(), person.id)
+}
+
 /// A page of people, in name order.
 pub struct UserConnection(pub PeoplePage);
 
@@ -117,18 +135,17 @@ pub struct UserConnection(pub PeoplePage);
 #[Object]
 impl UserConnection {
     /// The people with their cursors.
-    async fn edges(&self) -> Vec<UserEdge> {
-        let cursors = self.0.slice.items.iter().map(|person| self.0.cursor(person));
-        cursors.zip(self.0.people()).map(|(cursor, node)| UserEdge { cursor, node }).collect()
+    async fn edges(&self) -> Result<Vec<UserEdge>> {
+        self.0.edges(|cursor, node| UserEdge { cursor, node })
     }
 
     /// The people.
-    async fn nodes(&self) -> Vec<User> {
-        self.0.people().collect()
+    async fn nodes(&self) -> Result<Vec<User>> {
+        self.0.nodes(|person| person)
     }
 
     /// Where this page lies in the list.
-    async fn page_info(&self) -> PageInfo {
+    async fn page_info(&self) -> Result<PageInfo> {
         self.0.info()
     }
 
@@ -154,18 +171,17 @@ pub struct ContactConnection(pub PeoplePage);
 #[Object]
 impl ContactConnection {
     /// The entries with their cursors.
-    async fn edges(&self) -> Vec<ContactEdge> {
-        let cursors = self.0.slice.items.iter().map(|person| self.0.cursor(person));
-        cursors.zip(self.0.people()).map(|(cursor, node)| ContactEdge { cursor, node: Contact::User(node) }).collect()
+    async fn edges(&self) -> Result<Vec<ContactEdge>> {
+        self.0.edges(|cursor, person| ContactEdge { cursor, node: Contact::User(person) })
     }
 
     /// The entries.
-    async fn nodes(&self) -> Vec<Contact> {
-        self.0.people().map(Contact::User).collect()
+    async fn nodes(&self) -> Result<Vec<Contact>> {
+        self.0.nodes(Contact::User)
     }
 
     /// Where this page lies in the list.
-    async fn page_info(&self) -> PageInfo {
+    async fn page_info(&self) -> Result<PageInfo> {
         self.0.info()
     }
 

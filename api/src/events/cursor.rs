@@ -8,10 +8,11 @@ use uuid::Uuid;
 use super::log::Stream;
 use crate::error::{Error, Result};
 
-/// A position in an event stream. Opaque: keep it, send it back as `after`, compare it to nothing.
+/// A position in an event stream, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub String);
 
+/// A position in an event stream. Opaque: keep it, send it back as `after`, compare it to nothing.
 #[Scalar]
 impl ScalarType for Cursor {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -41,23 +41,15 @@ const SECOND_INIT: Close = Close(4429, "Too many initialisation requests");
 const RESTART: Close = Close(1012, "Service restart");
 const SLOW: Close = Close(1013, "Too slow; resume from the last cursor");
 
-/// What a client may say.
+/// What a client may say. Which parts belong to which type is checked by hand: serde cannot borrow the payload of a
+/// tagged enum.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Said<'a> {
-    ConnectionInit {
-        payload: Option<InitPayload>,
-    },
-    Ping {},
-    Pong {},
-    Subscribe {
-        id: String,
-        #[serde(borrow)]
-        payload: &'a RawValue,
-    },
-    Complete {
-        id: String,
-    },
+struct Said<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    id: Option<String>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -164,24 +156,29 @@ impl Session {
 
     async fn hear(&mut self, text: &str) -> Result<(), Close> {
         let Ok(said) = serde_json::from_str::<Said<'_>>(text) else { return Err(MALFORMED) };
-        match said {
-            Said::ConnectionInit { payload } => {
-                if self.acknowledged {
-                    return Err(SECOND_INIT);
-                }
-                let authorization = payload.and_then(|payload| payload.authorization).or(self.authorization.take());
-                self.viewer = self.executor.viewer(authorization.as_deref()).map_err(|_| FORBIDDEN)?;
-                self.acknowledged = true;
-                self.say(json!({ "type": "connection_ack" }).to_string()).await
-            }
-            Said::Ping {} => self.say(json!({ "type": "pong" }).to_string()).await,
-            Said::Pong {} => Ok(()),
-            Said::Complete { id } => {
+        match (said.kind.as_str(), said.id, said.payload) {
+            ("connection_init", None, payload) => self.init(payload).await,
+            ("ping", None, _) => self.say(json!({ "type": "pong" }).to_string()).await,
+            ("pong", None, _) => Ok(()),
+            ("complete", Some(id), None) => {
                 self.operations.remove(&id);
                 Ok(())
             }
-            Said::Subscribe { id, payload } => self.subscribe(id, payload).await,
+            ("subscribe", Some(id), Some(payload)) => self.subscribe(id, payload).await,
+            _ => Err(MALFORMED),
         }
+    }
+
+    async fn init(&mut self, payload: Option<&RawValue>) -> Result<(), Close> {
+        if self.acknowledged {
+            return Err(SECOND_INIT);
+        }
+        let payload = payload.map(|payload| serde_json::from_str::<Option<InitPayload>>(payload.get()));
+        let payload = payload.transpose().map_err(|_| MALFORMED)?.flatten().unwrap_or_default();
+        let authorization = payload.authorization.or(self.authorization.take());
+        self.viewer = self.executor.viewer(authorization.as_deref()).map_err(|_| FORBIDDEN)?;
+        self.acknowledged = true;
+        self.say(json!({ "type": "connection_ack" }).to_string()).await
     }
 
     async fn subscribe(&mut self, id: String, payload: &RawValue) -> Result<(), Close> {
