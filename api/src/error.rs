@@ -77,18 +77,24 @@ impl From<DbErr> for Error {
         match error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(Arc::new(error.into())),
             DbErr::Exec(RuntimeErr::SqlxError(ref cause)) | DbErr::Query(RuntimeErr::SqlxError(ref cause))
-                if matches!(
-                    **cause,
-                    sqlx::Error::Io(_)
-                        | sqlx::Error::PoolTimedOut
-                        | sqlx::Error::PoolClosed
-                        | sqlx::Error::WorkerCrashed
-                ) =>
+                if is_outage(cause) =>
             {
                 Self::Unavailable(Arc::new(error.into()))
             }
             error => Self::Internal(Arc::new(error.into())),
         }
+    }
+}
+
+/// Whether the database is gone or going, rather than unhappy with a statement.
+fn is_outage(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        // 08: connection lost; 57P01 to 57P03: shut down, crashed, starting; 53300: too many connections.
+        sqlx::Error::Database(cause) => {
+            cause.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0") || code == "53300")
+        }
+        _ => false,
     }
 }
 

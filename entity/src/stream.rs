@@ -2,8 +2,8 @@
 //! has no holes.
 
 use sea_orm::entity::prelude::{
-    ActiveEnum as _, ActiveModelBehavior, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
-    PrimaryKeyTrait,
+    ActiveEnum as _, ActiveModelBehavior, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation,
+    EntityTrait, EnumIter, PrimaryKeyTrait,
 };
 
 use crate::id::UserId;

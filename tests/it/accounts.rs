@@ -15,12 +15,16 @@ const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) { 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newcomer_signs_up_signs_in_and_is_who_they_are() {
     let app = TestApp::new().await;
-    let input = json!({ "handle": "Jane.Doe", "password": "correct horse", "displayName": "Jane Doe", "familyName": "Doe" });
+    let input =
+        json!({ "handle": "Jane.Doe", "password": "correct horse", "displayName": "Jane Doe", "familyName": "Doe" });
     let up = app.anonymous().ask(SIGN_UP, json!({ "input": input })).await;
     assert_eq!(up.at("signUp.user"), &json!({ "handle": "jane.doe", "role": "MEMBER" }));
-    let answer = app.anonymous().ask(SIGN_IN, json!({ "input": { "handle": "JANE.DOE", "password": "correct horse" } })).await;
+    let answer =
+        app.anonymous().ask(SIGN_IN, json!({ "input": { "handle": "JANE.DOE", "password": "correct horse" } })).await;
     let client = Client::new(&app.instances[0].url, Some(answer.text("signIn.accessToken").to_owned()));
-    let me = client.ask("{ viewer { user { handle displayName } actor { __typename displayName } scopes } }", Value::Null).await;
+    let me = client
+        .ask("{ viewer { user { handle displayName } actor { __typename displayName } scopes } }", Value::Null)
+        .await;
     assert_eq!(me.at("viewer.user"), &json!({ "handle": "jane.doe", "displayName": "Jane Doe" }));
     assert_eq!(me.at("viewer.scopes").as_array().map(Vec::len), Some(5));
 }
@@ -74,7 +78,11 @@ async fn bad_sign_ups_name_the_field() {
             input[field] = json!("x\ny");
         }
         let answer = app.anonymous().ask(SIGN_UP, json!({ "input": input })).await;
-        assert_eq!(answer.at("signUp.userErrors"), &json!([{ "code": code, "field": ["input", field] }]), "{field} {value}");
+        assert_eq!(
+            answer.at("signUp.userErrors"),
+            &json!([{ "code": code, "field": ["input", field] }]),
+            "{field} {value}"
+        );
     }
 }
 
@@ -112,7 +120,9 @@ async fn forged_damaged_and_expired_tokens_are_refused() {
         jsonwebtoken::encode(&jsonwebtoken::Header::new(algorithm), &claims, &key).expected("a token")
     };
     let hs256 = jsonwebtoken::Algorithm::HS256;
-    let remove = |name: &'static str| move |claims: &mut Value| drop(claims.as_object_mut().and_then(|claims| claims.remove(name)));
+    let remove = |name: &'static str| {
+        move |claims: &mut Value| drop(claims.as_object_mut().and_then(|claims| claims.remove(name)))
+    };
     let set = |name: &'static str, value: Value| move |claims: &mut Value| claims[name] = value.clone();
     let bad = [
         String::new(),
@@ -136,7 +146,13 @@ async fn forged_damaged_and_expired_tokens_are_refused() {
         signed(&set("exp", json!(1)), hs256),
         signed(&set("exp", json!("never")), hs256),
     ];
-    assert_eq!(Client::new(&ann.clients[0].url, Some(signed(&|_| {}, hs256))).ask(me, Value::Null).await.text("viewer.user.handle"), "ann");
+    assert_eq!(
+        Client::new(&ann.clients[0].url, Some(signed(&|_| {}, hs256)))
+            .ask(me, Value::Null)
+            .await
+            .text("viewer.user.handle"),
+        "ann"
+    );
     for token in bad {
         let answer = Client::new(&ann.clients[0].url, Some(token.clone())).ask(me, Value::Null).await;
         assert_eq!((answer.status, answer.code()), (401, "UNAUTHENTICATED"), "{token}");

@@ -41,8 +41,7 @@ fn order() -> BTreeMap<String, usize> {
 /// The features that a file names by `crate::`, whether on a line of its own or in a tree of uses.
 fn named(text: &str, modules: &BTreeMap<String, usize>) -> Vec<String> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    let code: String =
-        code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     let mut found = Vec::new();
     for part in code.split("crate::").skip(1) {
         let tree = match part.strip_prefix('{') {
@@ -119,7 +118,8 @@ fn no_file_is_longer_than_one_can_read_and_each_says_what_it_is_for() {
 fn sql_that_differs_between_databases_stands_in_one_place() {
     let source = Path::new(ROOT).join("api/src");
     for file in rust_files(&source) {
-        let allowed = ["database.rs", "bus.rs"].contains(&file.file_name().expected("a name").to_string_lossy().as_ref());
+        let allowed =
+            ["database.rs", "bus.rs"].contains(&file.file_name().expected("a name").to_string_lossy().as_ref());
         let text = read(&file);
         for word in ["DbBackend", "is_postgres()", "pg_"] {
             assert!(allowed || !text.contains(word), "{} asks which database it is: {word}", file.display());

@@ -107,7 +107,12 @@ async fn reading_profiles_does_not_open_relationships() {
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
     let limited = app.limited(&ann, &[Scope::ProfileRead]);
-    for field in ["relationship { blocking }", "connections { totalCount }", "followers { totalCount }", "following { totalCount }"] {
+    for field in [
+        "relationship { blocking }",
+        "connections { totalCount }",
+        "followers { totalCount }",
+        "following { totalCount }",
+    ] {
         let query = format!("query($id: ID!) {{ user(id: $id) {{ handle {field} }} }}");
         let answer = limited.ask(&query, json!({ "id": ben.id() })).await;
         assert_eq!(answer.code(), "FORBIDDEN", "{field}");
@@ -141,5 +146,8 @@ async fn whoever_is_gone_is_nobody() {
     let follow = "mutation($id: ID!) { followUser(input: { userId: $id }) { outcome } }";
     assert_eq!(ann.ask(follow, json!({ "id": ben.id() })).await.code(), "UNAUTHENTICATED");
     assert_eq!(ben.does("followUser", &ann.id()).await.said(), "NOT_FOUND");
-    assert_eq!(ben.ask("query($id: ID!) { user(id: $id) { id } }", json!({ "id": ann.id() })).await.body["data"]["user"], Value::Null);
+    assert_eq!(
+        ben.ask("query($id: ID!) { user(id: $id) { id } }", json!({ "id": ann.id() })).await.body["data"]["user"],
+        Value::Null
+    );
 }

@@ -14,10 +14,16 @@ async fn a_first_start_makes_the_demo_organisation_and_says_how_to_sign_in() {
     let database = TestDatabase::new().await;
     let mut server = Server::start(&database, &[]);
     assert!(server.greeting.starts_with("listening on http://127.0.0.1:"));
-    let sign_in = "mutation($h: String!) { signIn(input: { handle: $h, password: \"rapport\" }) { accessToken user { role } } }";
-    for (handle, role) in
-        [("jane", "MEMBER"), ("richard", "MEMBER"), ("ann", "AGENT"), ("ben", "AGENT"), ("sue", "SUPERVISOR"), ("ada", "ADMIN")]
-    {
+    let sign_in =
+        "mutation($h: String!) { signIn(input: { handle: $h, password: \"rapport\" }) { accessToken user { role } } }";
+    for (handle, role) in [
+        ("jane", "MEMBER"),
+        ("richard", "MEMBER"),
+        ("ann", "AGENT"),
+        ("ben", "AGENT"),
+        ("sue", "SUPERVISOR"),
+        ("ada", "ADMIN"),
+    ] {
         let answer = Client::new(&server.url, None).ask(sign_in, json!({ "h": handle })).await;
         assert_eq!(answer.text("signIn.user.role"), role);
     }
@@ -60,7 +66,10 @@ fn wrong_settings_are_refused_with_a_sentence() {
     ] {
         let refused = process::run(directory.path(), &[(name, value)], &["serve"]);
         let words = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(!refused.status.success() && words.contains("refused") && words.contains("RAPPORT_"), "{name}={value}: {words}");
+        assert!(
+            !refused.status.success() && words.contains("refused") && words.contains("RAPPORT_"),
+            "{name}={value}: {words}"
+        );
         assert!(!words.contains("panicked"), "{words}");
     }
     let file = directory.path().join("rapport.toml");
@@ -88,7 +97,8 @@ fn the_schema_is_printed_and_help_lists_every_setting() {
 async fn a_configuration_file_is_read_and_the_environment_wins() {
     let database = TestDatabase::new().await;
     let file = database.directory.path().join("rapport.toml");
-    std::fs::write(&file, "listen = \"127.0.0.1:0\"\ndemo = false\nlog = \"error\"\nmax_cost = 100\n").expected("written");
+    std::fs::write(&file, "listen = \"127.0.0.1:0\"\ndemo = false\nlog = \"error\"\nmax_cost = 100\n")
+        .expected("written");
     let config = file.to_str().expected("a path").to_owned();
     let mut command = process::rapport(
         database.directory.path(),

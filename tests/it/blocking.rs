@@ -72,7 +72,8 @@ async fn look(seeker: &Person, target: &Person, request: Option<&str>) -> Vec<Va
     let people = [seeker, target];
     let mut seen = Vec::new();
     for path in PATHS {
-        let declared = [("$id: ID!", "$id"), ("$handle: String!", "$handle")].into_iter().filter(|(_, name)| path.contains(name));
+        let declared =
+            [("$id: ID!", "$id"), ("$handle: String!", "$handle")].into_iter().filter(|(_, name)| path.contains(name));
         let declared = declared.map(|(declaration, _)| declaration).collect::<Vec<_>>().join(", ");
         let query = if declared.is_empty() { path.to_owned() } else { format!("query({declared}) {path}") };
         let answer = seeker.ask(&query, json!({ "id": target.id(), "handle": target.handle })).await;
@@ -92,7 +93,13 @@ async fn look(seeker: &Person, target: &Person, request: Option<&str>) -> Vec<Va
     }
     if let Some(request) = request {
         seen.push(anonymise(
-            &seeker.ask("query($id: ID!) { node(id: $id) { ... on ConnectionRequest { status decidedAt message } } }", json!({ "id": request })).await.body,
+            &seeker
+                .ask(
+                    "query($id: ID!) { node(id: $id) { ... on ConnectionRequest { status decidedAt message } } }",
+                    json!({ "id": request }),
+                )
+                .await
+                .body,
             &people,
         ));
         for verb in crate::support::person::ABOUT_A_REQUEST {
@@ -129,7 +136,8 @@ async fn prepare(seeker: &Person, target: &Person, history: History, block: bool
 async fn a_block_answers_as_a_person_who_lets_nobody_approach() {
     for history in [History::Strangers, History::Asked, History::WasAsked] {
         let app = TestApp::new().await;
-        let [blocked, refused, blocker, closed] = app.people(["seeker.one", "seeker.two", "target.one", "target.two"]).await;
+        let [blocked, refused, blocker, closed] =
+            app.people(["seeker.one", "seeker.two", "target.one", "target.two"]).await;
         let (mut first, mut second) = (blocked.socket(0).await, refused.socket(0).await);
         first.follow(None).await;
         second.follow(None).await;
@@ -184,7 +192,8 @@ async fn a_refusal_by_block_takes_the_same_statements_as_one_by_setting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_or_follow_that_a_block_ended_looks_as_if_it_was_ended_gently() {
     let app = TestApp::new().await;
-    let [blocked, refused, blocker, closed] = app.people(["seeker.one", "seeker.two", "target.one", "target.two"]).await;
+    let [blocked, refused, blocker, closed] =
+        app.people(["seeker.one", "seeker.two", "target.one", "target.two"]).await;
     for (seeker, target) in [(&blocked, &blocker), (&refused, &closed)] {
         let request = seeker.asks(target).await;
         target.must("acceptConnectionRequest", &request).await;

@@ -15,8 +15,10 @@ use crate::support::{
     rounds,
 };
 
-const ASK: &str = "mutation($id: ID!) { requestConnection(input: { userId: $id }) { outcome request { id } userErrors { code } } }";
-const WITHDRAW: &str = "mutation($id: ID!) { withdrawConnectionRequest(input: { requestId: $id }) { outcome userErrors { code } } }";
+const ASK: &str =
+    "mutation($id: ID!) { requestConnection(input: { userId: $id }) { outcome request { id } userErrors { code } } }";
+const WITHDRAW: &str =
+    "mutation($id: ID!) { withdrawConnectionRequest(input: { requestId: $id }) { outcome userErrors { code } } }";
 const FOLLOW: &str = "mutation($id: ID!) { followUser(input: { userId: $id }) { outcome userErrors { code } } }";
 
 /// Rounds of killing: twenty in a full run.
@@ -79,8 +81,11 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_nine() {
         let mut known = acknowledged.lock().expect("unpoisoned").clone();
         known.sort();
         known.dedup();
-        let listed: Vec<String> =
-            known.iter().filter_map(|id| entity::id::ConnectionRequestId::parse(id)).map(|id| literal(&database, id.0)).collect();
+        let listed: Vec<String> = known
+            .iter()
+            .filter_map(|id| entity::id::ConnectionRequestId::parse(id))
+            .map(|id| literal(&database, id.0))
+            .collect();
         let sql = format!("SELECT count(*) FROM connection_request WHERE id IN ({})", listed.join(", "));
         assert_eq!(database.number(&sql).await, i64::try_from(known.len()).expected("a number"), "round {round}");
     }

@@ -13,7 +13,10 @@ use api::events::pruning;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Expected as _, app::TestApp, chance::Chance, consistency, eventually,
+    Expected as _,
+    app::TestApp,
+    chance::Chance,
+    consistency, eventually,
     person::Person,
     rounds,
     socket::{INCOMING, Socket},
@@ -50,7 +53,7 @@ async fn follow_with_cuts(whom: &Person, mut cursor: String, last: i64, cuts: us
             let event = socket.event().await.expected("an event");
             assert_eq!(event["sequence"], seen + 1, "after {seen}: {event}");
             seen += 1;
-            cursor = event["cursor"].as_str().expected("a cursor").to_owned();
+            event["cursor"].as_str().expected("a cursor").clone_into(&mut cursor);
             if seen == last {
                 break;
             }
@@ -300,7 +303,8 @@ async fn cursors_of_others_and_made_up_ones_are_refused() {
         let answer = socket.hear().await.expected("an answer");
         assert_eq!(answer["type"], "next", "{answer}");
         assert_eq!(answer["payload"]["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
-        let answer = ben.ask("query($after: Cursor) { events(after: $after) { hasMore } }", json!({ "after": bad })).await;
+        let answer =
+            ben.ask("query($after: Cursor) { events(after: $after) { hasMore } }", json!({ "after": bad })).await;
         if bad != pull {
             assert_eq!(answer.code(), "BAD_USER_INPUT", "{bad}");
         }

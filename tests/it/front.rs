@@ -16,7 +16,8 @@ async fn nothing_a_web_page_can_send_without_asking_changes_anything() {
     let get = http.get(&url).query(&[("query", mutation)]).send().await.expected("an answer");
     assert_eq!(get.status(), 405);
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
-        let answer = http.post(&url).header("content-type", content_type).body(body.clone()).send().await.expected("an answer");
+        let answer =
+            http.post(&url).header("content-type", content_type).body(body.clone()).send().await.expected("an answer");
         assert_eq!(answer.status(), 415, "{content_type}");
     }
     assert_eq!(app.database.number("SELECT count(*) FROM \"user\"").await, 0);
@@ -38,7 +39,10 @@ async fn request_errors_have_no_data_and_a_code() {
         ("{\"query\": \"query A { __typename } query B { __typename }\"}", "BAD_REQUEST"),
         ("{\"query\": \"query A { __typename }\", \"operationName\": \"B\"}", "BAD_REQUEST"),
     ] {
-        let request = http.post(&url).header("content-type", "application/json").header("accept", "application/graphql-response+json");
+        let request = http
+            .post(&url)
+            .header("content-type", "application/json")
+            .header("accept", "application/graphql-response+json");
         let answer = request.body(body).send().await.expected("an answer");
         assert_eq!(answer.status(), 400, "{body}");
         assert_eq!(answer.headers()["content-type"], "application/graphql-response+json; charset=utf-8");
@@ -75,10 +79,14 @@ async fn what_costs_too_much_is_refused_before_it_runs() {
 async fn faults_show_neither_sql_nor_secrets() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
-    app.database.run(if app.database.is_postgres() { "DROP TABLE contact CASCADE" } else { "DROP TABLE contact" }).await;
+    app.database
+        .run(if app.database.is_postgres() { "DROP TABLE contact CASCADE" } else { "DROP TABLE contact" })
+        .await;
     let query = "mutation($id: ID!) { followUser(input: { userId: $id }) { outcome } }";
-    for answer in [ann.ask(query, json!({ "id": ben.id() })).await, ann.ask("{ contacts(list: FOLLOWING) { nodes { id } } }", Value::Null).await]
-    {
+    for answer in [
+        ann.ask(query, json!({ "id": ben.id() })).await,
+        ann.ask("{ contacts(list: FOLLOWING) { nodes { id } } }", Value::Null).await,
+    ] {
         assert_eq!(answer.code(), "INTERNAL");
         assert_eq!(answer.body["errors"][0]["message"], "Something went wrong on our side.");
     }
@@ -92,7 +100,8 @@ async fn a_subscription_is_served_as_server_sent_events() {
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let url = format!("{}/graphql", app.instances[0].url);
     let query = json!({ "query": "subscription { incomingRequests { __typename ... on ConnectionRequestReceived { sequence } } }" });
-    let request = reqwest::Client::new().post(&url).bearer_auth(&ben.token).header("accept", "text/event-stream").json(&query);
+    let request =
+        reqwest::Client::new().post(&url).bearer_auth(&ben.token).header("accept", "text/event-stream").json(&query);
     let mut answer = request.send().await.expected("an answer");
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let mut text = String::new();
@@ -153,10 +162,18 @@ async fn operations_over_a_socket_answer_once_and_complete() {
     let next = socket.hear().await.expected("a message");
     assert_eq!(next["payload"]["data"]["viewer"]["user"]["handle"], "ann");
     assert_eq!(socket.hear().await, Ok(json!({ "type": "complete", "id": "q" })));
-    for (query, code) in [("{ nothing }", "GRAPHQL_VALIDATION_FAILED"), ("{", "GRAPHQL_PARSE_FAILED"), ("subscription { nothing }", "GRAPHQL_VALIDATION_FAILED")] {
+    for (query, code) in [
+        ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("subscription { nothing }", "GRAPHQL_VALIDATION_FAILED"),
+    ] {
         socket.subscribe("e", query, json!({})).await;
         let error = socket.hear().await.expected("a message");
-        assert_eq!((&error["type"], &error["payload"][0]["extensions"]["code"]), (&json!("error"), &json!(code)), "{query}");
+        assert_eq!(
+            (&error["type"], &error["payload"][0]["extensions"]["code"]),
+            (&json!("error"), &json!(code)),
+            "{query}"
+        );
     }
     // After the client's complete there is silence, also from the server.
     socket.follow(None).await;
@@ -183,7 +200,8 @@ async fn a_socket_ends_with_its_token() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let lifetime = std::time::Duration::from_secs(2);
-    let token = api::auth::jwt::issue(app.app(), ann.id, api::auth::viewer::Scopes::all(), lifetime).expected("a token");
+    let token =
+        api::auth::jwt::issue(app.app(), ann.id, api::auth::viewer::Scopes::all(), lifetime).expected("a token");
     let mut socket = Socket::open(&app.instances[0].url, Some(&token.text)).await;
     socket.follow(None).await;
     app.clock.advance(chrono::Duration::seconds(3));

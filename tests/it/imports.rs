@@ -38,8 +38,13 @@ async fn two_graphs_are_imported_once_however_often_it_is_run() {
     let mut zipped = GzEncoder::new(std::fs::File::create(&follows).expected("a file"), Compression::fast());
     zipped.write_all(graph(500).as_bytes()).expected("written");
     zipped.finish().expected("written");
-    let arguments =
-        ["import", "--connections", connections.to_str().expected("a path"), "--follows", follows.to_str().expected("a path")];
+    let arguments = [
+        "import",
+        "--connections",
+        connections.to_str().expected("a path"),
+        "--follows",
+        follows.to_str().expected("a path"),
+    ];
     let edges = |people: u32| i64::from(people * 3 - 1 - 7 - 31);
     for run in 0..2 {
         let done = process::run(&directory, &settings(&database), &arguments);
@@ -55,7 +60,8 @@ async fn two_graphs_are_imported_once_however_often_it_is_run() {
     let token = process::run(&directory, &settings(&database), &["token", "--user", "f100"]);
     let server = Server::start(&database, &[("RAPPORT_DEMO", "false")]);
     let client = Client::new(&server.url, Some(String::from_utf8(token.stdout).expected("text").trim().to_owned()));
-    let answer = client.ask("{ viewer { contactCounts { following followers } } contacts { totalCount } }", Value::Null).await;
+    let answer =
+        client.ask("{ viewer { contactCounts { following followers } } contacts { totalCount } }", Value::Null).await;
     assert_eq!(answer.at("viewer.contactCounts"), &json!({ "following": 3, "followers": 3 }));
     assert_eq!(answer.at("contacts.totalCount"), 800);
     // What people have changed since stays as it is.
@@ -74,7 +80,8 @@ async fn a_broken_file_is_refused_by_line_and_nothing_is_written() {
     let directory = database.directory.path().to_owned();
     let file = directory.join("broken.txt");
     std::fs::write(&file, "0 1\n1 2\n2 three\n").expected("written");
-    let refused = process::run(&directory, &settings(&database), &["import", "--follows", file.to_str().expected("a path")]);
+    let refused =
+        process::run(&directory, &settings(&database), &["import", "--follows", file.to_str().expected("a path")]);
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && words.contains("line 3"), "{words}");
     assert_eq!(database.number("SELECT count(*) FROM \"user\"").await, 0);

@@ -53,14 +53,39 @@ const fn race(
 const RACES: &[Race] = &[
     race(Strangers, (Ann, "requestConnection"), (Ben, "requestConnection"), &[(APPLIED, MUTUAL), (MUTUAL, APPLIED)]),
     race(Strangers, (Ann, "requestConnection"), (Ann, "requestConnection"), &[(APPLIED, SAME), (SAME, APPLIED)]),
-    race(Strangers, (Ann, "requestConnection"), (Ben, "blockUser"), &[(APPLIED, APPLIED), ("TAKES_NO_REQUESTS", APPLIED)]),
+    race(
+        Strangers,
+        (Ann, "requestConnection"),
+        (Ben, "blockUser"),
+        &[(APPLIED, APPLIED), ("TAKES_NO_REQUESTS", APPLIED)],
+    ),
     race(Strangers, (Ann, "requestConnection"), (Ann, "blockUser"), &[(APPLIED, APPLIED), ("YOU_BLOCKED", APPLIED)]),
     race(Asked, (Ben, "acceptConnectionRequest"), (Ben, "blockUser"), &[(APPLIED, APPLIED), (GONE, APPLIED)]),
     race(Asked, (Ben, "acceptConnectionRequest"), (Ann, "blockUser"), &[(APPLIED, APPLIED), (GONE, APPLIED)]),
-    race(Asked, (Ben, "acceptConnectionRequest"), (Ben, "acceptConnectionRequest"), &[(APPLIED, SAME), (SAME, APPLIED)]),
-    race(Asked, (Ben, "acceptConnectionRequest"), (Ann, "withdrawConnectionRequest"), &[(APPLIED, GONE), (GONE, APPLIED)]),
-    race(Asked, (Ben, "acceptConnectionRequest"), (Ben, "ignoreConnectionRequest"), &[(APPLIED, GONE), (GONE, APPLIED)]),
-    race(Asked, (Ben, "ignoreConnectionRequest"), (Ann, "withdrawConnectionRequest"), &[(APPLIED, APPLIED), (GONE, APPLIED)]),
+    race(
+        Asked,
+        (Ben, "acceptConnectionRequest"),
+        (Ben, "acceptConnectionRequest"),
+        &[(APPLIED, SAME), (SAME, APPLIED)],
+    ),
+    race(
+        Asked,
+        (Ben, "acceptConnectionRequest"),
+        (Ann, "withdrawConnectionRequest"),
+        &[(APPLIED, GONE), (GONE, APPLIED)],
+    ),
+    race(
+        Asked,
+        (Ben, "acceptConnectionRequest"),
+        (Ben, "ignoreConnectionRequest"),
+        &[(APPLIED, GONE), (GONE, APPLIED)],
+    ),
+    race(
+        Asked,
+        (Ben, "ignoreConnectionRequest"),
+        (Ann, "withdrawConnectionRequest"),
+        &[(APPLIED, APPLIED), (GONE, APPLIED)],
+    ),
     race(Asked, (Ben, "requestConnection"), (Ann, "withdrawConnectionRequest"), &[(MUTUAL, GONE), (APPLIED, APPLIED)]),
     race(Strangers, (Ann, "blockUser"), (Ben, "blockUser"), &[(APPLIED, APPLIED)]),
     race(AnnBlocks, (Ben, "blockUser"), (Ann, "unblockUser"), &[(APPLIED, APPLIED)]),
@@ -71,8 +96,18 @@ const RACES: &[Race] = &[
     race(Connected, (Ann, "disconnect"), (Ben, "disconnect"), &[(APPLIED, SAME), (SAME, APPLIED)]),
     race(Connected, (Ann, "disconnect"), (Ben, "requestConnection"), &[(APPLIED, SAME), (APPLIED, APPLIED)]),
     race(Ignored, (Ann, "requestConnection"), (Ben, "requestConnection"), &[(SAME, APPLIED), (MUTUAL, APPLIED)]),
-    race(Ignored, (Ann, "withdrawConnectionRequest"), (Ben, "requestConnection"), &[(APPLIED, APPLIED), (SAME, APPLIED)]),
-    race(Ignored, (Ann, "requestConnection"), (Ann, "withdrawConnectionRequest"), &[(SAME, APPLIED), ("COOLING_DOWN", APPLIED)]),
+    race(
+        Ignored,
+        (Ann, "withdrawConnectionRequest"),
+        (Ben, "requestConnection"),
+        &[(APPLIED, APPLIED), (SAME, APPLIED)],
+    ),
+    race(
+        Ignored,
+        (Ann, "requestConnection"),
+        (Ann, "withdrawConnectionRequest"),
+        &[(SAME, APPLIED), ("COOLING_DOWN", APPLIED)],
+    ),
 ];
 
 async fn prepare(before: Before, ann: &Person, ben: &Person) -> String {
@@ -121,8 +156,16 @@ async fn every_race_ends_in_a_legal_state_with_both_answered() {
 async fn a_crowd_on_one_person_neither_deadlocks_nor_contradicts() {
     let app = Arc::new(TestApp::two().await);
     let verbs = [
-        "requestConnection", "followUser", "unfollowUser", "blockUser", "unblockUser", "disconnect", "removeFollower",
-        "requestConnection", "followUser", "requestConnection",
+        "requestConnection",
+        "followUser",
+        "unfollowUser",
+        "blockUser",
+        "unblockUser",
+        "disconnect",
+        "removeFollower",
+        "requestConnection",
+        "followUser",
+        "requestConnection",
     ];
     let mut people = Vec::new();
     for number in 0..6 {

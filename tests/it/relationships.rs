@@ -31,7 +31,10 @@ async fn a_requester_sees_an_ignored_request_pending_until_the_cool_down_ends() 
     let closed = ann.ask(REQUESTS, json!({ "d": "OUTGOING", "s": "CLOSED" })).await;
     assert_eq!(closed.at("connectionRequests.totalCount"), 1);
     assert_eq!(closed.at("connectionRequests.nodes.0.status"), "CLOSED");
-    assert_eq!(ann.ask(REQUESTS, json!({ "d": "OUTGOING", "s": "PENDING" })).await.at("connectionRequests.nodes"), &json!([]));
+    assert_eq!(
+        ann.ask(REQUESTS, json!({ "d": "OUTGOING", "s": "PENDING" })).await.at("connectionRequests.nodes"),
+        &json!([])
+    );
     let ignored = ben.ask(REQUESTS, json!({ "d": "INCOMING", "s": "IGNORED" })).await;
     assert_eq!(ignored.at("connectionRequests.nodes.0.status"), "IGNORED");
     let anew = ann.must("requestConnection", &ben.id()).await;
@@ -109,7 +112,10 @@ async fn to_the_one_who_was_asked_a_requesters_block_looks_like_taking_it_back()
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
     ann.must("blockUser", &ben.id()).await;
-    assert_eq!(ben.ask(REQUESTS, json!({ "d": "INCOMING" })).await.at("connectionRequests.nodes.0.status"), "WITHDRAWN");
+    assert_eq!(
+        ben.ask(REQUESTS, json!({ "d": "INCOMING" })).await.at("connectionRequests.nodes.0.status"),
+        "WITHDRAWN"
+    );
     assert_eq!(ann.ask(REQUESTS, json!({ "d": "OUTGOING" })).await.at("connectionRequests.nodes.0.status"), "CLOSED");
     assert_eq!(ben.does("acceptConnectionRequest", &request).await.said(), "NOT_PENDING");
 }
@@ -151,7 +157,10 @@ async fn connection_and_follow_are_apart() {
     ben.must("acceptConnectionRequest", &request).await;
     ann.must("disconnect", &ben.id()).await;
     let left = ann.relationship(&ben).await;
-    assert_eq!((&left["connection"], &left["following"], &left["followedBy"]), (&json!("NONE"), &json!(true), &json!(false)));
+    assert_eq!(
+        (&left["connection"], &left["following"], &left["followedBy"]),
+        (&json!("NONE"), &json!(true), &json!(false))
+    );
     let anew = ann.must("requestConnection", &ben.id()).await;
     assert_ne!(anew.request, Some(request), "after a disconnect a request is a new one");
 }
@@ -198,17 +207,34 @@ async fn a_new_name_moves_a_person_in_everyones_lists_and_in_the_search() {
     assert_eq!(renamed.at("updateProfile.user.heading"), "Z");
     assert_eq!(ann.list("FOLLOWING").await, ["cem", "ben"]);
     let search = "query($q: String!) { contacts(search: $q) { totalCount nodes { displayName } } }";
-    for (words, found) in [("zizek", 1), ("ŽIŽ zoe", 1), ("ize", 1), ("z", 1), ("ben", 1), ("nobody", 0), ("%", 0), ("i", 0)] {
+    for (words, found) in
+        [("zizek", 1), ("ŽIŽ zoe", 1), ("ize", 1), ("z", 1), ("ben", 1), ("nobody", 0), ("%", 0), ("i", 0)]
+    {
         let answer = ann.ask(search, json!({ "q": words })).await;
         assert_eq!(answer.at("contacts.totalCount"), found, "{words}");
     }
     // What is left out stays; null empties.
-    let partly = ben.ask("mutation { updateProfile(input: { organisation: \"Ljubljana\" }) { user { title organisation } } }", Value::Null).await;
+    let partly = ben
+        .ask(
+            "mutation { updateProfile(input: { organisation: \"Ljubljana\" }) { user { title organisation } } }",
+            Value::Null,
+        )
+        .await;
     assert_eq!(partly.at("updateProfile.user"), &json!({ "title": "Poet", "organisation": "Ljubljana" }));
-    let emptied = ben.ask("mutation { updateProfile(input: { title: null }) { user { title organisation } } }", Value::Null).await;
+    let emptied = ben
+        .ask("mutation { updateProfile(input: { title: null }) { user { title organisation } } }", Value::Null)
+        .await;
     assert_eq!(emptied.at("updateProfile.user"), &json!({ "title": null, "organisation": "Ljubljana" }));
-    let refused = ben.ask("mutation { updateProfile(input: { displayName: null }) { user { id } userErrors { code field } } }", Value::Null).await;
-    assert_eq!(refused.at("updateProfile.userErrors"), &json!([{ "code": "INVALID", "field": ["input", "displayName"] }]));
+    let refused = ben
+        .ask(
+            "mutation { updateProfile(input: { displayName: null }) { user { id } userErrors { code field } } }",
+            Value::Null,
+        )
+        .await;
+    assert_eq!(
+        refused.at("updateProfile.userErrors"),
+        &json!([{ "code": "INVALID", "field": ["input", "displayName"] }])
+    );
     consistency::check(&app.database).await;
 }
 
@@ -220,7 +246,9 @@ async fn korean_and_japanese_names_are_found_by_two_characters() {
         app.person_with(handle, name, api::auth::viewer::Scopes::all()).await;
     }
     let search = "query($q: String!) { contacts(search: $q) { nodes { ... on User { handle } } } }";
-    for (words, handle) in [("철수", "kim"), ("김", "kim"), ("佐藤", "sato"), ("サク", "sato"), ("もり", "mori"), ("ｱﾔ", "mori")] {
+    for (words, handle) in
+        [("철수", "kim"), ("김", "kim"), ("佐藤", "sato"), ("サク", "sato"), ("もり", "mori"), ("ｱﾔ", "mori")]
+    {
         let answer = ann.ask(search, json!({ "q": words })).await;
         assert_eq!(answer.at("contacts.nodes"), &json!([{ "handle": handle }]), "{words}");
     }
@@ -234,7 +262,10 @@ async fn a_message_has_limits() {
                { request { message } userErrors { code field } } }";
     for message in ["x".repeat(501), "a\u{0}b".to_owned(), "bell\u{7}".to_owned()] {
         let answer = ann.ask(ask, json!({ "id": ben.id(), "m": message })).await;
-        assert_eq!(answer.at("requestConnection.userErrors"), &json!([{ "code": "INVALID", "field": ["input", "message"] }]));
+        assert_eq!(
+            answer.at("requestConnection.userErrors"),
+            &json!([{ "code": "INVALID", "field": ["input", "message"] }])
+        );
     }
     let kept = "안녕하세요 ☃\nsecond line";
     let answer = ann.ask(ask, json!({ "id": ben.id(), "m": kept })).await;

@@ -99,7 +99,10 @@ async fn what_is_left_out_of_a_patch_is_undefined() {
     assert_eq!(ask(query, json!({})).await["data"]["patch"], "undefined");
     assert_eq!(ask(query, json!({ "title": null })).await["data"]["patch"], "null");
     assert_eq!(ask("{ patch(input: {}) }", json!({})).await["data"]["patch"], "undefined");
-    assert_eq!(ask("query($input: Patch!) { patch(input: $input) }", json!({ "input": {} })).await["data"]["patch"], "undefined");
+    assert_eq!(
+        ask("query($input: Patch!) { patch(input: $input) }", json!({ "input": {} })).await["data"]["patch"],
+        "undefined"
+    );
 }
 
 #[tokio::test]

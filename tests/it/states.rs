@@ -99,13 +99,8 @@ fn table(action: &str, before: State) -> (&'static str, State) {
         "unfollowUser" => after(|state| state.follows = false),
         "removeFollower" => after(|state| state.followed = false),
         "blockUser" => after(|state| {
-            *state = State {
-                connection: Nothing,
-                follows: false,
-                followed: false,
-                blocks: true,
-                blocked: state.blocked,
-            };
+            *state =
+                State { connection: Nothing, follows: false, followed: false, blocks: true, blocked: state.blocked };
         }),
         "unblockUser" => after(|state| state.blocks = false),
         _ => after(|_| {}),
@@ -264,7 +259,10 @@ async fn nobody_does_anything_to_oneself_or_to_nobody() {
         assert_eq!(cem.does(verb, "nonsense").await.said(), "NOT_FOUND", "{verb} of nothing");
     }
     let field = ann
-        .ask("mutation($id: ID!) { followUser(input: { userId: $id }) { userErrors { field } } }", json!({ "id": ann.id() }))
+        .ask(
+            "mutation($id: ID!) { followUser(input: { userId: $id }) { userErrors { field } } }",
+            json!({ "id": ann.id() }),
+        )
         .await;
     assert_eq!(field.at("followUser.userErrors.0.field"), &json!(["input", "userId"]));
 }

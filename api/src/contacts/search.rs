@@ -71,7 +71,7 @@ impl Search {
             sql.bind(gram.clone());
             sql.push(" LIMIT ");
             sql.bind(FREQUENT);
-            sql.push(") AS some) AS people");
+            sql.push(") AS few) AS people");
         }
         let frequencies: Vec<Frequency> = sql.all(db).await?;
         let rarest = frequencies.into_iter().min_by_key(|frequency| frequency.people);

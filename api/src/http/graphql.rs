@@ -105,12 +105,9 @@ async fn serve(executor: &Arc<Executor>, headers: &HeaderMap, media: Media, body
         Ok(viewer) => viewer,
         Err(error) => return render(media, StatusCode::UNAUTHORIZED, &fault(error)),
     };
-    let params = match serde_json::from_slice::<Params>(body) {
-        Ok(params) => params,
-        Err(_) => {
-            let answer = refusal("The body is not a GraphQL request in JSON with a query.", "BAD_REQUEST");
-            return render(media, StatusCode::BAD_REQUEST, &answer);
-        }
+    let Ok(params) = serde_json::from_slice::<Params>(body) else {
+        let answer = refusal("The body is not a GraphQL request in JSON with a query.", "BAD_REQUEST");
+        return render(media, StatusCode::BAD_REQUEST, &answer);
     };
     let operation = match executor.prepare(params, viewer) {
         Ok(operation) => operation,

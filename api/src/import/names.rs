@@ -167,8 +167,8 @@ const JAPANESE_GIVEN: [&str; 32] = [
 pub fn of(number: u32) -> Name {
     let chance = scatter(number.into());
     let pick = |names: &[&'static str], shift: u32| {
-        let index = (chance >> shift) as usize % names.len();
-        names[index]
+        let index = (chance >> shift) % names.len() as u64;
+        names[usize::try_from(index).unwrap_or_default()]
     };
     let (family, given): (&[&str], &[&str]) = match number % 6 {
         0 => (&KOREAN_FAMILY, &KOREAN_GIVEN),

@@ -18,7 +18,7 @@ use crate::{
     app::Tx,
     auth::viewer::Viewer,
     database::Sql,
-    error::{Error, Result, UserErrorCode},
+    error::{Error, OnConstraint, Result, UserErrorCode},
     events::{cursor::requests_of, log::NewEvent},
     page::{ByAge, Page, Slice},
     text,
@@ -91,7 +91,11 @@ pub async fn create(tx: &Tx<'_>, pair: &Pair, message: Option<String>) -> Result
         requester_decided_at: None,
         recipient_decided_at: None,
     };
-    connection_request::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
+    // Of two who ask at once for the first time, the second finds the request of the first when it looks again.
+    connection_request::Entity::insert(row.clone().into_active_model())
+        .exec_without_returning(tx.db())
+        .await
+        .on_unique(|| Error::Again)?;
     tell(tx, EventKind::ConnectionRequestReceived, &row)?;
     Ok(row)
 }

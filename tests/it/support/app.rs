@@ -15,9 +15,12 @@ use api::{
     config::Config,
     database::Observer,
     server,
-    users::profiles::{self, NewPerson},
+    users::{
+        people,
+        profiles::{self, NewPerson},
+    },
 };
-use entity::user::Role;
+use entity::user::{self, Role};
 use sea_orm::Statement;
 use tokio::net::TcpListener;
 
@@ -91,7 +94,18 @@ impl TestApp {
             .transaction(|tx| Box::pin(async move { profiles::create(tx, person.clone()).await }))
             .await
             .expected("a person");
-        let token = jwt::issue(app, row.id, scopes, std::time::Duration::from_secs(86_400 * 365)).expected("a token");
+        self.as_person(row, scopes)
+    }
+
+    /// Somebody who has an account already.
+    pub async fn known(&self, handle: &str) -> Person {
+        let found = people::by_handle(self.app().db.read(), handle).await.expected("a look");
+        self.as_person(found.expected(handle), Scopes::all())
+    }
+
+    fn as_person(&self, row: user::Model, scopes: Scopes) -> Person {
+        let lifetime = std::time::Duration::from_secs(86_400 * 365);
+        let token = jwt::issue(self.app(), row.id, scopes, lifetime).expected("a token");
         let client = |instance: &Instance| Client::new(&instance.url, Some(token.text.clone()));
         let clients = self.instances.iter().map(client).collect();
         Person { id: row.id, handle: row.handle, token: token.text, clients }
@@ -109,7 +123,8 @@ impl TestApp {
     /// Somebody with other scopes than the person has.
     pub fn limited(&self, person: &Person, scopes: &[Scope]) -> Client {
         let scopes: Scopes = scopes.iter().copied().collect();
-        let token = jwt::issue(self.app(), person.id, scopes, std::time::Duration::from_secs(86_400)).expected("a token");
+        let token =
+            jwt::issue(self.app(), person.id, scopes, std::time::Duration::from_secs(86_400)).expected("a token");
         Client::new(&self.instances[0].url, Some(token.text))
     }
 
@@ -127,7 +142,9 @@ impl TestApp {
 
 /// The sequencer, the poll and the health of the database run whenever they like.
 fn of_the_log(sql: &str) -> bool {
-    ["log_head", "position IS NULL", "FROM stream WHERE kind = $1 AND owner_id IN"].iter().any(|part| sql.contains(part))
+    ["log_head", "position IS NULL", "FROM stream WHERE kind = $1 AND owner_id IN"]
+        .iter()
+        .any(|part| sql.contains(part))
 }
 
 impl Instance {

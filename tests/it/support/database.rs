@@ -37,8 +37,13 @@ impl TestDatabase {
         Self { url: on(&server, &name), server: Some(server), directory }
     }
 
+    /// One that is there already, and stays.
+    pub fn existing(url: &str) -> Self {
+        Self { url: url.to_owned(), server: None, directory: TempDir::new().expected("a directory") }
+    }
+
     pub fn is_postgres(&self) -> bool {
-        self.server.is_some()
+        self.url.starts_with("postgres")
     }
 
     /// Runs a statement beside the product.

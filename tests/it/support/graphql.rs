@@ -29,7 +29,8 @@ impl Client {
 
     /// Asks a server that may be gone.
     pub async fn try_ask(&self, query: &str, variables: Value) -> Result<Answer, reqwest::Error> {
-        let request = self.http.post(format!("{}/graphql", self.url)).json(&json!({ "query": query, "variables": variables }));
+        let request =
+            self.http.post(format!("{}/graphql", self.url)).json(&json!({ "query": query, "variables": variables }));
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

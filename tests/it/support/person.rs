@@ -102,7 +102,8 @@ impl Person {
 
     /// The handles in one of the person's lists.
     pub async fn list(&self, list: &str) -> Vec<String> {
-        let query = "query($list: ContactList!) { contacts(list: $list, first: 100) { nodes { ... on User { handle } } } }";
+        let query =
+            "query($list: ContactList!) { contacts(list: $list, first: 100) { nodes { ... on User { handle } } } }";
         let answer = self.ask(query, json!({ "list": list })).await;
         let nodes = answer.at("contacts.nodes").as_array().cloned().unwrap_or_default();
         nodes.iter().filter_map(|node| node["handle"].as_str().map(str::to_owned)).collect()

@@ -25,8 +25,7 @@ pub const INCOMING: &str = "subscription($after: Cursor) { event: incomingReques
 impl Socket {
     /// Opens a socket without a word.
     pub async fn raw(url: &str, protocol: Option<&str>, origin: Option<&str>) -> Result<Self, String> {
-        let mut request =
-            format!("{}/graphql", url.replace("http", "ws")).into_client_request().expected("a request");
+        let mut request = format!("{}/graphql", url.replace("http", "ws")).into_client_request().expected("a request");
         for (name, value) in [("sec-websocket-protocol", protocol), ("origin", origin)] {
             if let Some(value) = value {
                 request.headers_mut().insert(name, HeaderValue::from_str(value).expected("a header"));
