@@ -1,4 +1,37 @@
-//! Rapport.
+//! Rapport: one GraphQL schema for the relationships inside an organisation and, later, the conversations with its
+//! customers. This page is the map of the code.
+//!
+//! The modules stand below in the order in which they may know one another: each uses only what stands above it. A test
+//! (`tests/it/architecture.rs`) reads that order from this file. The *face* of a feature (`types`, `query`, `mutation`,
+//! `subscription`, `payloads`, `loader`) may name any other feature, because GraphQL is a graph; its *nouns*, which hold
+//! the rules, may not.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`clock`], [`config`], [`text`], [`error`], [`page`] | time, settings, names, the one error, pages of lists |
+//! | [`database`] | SQLite or PostgreSQL; everything they do differently |
+//! | [`events`] | the log: gapless streams, the global order, following without loss |
+//! | [`app`] | the resources of an instance, and the one way to open a transaction |
+//! | [`auth`] | who calls, with what scopes; tokens, passwords, the guard, the loaders |
+//! | [`contacts`] | the lists of the Contacts Center: entries, pages, counts, search |
+//! | [`users`] | people: profiles, settings, how one is found |
+//! | [`accounts`] | signing up and in |
+//! | [`relationships`] | pairs of people: connection by request, follow, block |
+//! | [`schema`] | the faces merged into one schema |
+//! | [`http`] | the doors: `/graphql` by POST, GET, server-sent events and WebSocket; health |
+//! | [`demo`], [`import`], [`server`], [`telemetry`] | the demo organisation, bulk import, serving, logs |
+//!
+//! How one call runs. [`http::graphql`] reads the request; [`http::execution`] parses it and lets [`http::cost`] measure
+//! it before anything runs. The field's guard asks for the scope. The resolver, a few lines, calls a verb such as
+//! [`relationships::follows::follow`]. The verb opens a transaction by [`app::App::transaction`], locks the pair's row by
+//! [`relationships::pairs::hold`], checks, changes and saves it with the lists that follow from it. Events that were
+//! appended are numbered and written at the end of the same transaction ([`events::log`]). After the commit the bus
+//! ([`events::bus`]) hints to those who follow, here and in other instances; they read the log ([`events::follow`]).
+//!
+//! What always holds: no row is reached by a client's id but through a finder that knows the viewer; nothing but SQL is
+//! awaited inside a transaction; no rule of the product stands in [`http`]; the clock is asked for the time and never the
+//! machine; a relationship is changed by whoever holds its row locked.
+
 pub mod clock;
 pub mod config;
 pub mod text;
@@ -14,7 +47,7 @@ pub mod accounts;
 pub mod relationships;
 pub mod schema;
 pub mod http;
+pub mod telemetry;
 pub mod demo;
 pub mod import;
 pub mod server;
-pub mod telemetry;

@@ -1,7 +1,10 @@
 //! Writing a graph: people first, then pairs with the list entries that follow from them, a few thousand to a
 //! transaction. A pair is written by whoever inserts its row, so lists and pairs agree however often it is run.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use anyhow::bail;
 use chrono::{DateTime, Utc};
@@ -25,9 +28,10 @@ use crate::{
 
 /// Rows a statement may hold: SQLite takes 32,766 values, PostgreSQL 65,535.
 const VALUES: usize = 30_000;
-/// People and pairs to a transaction.
-const PEOPLE_TOGETHER: usize = 1_000;
-const PAIRS_TOGETHER: usize = 2_000;
+/// People and pairs to a transaction. Many, because the lists of a graph lie all over the index: each page of it is
+/// written once for all that a transaction puts there.
+const PEOPLE_TOGETHER: usize = 10_000;
+const PAIRS_TOGETHER: usize = 25_000;
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -140,12 +144,13 @@ fn chance_bytes(chance: u64) -> [u8; 10] {
 async fn insert_people(app: &App, people: &[&user::Model]) -> Result<usize> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let rows = people.iter().map(|person| (*person).clone().into_active_model());
-            let inserted: Vec<UserId> = user::Entity::insert_many(rows)
-                .on_conflict_do_nothing()
-                .exec_with_returning_keys(tx.db())
-                .await
-                .map(inserted)?;
+            let mut inserted = BTreeSet::<UserId>::new();
+            for together in people.chunks(VALUES / 20) {
+                let rows = together.iter().map(|person| (*person).clone().into_active_model());
+                let made =
+                    user::Entity::insert_many(rows).on_conflict_do_nothing().exec_with_returning_keys(tx.db()).await?;
+                inserted.extend(keys(made));
+            }
             let new: Vec<&&user::Model> = people.iter().filter(|person| inserted.contains(&person.id)).collect();
             let texts: Vec<(UserId, &[u8], String)> = new
                 .iter()
@@ -171,7 +176,7 @@ async fn insert_people(app: &App, people: &[&user::Model]) -> Result<usize> {
 
 /// A handle that somebody else took before the import would leave the graph with a hole.
 async fn check_handles(app: &App, people: &[&user::Model]) -> anyhow::Result<()> {
-    for together in people.chunks(PEOPLE_TOGETHER) {
+    for together in people.chunks(1_000) {
         let mut sql = crate::database::Sql::new("SELECT id FROM \"user\" WHERE id IN ");
         sql.bind_list(&together.iter().map(|person| person.id).collect::<Vec<_>>());
         let there: Vec<Id> = sql.all(app.db.read()).await?;
@@ -222,16 +227,18 @@ fn pairs(
     pairs.into_values().collect()
 }
 
-async fn insert_pairs(app: &App, pairs: &[relationship::Model], keys: &BTreeMap<UserId, &[u8]>) -> Result<usize> {
+async fn insert_pairs(app: &App, pairs: &[relationship::Model], names: &BTreeMap<UserId, &[u8]>) -> Result<usize> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let rows = pairs.iter().map(|pair| pair.clone().into_active_model());
-            let inserted: Vec<(UserId, UserId)> = relationship::Entity::insert_many(rows)
-                .on_conflict_do_nothing()
-                .exec_with_returning_keys(tx.db())
-                .await
-                .map(inserted)?;
-            let inserted: std::collections::BTreeSet<_> = inserted.into_iter().collect();
+            let mut inserted = BTreeSet::<(UserId, UserId)>::new();
+            for together in pairs.chunks(VALUES / 13) {
+                let rows = together.iter().map(|pair| pair.clone().into_active_model());
+                let made = relationship::Entity::insert_many(rows)
+                    .on_conflict_do_nothing()
+                    .exec_with_returning_keys(tx.db())
+                    .await?;
+                inserted.extend(keys(made));
+            }
             let new = pairs.iter().filter(|pair| inserted.contains(&(pair.lo, pair.hi)));
             let mut entries = Vec::new();
             for pair in new {
@@ -239,7 +246,7 @@ async fn insert_pairs(app: &App, pairs: &[relationship::Model], keys: &BTreeMap<
                     entries.push(contact::ActiveModel {
                         owner_id: Set(owner),
                         list: Set(list),
-                        name_key: Set(keys.get(&user).map(|key| key.to_vec()).unwrap_or_default()),
+                        name_key: Set(names.get(&user).map(|key| key.to_vec()).unwrap_or_default()),
                         user_id: Set(user),
                         until: Set(None),
                         since: Set(pair.updated_at),
@@ -256,6 +263,8 @@ async fn insert_pairs(app: &App, pairs: &[relationship::Model], keys: &BTreeMap<
                     }
                 }
             }
+            // In the order of the index, so that neighbours are written together.
+            entries.sort_by(|a, b| (a.owner_id.as_ref(), a.list.as_ref()).cmp(&(b.owner_id.as_ref(), b.list.as_ref())));
             insert(tx, entries, 6).await?;
             Ok(inserted.len())
         })
@@ -274,7 +283,8 @@ where
     Ok(())
 }
 
-fn inserted<T>(result: sea_orm::TryInsertResult<Vec<T>>) -> Vec<T> {
+/// The keys of the rows that were not there before.
+fn keys<T>(result: sea_orm::TryInsertResult<Vec<T>>) -> Vec<T> {
     match result {
         sea_orm::TryInsertResult::Inserted(keys) => keys,
         sea_orm::TryInsertResult::Empty | sea_orm::TryInsertResult::Conflicted => Vec::new(),

@@ -1,0 +1,135 @@
+//! An HTTP client that costs little: keep-alive connections, whole requests written at once, answers read by their
+//! length.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use super::cpu;
+
+pub struct Target {
+    pub address: String,
+    pub pid: u32,
+    pub concurrency: usize,
+    pub time: Duration,
+}
+
+pub struct Figures {
+    pub per_second: f64,
+    /// Milliseconds.
+    pub p50: f64,
+    pub p99: f64,
+    /// CPU a request, in microseconds.
+    pub server_micros: f64,
+    pub database_micros: f64,
+}
+
+/// The bytes of a GET.
+pub fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: load\r\n\r\n").into_bytes()
+}
+
+/// The bytes of a GraphQL request.
+pub fn post(token: &str, query: &str) -> Vec<u8> {
+    let body = serde_json::json!({ "query": query }).to_string();
+    format!(
+        "POST /graphql HTTP/1.1\r\nhost: load\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// Sends the requests one after another over each connection until the time is over. Every answer must be 200 without
+/// errors.
+pub async fn run(target: &Target, requests: &[Vec<u8>]) -> anyhow::Result<Figures> {
+    let requests = Arc::new(requests.to_vec());
+    // A little first, so that connections are open and statements prepared.
+    spend(target, &requests, target.time / 4).await?;
+    let (server, database, started) = (cpu::process(target.pid), cpu::database(), Instant::now());
+    let mut latencies = spend(target, &requests, target.time).await?;
+    let elapsed = started.elapsed().as_secs_f64();
+    let (server, database) = (cpu::process(target.pid) - server, cpu::database() - database);
+    latencies.sort_unstable();
+    ensure!(!latencies.is_empty(), "nothing was answered");
+    let count = latencies.len() as f64;
+    let at = |part: usize| f64::from(latencies[(latencies.len() * part / 100).min(latencies.len() - 1)]) / 1_000.0;
+    Ok(Figures {
+        per_second: count / elapsed,
+        p50: at(50),
+        p99: at(99),
+        server_micros: server / count * 1e6,
+        database_micros: database / count * 1e6,
+    })
+}
+
+/// The latencies in microseconds.
+async fn spend(target: &Target, requests: &Arc<Vec<Vec<u8>>>, time: Duration) -> anyhow::Result<Vec<u32>> {
+    let end = Instant::now() + time;
+    let tasks: Vec<_> = (0..target.concurrency)
+        .map(|number| {
+            let (requests, address, each) = (Arc::clone(requests), target.address.clone(), target.concurrency);
+            tokio::spawn(async move {
+                let mut connection = Connection::open(&address).await?;
+                let mut latencies = Vec::new();
+                // Each connection has requests of its own, so that writers do not do one another's work.
+                let own: Vec<&Vec<u8>> = requests.iter().skip(number * requests.len() / each).collect();
+                for request in own.iter().cycle() {
+                    let sent = Instant::now();
+                    if sent >= end {
+                        break;
+                    }
+                    connection.exchange(request).await?;
+                    latencies.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
+                }
+                anyhow::Ok(latencies)
+            })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for task in tasks {
+        all.extend(task.await??);
+    }
+    Ok(all)
+}
+
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    pub async fn open(address: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::with_capacity(64 << 10) })
+    }
+
+    /// Sends a request; the body of its answer.
+    pub async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
+        self.stream.write_all(request).await?;
+        self.buffer.clear();
+        let (head, length) = loop {
+            ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the server hung up");
+            if let Some(head) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                let text = std::str::from_utf8(&self.buffer[..head])?.to_ascii_lowercase();
+                ensure!(text.starts_with("http/1.1 200"), "not 200: {}", String::from_utf8_lossy(&self.buffer));
+                let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+                break (head + 4, length.context("no content-length")?.trim().parse::<usize>()?);
+            }
+        };
+        while self.buffer.len() < head + length {
+            ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the server hung up");
+        }
+        let body = &self.buffer[head..];
+        ensure!(!body.starts_with(b"{\"errors\""), "{}", String::from_utf8_lossy(body));
+        Ok(body)
+    }
+}

@@ -1,0 +1,26 @@
+//! CPU time of processes, read where Linux shows it.
+
+use std::fs;
+
+/// Clock ticks a second, as the kernel counts for `/proc`.
+const TICKS: f64 = 100.0;
+
+/// Seconds of CPU that a process has used.
+pub fn process(pid: u32) -> f64 {
+    fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| seconds(&stat)).unwrap_or_default()
+}
+
+/// Seconds of CPU that all PostgreSQL processes of this machine have used.
+pub fn database() -> f64 {
+    let Ok(entries) = fs::read_dir("/proc") else { return 0.0 };
+    let stats = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("stat")).ok());
+    stats.filter(|stat| stat.contains("(postgres)")).filter_map(|stat| seconds(&stat)).sum()
+}
+
+/// User and system time: the 14th and 15th field; the name before them may hold spaces.
+fn seconds(stat: &str) -> Option<f64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some((user + system) / TICKS)
+}

@@ -1,0 +1,182 @@
+//! Measures the server: requests per second, p50 and p99, and the CPU time a request costs the server and the database,
+//! for named operations on an imported graph; beside them the same SQL by bare sqlx and, on PostgreSQL, by pgbench.
+//! Compare the figures of one run with one another; those of two runs or two machines only as ratios.
+//!
+//! `cargo run --release --example load -- --database postgres://… --raw --pgbench`
+
+mod client;
+mod cpu;
+mod operations;
+mod raw;
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use clap::Parser;
+
+use self::{
+    client::{Figures, Target},
+    operations::{OPERATIONS, Operation, People},
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures the server on an imported graph.
+#[derive(Parser)]
+struct Arguments {
+    /// The database with the imported graphs.
+    #[arg(long, default_value = "sqlite://rapport.db")]
+    database: String,
+    /// Which operations, parted by commas; all when left out.
+    #[arg(long)]
+    only: Option<String>,
+    /// Requests under way at once.
+    #[arg(long, default_value_t = 32)]
+    concurrency: usize,
+    /// How long each operation is measured.
+    #[arg(long, default_value = "4s", value_parser = humantime::parse_duration)]
+    time: Duration,
+    /// Also the same SQL by bare sqlx, answered as JSON.
+    #[arg(long)]
+    raw: bool,
+    /// Also the same SQL by pgbench, which must be on the PATH.
+    #[arg(long)]
+    pgbench: bool,
+    /// The server's binary; the one built beside this program when left out.
+    #[arg(long)]
+    server: Option<PathBuf>,
+    /// Be the bare server.
+    #[arg(long, hide = true)]
+    serve_raw: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if arguments.serve_raw {
+        return raw::serve(&arguments.database).await;
+    }
+    let here = std::env::current_exe()?;
+    let beside = here.parent().and_then(Path::parent).map(|directory| directory.join("rapport")).unwrap_or_default();
+    let binary = arguments.server.clone().unwrap_or(beside);
+    if !binary.exists() {
+        bail!("{} is not there: cargo build --release", binary.display());
+    }
+    let server = Server::start(Command::new(&binary).envs([
+        ("RAPPORT_DATABASE_URL", arguments.database.as_str()),
+        ("RAPPORT_LISTEN", "127.0.0.1:0"),
+        ("RAPPORT_DEMO", "false"),
+        ("RAPPORT_LOG", "error"),
+    ]))?;
+    let raw = match arguments.raw {
+        true => Some(Server::start(Command::new(&here).args(["--serve-raw", "--database", &arguments.database]))?),
+        false => None,
+    };
+    let people = People::find(&binary, &arguments.database, &server.address).await?;
+    println!(
+        "{:<16} {:>9} {:>9} {:>9} {:>11} {:>11} {:>6}",
+        "", "req/s", "p50 ms", "p99 ms", "server us", "database us", "ratio"
+    );
+    for operation in OPERATIONS {
+        let wanted = arguments.only.as_ref().is_none_or(|only| only.split(',').any(|name| name == operation.name));
+        if wanted {
+            measure(operation, &arguments, &people, &server, raw.as_ref()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// One operation: ours, then the same by less.
+async fn measure(
+    operation: &Operation,
+    arguments: &Arguments,
+    people: &People,
+    server: &Server,
+    raw: Option<&Server>,
+) -> anyhow::Result<()> {
+    let target = |server: &Server| Target {
+        address: server.address.clone(),
+        pid: server.child.id(),
+        concurrency: arguments.concurrency,
+        time: arguments.time,
+    };
+    let ours = client::run(&target(server), &operation.requests(people)).await?;
+    show(operation.name, &ours, None);
+    if let (Some(raw), Some(requests)) = (raw, operation.raw_requests(people)) {
+        let bare = client::run(&target(raw), &requests).await?;
+        show("  bare sqlx", &bare, Some(ours.server_micros / bare.server_micros));
+    }
+    if arguments.pgbench
+        && arguments.database.starts_with("postgres")
+        && let Some(script) = operation.pgbench_script(people)
+    {
+        // The script of followUser holds two transactions.
+        pgbench(arguments, &script, if operation.name == "followUser" { 2.0 } else { 1.0 })?;
+    }
+    Ok(())
+}
+
+fn show(name: &str, figures: &Figures, ratio: Option<f64>) {
+    let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+    println!(
+        "{name:<16} {:>9.0} {:>9.2} {:>9.2} {:>11.0} {:>11.0} {ratio:>6}",
+        figures.per_second, figures.p50, figures.p99, figures.server_micros, figures.database_micros
+    );
+}
+
+fn pgbench(arguments: &Arguments, script: &str, times: f64) -> anyhow::Result<()> {
+    let file = std::env::temp_dir().join(format!("rapport-load-{}.sql", std::process::id()));
+    std::fs::write(&file, script)?;
+    let seconds = arguments.time.as_secs().max(1).to_string();
+    let before = cpu::database();
+    let done = Command::new("pgbench")
+        .args(["-n", "-M", "prepared", "-c", "8", "-j", "1", "-T", &seconds, "-f"])
+        .arg(&file)
+        .arg(&arguments.database)
+        .output()
+        .context("pgbench cannot be run")?;
+    std::fs::remove_file(&file)?;
+    let spent = cpu::database() - before;
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    let figure = |start: &str| {
+        let line = text.lines().find(|line| line.trim_start().starts_with(start))?;
+        line.split(['=', ':']).nth(1)?.split_whitespace().next()?.split('/').next()?.parse::<f64>().ok()
+    };
+    let (Some(tps), Some(latency), Some(count)) =
+        (figure("tps"), figure("latency average"), figure("number of transactions actually processed"))
+    else {
+        bail!("pgbench failed: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    let (tps, latency, count) = (tps * times, latency / times, count * times);
+    println!("{:<16} {tps:>9.0} {latency:>9.2} {:>9} {:>11} {:>11.0}", "  pgbench", "-", "-", spent / count * 1e6);
+    Ok(())
+}
+
+/// A server of our own, ended with us.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).spawn().context("the server cannot be started")?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("listening on http://").context("the server did not listen")?.to_owned();
+        Ok(Self { child, address })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,216 @@
+//! The operations that are measured, and the people of the imported graphs they are about.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use super::client::{self, Connection};
+
+/// Somebody with a token.
+pub struct Caller {
+    pub token: String,
+}
+
+/// Well connected, much followed, much following, and some to follow.
+pub struct People {
+    pub connected: Caller,
+    pub connected_uuid: String,
+    pub followed_id: String,
+    pub followed_uuid: String,
+    pub follower: Caller,
+    pub follower_uuid: String,
+    pub others: Vec<String>,
+    pub other_uuids: Vec<String>,
+}
+
+pub struct Operation {
+    pub name: &'static str,
+    kind: Kind,
+}
+
+enum Kind {
+    /// A query of the well connected, with `$followed` for the much followed person's id.
+    Query(&'static str),
+    /// Following and unfollowing.
+    Follow,
+}
+
+pub const OPERATIONS: &[Operation] = &[
+    Operation { name: "typename", kind: Kind::Query("{ __typename }") },
+    Operation {
+        name: "contacts",
+        kind: Kind::Query(
+            "{ contacts(list: CONNECTIONS, first: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+        ),
+    },
+    Operation {
+        name: "contacts_last",
+        kind: Kind::Query(
+            "{ contacts(list: CONNECTIONS, last: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+        ),
+    },
+    Operation {
+        name: "directory",
+        kind: Kind::Query(
+            "{ contacts(first: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+        ),
+    },
+    Operation {
+        name: "directory_last",
+        kind: Kind::Query(
+            "{ contacts(last: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+        ),
+    },
+    Operation {
+        name: "search",
+        kind: Kind::Query(
+            "{ contacts(search: \"mar\", first: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+        ),
+    },
+    Operation {
+        name: "followers",
+        kind: Kind::Query(
+            "{ followers(userId: \"$followed\", first: 20) { totalCount nodes { id handle displayName } pageInfo { hasNextPage endCursor } } }",
+        ),
+    },
+    Operation {
+        name: "user",
+        kind: Kind::Query(
+            "{ user(id: \"$followed\") { id handle displayName relationship { connection following followedBy blocking availableActions } } }",
+        ),
+    },
+    Operation { name: "followUser", kind: Kind::Follow },
+];
+
+impl Operation {
+    /// The requests that are sent, over and over.
+    pub fn requests(&self, people: &People) -> Vec<Vec<u8>> {
+        match self.kind {
+            Kind::Query(query) => {
+                vec![client::post(&people.connected.token, &query.replace("$followed", &people.followed_id))]
+            }
+            Kind::Follow => people
+                .others
+                .iter()
+                .flat_map(|id| {
+                    ["followUser", "unfollowUser"].map(|verb| {
+                        let query = format!("mutation {{ {verb}(input: {{ userId: \"{id}\" }}) {{ outcome }} }}");
+                        client::post(&people.follower.token, &query)
+                    })
+                })
+                .collect(),
+        }
+    }
+
+    /// The same of the bare server.
+    pub fn raw_requests(&self, people: &People) -> Option<Vec<Vec<u8>>> {
+        let (connected, followed, follower) = (&people.connected_uuid, &people.followed_uuid, &people.follower_uuid);
+        let path = match self.name {
+            "contacts" => format!("/contacts?owner={connected}"),
+            "followers" => format!("/followers?owner={followed}"),
+            "user" => format!("/user?me={connected}&other={followed}"),
+            "followUser" => {
+                let all = people.other_uuids.iter().flat_map(|other| {
+                    let request = client::get(&format!("/follow?me={follower}&other={other}"));
+                    [request.clone(), request]
+                });
+                return Some(all.collect());
+            }
+            _ => return None,
+        };
+        Some(vec![client::get(&path)])
+    }
+
+    /// The same SQL for pgbench.
+    pub fn pgbench_script(&self, people: &People) -> Option<String> {
+        use super::raw;
+        let (connected, followed) = (&people.connected_uuid, &people.followed_uuid);
+        let put = |sql: &str, values: &[&str]| {
+            let filled = values
+                .iter()
+                .enumerate()
+                .fold(sql.to_owned(), |sql, (index, value)| sql.replace(&format!("${}", index + 1), value));
+            format!("{filled};\n")
+        };
+        let uuid = |text: &str| format!("'{text}'::uuid");
+        match self.name {
+            "contacts" => Some(put(raw::PAGE, &[&uuid(connected), "1::smallint", "now()"])),
+            "followers" => Some(
+                put(raw::PAGE, &[&uuid(followed), "3::smallint", "now()"])
+                    + &put(raw::COUNT, &[&uuid(followed), "3::smallint", "now()"]),
+            ),
+            "user" => {
+                let (lo, hi) = if connected < followed { (connected, followed) } else { (followed, connected) };
+                Some(put(raw::PERSON, &[&uuid(followed)]) + &put(raw::PAIR, &[&uuid(lo), &uuid(hi)]))
+            }
+            "followUser" => {
+                // Once followed and once taken back: two transactions.
+                let me = uuid(&people.follower_uuid);
+                let mut script = "\\set n random(20000, 20255)\nSELECT id AS other, encode(name_key, 'hex') AS other_key FROM \"user\" \
+                                  WHERE handle = 'f' || :n \\gset\nSELECT encode(name_key, 'hex') AS my_key FROM \"user\" WHERE id = "
+                    .to_owned();
+                script.push_str(&format!("{me} \\gset\n"));
+                let (other, other_key, my_key) =
+                    (":'other'::uuid", "decode(:'other_key', 'hex')", "decode(:'my_key', 'hex')");
+                for (follows, change) in [("true", raw::ENTER), ("false", raw::LEAVE)] {
+                    script.push_str("BEGIN;\n");
+                    script.push_str(&put(&format!("{} FOR SHARE", raw::HOLD_PEOPLE), &[&me, other]));
+                    script.push_str(&put(&format!("{} FOR UPDATE", raw::HOLD_PAIR), &[&me, other]));
+                    script.push_str(&put(raw::SET_PAIR, &[&me, other, follows, "now()"]));
+                    let change = change.replace("), ($2", ") ON CONFLICT DO NOTHING; INSERT INTO contact (owner_id, list, name_key, user_id, since) VALUES ($2");
+                    let change = if follows == "true" { format!("{change} ON CONFLICT DO NOTHING") } else { change };
+                    script.push_str(&put(&change, &[&me, other, other_key, my_key, "now()"]));
+                    script.push_str("COMMIT;\n");
+                }
+                Some(script)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl People {
+    /// Finds them through the server: `c107` is the best connected of the one graph; of the other `f18` is the most
+    /// followed and `f645` follows the most.
+    pub async fn find(binary: &Path, database: &str, address: &str) -> anyhow::Result<Self> {
+        let caller = |handle: &str| token(binary, database, handle).map(|token| Caller { token });
+        let (connected, follower) = (caller("c107")?, caller("f0")?);
+        let mut connection = Connection::open(address).await?;
+        let followed_id = id(&mut connection, &connected, "f18").await?;
+        let mut others = Vec::new();
+        for number in 20_000..20_256 {
+            if let Ok(id) = id(&mut connection, &connected, &format!("f{number}")).await {
+                others.push(id);
+            }
+        }
+        let uuid = |id: &str| entity::id::UserId::parse(id).map(|id| id.0.to_string()).context("an id that is not one");
+        let other_uuids = others.iter().map(|id| uuid(id)).collect::<anyhow::Result<_>>()?;
+        Ok(Self {
+            other_uuids,
+            connected_uuid: uuid(&id(&mut connection, &connected, "c107").await?)?,
+            followed_uuid: uuid(&followed_id)?,
+            follower_uuid: uuid(&id(&mut connection, &connected, "f0").await?)?,
+            connected,
+            followed_id,
+            follower,
+            others,
+        })
+    }
+}
+
+fn token(binary: &Path, database: &str, handle: &str) -> anyhow::Result<String> {
+    let printed = Command::new(binary)
+        .args(["token", "--user", handle, "--expires", "1d"])
+        .envs([("RAPPORT_DATABASE_URL", database), ("RAPPORT_LOG", "error")])
+        .output()?;
+    ensure!(printed.status.success(), "nobody is called {handle}: import the graphs first");
+    Ok(String::from_utf8(printed.stdout)?.trim().to_owned())
+}
+
+async fn id(connection: &mut Connection, caller: &Caller, handle: &str) -> anyhow::Result<String> {
+    let query = format!("{{ user(handle: \"{handle}\") {{ id }} }}");
+    let answer: Value = serde_json::from_slice(connection.exchange(&client::post(&caller.token, &query)).await?)?;
+    let id = answer["data"]["user"]["id"].as_str();
+    id.map(str::to_owned).with_context(|| format!("nobody is called {handle}"))
+}
