@@ -10,7 +10,7 @@ use std::{
 use futures_util::{Stream as FuturesStream, future::BoxFuture};
 use sea_orm::{DatabaseTransaction, DbErr};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
@@ -37,6 +37,8 @@ pub struct App {
     pub clock: Clock,
     pub tails: Arc<Tails>,
     pub shutdown: CancellationToken,
+    /// What has to come to its end before the process may: open sockets, mutations under way.
+    pub tasks: TaskTracker,
     bus: Arc<Bus>,
     sequencer: Arc<Notify>,
 }
@@ -54,7 +56,8 @@ impl App {
         tokio::spawn(Arc::clone(&tails).poll(events.poll));
         tokio::spawn(sequencer::run(db.clone(), Arc::clone(&sequencer), events.poll, shutdown.clone()));
         tokio::spawn(pruning::run(db.clone(), clock.clone(), events.retention, shutdown.clone()));
-        Ok(Self { config: Arc::new(config), db, clock, tails, shutdown, bus, sequencer })
+        let tasks = TaskTracker::new();
+        Ok(Self { config: Arc::new(config), db, clock, tails, shutdown, tasks, bus, sequencer })
     }
 
     /// Runs `body` in a transaction and commits it with the events it appended, or rolls back if it fails. When another

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use sea_orm_migration::MigratorTrait;
 use sqlx::{
-    Connection as _,
+    Connection as _, PgConnection,
     sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
@@ -59,6 +59,9 @@ impl Database {
             .test_before_acquire(false)
             .test_before_acquire_if_idle_for(Duration::from_secs(30))
             .set_application_name("rapport")
+            // Every statement is written for one plan, on one index. Planning it anew for its values, as PostgreSQL may
+            // choose to, costs more than running it.
+            .map_sqlx_postgres_opts(|postgres| postgres.options([("plan_cache_mode", "force_generic_plan")]))
             .sqlx_logging(false);
         let mut write = sea_orm::Database::connect(options).await.context("PostgreSQL cannot be reached")?;
         observe(&mut write);
@@ -101,11 +104,12 @@ impl Database {
         let Some(pool) = &self.postgres else {
             return Ok(Migrator::up(&self.write, None).await?);
         };
-        let mut lock = pool.acquire().await?;
-        sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut *lock).await?;
-        // The lock is the session's: whatever happens, closing the connection gives it back.
+        // A connection beside the pool, which may have a single one. The lock is the session's: whatever happens, closing
+        // the connection gives it back.
+        let mut lock = PgConnection::connect_with(&pool.connect_options()).await?;
+        sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut lock).await?;
         let migrated = Migrator::up(&self.write, None).await;
-        lock.detach().close_hard().await?;
+        lock.close_hard().await?;
         Ok(migrated?)
     }
 

@@ -25,6 +25,9 @@ pub struct Mutation(AccountsMutation, UsersMutation, RelationshipsMutation);
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(RelationshipsSubscription);
 
+/// Directives on one field or fragment.
+const MAX_DIRECTIVES: usize = 20;
+
 pub type RapportSchema = Schema<Query, Mutation, Subscription>;
 
 /// Builds the schema. The limits that the front has already checked are not checked again here; recursion stays limited
@@ -33,7 +36,8 @@ pub type RapportSchema = Schema<Query, Mutation, Subscription>;
 pub fn build(limits: Option<&Limits>) -> RapportSchema {
     let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .register_output_type::<Event>()
-        .register_output_type::<Actor>();
+        .register_output_type::<Actor>()
+        .limit_directives(MAX_DIRECTIVES);
     if limits.is_some_and(|limits| !limits.introspection) {
         builder = builder.disable_introspection().disable_suggestions();
     }

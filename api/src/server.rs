@@ -22,7 +22,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         demo::fill(&app).await.map_err(|error| anyhow::anyhow!("the demo organisation cannot be made: {error:?}"))?;
     }
     let open = !app.config.listen.ip().is_loopback() || app.config.environment == Environment::Production;
-    if open && let Ok(Some(handle)) = demo::known_password(&app).await {
+    let known =
+        if open { demo::known_password(&app).await.map_err(|error| anyhow::anyhow!("{error:?}"))? } else { None };
+    if let Some(handle) = known {
         bail!(
             "RAPPORT_LISTEN is refused: the database holds the demo user {handle} with the known password; \
              use another database or listen on 127.0.0.1 in development"
@@ -47,14 +49,21 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 /// Serves on a listener until the app is shut down.
 pub async fn serve(app: &App, listener: TcpListener) -> anyhow::Result<()> {
     let shutdown = app.shutdown.clone();
-    let serving = axum::serve(listener, http::router(app.clone()))
+    let serving = axum::serve(listener, http::router(app.clone())?)
         .with_graceful_shutdown(async move { shutdown.cancelled().await });
     let late = async {
         app.shutdown.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
+    // Sockets are out of axum's hands once they are open; they and the mutations under way are waited for as well.
+    let served = async {
+        let served = serving.into_future().await;
+        app.tasks.close();
+        app.tasks.wait().await;
+        served
+    };
     tokio::select! {
-        served = serving.into_future() => served?,
+        served = served => served?,
         () = late => tracing::warn!("requests that took too long were cut off"),
     }
     Ok(())

@@ -89,6 +89,8 @@ impl People {
                      WHERE g.gram = ",
                 );
                 sql.bind(gram);
+                sql.push(" AND u.status = ");
+                sql.bind(UserStatus::Active);
                 search.write(sql, "s.text");
                 Ok(["g.name_key", "g.user_id"])
             }

@@ -2,10 +2,11 @@
 //! and drop the overlap. Each entry is the successor of the one before; where that cannot be kept, the follower is told
 //! to read the state again, and the stream ends.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_stream::try_stream;
 use futures_util::Stream as FuturesStream;
+use sea_orm::DbErr;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
@@ -27,8 +28,24 @@ pub enum Followed {
     },
 }
 
+/// Between two tries while the database is away.
+const PAUSE: Duration = Duration::from_millis(500);
+
 const PRUNED: &str = "The log no longer reaches back to this cursor.";
 const AHEAD: &str = "The log ends before this cursor; it was restored from an older copy.";
+
+/// Asks again while the database is away: a follower outlives an outage and misses nothing.
+async fn insist<T, F: Future<Output = Result<T, DbErr>>>(mut ask: impl FnMut() -> F) -> Result<T, Error> {
+    loop {
+        match ask().await.map_err(Error::from) {
+            Err(Error::Unavailable(cause)) => {
+                tracing::warn!(cause = format!("{cause:#}"), "a follower waits for the database");
+                tokio::time::sleep(PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+}
 
 /// Follows a stream after a sequence number, or from its present end.
 pub fn follow(
@@ -38,8 +55,8 @@ pub fn follow(
     after: Option<i64>,
 ) -> impl FuturesStream<Item = Result<Followed, Error>> {
     try_stream! {
-        let mut attached = tails.attach(stream).await?;
-        let extent = log::extent(db.read(), stream).await?;
+        let mut attached = insist(|| tails.attach(stream)).await?;
+        let extent = insist(|| log::extent(db.read(), stream)).await?;
         let mut at = after.unwrap_or(extent.last);
         yield Followed::Started(at);
         if at < extent.pruned || at > extent.last {
@@ -49,15 +66,20 @@ pub fn follow(
         }
         loop {
             while at < attached.pin {
-                let entries = log::read(db.read(), stream, at, BATCH).await?;
-                if entries.first().is_none_or(|entry| entry.sequence != at + 1) {
-                    let extent = log::extent(db.read(), stream).await?;
-                    yield Followed::Resync { at: extent.last, reason: PRUNED };
-                    return;
-                }
+                let entries = insist(|| log::read(db.read(), stream, at, BATCH)).await?;
+                let mut whole = !entries.is_empty();
                 for entry in entries {
+                    if entry.sequence != at + 1 {
+                        whole = false;
+                        break;
+                    }
                     at = entry.sequence;
                     yield Followed::Entry(Arc::new(entry));
+                }
+                if !whole {
+                    let extent = insist(|| log::extent(db.read(), stream)).await?;
+                    yield Followed::Resync { at: extent.last, reason: PRUNED };
+                    return;
                 }
             }
             loop {
@@ -71,7 +93,7 @@ pub fn follow(
                     Err(RecvError::Closed) => return,
                 }
             }
-            attached = tails.attach(stream).await?;
+            attached = insist(|| tails.attach(stream)).await?;
         }
     }
 }

@@ -50,7 +50,11 @@ impl EventsQuery {
         entries.truncate(usize::try_from(first).unwrap_or_default());
         // An event that stands in several of the viewer's streams has one position and is pulled once.
         entries.dedup_by_key(|entry| entry.position);
-        let end = entries.last().and_then(|entry| entry.position).unwrap_or(at);
+        let mut end = entries.last().and_then(|entry| entry.position).unwrap_or(at);
+        if !has_more && kinds.is_empty() {
+            // Up to there everything was seen, also where others' events stand: the cursor must not grow old meanwhile.
+            end = end.max(extent.last);
+        }
         let nodes = entries.iter().map(|entry| {
             let cursor = Cursor::global(user, entry.position.unwrap_or(at));
             Ok(match RequestEvent::read(entry, cursor)? {

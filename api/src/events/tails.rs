@@ -44,13 +44,16 @@ pub(super) struct Attached {
     pub receiver: broadcast::Receiver<Arc<Entry>>,
     /// Everything after this comes through the receiver; everything up to it is in the log.
     pub pin: i64,
-    tail: Arc<Tail>,
+    /// Dropped after the receiver, so that whoever is woken no longer counts it.
+    leaving: Leaving,
 }
 
-impl Drop for Attached {
+/// Wakes the task of a tail when a follower goes, to look whether anyone is left.
+struct Leaving(Arc<Tail>);
+
+impl Drop for Leaving {
     fn drop(&mut self) {
-        // The task looks whether anyone is left.
-        self.tail.wake.notify_one();
+        self.0.wake.notify_one();
     }
 }
 
@@ -97,8 +100,8 @@ impl Tails {
         };
         if made {
             // Hints that came before the tail was there are lost: look once without one.
-            tail.tail.wake.notify_one();
-            tokio::spawn(Arc::clone(self).pump(stream, Arc::clone(&tail.tail)));
+            tail.leaving.0.wake.notify_one();
+            tokio::spawn(Arc::clone(self).pump(stream, Arc::clone(&tail.leaving.0)));
         }
         Ok(tail)
     }
@@ -198,6 +201,6 @@ impl Attached {
     /// Takes the receiver and the pin in one moment, so that nothing falls between them.
     fn to(tail: &Arc<Tail>) -> Self {
         let live = tail.live();
-        Self { receiver: live.sender.subscribe(), pin: live.last, tail: Arc::clone(tail) }
+        Self { receiver: live.sender.subscribe(), pin: live.last, leaving: Leaving(Arc::clone(tail)) }
     }
 }

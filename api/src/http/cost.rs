@@ -1,6 +1,7 @@
-//! What an operation would cost, found before it runs: every field counts one, and what stands below a list counts as
-//! often as the page is long. Each fragment is measured once, however often it is spread, so that a short document cannot
-//! hide a long one.
+//! What an operation would cost, found before it runs: every field and every fragment counts one, a list ten more, and what
+//! stands below a list counts as often as the page is long. Each fragment is measured once, however often it is spread, so
+//! that a short document cannot hide a long one; every operation of a document is measured, because validation walks them
+//! all.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,6 +23,14 @@ use crate::{
 const MAX_NESTING: usize = 100;
 /// Fragments a document may define.
 const MAX_FRAGMENTS: usize = 100;
+/// Selections that may stand in one another, fragments included: a bound on our own recursion.
+const MAX_LEVELS: usize = 64;
+/// What a list or a count costs beside its rows: a statement.
+const STATEMENT: u64 = 10;
+/// Lists of the introspection, which have no pages, and how long they are taken to be.
+const INTROSPECTION: [&str; 7] =
+    ["types", "fields", "inputFields", "interfaces", "possibleTypes", "enumValues", "args"];
+const INTROSPECTION_LENGTH: u64 = 8;
 
 /// Which fields are lists with pages: those that take `first`.
 #[derive(Clone, Debug, Default)]
@@ -51,20 +60,22 @@ pub struct TooMuch(pub String);
 
 /// Refuses text whose brackets are nested too deep for any parser that recurses.
 pub fn check_text(query: &str) -> Result<(), TooMuch> {
-    let (mut depth, mut in_string, mut in_comment, mut escaped) = (0_usize, false, false, false);
-    for byte in query.bytes() {
-        match byte {
-            b'\n' | b'\r' => (in_comment, in_string, escaped) = (false, false, false),
-            _ if in_comment => {}
-            _ if in_string && escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'#' => in_comment = true,
-            b'{' | b'[' | b'(' => depth += 1,
-            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
+    let mut depth = 0_usize;
+    let mut rest = query.as_bytes();
+    while let [byte, after @ ..] = rest {
+        rest = match byte {
+            b'"' => skip_string(rest),
+            b'#' => skip_until(after, |byte| matches!(byte, b'\n' | b'\r')),
+            b'{' | b'[' | b'(' => {
+                depth += 1;
+                after
+            }
+            b'}' | b']' | b')' => {
+                depth = depth.saturating_sub(1);
+                after
+            }
+            _ => after,
+        };
         if depth > MAX_NESTING {
             return Err(TooMuch(format!("The document is nested deeper than {MAX_NESTING} brackets.")));
         }
@@ -72,10 +83,37 @@ pub fn check_text(query: &str) -> Result<(), TooMuch> {
     Ok(())
 }
 
-/// The cost of an operation, or why it is refused.
+fn skip_until(text: &[u8], end: impl Fn(u8) -> bool) -> &[u8] {
+    let length = text.iter().position(|byte| end(*byte)).unwrap_or(text.len());
+    &text[length..]
+}
+
+/// What follows a string or a block string; the text begins with its quote.
+fn skip_string(text: &[u8]) -> &[u8] {
+    if let Some(mut block) = text.strip_prefix(b"\"\"\"") {
+        loop {
+            block = match block {
+                [] => return block,
+                [b'\\', b'"', b'"', b'"', after @ ..] => after,
+                [b'"', b'"', b'"', after @ ..] => return after,
+                [_, after @ ..] => after,
+            };
+        }
+    }
+    let mut string = &text[1..];
+    loop {
+        string = match string {
+            [] | [b'\n' | b'\r', ..] => return string,
+            [b'\\', _, after @ ..] => after,
+            [b'"', after @ ..] => return after,
+            [_, after @ ..] => after,
+        };
+    }
+}
+
+/// The cost of a document's dearest operation, or why it is refused.
 pub fn check(
     document: &ExecutableDocument,
-    operation: &OperationDefinition,
     variables: &Variables,
     lists: &Lists,
     limits: &Limits,
@@ -83,15 +121,25 @@ pub fn check(
     if document.fragments.len() > MAX_FRAGMENTS {
         return Err(TooMuch(format!("The document has more than {MAX_FRAGMENTS} fragments.")));
     }
-    let mut meter = Meter { fragments: &document.fragments, variables, operation, lists, known: HashMap::new() };
-    let Size { cost, depth } = meter.selection(&operation.selection_set.node)?;
-    if depth > limits.depth {
-        return Err(TooMuch(format!("The operation is {depth} levels deep; at most {} are served.", limits.depth)));
+    let mut dearest = 0;
+    for (_, operation) in document.operations.iter() {
+        let operation = &operation.node;
+        let mut meter =
+            Meter { fragments: &document.fragments, variables, operation, lists, known: HashMap::new(), level: 0 };
+        let Size { cost, depth } = meter.selection(&operation.selection_set.node)?;
+        if depth > limits.depth {
+            return Err(TooMuch(format!("The operation is {depth} levels deep; at most {} are served.", limits.depth)));
+        }
+        if cost > limits.cost {
+            return Err(TooMuch(format!("The operation costs {cost}; at most {} is served.", limits.cost)));
+        }
+        dearest = dearest.max(cost);
     }
-    if cost > limits.cost {
-        return Err(TooMuch(format!("The operation costs {cost}; at most {} is served.", limits.cost)));
-    }
-    Ok(cost)
+    Ok(dearest)
+}
+
+fn one_more(size: Size) -> Size {
+    Size { cost: size.cost.saturating_add(1), depth: size.depth }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -107,27 +155,44 @@ struct Meter<'a> {
     lists: &'a Lists,
     /// The size of each fragment; none while it is being measured, which is how a cycle shows.
     known: HashMap<&'a Name, Option<Size>>,
+    level: usize,
 }
 
 impl<'a> Meter<'a> {
     fn selection(&mut self, set: &'a SelectionSet) -> Result<Size, TooMuch> {
+        self.level += 1;
+        if self.level > MAX_LEVELS {
+            return Err(TooMuch(format!("The document nests more than {MAX_LEVELS} selections.")));
+        }
         let mut all = Size::default();
         for selection in &set.items {
             let size = match &selection.node {
                 Selection::Field(field) => self.field(&field.node)?,
-                Selection::InlineFragment(fragment) => self.selection(&fragment.node.selection_set.node)?,
-                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node)?,
+                Selection::InlineFragment(fragment) => one_more(self.selection(&fragment.node.selection_set.node)?),
+                Selection::FragmentSpread(spread) => one_more(self.fragment(&spread.node.fragment_name.node)?),
             };
             all.cost = all.cost.saturating_add(size.cost);
             all.depth = all.depth.max(size.depth);
         }
+        self.level -= 1;
         Ok(all)
     }
 
     fn field(&mut self, field: &'a Field) -> Result<Size, TooMuch> {
         let below = self.selection(&field.selection_set.node)?;
-        let times = if self.lists.0.contains(&field.name.node) { self.page_size(field) } else { 1 };
-        Ok(Size { cost: below.cost.saturating_mul(times).saturating_add(1), depth: below.depth + 1 })
+        let name = field.name.node.as_str();
+        let (own, times) = if self.lists.0.contains(name) {
+            (1 + STATEMENT, self.page_size(field))
+        } else if field.get_argument("ids").is_some() {
+            (1 + STATEMENT, self.length(field, "ids"))
+        } else if name == "totalCount" {
+            (1 + STATEMENT, 1)
+        } else if INTROSPECTION.contains(&name) {
+            (1, INTROSPECTION_LENGTH)
+        } else {
+            (1, 1)
+        };
+        Ok(Size { cost: below.cost.saturating_mul(times).saturating_add(own), depth: below.depth + 1 })
     }
 
     fn fragment(&mut self, name: &'a Name) -> Result<Size, TooMuch> {
@@ -136,7 +201,7 @@ impl<'a> Meter<'a> {
             Some(None) => return Err(TooMuch(format!("The fragment {name} contains itself."))),
             None => {}
         }
-        // Validation says that a fragment is unknown; here it costs nothing.
+        // Validation says that a fragment is unknown; here its spreading still counts.
         let Some((name, definition)) = self.fragments.get_key_value(name) else { return Ok(Size::default()) };
         self.known.insert(name, None);
         let size = self.selection(&definition.node.selection_set.node)?;
@@ -144,19 +209,26 @@ impl<'a> Meter<'a> {
         Ok(size)
     }
 
+    /// The larger of the two sizes that are given; a size outside the limits is refused by the field itself.
     fn page_size(&self, field: &Field) -> u64 {
-        let asked = ["first", "last"].into_iter().find_map(|name| field.get_argument(name)).and_then(|value| {
-            let value = match &value.node {
-                async_graphql_value::Value::Variable(name) => self.variable(name),
-                other => other.clone().into_const(),
-            };
-            match value {
-                Some(ConstValue::Number(number)) => number.as_u64(),
-                _ => None,
-            }
-        });
-        // A size outside the limits is refused by the field itself.
+        let number = |name| match self.argument(field, name) {
+            Some(ConstValue::Number(number)) => number.as_u64(),
+            _ => None,
+        };
+        let asked = number("first").max(number("last"));
         asked.unwrap_or(DEFAULT_PAGE.unsigned_abs().into()).clamp(1, MAX_PAGE.unsigned_abs().into())
+    }
+
+    fn length(&self, field: &Field, name: &str) -> u64 {
+        match self.argument(field, name) {
+            Some(ConstValue::List(items)) => items.len() as u64,
+            _ => 1,
+        }
+    }
+
+    fn argument(&self, field: &Field, name: &str) -> Option<ConstValue> {
+        let value = field.get_argument(name)?.node.clone();
+        value.into_const_with(|name| self.variable(&name).ok_or(())).ok()
     }
 
     fn variable(&self, name: &Name) -> Option<ConstValue> {
@@ -172,7 +244,7 @@ impl<'a> Meter<'a> {
 mod tests {
     use async_graphql::{
         Variables,
-        parser::{parse_query, parse_schema, types::DocumentOperations},
+        parser::{parse_query, parse_schema},
     };
 
     use super::{Limits, Lists, TooMuch, check, check_text};
@@ -182,29 +254,54 @@ mod tests {
     fn measure(query: &str, variables: &str) -> Result<u64, TooMuch> {
         let schema = parse_schema("type Query { people(first: Int): Query me: Query name: String }").expect("a schema");
         let document = parse_query(query).expect("a document");
-        let DocumentOperations::Single(operation) = &document.operations else { panic!("one operation") };
         let variables = Variables::from_json(serde_json::from_str(variables).expect("JSON"));
-        check(&document, &operation.node, &variables, &Lists::of(&schema), &LIMITS)
+        check(&document, &variables, &Lists::of(&schema), &LIMITS)
     }
 
     #[test]
     fn what_stands_below_a_list_counts_as_often_as_the_page_is_long() {
         assert_eq!(measure("{ me { name } }", "{}"), Ok(2));
-        assert_eq!(measure("{ people(first: 10) { name me { name } } }", "{}"), Ok(31));
-        assert_eq!(measure("{ people { name } }", "{}"), Ok(21));
-        assert_eq!(measure("query($n: Int) { people(first: $n) { name } }", r#"{"n": 7}"#), Ok(8));
-        assert_eq!(measure("query($n: Int = 9) { people(first: $n) { name } }", "{}"), Ok(10));
+        assert_eq!(measure("{ people(first: 10) { name me { name } } }", "{}"), Ok(41));
+        assert_eq!(measure("{ people { name } }", "{}"), Ok(31));
+        assert_eq!(measure("query($n: Int) { people(first: $n) { name } }", r#"{"n": 7}"#), Ok(18));
+        assert_eq!(measure("query($n: Int = 9) { people(first: $n) { name } }", "{}"), Ok(20));
+        assert_eq!(measure("{ people(first: null, last: 50) { name } }", "{}"), Ok(61));
+        assert_eq!(measure("query($ids: [ID!]!) { nodes(ids: $ids) { name } }", r#"{"ids": ["a", "b"]}"#), Ok(13));
+        assert_eq!(measure("{ nodes(ids: [1, 2, 3]) { name } }", "{}"), Ok(14));
         assert!(measure("{ people(first: 100) { people(first: 100) { name } } }", "{}").is_err());
     }
 
     #[test]
-    fn a_fragment_bomb_is_measured_in_one_pass_and_refused() {
-        let mut bomb = String::from("{ ...F0 } ");
-        for n in 0..60 {
-            bomb.push_str(&format!("fragment F{n} on Query {{ ...F{0} ...F{0} }} ", n + 1));
+    fn a_fragment_bomb_is_measured_in_one_pass_and_refused_wherever_it_hides() {
+        for (start, leaf) in [
+            ("{ ...F0 }", "name"),
+            // An operation that is not asked for is validated all the same.
+            ("query A { name } query B { ...F0 }", "name"),
+            // A leaf that is unknown.
+            ("{ ...F0 }", "...Nope"),
+        ] {
+            let mut bomb = format!("{start} ");
+            for n in 0..20 {
+                bomb.push_str(&format!("fragment F{n} on Query {{ ...F{0} ...F{0} }} ", n + 1));
+            }
+            bomb.push_str(&format!("fragment F20 on Query {{ {leaf} }}"));
+            assert!(measure(&bomb, "{}").is_err(), "{start} {leaf}");
         }
-        bomb.push_str("fragment F60 on Query { name }");
-        assert!(measure(&bomb, "{}").is_err());
+    }
+
+    #[test]
+    fn a_chain_of_deep_fragments_is_refused_before_it_is_walked() {
+        let mut chain = String::from("{ ...F0 } ");
+        for n in 0..90 {
+            chain.push_str(&format!(
+                "fragment F{n} on Query {{ {}...F{}{} }} ",
+                "me{".repeat(50),
+                n + 1,
+                "}".repeat(50)
+            ));
+        }
+        chain.push_str("fragment F90 on Query { name }");
+        assert!(measure(&chain, "{}").is_err());
     }
 
     #[test]
@@ -213,5 +310,10 @@ mod tests {
         assert!(measure("{me{me{me{me{me{me{name}}}}}}}", "{}").is_err());
         assert!(check_text(&"{".repeat(50_000)).is_err());
         assert!(check_text("{ a(x: \"{{{{ \\\" [[[\") # {{{{\n { b } }").is_ok());
+        let hidden = format!("{{ a(x: \"\"\"a\"b\"\"\" {} ) }}", "[".repeat(200));
+        assert!(check_text(&hidden).is_err());
+        assert!(
+            check_text(&format!("{{ a(x: \"\"\"{} \\\"\"\" {}\"\"\") }}", "[".repeat(200), "{".repeat(200))).is_ok()
+        );
     }
 }

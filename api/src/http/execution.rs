@@ -1,5 +1,7 @@
 //! Running an operation, whichever door it came through: parsed once, measured before it runs, its errors coded.
 
+use std::sync::Arc;
+
 use async_graphql::{
     Data, Request, Response, ServerError,
     parser::{
@@ -46,11 +48,11 @@ pub struct Executor {
 }
 
 impl Executor {
-    #[must_use]
-    pub fn new(app: App) -> Self {
+    /// Builds the schema; fails when its own text cannot be read, which only a fault of ours could cause.
+    pub fn new(app: App) -> anyhow::Result<Self> {
         let schema = schema::build(Some(&app.config.limits));
-        let lists = parse_schema(schema.sdl()).map(|document| Lists::of(&document)).unwrap_or_default();
-        Self { app, schema, lists }
+        let lists = Lists::of(&parse_schema(schema.sdl())?);
+        Ok(Self { app, schema, lists })
     }
 
     pub fn app(&self) -> &App {
@@ -80,11 +82,11 @@ impl Executor {
         if let Some(variables) = params.variables {
             request = request.variables(async_graphql::Variables::from_json(variables.into()));
         }
+        cost::check(&document, &request.variables, &self.lists, &self.app.config.limits)
+            .map_err(|why| refuse(&why.0, "LIMIT_EXCEEDED"))?;
         let kind = {
             let operation = select(&document, params.operation_name.as_deref())
                 .ok_or_else(|| refuse("operationName does not name an operation of the document.", "BAD_REQUEST"))?;
-            cost::check(&document, operation, &request.variables, &self.lists, &self.app.config.limits)
-                .map_err(|why| refuse(&why.0, "LIMIT_EXCEEDED"))?;
             operation.ty
         };
         if let Some(name) = params.operation_name {
@@ -95,12 +97,19 @@ impl Executor {
         Ok(Operation { request, kind })
     }
 
-    /// Runs a query or mutation.
+    /// Runs a query or mutation. A mutation runs to its end also when nobody waits for the answer any more.
     pub async fn run(&self, operation: Operation) -> Response {
         let kind = operation.kind;
         let name = operation.request.operation_name.clone();
         let started = tokio::time::Instant::now();
-        let mut answer = self.schema.execute(operation.request).await;
+        let mut answer = match kind {
+            OperationType::Mutation => {
+                let schema = self.schema.clone();
+                let running = self.app.tasks.spawn(async move { schema.execute(operation.request).await });
+                running.await.unwrap_or_else(|error| fault(Error::internal(error)))
+            }
+            _ => self.schema.execute(operation.request).await,
+        };
         finish(&mut answer);
         tracing::debug!(
             operation.kind = %kind,
@@ -113,25 +122,17 @@ impl Executor {
     }
 
     /// Runs an operation of any kind as a stream of answers.
-    pub fn stream(&self, operation: Operation) -> impl Stream<Item = Response> + Send + use<> {
-        match operation.kind {
-            OperationType::Subscription => Either::Left(
-                self.schema
-                    .execute_stream_with_session_data(operation.request, std::sync::Arc::new(Data::default()))
-                    .map(|mut answer| {
-                        finish(&mut answer);
-                        answer
-                    }),
-            ),
-            _ => {
-                let schema = self.schema.clone();
-                Either::Right(stream::once(async move {
-                    let mut answer = schema.execute(operation.request).await;
-                    finish(&mut answer);
-                    answer
-                }))
-            }
+    pub fn stream(self: &Arc<Self>, operation: Operation) -> impl Stream<Item = Response> + Send + use<> {
+        if operation.kind == OperationType::Subscription {
+            let data = Arc::new(Data::default());
+            let answers = self.schema.execute_stream_with_session_data(operation.request, data);
+            return Either::Left(answers.map(|mut answer| {
+                finish(&mut answer);
+                answer
+            }));
         }
+        let executor = Arc::clone(self);
+        Either::Right(stream::once(async move { executor.run(operation).await }))
     }
 }
 

@@ -60,7 +60,8 @@ struct GetParams {
 
 pub async fn get(State(executor): State<Arc<Executor>>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
-    if parts.headers.contains_key(header::UPGRADE) {
+    let upgrade = parts.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
+    if upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket")) {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
             Ok(upgrade) => socket::open(executor, upgrade, &parts.headers),
             Err(rejection) => rejection.into_response(),
@@ -70,10 +71,14 @@ pub async fn get(State(executor): State<Arc<Executor>>, request: Request) -> Res
     let Ok(Query(params)) = Query::<GetParams>::try_from_uri(&parts.uri) else {
         return render(media, StatusCode::BAD_REQUEST, &refusal("The parameter query is missing.", "BAD_REQUEST"));
     };
+    let variables = params.variables.as_deref().filter(|text| !text.is_empty()).map(serde_json::from_str);
+    let Ok(variables) = variables.transpose() else {
+        return render(media, StatusCode::BAD_REQUEST, &refusal("The parameter variables is not JSON.", "BAD_REQUEST"));
+    };
     let body = serde_json::json!({
         "query": params.query,
         "operationName": params.operation_name,
-        "variables": params.variables.as_deref().map(serde_json::from_str::<serde_json::Value>).and_then(Result::ok),
+        "variables": variables.unwrap_or(serde_json::Value::Null),
     });
     serve(&executor, &parts.headers, media, &body.to_string().into(), true).await
 }

@@ -33,11 +33,11 @@ impl MakeRequestId for FromClock {
 }
 
 /// All routes.
-pub fn router(app: App) -> Router {
+pub fn router(app: App) -> anyhow::Result<Router> {
     let limits = app.config.limits;
     let ids = FromClock(app.clone());
-    let executor = Arc::new(Executor::new(app));
-    Router::new()
+    let executor = Arc::new(Executor::new(app)?);
+    Ok(Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/schema.graphql", get(schema_file))
         .route("/health/live", get(health::live))
@@ -45,7 +45,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(ids))
-        .with_state(executor)
+        .with_state(executor))
 }
 
 async fn schema_file(

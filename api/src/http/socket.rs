@@ -1,22 +1,31 @@
 //! graphql-transport-ws. One task per socket does all of it: reads, runs the operations, writes. What cannot be written
 //! in time closes the socket, and the client resumes by its cursor; nothing is buffered without bound.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use async_graphql::Response as Answer;
+use async_graphql::{Response as Answer, parser::types::OperationType};
 use axum::{
     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
-use tokio_stream::StreamMap;
+use tokio::{
+    sync::mpsc,
+    task::AbortHandle,
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
+};
+use tokio_stream::{StreamMap, wrappers::ReceiverStream};
 
 use super::{
-    execution::{Executor, Params, is_request_error},
+    execution::{Executor, Operation, Params, is_request_error},
     graphql::body_of,
 };
 use crate::auth::viewer::Viewer;
@@ -25,6 +34,9 @@ const PROTOCOL: &str = "graphql-transport-ws";
 const INIT_WITHIN: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(20);
 const SEND_WITHIN: Duration = Duration::from_secs(10);
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+/// Answers of one operation that may wait for the socket.
+const WAITING_ANSWERS: usize = 2;
 const MAX_OPERATIONS: usize = 32;
 /// Small, because most sockets are idle and there are many.
 const BUFFER: usize = 1_024;
@@ -58,7 +70,49 @@ struct InitPayload {
     authorization: Option<String>,
 }
 
-type Answers = Pin<Box<dyn Stream<Item = Option<Answer>> + Send>>;
+/// The answers of an operation, and the task that makes them. The task is apart from the socket's, so that a reader who
+/// is slow holds up no database connection that an operation has in hand.
+struct Running {
+    /// `None` marks the end.
+    answers: ReceiverStream<Option<Answer>>,
+    /// Ended with the operation, but for a mutation, which goes on to its end.
+    _ended: Option<AbortOnDrop>,
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Running {
+    fn start(executor: &Arc<Executor>, operation: Operation) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING_ANSWERS);
+        let mutates = operation.kind == OperationType::Mutation;
+        let mut answers = Box::pin(executor.stream(operation));
+        let task = tokio::spawn(async move {
+            while let Some(answer) = answers.next().await {
+                if sender.send(Some(answer)).await.is_err() {
+                    return;
+                }
+            }
+            // Nobody is left to hear it when this fails.
+            drop(sender.send(None).await);
+        });
+        let ended = (!mutates).then(|| AbortOnDrop(task.abort_handle()));
+        Self { answers: ReceiverStream::new(receiver), _ended: ended }
+    }
+}
+
+impl Stream for Running {
+    type Item = Option<Answer>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.answers.poll_next_unpin(cx)
+    }
+}
 
 /// Opens a socket, if the page that asks may.
 pub fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, headers: &HeaderMap) -> Response {
@@ -72,21 +126,21 @@ pub fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, headers: &Header
         .max_frame_size(executor.app().config.limits.body_bytes)
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
-        .on_upgrade(move |socket| async move {
-            let mut session = Session {
-                executor,
-                socket,
-                authorization,
-                viewer: None,
-                acknowledged: false,
-                operations: StreamMap::new(),
-            };
-            if let Err(Close(code, reason)) = session.run().await {
-                let frame = CloseFrame { code, reason: reason.into() };
-                // Whoever is gone does not hear it.
-                drop(timeout(SEND_WITHIN, session.socket.send(Message::Close(Some(frame)))).await);
-            }
+        .on_upgrade(move |socket| {
+            let tasks = executor.app().tasks.clone();
+            tasks.track_future(serve(executor, socket, authorization))
         })
+}
+
+/// Serves a socket to its end.
+async fn serve(executor: Arc<Executor>, socket: WebSocket, authorization: Option<String>) {
+    let mut session =
+        Session { executor, socket, authorization, viewer: None, acknowledged: false, operations: StreamMap::new() };
+    if let Err(Close(code, reason)) = session.run().await {
+        let frame = CloseFrame { code, reason: reason.into() };
+        // Whoever is gone does not hear it.
+        drop(timeout(CLOSE_WITHIN, session.socket.send(Message::Close(Some(frame)))).await);
+    }
 }
 
 /// Programs send no origin. A page may be of the same host, or of a listed origin.
@@ -103,8 +157,7 @@ struct Session {
     authorization: Option<String>,
     viewer: Option<Viewer>,
     acknowledged: bool,
-    /// `None` marks the end of an operation.
-    operations: StreamMap<String, Answers>,
+    operations: StreamMap<String, Running>,
 }
 
 impl Session {
@@ -196,8 +249,7 @@ impl Session {
         match self.executor.prepare(params, self.viewer) {
             Err(answer) => self.refuse(&id, &answer).await,
             Ok(operation) => {
-                let answers = self.executor.stream(operation).map(Some).chain(stream::once(async { None }));
-                self.operations.insert(id, Box::pin(answers));
+                self.operations.insert(id, Running::start(&self.executor, operation));
                 Ok(())
             }
         }

@@ -16,7 +16,7 @@ use entity::{
     user_gram, user_search,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use sea_orm::{ActiveValue::Set, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{graph, names};
 use crate::{
@@ -57,12 +57,6 @@ impl Kind {
     }
 }
 
-/// A person of a file, as far as the lists need.
-struct Person {
-    id: UserId,
-    name_key: Vec<u8>,
-}
-
 /// Imports a file of edges.
 pub async fn file(app: &App, kind: Kind, path: &Path) -> anyhow::Result<Imported> {
     let edges = graph::read(path)?;
@@ -81,13 +75,11 @@ pub async fn file(app: &App, kind: Kind, path: &Path) -> anyhow::Result<Imported
     bar.finish();
     check_handles(app, &rows).await?;
 
-    let people: BTreeMap<u32, Person> =
-        people.into_iter().map(|(number, row)| (number, Person { id: row.id, name_key: row.name_key })).collect();
+    let people: BTreeMap<u32, UserId> = people.into_iter().map(|(number, row)| (number, row.id)).collect();
     let pairs = pairs(kind, &edges, &people, app.clock.now());
     let bar = progress(pairs.len(), &format!("{shown}: pairs"));
-    let keys: BTreeMap<UserId, &[u8]> = people.values().map(|person| (person.id, person.name_key.as_slice())).collect();
     for together in pairs.chunks(PAIRS_TOGETHER) {
-        imported.pairs += insert_pairs(app, together, &keys).await.map_err(plain)?;
+        imported.pairs += insert_pairs(app, together).await.map_err(plain)?;
         bar.inc(together.len() as u64);
     }
     bar.finish();
@@ -196,13 +188,13 @@ struct Id {
 fn pairs(
     kind: Kind,
     edges: &[(u32, u32)],
-    people: &BTreeMap<u32, Person>,
+    people: &BTreeMap<u32, UserId>,
     now: DateTime<Utc>,
 ) -> Vec<relationship::Model> {
     let mut pairs = BTreeMap::<(UserId, UserId), relationship::Model>::new();
     for (a, b) in edges {
         let (Some(a), Some(b)) = (people.get(a), people.get(b)) else { continue };
-        let (lo, hi) = (a.id.min(b.id), a.id.max(b.id));
+        let (lo, hi) = (*a.min(b), *a.max(b));
         let row = pairs.entry((lo, hi)).or_insert(relationship::Model {
             lo,
             hi,
@@ -220,14 +212,14 @@ fn pairs(
         });
         match kind {
             Kind::Connections => row.connection = Connection::Connected,
-            Kind::Follows if a.id == lo => row.lo_follows = true,
+            Kind::Follows if *a == lo => row.lo_follows = true,
             Kind::Follows => row.hi_follows = true,
         }
     }
     pairs.into_values().collect()
 }
 
-async fn insert_pairs(app: &App, pairs: &[relationship::Model], names: &BTreeMap<UserId, &[u8]>) -> Result<usize> {
+async fn insert_pairs(app: &App, pairs: &[relationship::Model]) -> Result<usize> {
     app.transaction(|tx| {
         Box::pin(async move {
             let mut inserted = BTreeSet::<(UserId, UserId)>::new();
@@ -240,13 +232,14 @@ async fn insert_pairs(app: &App, pairs: &[relationship::Model], names: &BTreeMap
                 inserted.extend(keys(made));
             }
             let new = pairs.iter().filter(|pair| inserted.contains(&(pair.lo, pair.hi)));
+            let names = names(tx, new.clone().flat_map(|pair| [pair.lo, pair.hi]).collect()).await?;
             let mut entries = Vec::new();
             for pair in new {
                 let mut put = |owner: UserId, list, user: UserId| {
                     entries.push(contact::ActiveModel {
                         owner_id: Set(owner),
                         list: Set(list),
-                        name_key: Set(names.get(&user).map(|key| key.to_vec()).unwrap_or_default()),
+                        name_key: Set(names.get(&user).cloned().unwrap_or_default()),
                         user_id: Set(user),
                         until: Set(None),
                         since: Set(pair.updated_at),
@@ -270,6 +263,25 @@ async fn insert_pairs(app: &App, pairs: &[relationship::Model], names: &BTreeMap
         })
     })
     .await
+}
+
+/// Where people stand by name now, held so that nobody is renamed before the lists are written.
+async fn names(tx: &Tx<'_>, people: BTreeSet<UserId>) -> Result<BTreeMap<UserId, Vec<u8>>> {
+    let people: Vec<UserId> = people.into_iter().collect();
+    let mut names = BTreeMap::new();
+    for together in people.chunks(1_000) {
+        let rows: Vec<(UserId, Vec<u8>)> = user::Entity::find()
+            .select_only()
+            .columns([user::Column::Id, user::Column::NameKey])
+            .filter(user::Column::Id.is_in(together.iter().copied()))
+            .order_by_asc(user::Column::Id)
+            .lock_shared()
+            .into_tuple()
+            .all(tx.db())
+            .await?;
+        names.extend(rows);
+    }
+    Ok(names)
 }
 
 /// Inserts rows of so many columns, as many to a statement as it can hold.

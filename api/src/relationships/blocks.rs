@@ -29,9 +29,10 @@ pub async fn block(app: &App, by: &Viewer, user_id: &str) -> Result<Done> {
                 (State::Sent, Some(id)) => drop(requests::end(tx, id, End::ClosedByRequester).await?),
                 _ => {}
             }
-            if let Some(id) = pair.view.mine.shadow.take() {
+            if let Some(id) = pair.view.mine.shadow_at(tx.clock().now()) {
                 requests::end_shadow(tx, id, RequestStatus::Closed).await?;
             }
+            pair.view.mine.shadow = None;
             pair.view.state = State::None;
             pair.view.request = None;
             pair.view.mine.follows = false;

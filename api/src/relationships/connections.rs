@@ -111,9 +111,10 @@ async fn ask(
         return Err(Error::refused(UserErrorCode::CoolingDown, USER_FIELD, why));
     }
     // Who asks back no longer holds the other off.
-    if let Some(id) = pair.view.theirs.shadow.take() {
+    if let Some(id) = pair.view.theirs.shadow_at(now) {
         requests::end_shadow(tx, id, RequestStatus::Closed).await?;
     }
+    pair.view.theirs.shadow = None;
     pair.view.theirs.cooling_until = None;
     pair.view.mine.shadow = None;
     pair.view.mine.cooling_until = None;

@@ -197,12 +197,12 @@ impl ConnectionRequest {
 
     /// Who asks.
     async fn requester(&self, ctx: &Context<'_>) -> Result<User> {
-        User::load(ctx, self.0.requester_id).await
+        User::referred(ctx, self.0.requester_id).await
     }
 
     /// Who is asked.
     async fn recipient(&self, ctx: &Context<'_>) -> Result<User> {
-        User::load(ctx, self.0.recipient_id).await
+        User::referred(ctx, self.0.recipient_id).await
     }
 
     /// How far it has come, as the viewer may know it.

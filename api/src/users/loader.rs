@@ -32,3 +32,20 @@ impl Loader<PersonById> for Reads {
         Ok(people.into_iter().map(|person| (PersonById(person.id), Arc::new(person))).collect())
     }
 }
+
+/// A person whom a visible row refers to, whether or not they still take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReferredPerson(pub UserId);
+
+impl Loader<ReferredPerson> for Reads {
+    type Value = Arc<user::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[ReferredPerson]) -> Result<HashMap<ReferredPerson, Self::Value>> {
+        let ids: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        let mut sql = Sql::new("SELECT * FROM \"user\" WHERE id IN ");
+        sql.bind_list(&ids);
+        let people = sql.models::<user::Entity>(self.app.db.read()).await?;
+        Ok(people.into_iter().map(|person| (ReferredPerson(person.id), Arc::new(person))).collect())
+    }
+}

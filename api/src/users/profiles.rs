@@ -143,10 +143,12 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
                 return Ok(row);
             }
             row.updated_at = tx.clock().now();
-            let renamed = row.name_key != before.name_key || row.display_name != before.display_name;
+            let moved = row.name_key != before.name_key;
             let row = save(tx, row).await?;
-            if renamed {
+            if moved {
                 entries::rename(tx.db(), row.id, row.name_key.clone()).await?;
+            }
+            if moved || search_text(&row) != search_text(&before) {
                 index(tx.db(), &row).await?;
             }
             Ok(row)

@@ -8,7 +8,7 @@ use entity::{
     user::{self, Audience, Role},
 };
 
-use super::loader::PersonById;
+use super::loader::{PersonById, ReferredPerson};
 use crate::{
     auth::{
         context::ContextExt,
@@ -160,9 +160,10 @@ impl User {
 }
 
 impl User {
-    /// The person with an id, together with those the siblings ask for; a fault when the row is gone.
-    pub async fn load(ctx: &Context<'_>, id: entity::id::UserId) -> Result<Self> {
-        Self::find(ctx, id).await?.ok_or_else(|| Error::internal(anyhow::anyhow!("{id} is referred to but not there")))
+    /// The person whom a row refers to, also one who no longer takes part: the row keeps theirs in being.
+    pub async fn referred(ctx: &Context<'_>, id: entity::id::UserId) -> Result<Self> {
+        let person = ctx.load(ReferredPerson(id)).await?.map(Self);
+        person.ok_or_else(|| Error::internal(anyhow::anyhow!("{id} is referred to but not there")))
     }
 
     /// The person with an id, if there is one to see.
