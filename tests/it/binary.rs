@@ -7,6 +7,7 @@ use crate::support::{
     database::TestDatabase,
     graphql::Client,
     process::{self, Server},
+    socket::Socket,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,4 +134,27 @@ async fn instances_that_start_together_on_an_empty_database_all_start() {
         let done = start.join().expect("a start");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_to_the_database_is_enough_to_start_and_serve() {
+    let database = TestDatabase::new().await;
+    let server = Server::start(&database, &[("RAPPORT_DATABASE_CONNECTIONS", "1")]);
+    let sign_in = "mutation { signIn(input: { handle: \"jane\", password: \"rapport\" }) { user { handle } } }";
+    assert_eq!(Client::new(&server.url, None).ask(sign_in, Value::Null).await.text("signIn.user.handle"), "jane");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_polite_stop_tells_every_socket_to_come_back() {
+    let database = TestDatabase::new().await;
+    let mut server = Server::start(&database, &[]);
+    let mut sockets = Vec::new();
+    for _ in 0..50 {
+        sockets.push(Socket::open(&server.url, None).await);
+    }
+    let stopped = tokio::task::spawn_blocking(move || server.stop());
+    for mut socket in sockets {
+        assert_eq!(socket.hear().await, Err(1012));
+    }
+    assert_eq!(stopped.await.expected("a stop"), Some(0));
 }

@@ -341,3 +341,26 @@ async fn a_follower_that_falls_behind_reads_the_log_again() {
         assert_eq!(socket.event().await.expected("an event")["sequence"], sequence);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_seen_everything_is_not_told_to_begin_again_because_others_were_pruned() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "50ms")]).await;
+    let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
+    ben.asks(&cem).await;
+    eventually("the log is sequenced", || async {
+        app.database.number("SELECT count(*) FROM event_entry WHERE position IS NULL").await == 0
+    })
+    .await;
+    let end = ann.ask("{ events { endCursor } }", Value::Null).await.text("events.endCursor").to_owned();
+    app.clock.advance(chrono::Duration::days(15));
+    let removed = pruning::prune(&app.app().db, &app.clock, Duration::from_secs(14 * 86_400)).await.expected("pruned");
+    assert_eq!(removed, 1);
+    ben.asks(&ann).await;
+    let pull = "query($after: Cursor) { events(after: $after) { nodes { __typename } } }";
+    eventually("the new event is pulled and nothing else", || async {
+        let answer = ann.ask(pull, json!({ "after": end })).await;
+        assert!(!answer.body.to_string().contains("ResyncRequired"));
+        answer.at("events.nodes") == &json!([{ "__typename": "ConnectionRequestReceived" }])
+    })
+    .await;
+}

@@ -89,3 +89,26 @@ async fn a_broken_file_is_refused_by_line_and_nothing_is_written() {
     assert!(String::from_utf8_lossy(&missing.stderr).contains("nowhere.txt cannot be read"));
     assert!(!process::run(&directory, &settings(&database), &["import"]).status.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_import_puts_people_where_their_names_are_now() {
+    let database = TestDatabase::new().await;
+    let directory = database.directory.path().to_owned();
+    let file = directory.join("follows.txt");
+    let import = || {
+        let done =
+            process::run(&directory, &settings(&database), &["import", "--follows", file.to_str().expected("a path")]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    std::fs::write(&file, "0 1\n").expected("written");
+    import();
+    let token = process::run(&directory, &settings(&database), &["token", "--user", "f1"]);
+    let server = Server::start(&database, &[("RAPPORT_DEMO", "false")]);
+    let client = Client::new(&server.url, Some(String::from_utf8(token.stdout).expected("text").trim().to_owned()));
+    let rename = "mutation { updateProfile(input: { familyName: \"Aaberg\" }) { userErrors { code } } }";
+    assert_eq!(client.ask(rename, Value::Null).await.at("updateProfile.userErrors"), &json!([]));
+    drop(server);
+    std::fs::write(&file, "0 1\n1 2\n3 1\n").expected("written");
+    import();
+    consistency::check(&database).await;
+}

@@ -271,3 +271,27 @@ async fn a_message_has_limits() {
     let answer = ann.ask(ask, json!({ "id": ben.id(), "m": kept })).await;
     assert_eq!(answer.text("requestConnection.request.message"), kept);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_part_of_a_new_name_is_found_and_the_old_one_is_not() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let search = "query($q: String!) { contacts(search: $q) { totalCount } }";
+    for (given, other) in [("Wilhelmina", "Xanthippe"), ("Xanthippe", "Wilhelmina")] {
+        let rename = "mutation($n: String) { updateProfile(input: { givenName: $n }) { userErrors { code } } }";
+        assert_eq!(ann.ask(rename, json!({ "n": given })).await.at("updateProfile.userErrors"), &json!([]));
+        assert_eq!(ann.ask(search, json!({ "q": given })).await.at("contacts.totalCount"), 1, "{given}");
+        assert_eq!(ann.ask(search, json!({ "q": other })).await.at("contacts.totalCount"), 0, "{other}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_of_somebody_who_no_longer_takes_part_still_names_them() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    ann.asks(&ben).await;
+    app.database.run("UPDATE \"user\" SET status = 3 WHERE handle = 'ann'").await;
+    let query = "{ connectionRequests { nodes { requester { handle } recipient { handle } } } }";
+    let answer = ben.ask(query, Value::Null).await;
+    assert_eq!(answer.at("connectionRequests.nodes.0.requester.handle"), "ann");
+}

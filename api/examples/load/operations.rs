@@ -171,13 +171,13 @@ impl Operation {
 }
 
 impl People {
-    /// Finds them through the server: `c107` is the best connected of the one graph; of the other `f18` is the most
-    /// followed and `f645` follows the most.
+    /// Finds them through the server: `c80` is the best connected of the one graph; of the other `f1867` is the most
+    /// followed and `f14` follows the most.
     pub async fn find(binary: &Path, database: &str, address: &str) -> anyhow::Result<Self> {
         let caller = |handle: &str| token(binary, database, handle).map(|token| Caller { token });
-        let (connected, follower) = (caller("c107")?, caller("f0")?);
+        let (connected, follower) = (caller("c80")?, caller("f14")?);
         let mut connection = Connection::open(address).await?;
-        let followed_id = id(&mut connection, &connected, "f18").await?;
+        let followed_id = id(&mut connection, &connected, "f1867").await?;
         let mut others = Vec::new();
         for number in 20_000..20_256 {
             if let Ok(id) = id(&mut connection, &connected, &format!("f{number}")).await {
@@ -188,9 +188,9 @@ impl People {
         let other_uuids = others.iter().map(|id| uuid(id)).collect::<anyhow::Result<_>>()?;
         Ok(Self {
             other_uuids,
-            connected_uuid: uuid(&id(&mut connection, &connected, "c107").await?)?,
+            connected_uuid: uuid(&id(&mut connection, &connected, "c80").await?)?,
             followed_uuid: uuid(&followed_id)?,
-            follower_uuid: uuid(&id(&mut connection, &connected, "f0").await?)?,
+            follower_uuid: uuid(&id(&mut connection, &connected, "f14").await?)?,
             connected,
             followed_id,
             follower,

@@ -7,20 +7,50 @@ use chrono::{DateTime, Utc};
 use entity::{
     contact::List,
     id::UserId,
-    user::{self, UserStatus},
+    user::{self, Audience, Role, UserStatus},
 };
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use sea_orm::{ActiveEnum as _, ConnectionTrait, DbErr, FromQueryResult};
 
 use super::search::Search;
 use crate::{
-    database::Sql,
+    database::{FromPlaces, Places, Sql},
     page::{ByName, Page, Slice},
 };
 
-/// What the lists show of a person: everything but what only the search needs.
-const PERSON: &str = "u.id, u.handle, u.display_name, u.given_name, u.family_name, u.additional_name, u.name_prefix, \
+/// The columns of a person, in the places where [`Person`] reads them.
+pub const PERSON: &str = "u.id, u.handle, u.display_name, u.given_name, u.family_name, u.additional_name, u.name_prefix, \
                       u.name_suffix, u.title, u.organisation, u.avatar_url, u.locale, u.time_zone, u.role, u.status, \
                       u.who_may_request_connection, u.who_may_follow, u.name_key, u.created_at, u.updated_at";
+
+/// A person as [`PERSON`] selects them.
+pub struct Person(pub user::Model);
+
+impl FromPlaces for Person {
+    fn from_places(row: &Places<'_>) -> Result<Self, DbErr> {
+        Ok(Self(user::Model {
+            id: UserId(row.get(0)?),
+            handle: row.get(1)?,
+            display_name: row.get(2)?,
+            given_name: row.get(3)?,
+            family_name: row.get(4)?,
+            additional_name: row.get(5)?,
+            name_prefix: row.get(6)?,
+            name_suffix: row.get(7)?,
+            title: row.get(8)?,
+            organisation: row.get(9)?,
+            avatar_url: row.get(10)?,
+            locale: row.get(11)?,
+            time_zone: row.get(12)?,
+            role: Role::try_from_value(&row.get(13)?)?,
+            status: UserStatus::try_from_value(&row.get(14)?)?,
+            who_may_request_connection: Audience::try_from_value(&row.get(15)?)?,
+            who_may_follow: Audience::try_from_value(&row.get(16)?)?,
+            name_key: row.get(17)?,
+            created_at: row.get(18)?,
+            updated_at: row.get(19)?,
+        }))
+    }
+}
 
 /// Which people a list holds.
 #[derive(Clone, Debug)]
@@ -55,8 +85,8 @@ impl People {
         let mut sql = Sql::new(&format!("SELECT {PERSON}"));
         let key = self.from(db, &mut sql).await?;
         page.write(&mut sql, &key, false);
-        let people = sql.models::<user::Entity>(db).await?;
-        Ok(page.slice(people.into_iter().map(Arc::new).collect()))
+        let people: Vec<Person> = sql.places(db).await?;
+        Ok(page.slice(people.into_iter().map(|person| Arc::new(person.0)).collect()))
     }
 
     /// How many there are in all.

@@ -12,7 +12,10 @@ use async_graphql::{
 use futures_util::{Stream, StreamExt as _, future::Either, stream};
 use serde::Deserialize;
 
-use super::cost::{self, Lists};
+use super::{
+    cost::{self, Lists},
+    memory::Memory,
+};
 use crate::{
     app::App,
     auth::{context, jwt, viewer::Viewer},
@@ -45,6 +48,8 @@ pub struct Executor {
     app: App,
     schema: RapportSchema,
     lists: Lists,
+    documents: Memory<ExecutableDocument>,
+    viewers: Memory<Viewer>,
 }
 
 impl Executor {
@@ -52,7 +57,7 @@ impl Executor {
     pub fn new(app: App) -> anyhow::Result<Self> {
         let schema = schema::build(Some(&app.config.limits));
         let lists = Lists::of(&parse_schema(schema.sdl())?);
-        Ok(Self { app, schema, lists })
+        Ok(Self { app, schema, lists, documents: Memory::default(), viewers: Memory::default() })
     }
 
     pub fn app(&self) -> &App {
@@ -64,20 +69,40 @@ impl Executor {
         let Some(authorization) = authorization else { return Ok(None) };
         let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         match token {
-            Some((_, token)) if token.len() <= MAX_TOKEN => jwt::verify(&self.app, token.trim()).map(Some),
+            Some((_, token)) if token.len() <= MAX_TOKEN => self.verified(token.trim()).map(Some),
             _ => Err(Error::Unauthenticated),
         }
+    }
+
+    /// The caller of a token. That a signature is right stays so; that the token has not ended is asked each time.
+    fn verified(&self, token: &str) -> Result<Viewer, Error> {
+        if let Some(viewer) = self.viewers.recall(token) {
+            return if viewer.expires_at > self.app.clock.now() { Ok(*viewer) } else { Err(Error::Unauthenticated) };
+        }
+        let viewer = jwt::verify(&self.app, token)?;
+        self.viewers.keep(token, Arc::new(viewer));
+        Ok(viewer)
+    }
+
+    /// The document of a text, parsed once.
+    fn parsed(&self, query: &str) -> Result<Arc<ExecutableDocument>, Box<Response>> {
+        if let Some(document) = self.documents.recall(query) {
+            return Ok(document);
+        }
+        cost::check_text(query).map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
+        let document = Arc::new(parse_query(query).map_err(|error| {
+            let mut answer = Response::from_errors(vec![error.into()]);
+            code(&mut answer, "GRAPHQL_PARSE_FAILED");
+            Box::new(answer)
+        })?);
+        self.documents.keep(query, Arc::clone(&document));
+        Ok(document)
     }
 
     /// Parses and measures what a client sent; an error is a request error.
     pub fn prepare(&self, params: Params, viewer: Option<Viewer>) -> Result<Operation, Box<Response>> {
         let refuse = |message: &str, code: &str| Box::new(refusal(message, code));
-        cost::check_text(&params.query).map_err(|why| refuse(&why.0, "LIMIT_EXCEEDED"))?;
-        let document = parse_query(&params.query).map_err(|error| {
-            let mut answer = Response::from_errors(vec![error.into()]);
-            code(&mut answer, "GRAPHQL_PARSE_FAILED");
-            Box::new(answer)
-        })?;
+        let document = self.parsed(&params.query)?;
         let mut request = Request::new(params.query);
         if let Some(variables) = params.variables {
             request = request.variables(async_graphql::Variables::from_json(variables.into()));
@@ -93,7 +118,7 @@ impl Executor {
             request = request.operation_name(name);
         }
         request = request.data(context::operation(self.app.clone(), viewer));
-        request.set_parsed_query(document);
+        request.set_parsed_query((*document).clone());
         Ok(Operation { request, kind })
     }
 

@@ -2,6 +2,7 @@
 //! No product rule stands here.
 
 pub mod cost;
+pub mod memory;
 pub mod health;
 pub mod execution;
 pub mod graphql;

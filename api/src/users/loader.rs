@@ -10,6 +10,7 @@ use entity::{
 
 use crate::{
     auth::context::Reads,
+    contacts::lists::{PERSON, Person},
     database::Sql,
     error::{Error, Result},
 };
@@ -24,12 +25,12 @@ impl Loader<PersonById> for Reads {
 
     async fn load(&self, keys: &[PersonById]) -> Result<HashMap<PersonById, Self::Value>> {
         let ids: Vec<UserId> = keys.iter().map(|key| key.0).collect();
-        let mut sql = Sql::new("SELECT * FROM \"user\" WHERE status = ");
+        let mut sql = Sql::new(&format!("SELECT {PERSON} FROM \"user\" u WHERE u.status = "));
         sql.bind(UserStatus::Active);
-        sql.push(" AND id IN ");
+        sql.push(" AND u.id IN ");
         sql.bind_list(&ids);
-        let people = sql.models::<user::Entity>(self.app.db.read()).await?;
-        Ok(people.into_iter().map(|person| (PersonById(person.id), Arc::new(person))).collect())
+        let people: Vec<Person> = sql.places(self.app.db.read()).await?;
+        Ok(people.into_iter().map(|Person(person)| (PersonById(person.id), Arc::new(person))).collect())
     }
 }
 
@@ -43,9 +44,9 @@ impl Loader<ReferredPerson> for Reads {
 
     async fn load(&self, keys: &[ReferredPerson]) -> Result<HashMap<ReferredPerson, Self::Value>> {
         let ids: Vec<UserId> = keys.iter().map(|key| key.0).collect();
-        let mut sql = Sql::new("SELECT * FROM \"user\" WHERE id IN ");
+        let mut sql = Sql::new(&format!("SELECT {PERSON} FROM \"user\" u WHERE u.id IN "));
         sql.bind_list(&ids);
-        let people = sql.models::<user::Entity>(self.app.db.read()).await?;
-        Ok(people.into_iter().map(|person| (ReferredPerson(person.id), Arc::new(person))).collect())
+        let people: Vec<Person> = sql.places(self.app.db.read()).await?;
+        Ok(people.into_iter().map(|Person(person)| (ReferredPerson(person.id), Arc::new(person))).collect())
     }
 }
