@@ -154,7 +154,7 @@ const BUDGETS: [(&str, usize); 15] = [
         2,
     ),
     ("{ contacts(first: 20) { totalCount nodes { displayName } } }", 2),
-    ("{ contacts(list: FOLLOWING, first: 20) { totalCount nodes { displayName } } }", 2),
+    ("{ contacts(list: FOLLOWING, first: 20) { totalCount nodes { displayName } } }", 1),
     ("{ contacts(list: FOLLOWING, search: \"p0\", first: 20) { nodes { displayName } } }", 1),
     ("{ contacts(search: \"p00\", first: 20) { nodes { displayName } } }", 2),
     (

@@ -152,7 +152,7 @@ impl Operation {
                     .to_owned();
                 script.push_str(&format!("{me} \\gset\n"));
                 let (other, other_key, my_key) =
-                    (":'other'::uuid", "decode(:'other_key', 'hex')", "decode(:'my_key', 'hex')");
+                    (":other::uuid", "decode(:other_key, 'hex')", "decode(:my_key, 'hex')");
                 for (follows, change) in [("true", raw::ENTER), ("false", raw::LEAVE)] {
                     script.push_str("BEGIN;\n");
                     script.push_str(&put(&format!("{} FOR SHARE", raw::HOLD_PEOPLE), &[&me, other]));

@@ -52,6 +52,18 @@ impl FromPlaces for Person {
     }
 }
 
+/// A person of a page, and the number of people in the whole list.
+struct Counted {
+    person: Person,
+    total: i64,
+}
+
+impl FromPlaces for Counted {
+    fn from_places(row: &Places<'_>) -> Result<Self, DbErr> {
+        Ok(Self { person: Person::from_places(row)?, total: row.get(20)? })
+    }
+}
+
 /// Which people a list holds.
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -80,13 +92,32 @@ impl People {
         }
     }
 
-    /// One page.
-    pub async fn page(&self, db: &impl ConnectionTrait, page: &Page<ByName>) -> Result<Slice<Arc<user::Model>>, DbErr> {
-        let mut sql = Sql::new(&format!("SELECT {PERSON}"));
+    /// One page and, if it is asked for, how many there are in all: in one statement where the list is of one person.
+    pub async fn page(
+        &self,
+        db: &impl ConnectionTrait,
+        page: &Page<ByName>,
+        counting: bool,
+    ) -> Result<(Slice<Arc<user::Model>>, Option<i64>), DbErr> {
+        let mut sql = Sql::new(&format!("SELECT {PERSON}, "));
+        let together = match (&self.source, &self.search) {
+            (Source::Of(owner, list), None) if counting => Some((*owner, *list)),
+            _ => None,
+        };
+        match together {
+            Some((owner, list)) => {
+                sql.push("(SELECT count(*) FROM contact c");
+                self.in_list(&mut sql, owner, list);
+                sql.push(") AS total");
+            }
+            None => sql.push("CAST(-1 AS bigint) AS total"),
+        }
         let key = self.from(db, &mut sql).await?;
         page.write(&mut sql, &key, false);
-        let people: Vec<Person> = sql.places(db).await?;
-        Ok(page.slice(people.into_iter().map(|person| Arc::new(person.0)).collect()))
+        let people: Vec<Counted> = sql.places(db).await?;
+        // A page without rows says nothing of the others.
+        let total = people.first().map(|row| row.total).filter(|_| together.is_some());
+        Ok((page.slice(people.into_iter().map(|row| Arc::new(row.person.0)).collect()), total))
     }
 
     /// How many there are in all.
@@ -150,7 +181,7 @@ impl People {
 }
 
 #[derive(FromQueryResult)]
-struct Counted {
+struct ListSize {
     owner_id: UserId,
     list: List,
     count: i64,
@@ -167,6 +198,6 @@ pub async fn sizes(
     sql.push(" AND (until IS NULL OR until > ");
     sql.bind(now);
     sql.push(") GROUP BY owner_id, list");
-    let counted: Vec<Counted> = sql.all(db).await?;
+    let counted: Vec<ListSize> = sql.all(db).await?;
     Ok(counted.into_iter().map(|row| ((row.owner_id, row.list), row.count)).collect())
 }

@@ -73,6 +73,8 @@ pub struct PeoplePage {
     people: People,
     /// Read only when something of it is asked for: a count alone needs no page.
     slice: Option<Slice<Arc<user::Model>>>,
+    /// Known when it was counted with the page.
+    total: Option<i64>,
 }
 
 impl PeoplePage {
@@ -87,11 +89,12 @@ impl PeoplePage {
         let people = People { source, search: Search::new(search)?, now: app.clock.now() };
         let page = Page::new(arguments, &people.fingerprint())?;
         let asked = ctx.look_ahead();
-        let slice = match ["nodes", "edges", "pageInfo"].into_iter().any(|part| asked.field(part).exists()) {
-            true => Some(people.page(app.db.read(), &page).await?),
-            false => None,
-        };
-        Ok(Self { people, slice })
+        if !["nodes", "edges", "pageInfo"].into_iter().any(|part| asked.field(part).exists()) {
+            return Ok(Self { people, slice: None, total: None });
+        }
+        let counting = asked.field("totalCount").exists();
+        let (slice, total) = people.page(app.db.read(), &page, counting).await?;
+        Ok(Self { people, slice: Some(slice), total })
     }
 
     fn slice(&self) -> Result<&Slice<Arc<user::Model>>> {
@@ -115,6 +118,9 @@ impl PeoplePage {
     }
 
     async fn count(&self, ctx: &Context<'_>) -> Result<i64> {
+        if let Some(total) = self.total {
+            return Ok(total);
+        }
         if let (Source::Of(owner, list), None) = (&self.people.source, &self.people.search) {
             // Beside one another in a page of people, such counts become one statement.
             return Ok(ctx.load(SizeOf(*owner, *list)).await?.unwrap_or_default());
