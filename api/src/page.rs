@@ -33,7 +33,7 @@ pub trait Key: Sized {
 }
 
 /// Position in name order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ByName(pub Vec<u8>, pub UserId);
 
 impl Key for ByName {
@@ -72,7 +72,7 @@ impl Key for ByAge {
 }
 
 /// A page that was asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Page<K> {
     limit: usize,
     backwards: bool,
@@ -143,6 +143,12 @@ impl<K: Key> Page<K> {
         let order: Vec<String> = columns.iter().map(|column| format!("{column} {direction}")).collect();
         sql.push(&format!(" ORDER BY {} LIMIT ", order.join(", ")));
         sql.bind(i64::try_from(self.limit).unwrap_or(i64::MAX) + 1);
+    }
+
+    /// Whether the rows of a statement come in the opposite of the list's order.
+    #[must_use]
+    pub fn is_backwards(&self) -> bool {
+        self.backwards
     }
 
     /// Cuts the rows of a statement made by [`Self::write`] to the page.

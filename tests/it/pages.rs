@@ -136,7 +136,7 @@ async fn wrong_sizes_and_cursors_get_a_clear_refusal() {
 }
 
 /// Operations, and how many statements each may take however long its page is.
-const BUDGETS: [(&str, usize); 15] = [
+const BUDGETS: [(&str, usize); 16] = [
     ("{ viewer { scopes } }", 0),
     (
         "{ viewer { user { handle } settings { whoMayFollow } contactCounts { connections following followers blocked } } }",
@@ -160,6 +160,11 @@ const BUDGETS: [(&str, usize); 15] = [
     (
         "query($id: ID!) { followers(userId: $id, first: 20) { totalCount nodes { displayName followers { totalCount } } } }",
         3,
+    ),
+    (
+        "{ contacts(first: 30) { nodes { ... on User { followers(first: 2) { totalCount nodes { handle } } \
+         following(last: 3) { nodes { handle } } } } } }",
+        2,
     ),
     (
         "{ connectionRequests(first: 20) { streamCursor totalCount nodes { status requester { handle } recipient { handle } } } }",
@@ -250,4 +255,28 @@ async fn mutations_take_a_fixed_number_of_statements() {
         taken.push((verb, statements.len() - 1));
     }
     assert_eq!(taken, WRITES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_below_a_list_are_those_that_one_would_read_alone() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let people = crowd(&app, &ann, 9).await;
+    for (index, person) in people.iter().enumerate() {
+        for other in &people[..index] {
+            person.must("followUser", &other.id()).await;
+        }
+    }
+    let lists = "followers(first: 3) { totalCount nodes { handle } pageInfo { hasNextPage endCursor } } \
+                 following(last: 2) { totalCount nodes { handle } pageInfo { hasPreviousPage startCursor } }";
+    let together = ann
+        .ask(&format!("{{ contacts(first: 100) {{ nodes {{ ... on User {{ handle {lists} }} }} }} }}"), Value::Null)
+        .await;
+    let together = together.at("contacts.nodes").as_array().cloned().unwrap_or_default();
+    assert_eq!(together.len(), 10);
+    for person in together {
+        let query = format!("query($h: String!) {{ user(handle: $h) {{ handle {lists} }} }}");
+        let alone = ann.ask(&query, json!({ "h": person["handle"] })).await;
+        assert_eq!(&person, alone.at("user"));
+    }
 }

@@ -52,15 +52,16 @@ impl FromPlaces for Person {
     }
 }
 
-/// A person of a page, and the number of people in the whole list.
+/// A person of a page, the number of people in the whole list, and which of several pages it is.
 struct Counted {
     person: Person,
     total: i64,
+    part: i64,
 }
 
 impl FromPlaces for Counted {
     fn from_places(row: &Places<'_>) -> Result<Self, DbErr> {
-        Ok(Self { person: Person::from_places(row)?, total: row.get(20)? })
+        Ok(Self { person: Person::from_places(row)?, total: row.get(20)?, part: row.get(21)? })
     }
 }
 
@@ -98,26 +99,16 @@ impl People {
         db: &impl ConnectionTrait,
         page: &Page<ByName>,
         counting: bool,
-    ) -> Result<(Slice<Arc<user::Model>>, Option<i64>), DbErr> {
-        let mut sql = Sql::new(&format!("SELECT {PERSON}, "));
-        let together = match (&self.source, &self.search) {
-            (Source::Of(owner, list), None) if counting => Some((*owner, *list)),
-            _ => None,
-        };
-        match together {
-            Some((owner, list)) => {
-                sql.push("(SELECT count(*) FROM contact c");
-                self.in_list(&mut sql, owner, list);
-                sql.push(") AS total");
-            }
-            None => sql.push("CAST(-1 AS bigint) AS total"),
+    ) -> Result<ReadPage, DbErr> {
+        if let (Source::Of(owner, list), None) = (&self.source, &self.search) {
+            let one = PageOf { owner: *owner, list: *list, page: page.clone(), counting };
+            return Ok(pages(db, &[one], self.now).await?.pop().unwrap_or_else(|| (page.slice(Vec::new()), None)));
         }
+        let mut sql = Sql::new(&format!("SELECT {PERSON}"));
         let key = self.from(db, &mut sql).await?;
         page.write(&mut sql, &key, false);
-        let people: Vec<Counted> = sql.places(db).await?;
-        // A page without rows says nothing of the others.
-        let total = people.first().map(|row| row.total).filter(|_| together.is_some());
-        Ok((page.slice(people.into_iter().map(|row| Arc::new(row.person.0)).collect()), total))
+        let people: Vec<Person> = sql.places(db).await?;
+        Ok((page.slice(people.into_iter().map(|person| Arc::new(person.0)).collect()), None))
     }
 
     /// How many there are in all.
@@ -127,7 +118,7 @@ impl People {
             // No person's row is needed to count them.
             (Source::Of(owner, list), None) => {
                 sql.push(" FROM contact c");
-                self.in_list(&mut sql, *owner, *list);
+                in_list(&mut sql, *owner, *list, self.now);
             }
             _ => drop(self.from(db, &mut sql).await?),
         }
@@ -160,7 +151,7 @@ impl People {
                 if search.is_some() {
                     sql.push(" JOIN user_search s ON s.user_id = c.user_id");
                 }
-                self.in_list(sql, *owner, *list);
+                in_list(sql, *owner, *list, self.now);
                 if let Some(search) = search {
                     search.write(sql, "s.text");
                 }
@@ -168,16 +159,77 @@ impl People {
             }
         }
     }
+}
 
-    fn in_list(&self, sql: &mut Sql, owner: UserId, list: List) {
-        sql.push(" WHERE c.owner_id = ");
-        sql.bind(owner);
-        sql.push(" AND c.list = ");
-        sql.bind(list);
-        sql.push(" AND (c.until IS NULL OR c.until > ");
-        sql.bind(self.now);
-        sql.push(")");
+/// Adds the condition that makes the entries `c` those of a list at a moment.
+fn in_list(sql: &mut Sql, owner: UserId, list: List, now: DateTime<Utc>) {
+    sql.push(" WHERE c.owner_id = ");
+    sql.bind(owner);
+    sql.push(" AND c.list = ");
+    sql.bind(list);
+    sql.push(" AND (c.until IS NULL OR c.until > ");
+    sql.bind(now);
+    sql.push(")");
+}
+
+/// A page of one list of one person.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PageOf {
+    pub owner: UserId,
+    pub list: List,
+    pub page: Page<ByName>,
+    /// Whether the whole list is to be counted too.
+    pub counting: bool,
+}
+
+/// What a page held, and how many the whole list holds where that was counted with it.
+pub type ReadPage = (Slice<Arc<user::Model>>, Option<i64>);
+
+/// Pages of several lists in one statement, in the order in which they were asked for.
+pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf], now: DateTime<Utc>) -> Result<Vec<ReadPage>, DbErr> {
+    let mut sql = Sql::default();
+    for (part, one) in asked.iter().enumerate() {
+        if asked.len() > 1 {
+            sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
+        }
+        sql.push(&format!("SELECT {PERSON}, "));
+        if one.counting {
+            sql.push("(SELECT count(*) FROM contact c");
+            in_list(&mut sql, one.owner, one.list, now);
+            sql.push(")");
+        } else {
+            sql.push("CAST(-1 AS bigint)");
+        }
+        sql.push(&format!(
+            " AS total, CAST({part} AS bigint) AS part FROM contact c JOIN \"user\" u ON u.id = c.user_id"
+        ));
+        in_list(&mut sql, one.owner, one.list, now);
+        one.page.write(&mut sql, &["c.name_key", "c.user_id"], false);
+        if asked.len() > 1 {
+            sql.push(&format!(") AS part_{part}"));
+        }
     }
+    let mut parts: Vec<Vec<Counted>> = asked.iter().map(|_| Vec::new()).collect();
+    for row in sql.places::<Counted>(db).await? {
+        if let Some(part) = usize::try_from(row.part).ok().and_then(|part| parts.get_mut(part)) {
+            part.push(row);
+        }
+    }
+    let read = asked.iter().zip(parts).map(|(one, mut rows)| {
+        // The parts of a union promise no order.
+        rows.sort_by(|a, b| key(&a.person.0).cmp(&key(&b.person.0)));
+        if one.page.is_backwards() {
+            rows.reverse();
+        }
+        // A page without rows says nothing of the others.
+        let total = rows.first().filter(|_| one.counting).map(|row| row.total);
+        (one.page.slice(rows.into_iter().map(|row| Arc::new(row.person.0)).collect()), total)
+    });
+    Ok(read.collect())
+}
+
+fn key(person: &user::Model) -> (&[u8], UserId) {
+    (&person.name_key, person.id)
 }
 
 #[derive(FromQueryResult)]

@@ -1,11 +1,11 @@
-//! Sizes of lists, many at once.
+//! Pages and sizes of lists, many at once.
 
 use std::collections::{BTreeMap, HashMap};
 
 use async_graphql::dataloader::Loader;
 use entity::{contact::List, id::UserId};
 
-use super::lists;
+use super::lists::{self, PageOf, ReadPage};
 use crate::{
     auth::context::Reads,
     error::{Error, Result},
@@ -45,3 +45,20 @@ impl Loader<SizesOf> for Reads {
         Ok(found)
     }
 }
+
+impl Loader<PageOf> for Reads {
+    type Value = ReadPage;
+    type Error = Error;
+
+    async fn load(&self, keys: &[PageOf]) -> Result<HashMap<PageOf, ReadPage>> {
+        let mut found = HashMap::new();
+        for together in keys.chunks(PAGES_TOGETHER) {
+            let read = lists::pages(self.app.db.read(), together, self.app.clock.now()).await?;
+            found.extend(together.iter().cloned().zip(read));
+        }
+        Ok(found)
+    }
+}
+
+/// Pages in one statement: as many as a page has rows.
+const PAGES_TOGETHER: usize = 100;

@@ -6,7 +6,7 @@ use async_graphql::{Context, Enum, Interface, Object, SimpleObject};
 use entity::{contact::List, id::UserId, user};
 
 use super::{
-    lists::{People, Source},
+    lists::{PageOf, People, Source},
     loader::{SizeOf, SizesOf},
     search::Search,
 };
@@ -78,12 +78,27 @@ pub struct PeoplePage {
 }
 
 impl PeoplePage {
-    /// Reads a page of a list.
+    /// Reads a page of a list for a root field.
     pub async fn read(
         ctx: &Context<'_>,
         source: Source,
         search: Option<&str>,
         arguments: PageArguments,
+    ) -> Result<Self> {
+        Self::find(ctx, source, search, arguments, false).await
+    }
+
+    /// Reads a page of a list of a person, together with those of the person's siblings.
+    pub async fn beside_others(ctx: &Context<'_>, source: Source, arguments: PageArguments) -> Result<Self> {
+        Self::find(ctx, source, None, arguments, true).await
+    }
+
+    async fn find(
+        ctx: &Context<'_>,
+        source: Source,
+        search: Option<&str>,
+        arguments: PageArguments,
+        nested: bool,
     ) -> Result<Self> {
         let app = ctx.app()?;
         let people = People { source, search: Search::new(search)?, now: app.clock.now() };
@@ -93,7 +108,14 @@ impl PeoplePage {
             return Ok(Self { people, slice: None, total: None });
         }
         let counting = asked.field("totalCount").exists();
-        let (slice, total) = people.page(app.db.read(), &page, counting).await?;
+        let (slice, total) = match (&people.source, &people.search) {
+            // Below a list of people there are many such pages: read together.
+            (Source::Of(owner, list), None) if nested => {
+                let one = PageOf { owner: *owner, list: *list, page: page.clone(), counting };
+                ctx.load(one).await?.unwrap_or_else(|| (page.slice(Vec::new()), None))
+            }
+            _ => people.page(app.db.read(), &page, counting).await?,
+        };
         Ok(Self { people, slice: Some(slice), total })
     }
 

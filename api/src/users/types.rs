@@ -173,7 +173,7 @@ impl User {
 
     async fn list(&self, ctx: &Context<'_>, list: List, arguments: PageArguments) -> Result<UserConnection> {
         contacts_reader(ctx)?;
-        Ok(UserConnection(PeoplePage::read(ctx, Source::Of(self.0.id, list), None, arguments).await?))
+        Ok(UserConnection(PeoplePage::beside_others(ctx, Source::Of(self.0.id, list), arguments).await?))
     }
 }
 
