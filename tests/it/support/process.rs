@@ -6,6 +6,8 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::{Expected as _, database::TestDatabase};
 
 /// The binary with nothing set but what is given.
@@ -65,8 +67,7 @@ impl Server {
 
     /// SIGTERM; the exit code.
     pub fn stop(&mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expected("a signal");
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expected("a signal");
         self.child.wait().expected("an end").code()
     }
 }
