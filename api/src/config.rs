@@ -57,7 +57,11 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "true or false: whether the schema may be asked for; default true in development",
     ),
-    setting("RAPPORT_LOG", "info", "what is logged: error, warn, info, debug, or filters such as api=debug,warn"),
+    setting(
+        "RAPPORT_LOG",
+        "info,sea_orm_migration=warn",
+        "what is logged: error, warn, info, debug, or filters such as api=debug,warn",
+    ),
     setting("RAPPORT_LOG_FORMAT", "", "text or json; default text in development, json in production"),
 ];
 
