@@ -145,6 +145,12 @@ impl<K: Key> Page<K> {
         sql.bind(i64::try_from(self.limit).unwrap_or(i64::MAX) + 1);
     }
 
+    /// Whether the page begins or ends where the list does, and not at a cursor.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.after.is_none() && self.before.is_none()
+    }
+
     /// Whether the rows of a statement come in the opposite of the list's order.
     #[must_use]
     pub fn is_backwards(&self) -> bool {

@@ -3,6 +3,7 @@
 pub mod connection_request;
 pub mod contact;
 pub mod credential;
+pub mod directory;
 pub mod event;
 pub mod event_entry;
 pub mod id;

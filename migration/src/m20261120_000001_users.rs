@@ -37,6 +37,11 @@ impl MigrationTrait for Migration {
                 )"#,
                 r#"CREATE UNIQUE INDEX user_handle_key ON "user" (handle)"#,
                 r#"CREATE INDEX user_by_name ON "user" (status, name_key, id)"#,
+                r"CREATE TABLE directory (
+                    id smallint NOT NULL PRIMARY KEY CHECK (id = 1),
+                    people bigint NOT NULL
+                )",
+                "INSERT INTO directory (id, people) VALUES (1, 0)",
                 r#"CREATE TABLE credential (
                     user_id uuid NOT NULL PRIMARY KEY REFERENCES "user" (id),
                     password_hash text NOT NULL,

@@ -201,7 +201,9 @@ async fn check_budgets(app: &TestApp, me: &Person, other: &str, many: bool) {
         let statements = app.statements();
         answer.at("");
         let sql: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
-        assert_eq!(statements.len(), budget, "{query}: {sql:#?}");
+        // Where there are no requests, nobody of theirs is read.
+        let kept = if many { statements.len() == budget } else { statements.len() <= budget };
+        assert!(kept, "{query} took {} statements, not {budget}: {sql:#?}", statements.len());
         for statement in &statements {
             let plan = plans::explain(app.app(), statement, many).await;
             app.statements();

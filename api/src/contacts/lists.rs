@@ -115,6 +115,8 @@ impl People {
     pub async fn count(&self, db: &impl ConnectionTrait) -> Result<i64, DbErr> {
         let mut sql = Sql::new("SELECT count(*) AS count");
         match (&self.source, &self.search) {
+            // Kept, because counting everyone would read them all.
+            (Source::Everyone, None) => sql = Sql::new("SELECT people AS count FROM directory WHERE id = 1"),
             // No person's row is needed to count them.
             (Source::Of(owner, list), None) => {
                 sql.push(" FROM contact c");
@@ -136,24 +138,18 @@ impl People {
             }
             (Source::Everyone, Some(search)) => {
                 let gram = search.rarest_gram(db).await?;
-                sql.push(
-                    " FROM user_gram g JOIN user_search s ON s.user_id = g.user_id JOIN \"user\" u ON u.id = g.user_id \
-                     WHERE g.gram = ",
-                );
+                sql.push(" FROM user_gram g JOIN \"user\" u ON u.id = g.user_id WHERE g.gram = ");
                 sql.bind(gram);
                 sql.push(" AND u.status = ");
                 sql.bind(UserStatus::Active);
-                search.write(sql, "s.text");
+                search.write(sql, "g.user_id");
                 Ok(["g.name_key", "g.user_id"])
             }
             (Source::Of(owner, list), search) => {
                 sql.push(" FROM contact c JOIN \"user\" u ON u.id = c.user_id");
-                if search.is_some() {
-                    sql.push(" JOIN user_search s ON s.user_id = c.user_id");
-                }
                 in_list(sql, *owner, *list, self.now);
                 if let Some(search) = search {
-                    search.write(sql, "s.text");
+                    search.write(sql, "c.user_id");
                 }
                 Ok(["c.name_key", "c.user_id"])
             }
@@ -221,8 +217,12 @@ pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf], now: DateTime<Ut
         if one.page.is_backwards() {
             rows.reverse();
         }
-        // A page without rows says nothing of the others.
-        let total = rows.first().filter(|_| one.counting).map(|row| row.total);
+        // Without rows nothing is known, but that a list is empty whose first page is.
+        let total = match rows.first() {
+            _ if !one.counting => None,
+            Some(row) => Some(row.total),
+            None => one.page.is_open().then_some(0),
+        };
         (one.page.slice(rows.into_iter().map(|row| Arc::new(row.person.0)).collect()), total)
     });
     Ok(read.collect())

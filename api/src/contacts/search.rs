@@ -49,14 +49,17 @@ impl Search {
         self.words.join("|")
     }
 
-    /// Adds the condition on a search text.
+    /// Adds the condition on the person whose id stands in `column`. As a value and not as a join, so that the person's
+    /// search text is looked up and never all texts are searched.
     pub fn write(&self, sql: &mut Sql, column: &str) {
-        for word in &self.words {
+        sql.push(" AND (SELECT ");
+        for (index, word) in self.words.iter().enumerate() {
             let literal = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            sql.push(&format!(" AND {column} LIKE "));
+            sql.push(if index == 0 { "s.text LIKE " } else { " AND s.text LIKE " });
             sql.bind(format!("%{literal}%"));
             sql.push(" ESCAPE '\\'");
         }
+        sql.push(&format!(" FROM user_search s WHERE s.user_id = {column})"));
     }
 
     /// The two neighbouring characters of the search that the fewest people have; the index is read by them.

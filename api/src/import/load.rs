@@ -160,6 +160,7 @@ async fn insert_people(app: &App, people: &[&user::Model]) -> Result<usize> {
                 texts.into_iter().map(|(id, _, text)| user_search::ActiveModel { user_id: Set(id), text: Set(text) });
             insert(tx, searches.collect::<Vec<_>>(), 2).await?;
             insert(tx, grams, 3).await?;
+            profiles::count_in(tx.db(), i64::try_from(new.len()).unwrap_or(i64::MAX)).await?;
             Ok(new.len())
         })
     })

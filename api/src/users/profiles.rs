@@ -16,6 +16,7 @@ use crate::{
     app::{App, Tx},
     auth::viewer::Viewer,
     contacts::entries,
+    database::Sql,
     error::{Error, OnConstraint, Result, UserErrorCode},
     text,
 };
@@ -107,7 +108,16 @@ pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
         .await
         .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "handle"], "This handle is taken."))?;
     index(tx.db(), &row).await?;
+    count_in(tx.db(), 1).await?;
     Ok(row)
+}
+
+/// Counts new people into the directory.
+pub async fn count_in(db: &impl ConnectionTrait, people: i64) -> Result<(), DbErr> {
+    let mut sql = Sql::new("UPDATE directory SET people = people + ");
+    sql.bind(people);
+    sql.push(" WHERE id = 1");
+    sql.run(db).await.map(drop)
 }
 
 /// Changes the caller's profile.

@@ -3,7 +3,11 @@
 use super::database::TestDatabase;
 
 /// Each counts what contradicts it.
-const INVARIANTS: [(&str, &str); 8] = [
+const INVARIANTS: [(&str, &str); 9] = [
+    (
+        "the directory counts its people",
+        "SELECT abs((SELECT people FROM directory) - (SELECT count(*) FROM \"user\" WHERE status = 1))",
+    ),
     (
         "a requested pair names its one pending request, of the right person",
         "SELECT count(*) FROM relationship r WHERE r.connection IN (1, 2) AND NOT EXISTS (SELECT 1 FROM connection_request q \
