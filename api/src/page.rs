@@ -186,16 +186,6 @@ impl<T> Slice<T> {
             end_cursor: self.items.last().map(|row| self.cursor(&key(row))),
         }
     }
-
-    /// The same slice with each row made into something else.
-    pub fn map<U>(self, make: impl FnMut(T) -> U) -> Slice<U> {
-        Slice {
-            items: self.items.into_iter().map(make).collect(),
-            has_next: self.has_next,
-            has_previous: self.has_previous,
-            binding: self.binding,
-        }
-    }
 }
 
 fn encode(binding: u64, key: &impl Key) -> String {

@@ -39,28 +39,29 @@ fn pester(app: &Arc<TestApp>, whom: &Arc<Person>, events: usize) -> Vec<tokio::t
         .collect()
 }
 
-/// Follows from a cursor over sockets that are cut off at random; each event once and in order, or it fails.
-async fn follow_with_cuts(whom: &Person, mut cursor: String, last: i64, cuts: usize, seed: u64) -> usize {
+/// Follows from a cursor over sockets that are cut off so many times, each after another event drawn by chance; every
+/// event once and in order, or it fails.
+async fn follow_with_cuts(whom: &Person, mut cursor: String, last: i64, cuts: usize, seed: u64) {
     let mut chance = Chance::seeded(seed);
-    let (mut seen, mut connections) = (0, 0);
-    let often = usize::try_from(last).expected("a number") / cuts.max(1) + 1;
-    while seen < last {
-        connections += 1;
+    let events = usize::try_from(last).expected("a number");
+    let mut ends = BTreeSet::from([last]);
+    while ends.len() <= cuts {
+        ends.insert(i64::try_from(1 + chance.below(events)).expected("a number"));
+    }
+    let mut seen = 0;
+    for end in ends {
         let mut socket = whom.socket(chance.below(2)).await;
         let started = socket.follow(Some(&cursor)).await;
         assert_eq!(started["cursor"], cursor.as_str());
-        for _ in 0..=chance.below(2 * often) {
+        while seen < end {
             let event = socket.event().await.expected("an event");
             assert_eq!(event["sequence"], seen + 1, "after {seen}: {event}");
             seen += 1;
             event["cursor"].as_str().expected("a cursor").clone_into(&mut cursor);
-            if seen == last {
-                break;
-            }
         }
         socket.cut();
     }
-    connections
+    assert_eq!(seen, last);
 }
 
 async fn stream_cursor(person: &Person) -> String {

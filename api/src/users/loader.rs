@@ -24,13 +24,9 @@ impl Loader<PersonById> for Reads {
     type Error = Error;
 
     async fn load(&self, keys: &[PersonById]) -> Result<HashMap<PersonById, Self::Value>> {
-        let ids: Vec<UserId> = keys.iter().map(|key| key.0).collect();
-        let mut sql = Sql::new(&format!("SELECT {PERSON} FROM \"user\" u WHERE u.status = "));
-        sql.bind(UserStatus::Active);
-        sql.push(" AND u.id IN ");
-        sql.bind_list(&ids);
-        let people: Vec<Person> = sql.places(self.app.db.read()).await?;
-        Ok(people.into_iter().map(|Person(person)| (PersonById(person.id), Arc::new(person))).collect())
+        let people = read(self, keys.iter().map(|key| key.0)).await?;
+        let visible = people.filter(|person| person.status == UserStatus::Active);
+        Ok(visible.map(|person| (PersonById(person.id), Arc::new(person))).collect())
     }
 }
 
@@ -43,10 +39,14 @@ impl Loader<ReferredPerson> for Reads {
     type Error = Error;
 
     async fn load(&self, keys: &[ReferredPerson]) -> Result<HashMap<ReferredPerson, Self::Value>> {
-        let ids: Vec<UserId> = keys.iter().map(|key| key.0).collect();
-        let mut sql = Sql::new(&format!("SELECT {PERSON} FROM \"user\" u WHERE u.id IN "));
-        sql.bind_list(&ids);
-        let people: Vec<Person> = sql.places(self.app.db.read()).await?;
-        Ok(people.into_iter().map(|Person(person)| (ReferredPerson(person.id), Arc::new(person))).collect())
+        let people = read(self, keys.iter().map(|key| key.0)).await?;
+        Ok(people.map(|person| (ReferredPerson(person.id), Arc::new(person))).collect())
     }
+}
+
+async fn read(reads: &Reads, ids: impl Iterator<Item = UserId>) -> Result<impl Iterator<Item = user::Model>> {
+    let mut sql = Sql::new(&format!("SELECT {PERSON} FROM \"user\" u WHERE u.id IN "));
+    sql.bind_list(&ids.collect::<Vec<_>>());
+    let people: Vec<Person> = sql.places(reads.app.db.read()).await?;
+    Ok(people.into_iter().map(|Person(person)| person))
 }
