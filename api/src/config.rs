@@ -26,7 +26,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("RAPPORT_LISTEN", "127.0.0.1:8080", "address and port; port 0 picks a free one and prints it"),
     setting("RAPPORT_DATABASE_URL", "sqlite://rapport.db", "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME"),
-    setting("RAPPORT_DATABASE_CONNECTIONS", "8", "connections to PostgreSQL, or readers of the SQLite file (1 to 200)"),
+    setting(
+        "RAPPORT_DATABASE_CONNECTIONS",
+        "8",
+        "connections to PostgreSQL for reading, and as many for writing; readers of the SQLite file (1 to 200)",
+    ),
     setting("RAPPORT_JWT_SECRET", "", "signing key of access tokens, 32 bytes or more; development has a built-in one"),
     setting("RAPPORT_JWT_ISSUER", "rapport", "the issuer that tokens carry and must have"),
     setting("RAPPORT_JWT_AUDIENCE", "rapport", "the audience that tokens carry and must have"),

@@ -87,7 +87,7 @@ impl From<DbErr> for Error {
 }
 
 /// Whether the database is gone or going, rather than unhappy with a statement.
-fn is_outage(error: &sqlx::Error) -> bool {
+pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         // 08: connection lost; 57P01 to 57P03: shut down, crashed, starting; 53300: too many connections.

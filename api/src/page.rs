@@ -7,7 +7,7 @@ use entity::id::UserId;
 use uuid::Uuid;
 
 use crate::{
-    database::Sql,
+    database::sql::Sql,
     error::{Error, Result},
 };
 

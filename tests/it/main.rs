@@ -13,6 +13,7 @@ mod crash;
 mod events;
 mod front;
 mod imports;
+mod outages;
 mod pages;
 mod races;
 mod relationships;

@@ -24,7 +24,7 @@ impl AccountsMutation {
     ) -> Result<SignUpPayload> {
         Ok(match settle(sessions::sign_up(ctx.app()?, input).await)? {
             Ok(SignedIn { person, token }) => SignUpPayload {
-                user: Some(User(person.into())),
+                user: Some(person.into()),
                 access_token: Some(token.text),
                 expires_at: Some(token.expires_at),
                 user_errors: vec![],
@@ -41,7 +41,7 @@ impl AccountsMutation {
     ) -> Result<SignInPayload> {
         Ok(match settle(sessions::sign_in(ctx.app()?, input).await)? {
             Ok(SignedIn { person, token }) => SignInPayload {
-                user: Some(User(person.into())),
+                user: Some(person.into()),
                 access_token: Some(token.text),
                 expires_at: Some(token.expires_at),
                 user_errors: vec![],

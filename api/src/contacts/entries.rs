@@ -11,7 +11,7 @@ use entity::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
-use crate::database::Sql;
+use crate::database::sql::Sql;
 
 /// That `user` stands in a list of `owner`, for ever or until a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

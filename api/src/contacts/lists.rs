@@ -1,68 +1,26 @@
 //! Pages and counts of the lists. A page is one range of one index, joined with the people's rows; a count reads the
 //! index by the same predicate as its list.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use entity::{
-    contact::List,
-    id::UserId,
-    user::{self, Audience, Role, UserStatus},
-};
-use sea_orm::{ActiveEnum as _, ConnectionTrait, DbErr, FromQueryResult};
+use entity::{contact::List, id::UserId, user::UserStatus};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
-use super::search::Search;
+use super::{
+    people::{Extent, Person},
+    search::Search,
+};
 use crate::{
-    database::{FromPlaces, Places, Sql},
+    database::sql::{Places, Sql},
     page::{ByName, Page, Slice},
 };
-
-/// The columns of a person, in the places where [`Person`] reads them.
-pub const PERSON: &str = "u.id, u.handle, u.display_name, u.given_name, u.family_name, u.additional_name, u.name_prefix, \
-                      u.name_suffix, u.title, u.organisation, u.avatar_url, u.locale, u.time_zone, u.role, u.status, \
-                      u.who_may_request_connection, u.who_may_follow, u.name_key, u.created_at, u.updated_at";
-
-/// A person as [`PERSON`] selects them.
-pub struct Person(pub user::Model);
-
-impl FromPlaces for Person {
-    fn from_places(row: &Places<'_>) -> Result<Self, DbErr> {
-        Ok(Self(user::Model {
-            id: UserId(row.get(0)?),
-            handle: row.get(1)?,
-            display_name: row.get(2)?,
-            given_name: row.get(3)?,
-            family_name: row.get(4)?,
-            additional_name: row.get(5)?,
-            name_prefix: row.get(6)?,
-            name_suffix: row.get(7)?,
-            title: row.get(8)?,
-            organisation: row.get(9)?,
-            avatar_url: row.get(10)?,
-            locale: row.get(11)?,
-            time_zone: row.get(12)?,
-            role: Role::try_from_value(&row.get(13)?)?,
-            status: UserStatus::try_from_value(&row.get(14)?)?,
-            who_may_request_connection: Audience::try_from_value(&row.get(15)?)?,
-            who_may_follow: Audience::try_from_value(&row.get(16)?)?,
-            name_key: row.get(17)?,
-            created_at: row.get(18)?,
-            updated_at: row.get(19)?,
-        }))
-    }
-}
 
 /// A person of a page, the number of people in the whole list, and which of several pages it is.
 struct Counted {
     person: Person,
     total: i64,
     part: i64,
-}
-
-impl FromPlaces for Counted {
-    fn from_places(row: &Places<'_>) -> Result<Self, DbErr> {
-        Ok(Self { person: Person::from_places(row)?, total: row.get(20)?, part: row.get(21)? })
-    }
 }
 
 /// Which people a list holds.
@@ -80,6 +38,8 @@ pub struct People {
     pub source: Source,
     pub search: Option<Search>,
     pub now: DateTime<Utc>,
+    /// How much of each is read.
+    pub extent: Extent,
 }
 
 impl People {
@@ -101,14 +61,13 @@ impl People {
         counting: bool,
     ) -> Result<ReadPage, DbErr> {
         if let (Source::Of(owner, list), None) = (&self.source, &self.search) {
-            let one = PageOf { owner: *owner, list: *list, page: page.clone(), counting };
+            let one = PageOf { owner: *owner, list: *list, page: page.clone(), counting, extent: self.extent };
             return Ok(pages(db, &[one], self.now).await?.pop().unwrap_or_else(|| (page.slice(Vec::new()), None)));
         }
-        let mut sql = Sql::new(&format!("SELECT {PERSON}"));
+        let mut sql = Sql::new(&format!("SELECT {}", self.extent.columns()));
         let key = self.from(db, &mut sql).await?;
         page.write(&mut sql, &key, false);
-        let people: Vec<Person> = sql.places(db).await?;
-        Ok((page.slice(people.into_iter().map(|person| Arc::new(person.0)).collect()), None))
+        Ok((page.slice(sql.places(db, |row| self.extent.read(row)).await?), None))
     }
 
     /// How many there are in all. The whole of one person's list is counted by [`sizes`], many at once.
@@ -171,19 +130,22 @@ pub struct PageOf {
     pub page: Page<ByName>,
     /// Whether the whole list is to be counted too.
     pub counting: bool,
+    pub extent: Extent,
 }
 
 /// What a page held, and how many the whole list holds where that was counted with it.
-pub type ReadPage = (Slice<Arc<user::Model>>, Option<i64>);
+pub type ReadPage = (Slice<Person>, Option<i64>);
 
 /// Pages of several lists in one statement, in the order in which they were asked for.
 pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf], now: DateTime<Utc>) -> Result<Vec<ReadPage>, DbErr> {
+    // The parts of a union have the same columns.
+    let extent = if asked.iter().all(|one| one.extent == Extent::Line) { Extent::Line } else { Extent::Whole };
     let mut sql = Sql::default();
     for (part, one) in asked.iter().enumerate() {
         if asked.len() > 1 {
             sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
         }
-        sql.push(&format!("SELECT {PERSON}, "));
+        sql.push(&format!("SELECT {}, ", extent.columns()));
         if one.counting {
             sql.push("(SELECT count(*) FROM contact c");
             in_list(&mut sql, one.owner, one.list, now);
@@ -201,14 +163,18 @@ pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf], now: DateTime<Ut
         }
     }
     let mut parts: Vec<Vec<Counted>> = asked.iter().map(|_| Vec::new()).collect();
-    for row in sql.places::<Counted>(db).await? {
+    let counted = |row: &Places<'_>| {
+        let (total, part) = (row.get(extent.width())?, row.get(extent.width() + 1)?);
+        Ok(Counted { person: extent.read(row)?, total, part })
+    };
+    for row in sql.places(db, counted).await? {
         if let Some(part) = usize::try_from(row.part).ok().and_then(|part| parts.get_mut(part)) {
             part.push(row);
         }
     }
     let read = asked.iter().zip(parts).map(|(one, mut rows)| {
         // The parts of a union promise no order.
-        rows.sort_by(|a, b| key(&a.person.0).cmp(&key(&b.person.0)));
+        rows.sort_by(|a, b| key(&a.person).cmp(&key(&b.person)));
         if one.page.is_backwards() {
             rows.reverse();
         }
@@ -218,13 +184,13 @@ pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf], now: DateTime<Ut
             Some(row) => Some(row.total),
             None => one.page.is_open().then_some(0),
         };
-        (one.page.slice(rows.into_iter().map(|row| Arc::new(row.person.0)).collect()), total)
+        (one.page.slice(rows.into_iter().map(|row| row.person).collect()), total)
     });
     Ok(read.collect())
 }
 
-fn key(person: &user::Model) -> (&[u8], UserId) {
-    (&person.name_key, person.id)
+fn key(person: &Person) -> (&[u8], UserId) {
+    (person.name_key(), person.id())
 }
 
 #[derive(FromQueryResult)]

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
 use crate::{
-    database::Sql,
+    database::sql::Sql,
     error::{Error, Result},
     text,
 };

@@ -1,13 +1,12 @@
 //! Lists of people as the API shows them.
 
-use std::sync::Arc;
-
-use async_graphql::{Context, Enum, Interface, Object, SimpleObject};
-use entity::{contact::List, id::UserId, user};
+use async_graphql::{Context, Enum, Interface, Lookahead, Object, SimpleObject};
+use entity::{contact::List, id::UserId};
 
 use super::{
     lists::{PageOf, People, Source},
     loader::{SizeOf, SizesOf},
+    people::{Extent, Person},
     search::Search,
 };
 use crate::{
@@ -72,7 +71,7 @@ pub enum Contact {
 pub struct PeoplePage {
     people: People,
     /// Read only when something of it is asked for: a count alone needs no page.
-    slice: Option<Slice<Arc<user::Model>>>,
+    slice: Option<Slice<Person>>,
     /// Known when it was counted with the page.
     total: Option<i64>,
 }
@@ -101,9 +100,9 @@ impl PeoplePage {
         nested: bool,
     ) -> Result<Self> {
         let app = ctx.app()?;
-        let people = People { source, search: Search::new(search)?, now: app.clock.now() };
-        let page = Page::new(arguments, &people.fingerprint())?;
         let asked = ctx.look_ahead();
+        let people = People { source, search: Search::new(search)?, now: app.clock.now(), extent: extent_of(&asked) };
+        let page = Page::new(arguments, &people.fingerprint())?;
         if !["nodes", "edges", "pageInfo"].into_iter().any(|part| asked.field(part).exists()) {
             return Ok(Self { people, slice: None, total: None });
         }
@@ -111,7 +110,8 @@ impl PeoplePage {
         let (slice, total) = match (&people.source, &people.search) {
             // Below a list of people there are many such pages: read together.
             (Source::Of(owner, list), None) if nested => {
-                let one = PageOf { owner: *owner, list: *list, page: page.clone(), counting };
+                let extent = people.extent;
+                let one = PageOf { owner: *owner, list: *list, page: page.clone(), counting, extent };
                 ctx.load(one).await?.unwrap_or_else(|| (page.slice(Vec::new()), None))
             }
             _ => people.page(app.db.read(), &page, counting).await?,
@@ -119,24 +119,24 @@ impl PeoplePage {
         Ok(Self { people, slice: Some(slice), total })
     }
 
-    fn slice(&self) -> Result<&Slice<Arc<user::Model>>> {
+    fn slice(&self) -> Result<&Slice<Person>> {
         self.slice.as_ref().ok_or_else(|| Error::internal(anyhow::anyhow!("a page was not read that was asked for")))
     }
 
     /// The people of the page.
     fn nodes<N>(&self, make: fn(User) -> N) -> Result<Vec<N>> {
-        Ok(self.slice()?.items.iter().map(|person| make(User(Arc::clone(person)))).collect())
+        Ok(self.slice()?.items.iter().map(|person| make(User(person.clone()))).collect())
     }
 
     /// The people of the page with their cursors.
     fn edges<E>(&self, make: fn(String, User) -> E) -> Result<Vec<E>> {
         let slice = self.slice()?;
-        let edge = |person: &Arc<user::Model>| make(slice.cursor(&key(person)), User(Arc::clone(person)));
+        let edge = |person: &Person| make(slice.cursor(&key(person)), User(person.clone()));
         Ok(slice.items.iter().map(edge).collect())
     }
 
     fn info(&self) -> Result<PageInfo> {
-        Ok(self.slice()?.info(|person| key(person)))
+        Ok(self.slice()?.info(key))
     }
 
     async fn count(&self, ctx: &Context<'_>) -> Result<i64> {
@@ -152,8 +152,19 @@ impl PeoplePage {
 }
 
 /// Where a person stands in a list.
-fn key(person: &user::Model) -> ByName {
-    ByName(person.name_key.clone(), person.id)
+fn key(person: &Person) -> ByName {
+    ByName(person.name_key().to_vec(), person.id())
+}
+
+/// The fields that a person's line answers.
+const OF_A_LINE: [&str; 5] = ["id", "handle", "displayName", "heading", "__typename"];
+
+/// How much of the people of a page is asked for.
+fn extent_of(page: &Lookahead<'_>) -> Extent {
+    let people = [page.field("nodes"), page.field("edges").field("node")];
+    let mut people = people.iter().flat_map(Lookahead::selection_fields);
+    let enough = people.all(|person| person.selection_set().all(|field| OF_A_LINE.contains(&field.name())));
+    if enough { Extent::Line } else { Extent::Whole }
 }
 
 /// A page of people, in name order.

@@ -11,7 +11,7 @@ use entity::{
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryResult};
 use serde::Serialize;
 
-use crate::{clock::Clock, database::Sql, error::Error};
+use crate::{clock::Clock, database::sql::Sql, error::Error};
 
 /// A stream: numbered without gaps from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::sequencer;
 use crate::{
     clock::Clock,
-    database::{Database, Sql},
+    database::{Database, sql::Sql},
 };
 
 const EVERY: Duration = Duration::from_secs(60);

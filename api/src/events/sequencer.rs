@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::log::Extent;
-use crate::database::{Database, Sql};
+use crate::database::{Database, sql::Sql};
 
 /// How many events one transaction sequences.
 const BATCH: i64 = 500;

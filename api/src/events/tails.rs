@@ -13,7 +13,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use super::log::{self, Entry, Stream};
-use crate::database::{Database, Sql};
+use crate::database::{Database, sql::Sql};
 
 /// Entries a follower may be behind before it reads the log again.
 const BACKLOG: usize = 128;

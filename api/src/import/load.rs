@@ -170,7 +170,7 @@ async fn insert_people(app: &App, people: &[&user::Model]) -> Result<usize> {
 /// A handle that somebody else took before the import would leave the graph with a hole.
 async fn check_handles(app: &App, people: &[&user::Model]) -> anyhow::Result<()> {
     for together in people.chunks(1_000) {
-        let mut sql = crate::database::Sql::new("SELECT id FROM \"user\" WHERE id IN ");
+        let mut sql = crate::database::sql::Sql::new("SELECT id FROM \"user\" WHERE id IN ");
         sql.bind_list(&together.iter().map(|person| person.id).collect::<Vec<_>>());
         let there: Vec<Id> = sql.all(app.db.read()).await?;
         if let Some(missing) = together.iter().find(|person| !there.iter().any(|row| row.id == person.id)) {

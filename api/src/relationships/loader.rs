@@ -14,7 +14,7 @@ use sea_orm::FromQueryResult;
 use super::pairs::View;
 use crate::{
     auth::context::Reads,
-    database::Sql,
+    database::sql::Sql,
     error::{Error, Result},
 };
 

@@ -33,7 +33,7 @@ impl Answer {
         let user_errors = match settle(result)? {
             Ok(done) => {
                 let request = done.request.map(ConnectionRequest);
-                return Ok(Self { user: Some(User(done.other)), request, outcome: done.outcome, user_errors: vec![] });
+                return Ok(Self { user: Some(done.other.into()), request, outcome: done.outcome, user_errors: vec![] });
             }
             Err(user_errors) => user_errors,
         };

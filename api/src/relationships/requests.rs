@@ -17,7 +17,7 @@ use super::pairs::Pair;
 use crate::{
     app::Tx,
     auth::viewer::Viewer,
-    database::Sql,
+    database::sql::Sql,
     error::{Error, OnConstraint, Result, UserErrorCode},
     events::{cursor::requests_of, log::NewEvent},
     page::{ByAge, Page, Slice},

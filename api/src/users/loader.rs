@@ -10,8 +10,8 @@ use entity::{
 
 use crate::{
     auth::context::Reads,
-    contacts::lists::{PERSON, Person},
-    database::Sql,
+    contacts::people::{Extent, whole},
+    database::sql::Sql,
     error::{Error, Result},
 };
 
@@ -45,8 +45,7 @@ impl Loader<ReferredPerson> for Reads {
 }
 
 async fn read(reads: &Reads, ids: impl Iterator<Item = UserId>) -> Result<impl Iterator<Item = user::Model>> {
-    let mut sql = Sql::new(&format!("SELECT {PERSON} FROM \"user\" u WHERE u.id IN "));
+    let mut sql = Sql::new(&format!("SELECT {} FROM \"user\" u WHERE u.id IN ", Extent::Whole.columns()));
     sql.bind_list(&ids.collect::<Vec<_>>());
-    let people: Vec<Person> = sql.places(reads.app.db.read()).await?;
-    Ok(people.into_iter().map(|Person(person)| person))
+    Ok(sql.places(reads.app.db.read(), whole).await?.into_iter())
 }

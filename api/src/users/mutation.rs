@@ -24,7 +24,7 @@ impl UsersMutation {
         #[graphql(desc = "What to change.")] input: UpdateProfileInput,
     ) -> Result<UpdateProfilePayload> {
         Ok(match settle(profiles::update(ctx.app()?, ctx.viewer()?, &input).await)? {
-            Ok(me) => UpdateProfilePayload { user: Some(User(me.into())), user_errors: vec![] },
+            Ok(me) => UpdateProfilePayload { user: Some(me.into()), user_errors: vec![] },
             Err(user_errors) => UpdateProfilePayload { user: None, user_errors },
         })
     }

@@ -16,7 +16,7 @@ use crate::{
     app::{App, Tx},
     auth::viewer::Viewer,
     contacts::entries,
-    database::Sql,
+    database::sql::Sql,
     error::{Error, OnConstraint, Result, UserErrorCode},
     text,
 };

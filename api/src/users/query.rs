@@ -67,7 +67,7 @@ async fn by_id_or_handle(ctx: &Context<'_>, id: Option<ID>, handle: Option<Strin
         (None, Some(handle)) if handle.contains('\0') => Ok(None),
         (None, Some(handle)) => {
             let person = people::by_handle(ctx.app()?.db.read(), &handle).await?;
-            Ok(person.map(|person| User(person.into())))
+            Ok(person.map(User::from))
         }
         _ => Err(Error::invalid("id", "Give either id or handle.")),
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 use entity::{
     contact::List,
+    id::UserId,
     user::{self, Audience, Role},
 };
 
@@ -16,6 +17,7 @@ use crate::{
     },
     contacts::{
         lists::Source,
+        people::Person,
         types::{ContactCounts, PeoplePage, UserConnection},
     },
     error::{Error, Result},
@@ -37,7 +39,7 @@ pub enum Node {
 #[graphql(
     field(name = "id", ty = "ID", desc = "The id of whoever acts."),
     field(name = "display_name", ty = "&str", desc = "The name to show."),
-    field(name = "avatar_url", ty = "Option<&str>", desc = "The address of a picture, if there is one.")
+    field(name = "avatar_url", ty = "Option<Result<String>>", desc = "The address of a picture, if there is one.")
 )]
 pub enum Actor {
     User(User),
@@ -45,80 +47,78 @@ pub enum Actor {
 
 /// A person with an account in the organisation.
 #[derive(Clone)]
-pub struct User(pub Arc<user::Model>);
+pub struct User(pub Person);
 
 /// A person with an account in the organisation.
 #[Object]
 impl User {
     /// The person's id, `user_…`.
     pub async fn id(&self) -> ID {
-        self.0.id.into()
+        self.0.id().into()
     }
 
     /// The unique short name, 2 to 32 characters of `a-z 0-9 . _ -`.
     async fn handle(&self) -> &str {
-        &self.0.handle
+        self.0.handle()
     }
 
     /// The name to show.
     pub async fn display_name(&self) -> &str {
-        &self.0.display_name
+        self.0.display_name()
     }
 
     /// The letter the name stands under in a list by name: a letter, a Korean initial consonant, the first kana of a
     /// row, or `#`.
     pub async fn heading(&self) -> String {
-        text::heading(&self.0.name_key)
+        text::heading(self.0.name_key())
     }
 
     /// The parts of the name.
-    async fn name(&self) -> PersonName<'_> {
-        PersonName {
-            given: self.0.given_name.as_deref(),
-            family: self.0.family_name.as_deref(),
-            additional: self.0.additional_name.as_deref(),
-            prefix: self.0.name_prefix.as_deref(),
-            suffix: self.0.name_suffix.as_deref(),
-        }
+    async fn name(&self, ctx: &Context<'_>) -> Result<PersonName> {
+        Ok(PersonName(self.whole(ctx).await?))
     }
 
     /// Job title.
-    async fn title(&self) -> Option<&str> {
-        self.0.title.as_deref()
+    async fn title(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.text(ctx, |row| &row.title).await
     }
 
     /// Where the person works.
-    async fn organisation(&self) -> Option<&str> {
-        self.0.organisation.as_deref()
+    async fn organisation(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.text(ctx, |row| &row.organisation).await
     }
 
     /// The `https://` address of a picture.
-    pub async fn avatar_url(&self) -> Option<&str> {
-        self.0.avatar_url.as_deref()
+    pub async fn avatar_url(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.text(ctx, |row| &row.avatar_url).await
     }
 
     /// Language tag, such as `ko` or `en-GB`.
-    async fn locale(&self) -> Option<&str> {
-        self.0.locale.as_deref()
+    async fn locale(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.text(ctx, |row| &row.locale).await
     }
 
     /// Time zone, such as `Asia/Seoul`.
-    async fn time_zone(&self) -> Option<&str> {
-        self.0.time_zone.as_deref()
+    async fn time_zone(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.text(ctx, |row| &row.time_zone).await
     }
 
     /// What the person is in the organisation.
-    async fn role(&self) -> Role {
-        self.0.role
+    async fn role(&self, ctx: &Context<'_>) -> Result<Role> {
+        Ok(self.whole(ctx).await?.role)
     }
 
     /// What stands between the viewer and this person, as the viewer may know it. Null for the viewer. Needs the scope
     /// CONTACTS_READ.
     async fn relationship(&self, ctx: &Context<'_>) -> Option<Result<Relationship>> {
-        match contacts_reader(ctx) {
+        let viewer = match contacts_reader(ctx) {
+            Err(fault) => return Some(Err(fault)),
+            Ok(viewer) if viewer.user == self.0.id() => return None,
+            Ok(viewer) => viewer,
+        };
+        match self.whole(ctx).await {
             Err(fault) => Some(Err(fault)),
-            Ok(viewer) if viewer.user == self.0.id => None,
-            Ok(viewer) => Some(Relationship::between(ctx, viewer, &self.0).await),
+            Ok(row) => Some(Relationship::between(ctx, viewer, &row).await),
         }
     }
 
@@ -161,20 +161,51 @@ impl User {
 
 impl User {
     /// The person whom a row refers to, also one who no longer takes part: the row keeps theirs in being.
-    pub async fn referred(ctx: &Context<'_>, id: entity::id::UserId) -> Result<Self> {
-        let person = ctx.load(ReferredPerson(id)).await?.map(Self);
-        person.ok_or_else(|| Error::internal(anyhow::anyhow!("{id} is referred to but not there")))
+    pub async fn referred(ctx: &Context<'_>, id: UserId) -> Result<Self> {
+        Ok(Self(Person::Whole(referred(ctx, id).await?)))
     }
 
     /// The person with an id, if there is one to see.
-    pub async fn find(ctx: &Context<'_>, id: entity::id::UserId) -> Result<Option<Self>> {
-        Ok(ctx.load(PersonById(id)).await?.map(Self))
+    pub async fn find(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>> {
+        Ok(ctx.load(PersonById(id)).await?.map(Self::from))
+    }
+
+    /// The whole row, read now if the list it came from read less.
+    async fn whole(&self, ctx: &Context<'_>) -> Result<Arc<user::Model>> {
+        match &self.0 {
+            Person::Whole(row) => Ok(Arc::clone(row)),
+            Person::Line(line) => referred(ctx, line.id).await,
+        }
+    }
+
+    async fn text(&self, ctx: &Context<'_>, column: fn(&user::Model) -> &Option<String>) -> Option<Result<String>> {
+        match self.whole(ctx).await {
+            Ok(row) => column(&row).clone().map(Ok),
+            Err(fault) => Some(Err(fault)),
+        }
     }
 
     async fn list(&self, ctx: &Context<'_>, list: List, arguments: PageArguments) -> Result<UserConnection> {
         contacts_reader(ctx)?;
-        Ok(UserConnection(PeoplePage::beside_others(ctx, Source::Of(self.0.id, list), arguments).await?))
+        Ok(UserConnection(PeoplePage::beside_others(ctx, Source::Of(self.0.id(), list), arguments).await?))
     }
+}
+
+impl From<Arc<user::Model>> for User {
+    fn from(row: Arc<user::Model>) -> Self {
+        Self(Person::Whole(row))
+    }
+}
+
+impl From<user::Model> for User {
+    fn from(row: user::Model) -> Self {
+        Arc::new(row).into()
+    }
+}
+
+async fn referred(ctx: &Context<'_>, id: UserId) -> Result<Arc<user::Model>> {
+    let person = ctx.load(ReferredPerson(id)).await?;
+    person.ok_or_else(|| Error::internal(anyhow::anyhow!("{id} is referred to but not there")))
 }
 
 /// The guard of nullable fields. As an attribute it would empty the parent, which such a field must not do.
@@ -187,18 +218,35 @@ fn contacts_reader<'a>(ctx: &'a Context<'_>) -> Result<&'a Caller> {
 }
 
 /// The parts of a name.
-#[derive(SimpleObject)]
-pub struct PersonName<'a> {
+pub struct PersonName(Arc<user::Model>);
+
+/// The parts of a name.
+#[Object]
+impl PersonName {
     /// Given name.
-    given: Option<&'a str>,
+    async fn given(&self) -> Option<&str> {
+        self.0.given_name.as_deref()
+    }
+
     /// Family name.
-    family: Option<&'a str>,
+    async fn family(&self) -> Option<&str> {
+        self.0.family_name.as_deref()
+    }
+
     /// Middle names.
-    additional: Option<&'a str>,
+    async fn additional(&self) -> Option<&str> {
+        self.0.additional_name.as_deref()
+    }
+
     /// Such as "Dr.".
-    prefix: Option<&'a str>,
+    async fn prefix(&self) -> Option<&str> {
+        self.0.name_prefix.as_deref()
+    }
+
     /// Such as "Jr.".
-    suffix: Option<&'a str>,
+    async fn suffix(&self) -> Option<&str> {
+        self.0.name_suffix.as_deref()
+    }
 }
 
 /// Whoever calls, as proven by the token.
@@ -224,7 +272,10 @@ impl Viewer {
 
     /// The caller's settings.
     async fn settings(&self, ctx: &Context<'_>) -> Option<Result<Settings>> {
-        Some(self.me(ctx).await.map(|me| Settings::of(&me.0)))
+        Some(match self.me(ctx).await {
+            Ok(me) => me.whole(ctx).await.map(|row| Settings::of(&row)),
+            Err(fault) => Err(fault),
+        })
     }
 
     /// The sizes of the caller's lists. Needs the scope CONTACTS_READ.

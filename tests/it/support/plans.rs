@@ -9,8 +9,13 @@ use super::Expected as _;
 /// The plan of a statement with the values it was run with. `many` asks PostgreSQL to plan as for tables too large to
 /// read whole, which small test data is not.
 pub async fn explain(app: &App, statement: &Statement, many: bool) -> String {
-    let db = app.db.read().begin().await.expected("a transaction");
+    let own = sea_orm::Database::connect(app.config.database.url.expose()).await.expected("a connection");
+    let db = own.begin().await.expected("a transaction");
     let sqlite = db.get_database_backend() == DbBackend::Sqlite;
+    if !sqlite {
+        // As the product's own connections ask for.
+        db.execute_unprepared("SET LOCAL plan_cache_mode = force_generic_plan").await.expected("set");
+    }
     if many && !sqlite {
         // What pays only where tables are small.
         for way in ["seqscan", "material", "hashjoin", "mergejoin"] {
@@ -34,6 +39,7 @@ pub async fn explain(app: &App, statement: &Statement, many: bool) -> String {
     };
     let lines: Vec<String> = rows.iter().map(|row| row.try_get("", column).expected("a line")).collect();
     db.rollback().await.expected("rolled back");
+    own.close().await.expected("closed");
     lines.join("\n")
 }
 

@@ -1,0 +1,170 @@
+//! The database: SQLite with one writer and many readers, or PostgreSQL with one pool. Everything the two do differently
+//! at run time is decided here; everything else is the same code and the same SQL.
+
+pub mod reading;
+pub mod sql;
+
+use std::{str::FromStr as _, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use migration::Migrator;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
+    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait;
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use self::reading::Reader;
+use crate::config::DatabaseConfig;
+
+/// Called with every statement that is run; tests count and explain them.
+pub type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
+
+/// The lock that keeps two instances from migrating at once: any number, the same in every version.
+const MIGRATION_LOCK: i64 = 0x0052_4150_504f_5254;
+
+/// The open database.
+#[derive(Clone)]
+pub struct Database {
+    read: Reader,
+    write: DatabaseConnection,
+    backend: DbBackend,
+    /// The pool beside sea-orm, for LISTEN.
+    postgres: Option<sqlx::PgPool>,
+}
+
+impl Database {
+    /// Opens the database; a SQLite file is made when it is not there.
+    pub async fn open(config: &DatabaseConfig, observer: Option<Observer>) -> anyhow::Result<Self> {
+        let url = config.url.expose();
+        let (mut write, read) = if url.starts_with("sqlite:") {
+            let cannot = "the SQLite file cannot be opened";
+            let file = SqliteConnectOptions::from_str(url).context(cannot)?;
+            let pool = SqlitePoolOptions::new().acquire_timeout(WRITER_WITHIN).test_before_acquire(false);
+            let writer = pool.clone().max_connections(1).connect_with(sqlite(file.clone())).await.context(cannot)?;
+            let reader = sqlite(file).create_if_missing(false).pragma("query_only", "ON");
+            let readers = pool.max_connections(config.connections).connect_with(reader).await.context(cannot)?;
+            let read = Reader::sqlite(readers, config.connections, observer.clone());
+            (SqlxSqliteConnector::from_sqlx_sqlite_pool(writer), read)
+        } else {
+            let cannot = "PostgreSQL cannot be reached";
+            let server = postgres(PgConnectOptions::from_str(url).context(cannot)?);
+            let pool = PgPoolOptions::new().max_connections(config.connections).acquire_timeout(CONNECTION_WITHIN);
+            let writer = pool.clone().test_before_acquire(false).connect_with(server.clone()).await.context(cannot)?;
+            let readers = pool.connect_lazy_with(server.options([("default_transaction_read_only", "on")]));
+            let read = Reader::postgres(readers, config.connections, observer.clone());
+            (SqlxPostgresConnector::from_sqlx_postgres_pool(writer), read)
+        };
+        if let Some(observer) = observer {
+            write.set_metric_callback(move |info| observer(info.statement));
+        }
+        let backend = write.get_database_backend();
+        let postgres = (backend == DbBackend::Postgres).then(|| write.get_postgres_connection_pool().clone());
+        Ok(Self { read, write, backend, postgres })
+    }
+
+    /// For reading. Sees everything that was committed before.
+    #[must_use]
+    pub fn read(&self) -> &Reader {
+        &self.read
+    }
+
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        self.backend == DbBackend::Postgres
+    }
+
+    pub(crate) fn postgres(&self) -> Option<&sqlx::PgPool> {
+        self.postgres.as_ref()
+    }
+
+    /// Begins a writing transaction: READ COMMITTED on PostgreSQL; on SQLite the write lock is taken at once, because a
+    /// reader that turns into a writer can fail half-way.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        match self.backend {
+            DbBackend::Sqlite => {
+                let options = TransactionOptions {
+                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                    ..TransactionOptions::default()
+                };
+                self.write.begin_with_options(options).await
+            }
+            _ => self.write.begin().await,
+        }
+    }
+
+    /// Brings the schema up to date. Instances that start together wait for one another.
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        let Some(pool) = &self.postgres else {
+            return Ok(Migrator::up(&self.write, None).await?);
+        };
+        // A connection beside the pool, which may have a single one. The lock is the session's: whatever happens, closing
+        // the connection gives it back.
+        let mut lock = PgConnection::connect_with(&pool.connect_options()).await?;
+        sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut lock).await?;
+        let migrated = Migrator::up(&self.write, None).await;
+        lock.close_hard().await?;
+        Ok(migrated?)
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.read.execute_unprepared("SELECT 1").await.map(drop)
+    }
+
+    /// Refreshes what the query planner knows, after a bulk load.
+    pub async fn analyze(&self) -> Result<(), DbErr> {
+        self.write.execute_unprepared("ANALYZE").await.map(drop)
+    }
+
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.read.close().await;
+        self.write.close().await
+    }
+}
+
+/// How long a connection may take to get; longer than that the database counts as gone.
+const CONNECTION_WITHIN: Duration = Duration::from_secs(4);
+/// How long a writer of the SQLite file may wait for its turn.
+const WRITER_WITHIN: Duration = Duration::from_secs(10);
+
+fn sqlite(file: SqliteConnectOptions) -> SqliteConnectOptions {
+    file.create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // FULL, because an acknowledged write must survive a power cut; NORMAL loses the last ones.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(WRITER_WITHIN)
+        .statement_cache_capacity(STATEMENTS)
+        .pragma("cache_size", "-16384")
+        .pragma("mmap_size", "268435456")
+        .disable_statement_logging()
+}
+
+fn postgres(server: PgConnectOptions) -> PgConnectOptions {
+    server
+        .application_name("rapport")
+        .statement_cache_capacity(STATEMENTS)
+        // Every statement is written for one plan, on one index. Planning it anew for its values, as PostgreSQL may
+        // choose to, costs more than running it.
+        .options([("plan_cache_mode", "force_generic_plan")])
+        .disable_statement_logging()
+}
+
+/// Prepared statements that a connection keeps.
+const STATEMENTS: usize = 256;
+
+/// Whether the transaction only has to be run again: another one was in its way.
+pub(crate) fn is_conflict(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
+        return false;
+    };
+    let sqlx::Error::Database(cause) = &**cause else { return false };
+    // 40001 serialisation failure, 40P01 deadlock; 5 and 517 are SQLite's BUSY and BUSY_SNAPSHOT.
+    matches!(cause.code().as_deref(), Some("40001" | "40P01" | "5" | "517"))
+}

@@ -1,0 +1,207 @@
+//! Reading. Connections that only read stay at hand between statements: giving one back to sqlx's pool costs a round trip
+//! to the database each time, which for a reading has nothing to tell. A reading whose connection turns out to be dead is
+//! done again on a new one; nothing was changed by it.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values, prelude::async_trait,
+};
+use sea_query_sqlx::SqlxValues;
+use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments, Pool, Postgres, Sqlite, pool::PoolConnection};
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::Observer;
+use crate::error::is_outage;
+
+/// How long a reading waits for a connection.
+const TURN_WITHIN: Duration = Duration::from_secs(4);
+
+/// Where readings run.
+#[derive(Clone)]
+pub struct Reader {
+    connections: Connections,
+    observer: Option<Observer>,
+}
+
+#[derive(Clone)]
+enum Connections {
+    Sqlite(Arc<AtHand<Sqlite>>),
+    Postgres(Arc<AtHand<Postgres>>),
+}
+
+/// Connections at hand, and the right to use one.
+struct AtHand<DB: Database> {
+    pool: Pool<DB>,
+    turns: Semaphore,
+    idle: Mutex<Vec<PoolConnection<DB>>>,
+}
+
+impl Reader {
+    /// On a pool of so many connections, which is its own.
+    pub fn sqlite(pool: Pool<Sqlite>, connections: u32, observer: Option<Observer>) -> Self {
+        Self { connections: Connections::Sqlite(AtHand::new(pool, connections)), observer }
+    }
+
+    /// On a pool of so many connections, which is its own.
+    pub fn postgres(pool: Pool<Postgres>, connections: u32, observer: Option<Observer>) -> Self {
+        Self { connections: Connections::Postgres(AtHand::new(pool, connections)), observer }
+    }
+
+    /// Connections that are open, and those that could be used at once.
+    #[must_use]
+    pub fn load(&self) -> (u32, usize) {
+        match &self.connections {
+            Connections::Sqlite(at_hand) => at_hand.load(),
+            Connections::Postgres(at_hand) => at_hand.load(),
+        }
+    }
+
+    pub async fn close(&self) {
+        match &self.connections {
+            Connections::Sqlite(at_hand) => at_hand.close().await,
+            Connections::Postgres(at_hand) => at_hand.close().await,
+        }
+    }
+
+    fn observe(&self, statement: &Statement) {
+        if let Some(observer) = &self.observer {
+            observer(statement);
+        }
+    }
+}
+
+impl<DB: Database> AtHand<DB> {
+    fn new(pool: Pool<DB>, connections: u32) -> Arc<Self> {
+        let turns = Semaphore::new(usize::try_from(connections).unwrap_or(1));
+        Arc::new(Self { pool, turns, idle: Mutex::default() })
+    }
+
+    fn load(&self) -> (u32, usize) {
+        (self.pool.size(), self.turns.available_permits())
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<PoolConnection<DB>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn close(&self) {
+        self.turns.close();
+        self.idle().clear();
+        self.pool.close().await;
+    }
+
+    /// Runs a reading on a connection at hand, or on a new one. A connection whose reading is given up half-way goes back
+    /// to the pool, which sees to it.
+    async fn run<T>(
+        &self,
+        reading: impl for<'c> Fn(&'c mut DB::Connection) -> BoxFuture<'c, Result<T, sqlx::Error>>,
+    ) -> Result<T, DbErr> {
+        let turn = timeout(TURN_WITHIN, self.turns.acquire()).await;
+        let _turn = match turn {
+            Ok(Ok(turn)) => turn,
+            Ok(Err(_)) => return Err(failed(sqlx::Error::PoolClosed)),
+            Err(_) => return Err(failed(sqlx::Error::PoolTimedOut)),
+        };
+        let at_hand = self.idle().pop();
+        if let Some(mut connection) = at_hand {
+            let read = reading(&mut connection).await;
+            if !read.as_ref().is_err_and(is_outage) {
+                self.idle().push(connection);
+                return read.map_err(failed);
+            }
+            // What ended this connection will have ended the others.
+            self.idle().clear();
+        }
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let read = reading(&mut connection).await;
+        if !read.as_ref().is_err_and(is_outage) {
+            self.idle().push(connection);
+        }
+        read.map_err(failed)
+    }
+}
+
+fn failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+/// What a statement binds, for each time that it is run.
+fn values(statement: &Statement) -> SqlxValues {
+    SqlxValues(statement.values.clone().unwrap_or(Values(Vec::new())))
+}
+
+impl<DB> AtHand<DB>
+where
+    DB: Database,
+    SqlxValues: IntoArguments<DB>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    QueryResult: From<DB::Row>,
+    ExecResult: From<DB::QueryResult>,
+{
+    async fn all(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let rows = self.run(|connection| {
+            let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), values(statement));
+            Box::pin(query.fetch_all(connection))
+        });
+        Ok(rows.await?.into_iter().map(QueryResult::from).collect())
+    }
+
+    async fn one(&self, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {
+        let row = self.run(|connection| {
+            let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), values(statement));
+            Box::pin(query.fetch_optional(connection))
+        });
+        Ok(row.await?.map(QueryResult::from))
+    }
+
+    async fn execute(&self, statement: &Statement) -> Result<ExecResult, DbErr> {
+        let done = self.run(|connection| {
+            let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), values(statement));
+            Box::pin(query.execute(connection))
+        });
+        Ok(done.await?.into())
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        match &self.connections {
+            Connections::Sqlite(_) => DbBackend::Sqlite,
+            Connections::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.observe(&statement);
+        match &self.connections {
+            Connections::Sqlite(at_hand) => at_hand.execute(&statement).await,
+            Connections::Postgres(at_hand) => at_hand.execute(&statement).await,
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.execute_raw(Statement::from_string(self.get_database_backend(), sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.observe(&statement);
+        match &self.connections {
+            Connections::Sqlite(at_hand) => at_hand.one(&statement).await,
+            Connections::Postgres(at_hand) => at_hand.one(&statement).await,
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.observe(&statement);
+        match &self.connections {
+            Connections::Sqlite(at_hand) => at_hand.all(&statement).await,
+            Connections::Postgres(at_hand) => at_hand.all(&statement).await,
+        }
+    }
+}
