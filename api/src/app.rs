@@ -24,6 +24,7 @@ use crate::{
         pruning, sequencer,
         tails::Tails,
     },
+    throttle::Throttle,
 };
 
 /// How often a transaction is run again when another one was in its way.
@@ -36,6 +37,9 @@ pub struct App {
     pub db: Database,
     pub clock: Clock,
     pub tails: Arc<Tails>,
+    pub throttle: Arc<Throttle>,
+    /// The instance is going to stop and wants no more work; it still does what comes.
+    pub leaving: CancellationToken,
     pub shutdown: CancellationToken,
     /// What has to come to its end before the process may: open sockets, mutations under way.
     pub tasks: TaskTracker,
@@ -46,6 +50,8 @@ pub struct App {
 impl App {
     /// Opens the database, brings it up to date and starts the workers.
     pub async fn start(config: Config, clock: Clock, observer: Option<Observer>) -> anyhow::Result<Self> {
+        // Told once in a process; a second instance in it, as in tests, finds it told.
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let db = Database::open(&config.database, observer).await?;
         db.migrate().await?;
         let shutdown = CancellationToken::new();
@@ -56,8 +62,9 @@ impl App {
         tokio::spawn(Arc::clone(&tails).poll(events.poll));
         tokio::spawn(sequencer::run(db.clone(), Arc::clone(&sequencer), events.poll, shutdown.clone()));
         tokio::spawn(pruning::run(db.clone(), clock.clone(), events.retention, shutdown.clone()));
-        let tasks = TaskTracker::new();
-        Ok(Self { config: Arc::new(config), db, clock, tails, shutdown, tasks, bus, sequencer })
+        let leaving = CancellationToken::new();
+        let (tasks, throttle) = (TaskTracker::new(), Arc::new(Throttle::new(&config, &clock)));
+        Ok(Self { config: Arc::new(config), db, clock, tails, throttle, leaving, shutdown, tasks, bus, sequencer })
     }
 
     /// Runs `body` in a transaction and commits it with the events it appended, or rolls back if it fails. When another
@@ -91,6 +98,7 @@ impl App {
         let tx = Tx {
             db: self.db.begin().await?,
             clock: self.clock.clone(),
+            config: Arc::clone(&self.config),
             events: Mutex::default(),
             borrows: PhantomData,
         };
@@ -116,6 +124,7 @@ impl App {
 pub struct Tx<'a> {
     db: DatabaseTransaction,
     clock: Clock,
+    config: Arc<Config>,
     events: Mutex<Vec<NewEvent>>,
     borrows: PhantomData<&'a ()>,
 }
@@ -128,6 +137,10 @@ impl Tx<'_> {
 
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Adds an event to what will be committed.

@@ -4,11 +4,11 @@ use entity::{credential, user, user::Role};
 use sea_orm::EntityTrait;
 
 use crate::{
-    accounts::sessions,
+    accounts::passwords,
     app::App,
     auth::{
         password,
-        viewer::{Scopes, Viewer},
+        viewer::{Proof, Scopes, Viewer},
     },
     error::{Error, Result},
     relationships::{connections, follows},
@@ -41,7 +41,7 @@ pub async fn fill(app: &App) -> Result<bool> {
             family_name: Some(family.to_owned()),
             role,
         };
-        match sessions::create(app, person, PASSWORD.to_owned()).await {
+        match passwords::create(app, person, PASSWORD.to_owned()).await {
             Ok(member) => members.push(member),
             // Another instance that started at the same moment is making them.
             Err(Error::Refused(_)) => return Ok(false),
@@ -49,7 +49,12 @@ pub async fn fill(app: &App) -> Result<bool> {
         }
     }
     let [_, richard, ann, ben, ..] = members.as_slice() else { return Ok(true) };
-    let by = |person: &user::Model| Viewer { user: person.id, scopes: Scopes::all(), expires_at: app.clock.now() };
+    let by = |person: &user::Model| Viewer {
+        user: person.id,
+        scopes: Scopes::of(person.role),
+        expires_at: app.clock.now(),
+        proof: Proof::Token,
+    };
     // Something to see at the first look: two who are connected, one who follows.
     let request = connections::request(app, &by(ann), &ben.id.to_string(), None).await?.request;
     if let Some(request) = request {

@@ -17,6 +17,10 @@ pub enum Error {
     Unauthenticated,
     /// The token lacks this scope.
     Forbidden(&'static str),
+    /// The caller is an organisation's key, and this is for people.
+    PersonsOnly,
+    /// The caller does too much in too short a time.
+    RateLimited { retry_after: std::time::Duration },
     /// The value of an argument cannot be right.
     Invalid { field: &'static str, why: Cow<'static, str> },
     /// A rule of the product says no; a payload shows it as a `userError`.
@@ -63,7 +67,8 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Forbidden(_) => "FORBIDDEN",
+            Self::Forbidden(_) | Self::PersonsOnly => "FORBIDDEN",
+            Self::RateLimited { .. } => "RATE_LIMITED",
             Self::Invalid { .. } => "BAD_USER_INPUT",
             Self::Refused(_) => "REFUSED",
             Self::Again | Self::Unavailable(_) => "UNAVAILABLE",
@@ -108,6 +113,12 @@ impl From<Error> for async_graphql::Error {
             Error::Forbidden(scope) => {
                 extensions.set("scope", scope);
                 format!("The token lacks the scope {scope}.")
+            }
+            Error::PersonsOnly => "This is for people; a key of the organisation has no account of its own.".to_owned(),
+            Error::RateLimited { retry_after } => {
+                extensions.set("retryable", true);
+                extensions.set("retryAfter", retry_after.as_secs().max(1));
+                "Too much in too short a time. Try again later.".to_owned()
             }
             Error::Invalid { field, why } => {
                 extensions.set("field", field);
@@ -188,6 +199,8 @@ pub enum UserErrorCode {
     CoolingDown,
     /// Something with this unique value exists already.
     Duplicate,
+    /// Too many tries in a short time; the message says when to try again.
+    TooManyAttempts,
 }
 
 /// Makes a payload of a verb's result: a refusal becomes data, a fault stays an error.

@@ -8,15 +8,16 @@
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | [`clock`], [`config`], [`text`], [`error`], [`page`] | time, settings, names, the one error, pages of lists |
+//! | [`clock`], [`config`], [`text`], [`memory`], [`error`], [`page`], [`throttle`] | time, settings, names, what need not be computed again, the one error, pages of lists, how much of what in a time |
 //! | [`database`] | SQLite or PostgreSQL; everything they do differently |
 //! | [`events`] | the log: gapless streams, the global order, following without loss |
 //! | [`app`] | the resources of an instance, and the one way to open a transaction |
-//! | [`auth`] | who calls, with what scopes; tokens, passwords, the guard, the loaders |
+//! | [`auth`] | who calls, with what scopes; tokens, keys, rights that end, passwords, the guard, the loaders |
 //! | [`contacts`] | the lists of the Contacts Center: entries, pages, counts, search |
 //! | [`users`] | people: profiles, settings, how one is found |
-//! | [`accounts`] | signing up and in |
+//! | [`accounts`] | signing up, in and out, sessions, passwords, API keys |
 //! | [`relationships`] | pairs of people: connection by request, follow, block |
+//! | [`administration`] | what administrators do: suspending people |
 //! | [`schema`] | the faces merged into one schema |
 //! | [`http`] | the doors: `/graphql` by POST, GET, server-sent events and WebSocket; health |
 //! | [`demo`], [`import`], [`server`], [`telemetry`] | the demo organisation, bulk import, serving, logs |
@@ -35,9 +36,11 @@
 pub mod clock;
 pub mod config;
 pub mod text;
+pub mod memory;
 pub mod error;
 pub mod database;
 pub mod page;
+pub mod throttle;
 pub mod events;
 pub mod app;
 pub mod auth;
@@ -45,6 +48,7 @@ pub mod contacts;
 pub mod users;
 pub mod accounts;
 pub mod relationships;
+pub mod administration;
 pub mod schema;
 pub mod http;
 pub mod telemetry;

@@ -85,8 +85,9 @@ async fn run() -> anyhow::Result<()> {
             let Some(person) = people::by_handle(app.db.read(), &user).await? else {
                 anyhow::bail!("there is nobody with the handle {user}");
             };
-            let scopes = scopes.map_or_else(Scopes::all, |names| Scopes::parse(&names.replace(',', " ")));
-            let token = jwt::issue(&app, person.id, scopes, expires)
+            let scopes =
+                scopes.map_or_else(|| Scopes::of(person.role), |names| Scopes::parse(&names.replace(',', " ")));
+            let token = jwt::issue(&app, person.id, scopes, None, expires)
                 .map_err(|error| anyhow::anyhow!("no token can be made: {}", error.code()))?;
             print(&token.text)
         }

@@ -3,7 +3,8 @@
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
 
 use crate::{
-    accounts::mutation::AccountsMutation,
+    accounts::{mutation::AccountsMutation, query::AccountsQuery},
+    administration::mutation::AdministrationMutation,
     config::Limits,
     contacts::query::ContactsQuery,
     events::{query::EventsQuery, types::Event},
@@ -15,11 +16,11 @@ use crate::{
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(UsersQuery, ContactsQuery, RelationshipsQuery, EventsQuery);
+pub struct Query(UsersQuery, ContactsQuery, RelationshipsQuery, EventsQuery, AccountsQuery);
 
 /// What can be done. Every payload has `userErrors`: expected refusals are data, faults are errors.
 #[derive(MergedObject, Default)]
-pub struct Mutation(AccountsMutation, UsersMutation, RelationshipsMutation);
+pub struct Mutation(AccountsMutation, UsersMutation, RelationshipsMutation, AdministrationMutation);
 
 /// What can be followed live. Every subscription takes `after`, begins with SubscriptionStarted and misses nothing.
 #[derive(MergedSubscription, Default)]

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long requests under way may take to finish after the signal.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(7);
 
 /// Serves until the process is told to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -36,9 +36,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     greet(&app, &format!("http://{address}"));
     let shutdown = app.shutdown.clone();
+    let (leaving, drain) = (app.leaving.clone(), app.config.drain);
     tokio::spawn(async move {
         asked_to_stop().await;
         tracing::info!("stopping");
+        // Red first, so that a balancer sends no more before anything is closed.
+        leaving.cancel();
+        tokio::time::sleep(drain).await;
         shutdown.cancel();
     });
     serve(&app, listener).await?;
@@ -48,22 +52,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
 /// Serves on a listener until the app is shut down.
 pub async fn serve(app: &App, listener: TcpListener) -> anyhow::Result<()> {
-    let shutdown = app.shutdown.clone();
-    let serving = axum::serve(listener, http::router(app.clone())?)
-        .with_graceful_shutdown(async move { shutdown.cancelled().await });
+    let router = http::router(app.clone()).await?;
     let late = async {
         app.shutdown.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
-    // Sockets are out of axum's hands once they are open; they and the mutations under way are waited for as well.
+    // Sockets are no longer connections of HTTP once they are open; they and the mutations under way are waited for too.
     let served = async {
-        let served = serving.into_future().await;
+        http::listener::serve(app, listener, router).await;
         app.tasks.close();
         app.tasks.wait().await;
-        served
     };
     tokio::select! {
-        served = served => served?,
+        () = served => {}
         () = late => tracing::warn!("requests that took too long were cut off"),
     }
     Ok(())

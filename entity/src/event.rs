@@ -34,4 +34,8 @@ pub enum EventKind {
     ConnectionRequestReceived,
     #[sea_orm(string_value = "connection_request_changed")]
     ConnectionRequestChanged,
+    #[sea_orm(string_value = "rights_ended")]
+    RightsEnded,
+    #[sea_orm(string_value = "rights_restored")]
+    RightsRestored,
 }

@@ -55,6 +55,16 @@ id!(
     EventId,
     "event"
 );
+id!(
+    /// One sign-in that lasts.
+    SessionId,
+    "session"
+);
+id!(
+    /// A partner's key.
+    ApiKeyId,
+    "key"
+);
 
 /// Splits a TypeID into prefix and UUID; `None` when it is not one.
 #[must_use]

@@ -32,6 +32,9 @@ pub enum StreamKind {
     /// What is asked of a user.
     #[sea_orm(num_value = 1)]
     Requests = 1,
+    /// Whose rights have ended. One for all, which the instances follow and no client reads.
+    #[sea_orm(num_value = 2)]
+    Rights = 2,
 }
 
 impl StreamKind {

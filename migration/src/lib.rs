@@ -7,6 +7,7 @@ mod dialect;
 mod m20261120_000001_users;
 mod m20261120_000002_events;
 mod m20261120_000003_relationships;
+mod m20261121_000004_access;
 
 pub struct Migrator;
 
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000001_users::Migration),
             Box::new(m20261120_000002_events::Migration),
             Box::new(m20261120_000003_relationships::Migration),
+            Box::new(m20261121_000004_access::Migration),
         ]
     }
 }

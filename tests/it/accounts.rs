@@ -42,7 +42,7 @@ async fn an_unknown_handle_and_a_wrong_password_look_alike() {
         ("nobody", "correct horse"),
         ("imported", ""),
         ("", ""),
-        ("ja\u{0}ne", "x"),
+        ("ja\u{1}ne", "x"),
         ("jane", &"x".repeat(100_000)),
     ] {
         let answer = app.anonymous().ask(SIGN_IN, json!({ "input": { "handle": handle, "password": password } })).await;
@@ -63,12 +63,12 @@ async fn bad_sign_ups_name_the_field() {
         ("handle", json!("x"), "INVALID"),
         ("handle", json!("a b"), "INVALID"),
         ("handle", json!("é".repeat(3)), "INVALID"),
-        ("handle", json!("x\u{0}y"), "INVALID"),
+        ("handle", json!("x\u{1}y"), "INVALID"),
         ("password", json!("short"), "INVALID"),
         ("password", json!("x".repeat(201)), "INVALID"),
         ("displayName", json!("  "), "INVALID"),
         ("displayName", json!("x".repeat(201)), "INVALID"),
-        ("displayName", json!("x\u{0}"), "INVALID"),
+        ("displayName", json!("x\u{1}"), "INVALID"),
         ("familyName", json!("x\n"), "INVALID"),
     ] {
         let mut input = good.clone();
@@ -113,7 +113,7 @@ async fn forged_damaged_and_expired_tokens_are_refused() {
     let [head, body, signature] = ann.token.split('.').collect::<Vec<_>>()[..] else { panic!("a JWT") };
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(body).expected("base64")).expected("JSON");
-    let key = jsonwebtoken::EncodingKey::from_secret(app.app().config.tokens.secret.expose().as_bytes());
+    let key = app.app().config.tokens.keys.signing.key.clone();
     let signed = |change: &dyn Fn(&mut Value), algorithm| {
         let mut claims = claims.clone();
         change(&mut claims);
@@ -162,7 +162,7 @@ async fn forged_damaged_and_expired_tokens_are_refused() {
         socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(socket.hear().await, Err(4403), "{token}");
     }
-    let short = jwt::issue(app.app(), ann.id, Scopes::all(), Duration::from_secs(60)).expected("a token").text;
+    let short = jwt::issue(app.app(), ann.id, Scopes::all(), None, Duration::from_secs(60)).expected("a token").text;
     let client = Client::new(&ann.clients[0].url, Some(short));
     assert_eq!(client.ask(me, Value::Null).await.status, 200);
     app.clock.advance(chrono::Duration::seconds(60));

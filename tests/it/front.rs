@@ -10,7 +10,7 @@ const WS: Option<&str> = Some("graphql-transport-ws");
 async fn nothing_a_web_page_can_send_without_asking_changes_anything() {
     let app = TestApp::new().await;
     let url = format!("{}/graphql", app.instances[0].url);
-    let http = reqwest::Client::new();
+    let http = crate::support::http();
     let mutation = "mutation { signUp(input: { handle: \"mallory\", password: \"correct horse\", displayName: \"M\" }) { user { id } } }";
     let body = json!({ "query": mutation }).to_string();
     let get = http.get(&url).query(&[("query", mutation)]).send().await.expected("an answer");
@@ -22,14 +22,15 @@ async fn nothing_a_web_page_can_send_without_asking_changes_anything() {
     }
     assert_eq!(app.database.number("SELECT count(*) FROM \"user\"").await, 0);
     let query = http.get(&url).query(&[("query", "{ __typename }")]).send().await.expected("an answer");
-    assert_eq!(query.text().await.expected("a body"), "{\"data\":{\"__typename\":\"Query\"}}");
+    let answer: Value = query.json().await.expected("JSON");
+    assert_eq!(answer, json!({ "data": { "__typename": "Query" }, "extensions": { "cost": { "requested": 1 } } }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn request_errors_have_no_data_and_a_code() {
     let app = TestApp::new().await;
     let url = format!("{}/graphql", app.instances[0].url);
-    let http = reqwest::Client::new();
+    let http = crate::support::http();
     for (body, code) in [
         ("{", "BAD_REQUEST"),
         ("[]", "BAD_REQUEST"),
@@ -101,7 +102,7 @@ async fn a_subscription_is_served_as_server_sent_events() {
     let url = format!("{}/graphql", app.instances[0].url);
     let query = json!({ "query": "subscription { incomingRequests { __typename ... on ConnectionRequestReceived { sequence } } }" });
     let request =
-        reqwest::Client::new().post(&url).bearer_auth(&ben.token).header("accept", "text/event-stream").json(&query);
+        crate::support::http().post(&url).bearer_auth(&ben.token).header("accept", "text/event-stream").json(&query);
     let mut answer = request.send().await.expected("an answer");
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let mut text = String::new();
@@ -201,7 +202,7 @@ async fn a_socket_ends_with_its_token() {
     let ann = app.person("ann").await;
     let lifetime = std::time::Duration::from_secs(2);
     let token =
-        api::auth::jwt::issue(app.app(), ann.id, api::auth::viewer::Scopes::all(), lifetime).expected("a token");
+        api::auth::jwt::issue(app.app(), ann.id, api::auth::viewer::Scopes::all(), None, lifetime).expected("a token");
     let mut socket = Socket::open(&app.instances[0].url, Some(&token.text)).await;
     socket.follow(None).await;
     app.clock.advance(chrono::Duration::seconds(3));

@@ -260,7 +260,7 @@ async fn a_message_has_limits() {
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let ask = "mutation($id: ID!, $m: String) { requestConnection(input: { userId: $id, message: $m }) \
                { request { message } userErrors { code field } } }";
-    for message in ["x".repeat(501), "a\u{0}b".to_owned(), "bell\u{7}".to_owned()] {
+    for message in ["x".repeat(501), "a\u{1}b".to_owned(), "bell\u{7}".to_owned()] {
         let answer = ann.ask(ask, json!({ "id": ben.id(), "m": message })).await;
         assert_eq!(
             answer.at("requestConnection.userErrors"),

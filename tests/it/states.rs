@@ -247,7 +247,7 @@ async fn nobody_does_anything_to_oneself_or_to_nobody() {
     for verb in crate::support::person::ABOUT_A_USER {
         assert_eq!(ann.does(verb, &ann.id()).await.said(), "SELF", "{verb}");
         let nobody = ann.id().replace("user_0", "user_7");
-        for id in [nobody.as_str(), "", "user_", "request_01m7xnbjqae3s9dcdjf0qgrmxr", "\u{0}", "☃"] {
+        for id in [nobody.as_str(), "", "user_", "request_01m7xnbjqae3s9dcdjf0qgrmxr", "\u{1}", "☃"] {
             let deed = ann.does(verb, id).await;
             assert_eq!(deed.said(), "NOT_FOUND", "{verb} {id:?}");
         }

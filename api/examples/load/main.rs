@@ -72,6 +72,8 @@ async fn main() -> anyhow::Result<()> {
         ("RAPPORT_DATABASE_URL", arguments.database.as_str()),
         ("RAPPORT_LISTEN", "127.0.0.1:0"),
         ("RAPPORT_DEMO", "false"),
+        ("RAPPORT_RATE_COST", "0"),
+        ("RAPPORT_RATE_REQUESTS", "0"),
         ("RAPPORT_LOG", "error"),
     ]))?;
     let raw = match arguments.raw {

@@ -1,4 +1,8 @@
-//! Accounts: making one and signing in.
+//! Accounts: making one, signing in, sessions, passwords and API keys.
 
 pub mod sessions;
+pub mod passwords;
+pub mod api_keys;
+pub mod types;
+pub mod query;
 pub mod mutation;

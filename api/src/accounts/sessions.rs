@@ -1,118 +1,203 @@
-//! Signing up and signing in by password. A wrong password and an unknown handle look alike, in words and in time.
+//! Sessions. A session begins with a sign-in and gives access tokens until it ends; each refresh token is used once, and
+//! one that is used again ends the session, because then somebody else has it too.
 
-use async_graphql::InputObject;
+use chrono::Duration;
 use entity::{
-    credential,
-    user::{self, Role},
+    id::{SessionId, UserId},
+    refresh_token, session, user,
 };
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 
 use crate::{
-    app::App,
+    app::{App, Tx},
     auth::{
+        context::Origin,
         jwt::{self, AccessToken},
-        password,
-        viewer::Scopes,
+        rights::{self, Subject},
+        secret,
+        viewer::{Proof, Scopes, Viewer},
     },
     error::{Error, Result, UserErrorCode},
-    users::{
-        people,
-        profiles::{self, NewPerson},
-    },
+    users::people,
 };
 
-/// The shortest and longest password, in characters.
-const PASSWORD: std::ops::RangeInclusive<usize> = 8..=200;
-
-/// Whom to make an account for.
-#[derive(InputObject)]
-pub struct SignUpInput {
-    /// 2 to 32 characters of `a-z 0-9 . _ -`, unique in the organisation. Upper case is taken as lower case.
-    pub handle: String,
-    /// 8 to 200 characters.
-    pub password: String,
-    /// The name to show, 1 to 200 characters.
-    pub display_name: String,
-    /// At most 200 characters.
-    pub given_name: Option<String>,
-    /// At most 200 characters. People stand in lists by family name; without one, by display name.
-    pub family_name: Option<String>,
-}
-
-/// Who signs in.
-#[derive(InputObject)]
-pub struct SignInInput {
-    /// The handle, in any case of letters.
-    pub handle: String,
-    /// The password.
-    pub password: String,
-}
+/// How long a refresh token that was used may be used again: a client on a bad network may never have seen the answer.
+const LEEWAY: Duration = Duration::seconds(10);
+/// What every refresh token begins with.
+const START: &str = "rr_";
+/// Random bytes of a refresh token.
+const SECRET: usize = 32;
+/// The most sessions of one person; the one longest unused ends for a new one.
+const MOST: usize = 50;
+/// The longest name of a client that is kept, in characters.
+const LONGEST_AGENT: usize = 200;
 
 /// A person who has signed in.
 pub struct SignedIn {
     pub person: user::Model,
     pub token: AccessToken,
+    pub refresh_token: String,
 }
 
-/// Makes an account for a member and signs in.
-pub async fn sign_up(app: &App, input: SignUpInput) -> Result<SignedIn> {
-    if !app.config.sign_up_open {
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "This organisation makes accounts itself."));
-    }
-    if !PASSWORD.contains(&input.password.chars().count()) {
-        let why = format!("A password has {} to {} characters.", PASSWORD.start(), PASSWORD.end());
-        return Err(Error::refused(UserErrorCode::Invalid, &["input", "password"], why));
-    }
-    let person = NewPerson {
-        handle: input.handle,
-        display_name: input.display_name,
-        given_name: input.given_name,
-        family_name: input.family_name,
-        role: Role::Member,
+/// What a refreshed or new session hands out, still unsigned.
+pub struct Handout {
+    session: SessionId,
+    refresh_token: String,
+}
+
+/// Begins a session of a person.
+pub async fn begin(tx: &Tx<'_>, user: UserId, origin: &Origin) -> Result<Handout> {
+    let now = tx.clock().now();
+    let open = open_sessions(tx.db(), user, now).await?;
+    let too_many: Vec<SessionId> = open.iter().skip(MOST - 1).map(|session| session.id).collect();
+    end(tx, &too_many).await?;
+    let row = session::Model {
+        id: SessionId(tx.clock().uuid()),
+        user_id: user,
+        created_at: now,
+        used_at: now,
+        expires_at: now + tx.config().tokens.session_lifetime,
+        ended_at: None,
+        user_agent: origin.agent.as_ref().map(|agent| agent.chars().take(LONGEST_AGENT).collect()),
     };
-    let person = create(app, person, input.password).await?;
-    signed_in(app, person)
+    let session = row.id;
+    session::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
+    hand_out(tx, session).await
 }
 
-/// Makes an account with a password.
-pub async fn create(app: &App, person: NewPerson, password: String) -> Result<user::Model> {
-    let password_hash = password::hash(password).await?;
-    let (person, password_hash) = (&person, &password_hash);
+async fn hand_out(tx: &Tx<'_>, session: SessionId) -> Result<Handout> {
+    let refresh_token = format!("{START}{}", secret::random(SECRET)?);
+    let row = refresh_token::ActiveModel {
+        hash: Set(secret::digest(&refresh_token)),
+        session_id: Set(session),
+        created_at: Set(tx.clock().now()),
+        used_at: Set(None),
+    };
+    refresh_token::Entity::insert(row).exec_without_returning(tx.db()).await?;
+    Ok(Handout { session, refresh_token })
+}
+
+/// Signs the access token of what a session hands out.
+pub fn sign(app: &App, person: user::Model, handout: Handout) -> Result<SignedIn> {
+    let lifetime = app.config.tokens.lifetime;
+    let token = jwt::issue(app, person.id, Scopes::of(person.role), Some(handout.session), lifetime)?;
+    Ok(SignedIn { person, token, refresh_token: handout.refresh_token })
+}
+
+/// Takes a refresh token and gives the next. Refused alike for one that is unknown, has ended, or was used before.
+pub async fn refresh(app: &App, refresh_token: &str) -> Result<SignedIn> {
+    let hash = &secret::digest(refresh_token);
+    let refreshed = app.transaction(|tx| {
+        Box::pin(async move {
+            let now = tx.clock().now();
+            // The session is locked first, by all who change it or its tokens.
+            let Some(token) = refresh_token::Entity::find_by_id(hash.clone()).one(tx.db()).await? else {
+                return Ok(None);
+            };
+            let session = session::Entity::find_by_id(token.session_id).lock_exclusive().one(tx.db()).await?;
+            let token = refresh_token::Entity::find_by_id(hash.clone()).one(tx.db()).await?;
+            let (Some(session), Some(token)) = (session, token) else { return Ok(None) };
+            if session.ended_at.is_some() || session.expires_at <= now {
+                return Ok(None);
+            }
+            if token.used_at.is_some_and(|used| now - used > LEEWAY) {
+                end(tx, &[session.id]).await?;
+                return Ok(None);
+            }
+            let person = people::visible().filter(user::Column::Id.eq(session.user_id)).one(tx.db()).await?;
+            let Some(person) = person else { return Ok(None) };
+            // The latest tokens of a session are of use; those used before only to catch a thief.
+            let mut used = token.into_active_model();
+            used.used_at = Set(Some(now));
+            used.update(tx.db()).await?;
+            let id = session.id;
+            let mut session = session.into_active_model();
+            session.used_at = Set(now);
+            session.expires_at = Set(now + tx.config().tokens.session_lifetime);
+            session.update(tx.db()).await?;
+            Ok(Some((person, hand_out(tx, id).await?)))
+        })
+    });
+    let refused = || Error::refused(UserErrorCode::NotAllowed, &["input", "refreshToken"], "Sign in again.");
+    let (person, handout) = refreshed.await?.ok_or_else(refused)?;
+    sign(app, person, handout)
+}
+
+/// The sessions of a person that have not ended, the one used last first.
+pub async fn open_sessions(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<Vec<session::Model>, DbErr> {
+    session::Entity::find()
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::EndedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(now))
+        .order_by_desc(session::Column::UsedAt)
+        .order_by_desc(session::Column::Id)
+        .all(db)
+        .await
+}
+
+/// Ends the caller's own session; whether there was one to end.
+pub async fn sign_out(app: &App, by: &Viewer) -> Result<bool> {
+    match by.proof {
+        Proof::Session(session) => end_one(app, by, session).await.map(|ended| ended == Some(true)),
+        Proof::Token | Proof::Key(_) => Ok(false),
+    }
+}
+
+/// Ends one of the caller's sessions; whether it was still open.
+pub async fn revoke(app: &App, by: &Viewer, session: &str) -> Result<bool> {
+    let not_found = || Error::not_found(&["input", "sessionId"]);
+    let session = SessionId::parse(session).ok_or_else(not_found)?;
+    end_one(app, by, session).await?.ok_or_else(not_found)
+}
+
+async fn end_one(app: &App, by: &Viewer, session: SessionId) -> Result<Option<bool>> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let person = profiles::create(tx, person.clone()).await?;
-            let row = credential::ActiveModel {
-                user_id: Set(person.id),
-                password_hash: Set(password_hash.clone()),
-                updated_at: Set(tx.clock().now()),
-            };
-            credential::Entity::insert(row).exec_without_returning(tx.db()).await?;
-            Ok(person)
+            let found = session::Entity::find_by_id(session)
+                .filter(session::Column::UserId.eq(by.user))
+                .lock_exclusive()
+                .one(tx.db())
+                .await?;
+            let Some(found) = found else { return Ok(None) };
+            if found.ended_at.is_some() {
+                return Ok(Some(false));
+            }
+            end(tx, &[session]).await?;
+            Ok(Some(true))
         })
     })
     .await
 }
 
-/// Signs in by handle and password.
-pub async fn sign_in(app: &App, input: SignInInput) -> Result<SignedIn> {
-    let person = match input.handle.contains('\0') {
-        true => None,
-        false => people::by_handle(app.db.read(), &input.handle).await?,
-    };
-    let hash = match &person {
-        Some(person) => credential::Entity::find_by_id(person.id).one(app.db.read()).await?,
-        None => None,
-    };
-    let too_long = input.password.chars().count() > *PASSWORD.end();
-    let hash = hash.map(|row| row.password_hash).filter(|_| !too_long);
-    let password = if too_long { String::new() } else { input.password };
-    match (password::verify(password, hash).await?, person) {
-        (true, Some(person)) => signed_in(app, person),
-        _ => Err(Error::refused(UserErrorCode::NotAllowed, &[], "Handle and password do not match.")),
-    }
+/// Ends all of a person's sessions but one.
+pub async fn end_all(tx: &Tx<'_>, user: UserId, but: Option<SessionId>) -> Result<()> {
+    let open = session::Entity::find()
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::EndedAt.is_null())
+        .order_by_asc(session::Column::Id)
+        .lock_exclusive()
+        .all(tx.db())
+        .await?;
+    let others: Vec<SessionId> = open.iter().map(|session| session.id).filter(|id| Some(*id) != but).collect();
+    end(tx, &others).await
 }
 
-fn signed_in(app: &App, person: user::Model) -> Result<SignedIn> {
-    let token = jwt::issue(app, person.id, Scopes::all(), app.config.tokens.lifetime)?;
-    Ok(SignedIn { person, token })
+/// Ends sessions and tells every instance.
+async fn end(tx: &Tx<'_>, sessions: &[SessionId]) -> Result<()> {
+    if sessions.is_empty() {
+        return Ok(());
+    }
+    session::Entity::update_many()
+        .col_expr(session::Column::EndedAt, Some(tx.clock().now()).into())
+        .filter(session::Column::Id.is_in(sessions.iter().copied()))
+        .exec(tx.db())
+        .await?;
+    rights::end(tx, &Subject::Sessions(sessions.to_vec()))
 }

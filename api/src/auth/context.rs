@@ -1,6 +1,6 @@
 //! What a resolver can ask of its context: the app, the caller, and rows by key, batched.
 
-use std::{hash::Hash, time::Duration};
+use std::{hash::Hash, net::IpAddr, sync::Arc, time::Duration};
 
 use async_graphql::{
     Context,
@@ -9,7 +9,7 @@ use async_graphql::{
 };
 use futures_util::future::BoxFuture;
 
-use super::viewer::Viewer;
+use super::viewer::{Caller, Viewer};
 use crate::{
     app::App,
     error::{Error, Result},
@@ -19,7 +19,27 @@ use crate::{
 /// own type of key. Nothing is cached: the siblings of one level are batched, and a live event never sees an old row.
 pub struct Reads {
     pub app: App,
-    pub viewer: Option<Viewer>,
+    pub caller: Option<Caller>,
+    pub origin: Origin,
+}
+
+impl Reads {
+    /// The caller, if it is a person.
+    pub fn viewer(&self) -> Result<&Viewer> {
+        match &self.caller {
+            Some(Caller::Person(viewer)) => Ok(viewer),
+            Some(Caller::Service(_)) => Err(Error::PersonsOnly),
+            None => Err(Error::Unauthenticated),
+        }
+    }
+}
+
+/// Where a call comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    pub address: Option<IpAddr>,
+    /// What the client calls itself.
+    pub agent: Option<Arc<str>>,
 }
 
 /// Waits one turn of the scheduler, which is what the siblings need to ask; a timer would wait a millisecond.
@@ -33,14 +53,18 @@ impl Timer for OneTurn {
 
 /// The data of one operation.
 #[must_use]
-pub fn operation(app: App, viewer: Option<Viewer>) -> DataLoader<Reads> {
-    DataLoader::new(Reads { app, viewer }, TokioSpawner::current(), OneTurn)
+pub fn operation(app: App, caller: Option<Caller>, origin: Origin) -> DataLoader<Reads> {
+    DataLoader::new(Reads { app, caller, origin }, TokioSpawner::current(), OneTurn)
 }
 
 pub trait ContextExt {
     fn app(&self) -> Result<&App>;
     /// The caller, or the refusal of an anonymous one.
+    fn caller(&self) -> Result<&Caller>;
+    /// The caller, or the refusal of one who is no person.
     fn viewer(&self) -> Result<&Viewer>;
+    /// Where the call comes from.
+    fn origin(&self) -> Result<&Origin>;
     /// Loads one row together with those that its siblings ask for.
     fn load<K>(&self, key: K) -> impl Future<Output = Result<Option<<Reads as Loader<K>>::Value>>> + Send
     where
@@ -57,8 +81,16 @@ impl ContextExt for Context<'_> {
         Ok(&reads(self)?.loader().app)
     }
 
+    fn caller(&self) -> Result<&Caller> {
+        reads(self)?.loader().caller.as_ref().ok_or(Error::Unauthenticated)
+    }
+
     fn viewer(&self) -> Result<&Viewer> {
-        reads(self)?.loader().viewer.as_ref().ok_or(Error::Unauthenticated)
+        reads(self)?.loader().viewer()
+    }
+
+    fn origin(&self) -> Result<&Origin> {
+        Ok(&reads(self)?.loader().origin)
     }
 
     async fn load<K>(&self, key: K) -> Result<Option<<Reads as Loader<K>>::Value>>

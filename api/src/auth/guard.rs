@@ -10,7 +10,7 @@ pub struct Needs(pub Scope);
 
 impl Guard for Needs {
     async fn check(&self, ctx: &Context<'_>) -> async_graphql::Result<()> {
-        let viewer = ctx.viewer()?;
-        if viewer.scopes.has(self.0) { Ok(()) } else { Err(Error::Forbidden(self.0.name()).into()) }
+        let caller = ctx.caller()?;
+        if caller.scopes().has(self.0) { Ok(()) } else { Err(Error::Forbidden(self.0.name()).into()) }
     }
 }

@@ -1,25 +1,44 @@
-//! Access tokens: JWT, signed with HS256 and nothing else, whatever a token's header says. `exp`, `iss`, `aud` and `sub`
-//! are required; expiry is judged by the product's clock.
+//! Access tokens: JWT. Each key verifies by its own algorithm and nothing else, whatever a token's header says. `exp`,
+//! `iss`, `aud` and `sub` are required; time is judged by the product's clock.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
-use entity::id::UserId;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use entity::id::{SessionId, UserId};
+use jsonwebtoken::{Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use super::viewer::{Scopes, Viewer};
+use super::viewer::{Proof, Scopes, Viewer};
 use crate::{
     app::App,
+    config::{TokenConfig, keys::VerifyingKey},
     error::{Error, Result},
 };
 
+/// How far the clock of an outside issuer may be ahead.
+const SKEW: i64 = 60;
+
+/// What a token says, as far as it concerns us.
 #[derive(Serialize, Deserialize)]
-struct Claims {
-    sub: String,
+pub struct Claims {
+    pub sub: String,
     iss: String,
-    aud: String,
-    iat: i64,
+    aud: serde_json::Value,
+    #[serde(default)]
+    iat: Option<i64>,
     exp: i64,
-    scope: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The session it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+}
+
+impl Claims {
+    pub fn expires_at(&self) -> Result<DateTime<Utc>> {
+        DateTime::from_timestamp(self.exp, 0).ok_or(Error::Unauthenticated)
+    }
 }
 
 /// A signed token and when it ends.
@@ -28,8 +47,14 @@ pub struct AccessToken {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Signs a token for a person.
-pub fn issue(app: &App, user: UserId, scopes: Scopes, lifetime: std::time::Duration) -> Result<AccessToken> {
+/// Signs a token for a person, of a session or of none.
+pub fn issue(
+    app: &App,
+    user: UserId,
+    scopes: Scopes,
+    session: Option<SessionId>,
+    lifetime: std::time::Duration,
+) -> Result<AccessToken> {
     let tokens = &app.config.tokens;
     let now = app.clock.now();
     let lifetime = Duration::from_std(lifetime).map_err(Error::internal)?;
@@ -37,30 +62,61 @@ pub fn issue(app: &App, user: UserId, scopes: Scopes, lifetime: std::time::Durat
     let claims = Claims {
         sub: user.to_string(),
         iss: tokens.issuer.clone(),
-        aud: tokens.audience.clone(),
-        iat: now.timestamp(),
+        aud: tokens.audience.clone().into(),
+        iat: Some(now.timestamp()),
         exp: expires_at.timestamp(),
-        scope: scopes.to_string(),
+        nbf: None,
+        scope: Some(scopes.to_string()),
+        sid: session.map(|session| session.to_string()),
     };
-    let key = EncodingKey::from_secret(tokens.secret.expose().as_bytes());
-    let text = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(Error::internal)?;
+    let signing = &tokens.keys.signing;
+    let mut header = Header::new(signing.algorithm);
+    header.kid = Some(signing.id.clone());
+    let text = jsonwebtoken::encode(&header, &claims, &signing.key).map_err(Error::internal)?;
     Ok(AccessToken { text, expires_at })
 }
 
-/// Reads a token; anything wrong with it is the same refusal.
+/// Reads a token of our own; anything wrong with it is the same refusal.
 pub fn verify(app: &App, token: &str) -> Result<Viewer> {
     let tokens = &app.config.tokens;
-    let mut validation = Validation::new(Algorithm::HS256);
-    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    validation.set_issuer(&[&tokens.issuer]);
-    validation.set_audience(&[&tokens.audience]);
-    validation.validate_exp = false;
-    let key = DecodingKey::from_secret(tokens.secret.expose().as_bytes());
-    let claims: Claims = jsonwebtoken::decode(token, &key, &validation).map_err(|_| Error::Unauthenticated)?.claims;
-    let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(Error::Unauthenticated)?;
-    if expires_at <= app.clock.now() {
+    let claims = claims(tokens, &tokens.keys.verifying, app.clock.now(), token)?;
+    let proof = match &claims.sid {
+        None => Proof::Token,
+        Some(sid) => Proof::Session(SessionId::parse(sid).ok_or(Error::Unauthenticated)?),
+    };
+    let user = UserId::parse(&claims.sub).ok_or(Error::Unauthenticated)?;
+    let scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default());
+    Ok(Viewer { user, scopes, expires_at: claims.expires_at()?, proof })
+}
+
+/// The part of a token's header that is looked at before any key is.
+#[derive(Deserialize)]
+struct Seen {
+    kid: Option<String>,
+    crit: Option<serde_json::Value>,
+}
+
+/// What a token says that one of these keys signed for us and that has neither ended nor is still to begin.
+pub fn claims(tokens: &TokenConfig, keys: &[VerifyingKey], now: DateTime<Utc>, token: &str) -> Result<Claims> {
+    let header = token.split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
+    let seen: Seen = header.and_then(|header| serde_json::from_slice(&header).ok()).ok_or(Error::Unauthenticated)?;
+    // Extensions that must be understood are not.
+    if seen.crit.is_some() {
         return Err(Error::Unauthenticated);
     }
-    let user = UserId::parse(&claims.sub).ok_or(Error::Unauthenticated)?;
-    Ok(Viewer { user, scopes: Scopes::parse(&claims.scope), expires_at })
+    let named = |key: &&VerifyingKey| seen.kid.is_none() || key.id.is_none() || key.id == seen.kid;
+    let claims = keys.iter().filter(named).find_map(|key| {
+        let mut validation = Validation::new(key.algorithm);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.set_issuer(&[&tokens.issuer]);
+        validation.set_audience(&[&tokens.audience]);
+        validation.validate_exp = false;
+        jsonwebtoken::decode::<Claims>(token, &key.key, &validation).ok()
+    });
+    let claims = claims.ok_or(Error::Unauthenticated)?.claims;
+    let begins = claims.nbf.unwrap_or(i64::MIN).max(claims.iat.unwrap_or(i64::MIN));
+    if claims.expires_at()? <= now || begins > now.timestamp() + SKEW {
+        return Err(Error::Unauthenticated);
+    }
+    Ok(claims)
 }

@@ -1,23 +1,71 @@
-//! The caller, as proven by a token.
+//! The caller, as proven by a token or a key.
 
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
-use entity::id::UserId;
+use entity::{
+    id::{ApiKeyId, SessionId, UserId},
+    user::Role,
+};
 
-/// Who calls, with what scopes, until when.
+/// Who calls: a person, or an organisation's key as a service account.
+#[derive(Clone, Copy, Debug)]
+pub enum Caller {
+    Person(Viewer),
+    Service(ServiceViewer),
+}
+
+/// A person who calls, with what scopes, until when, and by what proof.
 #[derive(Clone, Copy, Debug)]
 pub struct Viewer {
     pub user: UserId,
     pub scopes: Scopes,
     pub expires_at: DateTime<Utc>,
+    pub proof: Proof,
 }
 
-/// What a token may be used for.
+/// A key of the organisation that calls. It has no relationships and sees by scope.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceViewer {
+    pub key: ApiKeyId,
+    pub scopes: Scopes,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a person proved themselves with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A token of a session.
+    Session(SessionId),
+    /// A token of no session: of an outside issuer or of the command line.
+    Token,
+    /// A personal API key.
+    Key(ApiKeyId),
+}
+
+impl Caller {
+    #[must_use]
+    pub fn scopes(&self) -> Scopes {
+        match self {
+            Self::Person(viewer) => viewer.scopes,
+            Self::Service(service) => service.scopes,
+        }
+    }
+
+    #[must_use]
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        match self {
+            Self::Person(viewer) => viewer.expires_at,
+            Self::Service(service) => service.expires_at,
+        }
+    }
+}
+
+/// What a token or a key may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
 pub enum Scope {
     /// See people and one's own account.
     ProfileRead,
-    /// Change one's own profile and settings.
+    /// Change one's own profile, settings, sessions and keys.
     ProfileWrite,
     /// See relationships, lists and requests, and follow requests live.
     ContactsRead,
@@ -25,12 +73,14 @@ pub enum Scope {
     ContactsWrite,
     /// Pull the event log.
     EventsRead,
+    /// Administer the organisation. Takes effect for administrators only.
+    Admin,
 }
 
 impl Scope {
     /// Every scope, in the order of the schema.
-    pub const ALL: [Self; 5] =
-        [Self::ProfileRead, Self::ProfileWrite, Self::ContactsRead, Self::ContactsWrite, Self::EventsRead];
+    pub const ALL: [Self; 6] =
+        [Self::ProfileRead, Self::ProfileWrite, Self::ContactsRead, Self::ContactsWrite, Self::EventsRead, Self::Admin];
 
     /// As tokens and errors write it.
     #[must_use]
@@ -41,6 +91,7 @@ impl Scope {
             Self::ContactsRead => "CONTACTS_READ",
             Self::ContactsWrite => "CONTACTS_WRITE",
             Self::EventsRead => "EVENTS_READ",
+            Self::Admin => "ADMIN",
         }
     }
 }
@@ -50,15 +101,27 @@ impl Scope {
 pub struct Scopes(u32);
 
 impl Scopes {
-    /// What a person gets who signs in.
+    /// Every scope there is.
     #[must_use]
     pub fn all() -> Self {
         Scope::ALL.into_iter().collect()
     }
 
+    /// What a person of a role gets who signs in.
+    #[must_use]
+    pub fn of(role: Role) -> Self {
+        Scope::ALL.into_iter().filter(|scope| role == Role::Admin || *scope != Scope::Admin).collect()
+    }
+
     #[must_use]
     pub fn has(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u32) != 0
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     pub fn iter(self) -> impl Iterator<Item = Scope> {

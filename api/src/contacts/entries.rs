@@ -69,6 +69,20 @@ pub async fn rename(db: &impl ConnectionTrait, user: UserId, name_key: Vec<u8>) 
     sql.run(db).await.map(drop)
 }
 
+/// Takes a person out of everyone's lists. The entries stay, under the negative of their list, to be shown again.
+pub async fn hide(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+    let mut sql = Sql::new("UPDATE contact SET list = -list WHERE list > 0 AND user_id = ");
+    sql.bind(user);
+    sql.run(db).await.map(drop)
+}
+
+/// Puts a person back into everyone's lists.
+pub async fn show(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+    let mut sql = Sql::new("UPDATE contact SET list = -list WHERE list < 0 AND user_id = ");
+    sql.bind(user);
+    sql.run(db).await.map(drop)
+}
+
 /// Whether two people share a connection. Both lists are read in the same order and merged.
 pub async fn share_connection(db: &impl ConnectionTrait, one: UserId, other: UserId) -> Result<bool, DbErr> {
     let mut sql = Sql::new(

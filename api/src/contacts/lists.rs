@@ -208,7 +208,7 @@ pub async fn sizes(
 ) -> Result<HashMap<(UserId, List), i64>, DbErr> {
     let mut sql = Sql::new("SELECT owner_id, list, count(*) AS count FROM contact WHERE owner_id IN ");
     sql.bind_list(owners);
-    sql.push(" AND (until IS NULL OR until > ");
+    sql.push(" AND list > 0 AND (until IS NULL OR until > ");
     sql.bind(now);
     sql.push(") GROUP BY owner_id, list");
     let counted: Vec<ListSize> = sql.all(db).await?;

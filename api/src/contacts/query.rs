@@ -37,7 +37,7 @@ impl ContactsQuery {
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "End before this cursor of the same list and search.")] before: Option<String>,
     ) -> Result<ContactConnection> {
-        let source = list.of(ctx.viewer()?.user);
+        let source = list.of(ctx)?;
         let arguments = PageArguments { first, after, last, before };
         Ok(ContactConnection(PeoplePage::read(ctx, source, search.as_deref(), arguments).await?))
     }

@@ -36,11 +36,10 @@ pub enum ContactList {
 }
 
 impl ContactList {
-    /// Where the people of this list of a viewer stand.
-    #[must_use]
-    pub fn of(self, viewer: UserId) -> Source {
+    /// Where the people of this list of the viewer stand. A service account has no list but that of everyone.
+    pub fn of(self, ctx: &Context<'_>) -> Result<Source> {
         let list = match self {
-            Self::All => return Source::Everyone,
+            Self::All => return Ok(Source::Everyone),
             Self::Connections => List::Connections,
             Self::Following => List::Following,
             Self::Followers => List::Followers,
@@ -48,7 +47,7 @@ impl ContactList {
             Self::OutgoingRequests => List::OutgoingRequests,
             Self::Blocked => List::Blocked,
         };
-        Source::Of(viewer, list)
+        Ok(Source::Of(ctx.viewer()?.user, list))
     }
 }
 

@@ -53,7 +53,7 @@ impl Database {
             (SqlxSqliteConnector::from_sqlx_sqlite_pool(writer), read)
         } else {
             let cannot = "PostgreSQL cannot be reached";
-            let server = postgres(PgConnectOptions::from_str(url).context(cannot)?);
+            let server = postgres(PgConnectOptions::from_str(url).context(cannot)?, config.statement_timeout);
             let pool = PgPoolOptions::new().max_connections(config.connections).acquire_timeout(CONNECTION_WITHIN);
             let writer = pool.clone().test_before_acquire(false).connect_with(server.clone()).await.context(cannot)?;
             let readers = pool.connect_lazy_with(server.options([("default_transaction_read_only", "on")]));
@@ -77,6 +77,21 @@ impl Database {
     #[must_use]
     pub fn is_postgres(&self) -> bool {
         self.backend == DbBackend::Postgres
+    }
+
+    /// Connections for writing that are open, and how many of them are free.
+    #[must_use]
+    pub fn write_load(&self) -> (u32, usize) {
+        match self.backend {
+            DbBackend::Sqlite => {
+                let pool = self.write.get_sqlite_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+            _ => {
+                let pool = self.write.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+        }
     }
 
     pub(crate) fn postgres(&self) -> Option<&sqlx::PgPool> {
@@ -146,13 +161,14 @@ fn sqlite(file: SqliteConnectOptions) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-fn postgres(server: PgConnectOptions) -> PgConnectOptions {
+fn postgres(server: PgConnectOptions, timeout: Duration) -> PgConnectOptions {
     server
         .application_name("rapport")
         .statement_cache_capacity(STATEMENTS)
         // Every statement is written for one plan, on one index. Planning it anew for its values, as PostgreSQL may
         // choose to, costs more than running it.
         .options([("plan_cache_mode", "force_generic_plan")])
+        .options([("statement_timeout", timeout.as_millis().to_string())])
         .disable_statement_logging()
 }
 

@@ -1,9 +1,10 @@
-//! Running an operation, whichever door it came through: parsed once, measured before it runs, its errors coded.
+//! Running an operation, whichever door it came through: parsed once, measured and paid for before it runs, ended in time,
+//! its errors coded and short.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use async_graphql::{
-    Data, Request, Response, ServerError,
+    Data, Name, Request, Response, ServerError, Value,
     parser::{
         parse_query, parse_schema,
         types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
@@ -11,20 +12,30 @@ use async_graphql::{
 };
 use futures_util::{Stream, StreamExt as _, future::Either, stream};
 use serde::Deserialize;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 
 use super::{
     cost::{self, Lists},
-    memory::Memory,
+    document,
+    metrics::{Metrics, Outcome},
 };
 use crate::{
     app::App,
-    auth::{context, jwt, viewer::Viewer},
+    auth::{
+        authenticator::Authenticator,
+        context::{self, Origin},
+        viewer::Caller,
+    },
     error::Error,
+    memory::Memory,
     schema::{self, RapportSchema},
+    throttle::{Budget, Payer, TooSoon},
 };
 
-/// The longest token that is looked at.
-const MAX_TOKEN: usize = 8_192;
+/// Errors of a refusal that are shown, and the longest message of one, in characters: a refusal is short.
+const MOST_ERRORS: usize = 5;
+const LONGEST_MESSAGE: usize = 300;
 
 /// What a client sends.
 #[derive(Deserialize)]
@@ -38,10 +49,31 @@ pub struct Params {
     _extensions: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// An operation that was parsed and measured.
+/// Who asks, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct Asker {
+    pub caller: Option<Caller>,
+    pub origin: Origin,
+}
+
+impl Asker {
+    /// Who pays for what is asked: the caller, or else the address.
+    fn payer(&self) -> Option<Payer> {
+        match &self.caller {
+            Some(Caller::Person(viewer)) => Some(Payer::Caller(viewer.user.0)),
+            Some(Caller::Service(service)) => Some(Payer::Caller(service.key.0)),
+            None => self.origin.address.map(Payer::Address),
+        }
+    }
+}
+
+/// An operation that was parsed, measured and paid for.
 pub struct Operation {
     request: Request,
     pub kind: OperationType,
+    name: Option<Name>,
+    cost: u64,
+    budget: Option<Budget>,
 }
 
 pub struct Executor {
@@ -49,39 +81,29 @@ pub struct Executor {
     schema: RapportSchema,
     lists: Lists,
     documents: Memory<ExecutableDocument>,
-    viewers: Memory<Viewer>,
+    pub authenticator: Authenticator,
+    pub metrics: Metrics,
 }
 
 impl Executor {
-    /// Builds the schema; fails when its own text cannot be read, which only a fault of ours could cause.
-    pub fn new(app: App) -> anyhow::Result<Self> {
+    /// Builds the schema and begins to follow whose rights end. Fails when the schema's own text cannot be read, which
+    /// only a fault of ours could cause.
+    pub async fn start(app: App) -> anyhow::Result<Self> {
         let schema = schema::build(Some(&app.config.limits));
         let lists = Lists::of(&parse_schema(schema.sdl())?);
-        Ok(Self { app, schema, lists, documents: Memory::default(), viewers: Memory::default() })
+        let started = Authenticator::start(&app).await;
+        let authenticator = started.map_err(|error| anyhow::anyhow!("callers cannot be told: {}", error.code()))?;
+        Ok(Self { app, schema, lists, documents: Memory::default(), authenticator, metrics: Metrics::new()? })
     }
 
     pub fn app(&self) -> &App {
         &self.app
     }
 
-    /// The caller of an `Authorization` header or the like: none without one, an error with a bad one.
-    pub fn viewer(&self, authorization: Option<&str>) -> Result<Option<Viewer>, Error> {
-        let Some(authorization) = authorization else { return Ok(None) };
-        let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        match token {
-            Some((_, token)) if token.len() <= MAX_TOKEN => self.verified(token.trim()).map(Some),
-            _ => Err(Error::Unauthenticated),
-        }
-    }
-
-    /// The caller of a token. That a signature is right stays so; that the token has not ended is asked each time.
-    fn verified(&self, token: &str) -> Result<Viewer, Error> {
-        if let Some(viewer) = self.viewers.recall(token) {
-            return if viewer.expires_at > self.app.clock.now() { Ok(*viewer) } else { Err(Error::Unauthenticated) };
-        }
-        let viewer = jwt::verify(&self.app, token)?;
-        self.viewers.keep(token, Arc::new(viewer));
-        Ok(viewer)
+    /// Counts a request of an address.
+    pub fn admit(&self, address: Option<IpAddr>) -> Result<(), Box<Response>> {
+        let Some(address) = address else { return Ok(()) };
+        self.app.throttle.request(address).map_err(too_soon)
     }
 
     /// The document of a text, parsed once.
@@ -89,85 +111,118 @@ impl Executor {
         if let Some(document) = self.documents.recall(query) {
             return Ok(document);
         }
-        cost::check_text(query).map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
+        document::check(query, &self.app.config.limits).map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
         let document = Arc::new(parse_query(query).map_err(|error| {
             let mut answer = Response::from_errors(vec![error.into()]);
-            code(&mut answer, "GRAPHQL_PARSE_FAILED");
+            tidy(&mut answer, "GRAPHQL_PARSE_FAILED");
             Box::new(answer)
         })?);
         self.documents.keep(query, Arc::clone(&document));
         Ok(document)
     }
 
-    /// Parses and measures what a client sent; an error is a request error.
-    pub fn prepare(&self, params: Params, viewer: Option<Viewer>) -> Result<Operation, Box<Response>> {
+    /// Parses and measures what a client sent, and takes its cost from who asks; an error is a request error.
+    pub fn prepare(&self, params: Params, asker: Asker) -> Result<Operation, Box<Response>> {
+        let prepared = self.prepared(params, asker);
+        if prepared.is_err() {
+            self.metrics.refused();
+        }
+        prepared
+    }
+
+    fn prepared(&self, params: Params, asker: Asker) -> Result<Operation, Box<Response>> {
         let refuse = |message: &str, code: &str| Box::new(refusal(message, code));
         let document = self.parsed(&params.query)?;
         let mut request = Request::new(params.query);
         if let Some(variables) = params.variables {
-            request = request.variables(async_graphql::Variables::from_json(variables.into()));
+            let variables = serde_json::Value::Object(variables);
+            if document::holds_nul(&variables) {
+                return Err(refuse("A variable holds the character U+0000.", "BAD_USER_INPUT"));
+            }
+            request = request.variables(async_graphql::Variables::from_json(variables));
         }
-        cost::check(&document, &request.variables, &self.lists, &self.app.config.limits)
+        let cost = cost::check(&document, &request.variables, &self.lists, &self.app.config.limits)
             .map_err(|why| refuse(&why.0, "LIMIT_EXCEEDED"))?;
-        let kind = {
-            let operation = select(&document, params.operation_name.as_deref())
+        let (kind, name) = {
+            let (name, operation) = select(&document, params.operation_name.as_deref())
                 .ok_or_else(|| refuse("operationName does not name an operation of the document.", "BAD_REQUEST"))?;
-            operation.ty
+            (operation.ty, name.cloned())
         };
         if let Some(name) = params.operation_name {
             request = request.operation_name(name);
         }
-        request = request.data(context::operation(self.app.clone(), viewer));
+        let budget = match asker.payer() {
+            Some(payer) => self.app.throttle.spend(payer, cost).map_err(too_soon)?,
+            None => None,
+        };
+        request = request.data(context::operation(self.app.clone(), asker.caller, asker.origin));
         request.set_parsed_query((*document).clone());
-        Ok(Operation { request, kind })
+        Ok(Operation { request, kind, name, cost, budget })
     }
 
-    /// Runs a query or mutation. A mutation runs to its end also when nobody waits for the answer any more.
+    /// Runs a query or mutation, for as long as a request may take. A mutation runs to its end also when nobody waits for
+    /// the answer any more.
     pub async fn run(&self, operation: Operation) -> Response {
-        let kind = operation.kind;
-        let name = operation.request.operation_name.clone();
-        let started = tokio::time::Instant::now();
-        let mut answer = match kind {
+        let Operation { request, kind, name, cost, budget } = operation;
+        let started = Instant::now();
+        let span = tracing::debug_span!(
+            "operation",
+            otel.name = name.as_deref().unwrap_or("operation"),
+            otel.kind = "server",
+            graphql.operation.kind = %kind,
+            graphql.operation.name = name.as_deref(),
+            graphql.cost = cost,
+            graphql.errors = tracing::field::Empty,
+        );
+        let within = self.app.config.limits.request_timeout;
+        let answered = match kind {
             OperationType::Mutation => {
                 let schema = self.schema.clone();
-                let running = self.app.tasks.spawn(async move { schema.execute(operation.request).await });
-                running.await.unwrap_or_else(|error| fault(Error::internal(error)))
+                let running = async move { schema.execute(request).await }.instrument(span.clone());
+                let running = self.app.tasks.spawn(running);
+                let ended = timeout(within, running).await;
+                ended.map(|ended| ended.unwrap_or_else(|error| fault(Error::internal(error))))
             }
-            _ => self.schema.execute(operation.request).await,
+            _ => timeout(within, self.schema.execute(request).instrument(span.clone())).await,
         };
+        let mut answer = answered.unwrap_or_else(|_| late(kind));
         finish(&mut answer);
-        tracing::debug!(
-            operation.kind = %kind,
-            operation.name = name,
-            operation.errors = answer.errors.len(),
-            operation.micros = started.elapsed().as_micros(),
-            "operation"
-        );
+        span.record("graphql.errors", answer.errors.len());
+        answer.extensions.insert("cost".to_owned(), shown(cost, budget));
+        let outcome = if answer.errors.is_empty() { Outcome::Done } else { Outcome::Failed };
+        self.metrics.operation(kind, name.as_deref(), outcome, started.elapsed());
         answer
     }
 
     /// Runs an operation of any kind as a stream of answers.
     pub fn stream(self: &Arc<Self>, operation: Operation) -> impl Stream<Item = Response> + Send + use<> {
+        let executor = Arc::clone(self);
         if operation.kind == OperationType::Subscription {
             let data = Arc::new(Data::default());
             let answers = self.schema.execute_stream_with_session_data(operation.request, data);
-            return Either::Left(answers.map(|mut answer| {
+            let live = self.metrics.live(operation.name.as_deref());
+            return Either::Left(answers.map(move |mut answer| {
                 finish(&mut answer);
+                live.delivered();
                 answer
             }));
         }
-        let executor = Arc::clone(self);
         Either::Right(stream::once(async move { executor.run(operation).await }))
     }
 }
 
-/// The operation that is meant.
-fn select<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
+/// The operation that is meant, and its name.
+fn select<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<(Option<&'a Name>, &'a OperationDefinition)> {
     match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some(&operation.node),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(|found| &found.node),
+        (DocumentOperations::Single(operation), None) => Some((None, &operation.node)),
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            operations.get_key_value(name).map(|(name, found)| (Some(name), &found.node))
+        }
         (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.values().next().map(|found| &found.node)
+            operations.iter().next().map(|(name, found)| (Some(name), &found.node))
         }
         _ => None,
     }
@@ -188,25 +243,64 @@ pub fn fault(error: Error) -> Response {
     Response::from_errors(vec![error.into_server_error(async_graphql::Pos::default())])
 }
 
+fn too_soon(TooSoon(retry_after): TooSoon) -> Box<Response> {
+    Box::new(fault(Error::RateLimited { retry_after }))
+}
+
+fn late(kind: OperationType) -> Response {
+    let message = match kind {
+        OperationType::Mutation => "This took too long to wait for. It may still be done: look before you try again.",
+        _ => "This took too long.",
+    };
+    refusal(message, "TIMEOUT")
+}
+
+/// What an operation cost and what is left to spend.
+fn shown(cost: u64, budget: Option<Budget>) -> Value {
+    let mut fields = async_graphql::indexmap::IndexMap::new();
+    fields.insert(Name::new("requested"), Value::from(cost));
+    if let Some(budget) = budget {
+        fields.insert(Name::new("limit"), Value::from(budget.limit));
+        fields.insert(Name::new("remaining"), Value::from(budget.remaining));
+        fields.insert(Name::new("restoreRate"), Value::from(budget.restore_rate));
+    }
+    Value::Object(fields)
+}
+
+/// The code of an answer's first error.
+#[must_use]
+pub fn code_of(answer: &Response) -> Option<&str> {
+    match answer.errors.first()?.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code),
+        _ => None,
+    }
+}
+
 /// Whether the request failed as a whole, before anything was executed.
 #[must_use]
 pub fn is_request_error(answer: &Response) -> bool {
-    answer.data == async_graphql::Value::Null
-        && !answer.errors.is_empty()
-        && answer.errors.iter().all(|error| error.path.is_empty())
+    answer.data == Value::Null && !answer.errors.is_empty() && answer.errors.iter().all(|error| error.path.is_empty())
 }
 
-/// Gives a code to the errors that came without one.
 fn finish(answer: &mut Response) {
     if answer.errors.is_empty() {
         return;
     }
     let missing = if is_request_error(answer) { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" };
-    code(answer, missing);
+    tidy(answer, missing);
 }
 
-fn code(answer: &mut Response, missing: &str) {
+/// Gives a code to the errors that came without one, and keeps a refusal short.
+fn tidy(answer: &mut Response, missing: &str) {
+    if is_request_error(answer) {
+        answer.errors.truncate(MOST_ERRORS);
+    }
     for error in &mut answer.errors {
+        if let Some((end, _)) = error.message.char_indices().nth(LONGEST_MESSAGE) {
+            error.message.truncate(end);
+            error.message.push('…');
+        }
+        error.locations.truncate(MOST_ERRORS);
         let extensions = error.extensions.get_or_insert_default();
         if extensions.get("code").is_none() {
             extensions.set("code", missing);

@@ -3,11 +3,11 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use async_graphql::{Response as Answer, parser::types::OperationType};
+use async_graphql::{Response as Answer, Value, parser::types::OperationType};
 use axum::{
-    body::Bytes,
-    extract::{FromRequestParts as _, Query, Request, State, rejection::BytesRejection, ws::WebSocketUpgrade},
-    http::{HeaderMap, StatusCode, header},
+    body::{Body, Bytes},
+    extract::{FromRequestParts as _, Query, Request, State, ws::WebSocketUpgrade},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -15,39 +15,16 @@ use axum::{
 };
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::{
-    execution::{Executor, Params, fault, is_request_error, refusal},
-    socket,
+    accept::{Accepted, EVENT_STREAM, GRAPHQL_JSON, JSON, Media},
+    execution::{Asker, Executor, Operation, Params, code_of, fault, is_request_error, refusal},
+    peer, socket,
 };
-use crate::auth::viewer::Viewer;
 
-const JSON: &str = "application/json";
-const GRAPHQL_JSON: &str = "application/graphql-response+json";
-const EVENT_STREAM: &str = "text/event-stream";
-
-/// What is answered in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Media {
-    Json,
-    GraphqlJson,
-    EventStream,
-}
-
-impl Media {
-    /// The first known type the client accepts; JSON for who accepts anything.
-    fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let Some(accept) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else {
-            return Some(Self::Json);
-        };
-        accept.split(',').find_map(|part| match part.split(';').next().unwrap_or_default().trim() {
-            GRAPHQL_JSON => Some(Self::GraphqlJson),
-            EVENT_STREAM => Some(Self::EventStream),
-            JSON | "application/*" | "*/*" => Some(Self::Json),
-            _ => None,
-        })
-    }
-}
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// The parameters of a GET.
 #[derive(Deserialize)]
@@ -63,100 +40,158 @@ pub async fn get(State(executor): State<Arc<Executor>>, request: Request) -> Res
     let upgrade = parts.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
     if upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket")) {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => socket::open(executor, upgrade, &parts.headers),
+            Ok(upgrade) => socket::open(executor, upgrade, &parts),
             Err(rejection) => rejection.into_response(),
         };
     }
-    let Some(media) = Media::accepted(&parts.headers) else { return not_acceptable() };
+    let accepted = Accepted::of(&parts.headers);
+    if accepted.nothing() {
+        return not_acceptable();
+    }
+    // A body makes no sense here, and odd types of one have been a way around the browser's questions.
+    if parts.headers.contains_key(header::CONTENT_TYPE) && !is_json(&parts.headers) {
+        return unsupported(accepted.answer(), "A GET has no body.");
+    }
+    let refuse = |message| render(accepted.answer(), StatusCode::BAD_REQUEST, &refusal(message, "BAD_REQUEST"));
     let Ok(Query(params)) = Query::<GetParams>::try_from_uri(&parts.uri) else {
-        return render(media, StatusCode::BAD_REQUEST, &refusal("The parameter query is missing.", "BAD_REQUEST"));
+        return refuse("The parameter query is missing.");
     };
     let variables = params.variables.as_deref().filter(|text| !text.is_empty()).map(serde_json::from_str);
-    let Ok(variables) = variables.transpose() else {
-        return render(media, StatusCode::BAD_REQUEST, &refusal("The parameter variables is not JSON.", "BAD_REQUEST"));
-    };
+    let Ok(variables) = variables.transpose() else { return refuse("The parameter variables is not JSON.") };
     let body = serde_json::json!({
         "query": params.query,
         "operationName": params.operation_name,
         "variables": variables.unwrap_or(serde_json::Value::Null),
     });
-    serve(&executor, &parts.headers, media, &body.to_string().into(), true).await
+    serve(&executor, &parts, accepted, &body.to_string().into(), true).await
 }
 
-pub async fn post(
-    State(executor): State<Arc<Executor>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let Some(media) = Media::accepted(&headers) else { return not_acceptable() };
-    // Only JSON: a browser asks before it sends that to another site, so no page can act for its visitor.
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(JSON) {
-        let answer = refusal("Send application/json.", "UNSUPPORTED_MEDIA_TYPE");
-        return render(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, &answer);
+pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let accepted = Accepted::of(&parts.headers);
+    if accepted.nothing() {
+        return not_acceptable();
     }
-    match body {
-        Ok(body) => serve(&executor, &headers, media, &body, false).await,
-        Err(_) => {
-            let answer = refusal("The body is longer than is served.", "LIMIT_EXCEEDED");
-            render(media, StatusCode::PAYLOAD_TOO_LARGE, &answer)
+    // Only JSON: a browser asks before it sends that to another site, so no page can act for its visitor.
+    if !is_json(&parts.headers) {
+        return unsupported(accepted.answer(), "Send application/json.");
+    }
+    if parts.headers.contains_key(header::CONTENT_ENCODING) {
+        return unsupported(accepted.answer(), "Send the body as it is, not compressed.");
+    }
+    match read(&executor, body).await {
+        Ok(body) => serve(&executor, &parts, accepted, &body, false).await,
+        Err((status, message)) => {
+            let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
+            let mut response = render(accepted.answer(), status, &refusal(message, code));
+            // What is still to come of the body is not read, so the connection is of no more use.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
         }
     }
 }
 
-async fn serve(executor: &Arc<Executor>, headers: &HeaderMap, media: Media, body: &Bytes, get: bool) -> Response {
-    let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-    let viewer = match executor.viewer(authorization) {
-        Ok(viewer) => viewer,
-        Err(error) => return render(media, StatusCode::UNAUTHORIZED, &fault(error)),
+async fn read(executor: &Executor, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
+    let most = executor.app().config.limits.body_bytes;
+    match timeout(BODY_WITHIN, axum::body::to_bytes(body, most)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            if cause.contains("length limit") {
+                return Err((StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than is served."));
+            }
+            Err((StatusCode::BAD_REQUEST, "The body could not be read."))
+        }
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive.")),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = text.split(';').map(str::trim);
+    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(JSON));
+    let charset = parts.find_map(|part| part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset")));
+    named && charset.is_none_or(|(_, charset)| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+}
+
+async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body: &Bytes, get: bool) -> Response {
+    let media = accepted.answer();
+    let origin = peer::origin(executor.app(), parts);
+    if let Err(answer) = executor.admit(origin.address) {
+        return render(media, StatusCode::TOO_MANY_REQUESTS, &answer);
+    }
+    let authorization = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let caller = match executor.authenticator.caller(authorization).await {
+        Ok(caller) => caller,
+        Err(error) => {
+            let answer = fault(error);
+            return render(media, status_of(media, &answer), &answer);
+        }
     };
     let Ok(params) = serde_json::from_slice::<Params>(body) else {
         let answer = refusal("The body is not a GraphQL request in JSON with a query.", "BAD_REQUEST");
         return render(media, StatusCode::BAD_REQUEST, &answer);
     };
-    let operation = match executor.prepare(params, viewer) {
+    let operation = match executor.prepare(params, Asker { caller, origin }) {
         Ok(operation) => operation,
-        Err(answer) => return render(media, request_error(media), &answer),
+        Err(answer) => return render(media, status_of(media, &answer), &answer),
     };
-    match (operation.kind, media) {
-        (OperationType::Mutation | OperationType::Subscription, _) if get => {
+    match operation.kind {
+        OperationType::Mutation | OperationType::Subscription if get => {
             let answer = refusal("GET is for queries; use POST.", "METHOD_NOT_ALLOWED");
             let mut response = render(media, StatusCode::METHOD_NOT_ALLOWED, &answer);
-            response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             response
         }
-        (_, Media::EventStream) => events(executor, operation, viewer),
-        (OperationType::Subscription, _) => {
+        OperationType::Subscription if accepted.event_stream => events(executor, operation, authorization).await,
+        OperationType::Subscription => {
             let message = "Subscriptions are served over WebSocket (graphql-transport-ws) and to those who accept \
                            text/event-stream.";
-            render(media, StatusCode::BAD_REQUEST, &refusal(message, "BAD_REQUEST"))
+            render(media, StatusCode::NOT_ACCEPTABLE, &refusal(message, "NOT_ACCEPTABLE"))
         }
+        _ if media == Media::EventStream => events(executor, operation, authorization).await,
         _ => {
             let answer = executor.run(operation).await;
-            let status = if is_request_error(&answer) { request_error(media) } else { StatusCode::OK };
-            render(media, status, &answer)
+            render(media, status_of(media, &answer), &answer)
         }
     }
 }
 
-/// Under `application/json` a client may take any other status for a broken server, so a request error is 200 there.
-fn request_error(media: Media) -> StatusCode {
-    if media == Media::GraphqlJson { StatusCode::BAD_REQUEST } else { StatusCode::OK }
+/// The status of an answer. Under `application/json` a client may take any other status for a broken server, so a document
+/// that is refused is 200 there.
+fn status_of(media: Media, answer: &Answer) -> StatusCode {
+    match code_of(answer) {
+        Some("RATE_LIMITED") => StatusCode::TOO_MANY_REQUESTS,
+        _ if !is_request_error(answer) => StatusCode::OK,
+        Some("UNAUTHENTICATED") => StatusCode::UNAUTHORIZED,
+        Some("TIMEOUT" | "UNAVAILABLE") => StatusCode::SERVICE_UNAVAILABLE,
+        Some("INTERNAL") => StatusCode::INTERNAL_SERVER_ERROR,
+        _ if media == Media::GraphqlJson => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    }
 }
 
-/// The answers as server-sent events: `next` for each, then `complete`. Ends when the token ends.
-fn events(executor: &Arc<Executor>, operation: super::execution::Operation, viewer: Option<Viewer>) -> Response {
+/// The answers as server-sent events: `next` for each, then `complete`. Ends when the caller's rights end.
+async fn events(executor: &Arc<Executor>, operation: Operation, authorization: Option<&str>) -> Response {
     let app = executor.app();
+    // Asked again with a watch, so that what ended since the first question is seen.
+    let watched = match executor.authenticator.watched(authorization).await {
+        Ok(watched) => watched,
+        Err(error) => {
+            let answer = fault(error);
+            return render(Media::Json, status_of(Media::Json, &answer), &answer);
+        }
+    };
     let shutdown = app.shutdown.clone();
-    let lifetime = viewer.map(|viewer| (viewer.expires_at - app.clock.now()).to_std().unwrap_or_default());
+    let clock = app.clock.clone();
     let end = async move {
-        let expiry = async {
-            match lifetime {
-                Some(lifetime) => tokio::time::sleep(lifetime).await,
+        let rights = async {
+            match &watched {
+                Some((caller, watch)) => watch.ended_or_expired(caller, &clock).await,
                 None => std::future::pending().await,
             }
         };
-        tokio::select! { () = shutdown.cancelled() => {}, () = expiry => {} }
+        tokio::select! { () = shutdown.cancelled() => {}, () = rights => {} }
     };
     let answers = executor
         .stream(operation)
@@ -170,6 +205,10 @@ fn events(executor: &Arc<Executor>, operation: super::execution::Operation, view
 fn not_acceptable() -> Response {
     let message = format!("Accept {JSON}, {GRAPHQL_JSON} or {EVENT_STREAM}.");
     render(Media::Json, StatusCode::NOT_ACCEPTABLE, &refusal(&message, "NOT_ACCEPTABLE"))
+}
+
+fn unsupported(media: Media, message: &str) -> Response {
+    render(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, &refusal(message, "UNSUPPORTED_MEDIA_TYPE"))
 }
 
 /// The JSON of an answer; a request error has no `data`.
@@ -187,6 +226,28 @@ fn render(media: Media, status: StatusCode, answer: &Answer) -> Response {
         Media::GraphqlJson => "application/graphql-response+json; charset=utf-8",
         Media::Json | Media::EventStream => "application/json; charset=utf-8",
     };
-    (status, [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")], body_of(answer))
-        .into_response()
+    let mut response = Response::new(Body::from(body_of(answer)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        StatusCode::TOO_MANY_REQUESTS => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after(answer)));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// After how many seconds to try again.
+fn retry_after(answer: &Answer) -> u64 {
+    let extensions = answer.errors.first().and_then(|error| error.extensions.as_ref());
+    match extensions.and_then(|extensions| extensions.get("retryAfter")) {
+        Some(Value::Number(seconds)) => seconds.as_u64().unwrap_or(1),
+        _ => 1,
+    }
 }

@@ -15,8 +15,11 @@ pub async fn live() -> &'static str {
 
 pub async fn ready(State(executor): State<Arc<Executor>>) -> (StatusCode, &'static str) {
     let app = executor.app();
-    if app.shutdown.is_cancelled() {
+    if app.leaving.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+    }
+    if !executor.authenticator.is_ready() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the keys of the issuer are not known yet\n");
     }
     match tokio::time::timeout(PATIENCE, app.db.ping()).await {
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),

@@ -1,28 +1,44 @@
-//! The doors of the server: `/graphql` over HTTP, server-sent events and WebSocket, the health endpoints, the schema.
-//! No product rule stands here.
+//! The doors of the server: `/graphql` over HTTP, server-sent events and WebSocket, GraphiQL, the schema, health and
+//! metrics. No product rule stands here.
 
+pub mod document;
 pub mod cost;
-pub mod memory;
-pub mod health;
+pub mod accept;
+pub mod metrics;
 pub mod execution;
+pub mod listener;
+pub mod peer;
 pub mod graphql;
 pub mod socket;
+pub mod health;
+pub mod graphiql;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderValue, header},
+    Json, Router,
+    extract::State,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     response::IntoResponse,
     routing::get,
 };
-use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::{
+    compression::{CompressionLayer, DefaultPredicate, Predicate as _, predicate::SizeAbove},
+    cors::CorsLayer,
+    request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
+};
 
 use self::execution::Executor;
 use crate::{app::App, schema};
 
-/// Gives each request an id, which its answer and its log lines carry.
+/// Shorter answers are sent as they are, in bytes.
+const COMPRESSED_FROM: u16 = 1_024;
+/// How long a browser may remember what it was told about another site's calls.
+const CORS_KEPT: Duration = Duration::from_secs(3_600);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives each request an id, which its answer carries.
 #[derive(Clone)]
 struct FromClock(App);
 
@@ -34,26 +50,56 @@ impl MakeRequestId for FromClock {
 }
 
 /// All routes.
-pub fn router(app: App) -> anyhow::Result<Router> {
-    let limits = app.config.limits;
+pub async fn router(app: App) -> anyhow::Result<Router> {
     let ids = FromClock(app.clone());
-    let executor = Arc::new(Executor::new(app)?);
-    Ok(Router::new()
+    let cors = cors(&app.config.allowed_origins);
+    let open = app.config.limits.introspection;
+    let executor = Arc::new(Executor::start(app).await?);
+    let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
-        .route("/schema.graphql", get(schema_file))
+        .route("/.well-known/jwks.json", get(jwks))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .layer(DefaultBodyLimit::max(limits.body_bytes))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(SetRequestIdLayer::x_request_id(ids))
+        .route("/metrics", get(metrics::serve));
+    if open {
+        router = router
+            .route("/schema.graphql", get(schema_file))
+            .route("/", get(graphiql::page))
+            .route("/graphiql/{file}", get(graphiql::file));
+    }
+    let compressed = DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_FROM));
+    router = router.layer(CompressionLayer::new().gzip(true).compress_when(compressed));
+    if let Some(cors) = cors {
+        router = router.layer(cors);
+    }
+    Ok(router
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, ids))
         .with_state(executor))
 }
 
-async fn schema_file(
-    axum::extract::State(executor): axum::extract::State<Arc<Executor>>,
-) -> Result<impl IntoResponse, axum::http::StatusCode> {
-    if !executor.app().config.limits.introspection {
-        return Err(axum::http::StatusCode::NOT_FOUND);
+/// What pages of the listed sites may do; without a list nothing is said, and browsers let no other site read.
+fn cors(allowed: &[String]) -> Option<CorsLayer> {
+    let origins: Vec<HeaderValue> = allowed.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    (!origins.is_empty()).then(|| {
+        CorsLayer::new()
+            .allow_origin(origins)
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
+            .expose_headers([REQUEST_ID, header::RETRY_AFTER])
+            .max_age(CORS_KEPT)
+    })
+}
+
+async fn schema_file() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], schema::sdl())
+}
+
+/// The public keys of our own tokens; none where they are signed with a shared secret.
+async fn jwks(State(executor): State<Arc<Executor>>) -> Result<Json<serde_json::Value>, StatusCode> {
+    let keys = executor.app().config.tokens.keys.jwks();
+    if keys["keys"].as_array().is_none_or(Vec::is_empty) {
+        return Err(StatusCode::NOT_FOUND);
     }
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], schema::sdl()))
+    Ok(Json(keys))
 }

@@ -11,7 +11,7 @@ use std::{
 use async_graphql::{Response as Answer, parser::types::OperationType};
 use axum::{
     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, StreamExt as _};
@@ -25,10 +25,14 @@ use tokio::{
 use tokio_stream::{StreamMap, wrappers::ReceiverStream};
 
 use super::{
-    execution::{Executor, Operation, Params, is_request_error},
+    execution::{Asker, Executor, Operation, Params, is_request_error},
     graphql::body_of,
+    peer::{self, Peer},
 };
-use crate::auth::viewer::Viewer;
+use crate::{
+    auth::{context::Origin, rights::Watch, viewer::Caller},
+    error::Error,
+};
 
 const PROTOCOL: &str = "graphql-transport-ws";
 const INIT_WITHIN: Duration = Duration::from_secs(10);
@@ -51,6 +55,7 @@ const NO_PROTOCOL: Close = Close(4406, "Subprotocol not acceptable");
 const INIT_TIMEOUT: Close = Close(4408, "Connection initialisation timeout");
 const SECOND_INIT: Close = Close(4429, "Too many initialisation requests");
 const RESTART: Close = Close(1012, "Service restart");
+const TRY_LATER: Close = Close(1013, "Try again later");
 const SLOW: Close = Close(1013, "Too slow; resume from the last cursor");
 
 /// What a client may say. Which parts belong to which type is checked by hand: serde cannot borrow the payload of a
@@ -115,11 +120,14 @@ impl Stream for Running {
 }
 
 /// Opens a socket, if the page that asks may.
-pub fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, headers: &HeaderMap) -> Response {
+pub fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
+    let headers = &parts.headers;
     if !origin_allowed(&executor, headers) {
         return (StatusCode::FORBIDDEN, "This origin may not open sockets.\n").into_response();
     }
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let origin = peer::origin(executor.app(), parts);
+    let peer = parts.extensions.get::<Peer>().cloned();
     upgrade
         .protocols([PROTOCOL])
         .max_message_size(executor.app().config.limits.body_bytes)
@@ -128,19 +136,32 @@ pub fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, headers: &Header
         .write_buffer_size(BUFFER)
         .on_upgrade(move |socket| {
             let tasks = executor.app().tasks.clone();
-            tasks.track_future(serve(executor, socket, authorization))
+            tasks.track_future(async move {
+                let _peer = peer;
+                serve(executor, socket, authorization, origin).await;
+            })
         })
 }
 
 /// Serves a socket to its end.
-async fn serve(executor: Arc<Executor>, socket: WebSocket, authorization: Option<String>) {
-    let mut session =
-        Session { executor, socket, authorization, viewer: None, acknowledged: false, operations: StreamMap::new() };
+async fn serve(executor: Arc<Executor>, socket: WebSocket, authorization: Option<String>, origin: Origin) {
+    let open = executor.metrics.sockets.clone();
+    open.inc();
+    let mut session = Session {
+        executor,
+        socket,
+        authorization,
+        origin,
+        caller: None,
+        acknowledged: false,
+        operations: StreamMap::new(),
+    };
     if let Err(Close(code, reason)) = session.run().await {
         let frame = CloseFrame { code, reason: reason.into() };
         // Whoever is gone does not hear it.
         drop(timeout(CLOSE_WITHIN, session.socket.send(Message::Close(Some(frame)))).await);
     }
+    open.dec();
 }
 
 /// Programs send no origin. A page may be of the same host, or of a listed origin.
@@ -155,7 +176,8 @@ struct Session {
     executor: Arc<Executor>,
     socket: WebSocket,
     authorization: Option<String>,
-    viewer: Option<Viewer>,
+    origin: Origin,
+    caller: Option<(Caller, Watch)>,
     acknowledged: bool,
     operations: StreamMap<String, Running>,
 }
@@ -172,12 +194,17 @@ impl Session {
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = true;
         loop {
-            let expiry = self.expiry();
+            let clock = &self.executor.app().clock;
+            let ended = async {
+                if let Some((caller, watch)) = &self.caller {
+                    watch.ended_or_expired(caller, clock).await;
+                }
+            };
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Err(RESTART),
                 () = sleep_until(init_deadline), if !self.acknowledged => return Err(INIT_TIMEOUT),
-                () = sleep_until(expiry.unwrap_or(init_deadline)), if expiry.is_some() => return Err(FORBIDDEN),
+                () = ended, if self.caller.is_some() => return Err(FORBIDDEN),
                 message = self.socket.recv() => {
                     heard = true;
                     match message {
@@ -199,12 +226,6 @@ impl Session {
                 }
             }
         }
-    }
-
-    /// When the caller's rights end.
-    fn expiry(&self) -> Option<Instant> {
-        let left = self.viewer?.expires_at - self.executor.app().clock.now();
-        Some(Instant::now() + left.to_std().unwrap_or_default())
     }
 
     async fn hear(&mut self, text: &str) -> Result<(), Close> {
@@ -229,7 +250,11 @@ impl Session {
         let payload = payload.map(|payload| serde_json::from_str::<Option<InitPayload>>(payload.get()));
         let payload = payload.transpose().map_err(|_| MALFORMED)?.flatten().unwrap_or_default();
         let authorization = payload.authorization.or(self.authorization.take());
-        self.viewer = self.executor.viewer(authorization.as_deref()).map_err(|_| FORBIDDEN)?;
+        self.caller = match self.executor.authenticator.watched(authorization.as_deref()).await {
+            Ok(caller) => caller,
+            Err(Error::Unavailable(_)) => return Err(TRY_LATER),
+            Err(_) => return Err(FORBIDDEN),
+        };
         self.acknowledged = true;
         self.say(json!({ "type": "connection_ack" }).to_string()).await
     }
@@ -246,7 +271,8 @@ impl Session {
             let answer = super::execution::refusal("Too many operations on this socket.", "LIMIT_EXCEEDED");
             return self.refuse(&id, &answer).await;
         }
-        match self.executor.prepare(params, self.viewer) {
+        let caller = self.caller.as_ref().map(|(caller, _)| *caller);
+        match self.executor.prepare(params, Asker { caller, origin: self.origin.clone() }) {
             Err(answer) => self.refuse(&id, &answer).await,
             Ok(operation) => {
                 self.operations.insert(id, Running::start(&self.executor, operation));

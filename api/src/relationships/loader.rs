@@ -27,7 +27,7 @@ impl Loader<ViewOf> for Reads {
     type Error = Error;
 
     async fn load(&self, keys: &[ViewOf]) -> Result<HashMap<ViewOf, View>> {
-        let me = self.viewer.as_ref().ok_or(Error::Unauthenticated)?.user;
+        let me = self.viewer()?.user;
         let others: Vec<UserId> = keys.iter().map(|key| key.0).collect();
         let (above, below): (Vec<UserId>, Vec<UserId>) = others.into_iter().partition(|other| me < *other);
         let mut sql = Sql::default();
@@ -59,7 +59,7 @@ impl Loader<RequestById> for Reads {
     type Error = Error;
 
     async fn load(&self, keys: &[RequestById]) -> Result<HashMap<RequestById, Self::Value>> {
-        let me = self.viewer.as_ref().ok_or(Error::Unauthenticated)?.user;
+        let me = self.viewer()?.user;
         let ids: Vec<ConnectionRequestId> = keys.iter().map(|key| key.0).collect();
         let mut sql = Sql::new("SELECT * FROM connection_request WHERE id IN ");
         sql.bind_list(&ids);
@@ -87,7 +87,7 @@ impl Loader<SharesConnection> for Reads {
     type Error = Error;
 
     async fn load(&self, keys: &[SharesConnection]) -> Result<HashMap<SharesConnection, ()>> {
-        let me = self.viewer.as_ref().ok_or(Error::Unauthenticated)?.user;
+        let me = self.viewer()?.user;
         let others: Vec<UserId> = keys.iter().map(|key| key.0).collect();
         let mut sql = Sql::new(
             "SELECT DISTINCT b.owner_id FROM contact a JOIN contact b ON b.list = a.list AND b.name_key = a.name_key \

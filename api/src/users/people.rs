@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use entity::{
     id::UserId,
-    user::{self, UserStatus},
+    user::{self, Role, UserStatus},
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
@@ -22,6 +22,27 @@ pub fn visible() -> Select<user::Entity> {
 /// The person with a handle, in any case of letters.
 pub async fn by_handle(db: &impl ConnectionTrait, handle: &str) -> Result<Option<user::Model>, DbErr> {
     visible().filter(user::Column::Handle.eq(handle.trim().to_lowercase())).one(db).await
+}
+
+/// The person with an id.
+pub async fn by_id(db: &impl ConnectionTrait, id: UserId) -> Result<Option<user::Model>, DbErr> {
+    visible().filter(user::Column::Id.eq(id)).one(db).await
+}
+
+/// What a person is in the organisation now; none for who does not take part.
+pub async fn role(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Role>, DbErr> {
+    Ok(by_id(db, id).await?.map(|person| person.role))
+}
+
+/// The person with an id, held as they are until the transaction ends.
+pub async fn hold(tx: &Tx<'_>, id: UserId) -> Result<Option<user::Model>, DbErr> {
+    visible().filter(user::Column::Id.eq(id)).lock_shared().one(tx.db()).await
+}
+
+/// The person with an id, whether or not they take part, held so that nobody else reads or changes the row in a
+/// transaction until this one ends.
+pub async fn hold_any(tx: &Tx<'_>, id: UserId) -> Result<Option<user::Model>, DbErr> {
+    user::Entity::find_by_id(id).lock_exclusive().one(tx.db()).await
 }
 
 /// The caller and one other person, both held as they are until the transaction ends: neither can be renamed or removed

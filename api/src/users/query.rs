@@ -24,7 +24,7 @@ impl UsersQuery {
     /// Whoever calls.
     #[graphql(guard = "Needs(Scope::ProfileRead)")]
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
-        Ok(Viewer(*ctx.viewer()?))
+        Ok(Viewer(*ctx.caller()?))
     }
 
     /// The thing with an id. Null when there is none, or none that the viewer may see.

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
+use chrono::{DateTime, Utc};
 use entity::{
     contact::List,
-    id::UserId,
+    id::{ApiKeyId, UserId},
     user::{self, Audience, Role},
 };
 
 use super::loader::{PersonById, ReferredPerson};
 use crate::{
+    accounts::{api_keys, sessions, types::Session},
     auth::{
         context::ContextExt,
-        viewer::{Scope, Viewer as Caller},
+        viewer::{Caller, Scope},
     },
     contacts::{
         lists::Source,
@@ -43,6 +45,7 @@ pub enum Node {
 )]
 pub enum Actor {
     User(User),
+    ServiceAccount(ServiceAccount),
 }
 
 /// A person with an account in the organisation.
@@ -108,13 +111,13 @@ impl User {
         Ok(self.whole(ctx).await?.role)
     }
 
-    /// What stands between the viewer and this person, as the viewer may know it. Null for the viewer. Needs the scope
-    /// CONTACTS_READ.
+    /// What stands between the viewer and this person, as the viewer may know it. Null for the viewer and for a service
+    /// account. Needs the scope CONTACTS_READ.
     async fn relationship(&self, ctx: &Context<'_>) -> Option<Result<Relationship>> {
         let viewer = match contacts_reader(ctx) {
             Err(fault) => return Some(Err(fault)),
-            Ok(viewer) if viewer.user == self.0.id() => return None,
-            Ok(viewer) => viewer,
+            Ok(Caller::Person(viewer)) if viewer.user != self.0.id() => viewer,
+            Ok(_) => return None,
         };
         match self.whole(ctx).await {
             Err(fault) => Some(Err(fault)),
@@ -210,9 +213,9 @@ async fn referred(ctx: &Context<'_>, id: UserId) -> Result<Arc<user::Model>> {
 
 /// The guard of nullable fields. As an attribute it would empty the parent, which such a field must not do.
 fn contacts_reader<'a>(ctx: &'a Context<'_>) -> Result<&'a Caller> {
-    let viewer = ctx.viewer()?;
-    if viewer.scopes.has(Scope::ContactsRead) {
-        return Ok(viewer);
+    let caller = ctx.caller()?;
+    if caller.scopes().has(Scope::ContactsRead) {
+        return Ok(caller);
     }
     Err(Error::Forbidden(Scope::ContactsRead.name()))
 }
@@ -249,44 +252,104 @@ impl PersonName {
     }
 }
 
-/// Whoever calls, as proven by the token.
+/// Whoever calls, as proven by the token or the key.
 pub struct Viewer(pub Caller);
 
-/// Whoever calls, as proven by the token.
+/// Whoever calls, as proven by the token or the key.
 #[Object]
 impl Viewer {
     /// The caller, as others see them.
     async fn actor(&self, ctx: &Context<'_>) -> Result<Actor> {
-        Ok(Actor::User(self.me(ctx).await?))
+        match self.0 {
+            Caller::Person(_) => Ok(Actor::User(self.me(ctx).await?)),
+            Caller::Service(service) => {
+                let name = api_keys::name(ctx.app()?.db.read(), service.key).await?;
+                Ok(Actor::ServiceAccount(ServiceAccount { key: service.key, name }))
+            }
+        }
     }
 
-    /// The caller as a person.
+    /// The caller as a person; null for a service account.
     async fn user(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        Some(self.me(ctx).await)
+        match self.0 {
+            Caller::Person(_) => Some(self.me(ctx).await),
+            Caller::Service(_) => None,
+        }
     }
 
-    /// What the token may be used for.
+    /// What the token or the key may be used for.
     async fn scopes(&self) -> Vec<Scope> {
-        self.0.scopes.iter().collect()
+        self.0.scopes().iter().collect()
     }
 
-    /// The caller's settings.
+    /// When the token or the key ends; null for a key that does not.
+    async fn expires_at(&self) -> Option<DateTime<Utc>> {
+        Some(self.0.expires_at()).filter(|end| *end < DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// The caller's settings; null for a service account.
     async fn settings(&self, ctx: &Context<'_>) -> Option<Result<Settings>> {
+        if let Caller::Service(_) = self.0 {
+            return None;
+        }
         Some(match self.me(ctx).await {
             Ok(me) => me.whole(ctx).await.map(|row| Settings::of(&row)),
             Err(fault) => Err(fault),
         })
     }
 
-    /// The sizes of the caller's lists. Needs the scope CONTACTS_READ.
+    /// The sizes of the caller's lists; null for a service account. Needs the scope CONTACTS_READ.
     async fn contact_counts(&self, ctx: &Context<'_>) -> Option<Result<ContactCounts>> {
-        Some(contacts_reader(ctx).map(|viewer| ContactCounts(viewer.user)))
+        match contacts_reader(ctx) {
+            Ok(Caller::Person(viewer)) => Some(Ok(ContactCounts(viewer.user))),
+            Ok(Caller::Service(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
     }
+
+    /// The caller's sessions that have not ended, at most 50, the one used last first; null for a service account.
+    async fn sessions(&self, ctx: &Context<'_>) -> Option<Result<Vec<Session>>> {
+        match self.0 {
+            Caller::Person(viewer) => Some(sessions_of(ctx, viewer.user).await),
+            Caller::Service(_) => None,
+        }
+    }
+}
+
+async fn sessions_of(ctx: &Context<'_>, user: UserId) -> Result<Vec<Session>> {
+    let app = ctx.app()?;
+    let open = sessions::open_sessions(app.db.read(), user, app.clock.now()).await?;
+    Ok(open.into_iter().map(Session).collect())
 }
 
 impl Viewer {
     async fn me(&self, ctx: &Context<'_>) -> Result<User> {
-        User::find(ctx, self.0.user).await?.ok_or(Error::Unauthenticated)
+        User::find(ctx, ctx.viewer()?.user).await?.ok_or(Error::Unauthenticated)
+    }
+}
+
+/// An organisation's key as somebody who acts. It has no relationships.
+pub struct ServiceAccount {
+    key: ApiKeyId,
+    name: String,
+}
+
+/// An organisation's key as somebody who acts. It has no relationships.
+#[Object]
+impl ServiceAccount {
+    /// The id of the key, `key_…`.
+    pub async fn id(&self) -> ID {
+        self.key.into()
+    }
+
+    /// The name of the key.
+    pub async fn display_name(&self) -> &str {
+        &self.name
+    }
+
+    /// Always null.
+    pub async fn avatar_url(&self) -> Option<Result<String>> {
+        None
     }
 }
 

@@ -20,7 +20,10 @@ use api::{
         profiles::{self, NewPerson},
     },
 };
-use entity::user::{self, Role};
+use entity::{
+    stream::StreamKind,
+    user::{self, Role},
+};
 use sea_orm::Statement;
 use tokio::net::TcpListener;
 
@@ -105,7 +108,7 @@ impl TestApp {
 
     fn as_person(&self, row: user::Model, scopes: Scopes) -> Person {
         let lifetime = std::time::Duration::from_secs(86_400 * 365);
-        let token = jwt::issue(self.app(), row.id, scopes, lifetime).expected("a token");
+        let token = jwt::issue(self.app(), row.id, scopes, None, lifetime).expected("a token");
         let client = |instance: &Instance| Client::new(&instance.url, Some(token.text.clone()));
         let clients = self.instances.iter().map(client).collect();
         Person { id: row.id, handle: row.handle, token: token.text, clients }
@@ -124,7 +127,7 @@ impl TestApp {
     pub fn limited(&self, person: &Person, scopes: &[Scope]) -> Client {
         let scopes: Scopes = scopes.iter().copied().collect();
         let token =
-            jwt::issue(self.app(), person.id, scopes, std::time::Duration::from_secs(86_400)).expected("a token");
+            jwt::issue(self.app(), person.id, scopes, None, std::time::Duration::from_secs(86_400)).expected("a token");
         Client::new(&self.instances[0].url, Some(token.text))
     }
 
@@ -136,7 +139,7 @@ impl TestApp {
     /// What was sent to the database since the last call, but for what the log does on its own.
     pub fn statements(&self) -> Vec<Statement> {
         let all = std::mem::take(&mut *self.statements.lock().unwrap_or_else(PoisonError::into_inner));
-        all.into_iter().filter(|statement| !of_the_log(&statement.sql)).collect()
+        all.into_iter().filter(|statement| !of_the_log(&statement.sql) && !of_the_rights(statement)).collect()
     }
 }
 
@@ -145,6 +148,13 @@ fn of_the_log(sql: &str) -> bool {
     ["log_head", "position IS NULL", "FROM stream WHERE kind = $1 AND owner_id IN"]
         .iter()
         .any(|part| sql.contains(part))
+}
+
+/// Every instance follows whose rights end.
+fn of_the_rights(statement: &Statement) -> bool {
+    let first = statement.values.as_ref().and_then(|values| values.0.first());
+    ["stream_kind = $1", "FROM stream WHERE kind = $1"].iter().any(|part| statement.sql.contains(part))
+        && first == Some(&sea_orm::Value::from(StreamKind::Rights))
 }
 
 impl Instance {
@@ -160,6 +170,10 @@ impl Instance {
             ("RAPPORT_DEMO".to_owned(), "false".to_owned()),
             ("RAPPORT_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("RAPPORT_LOG".to_owned(), "warn,sea_orm_migration=warn".to_owned()),
+            // Tests that are about them set them.
+            ("RAPPORT_RATE_COST".to_owned(), "0".to_owned()),
+            ("RAPPORT_RATE_REQUESTS".to_owned(), "0".to_owned()),
+            ("RAPPORT_SIGN_IN_ATTEMPTS".to_owned(), "0".to_owned()),
         ]);
         given.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = Config::read(given).expected("a configuration");
@@ -169,6 +183,8 @@ impl Instance {
         let url = format!("http://{}", listener.local_addr().expected("an address"));
         let serving = app.clone();
         tokio::spawn(async move { server::serve(&serving, listener).await });
+        // It answers once it knows whose rights have ended.
+        super::http().get(format!("{url}/health/live")).send().await.expected("a start");
         Self { app, url }
     }
 }

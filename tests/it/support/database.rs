@@ -109,7 +109,11 @@ async fn template(server: &str) -> &'static str {
             let name = format!("rapport_template_{}", std::process::id());
             admin(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
             admin(server, &format!("CREATE DATABASE {name}")).await;
-            let config = DatabaseConfig { url: Secret::from(on(server, &name).as_str()), connections: 2 };
+            let config = DatabaseConfig {
+                url: Secret::from(on(server, &name).as_str()),
+                connections: 2,
+                statement_timeout: std::time::Duration::from_secs(60),
+            };
             let database = Database::open(&config, None).await.expected("the template");
             database.migrate().await.expected("migrated");
             database.close().await.expected("closed");

@@ -1,4 +1,4 @@
-//! What need not be computed again: documents that were parsed, tokens that were verified. Bounded; when full it begins
+//! What need not be computed again: documents that were parsed, callers that were authenticated. Bounded; when full it begins
 //! anew, which costs one computation each.
 
 use std::{

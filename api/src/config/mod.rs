@@ -1,73 +1,16 @@
 //! The configuration: environment variables over a TOML file over defaults, read and checked once at start. A wrong
 //! value is refused with a sentence that names it.
 
-use std::{collections::HashMap, fmt, net::SocketAddr, str::FromStr, time::Duration};
+mod given;
+pub mod keys;
+mod settings;
+
+use std::{collections::HashMap, fmt, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context as _, bail};
 
-/// One thing that can be set: its variable, what it is when not set, and what it means.
-pub struct Setting {
-    pub name: &'static str,
-    pub default: &'static str,
-    pub meaning: &'static str,
-}
-
-const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
-    Setting { name, default, meaning }
-}
-
-/// Everything that can be set. `rapport serve --help` and the README list the same.
-pub const SETTINGS: &[Setting] = &[
-    setting("RAPPORT_CONFIG", "", "path of a TOML file with any of these, in lower case without RAPPORT_"),
-    setting(
-        "RAPPORT_ENV",
-        "development",
-        "development or production; production refuses development secrets and demo data",
-    ),
-    setting("RAPPORT_LISTEN", "127.0.0.1:8080", "address and port; port 0 picks a free one and prints it"),
-    setting("RAPPORT_DATABASE_URL", "sqlite://rapport.db", "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME"),
-    setting(
-        "RAPPORT_DATABASE_CONNECTIONS",
-        "8",
-        "connections to PostgreSQL for reading, and as many for writing; readers of the SQLite file (1 to 200)",
-    ),
-    setting("RAPPORT_JWT_SECRET", "", "signing key of access tokens, 32 bytes or more; development has a built-in one"),
-    setting("RAPPORT_JWT_ISSUER", "rapport", "the issuer that tokens carry and must have"),
-    setting("RAPPORT_JWT_AUDIENCE", "rapport", "the audience that tokens carry and must have"),
-    setting("RAPPORT_TOKEN_LIFETIME", "1h", "how long an access token lives (1s to 24h)"),
-    setting("RAPPORT_SIGN_UP", "open", "open: anyone may make an account; closed: no one may"),
-    setting(
-        "RAPPORT_ALLOWED_ORIGINS",
-        "",
-        "web origins that may open sockets, separated by commas; empty: the same host only",
-    ),
-    setting(
-        "RAPPORT_DEMO",
-        "",
-        "true or false: fill an empty database with the demo organisation; default true in development",
-    ),
-    setting(
-        "RAPPORT_REQUEST_COOL_DOWN",
-        "21d",
-        "how long a person whose request was ignored or closed may not ask again",
-    ),
-    setting("RAPPORT_EVENT_RETENTION", "14d", "how long events stay in the log (10m or more)"),
-    setting("RAPPORT_EVENT_POLL", "1s", "how often the log is looked at without a hint (50ms to 1m)"),
-    setting("RAPPORT_MAX_BODY_BYTES", "262144", "longest request body"),
-    setting("RAPPORT_MAX_COST", "50000", "highest cost of one operation: fields, multiplied by page sizes"),
-    setting("RAPPORT_MAX_DEPTH", "15", "deepest nesting of one operation"),
-    setting(
-        "RAPPORT_INTROSPECTION",
-        "",
-        "true or false: whether the schema may be asked for; default true in development",
-    ),
-    setting(
-        "RAPPORT_LOG",
-        "info,sea_orm_migration=warn",
-        "what is logged: error, warn, info, debug, or filters such as api=debug,warn",
-    ),
-    setting("RAPPORT_LOG_FORMAT", "", "text or json; default text in development, json in production"),
-];
+pub use self::settings::{SETTINGS, Setting, help};
+use self::{given::Given, keys::Keyring};
 
 /// The key that signs tokens in development, known to everybody and refused in production.
 const DEVELOPMENT_SECRET: &str = "rapport-development-secret-do-not-use";
@@ -110,9 +53,14 @@ pub struct Config {
     pub sign_up_open: bool,
     pub allowed_origins: Vec<String>,
     pub demo: bool,
+    /// How long an instance that is told to stop goes on while its readiness is red.
+    pub drain: Duration,
     pub request_cool_down: Duration,
     pub events: EventConfig,
     pub limits: Limits,
+    pub rates: Rates,
+    pub connections: Connections,
+    pub monitoring: MonitoringConfig,
     pub log: LogConfig,
 }
 
@@ -121,15 +69,25 @@ pub struct DatabaseConfig {
     /// May hold a password, therefore a secret.
     pub url: Secret,
     pub connections: u32,
+    /// How long one statement may take.
+    pub statement_timeout: Duration,
 }
 
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
-    pub secret: Secret,
+    pub keys: Keyring,
+    /// Where the keys of an outside issuer are, and how often they are fetched.
+    pub outside: Option<(String, Duration)>,
     pub issuer: String,
     pub audience: String,
+    /// Of an access token.
     pub lifetime: Duration,
+    /// Of a session that is not refreshed.
+    pub session_lifetime: Duration,
 }
+
+/// The longest that an access token of our own may live, which is how long ended sessions are remembered.
+pub const LONGEST_TOKEN_LIFETIME: Duration = Duration::from_secs(86_400);
 
 #[derive(Clone, Copy, Debug)]
 pub struct EventConfig {
@@ -141,9 +99,41 @@ pub struct EventConfig {
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub body_bytes: usize,
+    pub document_bytes: usize,
+    pub tokens: usize,
+    pub aliases: usize,
     pub cost: u64,
     pub depth: usize,
     pub introspection: bool,
+    pub request_timeout: Duration,
+}
+
+/// What one caller, one address may do in a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// Cost per second; 0: without limit.
+    pub cost: u32,
+    /// Cost at once.
+    pub burst: u32,
+    /// Requests per second of one address; 0: without limit.
+    pub requests: u32,
+    /// Tries per minute to sign in to one account; 0: without limit.
+    pub attempts: u32,
+}
+
+/// Who may connect, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Connections {
+    pub most: usize,
+    pub most_per_address: usize,
+    /// Proxies before the server.
+    pub proxies: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct MonitoringConfig {
+    pub metrics_token: Option<Secret>,
+    pub otlp_endpoint: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -152,67 +142,46 @@ pub struct LogConfig {
     pub json: bool,
 }
 
-/// The values as they were given, before they are understood.
-struct Given {
-    file: toml::Table,
-    environment: HashMap<String, String>,
+/// The keys that sign and verify access tokens.
+fn keyring(given: &Given, development: bool) -> anyhow::Result<Keyring> {
+    let listed = |name| {
+        let (text, _) = given.text(name);
+        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    if !given.text("RAPPORT_JWT_PRIVATE_KEY").0.is_empty() {
+        let earlier = listed("RAPPORT_JWT_PREVIOUS_PUBLIC_KEYS");
+        let earlier: Vec<&Path> = earlier.iter().map(Path::new).collect();
+        return given.read("RAPPORT_JWT_PRIVATE_KEY", |path| {
+            Keyring::eddsa(Path::new(path), &earlier).map_err(|why| format!("is no key to sign with: {why}"))
+        });
+    }
+    let understand = |text: &str| match text {
+        DEVELOPMENT_SECRET if !development => Err("is the development secret".to_owned()),
+        _ if text.len() < 32 => Err("is shorter than 32 bytes".to_owned()),
+        _ => Ok(Secret::from(text)),
+    };
+    let secret = given.read("RAPPORT_JWT_SECRET", |text| match text {
+        "" if development => Ok(Secret::from(DEVELOPMENT_SECRET)),
+        "" => Err("is missing, and production has no default".to_owned()),
+        _ => understand(text),
+    })?;
+    let earlier = listed("RAPPORT_JWT_PREVIOUS_SECRETS");
+    let earlier = given.read("RAPPORT_JWT_PREVIOUS_SECRETS", |_| {
+        earlier.iter().map(|secret| understand(secret)).collect::<Result<Vec<_>, _>>()
+    })?;
+    Ok(Keyring::hs256(&secret, &earlier))
 }
 
-impl Given {
-    /// The text of a setting and where it came from.
-    fn text(&self, name: &str) -> (String, &'static str) {
-        if let Some(text) = self.environment.get(name) {
-            return (text.clone(), "environment");
-        }
-        let key = name.trim_start_matches("RAPPORT_").to_lowercase();
-        match self.file.get(&key) {
-            Some(toml::Value::String(text)) => (text.clone(), "configuration file"),
-            Some(other) => (other.to_string(), "configuration file"),
-            None => {
-                let setting = SETTINGS.iter().find(|setting| setting.name == name);
-                (setting.map_or_else(String::new, |setting| setting.default.to_owned()), "default")
-            }
-        }
-    }
-
-    fn read<T>(&self, name: &str, understand: impl FnOnce(&str) -> Result<T, String>) -> anyhow::Result<T> {
-        let (text, source) = self.text(name);
-        let shown = if name.contains("SECRET") || name.contains("URL") { "its value" } else { text.as_str() };
-        understand(text.trim()).map_err(|why| anyhow::anyhow!("{name} ({source}) is refused: {shown} {why}"))
-    }
-
-    fn parsed<T: FromStr>(&self, name: &str, expected: &str) -> anyhow::Result<T> {
-        self.read(name, |text| text.parse().map_err(|_| format!("is not {expected}")))
-    }
-
-    fn number(&self, name: &str, least: u64, most: u64) -> anyhow::Result<u64> {
-        self.read(name, |text| match text.parse() {
-            Ok(number) if (least..=most).contains(&number) => Ok(number),
-            _ => Err(format!("is not a whole number from {least} to {most}")),
-        })
-    }
-
-    fn duration(&self, name: &str, least: Duration, most: Duration) -> anyhow::Result<Duration> {
-        self.read(name, |text| match humantime::parse_duration(text) {
-            Ok(duration) if (least..=most).contains(&duration) => Ok(duration),
-            _ => Err(format!(
-                "is not a duration from {} to {}, such as 90s, 15m, 1h or 21d",
-                humantime::format_duration(least),
-                humantime::format_duration(most)
-            )),
-        })
-    }
-
-    fn flag(&self, name: &str, default: bool) -> anyhow::Result<bool> {
-        self.read(name, |text| match text {
-            "" => Ok(default),
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err("is neither true nor false".to_owned()),
-        })
-    }
+/// The address of an outside issuer's keys: encrypted, unless it is this machine.
+fn jwks_url(given: &Given) -> anyhow::Result<String> {
+    given.read("RAPPORT_JWKS_URL", |text| {
+        let local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
+        let known = text.starts_with("https://") || local.iter().any(|start| text.starts_with(start));
+        if known { Ok(text.to_owned()) } else { Err("does not begin with https://".to_owned()) }
+    })
 }
 
+const TENTH: Duration = Duration::from_millis(100);
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -281,19 +250,19 @@ impl Config {
                         _ => Ok(Secret::from(text)),
                     }
                 })?,
-                connections: u32::try_from(given.number("RAPPORT_DATABASE_CONNECTIONS", 1, 200)?)?,
+                connections: given.count("RAPPORT_DATABASE_CONNECTIONS", 1, 200)?,
+                statement_timeout: given.duration("RAPPORT_STATEMENT_TIMEOUT", TENTH, 600 * SECOND)?,
             },
             tokens: TokenConfig {
-                secret: given.read("RAPPORT_JWT_SECRET", |text| match text {
-                    "" if development => Ok(Secret::from(DEVELOPMENT_SECRET)),
-                    "" => Err("is missing, and production has no default".to_owned()),
-                    DEVELOPMENT_SECRET if !development => Err("is the development secret".to_owned()),
-                    _ if text.len() < 32 => Err("is shorter than 32 bytes".to_owned()),
-                    _ => Ok(Secret::from(text)),
-                })?,
+                keys: keyring(given, development)?,
+                outside: match given.text("RAPPORT_JWKS_URL").0 {
+                    url if url.is_empty() => None,
+                    _ => Some((jwks_url(given)?, given.duration("RAPPORT_JWKS_REFRESH", SECOND, DAY)?)),
+                },
                 issuer: given.text("RAPPORT_JWT_ISSUER").0,
                 audience: given.text("RAPPORT_JWT_AUDIENCE").0,
-                lifetime: given.duration("RAPPORT_TOKEN_LIFETIME", SECOND, DAY)?,
+                lifetime: given.duration("RAPPORT_TOKEN_LIFETIME", SECOND, LONGEST_TOKEN_LIFETIME)?,
+                session_lifetime: given.duration("RAPPORT_SESSION_LIFETIME", 60 * SECOND, 366 * DAY)?,
             },
             sign_up_open: given.read("RAPPORT_SIGN_UP", |text| match text {
                 "open" => Ok(true),
@@ -308,16 +277,42 @@ impl Config {
                 .filter(|origin| !origin.is_empty())
                 .collect(),
             demo,
+            drain: match given.text("RAPPORT_DRAIN").0.as_str() {
+                "" if development => Duration::ZERO,
+                "" => 2 * SECOND,
+                _ => given.duration("RAPPORT_DRAIN", Duration::ZERO, 60 * SECOND)?,
+            },
             request_cool_down: given.duration("RAPPORT_REQUEST_COOL_DOWN", Duration::ZERO, 3_650 * DAY)?,
             events: EventConfig {
                 retention: given.duration("RAPPORT_EVENT_RETENTION", 600 * SECOND, 36_500 * DAY)?,
                 poll: given.duration("RAPPORT_EVENT_POLL", Duration::from_millis(50), 60 * SECOND)?,
             },
             limits: Limits {
-                body_bytes: usize::try_from(given.number("RAPPORT_MAX_BODY_BYTES", 1_024, 64 << 20)?)?,
+                body_bytes: given.count("RAPPORT_MAX_BODY_BYTES", 1_024, 64 << 20)?,
+                document_bytes: given.count("RAPPORT_MAX_DOCUMENT_BYTES", 1_024, 1 << 20)?,
+                tokens: given.count("RAPPORT_MAX_TOKENS", 100, 100_000)?,
+                aliases: given.count("RAPPORT_MAX_ALIASES", 0, 10_000)?,
                 cost: given.number("RAPPORT_MAX_COST", 100, 100_000_000)?,
-                depth: usize::try_from(given.number("RAPPORT_MAX_DEPTH", 5, 100)?)?,
+                depth: given.count("RAPPORT_MAX_DEPTH", 5, 100)?,
                 introspection: given.flag("RAPPORT_INTROSPECTION", development)?,
+                request_timeout: given.duration("RAPPORT_REQUEST_TIMEOUT", TENTH, 600 * SECOND)?,
+            },
+            rates: Rates {
+                cost: given.count("RAPPORT_RATE_COST", 0, 1_000_000_000)?,
+                burst: given.count("RAPPORT_RATE_BURST", 1_000, 1_000_000_000)?,
+                requests: given.count("RAPPORT_RATE_REQUESTS", 0, 1_000_000)?,
+                attempts: given.count("RAPPORT_SIGN_IN_ATTEMPTS", 0, 1_000_000)?,
+            },
+            connections: Connections {
+                most: given.count("RAPPORT_MAX_CONNECTIONS", 1, 1_000_000)?,
+                most_per_address: given.count("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", 1, 1_000_000)?,
+                proxies: given.count("RAPPORT_TRUSTED_PROXIES", 0, 10)?,
+            },
+            monitoring: MonitoringConfig {
+                metrics_token: Some(given.text("RAPPORT_METRICS_TOKEN").0)
+                    .filter(|token| !token.is_empty())
+                    .map(|token| Secret::from(token.as_str())),
+                otlp_endpoint: Some(given.text("RAPPORT_OTLP_ENDPOINT").0).filter(|address| !address.is_empty()),
             },
             log: LogConfig {
                 filter: given.text("RAPPORT_LOG").0,
@@ -330,17 +325,6 @@ impl Config {
             },
         })
     }
-}
-
-/// The table of all settings, as `--help` prints it.
-#[must_use]
-pub fn help() -> String {
-    let mut text = String::from("Settings (environment variables):\n");
-    for Setting { name, default, meaning } in SETTINGS {
-        let default = if default.is_empty() { "not set" } else { default };
-        text.push_str(&format!("  {name:<30} {meaning} [{default}]\n"));
-    }
-    text
 }
 
 #[cfg(test)]

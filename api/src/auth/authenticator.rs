@@ -1,0 +1,113 @@
+//! From an `Authorization` to a caller. A signature or a secret that was found right is remembered for a while; that a
+//! caller's time is not up and that their rights still hold is asked each time.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{
+    issuer::Outside,
+    jwt, keys,
+    rights::{Rights, Watch},
+    secret,
+    viewer::Caller,
+};
+use crate::{
+    app::App,
+    error::{Error, Result},
+    memory::Memory,
+};
+
+/// The longest token or key that is looked at, in bytes.
+const LONGEST: usize = 8_192;
+
+/// How long a caller whom the database proved is remembered.
+const REMEMBERED_FOR: Duration = Duration::minutes(1);
+
+pub struct Authenticator {
+    app: App,
+    pub rights: Arc<Rights>,
+    outside: Option<Arc<Outside>>,
+    known: Memory<Known>,
+}
+
+/// A caller who was authenticated.
+struct Known {
+    caller: Caller,
+    until: DateTime<Utc>,
+    /// The version of the rights under which the database was asked; none where it was not.
+    version: Option<u64>,
+}
+
+impl Authenticator {
+    /// Begins to follow whose rights end, and to fetch the keys of an outside issuer.
+    pub async fn start(app: &App) -> Result<Self> {
+        let rights = Rights::start(app).await?;
+        let outside = app.config.tokens.outside.clone().map(|(url, every)| {
+            let outside = Arc::new(Outside::default());
+            let (app, keeping) = (app.clone(), Arc::clone(&outside));
+            tokio::spawn(async move { keeping.keep_fresh(&app, &url, every).await });
+            outside
+        });
+        Ok(Self { app: app.clone(), rights, outside, known: Memory::default() })
+    }
+
+    /// Whether callers can be told already.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.outside.as_ref().is_none_or(|outside| outside.is_known())
+    }
+
+    /// The caller of an `Authorization` or the like: none without one, an error with a bad one.
+    pub async fn caller(&self, authorization: Option<&str>) -> Result<Option<Caller>> {
+        let Some(authorization) = authorization else { return Ok(None) };
+        let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let Some((_, token)) = token else { return Err(Error::Unauthenticated) };
+        let token = token.trim();
+        if token.len() > LONGEST {
+            return Err(Error::Unauthenticated);
+        }
+        let caller = self.authenticate(token).await?;
+        if caller.expires_at() <= self.app.clock.now() || !self.rights.hold(&caller) {
+            return Err(Error::Unauthenticated);
+        }
+        Ok(Some(caller))
+    }
+
+    /// The caller, and a watch on their rights that missed nothing since they were told.
+    pub async fn watched(&self, authorization: Option<&str>) -> Result<Option<(Caller, Watch)>> {
+        loop {
+            let version = self.rights.version();
+            let Some(caller) = self.caller(authorization).await? else { return Ok(None) };
+            let watch = self.rights.watch(&caller);
+            if self.rights.version() == version {
+                return Ok(Some((caller, watch)));
+            }
+        }
+    }
+
+    async fn authenticate(&self, token: &str) -> Result<Caller> {
+        // What is remembered is found by its digest, so that no token and no key lies about in memory.
+        let name = secret::name(token);
+        let version = self.rights.version();
+        if let Some(known) = self.known.recall(&name)
+            && known.until > self.app.clock.now()
+            && known.version.is_none_or(|asked| asked == version)
+        {
+            return Ok(known.caller);
+        }
+        let (caller, asked) = if token.starts_with(keys::START) {
+            (keys::verify(&self.app, token).await?, true)
+        } else if let Some(outside) = &self.outside {
+            (Caller::Person(outside.verify(&self.app, token).await?), true)
+        } else {
+            (Caller::Person(jwt::verify(&self.app, token)?), false)
+        };
+        let until = match asked {
+            true => caller.expires_at().min(self.app.clock.now() + REMEMBERED_FOR),
+            false => caller.expires_at(),
+        };
+        self.known.keep(&name, Arc::new(Known { caller, until, version: asked.then_some(version) }));
+        Ok(caller)
+    }
+}

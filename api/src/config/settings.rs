@@ -1,0 +1,129 @@
+//! Everything that can be set, in one table: the command line's help and the README list the same.
+
+/// One thing that can be set: its variable, what it is when not set, and what it means.
+pub struct Setting {
+    pub name: &'static str,
+    pub default: &'static str,
+    pub meaning: &'static str,
+}
+
+const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { name, default, meaning }
+}
+
+/// Everything that can be set. `rapport serve --help` and the README list the same.
+pub const SETTINGS: &[Setting] = &[
+    setting("RAPPORT_CONFIG", "", "path of a TOML file with any of these, in lower case without RAPPORT_"),
+    setting(
+        "RAPPORT_ENV",
+        "development",
+        "development or production; production refuses development secrets and demo data",
+    ),
+    setting("RAPPORT_LISTEN", "127.0.0.1:8080", "address and port; port 0 picks a free one and prints it"),
+    setting("RAPPORT_DATABASE_URL", "sqlite://rapport.db", "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME"),
+    setting(
+        "RAPPORT_DATABASE_CONNECTIONS",
+        "8",
+        "connections to PostgreSQL for reading, and as many for writing; readers of the SQLite file (1 to 200)",
+    ),
+    setting("RAPPORT_JWT_SECRET", "", "signing key of access tokens, 32 bytes or more; development has a built-in one"),
+    setting(
+        "RAPPORT_JWT_PREVIOUS_SECRETS",
+        "",
+        "earlier signing keys whose tokens are still taken, separated by commas",
+    ),
+    setting(
+        "RAPPORT_JWT_PRIVATE_KEY",
+        "",
+        "path of an Ed25519 private key (PKCS#8, PEM): tokens are signed with EdDSA in place of the secret",
+    ),
+    setting(
+        "RAPPORT_JWT_PREVIOUS_PUBLIC_KEYS",
+        "",
+        "paths of earlier Ed25519 public keys (PEM) whose tokens are still taken, separated by commas",
+    ),
+    setting(
+        "RAPPORT_JWKS_URL",
+        "",
+        "keys of an outside issuer, which then signs people in; RAPPORT_JWT_ISSUER and _AUDIENCE are its own",
+    ),
+    setting("RAPPORT_JWKS_REFRESH", "5m", "how often those keys are fetched (1s to 24h)"),
+    setting("RAPPORT_JWT_ISSUER", "rapport", "the issuer that tokens carry and must have"),
+    setting("RAPPORT_JWT_AUDIENCE", "rapport", "the audience that tokens carry and must have"),
+    setting("RAPPORT_TOKEN_LIFETIME", "1h", "how long an access token lives (1s to 24h)"),
+    setting("RAPPORT_SESSION_LIFETIME", "30d", "how long a session lasts without being refreshed (1m to 366d)"),
+    setting("RAPPORT_SIGN_UP", "open", "open: anyone may make an account; closed: no one may"),
+    setting(
+        "RAPPORT_ALLOWED_ORIGINS",
+        "",
+        "web origins that may call and open sockets beside the same host, separated by commas",
+    ),
+    setting(
+        "RAPPORT_DEMO",
+        "",
+        "true or false: fill an empty database with the demo organisation; default true in development",
+    ),
+    setting(
+        "RAPPORT_REQUEST_COOL_DOWN",
+        "21d",
+        "how long a person whose request was ignored or closed may not ask again",
+    ),
+    setting("RAPPORT_EVENT_RETENTION", "14d", "how long events stay in the log (10m or more)"),
+    setting("RAPPORT_EVENT_POLL", "1s", "how often the log is looked at without a hint (50ms to 1m)"),
+    setting("RAPPORT_MAX_BODY_BYTES", "262144", "longest request body or socket message"),
+    setting("RAPPORT_MAX_DOCUMENT_BYTES", "16384", "longest document"),
+    setting("RAPPORT_MAX_TOKENS", "2000", "most words and signs of one document"),
+    setting("RAPPORT_MAX_ALIASES", "30", "most aliases of one document"),
+    setting("RAPPORT_MAX_COST", "50000", "highest cost of one operation: fields, multiplied by page sizes"),
+    setting("RAPPORT_MAX_DEPTH", "15", "deepest nesting of one operation"),
+    setting("RAPPORT_REQUEST_TIMEOUT", "20s", "how long a query or mutation may take to be answered (100ms to 10m)"),
+    setting("RAPPORT_STATEMENT_TIMEOUT", "10s", "how long one statement of the database may take (100ms to 10m)"),
+    setting("RAPPORT_MAX_CONNECTIONS", "10000", "most connections at once"),
+    setting("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", "2000", "most connections at once from one address"),
+    setting("RAPPORT_TRUSTED_PROXIES", "0", "how many proxies stand before the server and add to X-Forwarded-For"),
+    setting("RAPPORT_RATE_COST", "10000", "cost per second that a caller may spend in the long run; 0: without limit"),
+    setting("RAPPORT_RATE_BURST", "200000", "cost that a caller may spend at once"),
+    setting("RAPPORT_RATE_REQUESTS", "500", "requests per second of one address in the long run; 0: without limit"),
+    setting(
+        "RAPPORT_SIGN_IN_ATTEMPTS",
+        "10",
+        "tries per minute to sign in to one account; one address has ten times as many; 0: without limit",
+    ),
+    setting(
+        "RAPPORT_INTROSPECTION",
+        "",
+        "true or false: whether the schema may be asked for; default true in development",
+    ),
+    setting(
+        "RAPPORT_DRAIN",
+        "",
+        "how long to go on after the signal to stop, while readiness is red; default 0s in development, 2s in production",
+    ),
+    setting(
+        "RAPPORT_METRICS_TOKEN",
+        "",
+        "who asks /metrics sends it as a bearer token; without one, development answers all and production nobody",
+    ),
+    setting(
+        "RAPPORT_OTLP_ENDPOINT",
+        "",
+        "address to which spans are sent by OTLP over HTTP, such as http://127.0.0.1:4318",
+    ),
+    setting(
+        "RAPPORT_LOG",
+        "info,sea_orm_migration=warn",
+        "what is logged: error, warn, info, debug, or filters such as api=debug,warn",
+    ),
+    setting("RAPPORT_LOG_FORMAT", "", "text or json; default text in development, json in production"),
+];
+
+/// The table of all settings, as `--help` prints it.
+#[must_use]
+pub fn help() -> String {
+    let mut text = String::from("Settings (environment variables):\n");
+    for Setting { name, default, meaning } in SETTINGS {
+        let default = if default.is_empty() { "not set" } else { default };
+        text.push_str(&format!("  {name:<30} {meaning} [{default}]\n"));
+    }
+    text
+}

@@ -1,0 +1,126 @@
+//! What a client accepts, by `Accept` with its weights.
+
+use axum::http::{HeaderMap, header};
+
+pub const JSON: &str = "application/json";
+pub const GRAPHQL_JSON: &str = "application/graphql-response+json";
+pub const EVENT_STREAM: &str = "text/event-stream";
+
+/// What is answered in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    Json,
+    GraphqlJson,
+    EventStream,
+}
+
+/// What of ours a client takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The form of JSON it likes best, if any.
+    pub json: Option<Media>,
+    pub event_stream: bool,
+}
+
+impl Accepted {
+    /// Reads the header; who sends none takes JSON.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let mut ranges = Vec::new();
+        for value in headers.get_all(header::ACCEPT) {
+            let Ok(value) = value.to_str() else { continue };
+            ranges.extend(value.split(',').filter_map(range));
+        }
+        if headers.get(header::ACCEPT).is_none() {
+            return Self { json: Some(Media::Json), event_stream: false };
+        }
+        let (plain, graphql) = (weight(&ranges, JSON), weight(&ranges, GRAPHQL_JSON));
+        let json = match (plain > 0.0, graphql > 0.0) {
+            // Of equal weight, the one that says more about what went wrong, if it was asked for by its name.
+            (_, true) if graphql > plain || (graphql >= plain && names(&ranges, GRAPHQL_JSON)) => {
+                Some(Media::GraphqlJson)
+            }
+            (true, _) => Some(Media::Json),
+            _ => None,
+        };
+        Self { json, event_stream: names(&ranges, EVENT_STREAM) && weight(&ranges, EVENT_STREAM) > 0.0 }
+    }
+
+    /// What an answer is written in, that is not about a subscription.
+    #[must_use]
+    pub fn answer(self) -> Media {
+        match self.json {
+            Some(media) => media,
+            None if self.event_stream => Media::EventStream,
+            None => Media::Json,
+        }
+    }
+
+    #[must_use]
+    pub fn nothing(self) -> bool {
+        self.json.is_none() && !self.event_stream
+    }
+}
+
+/// A media range and its weight.
+type Range<'a> = (&'a str, f32);
+
+fn range(text: &str) -> Option<Range<'_>> {
+    let mut parts = text.split(';').map(str::trim);
+    let name = parts.next().filter(|name| !name.is_empty())?;
+    let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    Some((name, weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0))))
+}
+
+/// The weight of the closest range.
+fn weight(ranges: &[Range<'_>], media: &str) -> f32 {
+    let family = media.split('/').next().unwrap_or_default();
+    let closest =
+        |wanted: &dyn Fn(&str) -> bool| ranges.iter().find(|(name, _)| wanted(name)).map(|(_, weight)| *weight);
+    closest(&|name| name.eq_ignore_ascii_case(media))
+        .or_else(|| closest(&|name| name.strip_suffix("/*").is_some_and(|name| name.eq_ignore_ascii_case(family))))
+        .or_else(|| closest(&|name| name == "*/*"))
+        .unwrap_or(0.0)
+}
+
+fn names(ranges: &[Range<'_>], media: &str) -> bool {
+    ranges.iter().any(|(name, _)| name.eq_ignore_ascii_case(media))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, header};
+
+    use super::{Accepted, Media};
+
+    fn of(accept: &'static str) -> Accepted {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        Accepted::of(&headers)
+    }
+
+    #[test]
+    fn the_heaviest_form_is_answered_in() {
+        for (accept, json) in [
+            ("*/*", Some(Media::Json)),
+            ("application/*", Some(Media::Json)),
+            ("application/json", Some(Media::Json)),
+            ("application/graphql-response+json; charset=utf-8", Some(Media::GraphqlJson)),
+            ("application/graphql-response+json, application/json;q=0.9", Some(Media::GraphqlJson)),
+            ("application/json, application/graphql-response+json", Some(Media::GraphqlJson)),
+            ("application/json, application/graphql-response+json;q=0.5", Some(Media::Json)),
+            ("application/graphql-response+json;q=0, */*", Some(Media::Json)),
+            (
+                "multipart/mixed;boundary=x, application/graphql-response+json, application/json",
+                Some(Media::GraphqlJson),
+            ),
+            ("text/html", None),
+            ("text/event-stream", None),
+            ("application/json;q=0", None),
+        ] {
+            assert_eq!(of(accept).json, json, "{accept}");
+        }
+        assert!(of("text/event-stream").event_stream && !of("*/*").event_stream);
+        assert!(of("text/html").nothing());
+        assert_eq!(Accepted::of(&HeaderMap::new()).json, Some(Media::Json));
+    }
+}

@@ -1,0 +1,157 @@
+//! The text of a document, looked at before anything is parsed: how long, how many words and signs, how deep its brackets,
+//! and characters that no text may hold. One pass, no recursion.
+
+use super::cost::TooMuch;
+use crate::config::Limits;
+
+/// Brackets a document may be nested in before it is even parsed.
+const MAX_NESTING: usize = 100;
+
+/// Refuses text that no parser should be given.
+pub fn check(query: &str, limits: &Limits) -> Result<(), TooMuch> {
+    if query.len() > limits.document_bytes {
+        return Err(TooMuch(format!("The document is longer than {} bytes.", limits.document_bytes)));
+    }
+    let (mut depth, mut tokens) = (0_usize, 0_usize);
+    let mut rest = query.as_bytes();
+    while let [byte, after @ ..] = rest {
+        rest = match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | b',' | 0xef | 0xbb | 0xbf => {
+                rest = after;
+                continue;
+            }
+            b'#' => {
+                rest = until(after, |byte| matches!(byte, b'\n' | b'\r'));
+                continue;
+            }
+            b'"' => string(rest)?,
+            0 => return Err(TooMuch("The document holds the character U+0000.".to_owned())),
+            b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => until(
+                after,
+                |byte| !matches!(byte, b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'+' | b'-'),
+            ),
+            b'.' => rest.strip_prefix(b"...").unwrap_or(after),
+            b'{' | b'[' | b'(' => {
+                depth += 1;
+                after
+            }
+            b'}' | b']' | b')' => {
+                depth = depth.saturating_sub(1);
+                after
+            }
+            _ => after,
+        };
+        tokens += 1;
+        if depth > MAX_NESTING {
+            return Err(TooMuch(format!("The document is nested deeper than {MAX_NESTING} brackets.")));
+        }
+        if tokens > limits.tokens {
+            return Err(TooMuch(format!("The document has more than {} words and signs.", limits.tokens)));
+        }
+    }
+    Ok(())
+}
+
+fn until(text: &[u8], end: impl Fn(u8) -> bool) -> &[u8] {
+    let length = text.iter().position(|byte| end(*byte)).unwrap_or(text.len());
+    &text[length..]
+}
+
+/// What follows a string or a block string; the text begins with its quote. A string that stands for U+0000, or for half
+/// of a surrogate pair, is refused.
+fn string(text: &[u8]) -> Result<&[u8], TooMuch> {
+    if let Some(mut block) = text.strip_prefix(b"\"\"\"") {
+        loop {
+            block = match block {
+                [] => return Ok(block),
+                [0, ..] => return Err(TooMuch("A text holds the character U+0000.".to_owned())),
+                [b'\\', b'"', b'"', b'"', after @ ..] => after,
+                [b'"', b'"', b'"', after @ ..] => return Ok(after),
+                [_, after @ ..] => after,
+            };
+        }
+    }
+    let mut string = &text[1..];
+    loop {
+        string = match string {
+            [] | [b'\n' | b'\r', ..] => return Ok(string),
+            [0, ..] => return Err(TooMuch("A text holds the character U+0000.".to_owned())),
+            [b'\\', b'u', after @ ..] => escaped(after)?,
+            [b'\\', _, after @ ..] => after,
+            [b'"', after @ ..] => return Ok(after),
+            [_, after @ ..] => after,
+        };
+    }
+}
+
+/// What follows `\uXXXX`; a high surrogate must be followed by its low one.
+fn escaped(text: &[u8]) -> Result<&[u8], TooMuch> {
+    let unit = |text: &[u8]| {
+        let digits = std::str::from_utf8(text.get(..4)?).ok()?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    match unit(text) {
+        Some(0) => Err(TooMuch("A text holds the character U+0000.".to_owned())),
+        Some(0xd800..=0xdbff) => match text[4..].strip_prefix(b"\\u") {
+            Some(low) if matches!(unit(low), Some(0xdc00..=0xdfff)) => Ok(&low[4..]),
+            _ => Err(TooMuch("A text holds half of a surrogate pair.".to_owned())),
+        },
+        Some(0xdc00..=0xdfff) => Err(TooMuch("A text holds half of a surrogate pair.".to_owned())),
+        // The parser says what is wrong with any other form.
+        Some(_) => Ok(&text[4..]),
+        None => Ok(text),
+    }
+}
+
+/// Whether a text in JSON holds U+0000 anywhere, in names or values.
+#[must_use]
+pub fn holds_nul(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(items) => items.iter().any(holds_nul),
+        serde_json::Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, holds_nul};
+    use crate::config::Config;
+
+    fn refused(query: &str) -> bool {
+        let limits = Config::read(std::collections::HashMap::default()).map(|config| config.limits);
+        limits.is_ok_and(|limits| check(query, &limits).is_err())
+    }
+
+    #[test]
+    fn brackets_count_outside_of_texts_and_comments_only() {
+        assert!(refused(&"{".repeat(5_000)));
+        assert!(!refused("{ a(x: \"{{{{ \\\" [[[\") # {{{{\n { b } }"));
+        assert!(refused(&format!("{{ a(x: \"\"\"a\"b\"\"\" {} ) }}", "[".repeat(200))));
+        assert!(!refused(&format!("{{ a(x: \"\"\"{} \\\"\"\" {}\"\"\") }}", "[".repeat(200), "{".repeat(200))));
+    }
+
+    #[test]
+    fn words_and_signs_are_counted_as_the_language_counts_them() {
+        let fields = |count: usize| format!("{{ {} }}", "a ".repeat(count));
+        assert!(!refused(&fields(1_998)));
+        assert!(refused(&fields(1_999)));
+        assert!(!refused(&format!("{{ a(x: [{}]) }}", "-1.5e+10, ".repeat(1_000))));
+        assert!(!refused(&format!("{{ a(x: \"{}\") }}", "word ".repeat(2_500))));
+        assert!(refused(&"#".repeat(20_000)), "too long");
+    }
+
+    #[test]
+    fn texts_with_nul_or_half_a_surrogate_pair_are_refused() {
+        for bad in [r"\u0000", r"\ud83d", r"\ude00", r"\ud83d\u0041", r"\ud83dx", "\0"] {
+            assert!(refused(&format!("{{ a(x: \"{bad}\") }}")), "{bad:?}");
+        }
+        for good in [r"\ud83d\ude00", r"\\u0000", r"\u0041", "\u{1f600}"] {
+            assert!(!refused(&format!("{{ a(x: \"{good}\") }}")), "{good:?}");
+        }
+        assert!(refused("{ a\0 }") && refused("{ a(x: \"\"\"\0\"\"\") }"));
+        assert!(holds_nul(&serde_json::json!({"a": [{"b": "x\u{0}"}]})) && holds_nul(&serde_json::json!({"\u{0}": 1})));
+        assert!(!holds_nul(&serde_json::json!({"a": ["x", 1, null]})));
+    }
+}

@@ -1,0 +1,212 @@
+//! How much a caller, an address, an account may be asked of in a time: leaky buckets, kept by each instance for itself.
+
+use std::{
+    fmt,
+    hash::Hash,
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use governor::{
+    Quota, RateLimiter, clock::Clock as Seconds, middleware::StateInformationMiddleware, nanos::Nanos,
+    state::keyed::DashMapStateStore,
+};
+use uuid::Uuid;
+
+use crate::{clock::Clock, config::Config};
+
+/// Tries of one address for each try of one account.
+const ACCOUNTS_PER_ADDRESS: u32 = 10;
+
+/// Checks after which the buckets that are full again are forgotten.
+const CHECKS_BETWEEN_SWEEPS: u32 = 10_000;
+
+/// Who pays for an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Payer {
+    /// A person or a key, by id.
+    Caller(Uuid),
+    Address(IpAddr),
+}
+
+/// What is left in a bucket.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// What a full bucket holds.
+    pub limit: u32,
+    pub remaining: u32,
+    /// What comes back each second.
+    pub restore_rate: u32,
+}
+
+/// Not now, but after this time.
+#[derive(Clone, Copy, Debug)]
+pub struct TooSoon(pub Duration);
+
+pub struct Throttle {
+    cost: Option<Buckets<Payer>>,
+    requests: Option<Buckets<IpAddr>>,
+    accounts: Option<Buckets<String>>,
+    addresses: Option<Buckets<IpAddr>>,
+}
+
+impl fmt::Debug for Throttle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throttle").finish_non_exhaustive()
+    }
+}
+
+impl Throttle {
+    pub fn new(config: &Config, clock: &Clock) -> Self {
+        let rates = config.rates;
+        // An operation that is served at all must fit into a full bucket.
+        let burst = rates.burst.max(u32::try_from(config.limits.cost).unwrap_or(u32::MAX));
+        let minute = Duration::from_secs(60);
+        let second = Duration::from_secs(1);
+        Self {
+            cost: Buckets::new(rates.cost, second, burst, clock),
+            requests: Buckets::new(rates.requests, second, rates.requests.saturating_mul(4), clock),
+            accounts: Buckets::new(rates.attempts, minute, rates.attempts, clock),
+            addresses: Buckets::new(
+                rates.attempts.saturating_mul(ACCOUNTS_PER_ADDRESS),
+                minute,
+                rates.attempts.saturating_mul(ACCOUNTS_PER_ADDRESS),
+                clock,
+            ),
+        }
+    }
+
+    /// Takes the cost of an operation from whoever pays; what is left, where there is a limit.
+    pub fn spend(&self, payer: Payer, cost: u64) -> Result<Option<Budget>, TooSoon> {
+        let Some(buckets) = &self.cost else { return Ok(None) };
+        buckets.take(&payer, u32::try_from(cost).unwrap_or(u32::MAX)).map(Some)
+    }
+
+    /// Counts a request of an address.
+    pub fn request(&self, address: IpAddr) -> Result<(), TooSoon> {
+        self.requests.as_ref().map_or(Ok(()), |buckets| buckets.take(&address, 1).map(drop))
+    }
+
+    /// Counts a try to sign in to an account, which need not exist, or to make one.
+    pub fn attempt(&self, account: &str, address: Option<IpAddr>) -> Result<(), TooSoon> {
+        if let (Some(buckets), Some(address)) = (&self.addresses, address) {
+            buckets.take(&address, 1)?;
+        }
+        match &self.accounts {
+            Some(buckets) => buckets.take(&account.to_owned(), 1).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads the product's clock as the buckets want it.
+#[derive(Clone)]
+struct Ticks(Clock);
+
+impl Seconds for Ticks {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        let nanos = self.0.now().timestamp_micros().unsigned_abs().saturating_mul(1_000);
+        Nanos::from(nanos)
+    }
+}
+
+struct Buckets<K: Hash + Eq + Clone> {
+    limiter: RateLimiter<K, DashMapStateStore<K>, Ticks, StateInformationMiddleware>,
+    limit: NonZeroU32,
+    restore_rate: u32,
+    ticks: Ticks,
+    checks: AtomicU32,
+}
+
+impl<K: Hash + Eq + Clone> Buckets<K> {
+    /// Buckets of `burst` into which `rate` comes back in each `period`; none when the rate is 0.
+    fn new(rate: u32, period: Duration, burst: u32, clock: &Clock) -> Option<Self> {
+        let (each, limit) = (NonZeroU32::new(rate)?, NonZeroU32::new(burst)?);
+        let quota = Quota::with_period(period / each.get())?.allow_burst(limit);
+        let ticks = Ticks(clock.clone());
+        let limiter =
+            RateLimiter::<K, _, _, StateInformationMiddleware>::new(quota, DashMapStateStore::default(), ticks.clone());
+        Some(Self { limiter, limit, restore_rate: rate, ticks, checks: AtomicU32::new(0) })
+    }
+
+    fn take(&self, key: &K, amount: u32) -> Result<Budget, TooSoon> {
+        if self.checks.fetch_add(1, Ordering::Relaxed) % CHECKS_BETWEEN_SWEEPS == CHECKS_BETWEEN_SWEEPS - 1 {
+            self.limiter.retain_recent();
+        }
+        let amount = NonZeroU32::new(amount.clamp(1, self.limit.get())).unwrap_or(NonZeroU32::MIN);
+        match self.limiter.check_key_n(key, amount) {
+            Ok(Ok(left)) => Ok(Budget {
+                limit: self.limit.get(),
+                remaining: left.remaining_burst_capacity(),
+                restore_rate: self.restore_rate,
+            }),
+            Ok(Err(not_until)) => Err(TooSoon(not_until.wait_time_from(self.ticks.now()))),
+            // Never more than a bucket holds, by the clamp above.
+            Err(_) => Err(TooSoon(Duration::from_secs(1))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use chrono::TimeDelta;
+
+    use super::{Payer, Throttle};
+    use crate::{clock::Clock, config::Config};
+
+    fn throttle(pairs: &[(&str, &str)]) -> anyhow::Result<(Throttle, Clock)> {
+        let config = Config::read(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())?;
+        let clock = Clock::standing();
+        Ok((Throttle::new(&config, &clock), clock))
+    }
+
+    const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn a_bucket_empties_and_fills_again_each_payer_for_themselves() -> anyhow::Result<()> {
+        let settings = [("RAPPORT_RATE_COST", "100"), ("RAPPORT_RATE_BURST", "1000"), ("RAPPORT_MAX_COST", "1000")];
+        let (throttle, clock) = throttle(&settings)?;
+        let (one, other) = (Payer::Caller(clock.uuid()), Payer::Caller(clock.uuid()));
+        let left = |spent: Result<Option<super::Budget>, _>| spent.ok().flatten().map(|budget| budget.remaining);
+        assert_eq!(left(throttle.spend(one, 400)), Some(600));
+        assert_eq!(left(throttle.spend(one, 600)), Some(0));
+        let wait = throttle.spend(one, 100).err().map(|soon| soon.0.as_millis());
+        assert!(wait.is_some_and(|wait| (900..=1_100).contains(&wait)), "{wait:?}");
+        assert!(throttle.spend(other, 1_000).is_ok());
+        clock.advance(TimeDelta::milliseconds(1_100));
+        assert!(throttle.spend(one, 100).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn tries_to_sign_in_are_counted_by_account_and_by_address() -> anyhow::Result<()> {
+        let (throttle, clock) = throttle(&[("RAPPORT_SIGN_IN_ATTEMPTS", "3")])?;
+        for _ in 0..3 {
+            assert!(throttle.attempt("jane", Some(HOME)).is_ok());
+        }
+        assert!(throttle.attempt("jane", Some(HOME)).is_err());
+        assert!(throttle.attempt("richard", Some(HOME)).is_ok());
+        let tried = (0..40).filter(|n| throttle.attempt(&format!("other{n}"), Some(HOME)).is_ok()).count();
+        assert!(tried < 30, "one address tries many accounts: {tried}");
+        clock.advance(TimeDelta::seconds(61));
+        assert!(throttle.attempt("jane", Some(HOME)).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_is_counted_without_a_limit() -> anyhow::Result<()> {
+        let off = [("RAPPORT_RATE_COST", "0"), ("RAPPORT_RATE_REQUESTS", "0"), ("RAPPORT_SIGN_IN_ATTEMPTS", "0")];
+        let (throttle, _) = throttle(&off)?;
+        for _ in 0..10_000 {
+            assert!(throttle.spend(Payer::Address(HOME), 50_000).is_ok_and(|budget| budget.is_none()));
+            assert!(throttle.request(HOME).is_ok() && throttle.attempt("jane", Some(HOME)).is_ok());
+        }
+        Ok(())
+    }
+}

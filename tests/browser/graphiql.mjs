@@ -1,0 +1,351 @@
+// Drives the GraphQL console in a real browser, as a person would: reads the documentation, signs in, asks, subscribes.
+//
+//   node graphiql.mjs http://127.0.0.1:8080
+//
+// The server must hold the demo organisation. CHROMIUM names the browser when it is not in a usual place, and
+// SCREENSHOTS a folder for pictures. Exits with 0 when all went well, else with 1 and the reason.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import puppeteer from 'puppeteer-core';
+
+const base = URL.canParse(process.argv[2] ?? '') && new URL(process.argv[2]);
+if (!base) {
+  console.error('usage: node graphiql.mjs URL');
+  process.exit(1);
+}
+
+// The editor that is open of the two below the query; the console begins with that of the headers.
+const HEADERS = '.graphiql-editor-tool .graphiql-editor:not(.hidden)';
+
+const browser = await puppeteer.launch({
+  executablePath: chromium(),
+  args: [
+    '--no-sandbox',
+    // No name but the server's leads anywhere.
+    `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${base.hostname}`,
+  ],
+});
+const { page, noticed, sockets } = await open();
+try {
+  await drive(page, sockets);
+  assert.deepEqual(noticed.violations, [], 'the content security policy was violated');
+  assert.deepEqual(noticed.elsewhere, [], 'something was asked of another host');
+  assert.deepEqual(noticed.complaints, [], 'the browser complained');
+  console.log('The console works.');
+} catch (error) {
+  await picture(page, 'failure').catch(() => {});
+  console.error(`The console does not work. ${error.stack}`);
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}
+
+function chromium() {
+  const usual = [
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  ];
+  const found = process.env.CHROMIUM ?? usual.find(existsSync);
+  if (!found) {
+    console.error('No Chromium found; set CHROMIUM to its path.');
+    process.exit(1);
+  }
+  return found;
+}
+
+/** A page that keeps account of everything that should not happen, and of its WebSockets. */
+async function open() {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(10_000);
+  await page.setViewport({ width: 1400, height: 900 });
+
+  const noticed = { complaints: [], elsewhere: [], violations: [] };
+  page.on('pageerror', (error) => noticed.complaints.push(String(error)));
+  page.on('console', (message) => {
+    if (['error', 'warn'].includes(message.type())) {
+      noticed.complaints.push(message.text());
+    }
+  });
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    const { protocol, host } = new URL(request.url());
+    if (protocol === 'data:' || host === base.host) {
+      request.continue();
+    } else {
+      noticed.elsewhere.push(request.url());
+      request.abort();
+    }
+  });
+  await page.exposeFunction('noteViolation', (violation) => noticed.violations.push(violation));
+  await page.evaluateOnNewDocument(() => {
+    addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sourceFile, lineNumber }) =>
+      window.noteViolation(`${violatedDirective} ${blockedURI} ${sourceFile}:${lineNumber}`),
+    );
+  });
+
+  const sockets = new Map();
+  const network = await page.createCDPSession();
+  await network.send('Network.enable');
+  network.on('Network.webSocketCreated', ({ requestId, url }) => {
+    sockets.set(requestId, { url, sent: [], open: true });
+    if (new URL(url).host !== base.host) {
+      noticed.elsewhere.push(url);
+    }
+  });
+  network.on('Network.webSocketHandshakeResponseReceived', ({ requestId, response }) => {
+    const name = Object.keys(response.headers).find((name) => name.toLowerCase() === 'sec-websocket-protocol');
+    sockets.get(requestId).protocol = response.headers[name];
+  });
+  network.on('Network.webSocketFrameSent', ({ requestId, response }) => {
+    if (response.opcode === 1) {
+      sockets.get(requestId).sent.push(JSON.parse(response.payloadData));
+    }
+  });
+  network.on('Network.webSocketClosed', ({ requestId }) => (sockets.get(requestId).open = false));
+  return { page, noticed, sockets };
+}
+
+async function drive(page, sockets) {
+  await page.goto(base.href);
+  assert.equal(await page.title(), 'Rapport');
+  await page.waitForSelector('.graphiql-query-editor .CodeMirror');
+  await picture(page, 'start');
+
+  await readDocumentation(page);
+  await openDialogs(page);
+  await complete(page);
+
+  // Without a token a subscription is refused, and the console says so rather than wait.
+  await run(page, 'IncomingRequests');
+  await response(page, /UNAUTHENTICATED/);
+  await picture(page, 'refused');
+
+  await run(page, 'SignIn');
+  const { data } = JSON.parse(await response(page, /"accessToken": "/));
+  const jane = data.signIn.accessToken;
+  await setHeaders(page, { Authorization: `Bearer ${jane}` });
+  await run(page, 'Me');
+  await response(page, /"displayName": "Jane/);
+  await picture(page, 'query');
+
+  const richard = await signIn('richard');
+  await separate(richard);
+
+  sockets.clear();
+  await run(page, 'IncomingRequests');
+  await response(page, /"SubscriptionStarted"/);
+  const message = `Hello at ${Date.now()}`;
+  const request = await requestConnection(richard, message);
+  const received = await response(page, new RegExp(message));
+  assert.match(received, /"ConnectionRequestReceived"/);
+  await picture(page, 'subscription');
+  await withdraw(richard, request);
+  await response(page, /"WITHDRAWN"/);
+  await stop(page);
+
+  // Somebody else's token opens another socket, and the first one does not stay behind.
+  await setHeaders(page, { authorization: `Bearer ${richard}` });
+  await run(page, 'IncomingRequests');
+  await response(page, /"SubscriptionStarted"/);
+  const [first, second, ...more] = [...sockets.values()];
+  assert.deepEqual(more, [], 'more sockets than authorizations');
+  for (const [socket, token] of [[first, jane], [second, richard]]) {
+    assert.equal(socket.protocol, 'graphql-transport-ws');
+    assert.equal(new URL(socket.url).pathname, '/graphql');
+    assert.deepEqual(socket.sent[0], { type: 'connection_init', payload: { authorization: `Bearer ${token}` } });
+  }
+  assert.deepEqual([first.open, second.open], [false, true]);
+  await stop(page);
+
+  // What was typed outlives a reload, the token does not.
+  await page.reload();
+  await page.waitForSelector('.graphiql-query-editor .CodeMirror');
+  assert.match(await content(page, '.graphiql-query-editor'), /mutation SignIn/);
+  assert.equal(await content(page, HEADERS), '');
+  const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+  assert.ok(!kept.includes(jane) && !kept.includes(richard), 'a token was written down');
+}
+
+async function readDocumentation(page) {
+  await page.click('[aria-label="Show Documentation Explorer"]');
+  await page.waitForSelector('.graphiql-doc-explorer-root-type, .graphiql-doc-explorer-type-name');
+  await choose(page, '.graphiql-doc-explorer-content a', 'Query');
+  await see(page, '.graphiql-doc-explorer-content', 'connectionRequests');
+  await picture(page, 'documentation');
+  await page.type('.graphiql-doc-explorer-search-input input', 'signIn');
+  await see(page, '[role="listbox"]', 'Mutation.signIn');
+  await picture(page, 'search');
+  await choose(page, '[role="option"]', 'Mutation.signIn');
+  await see(page, '.graphiql-doc-explorer-content', 'Signs in by handle and password');
+  await page.click('[aria-label="Hide Documentation Explorer"]');
+}
+
+/** Dialogs, tips and panels are where styles are made at run time. */
+async function openDialogs(page) {
+  for (const name of ['settings', 'short keys']) {
+    await page.click(`[aria-label="Open ${name} dialog"]`);
+    await page.waitForSelector('[role="dialog"]');
+    await picture(page, name.replace(' ', '-'));
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('[role="dialog"]', { hidden: true });
+  }
+  await page.hover('[aria-label="Show History"]');
+  await see(page, '[role="tooltip"]', 'Show History');
+  await page.click('[aria-label="Show History"]');
+  await page.waitForSelector('.graphiql-history');
+  await page.click('[aria-label="Hide History"]');
+}
+
+/** In a tab of its own, so that the operations of the first one stay whole. */
+async function complete(page) {
+  await page.click('.graphiql-tab-add');
+  await page.click('.graphiql-query-editor .CodeMirror');
+  await page.keyboard.down('Control');
+  await page.keyboard.press('a');
+  await page.keyboard.up('Control');
+  await page.keyboard.sendCharacter('{ con');
+  await page.keyboard.down('Control');
+  await page.keyboard.press('Space');
+  await page.keyboard.up('Control');
+  await see(page, '.CodeMirror-hints', 'connectionRequests');
+  await picture(page, 'completion');
+  // The type beside the hint leads to its documentation.
+  await page.keyboard.press('ArrowDown');
+  await page.waitForSelector('.CodeMirror-hint-information-type-name');
+  await page.click('.CodeMirror-hint-information-type-name');
+  await see(page, '.graphiql-doc-explorer-title', 'Connection');
+  await page.keyboard.press('Escape');
+  await page.click('[aria-label="Hide Documentation Explorer"]');
+  await page.hover('.graphiql-query-editor .cm-property, .graphiql-query-editor .cm-invalidchar');
+  await page.waitForSelector('.CodeMirror-lint-tooltip, .CodeMirror-info');
+  await picture(page, 'tip');
+  await page.click('.graphiql-tab-active .graphiql-tab-close');
+}
+
+/** Chooses an operation by name from the menu of the button with the triangle. */
+async function run(page, operation) {
+  // Only once the editor has read its document does the button have a menu.
+  await page.waitForSelector('.graphiql-execute-button[aria-haspopup="menu"]');
+  await page.click('.graphiql-execute-button');
+  await page.waitForSelector('[role="menuitem"]');
+  await picture(page, 'menu');
+  await choose(page, '[role="menuitem"]', operation);
+}
+
+async function stop(page) {
+  await page.click('.graphiql-execute-button[aria-label^="Stop"]');
+  await page.waitForSelector('.graphiql-execute-button[aria-label^="Execute"]');
+}
+
+async function setHeaders(page, headers) {
+  await page.click(`${HEADERS} .CodeMirror`);
+  await page.keyboard.down('Control');
+  await page.keyboard.press('a');
+  await page.keyboard.up('Control');
+  await page.keyboard.sendCharacter(JSON.stringify(headers));
+  assert.equal(await content(page, HEADERS), JSON.stringify(headers));
+}
+
+function content(page, editor) {
+  return page.$eval(`${editor} .CodeMirror`, (element) => element.CodeMirror.getValue());
+}
+
+/** The text of the response pane once it matches. */
+async function response(page, pattern) {
+  const source = pattern.source;
+  const shown = (source) => {
+    const text = document.querySelector('.result-window .CodeMirror')?.CodeMirror.getValue() ?? '';
+    return new RegExp(source).test(text) && text;
+  };
+  try {
+    return await (await page.waitForFunction(shown, {}, source)).jsonValue();
+  } catch {
+    assert.fail(`the response does not match ${pattern}:\n${await content(page, '.result-window')}`);
+  }
+}
+
+async function see(page, selector, text) {
+  const seen = (selector, text) => document.querySelector(selector)?.textContent.includes(text);
+  try {
+    await page.waitForFunction(seen, {}, selector, text);
+  } catch {
+    assert.fail(`${selector} does not show ${text}`);
+  }
+}
+
+/** Clicks on the element with exactly this text. */
+async function choose(page, selector, text) {
+  for (const element of await page.$$(selector)) {
+    if ((await element.evaluate((element) => element.textContent)) === text) {
+      await element.click();
+      return;
+    }
+  }
+  assert.fail(`no ${selector} is called ${text}`);
+}
+
+async function picture(page, name) {
+  if (process.env.SCREENSHOTS) {
+    await page.screenshot({ path: join(process.env.SCREENSHOTS, `graphiql-${name}.png`) });
+  }
+}
+
+/** Asks the API without the browser. */
+async function ask(token, query, variables) {
+  const answer = await fetch(new URL('/graphql', base), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = await answer.json();
+  assert.equal(errors, undefined, JSON.stringify(errors));
+  return data;
+}
+
+async function signIn(handle) {
+  const { signIn } = await ask(
+    null,
+    'mutation($handle: String!) { signIn(input: {handle: $handle, password: "rapport"}) { accessToken } }',
+    { handle },
+  );
+  return signIn.accessToken;
+}
+
+/** Richard and Jane as strangers, whatever an earlier run left. */
+async function separate(richard) {
+  const { user } = await ask(richard, '{ user(handle: "jane") { id relationship { connection request { id } } } }');
+  const { connection, request } = user.relationship;
+  if (connection === 'REQUEST_SENT') {
+    await withdraw(richard, request.id);
+  } else if (connection === 'CONNECTED') {
+    await ask(richard, 'mutation($id: ID!) { disconnect(input: {userId: $id}) { outcome } }', { id: user.id });
+  }
+}
+
+/** Asks Jane to connect; answers the request's id. */
+async function requestConnection(richard, message) {
+  const { user } = await ask(richard, '{ user(handle: "jane") { id } }');
+  const { requestConnection } = await ask(
+    richard,
+    `mutation($id: ID!, $message: String) {
+      requestConnection(input: {userId: $id, message: $message}) { outcome request { id } userErrors { message } }
+    }`,
+    { id: user.id, message },
+  );
+  assert.equal(requestConnection.outcome, 'APPLIED', JSON.stringify(requestConnection.userErrors));
+  return requestConnection.request.id;
+}
+
+async function withdraw(richard, id) {
+  const { withdrawConnectionRequest } = await ask(
+    richard,
+    'mutation($id: ID!) { withdrawConnectionRequest(input: {requestId: $id}) { outcome userErrors { message } } }',
+    { id },
+  );
+  assert.equal(withdrawConnectionRequest.outcome, 'APPLIED', JSON.stringify(withdrawConnectionRequest.userErrors));
+}

@@ -1,0 +1,157 @@
+// Proves that Apollo Client works with the server: over HTTP and WebSocket, its cache, its errors, and following over cuts.
+
+import assert from 'node:assert/strict'
+import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from '@apollo/client'
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
+import { OperationTypeNode } from 'graphql'
+import { createClient } from 'graphql-ws'
+import WebSocket from 'ws'
+import { INCOMING, check, cutAndResume, happenings, incoming, iterate, openLine, signUp } from './support.mjs'
+
+// Apollo's link looks at the browser's, which Node has from version 22 on.
+globalThis.WebSocket ??= WebSocket
+
+function open(line, token) {
+  const authorization = token && `Bearer ${token}`
+  const socket = createClient({
+    url: line.webSocketUrl,
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization },
+    retryAttempts: 0,
+  })
+  const client = new ApolloClient({
+    cache: new InMemoryCache(),
+    link: ApolloLink.split(
+      ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
+      new GraphQLWsLink(socket),
+      new HttpLink({ uri: line.url, headers: authorization ? { authorization } : {} }),
+    ),
+  })
+  return {
+    client,
+    close: () => (client.stop(), socket.dispose()),
+    async *subscribe(after) {
+      const results = client.subscribe({ query: gql(INCOMING), variables: { after } })
+      const started = iterate((observer) => {
+        const subscription = results.subscribe(observer)
+        return () => subscription.unsubscribe()
+      })
+      for await (const result of started) yield incoming(result)
+    },
+  }
+}
+
+/** Runs with a client of somebody new. */
+async function withClient(run) {
+  const [person, other] = await Promise.all([signUp('Apollo One'), signUp('Apollo Other')])
+  const line = await openLine()
+  const apollo = open(line, person.token)
+  try {
+    await run({ ...apollo, person, other })
+  } finally {
+    await apollo.close()
+    line.close()
+  }
+}
+
+await check('a query and a mutation meet in the cache by id', () =>
+  withClient(async ({ client, other }) => {
+    const query = gql`
+      query Person($id: ID!) {
+        user(id: $id) {
+          id
+          displayName
+          relationship {
+            connection
+          }
+        }
+      }
+    `
+    const before = await client.query({ query, variables: { id: other.id } })
+    assert.equal(before.data.user.relationship.connection, 'NONE')
+
+    const mutation = gql`
+      mutation Ask($id: ID!) {
+        requestConnection(input: { userId: $id }) {
+          outcome
+          user {
+            id
+            relationship {
+              connection
+            }
+          }
+        }
+      }
+    `
+    const asked = await client.mutate({ mutation, variables: { id: other.id } })
+    assert.equal(asked.data.requestConnection.outcome, 'APPLIED')
+
+    // Not asked of the server again: the mutation's answer changed the person that the query had put there.
+    const after = await client.query({ query, variables: { id: other.id }, fetchPolicy: 'cache-only' })
+    assert.equal(after.data.user.relationship.connection, 'REQUEST_SENT')
+    assert.ok(client.cache.extract()[`User:${other.id}`])
+  }),
+)
+
+await check('an event of a subscription changes what a query has put into the cache', () =>
+  withClient(async ({ client, subscribe, person, other }) => {
+    const happen = happenings(other, person)
+    await happen()
+    const query = gql`
+      {
+        connectionRequests {
+          streamCursor
+          nodes {
+            id
+            status
+          }
+        }
+      }
+    `
+    const { data } = await client.query({ query })
+    const [request] = data.connectionRequests.nodes
+    assert.equal(request.status, 'PENDING')
+
+    const events = subscribe(data.connectionRequests.streamCursor)
+    assert.equal((await events.next()).value.__typename, 'SubscriptionStarted')
+    await happen()
+    const { value: event } = await events.next()
+    assert.equal(event.request.id, request.id)
+    assert.equal(client.cache.extract()[`ConnectionRequest:${request.id}`].status, 'WITHDRAWN')
+    await events.return()
+  }),
+)
+
+await check('every error has a code, whatever its status', async () => {
+  const person = await signUp('Apollo Errors')
+  const line = await openLine()
+  const code = async (token, query, variables) => {
+    const { client, close } = open(line, token)
+    try {
+      await client.query({ query: gql(query), variables, fetchPolicy: 'no-cache' })
+      assert.fail('no error')
+    } catch (error) {
+      // Anything else means that Apollo could not read the answer as GraphQL.
+      if (!CombinedGraphQLErrors.is(error)) throw error
+      return error.errors.map((one) => one.extensions?.code).join()
+    } finally {
+      await close()
+    }
+  }
+  assert.equal(await code(undefined, '{ viewer { scopes } }'), 'UNAUTHENTICATED')
+  assert.equal(await code('nonsense', '{ viewer { scopes } }'), 'UNAUTHENTICATED')
+  assert.equal(await code(person.token, '{ user { id } }'), 'BAD_USER_INPUT')
+  assert.equal(await code(person.token, 'query($first: Int) { contacts(first: $first) { totalCount } }', { first: 0 }), 'BAD_USER_INPUT')
+  assert.notEqual(await code(person.token, '{ nothingOfThatName }'), '')
+  line.close()
+})
+
+await check('an error of a subscription has a code', async () => {
+  const line = await openLine()
+  const { subscribe, close } = open(line)
+  await assert.rejects(subscribe().next(), (error) => error.errors[0].extensions.code === 'UNAUTHENTICATED')
+  await close()
+  line.close()
+})
+
+await check('five cuts, subscribing again after the last event: each event exactly once', () => cutAndResume(open))

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Starts a Rapport server on an empty database and runs the suites of this folder against it; prints a line for each check.
+#   run.sh [path of the rapport binary]
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+repository=$(cd "$here/../.." && pwd)
+binary=$(realpath "${1:-$repository/target/debug/rapport}")
+[ -x "$binary" ] || { echo "there is no program $binary: build it first, or name another" >&2; exit 2; }
+
+# Everything that is installed or generated stays out of the sources.
+home=${RAPPORT_INTEROP_HOME:-$repository/target/interop}
+mkdir -p "$home"
+home=$(cd "$home" && pwd)
+
+if ! cmp -s "$here/package-lock.json" "$home/node_modules/.of-lock"; then
+  cp "$here/package.json" "$here/package-lock.json" "$home"
+  (cd "$home" && npm ci --no-audit --no-fund --loglevel=error)
+  cp "$here/package-lock.json" "$home/node_modules/.of-lock"
+fi
+if ! cmp -s "$here/requirements.txt" "$home/venv/of-requirements.txt"; then
+  python3 -m venv --clear "$home/venv"
+  "$home/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+  cp "$here/requirements.txt" "$home/venv/of-requirements.txt"
+fi
+
+# Node finds modules beside or above a source, so the sources go where the modules are.
+rm -rf "$home/suites"
+cp -R "$here" "$home/suites"
+cp "$repository/schema.graphql" "$home/suites/relay/"
+cp "$repository/schema.graphql" "$home/suites/codegen/"
+
+work=$(mktemp -d)
+server=
+stop() {
+  if [ -n "$server" ] && kill "$server" 2>/dev/null; then
+    # It promises to end within ten seconds.
+    for _ in $(seq 60); do
+      kill -0 "$server" 2>/dev/null || break
+      sleep 0.2
+    done
+    kill -9 "$server" 2>/dev/null || true
+  fi
+  rm -rf "$work"
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+# The server has these settings alone, whatever is set here: it refuses those it does not know.
+(
+  database=${RAPPORT_DATABASE_URL:-sqlite://$work/rapport.db}
+  unset "${!RAPPORT_@}"
+  cd "$work"
+  export RAPPORT_DATABASE_URL=$database RAPPORT_LISTEN=127.0.0.1:0 RAPPORT_LOG=error
+  exec "$binary"
+) >"$work/out" 2>"$work/errors" &
+server=$!
+for _ in $(seq 150); do
+  address=$(sed -n 's/^listening on //p' "$work/out")
+  [ -n "$address" ] && break
+  kill -0 "$server" 2>/dev/null || break
+  sleep 0.2
+done
+[ -n "$address" ] || { echo "the server did not start:" >&2; cat "$work/out" "$work/errors" >&2; exit 1; }
+export RAPPORT_URL=$address/graphql
+
+failed=0
+suite() { "$@" || failed=1; }
+# For programs that are a check themselves: one line, and what they said when they fail.
+quietly() {
+  local what=$1 said
+  shift
+  if said=$("$@" 2>&1); then
+    echo "ok   $what"
+  else
+    failed=1
+    printf 'FAIL %s:\n%s\n' "$what" "$said"
+  fi
+}
+
+bin=$home/node_modules/.bin
+cd "$home/suites"
+for each in audits graphql-ws apollo urql graphql-sse; do
+  suite node "$each.mjs"
+done
+
+cd "$home/suites/relay"
+quietly "relay: relay-compiler accepts the schema" "$bin/relay-compiler"
+RAPPORT_SUITE=relay suite node run.mjs
+
+cd "$home/suites/codegen"
+quietly "codegen: types are made of the schema" "$bin/graphql-codegen" --config codegen.yml
+quietly "codegen: a strict program compiles with them" "$bin/tsc" --project .
+
+cd "$home/suites"
+suite "$home/venv/bin/python" gql_client.py
+
+if [ -s "$work/errors" ]; then
+  failed=1
+  echo "FAIL server: it reported errors:"
+  cat "$work/errors"
+fi
+[ "$failed" = 0 ] && echo "all checks passed in ${SECONDS}s" || echo "some checks failed"
+exit "$failed"
