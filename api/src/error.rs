@@ -117,7 +117,9 @@ impl From<Error> for async_graphql::Error {
             Error::PersonsOnly => "This is for people; a key of the organisation has no account of its own.".to_owned(),
             Error::RateLimited { retry_after } => {
                 extensions.set("retryable", true);
-                extensions.set("retryAfter", retry_after.as_secs().max(1));
+                // Rounded up: who comes back then is served.
+                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+                extensions.set("retryAfter", seconds.max(1));
                 "Too much in too short a time. Try again later.".to_owned()
             }
             Error::Invalid { field, why } => {

@@ -2,28 +2,120 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Expected as _, app::TestApp, socket::Socket};
+use sqlx::Connection as _;
+
+use crate::support::{Expected as _, app::TestApp, eventually, socket::Socket};
 
 const WS: Option<&str> = Some("graphql-transport-ws");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_a_web_page_can_send_without_asking_changes_anything() {
     let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
     let url = format!("{}/graphql", app.instances[0].url);
     let http = crate::support::http();
-    let mutation = "mutation { signUp(input: { handle: \"mallory\", password: \"correct horse\", displayName: \"M\" }) { user { id } } }";
+    let mutation = format!("mutation {{ followUser(input: {{ userId: \"{}\" }}) {{ outcome }} }}", ben.id());
     let body = json!({ "query": mutation }).to_string();
-    let get = http.get(&url).query(&[("query", mutation)]).send().await.expected("an answer");
-    assert_eq!(get.status(), 405);
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
-        let answer =
-            http.post(&url).header("content-type", content_type).body(body.clone()).send().await.expected("an answer");
-        assert_eq!(answer.status(), 415, "{content_type}");
+    let form = format!("query={}", mutation.replace(' ', "+"));
+    let multipart = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"operations\"\r\n\r\n{body}\r\n--x\r\n\
+         content-disposition: form-data; name=\"map\"\r\n\r\n{{}}\r\n--x--\r\n"
+    );
+    // Each with the credentials a page could bring along.
+    let shapes = [
+        (http.get(&url).query(&[("query", &mutation)]), 405),
+        (http.get(&url).query(&[("query", &mutation)]).header("content-type", "text/plain"), 415),
+        (http.post(&url).header("content-type", "text/plain").body(body.clone()), 415),
+        (http.post(&url).header("content-type", "application/x-www-form-urlencoded").body(form), 415),
+        (http.post(&url).header("content-type", "multipart/form-data; boundary=x").body(multipart), 415),
+        (http.post(&url).body(body.clone()), 415),
+        (http.post(&url).header("content-type", "application/json, text/plain").body(body.clone()), 415),
+        (http.post(&url).header("content-type", "application/json; charset=utf-16").body(body.clone()), 415),
+        (http.put(&url).header("content-type", "application/json").body(body), 405),
+    ];
+    for (number, (request, status)) in shapes.into_iter().enumerate() {
+        let answer = request.bearer_auth(&ann.token).send().await.expected("an answer");
+        assert_eq!(answer.status(), status, "shape {number}");
     }
-    assert_eq!(app.database.number("SELECT count(*) FROM \"user\"").await, 0);
+    assert_eq!(app.database.number("SELECT count(*) FROM relationship").await, 0);
     let query = http.get(&url).query(&[("query", "{ __typename }")]).send().await.expected("an answer");
     let answer: Value = query.json().await.expected("JSON");
     assert_eq!(answer, json!({ "data": { "__typename": "Query" }, "extensions": { "cost": { "requested": 1 } } }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_sites_may_call_only_when_they_are_listed() {
+    let site = "https://app.example";
+    let app = TestApp::with(1, &[("RAPPORT_ALLOWED_ORIGINS", site)]).await;
+    let ask = |origin: &'static str| {
+        crate::support::http()
+            .request(reqwest::Method::OPTIONS, format!("{}/graphql", app.instances[0].url))
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type,authorization")
+            .send()
+    };
+    let allowed = ask(site).await.expected("an answer");
+    assert_eq!(allowed.headers()["access-control-allow-origin"], site);
+    let refused = ask("https://evil.example").await.expected("an answer");
+    assert!(refused.headers().get("access-control-allow-origin").is_none());
+    let url = &app.instances[0].url;
+    assert!(Socket::raw(url, WS, Some(site)).await.is_ok());
+    assert!(Socket::raw(url, WS, Some("https://evil.example")).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_answers_are_compressed_for_who_can_read_it_and_every_answer_has_an_id() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let ask = |query: &str| {
+        crate::support::http()
+            .post(format!("{}/graphql", app.instances[0].url))
+            .bearer_auth(&ann.token)
+            .header("accept-encoding", "gzip")
+            .json(&json!({ "query": query }))
+            .send()
+    };
+    let long = ask("{ __schema { types { name description } } }").await.expected("an answer");
+    assert_eq!(long.headers()["content-encoding"], "gzip");
+    assert!(!long.headers()["x-request-id"].is_empty());
+    let short = ask("{ __typename }").await.expected("an answer");
+    assert!(short.headers().get("content-encoding").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_spends_too_much_is_told_when_to_come_back() {
+    let settings = [("RAPPORT_RATE_COST", "10"), ("RAPPORT_RATE_BURST", "1000"), ("RAPPORT_MAX_COST", "1000")];
+    let app = TestApp::with(1, &settings).await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let page = "{ contacts(first: 90) { nodes { id displayName heading } } }";
+    let first = ann.ask(page, Value::Null).await;
+    let cost = first.body["extensions"]["cost"].clone();
+    assert_eq!((cost["limit"].as_u64(), cost["restoreRate"].as_u64()), (Some(1_000), Some(10)));
+    assert_eq!(cost["requested"].as_u64().zip(cost["remaining"].as_u64()).map(|(a, b)| a + b), Some(1_000));
+    let mut refused = first;
+    for _ in 0..4 {
+        refused = ann.ask(page, Value::Null).await;
+    }
+    assert_eq!((refused.status, refused.code()), (429, "RATE_LIMITED"));
+    let wait = refused.body["errors"][0]["extensions"]["retryAfter"].as_i64().expected("a time");
+    let mut socket = ann.socket(0).await;
+    socket.subscribe("1", page, json!({})).await;
+    let said = socket.hear().await.expected("an answer");
+    assert_eq!((&said["type"], &said["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("RATE_LIMITED")));
+    assert_eq!(ben.ask(page, Value::Null).await.status, 200, "each pays for themselves");
+    app.clock.advance(chrono::Duration::seconds(wait));
+    assert_eq!(ann.ask(page, Value::Null).await.status, 200);
+    // An address that asks too often is refused before anything is read.
+    let app = TestApp::with(1, &[("RAPPORT_RATE_REQUESTS", "5")]).await;
+    let url = format!("{}/graphql", app.instances[0].url);
+    let mut last = None;
+    for _ in 0..21 {
+        let request = crate::support::http().post(&url).header("content-type", "application/json").body("{}");
+        last = Some(request.send().await.expected("an answer"));
+    }
+    let last = last.expected("an answer");
+    assert_eq!((last.status().as_u16(), last.headers().contains_key("retry-after")), (429, true));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,4 +308,162 @@ async fn a_socket_ends_with_its_token() {
         closed => closed,
     };
     assert_eq!(ended, Err(4403));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_says_nothing_is_closed() {
+    let app = TestApp::new().await;
+    let mut socket = Socket::raw(&app.instances[0].url, WS, None).await.expected("a socket");
+    assert_eq!(socket.hear().await, Err(4408));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_who_is_gone_without_a_word_is_found_out_by_pings() {
+    let app = TestApp::with(1, &[("RAPPORT_PING_EVERY", "200ms")]).await;
+    let ann = app.person("ann").await;
+    let mut living = ann.socket(0).await;
+    // Pings are answered while a client reads; this one does not.
+    let dead = ann.socket(0).await;
+    let listening = tokio::spawn(async move { living.hear().await });
+    eventually("the dead socket is dropped", || async { metric(&app, "rapport_sockets ").await == 1.0 }).await;
+    assert!(!listening.is_finished(), "the living one is kept");
+    drop(dead);
+    listening.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_runs_so_many_operations_and_takes_messages_of_so_many_bytes() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let mut socket = ann.socket(0).await;
+    for number in 0..33 {
+        socket.subscribe(&number.to_string(), crate::support::socket::INCOMING, json!({})).await;
+    }
+    let refused = loop {
+        let said = socket.hear().await.expected("an answer");
+        if said["type"] == "error" {
+            break said;
+        }
+    };
+    assert_eq!(
+        (&refused["id"], &refused["payload"][0]["extensions"]["code"]),
+        (&json!("32"), &json!("LIMIT_EXCEEDED"))
+    );
+    socket.say(&json!({ "type": "ping", "payload": { "x": "x".repeat(300_000) } })).await;
+    let end = loop {
+        match socket.hear().await {
+            Ok(_) => {}
+            Err(code) => break code,
+        }
+    };
+    // 1009 is too large; a socket that is reset before it is read tells nothing.
+    assert!([1009, 0].contains(&end), "{end}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_stalls_is_sent_away_and_resumes_without_loss() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let mut stalled = ben.socket(0).await;
+    let started = stalled.follow(None).await;
+    // More than the buffers between the two hold.
+    for number in 0..30 {
+        let part = |n| format!("a{n}: __schema {{ types {{ name description fields {{ name description }} }} }}");
+        let query = format!("{{ {} }}", (0..20).map(part).collect::<Vec<_>>().join(" "));
+        stalled.subscribe(&format!("big{number}"), &query, json!({})).await;
+    }
+    for _ in 0..3 {
+        ann.asks(&ben).await;
+        ann.must("withdrawConnectionRequest", &request_of(&ann).await).await;
+    }
+    eventually("it is found slow", || async { metric(&app, "rapport_slow_readers_total ").await == 1.0 }).await;
+    let end = loop {
+        match stalled.hear().await {
+            Ok(_) => {}
+            Err(code) => break code,
+        }
+    };
+    assert_eq!(end, 1013);
+    let mut again = ben.socket(0).await;
+    again.follow(started["cursor"].as_str()).await;
+    for sequence in 1..=6 {
+        assert_eq!(again.event().await.expected("an event")["sequence"], sequence);
+    }
+}
+
+async fn request_of(person: &crate::support::person::Person) -> String {
+    let asked = "{ connectionRequests(direction: OUTGOING, status: PENDING) { nodes { id } } }";
+    person.ask(asked, Value::Null).await.text("connectionRequests.nodes.0.id").to_owned()
+}
+
+/// A number of `/metrics`.
+async fn metric(app: &TestApp, name: &str) -> f64 {
+    let text = reqwest::get(format!("{}/metrics", app.instances[0].url)).await.expected("an answer").text().await;
+    let text = text.expected("text");
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|number| number.trim().parse().ok()).expected(name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_operations_and_are_for_who_may_see_them() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    ann.ask("query Whoami { viewer { scopes } }", Value::Null).await;
+    ann.ask("{ nothing }", Value::Null).await;
+    let mut socket = ann.socket(0).await;
+    socket.subscribe("1", "subscription Follow { incomingRequests { __typename } }", json!({})).await;
+    socket.hear().await.expected("an event");
+    let named = "rapport_operations_total{kind=\"query\",name=\"Whoami\",outcome=\"done\"} ";
+    assert!((metric(&app, named).await - 1.0).abs() < 0.1);
+    assert!((metric(&app, "rapport_subscriptions{name=\"Follow\"} ").await - 1.0).abs() < 0.1);
+    assert!((metric(&app, "rapport_sockets ").await - 1.0).abs() < 0.1);
+    let secret = "a-token-for-metrics";
+    let app = TestApp::with(1, &[("RAPPORT_METRICS_TOKEN", secret)]).await;
+    let url = format!("{}/metrics", app.instances[0].url);
+    let http = crate::support::http();
+    assert_eq!(http.get(&url).send().await.expected("an answer").status(), 404);
+    assert_eq!(http.get(&url).bearer_auth("wrong").send().await.expected("an answer").status(), 404);
+    assert_eq!(http.get(&url).bearer_auth(secret).send().await.expected("an answer").status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graphiql_and_the_schema_are_open_or_closed_together() {
+    let open = TestApp::new().await;
+    let closed = TestApp::with(1, &[("RAPPORT_INTROSPECTION", "false")]).await;
+    for path in ["/", "/graphiql/graphiql.js", "/schema.graphql"] {
+        let get = |app: &TestApp| reqwest::get(format!("{}{path}", app.instances[0].url));
+        let page = get(&open).await.expected("an answer");
+        assert_eq!(page.status(), 200, "{path}");
+        if path == "/" {
+            let policy = page.headers()["content-security-policy"].to_str().expected("text");
+            assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        }
+        assert_eq!(get(&closed).await.expected("an answer").status(), 404, "{path}");
+    }
+    let answer = closed.anonymous().ask("{ __schema { types { name } } }", Value::Null).await;
+    assert!(answer.body["data"]["__schema"].is_null(), "{}", answer.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_too_long_is_given_up() {
+    let app = TestApp::with(1, &[("RAPPORT_REQUEST_TIMEOUT", "100ms")]).await;
+    if !app.database.is_postgres() {
+        return;
+    }
+    let ann = app.person("ann").await;
+    let mut locked = sqlx::PgConnection::connect(&app.database.url).await.expected("a connection");
+    let mut tx = locked.begin().await.expected("a transaction");
+    sqlx::query("LOCK TABLE \"user\" IN ACCESS EXCLUSIVE MODE").execute(&mut *tx).await.expected("a lock");
+    let answer = ann.ask("{ viewer { user { handle } } }", Value::Null).await;
+    assert_eq!((answer.status, answer.code()), (503, "TIMEOUT"));
+    let rename = "mutation { updateProfile(input: { title: \"Late\" }) { user { id } } }";
+    let answer = ann.ask(rename, Value::Null).await;
+    assert_eq!((answer.status, answer.code()), (503, "TIMEOUT"));
+    tx.rollback().await.expected("let go");
+    // It was not given up, only no longer waited for.
+    eventually("it is done", || async {
+        let answer = ann.ask("{ viewer { user { title } } }", Value::Null).await;
+        answer.body["data"]["viewer"]["user"]["title"] == "Late"
+    })
+    .await;
 }

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod access;
 mod accounts;
 mod architecture;
 mod authorization;
@@ -12,11 +13,13 @@ mod blocking;
 mod crash;
 mod events;
 mod front;
+mod hostile;
 mod imports;
 mod outages;
 mod pages;
 mod races;
 mod relationships;
+mod rights;
 mod schema;
 mod stack;
 mod states;

@@ -128,6 +128,8 @@ pub struct Connections {
     pub most_per_address: usize,
     /// Proxies before the server.
     pub proxies: usize,
+    /// How often an idle socket is asked whether anyone is there.
+    pub ping_every: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -307,6 +309,7 @@ impl Config {
                 most: given.count("RAPPORT_MAX_CONNECTIONS", 1, 1_000_000)?,
                 most_per_address: given.count("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", 1, 1_000_000)?,
                 proxies: given.count("RAPPORT_TRUSTED_PROXIES", 0, 10)?,
+                ping_every: given.duration("RAPPORT_PING_EVERY", TENTH, 600 * SECOND)?,
             },
             monitoring: MonitoringConfig {
                 metrics_token: Some(given.text("RAPPORT_METRICS_TOKEN").0)

@@ -80,6 +80,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("RAPPORT_STATEMENT_TIMEOUT", "10s", "how long one statement of the database may take (100ms to 10m)"),
     setting("RAPPORT_MAX_CONNECTIONS", "10000", "most connections at once"),
     setting("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", "2000", "most connections at once from one address"),
+    setting(
+        "RAPPORT_PING_EVERY",
+        "20s",
+        "how often a socket is pinged; one that says nothing until the next is dropped",
+    ),
     setting("RAPPORT_TRUSTED_PROXIES", "0", "how many proxies stand before the server and add to X-Forwarded-For"),
     setting("RAPPORT_RATE_COST", "10000", "cost per second that a caller may spend in the long run; 0: without limit"),
     setting("RAPPORT_RATE_BURST", "200000", "cost that a caller may spend at once"),

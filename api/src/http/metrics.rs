@@ -41,6 +41,7 @@ pub struct Metrics {
     seconds: HistogramVec,
     refusals: IntCounter,
     pub sockets: IntGauge,
+    slow_readers: IntCounter,
     subscriptions: IntGaugeVec,
     deliveries: IntCounterVec,
     connections: IntGaugeVec,
@@ -88,6 +89,10 @@ impl Metrics {
             )?,
             refusals: IntCounter::new("rapport_refusals_total", "Operations that were refused before they ran")?,
             sockets: IntGauge::new("rapport_sockets", "WebSockets that are open")?,
+            slow_readers: IntCounter::new(
+                "rapport_slow_readers_total",
+                "Sockets that were closed because their client did not read",
+            )?,
             subscriptions: gauges("rapport_subscriptions", "Subscriptions that are live, by name", &["name"])?,
             deliveries: counters(
                 "rapport_deliveries_total",
@@ -103,11 +108,12 @@ impl Metrics {
             requests: IntGauge::new("rapport_tasks", "Sockets and mutations under way")?,
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 9] = [
+        let all: [Box<dyn prometheus::core::Collector>; 10] = [
             Box::new(metrics.operations.clone()),
             Box::new(metrics.seconds.clone()),
             Box::new(metrics.refusals.clone()),
             Box::new(metrics.sockets.clone()),
+            Box::new(metrics.slow_readers.clone()),
             Box::new(metrics.subscriptions.clone()),
             Box::new(metrics.deliveries.clone()),
             Box::new(metrics.connections.clone()),
@@ -149,6 +155,11 @@ impl Metrics {
     /// Counts an operation that was refused before it ran.
     pub fn refused(&self) {
         self.refusals.inc();
+    }
+
+    /// Counts a socket whose client did not read.
+    pub fn slow_reader(&self) {
+        self.slow_readers.inc();
     }
 
     /// Counts a subscription for as long as the result lives.

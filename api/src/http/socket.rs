@@ -36,9 +36,8 @@ use crate::{
 
 const PROTOCOL: &str = "graphql-transport-ws";
 const INIT_WITHIN: Duration = Duration::from_secs(10);
-const PING_EVERY: Duration = Duration::from_secs(20);
 const SEND_WITHIN: Duration = Duration::from_secs(10);
-const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+const CLOSE_WITHIN: Duration = Duration::from_secs(4);
 /// Answers of one operation that may wait for the socket.
 const WAITING_ANSWERS: usize = 2;
 const MAX_OPERATIONS: usize = 32;
@@ -190,7 +189,8 @@ impl Session {
         }
         let shutdown = self.executor.app().shutdown.clone();
         let init_deadline = Instant::now() + INIT_WITHIN;
-        let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        let every = self.executor.app().config.connections.ping_every;
+        let mut pings = interval_at(Instant::now() + every, every);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = true;
         loop {
@@ -308,7 +308,10 @@ impl Session {
             Ok(Ok(())) => Ok(()),
             // Gone: the next read says so.
             Ok(Err(_)) => Ok(()),
-            Err(_) => Err(SLOW),
+            Err(_) => {
+                self.executor.metrics.slow_reader();
+                Err(SLOW)
+            }
         }
     }
 }

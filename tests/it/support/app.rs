@@ -83,14 +83,23 @@ impl TestApp {
         self.person_with(handle, handle, Scopes::all()).await
     }
 
+    /// An administrator.
+    pub async fn admin(&self, handle: &str) -> Person {
+        self.person_of(handle, handle, Role::Admin, Scopes::all()).await
+    }
+
     pub async fn person_with(&self, handle: &str, display_name: &str, scopes: Scopes) -> Person {
+        self.person_of(handle, display_name, Role::Member, scopes).await
+    }
+
+    async fn person_of(&self, handle: &str, display_name: &str, role: Role, scopes: Scopes) -> Person {
         let app = self.app();
         let person = NewPerson {
             handle: handle.to_owned(),
             display_name: display_name.to_owned(),
             given_name: None,
             family_name: None,
-            role: Role::Member,
+            role,
         };
         let person = &person;
         let row = app

@@ -3,7 +3,7 @@
 use super::database::TestDatabase;
 
 /// Each counts what contradicts it.
-const INVARIANTS: [(&str, &str); 9] = [
+const INVARIANTS: [(&str, &str); 10] = [
     (
         "the directory counts its people",
         "SELECT abs((SELECT people FROM directory) - (SELECT count(*) FROM \"user\" WHERE status = 1))",
@@ -42,13 +42,17 @@ const INVARIANTS: [(&str, &str); 9] = [
          UNION ALL SELECT lo, 6, hi FROM relationship WHERE lo_blocks UNION ALL SELECT hi, 6, lo FROM relationship WHERE hi_blocks \
          UNION ALL SELECT lo, 5, hi FROM relationship WHERE lo_shadow_id IS NOT NULL \
          UNION ALL SELECT hi, 5, lo FROM relationship WHERE hi_shadow_id IS NOT NULL) \
-         SELECT (SELECT count(*) FROM (SELECT * FROM expected EXCEPT SELECT owner_id, list, user_id FROM contact) AS missing) \
-         + (SELECT count(*) FROM (SELECT owner_id, list, user_id FROM contact EXCEPT SELECT * FROM expected) AS surplus) \
+         SELECT (SELECT count(*) FROM (SELECT * FROM expected EXCEPT SELECT owner_id, abs(list), user_id FROM contact) AS missing) \
+         + (SELECT count(*) FROM (SELECT owner_id, abs(list), user_id FROM contact EXCEPT SELECT * FROM expected) AS surplus) \
          + abs((SELECT count(*) FROM expected) - (SELECT count(*) FROM contact))",
     ),
     (
         "list entries stand where the people's names are",
         "SELECT count(*) FROM contact c JOIN \"user\" u ON u.id = c.user_id WHERE c.name_key <> u.name_key",
+    ),
+    (
+        "who takes no part stands in nobody's lists, and everybody else does",
+        "SELECT count(*) FROM contact c JOIN \"user\" u ON u.id = c.user_id WHERE (u.status = 1) <> (c.list > 0)",
     ),
     (
         "streams have no holes",

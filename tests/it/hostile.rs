@@ -1,0 +1,193 @@
+//! Documents, bodies and connections that mean no good: each is refused shortly, over HTTP and over a socket, and changes
+//! nothing.
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::support::{Expected as _, app::TestApp};
+
+/// The codes of a refusal that is none of our faults.
+const REFUSALS: [&str; 5] =
+    ["LIMIT_EXCEEDED", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_REQUEST", "BAD_USER_INPUT"];
+/// The longest refusal, in bytes.
+const SHORT: usize = 4_096;
+
+fn fragments(count: usize, start: &str, leaf: &str) -> String {
+    let mut bomb = format!("{start} ");
+    for n in 0..count {
+        bomb.push_str(&format!("fragment F{n} on Query {{ ...F{0} ...F{0} }} ", n + 1));
+    }
+    bomb + &format!("fragment F{count} on Query {{ {leaf} }}")
+}
+
+/// What attackers send, by name.
+pub fn documents() -> Vec<(&'static str, String)> {
+    let aliases = |field: &str, count: usize| {
+        format!("{{ {} }}", (0..count).map(|n| format!("a{n}: {field}")).collect::<Vec<_>>().join(" "))
+    };
+    let people = "contacts(first: 100) { nodes { ... on User { followers(first: 100) { nodes { following(first: 100) { nodes { id } } } } } } }";
+    let mut cycle = String::from("{ ...A } ");
+    for (from, to) in [("A", "B"), ("B", "C"), ("C", "A")] {
+        cycle.push_str(&format!("fragment {from} on Query {{ ...{to} }} "));
+    }
+    vec![
+        ("a fragment bomb", fragments(22, "{ ...F0 }", "__typename")),
+        ("a larger fragment bomb", fragments(60, "{ ...F0 }", "viewer { user { id } }")),
+        (
+            "a fragment bomb in an operation that is not asked for",
+            fragments(40, "query A { __typename } query B { ...F0 }", "x"),
+        ),
+        ("a fragment bomb of a mutation", fragments(40, "mutation { ...F0 }", "signOut { outcome }")),
+        ("a bomb whose leaf is unknown", fragments(40, "{ ...F0 }", "...Nope")),
+        ("a cycle of fragments", cycle),
+        ("a fragment that spreads itself", "{ ...A } fragment A on Query { __typename ...A }".to_owned()),
+        (
+            "500 fragments",
+            format!(
+                "{{ __typename }} {}",
+                (0..500).map(|n| format!("fragment F{n} on Query {{ a }} ")).collect::<String>()
+            ),
+        ),
+        ("1,000 aliases", aliases("__typename", 1_000)),
+        ("100 aliased lists", aliases("contacts(first: 100) { totalCount }", 100)),
+        ("one field 5,000 times", format!("{{ {} }}", "__typename ".repeat(5_000))),
+        ("lists of lists of lists", format!("{{ {people} }}")),
+        (
+            "deep nesting",
+            format!("{{ viewer {{ user {{ {} id {} }} }} }}", "followers { nodes { ".repeat(20), "} }".repeat(20)),
+        ),
+        ("50,000 braces", "{".repeat(50_000)),
+        ("50,000 brackets in an argument", format!("{{ nodes(ids: {}", "[".repeat(50_000))),
+        ("15,000 brackets in an argument", format!("{{ nodes(ids: {}", "[".repeat(15_000))),
+        ("nested objects in an argument", format!("{{ user(id: {} }}", "{a:".repeat(4_000))),
+        ("a huge literal", format!("{{ user(handle: \"{}\") {{ id }} }}", "x".repeat(200_000))),
+        ("a huge number", format!("{{ contacts(first: {}) {{ totalCount }} }}", "9".repeat(10_000))),
+        ("2,000 directives on a field", format!("{{ __typename {} }}", "@skip(if: false) ".repeat(2_000))),
+        ("200 directives on a field", format!("{{ __typename {} }}", "@skip(if: false) ".repeat(200))),
+        ("100 unknown directives", format!("{{ __typename {} }}", "@x ".repeat(100))),
+        ("2,000 unknown fields", format!("{{ {} }}", (0..1_900).map(|n| format!("x{n} ")).collect::<String>())),
+        (
+            "introspection of introspection",
+            format!(
+                "{{ __schema {{ types {{ {} name {} }} }} }}",
+                "fields { type { ofType { ".repeat(8),
+                "} } }".repeat(8)
+            ),
+        ),
+        (
+            "200 variables",
+            format!("query({}) {{ __typename }}", (0..600).map(|n| format!("$v{n}: Int ")).collect::<String>()),
+        ),
+        ("an unknown operation kind", "explode { everything }".to_owned()),
+        ("a mutation twice under one name", "mutation { signOut { outcome } signOut { outcome } }".to_owned()),
+        (
+            "two subscriptions in one",
+            "subscription { a: incomingRequests { __typename } b: incomingRequests { __typename } }".to_owned(),
+        ),
+        ("U+0000", "{ user(handle: \"a\\u0000b\") { id } }".to_owned()),
+        ("half a surrogate pair", "{ user(handle: \"\\ud83d\") { id } }".to_owned()),
+        ("a comment of 15 kB", format!("{{ __typename # {}", "x".repeat(15_000))),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_documents_are_refused_shortly_over_http_and_over_a_socket() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    app.statements();
+    for (name, document) in documents() {
+        let answer = ann.ask(&document, Value::Null).await;
+        assert!(REFUSALS.contains(&answer.code()), "{name}: {}", answer.body);
+        assert!(answer.body.get("data").is_none(), "{name}: {}", answer.body);
+        assert!(answer.body.to_string().len() <= SHORT, "{name}");
+        let mut socket = ann.socket(0).await;
+        socket.subscribe("1", &document, json!({})).await;
+        let said = socket.hear().await.expected(name);
+        assert_eq!(said["type"], "error", "{name}");
+        assert!(said.to_string().len() <= SHORT, "{name}");
+    }
+    assert_eq!(app.statements().iter().map(|statement| statement.sql.clone()).collect::<Vec<_>>(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_bodies_are_refused_shortly() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let url = format!("{}/graphql", app.instances[0].url);
+    let post = || crate::support::http().post(&url).bearer_auth(&ann.token);
+    let json_type = ("content-type", "application/json");
+    let nested =
+        format!("{{\"query\": \"{{ __typename }}\", \"variables\": {}1{}}}", "[".repeat(1_000), "]".repeat(1_000));
+    let batch = format!("[{}]", vec!["{\"query\": \"{ __typename }\"}"; 100].join(","));
+    let nul = json!({ "query": "query($h: String) { user(handle: $h) { id } }", "variables": { "h": "a\u{0}" } });
+    let lone = "{\"query\": \"query($h: String) { user(handle: $h) { id } }\", \"variables\": {\"h\": \"\\ud83d\"}}";
+    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut zipped, &vec![b' '; 10_000_000]).expected("compressed");
+    let zipped = zipped.finish().expected("compressed");
+    for (name, request, statuses) in [
+        ("10 MB", post().header(json_type.0, json_type.1).body(vec![b' '; 10_000_000]), vec![413]),
+        (
+            "a gzip bomb",
+            post().header(json_type.0, json_type.1).header("content-encoding", "gzip").body(zipped),
+            vec![415],
+        ),
+        ("nesting in variables", post().header(json_type.0, json_type.1).body(nested), vec![400]),
+        ("a batch", post().header(json_type.0, json_type.1).body(batch), vec![400]),
+        ("no text", post().header(json_type.0, json_type.1).body(vec![0xff; 1_000]), vec![400]),
+        ("U+0000 in a variable", post().header(json_type.0, json_type.1).body(nul.to_string()), vec![200]),
+        ("half a pair in a variable", post().header(json_type.0, json_type.1).body(lone), vec![400]),
+        ("nothing", post().header(json_type.0, json_type.1).body(""), vec![400]),
+    ] {
+        // A server that answers and closes while the rest is still under way may look like a reset.
+        let Ok(answer) = request.send().await else {
+            assert_eq!(name, "10 MB");
+            continue;
+        };
+        assert!(statuses.contains(&answer.status().as_u16()), "{name}: {}", answer.status());
+        let text = answer.text().await.expected(name);
+        assert!(text.contains("\"errors\"") && text.len() <= SHORT, "{name}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_and_bodies_that_never_end_are_cut_off() {
+    let app = TestApp::new().await;
+    let address = app.instances[0].url.trim_start_matches("http://").to_owned();
+    let starts = [
+        "",
+        "P",
+        "GET /graphql HTTP/1.1\r\nhost: x\r\nx-",
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
+    ];
+    let cut = starts.map(|start| {
+        let address = address.clone();
+        async move {
+            let mut stream = tokio::net::TcpStream::connect(address).await.expected("a connection");
+            stream.write_all(start.as_bytes()).await.expected("written");
+            let mut rest = Vec::new();
+            // Ends when the server has had enough.
+            let ended = tokio::time::timeout(std::time::Duration::from_secs(30), stream.read_to_end(&mut rest)).await;
+            assert!(ended.is_ok(), "{start:?} is still open");
+        }
+    });
+    futures_util::future::join_all(cut).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_so_many_connections() {
+    let app = TestApp::with(1, &[("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", "3")]).await;
+    let address = app.instances[0].url.trim_start_matches("http://").to_owned();
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(tokio::net::TcpStream::connect(&address).await.expected("a connection"));
+    }
+    let mut one_more = tokio::net::TcpStream::connect(&address).await.expected("a connection");
+    let mut nothing = [0; 1];
+    crate::support::eventually("the fourth is let go", || async { true }).await;
+    assert!(matches!(one_more.read(&mut nothing).await, Ok(0) | Err(_)));
+    drop(open);
+    crate::support::eventually("places are given back", || async {
+        app.anonymous().try_ask("{ __typename }", Value::Null).await.is_ok_and(|answer| answer.status == 200)
+    })
+    .await;
+}
