@@ -50,8 +50,6 @@ pub struct App {
 impl App {
     /// Opens the database, brings it up to date and starts the workers.
     pub async fn start(config: Config, clock: Clock, observer: Option<Observer>) -> anyhow::Result<Self> {
-        // Told once in a process; a second instance in it, as in tests, finds it told.
-        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let db = Database::open(&config.database, observer).await?;
         db.migrate().await?;
         let shutdown = CancellationToken::new();

@@ -75,7 +75,14 @@ async fn run() -> anyhow::Result<()> {
         return print(&schema::sdl());
     }
     let config = Config::from_environment()?;
-    telemetry::start(&config.log)?;
+    let telemetry = telemetry::start(&config.log, &config.monitoring)?;
+    let done = execute(command, config).await;
+    // On a thread that may wait.
+    tokio::task::spawn_blocking(|| telemetry.stop()).await?;
+    done
+}
+
+async fn execute(command: Command, config: Config) -> anyhow::Result<()> {
     match command {
         Command::Serve => server::run(config).await,
         Command::Migrate => Database::open(&config.database, None).await?.migrate().await,

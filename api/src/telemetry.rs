@@ -1,16 +1,60 @@
-//! Logs: readable text or JSON lines, on standard error. Never tokens, passwords, bodies or addresses.
+//! Logs: readable text or JSON lines, on standard error. Never tokens, passwords, bodies or addresses. Spans: one for each
+//! operation, sent by OTLP where that is configured.
 
 use anyhow::Context as _;
-use tracing_subscriber::EnvFilter;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
-use crate::config::LogConfig;
+use crate::config::{LogConfig, MonitoringConfig};
 
-/// Starts logging. A second start, as in tests, changes nothing.
-pub fn start(config: &LogConfig) -> anyhow::Result<()> {
+/// Where the span of an operation is made.
+const OPERATIONS: &str = "api::http::execution";
+
+/// Libraries that may say no more than this, whatever is asked for: they tell the messages of sockets, tokens among them.
+const QUIET: [&str; 2] = ["tungstenite=info", "tokio_tungstenite=info"];
+
+/// What has to be ended before the process is, so that the last spans are sent.
+#[derive(Default)]
+pub struct Telemetry(Option<SdkTracerProvider>);
+
+impl Telemetry {
+    /// Sends what has gathered.
+    pub fn stop(self) {
+        if let Some(Err(error)) = self.0.map(|provider| provider.shutdown()) {
+            tracing::warn!(cause = %error, "the last spans were not sent");
+        }
+    }
+}
+
+/// Starts logging and sending spans. A second start in a process, as in tests, changes nothing.
+pub fn start(config: &LogConfig, monitoring: &MonitoringConfig) -> anyhow::Result<Telemetry> {
     let filter = EnvFilter::try_new(&config.filter)
         .with_context(|| format!("RAPPORT_LOG is refused: {:?} is not a filter", config.filter))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = if config.json { log.json().try_init() } else { log.try_init() };
+    let filter = QUIET.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if config.json { lines.json().boxed() } else { lines.boxed() };
+    let provider = monitoring.otlp_endpoint.as_deref().map(provider).transpose()?;
+    let spans = provider.as_ref().map(|provider| {
+        let operations = Targets::new().with_target(OPERATIONS, LevelFilter::DEBUG);
+        tracing_opentelemetry::layer().with_tracer(provider.tracer("rapport")).with_filter(operations)
+    });
+    let started = tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).try_init();
     drop(started);
-    Ok(())
+    Ok(Telemetry(provider))
+}
+
+/// Gathers spans and sends them in batches. The client that sends wants a thread that is no task's to be made on.
+fn provider(endpoint: &str) -> anyhow::Result<SdkTracerProvider> {
+    let address = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
+    let made = std::thread::spawn(move || SpanExporter::builder().with_http().with_endpoint(address).build()).join();
+    let exporter = made
+        .map_err(|_| anyhow::anyhow!("RAPPORT_OTLP_ENDPOINT is refused: no client can be made for it"))?
+        .context("RAPPORT_OTLP_ENDPOINT is refused")?;
+    let resource = Resource::builder().with_service_name("rapport").build();
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }

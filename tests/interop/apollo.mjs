@@ -1,4 +1,4 @@
-// Proves that Apollo Client works with the server: over HTTP and WebSocket, its cache, its errors, and following over cuts.
+// Proves that Apollo Client works with the server: over HTTP and WebSocket, its cache and errors, and over cuts.
 
 import assert from 'node:assert/strict'
 import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from '@apollo/client'
@@ -141,7 +141,8 @@ await check('every error has a code, whatever its status', async () => {
   assert.equal(await code(undefined, '{ viewer { scopes } }'), 'UNAUTHENTICATED')
   assert.equal(await code('nonsense', '{ viewer { scopes } }'), 'UNAUTHENTICATED')
   assert.equal(await code(person.token, '{ user { id } }'), 'BAD_USER_INPUT')
-  assert.equal(await code(person.token, 'query($first: Int) { contacts(first: $first) { totalCount } }', { first: 0 }), 'BAD_USER_INPUT')
+  const contacts = 'query($first: Int) { contacts(first: $first) { totalCount } }'
+  assert.equal(await code(person.token, contacts, { first: 0 }), 'BAD_USER_INPUT')
   assert.notEqual(await code(person.token, '{ nothingOfThatName }'), '')
   line.close()
 })

@@ -1,4 +1,4 @@
-"""Proves that Python's gql works with the server: over HTTP and WebSocket, its schema, its errors, and following over cuts."""
+"""Proves that Python's gql works with the server: over HTTP and WebSocket, its schema and errors, and over cuts."""
 
 import asyncio
 import os

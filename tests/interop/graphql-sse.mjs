@@ -1,4 +1,4 @@
-// Proves that the graphql-sse client, with a connection for each operation, can do everything and follow a stream over cuts.
+// Proves that the graphql-sse client, with a connection for each operation, can do everything, also over cuts.
 
 import assert from 'node:assert/strict'
 import { createClient } from 'graphql-sse'

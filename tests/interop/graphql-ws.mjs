@@ -88,7 +88,11 @@ await check('a token that does not hold closes with 4403', async () => {
 await check('five cuts, subscribing again after the last event: each event exactly once', () => cutAndResume(connect()))
 
 // Its own retries send the first variables again, so events repeat; the numbers tell.
-const ownRetry = { retryAttempts: 100, retryWait: () => new Promise((done) => setTimeout(done, 10)), shouldRetry: () => true }
+const ownRetry = {
+  retryAttempts: 100,
+  retryWait: () => new Promise((done) => setTimeout(done, 10)),
+  shouldRetry: () => true,
+}
 await check('five cuts, with its own retries and repeats dropped by number: each event exactly once', () =>
   cutAndResume(connect(ownRetry), { ownRetry: true }),
 )

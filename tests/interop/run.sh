@@ -46,6 +46,7 @@ stop() {
 trap stop EXIT
 trap 'exit 130' INT TERM
 
+touch "$work/out" "$work/errors"
 # The server has these settings alone, whatever is set here: it refuses those it does not know.
 (
   database=${RAPPORT_DATABASE_URL:-sqlite://$work/rapport.db}

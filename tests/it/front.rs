@@ -13,7 +13,7 @@ async fn nothing_a_web_page_can_send_without_asking_changes_anything() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let url = format!("{}/graphql", app.instances[0].url);
-    let http = crate::support::http();
+    let http = reqwest::Client::new();
     let mutation = format!("mutation {{ followUser(input: {{ userId: \"{}\" }}) {{ outcome }} }}", ben.id());
     let body = json!({ "query": mutation }).to_string();
     let form = format!("query={}", mutation.replace(' ', "+"));
@@ -48,7 +48,7 @@ async fn other_sites_may_call_only_when_they_are_listed() {
     let site = "https://app.example";
     let app = TestApp::with(1, &[("RAPPORT_ALLOWED_ORIGINS", site)]).await;
     let ask = |origin: &'static str| {
-        crate::support::http()
+        reqwest::Client::new()
             .request(reqwest::Method::OPTIONS, format!("{}/graphql", app.instances[0].url))
             .header("origin", origin)
             .header("access-control-request-method", "POST")
@@ -69,7 +69,7 @@ async fn long_answers_are_compressed_for_who_can_read_it_and_every_answer_has_an
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let ask = |query: &str| {
-        crate::support::http()
+        reqwest::Client::new()
             .post(format!("{}/graphql", app.instances[0].url))
             .bearer_auth(&ann.token)
             .header("accept-encoding", "gzip")
@@ -111,7 +111,7 @@ async fn whoever_spends_too_much_is_told_when_to_come_back() {
     let url = format!("{}/graphql", app.instances[0].url);
     let mut last = None;
     for _ in 0..21 {
-        let request = crate::support::http().post(&url).header("content-type", "application/json").body("{}");
+        let request = reqwest::Client::new().post(&url).header("content-type", "application/json").body("{}");
         last = Some(request.send().await.expected("an answer"));
     }
     let last = last.expected("an answer");
@@ -122,7 +122,7 @@ async fn whoever_spends_too_much_is_told_when_to_come_back() {
 async fn request_errors_have_no_data_and_a_code() {
     let app = TestApp::new().await;
     let url = format!("{}/graphql", app.instances[0].url);
-    let http = crate::support::http();
+    let http = reqwest::Client::new();
     for (body, code) in [
         ("{", "BAD_REQUEST"),
         ("[]", "BAD_REQUEST"),
@@ -194,7 +194,7 @@ async fn a_subscription_is_served_as_server_sent_events() {
     let url = format!("{}/graphql", app.instances[0].url);
     let query = json!({ "query": "subscription { incomingRequests { __typename ... on ConnectionRequestReceived { sequence } } }" });
     let request =
-        crate::support::http().post(&url).bearer_auth(&ben.token).header("accept", "text/event-stream").json(&query);
+        reqwest::Client::new().post(&url).bearer_auth(&ben.token).header("accept", "text/event-stream").json(&query);
     let mut answer = request.send().await.expected("an answer");
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let mut text = String::new();
@@ -420,7 +420,7 @@ async fn metrics_count_operations_and_are_for_who_may_see_them() {
     let secret = "a-token-for-metrics";
     let app = TestApp::with(1, &[("RAPPORT_METRICS_TOKEN", secret)]).await;
     let url = format!("{}/metrics", app.instances[0].url);
-    let http = crate::support::http();
+    let http = reqwest::Client::new();
     assert_eq!(http.get(&url).send().await.expected("an answer").status(), 404);
     assert_eq!(http.get(&url).bearer_auth("wrong").send().await.expected("an answer").status(), 404);
     assert_eq!(http.get(&url).bearer_auth(secret).send().await.expected("an answer").status(), 200);

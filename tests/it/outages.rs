@@ -1,8 +1,187 @@
 //! When the database goes away and comes back.
 
-use serde_json::Value;
+use std::{
+    process::{Command, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use crate::support::app::TestApp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    consistency,
+    database::{self, TestDatabase},
+    eventually,
+    graphql::Client,
+    process::{self, Server},
+    rounds,
+    socket::Socket,
+};
+
+const ASK: &str =
+    "mutation($id: ID!) { requestConnection(input: { userId: $id }) { request { id } userErrors { code } } }";
+const WITHDRAW: &str =
+    "mutation($id: ID!) { withdrawConnectionRequest(input: { requestId: $id }) { outcome userErrors { code } } }";
+
+/// How soon a call is told to try again, and how soon all is well after the database is back.
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// A PostgreSQL of this test's own, to be mistreated.
+struct Postgres {
+    directory: TempDir,
+    port: u16,
+}
+
+impl Postgres {
+    fn command(&self, what: &str) -> String {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/postgres");
+        let done = Command::new(script)
+            .arg(what)
+            .env("RAPPORT_TEST_POSTGRES", self.directory.path().join("server"))
+            .env("RAPPORT_TEST_POSTGRES_PORT", self.port.to_string())
+            .stderr(Stdio::null())
+            .output()
+            .expected("the script runs");
+        assert!(done.status.success(), "{what}");
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.command("stop");
+    }
+}
+
+/// What a writer was told.
+#[derive(Default)]
+struct Told {
+    acknowledged: Vec<String>,
+    refusals: usize,
+    slowest: Duration,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_the_database_stops_and_is_killed() {
+    if database::server().is_none() {
+        // SQLite is in the process: the crash tests are about it.
+        return;
+    }
+    let full = rounds(1) >= 100;
+    let (outage, kills) = if full { (Duration::from_secs(60), 5) } else { (Duration::from_secs(3), 1) };
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expected("a port");
+    let port = free.local_addr().expected("an address").port();
+    drop(free);
+    let directory = TempDir::new().expected("a directory");
+    // The server runs as another user, who has to get there.
+    std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expected("open");
+    let postgres = Postgres { directory, port };
+    let database = TestDatabase::existing(&postgres.command("start"));
+    let mut server = Server::start(&database, &[("RAPPORT_RATE_REQUESTS", "0")]);
+    let settings = [("RAPPORT_DATABASE_URL", database.url.as_str()), ("RAPPORT_LOG", "error")];
+    let token = |handle: &str| {
+        let token = process::run(database.directory.path(), &settings, &["token", "--user", handle, "--expires", "1d"]);
+        String::from_utf8(token.stdout).expected("text").trim().to_owned()
+    };
+    let me = "{ viewer { user { id } } }";
+    let ada = token("ada");
+    let ada_id =
+        Client::new(&server.url, Some(ada.clone())).ask(me, Value::Null).await.text("viewer.user.id").to_owned();
+    let mut socket = Socket::open(&server.url, Some(&ada)).await;
+    socket.follow(None).await;
+
+    let (stop, told) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Told::default())));
+    let writers: Vec<_> = ["jane", "richard", "ann", "ben"]
+        .map(|handle| {
+            let client = Client::new(&server.url, Some(token(handle)));
+            let (ada_id, stop, told) = (ada_id.clone(), Arc::clone(&stop), Arc::clone(&told));
+            tokio::spawn(async move {
+                while !stop.load(Ordering::SeqCst) {
+                    let Some(asked) = call(&client, ASK, json!({ "id": ada_id }), &told).await else { continue };
+                    let request = asked["requestConnection"]["request"]["id"].as_str().expected("a request").to_owned();
+                    told.lock().unwrap_or_else(PoisonError::into_inner).acknowledged.push(request.clone());
+                    // Until it is known to be done.
+                    while call(&client, WITHDRAW, json!({ "id": request }), &told).await.is_none() {}
+                }
+            })
+        })
+        .into_iter()
+        .collect();
+    let written = |least: usize| {
+        let told = Arc::clone(&told);
+        move || {
+            let enough = told.lock().unwrap_or_else(PoisonError::into_inner).acknowledged.len() >= least;
+            async move { enough }
+        }
+    };
+    eventually("writes are acknowledged", written(20)).await;
+    let ready = format!("{}/health/ready", server.url);
+    for round in 0..=kills {
+        if round == 0 {
+            postgres.command("halt");
+            // The pause is what is tested.
+            tokio::time::sleep(outage).await;
+            assert_eq!(reqwest::get(&ready).await.expected("an answer").status(), 503);
+        } else {
+            postgres.command("kill");
+        }
+        postgres.command("resume");
+        let back = Instant::now();
+        eventually("it is ready again", || async {
+            reqwest::get(&ready).await.is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+        let before = told.lock().unwrap_or_else(PoisonError::into_inner).acknowledged.len();
+        eventually("writes go on", written(before + 8)).await;
+        assert!(back.elapsed() < WITHIN, "well again after {:?}", back.elapsed());
+    }
+    stop.store(true, Ordering::SeqCst);
+    for writer in writers {
+        writer.await.expected("a writer");
+    }
+    let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
+    assert!(told.refusals > 0 && told.slowest < WITHIN, "{} refusals, {:?} at most", told.refusals, told.slowest);
+    consistency::check(&database).await;
+    let mut known: Vec<_> =
+        told.acknowledged.iter().filter_map(|id| entity::id::ConnectionRequestId::parse(id)).collect();
+    known.sort();
+    known.dedup();
+    let listed: Vec<String> = known.iter().map(|id| format!("'{}'", id.0)).collect();
+    let kept = format!("SELECT count(*) FROM connection_request WHERE id IN ({})", listed.join(", "));
+    assert_eq!(database.number(&kept).await, i64::try_from(known.len()).expected("a number"));
+    // The socket lived through all of it and was given every event, once and in order.
+    let of_ada = format!("SELECT last_sequence FROM stream WHERE kind = 1 AND owner_id = '{}'", uuid_of(&ada_id));
+    let last = database.number(&of_ada).await;
+    for sequence in 1..=last {
+        assert_eq!(socket.event().await.expected("an event")["sequence"], sequence);
+    }
+    assert_eq!(tokio::task::spawn_blocking(move || server.stop()).await.expected("a stop"), Some(0));
+}
+
+/// What was answered; nothing when the call has to be made again, which it is told in time.
+async fn call(client: &Client, query: &str, variables: Value, told: &Mutex<Told>) -> Option<Value> {
+    let since = Instant::now();
+    let answer = client.try_ask(query, variables).await.expected("an answer, whatever the database does");
+    if answer.body.get("errors").is_none() {
+        return Some(answer.body["data"].clone());
+    }
+    assert_eq!(answer.code(), "UNAVAILABLE", "{}", answer.body);
+    assert_eq!(answer.body["errors"][0]["extensions"]["retryable"], true);
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    told.refusals += 1;
+    told.slowest = told.slowest.max(since.elapsed());
+    None
+}
+
+fn uuid_of(id: &str) -> uuid::Uuid {
+    entity::id::UserId::parse(id).expected("an id").0
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reading_whose_connection_was_cut_is_done_again() {

@@ -27,7 +27,7 @@ async fn follow_everywhere(app: &TestApp, token: &str) -> (Vec<Socket>, Vec<reqw
         let mut socket = Socket::open(&instance.url, Some(token)).await;
         socket.follow(None).await;
         sockets.push(socket);
-        let request = crate::support::http()
+        let request = reqwest::Client::new()
             .post(format!("{}/graphql", instance.url))
             .bearer_auth(token)
             .header("accept", "text/event-stream")

@@ -183,7 +183,9 @@ impl Rights {
                 (_, Subject::Key(id)) => vec![id.0],
             }
         };
-        told.into_iter().for_each(|subject| self.tell(subject));
+        for subject in told {
+            self.tell(subject);
+        }
         true
     }
 

@@ -144,6 +144,20 @@ pub struct LogConfig {
     pub json: bool,
 }
 
+/// What one operation may ask for.
+fn limits(given: &Given, development: bool) -> anyhow::Result<Limits> {
+    Ok(Limits {
+        body_bytes: given.count("RAPPORT_MAX_BODY_BYTES", 1_024, 64 << 20)?,
+        document_bytes: given.count("RAPPORT_MAX_DOCUMENT_BYTES", 1_024, 1 << 20)?,
+        tokens: given.count("RAPPORT_MAX_TOKENS", 100, 100_000)?,
+        aliases: given.count("RAPPORT_MAX_ALIASES", 0, 10_000)?,
+        cost: given.number("RAPPORT_MAX_COST", 100, 100_000_000)?,
+        depth: given.count("RAPPORT_MAX_DEPTH", 5, 100)?,
+        introspection: given.flag("RAPPORT_INTROSPECTION", development)?,
+        request_timeout: given.duration("RAPPORT_REQUEST_TIMEOUT", TENTH, 600 * SECOND)?,
+    })
+}
+
 /// The keys that sign and verify access tokens.
 fn keyring(given: &Given, development: bool) -> anyhow::Result<Keyring> {
     let listed = |name| {
@@ -289,16 +303,7 @@ impl Config {
                 retention: given.duration("RAPPORT_EVENT_RETENTION", 600 * SECOND, 36_500 * DAY)?,
                 poll: given.duration("RAPPORT_EVENT_POLL", Duration::from_millis(50), 60 * SECOND)?,
             },
-            limits: Limits {
-                body_bytes: given.count("RAPPORT_MAX_BODY_BYTES", 1_024, 64 << 20)?,
-                document_bytes: given.count("RAPPORT_MAX_DOCUMENT_BYTES", 1_024, 1 << 20)?,
-                tokens: given.count("RAPPORT_MAX_TOKENS", 100, 100_000)?,
-                aliases: given.count("RAPPORT_MAX_ALIASES", 0, 10_000)?,
-                cost: given.number("RAPPORT_MAX_COST", 100, 100_000_000)?,
-                depth: given.count("RAPPORT_MAX_DEPTH", 5, 100)?,
-                introspection: given.flag("RAPPORT_INTROSPECTION", development)?,
-                request_timeout: given.duration("RAPPORT_REQUEST_TIMEOUT", TENTH, 600 * SECOND)?,
-            },
+            limits: limits(given, development)?,
             rates: Rates {
                 cost: given.count("RAPPORT_RATE_COST", 0, 1_000_000_000)?,
                 burst: given.count("RAPPORT_RATE_BURST", 1_000, 1_000_000_000)?,

@@ -47,7 +47,7 @@ pub async fn serve(app: &App, listener: TcpListener, router: Router) {
         // One too many is let go at once, which costs less than telling why.
         let Some(place) = Places::take(&places, peer.ip()) else { continue };
         let (app, router) = (app.clone(), router.clone());
-        let peer = Peer { address: peer, _place: Arc::new(place) };
+        let peer = Peer { address: peer, place: Arc::new(place) };
         connections.spawn(async move { connection(&app, stream, peer, router).await });
     }
     drop(listener);

@@ -14,7 +14,8 @@ use crate::{app::App, auth::context::Origin};
 #[derive(Clone, Debug)]
 pub struct Peer {
     pub address: SocketAddr,
-    pub _place: Arc<Place>,
+    /// Given back when the last who holds it lets go.
+    pub place: Arc<Place>,
 }
 
 /// Address and name of the client.

@@ -1,4 +1,4 @@
-// Proves that what relay-compiler makes of schema.graphql runs: pages of one connection, a refetch, a mutation, a subscription.
+// Proves that what relay-compiler makes of schema.graphql runs: pages, a refetch, a mutation, a subscription.
 
 import assert from 'node:assert/strict'
 import { createClient } from 'graphql-ws'

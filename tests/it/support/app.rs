@@ -186,14 +186,14 @@ impl Instance {
         ]);
         given.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = Config::read(given).expected("a configuration");
-        api::telemetry::start(&config.log).expected("logs");
+        api::telemetry::start(&config.log, &config.monitoring).expected("logs");
         let app = App::start(config, clock.clone(), observer).await.expected("an instance");
         let listener = TcpListener::bind("127.0.0.1:0").await.expected("a port");
         let url = format!("http://{}", listener.local_addr().expected("an address"));
         let serving = app.clone();
         tokio::spawn(async move { server::serve(&serving, listener).await });
         // It answers once it knows whose rights have ended.
-        super::http().get(format!("{url}/health/live")).send().await.expected("a start");
+        reqwest::Client::new().get(format!("{url}/health/live")).send().await.expected("a start");
         Self { app, url }
     }
 }

@@ -57,6 +57,26 @@ impl TestDatabase {
         connection.execute(sqlx::AssertSqlSafe(sql)).await.expected(sql).rows_affected()
     }
 
+    /// Everything that is kept, as text; of a file, its bytes as they lie there.
+    pub async fn dump(&self) -> String {
+        if !self.is_postgres() {
+            let path = self.url.trim_start_matches("sqlite://").to_owned();
+            let files = ["", "-wal"].map(|end| std::fs::read(format!("{path}{end}")).unwrap_or_default());
+            return files.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect();
+        }
+        let mut connection = PgConnection::connect(&self.url).await.expected("a connection");
+        let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
+        let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut connection).await.expected("tables");
+        let mut all = String::new();
+        for table in tables {
+            let rows = format!("SELECT row::text FROM \"{table}\" AS row");
+            let rows: Vec<String> =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(rows)).fetch_all(&mut connection).await.expected("rows");
+            all.push_str(&rows.join("\n"));
+        }
+        all
+    }
+
     /// The one number that a statement gives.
     pub async fn number(&self, sql: &str) -> i64 {
         if self.is_postgres() {

@@ -20,7 +20,7 @@ pub struct Answer {
 
 impl Client {
     pub fn new(url: &str, token: Option<String>) -> Self {
-        Self { url: url.to_owned(), token, http: crate::support::http() }
+        Self { url: url.to_owned(), token, http: reqwest::Client::new() }
     }
 
     pub async fn ask(&self, query: &str, variables: Value) -> Answer {

@@ -50,9 +50,3 @@ impl<T> Expected<T> for Option<T> {
         }
     }
 }
-
-/// A client of HTTP. Its TLS wants to be told what to compute with, once in a process.
-pub fn http() -> reqwest::Client {
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-    reqwest::Client::new()
-}

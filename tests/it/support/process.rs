@@ -4,6 +4,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     path::Path,
     process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -28,6 +29,7 @@ pub struct Server {
     /// What it printed until it listened.
     pub greeting: String,
     child: Child,
+    log: Arc<Mutex<String>>,
 }
 
 impl Server {
@@ -55,8 +57,20 @@ impl Server {
         // Nobody reads the rest; a full pipe must not stop the server.
         std::thread::spawn(move || drop(std::io::copy(&mut lines, &mut std::io::sink())));
         let mut errors = child.stderr.take().expected("errors");
-        std::thread::spawn(move || drop(std::io::copy(&mut errors, &mut std::io::stderr())));
-        Self { url, greeting, child }
+        let log = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            let mut part = [0; 8_192];
+            while let Ok(length @ 1..) = errors.read(&mut part) {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push_str(&String::from_utf8_lossy(&part[..length]));
+            }
+        });
+        Self { url, greeting, child, log }
+    }
+
+    /// What it has logged until now, and will.
+    pub fn log(&self) -> Arc<Mutex<String>> {
+        Arc::clone(&self.log)
     }
 
     /// kill -9.
