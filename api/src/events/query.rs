@@ -21,7 +21,8 @@ pub struct EventsQuery;
 impl EventsQuery {
     /// The viewer's events after a position, in the order in which they were committed, the same events with the same
     /// ids as the subscriptions deliver. Without `after` from the beginning of the log. Pull until `hasMore` is false,
-    /// keep `endCursor`, pull again later: nothing is skipped. A cursor that the log no longer reaches gets a single
+    /// keep `endCursor`, pull again later: nothing is skipped. What a subscription has just delivered may come a moment
+    /// later here, because this order is over all streams. A cursor that the log no longer reaches gets a single
     /// ResyncRequired.
     #[graphql(guard = "Needs(Scope::EventsRead)")]
     async fn events(

@@ -240,7 +240,10 @@ pub fn refusal(message: &str, code: &str) -> Response {
 #[must_use]
 pub fn fault(error: Error) -> Response {
     let error = async_graphql::Error::from(error);
-    Response::from_errors(vec![error.into_server_error(async_graphql::Pos::default())])
+    let mut error = error.into_server_error(async_graphql::Pos::default());
+    // It is about no place in the document.
+    error.locations.clear();
+    Response::from_errors(vec![error])
 }
 
 fn too_soon(TooSoon(retry_after): TooSoon) -> Box<Response> {
