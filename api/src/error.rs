@@ -21,6 +21,8 @@ pub enum Error {
     PersonsOnly,
     /// The caller does too much in too short a time.
     RateLimited { retry_after: std::time::Duration },
+    /// A statement took longer than it may.
+    Timeout,
     /// The value of an argument cannot be right.
     Invalid { field: &'static str, why: Cow<'static, str> },
     /// A rule of the product says no; a payload shows it as a `userError`.
@@ -69,6 +71,7 @@ impl Error {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden(_) | Self::PersonsOnly => "FORBIDDEN",
             Self::RateLimited { .. } => "RATE_LIMITED",
+            Self::Timeout => "TIMEOUT",
             Self::Invalid { .. } => "BAD_USER_INPUT",
             Self::Refused(_) => "REFUSED",
             Self::Again | Self::Unavailable(_) => "UNAVAILABLE",
@@ -86,9 +89,19 @@ impl From<DbErr> for Error {
             {
                 Self::Unavailable(Arc::new(error.into()))
             }
+            DbErr::Exec(RuntimeErr::SqlxError(ref cause)) | DbErr::Query(RuntimeErr::SqlxError(ref cause))
+                if is_timeout(cause) =>
+            {
+                Self::Timeout
+            }
             error => Self::Internal(Arc::new(error.into())),
         }
     }
+}
+
+/// Whether a statement was ended because it took too long: 57014 is PostgreSQL's, 9 is SQLite's INTERRUPT.
+fn is_timeout(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(cause) if matches!(cause.code().as_deref(), Some("57014" | "9")))
 }
 
 /// Whether the database is gone or going, rather than unhappy with a statement.
@@ -122,6 +135,7 @@ impl From<Error> for async_graphql::Error {
                 extensions.set("retryAfter", seconds.max(1));
                 "Too much in too short a time. Try again later.".to_owned()
             }
+            Error::Timeout => "This took too long.".to_owned(),
             Error::Invalid { field, why } => {
                 extensions.set("field", field);
                 why.into_owned()

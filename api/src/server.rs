@@ -15,6 +15,9 @@ use crate::{
 /// How long requests under way may take to finish after the signal.
 const GRACE: Duration = Duration::from_secs(7);
 
+/// How long closing the database may take.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
 /// Serves until the process is told to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let app = App::start(config, Clock::System, None).await?;
@@ -46,7 +49,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         shutdown.cancel();
     });
     serve(&app, listener).await?;
-    app.db.close().await?;
+    // Whatever still reads then is not waited for.
+    match tokio::time::timeout(CLOSE_WITHIN, app.db.close()).await {
+        Ok(closed) => closed?,
+        Err(_) => tracing::warn!("the database was not closed in time"),
+    }
     Ok(())
 }
 

@@ -20,6 +20,10 @@ fn fragments(count: usize, start: &str, leaf: &str) -> String {
     bomb + &format!("fragment F{count} on Query {{ {leaf} }}")
 }
 
+fn many(numbers: std::ops::Range<usize>, part: impl Fn(usize) -> String) -> String {
+    numbers.map(part).collect::<Vec<_>>().concat()
+}
+
 /// What attackers send, by name.
 pub fn documents() -> Vec<(&'static str, String)> {
     let aliases = |field: &str, count: usize| {
@@ -41,13 +45,7 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("a bomb whose leaf is unknown", fragments(40, "{ ...F0 }", "...Nope")),
         ("a cycle of fragments", cycle),
         ("a fragment that spreads itself", "{ ...A } fragment A on Query { __typename ...A }".to_owned()),
-        (
-            "500 fragments",
-            format!(
-                "{{ __typename }} {}",
-                (0..500).map(|n| format!("fragment F{n} on Query {{ a }} ")).collect::<String>()
-            ),
-        ),
+        ("500 fragments", format!("{{ __typename }} {}", many(0..500, |n| format!("fragment F{n} on Query {{ a }} ")))),
         ("1,000 aliases", aliases("__typename", 1_000)),
         ("100 aliased lists", aliases("contacts(first: 100) { totalCount }", 100)),
         ("one field 5,000 times", format!("{{ {} }}", "__typename ".repeat(5_000))),
@@ -65,7 +63,7 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("2,000 directives on a field", format!("{{ __typename {} }}", "@skip(if: false) ".repeat(2_000))),
         ("200 directives on a field", format!("{{ __typename {} }}", "@skip(if: false) ".repeat(200))),
         ("100 unknown directives", format!("{{ __typename {} }}", "@x ".repeat(100))),
-        ("2,000 unknown fields", format!("{{ {} }}", (0..1_900).map(|n| format!("x{n} ")).collect::<String>())),
+        ("2,000 unknown fields", format!("{{ {} }}", many(0..1_900, |n| format!("x{n} ")))),
         (
             "introspection of introspection",
             format!(
@@ -74,10 +72,7 @@ pub fn documents() -> Vec<(&'static str, String)> {
                 "} } }".repeat(8)
             ),
         ),
-        (
-            "200 variables",
-            format!("query({}) {{ __typename }}", (0..600).map(|n| format!("$v{n}: Int ")).collect::<String>()),
-        ),
+        ("200 variables", format!("query({}) {{ __typename }}", many(0..600, |n| format!("$v{n}: Int ")))),
         ("an unknown operation kind", "explode { everything }".to_owned()),
         ("a mutation twice under one name", "mutation { signOut { outcome } signOut { outcome } }".to_owned()),
         (

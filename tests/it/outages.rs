@@ -198,3 +198,18 @@ async fn a_reading_whose_connection_was_cut_is_done_again() {
         assert_eq!(answer.text("viewer.user.handle"), "jane");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_takes_too_long_is_ended_and_the_connection_goes_on() {
+    let app = TestApp::with(1, &[("RAPPORT_STATEMENT_TIMEOUT", "200ms"), ("RAPPORT_DATABASE_CONNECTIONS", "1")]).await;
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS count FROM n";
+    let db = app.app().db.read();
+    for _ in 0..3 {
+        let since = Instant::now();
+        let ended = api::database::sql::Sql::new(endless).one(db).await.err().map(api::error::Error::from);
+        assert!(matches!(ended, Some(api::error::Error::Timeout)), "{ended:?}");
+        assert!(since.elapsed() < WITHIN);
+        let row = api::database::sql::Sql::new("SELECT CAST(7 AS bigint) AS seven").one(db).await.expected("a row");
+        assert_eq!(row.expected("a row").try_get::<i64>("", "seven").expected("a number"), 7);
+    }
+}

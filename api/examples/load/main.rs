@@ -6,6 +6,7 @@
 
 mod client;
 mod cpu;
+mod fanout;
 mod operations;
 mod raw;
 
@@ -42,6 +43,12 @@ struct Arguments {
     /// How long each operation is measured.
     #[arg(long, default_value = "4s", value_parser = humantime::parse_duration)]
     time: Duration,
+    /// Instead of operations: how so many subscribers of one stream are served.
+    #[arg(long)]
+    subscribers: Option<usize>,
+    /// With subscribers: so many more who do not read.
+    #[arg(long, default_value_t = 0)]
+    stalled: usize,
     /// Also the same SQL by bare sqlx, answered as JSON.
     #[arg(long)]
     raw: bool,
@@ -74,6 +81,8 @@ async fn main() -> anyhow::Result<()> {
         ("RAPPORT_DEMO", "false"),
         ("RAPPORT_RATE_COST", "0"),
         ("RAPPORT_RATE_REQUESTS", "0"),
+        ("RAPPORT_MAX_CONNECTIONS", "1000000"),
+        ("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", "1000000"),
         ("RAPPORT_LOG", "error"),
     ]))?;
     let raw = match arguments.raw {
@@ -81,6 +90,9 @@ async fn main() -> anyhow::Result<()> {
         false => None,
     };
     let people = People::find(&binary, &arguments.database, &server.address).await?;
+    if let Some(subscribers) = arguments.subscribers {
+        return fanout::measure(&server, &people, subscribers, arguments.stalled).await;
+    }
     println!(
         "{:<16} {:>9} {:>9} {:>9} {:>11} {:>11} {:>6}",
         "", "req/s", "p50 ms", "p99 ms", "server us", "database us", "ratio"

@@ -15,6 +15,7 @@ pub struct Caller {
 /// Well connected, much followed, much following, and some to follow.
 pub struct People {
     pub connected: Caller,
+    pub connected_id: String,
     pub connected_uuid: String,
     pub followed_id: String,
     pub followed_uuid: String,
@@ -186,9 +187,11 @@ impl People {
         }
         let uuid = |id: &str| entity::id::UserId::parse(id).map(|id| id.0.to_string()).context("an id that is not one");
         let other_uuids = others.iter().map(|id| uuid(id)).collect::<anyhow::Result<_>>()?;
+        let connected_id = id(&mut connection, &connected, "c80").await?;
         Ok(Self {
             other_uuids,
-            connected_uuid: uuid(&id(&mut connection, &connected, "c80").await?)?,
+            connected_uuid: uuid(&connected_id)?,
+            connected_id,
             followed_uuid: uuid(&followed_id)?,
             follower_uuid: uuid(&id(&mut connection, &connected, "f14").await?)?,
             connected,

@@ -49,7 +49,7 @@ impl Database {
             let writer = pool.clone().max_connections(1).connect_with(sqlite(file.clone())).await.context(cannot)?;
             let reader = sqlite(file).create_if_missing(false).pragma("query_only", "ON");
             let readers = pool.max_connections(config.connections).connect_with(reader).await.context(cannot)?;
-            let read = Reader::sqlite(readers, config.connections, observer.clone());
+            let read = Reader::sqlite(readers, config, observer.clone());
             (SqlxSqliteConnector::from_sqlx_sqlite_pool(writer), read)
         } else {
             let cannot = "PostgreSQL cannot be reached";
@@ -57,7 +57,7 @@ impl Database {
             let pool = PgPoolOptions::new().max_connections(config.connections).acquire_timeout(CONNECTION_WITHIN);
             let writer = pool.clone().test_before_acquire(false).connect_with(server.clone()).await.context(cannot)?;
             let readers = pool.connect_lazy_with(server.options([("default_transaction_read_only", "on")]));
-            let read = Reader::postgres(readers, config.connections, observer.clone());
+            let read = Reader::postgres(readers, config, observer.clone());
             (SqlxPostgresConnector::from_sqlx_postgres_pool(writer), read)
         };
         if let Some(observer) = observer {

@@ -3,8 +3,11 @@
 //! done again on a new one; nothing was changed by it.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use futures_util::future::BoxFuture;
@@ -12,11 +15,14 @@ use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values, prelude::async_trait,
 };
 use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, Database, Executor, IntoArguments, Pool, Postgres, Sqlite, pool::PoolConnection};
+use sqlx::{
+    AssertSqlSafe, Database, Executor, IntoArguments, PgConnection, Pool, Postgres, Sqlite, SqliteConnection,
+    pool::PoolConnection,
+};
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::Observer;
-use crate::error::is_outage;
+use crate::{config::DatabaseConfig, error::is_outage};
 
 /// How long a reading waits for a connection.
 const TURN_WITHIN: Duration = Duration::from_secs(4);
@@ -38,18 +44,72 @@ enum Connections {
 struct AtHand<DB: Database> {
     pool: Pool<DB>,
     turns: Semaphore,
-    idle: Mutex<Vec<PoolConnection<DB>>>,
+    idle: Mutex<Vec<Idle<DB>>>,
+    /// How long one statement may take.
+    within: Duration,
+}
+
+/// A connection at hand, with the clock that its statements run against.
+struct Idle<DB: Database> {
+    connection: PoolConnection<DB>,
+    deadline: Deadline,
+}
+
+/// When the statement under way on a connection has to be done, in milliseconds since the process began to read.
+#[derive(Clone, Default)]
+struct Deadline(Arc<AtomicU64>);
+
+impl Deadline {
+    fn now() -> u64 {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn set(&self, within: Duration) {
+        let within = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        self.0.store(Self::now().saturating_add(within), Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        Self::now() > self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A database whose statements can be made to end in time.
+trait Timed: Database {
+    /// Makes the statements of a connection end when their deadline is over.
+    fn arm<'c>(connection: &'c mut Self::Connection, deadline: &Deadline) -> BoxFuture<'c, Result<(), sqlx::Error>>;
+}
+
+/// PostgreSQL does it itself, by `statement_timeout`.
+impl Timed for Postgres {
+    fn arm<'c>(_: &'c mut PgConnection, _: &Deadline) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Steps of SQLite's machine between two looks at the clock.
+const STEPS: i32 = 10_000;
+
+impl Timed for Sqlite {
+    fn arm<'c>(connection: &'c mut SqliteConnection, deadline: &Deadline) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+        let deadline = deadline.clone();
+        Box::pin(async move {
+            connection.lock_handle().await?.set_progress_handler(STEPS, move || !deadline.is_over());
+            Ok(())
+        })
+    }
 }
 
 impl Reader {
-    /// On a pool of so many connections, which is its own.
-    pub fn sqlite(pool: Pool<Sqlite>, connections: u32, observer: Option<Observer>) -> Self {
-        Self { connections: Connections::Sqlite(AtHand::new(pool, connections)), observer }
+    /// On a pool of its own, of as many connections as are configured.
+    pub fn sqlite(pool: Pool<Sqlite>, config: &DatabaseConfig, observer: Option<Observer>) -> Self {
+        Self { connections: Connections::Sqlite(AtHand::new(pool, config)), observer }
     }
 
-    /// On a pool of so many connections, which is its own.
-    pub fn postgres(pool: Pool<Postgres>, connections: u32, observer: Option<Observer>) -> Self {
-        Self { connections: Connections::Postgres(AtHand::new(pool, connections)), observer }
+    /// On a pool of its own, of as many connections as are configured.
+    pub fn postgres(pool: Pool<Postgres>, config: &DatabaseConfig, observer: Option<Observer>) -> Self {
+        Self { connections: Connections::Postgres(AtHand::new(pool, config)), observer }
     }
 
     /// Connections that are open, and those that could be used at once.
@@ -75,18 +135,26 @@ impl Reader {
     }
 }
 
-impl<DB: Database> AtHand<DB> {
-    fn new(pool: Pool<DB>, connections: u32) -> Arc<Self> {
-        let turns = Semaphore::new(usize::try_from(connections).unwrap_or(1));
-        Arc::new(Self { pool, turns, idle: Mutex::default() })
+impl<DB: Timed> AtHand<DB> {
+    fn new(pool: Pool<DB>, config: &DatabaseConfig) -> Arc<Self> {
+        let turns = Semaphore::new(usize::try_from(config.connections).unwrap_or(1));
+        Arc::new(Self { pool, turns, idle: Mutex::default(), within: config.statement_timeout })
     }
 
     fn load(&self) -> (u32, usize) {
         (self.pool.size(), self.turns.available_permits())
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<PoolConnection<DB>>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle<DB>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a connection at hand, unless all are being closed.
+    fn keep(&self, connection: Idle<DB>) {
+        let mut idle = self.idle();
+        if !self.turns.is_closed() {
+            idle.push(connection);
+        }
     }
 
     async fn close(&self) {
@@ -108,19 +176,23 @@ impl<DB: Database> AtHand<DB> {
             Err(_) => return Err(failed(sqlx::Error::PoolTimedOut)),
         };
         let at_hand = self.idle().pop();
-        if let Some(mut connection) = at_hand {
-            let read = reading(&mut connection).await;
+        if let Some(mut at_hand) = at_hand {
+            at_hand.deadline.set(self.within);
+            let read = reading(&mut at_hand.connection).await;
             if !read.as_ref().is_err_and(is_outage) {
-                self.idle().push(connection);
+                self.keep(at_hand);
                 return read.map_err(failed);
             }
             // What ended this connection will have ended the others.
             self.idle().clear();
         }
         let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let deadline = Deadline::default();
+        deadline.set(self.within);
+        DB::arm(&mut connection, &deadline).await.map_err(failed)?;
         let read = reading(&mut connection).await;
         if !read.as_ref().is_err_and(is_outage) {
-            self.idle().push(connection);
+            self.keep(Idle { connection, deadline });
         }
         read.map_err(failed)
     }
@@ -137,7 +209,7 @@ fn values(statement: &Statement) -> SqlxValues {
 
 impl<DB> AtHand<DB>
 where
-    DB: Database,
+    DB: Timed,
     SqlxValues: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
     QueryResult: From<DB::Row>,

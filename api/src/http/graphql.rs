@@ -1,7 +1,7 @@
 //! `/graphql` over HTTP: POST with JSON for everything, GET for queries and for opening a socket; server-sent events for
 //! whoever accepts them.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, io::Write as _, sync::Arc, time::Duration};
 
 use async_graphql::{Response as Answer, Value, parser::types::OperationType};
 use axum::{
@@ -13,6 +13,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
+use flate2::{Compression, write::GzEncoder};
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -152,7 +153,7 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
         _ if media == Media::EventStream => events(executor, operation, authorization).await,
         _ => {
             let answer = executor.run(operation).await;
-            render(media, status_of(media, &answer), &answer)
+            compressed(&parts.headers, media, status_of(media, &answer), &answer)
         }
     }
 }
@@ -221,12 +222,52 @@ pub fn body_of(answer: &Answer) -> String {
     body.unwrap_or_else(|_| r#"{"errors":[{"message":"Something went wrong on our side."}]}"#.to_owned())
 }
 
+/// Answers from this length on are compressed for who can read it, in bytes.
+const COMPRESSED_FROM: usize = 1_024;
+
+/// The answer, compressed if it is long and the client reads gzip.
+fn compressed(headers: &HeaderMap, media: Media, status: StatusCode, answer: &Answer) -> Response {
+    let mut response = head(media, status, answer);
+    let body = body_of(answer);
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
+    if body.len() < COMPRESSED_FROM || !reads_gzip(headers) {
+        *response.body_mut() = Body::from(body);
+        return response;
+    }
+    // In memory nothing can fail; if it did, the answer would be sent as it is.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    match encoder.write_all(body.as_bytes()).and_then(|()| encoder.finish()) {
+        Ok(shorter) => {
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            *response.body_mut() = Body::from(shorter);
+        }
+        Err(_) => *response.body_mut() = Body::from(body),
+    }
+    response
+}
+
+fn reads_gzip(headers: &HeaderMap) -> bool {
+    let listed = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    listed.flat_map(|value| value.split(',')).any(|part| {
+        let mut words = part.split(';').map(str::trim);
+        let named = words.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        named && !words.any(|word| matches!(word, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
+
 fn render(media: Media, status: StatusCode, answer: &Answer) -> Response {
+    let mut response = head(media, status, answer);
+    *response.body_mut() = Body::from(body_of(answer));
+    response
+}
+
+/// An answer without its body.
+fn head(media: Media, status: StatusCode, answer: &Answer) -> Response {
     let content_type = match media {
         Media::GraphqlJson => "application/graphql-response+json; charset=utf-8",
         Media::Json | Media::EventStream => "application/json; charset=utf-8",
     };
-    let mut response = Response::new(Body::from(body_of(answer)));
+    let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

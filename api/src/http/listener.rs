@@ -2,12 +2,13 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use axum::{Router, extract::Request};
+use axum::{Router, extract::Request, http::HeaderValue};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,7 +16,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use super::peer::Peer;
+use super::{REQUEST_ID, peer::Peer};
 use crate::{app::App, config::Connections};
 
 /// How long the head of a request may take, and how long a connection may wait for the next one.
@@ -24,6 +25,8 @@ const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const READ_WITHIN: Duration = Duration::from_secs(20);
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 32 << 10;
+/// The longest id of a request that is taken from the client.
+const LONGEST_ID: usize = 128;
 /// After the machine refused a connection, which it does when files run out.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -60,10 +63,20 @@ async fn connection(app: &App, stream: TcpStream, peer: Peer, router: Router) {
     drop(stream.set_nodelay(true));
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(READ_WITHIN));
+    let clock = app.clock.clone();
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(peer.clone());
-        router.clone().oneshot(request)
+        let given = request.headers().get(REQUEST_ID).filter(|id| id.len() <= LONGEST_ID).cloned();
+        let id = given.or_else(|| HeaderValue::from_str(&clock.uuid().simple().to_string()).ok());
+        let answer = router.clone().oneshot(request);
+        async move {
+            let mut answer = answer.await?;
+            if let Some(id) = id {
+                answer.headers_mut().insert(REQUEST_ID, id);
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -22,36 +22,19 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use tower_http::{
-    compression::{CompressionLayer, DefaultPredicate, Predicate as _, predicate::SizeAbove},
-    cors::CorsLayer,
-    request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
-};
+use tower_http::cors::CorsLayer;
 
 use self::execution::Executor;
 use crate::{app::App, schema};
 
-/// Shorter answers are sent as they are, in bytes.
-const COMPRESSED_FROM: u16 = 1_024;
 /// How long a browser may remember what it was told about another site's calls.
 const CORS_KEPT: Duration = Duration::from_secs(3_600);
 
+/// The id of a request: the client's own, or a new one. Its answer carries it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives each request an id, which its answer carries.
-#[derive(Clone)]
-struct FromClock(App);
-
-impl MakeRequestId for FromClock {
-    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
-        let id = self.0.clock.uuid().simple().to_string();
-        HeaderValue::from_str(&id).ok().map(RequestId::new)
-    }
-}
-
-/// All routes.
+/// All routes. There are no layers but those that are asked for: each costs every request a microsecond or two.
 pub async fn router(app: App) -> anyhow::Result<Router> {
-    let ids = FromClock(app.clone());
     let cors = cors(&app.config.allowed_origins);
     let open = app.config.limits.introspection;
     let executor = Arc::new(Executor::start(app).await?);
@@ -67,15 +50,10 @@ pub async fn router(app: App) -> anyhow::Result<Router> {
             .route("/", get(graphiql::page))
             .route("/graphiql/{file}", get(graphiql::file));
     }
-    let compressed = DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_FROM));
-    router = router.layer(CompressionLayer::new().gzip(true).compress_when(compressed));
     if let Some(cors) = cors {
         router = router.layer(cors);
     }
-    Ok(router
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, ids))
-        .with_state(executor))
+    Ok(router.with_state(executor))
 }
 
 /// What pages of the listed sites may do; without a list nothing is said, and browsers let no other site read.

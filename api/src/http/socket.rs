@@ -77,8 +77,8 @@ struct InitPayload {
 /// The answers of an operation, and the task that makes them. The task is apart from the socket's, so that a reader who
 /// is slow holds up no database connection that an operation has in hand.
 struct Running {
-    /// `None` marks the end.
-    answers: ReceiverStream<Option<Answer>>,
+    /// `None` marks the end. Boxed, because a channel has room for 32 of what it carries, however few may wait.
+    answers: ReceiverStream<Option<Box<Answer>>>,
     /// Ended with the operation, but for a mutation, which goes on to its end.
     _ended: Option<AbortOnDrop>,
 }
@@ -98,7 +98,7 @@ impl Running {
         let mut answers = Box::pin(executor.stream(operation));
         let task = tokio::spawn(async move {
             while let Some(answer) = answers.next().await {
-                if sender.send(Some(answer)).await.is_err() {
+                if sender.send(Some(Box::new(answer))).await.is_err() {
                     return;
                 }
             }
@@ -111,7 +111,7 @@ impl Running {
 }
 
 impl Stream for Running {
-    type Item = Option<Answer>;
+    type Item = Option<Box<Answer>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.answers.poll_next_unpin(cx)
@@ -281,7 +281,7 @@ impl Session {
         }
     }
 
-    async fn deliver(&mut self, id: String, answer: Option<Answer>) -> Result<(), Close> {
+    async fn deliver(&mut self, id: String, answer: Option<Box<Answer>>) -> Result<(), Close> {
         let Some(answer) = answer else {
             self.operations.remove(&id);
             return self.say(json!({ "type": "complete", "id": id }).to_string()).await;
