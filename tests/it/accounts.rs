@@ -120,6 +120,18 @@ async fn forged_damaged_and_expired_tokens_are_refused() {
         jsonwebtoken::encode(&jsonwebtoken::Header::new(algorithm), &claims, &key).expected("a token")
     };
     let hs256 = jsonwebtoken::Algorithm::HS256;
+    // Signed as it should be, with this said in the header.
+    let with_header = |said: Value| {
+        let mut header = json!({ "alg": "HS256", "typ": "JWT" });
+        header.as_object_mut().expected("a header").extend(said.as_object().expected("fields").clone());
+        let message = format!("{}.{}", encode(&header), encode(&claims));
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, hs256).expected("a signature");
+        format!("{message}.{signature}")
+    };
+    let other_key = |secret: &[u8]| {
+        let other = jsonwebtoken::EncodingKey::from_secret(secret);
+        jsonwebtoken::encode(&jsonwebtoken::Header::new(hs256), &claims, &other).expected("a token")
+    };
     let remove = |name: &'static str| {
         move |claims: &mut Value| drop(claims.as_object_mut().and_then(|claims| claims.remove(name)))
     };
@@ -145,7 +157,29 @@ async fn forged_damaged_and_expired_tokens_are_refused() {
         signed(&set("sub", json!("ann")), hs256),
         signed(&set("exp", json!(1)), hs256),
         signed(&set("exp", json!("never")), hs256),
+        signed(&set("exp", json!(1e300)), hs256),
+        signed(&set("nbf", json!(32_503_680_000_i64)), hs256),
+        signed(&set("iat", json!(32_503_680_000_i64)), hs256),
+        signed(&set("aud", json!(["other", "another"])), hs256),
+        signed(&set("aud", json!(null)), hs256),
+        signed(&set("sid", json!("session_x")), hs256),
+        signed(&set("sub", json!(null)), hs256),
+        with_header(json!({ "kid": "../../../dev/null" })),
+        with_header(json!({ "kid": "' OR 1=1 --" })),
+        with_header(json!({ "kid": "https://evil.example/key" })),
+        with_header(json!({ "crit": ["exp"] })),
+        with_header(json!({ "crit": ["b64"], "b64": false })),
+        with_header(json!({ "kid": null, "alg": "none" })),
+        // Signed with what everybody knows.
+        other_key(b""),
+        other_key(b"rapport"),
+        format!("{head}.{body}.{signature}.{signature}"),
+        format!("{head}..{signature}"),
     ];
+    assert!(bad.len() >= 25);
+    // Where a key is said to be found is not looked at; the signature is judged by our own.
+    let said = with_header(json!({ "jku": "https://evil.example/keys", "jwk": { "kty": "oct", "k": "eA" } }));
+    assert_eq!(Client::new(&ann.clients[0].url, Some(said)).ask(me, Value::Null).await.status, 200);
     assert_eq!(
         Client::new(&ann.clients[0].url, Some(signed(&|_| {}, hs256)))
             .ask(me, Value::Null)

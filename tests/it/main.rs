@@ -15,6 +15,7 @@ mod events;
 mod front;
 mod hostile;
 mod imports;
+mod issuers;
 mod monitoring;
 mod outages;
 mod pages;
