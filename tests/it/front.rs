@@ -23,8 +23,16 @@ async fn nothing_a_web_page_can_send_without_asking_changes_anything() {
     );
     // Each with the credentials a page could bring along.
     let shapes = [
-        (http.get(&url).query(&[("query", &mutation)]), 405),
-        (http.get(&url).query(&[("query", &mutation)]).header("content-type", "text/plain"), 415),
+        (http.get(&url).query(&[("query", &mutation)]).header("accept", "application/json"), 405),
+        (http.get(&url).query(&[("query", &mutation)]), 406),
+        (http.get(&url).query(&[("query", &mutation)]).header("accept", "text/html, */*;q=0.8"), 406),
+        (
+            http.get(&url)
+                .query(&[("query", &mutation)])
+                .header("accept", "*/*, application/json")
+                .header("content-type", "text/plain"),
+            415,
+        ),
         (http.post(&url).header("content-type", "text/plain").body(body.clone()), 415),
         (http.post(&url).header("content-type", "application/x-www-form-urlencoded").body(form), 415),
         (http.post(&url).header("content-type", "multipart/form-data; boundary=x").body(multipart), 415),
@@ -38,7 +46,8 @@ async fn nothing_a_web_page_can_send_without_asking_changes_anything() {
         assert_eq!(answer.status(), status, "shape {number}");
     }
     assert_eq!(app.database.number("SELECT count(*) FROM relationship").await, 0);
-    let query = http.get(&url).query(&[("query", "{ __typename }")]).send().await.expected("an answer");
+    let query = http.get(&url).query(&[("query", "{ __typename }")]).header("accept", "application/json");
+    let query = query.send().await.expected("an answer");
     let answer: Value = query.json().await.expected("JSON");
     assert_eq!(answer, json!({ "data": { "__typename": "Query" }, "extensions": { "cost": { "requested": 1 } } }));
 }

@@ -57,8 +57,12 @@ async fn tokens_are_signed_with_an_ed25519_key_which_is_published_and_rotated() 
     let app = TestApp::with(1, &[("RAPPORT_JWT_PRIVATE_KEY", &path("old.pem"))]).await;
     let ann = app.person("ann").await;
     assert_eq!(status(&app, &ann.token).await, 200);
-    let published: Value =
-        reqwest::get(format!("{}/.well-known/jwks.json", app.instances[0].url)).await.expected("keys").json().await.expected("JSON");
+    let published: Value = reqwest::get(format!("{}/.well-known/jwks.json", app.instances[0].url))
+        .await
+        .expected("keys")
+        .json()
+        .await
+        .expected("JSON");
     assert_eq!(published["keys"][0]["x"], URL_SAFE_NO_PAD.encode(old.public_key().as_ref()));
     let (new, earlier) = (path("new.pem"), path("old.pub"));
     let settings = [("RAPPORT_JWT_PRIVATE_KEY", new.as_str()), ("RAPPORT_JWT_PREVIOUS_PUBLIC_KEYS", earlier.as_str())];
@@ -105,7 +109,8 @@ async fn tokens_of_an_outside_issuer_are_judged_by_the_keys_it_publishes() {
     let public = rsa.public_key();
     let modulus = public.modulus().big_endian_without_leading_zero().to_vec();
     let exponent = public.exponent().big_endian_without_leading_zero().to_vec();
-    let jwk_ed = json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "ed", "x": encode(ed.public_key().as_ref()) });
+    let jwk_ed =
+        json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "ed", "x": encode(ed.public_key().as_ref()) });
     let jwk_ec = json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "ec", "x": encode(&point[1..33]), "y": encode(&point[33..]) });
     let jwk_rsa = json!({ "kty": "RSA", "alg": "RS256", "kid": "rsa", "n": encode(&modulus), "e": encode(&exponent) });
     let (url, served) = issuer(json!({ "keys": [jwk_ed, jwk_ec, jwk_rsa] })).await;
@@ -123,7 +128,8 @@ async fn tokens_of_an_outside_issuer_are_judged_by_the_keys_it_publishes() {
     })
     .await;
     let end = (app.clock.now() + chrono::Duration::hours(1)).timestamp();
-    let claims = |sub: &str| json!({ "sub": sub, "iss": "https://issuer.example", "aud": ["the-organisation"], "exp": end });
+    let claims =
+        |sub: &str| json!({ "sub": sub, "iss": "https://issuer.example", "aud": ["the-organisation"], "exp": end });
     let sign = |algorithm, kid: &str, key: &EncodingKey, claims: &Value| {
         let mut header = Header::new(algorithm);
         header.kid = Some(kid.to_owned());
@@ -165,7 +171,8 @@ async fn tokens_of_an_outside_issuer_are_judged_by_the_keys_it_publishes() {
         assert_eq!(status(&app, &bad).await, 401, "{bad}");
     }
     assert!(served.lock().await.1 - asked <= 4, "an unknown key makes nobody ask the issuer");
-    let sign_in = "mutation { signIn(input: { handle: \"ann\", password: \"correct horse\" }) { userErrors { code } } }";
+    let sign_in =
+        "mutation { signIn(input: { handle: \"ann\", password: \"correct horse\" }) { userErrors { code } } }";
     assert_eq!(app.anonymous().ask(sign_in, Value::Null).await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
     // The issuer turns to another key.
     let next = Ed25519KeyPair::generate().expected("a key");
@@ -185,6 +192,7 @@ fn rs256(key: &rsa::KeyPair, claims: &Value) -> String {
     let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
     let mut signature = vec![0; key.public_modulus_len()];
     let random = aws_lc_rs::rand::SystemRandom::new();
-    key.sign(&aws_lc_rs::signature::RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature).expected("a signature");
+    key.sign(&aws_lc_rs::signature::RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature)
+        .expected("a signature");
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }

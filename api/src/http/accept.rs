@@ -19,6 +19,8 @@ pub enum Media {
 pub struct Accepted {
     /// The form of JSON it likes best, if any.
     pub json: Option<Media>,
+    /// Whether it names one of ours, which no link and no picture of a page does.
+    pub by_name: bool,
     pub event_stream: bool,
 }
 
@@ -31,7 +33,7 @@ impl Accepted {
             ranges.extend(value.split(',').filter_map(range));
         }
         if headers.get(header::ACCEPT).is_none() {
-            return Self { json: Some(Media::Json), event_stream: false };
+            return Self { json: Some(Media::Json), by_name: false, event_stream: false };
         }
         let (plain, graphql) = (weight(&ranges, JSON), weight(&ranges, GRAPHQL_JSON));
         let json = match (plain > 0.0, graphql > 0.0) {
@@ -42,7 +44,8 @@ impl Accepted {
             (true, _) => Some(Media::Json),
             _ => None,
         };
-        Self { json, event_stream: names(&ranges, EVENT_STREAM) && weight(&ranges, EVENT_STREAM) > 0.0 }
+        let by_name = [JSON, GRAPHQL_JSON, EVENT_STREAM].iter().any(|media| names(&ranges, media));
+        Self { json, by_name, event_stream: names(&ranges, EVENT_STREAM) && weight(&ranges, EVENT_STREAM) > 0.0 }
     }
 
     /// What an answer is written in, that is not about a subscription.

@@ -46,7 +46,9 @@ pub async fn get(State(executor): State<Arc<Executor>>, request: Request) -> Res
         };
     }
     let accepted = Accepted::of(&parts.headers);
-    if accepted.nothing() {
+    // Links, pictures and scripts of other sites make a browser send a GET too. They name none of our media types, and the
+    // browser does not say of them that they are calls which CORS governs.
+    if accepted.nothing() || !(accepted.by_name || is_fetch(&parts.headers)) {
         return not_acceptable();
     }
     // A body makes no sense here, and odd types of one have been a way around the browser's questions.
@@ -90,6 +92,12 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
             response
         }
     }
+}
+
+/// Whether the browser says that a script makes this call, and that it may read the answer only if it is allowed to.
+fn is_fetch(headers: &HeaderMap) -> bool {
+    let mode = headers.get("sec-fetch-mode").and_then(|value| value.to_str().ok());
+    matches!(mode, Some("cors" | "same-origin"))
 }
 
 async fn read(executor: &Executor, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
