@@ -386,13 +386,7 @@ async fn a_reader_who_stalls_is_sent_away_and_resumes_without_loss() {
         ann.must("withdrawConnectionRequest", &request_of(&ann).await).await;
     }
     eventually("it is found slow", || async { metric(&app, "rapport_slow_readers_total ").await > 0.5 }).await;
-    let end = loop {
-        match stalled.hear().await {
-            Ok(_) => {}
-            Err(code) => break code,
-        }
-    };
-    assert_eq!(end, 1013);
+    assert_eq!(stalled.end().await, 1013);
     let mut again = ben.socket(0).await;
     again.follow(started["cursor"].as_str()).await;
     for sequence in 1..=6 {
@@ -475,4 +469,21 @@ async fn what_takes_too_long_is_given_up() {
         answer.body["data"]["viewer"]["user"]["title"] == "Late"
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_is_refused_for_who_asks_has_no_data() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let few = app.limited(&ann, &[]);
+    for query in ["{ viewer { scopes } }", "{ user(handle: \"ann\") { id } }", "mutation { signOut { outcome } }"] {
+        for (client, status, code) in [(&app.anonymous(), 401, "UNAUTHENTICATED"), (&few, 403, "FORBIDDEN")] {
+            let answer = client.ask(query, Value::Null).await;
+            assert_eq!((answer.status, answer.code()), (status, code), "{query}");
+            assert!(answer.body.get("data").is_none(), "{query}: {}", answer.body);
+        }
+    }
+    // Where something else was done, the answer says what.
+    let both = app.anonymous().ask("{ __typename viewer { scopes } }", Value::Null).await;
+    assert!(both.body.get("data").is_some(), "{}", both.body);
 }

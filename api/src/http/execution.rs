@@ -7,7 +7,7 @@ use async_graphql::{
     Data, Name, Request, Response, ServerError, Value,
     parser::{
         parse_query, parse_schema,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection},
     },
 };
 use futures_util::{Stream, StreamExt as _, future::Either, stream};
@@ -71,6 +71,8 @@ impl Asker {
 pub struct Operation {
     request: Request,
     pub kind: OperationType,
+    /// Whether it selects one root field and nothing else.
+    single: bool,
     name: Option<Name>,
     cost: u64,
     budget: Option<Budget>,
@@ -143,10 +145,12 @@ impl Executor {
         }
         let cost = cost::check(&document, &request.variables, &self.lists, &self.app.config.limits)
             .map_err(|why| refuse(&why.0, "LIMIT_EXCEEDED"))?;
-        let (kind, name) = {
+        let (kind, name, single) = {
             let (name, operation) = select(&document, params.operation_name.as_deref())
                 .ok_or_else(|| refuse("operationName does not name an operation of the document.", "BAD_REQUEST"))?;
-            (operation.ty, name.cloned())
+            let roots = &operation.selection_set.node.items;
+            let single = matches!(&roots[..], [only] if matches!(only.node, Selection::Field(_)));
+            (operation.ty, name.cloned(), single)
         };
         if let Some(name) = params.operation_name {
             request = request.operation_name(name);
@@ -157,13 +161,13 @@ impl Executor {
         };
         request = request.data(context::operation(self.app.clone(), asker.caller, asker.origin));
         request.set_parsed_query((*document).clone());
-        Ok(Operation { request, kind, name, cost, budget })
+        Ok(Operation { request, kind, single, name, cost, budget })
     }
 
     /// Runs a query or mutation, for as long as a request may take. A mutation runs to its end also when nobody waits for
     /// the answer any more.
     pub async fn run(&self, operation: Operation) -> Response {
-        let Operation { request, kind, name, cost, budget } = operation;
+        let Operation { request, kind, single, name, cost, budget } = operation;
         let started = Instant::now();
         let span = tracing::debug_span!(
             "operation",
@@ -187,6 +191,9 @@ impl Executor {
         };
         let mut answer = answered.unwrap_or_else(|_| late(kind));
         finish(&mut answer);
+        if single {
+            refuse_whole(&mut answer);
+        }
         span.record("graphql.errors", answer.errors.len());
         answer.extensions.insert("cost".to_owned(), shown(cost, budget));
         let outcome = if answer.errors.is_empty() { Outcome::Done } else { Outcome::Failed };
@@ -283,6 +290,23 @@ pub fn code_of(answer: &Response) -> Option<&str> {
 #[must_use]
 pub fn is_request_error(answer: &Response) -> bool {
     answer.data == Value::Null && !answer.errors.is_empty() && answer.errors.iter().all(|error| error.path.is_empty())
+}
+
+/// When the one field of an operation was refused for who asks, the operation was: it answers like any other request that
+/// was not run, without data.
+fn refuse_whole(answer: &mut Response) {
+    let nothing = match &answer.data {
+        Value::Null => true,
+        Value::Object(fields) => fields.values().all(|value| *value == Value::Null),
+        _ => false,
+    };
+    let [error] = &mut answer.errors[..] else { return };
+    let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+    let refused = matches!(code, Some(Value::String(code)) if code == "UNAUTHENTICATED" || code == "FORBIDDEN");
+    if nothing && refused && error.path.len() == 1 {
+        answer.data = Value::Null;
+        error.path.clear();
+    }
 }
 
 fn finish(answer: &mut Response) {

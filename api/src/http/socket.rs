@@ -37,7 +37,8 @@ use crate::{
 const PROTOCOL: &str = "graphql-transport-ws";
 const INIT_WITHIN: Duration = Duration::from_secs(10);
 const SEND_WITHIN: Duration = Duration::from_secs(10);
-const CLOSE_WITHIN: Duration = Duration::from_secs(4);
+/// How long the frame that says why may wait for a client that has not read what stands before it.
+const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 /// Answers of one operation that may wait for the socket.
 const WAITING_ANSWERS: usize = 2;
 const MAX_OPERATIONS: usize = 32;

@@ -73,6 +73,17 @@ impl Socket {
         }
     }
 
+    /// Reads without looking at it whatever still comes; the code with which the socket was closed (0 when without one).
+    pub async fn end(&mut self) -> u16 {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.0.next()).await.expected("the end in time") {
+                Some(Ok(Message::Close(frame))) => return frame.map_or(0, |frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return 0,
+            }
+        }
+    }
+
     pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         let payload = json!({ "query": query, "variables": variables });
         self.say(&json!({ "type": "subscribe", "id": id, "payload": payload })).await;
