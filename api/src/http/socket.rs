@@ -39,6 +39,8 @@ const INIT_WITHIN: Duration = Duration::from_secs(10);
 const SEND_WITHIN: Duration = Duration::from_secs(10);
 /// How long the frame that says why may wait for a client that has not read what stands before it.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+/// How long a client may take to answer that frame.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// Answers of one operation that may wait for the socket.
 const WAITING_ANSWERS: usize = 2;
 const MAX_OPERATIONS: usize = 32;
@@ -159,7 +161,11 @@ async fn serve(executor: Arc<Executor>, socket: WebSocket, authorization: Option
     if let Err(Close(code, reason)) = session.run().await {
         let frame = CloseFrame { code, reason: reason.into() };
         // Whoever is gone does not hear it.
-        drop(timeout(CLOSE_WITHIN, session.socket.send(Message::Close(Some(frame)))).await);
+        if let Ok(Ok(())) = timeout(CLOSE_WITHIN, session.socket.send(Message::Close(Some(frame)))).await {
+            // Let go with something unread, the connection would be reset, and the frame lost with it.
+            let heard = async { while let Some(Ok(_)) = session.socket.recv().await {} };
+            drop(timeout(ANSWER_WITHIN, heard).await);
+        }
     }
     open.dec();
 }
