@@ -42,7 +42,7 @@ pub async fn fill(app: &App) -> Result<bool> {
             role,
         };
         match passwords::create(app, person, PASSWORD.to_owned()).await {
-            Ok(member) => members.push(member),
+            Ok((member, _)) => members.push(member),
             // Another instance that started at the same moment is making them.
             Err(Error::Refused(_)) => return Ok(false),
             Err(error) => return Err(error),

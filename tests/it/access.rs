@@ -373,3 +373,22 @@ async fn who_is_suspended_is_nowhere_and_comes_back_as_they_were() {
     assert!(!sign_in(&app, "jane", "correct horse").await.text("signIn.accessToken").is_empty());
     crate::support::consistency::check(&app.database).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_being_changed_opens_no_session_that_outlives_it() {
+    let app = TestApp::two().await;
+    let (jane, _) = sign_up(&app, "jane").await;
+    let words = ["correct horse", "battery staple"];
+    let change = "mutation($old: String!, $new: String!) { changePassword(input: { currentPassword: $old, newPassword: $new }) \
+                  { outcome } }";
+    for round in 0..crate::support::rounds(4).min(50) {
+        let (old, new) = (words[round % 2], words[(round + 1) % 2]);
+        let changing = jane.ask(change, json!({ "old": old, "new": new }));
+        let signing_in = futures_util::future::join_all((0..4).map(|_| sign_in(&app, "jane", old)));
+        let (changed, _) = futures_util::future::join(changing, signing_in).await;
+        assert_eq!(changed.text("changePassword.outcome"), "APPLIED");
+        // Whoever was let in by the old password was signed out with the change.
+        let open = app.database.number("SELECT count(*) FROM session WHERE ended_at IS NULL").await;
+        assert_eq!(open, 1, "round {round}");
+    }
+}

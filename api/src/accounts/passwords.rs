@@ -4,13 +4,14 @@
 use async_graphql::InputObject;
 use entity::{
     credential,
+    id::UserId,
     user::{self, Role},
 };
 use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, EntityTrait, IntoActiveModel as _};
 
 use super::sessions::{self, SignedIn};
 use crate::{
-    app::App,
+    app::{App, Tx},
     auth::{
         context::Origin,
         password,
@@ -78,12 +79,12 @@ pub async fn sign_up(app: &App, input: SignUpInput, origin: &Origin) -> Result<S
         family_name: input.family_name,
         role: Role::Member,
     };
-    let person = create(app, person, input.password).await?;
-    begin(app, person, origin).await
+    let (person, proven) = create(app, person, input.password).await?;
+    begin(app, person, &proven, origin).await
 }
 
-/// Makes an account with a password.
-pub async fn create(app: &App, person: NewPerson, password: String) -> Result<user::Model> {
+/// Makes an account with a password; the person and the hash that is kept.
+pub async fn create(app: &App, person: NewPerson, password: String) -> Result<(user::Model, String)> {
     let password_hash = password::hash(password).await?;
     let (person, password_hash) = (&person, &password_hash);
     app.transaction(|tx| {
@@ -95,7 +96,7 @@ pub async fn create(app: &App, person: NewPerson, password: String) -> Result<us
                 updated_at: Set(tx.clock().now()),
             };
             credential::Entity::insert(row).exec_without_returning(tx.db()).await?;
-            Ok(person)
+            Ok((person, password_hash.clone()))
         })
     })
     .await
@@ -111,11 +112,15 @@ pub async fn sign_in(app: &App, input: SignInInput, origin: &Origin) -> Result<S
         true => None,
         false => people::by_handle(app.db.read(), &input.handle).await?,
     };
-    let matched = matches(app, person.as_ref(), input.password).await?;
-    match person {
-        Some(person) if matched => begin(app, person, origin).await,
-        _ => Err(Error::refused(UserErrorCode::NotAllowed, &[], "Handle and password do not match.")),
+    let proven = prove(app, person.as_ref(), input.password).await?;
+    match person.zip(proven) {
+        Some((person, proven)) => begin(app, person, &proven, origin).await,
+        None => Err(no_match()),
     }
+}
+
+fn no_match() -> Error {
+    Error::refused(UserErrorCode::NotAllowed, &[], "Handle and password do not match.")
 }
 
 /// Changes the caller's password and ends all their other sessions.
@@ -123,16 +128,17 @@ pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: 
     check(&input.new_password, &["input", "newPassword"])?;
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
     count_attempt(app, &me.handle, origin)?;
-    if !matches(app, Some(&me), input.current_password).await? {
+    let not_present = || {
         let why = "This is not the present password.";
-        return Err(Error::refused(UserErrorCode::NotAllowed, &["input", "currentPassword"], why));
-    }
+        Error::refused(UserErrorCode::NotAllowed, &["input", "currentPassword"], why)
+    };
+    let proven = &prove(app, Some(&me), input.current_password).await?.ok_or_else(not_present)?;
     let hash = &password::hash(input.new_password).await?;
     app.transaction(|tx| {
         Box::pin(async move {
-            let Some(row) = credential::Entity::find_by_id(by.user).one(tx.db()).await? else {
-                return Err(Error::Unauthenticated);
-            };
+            // Nobody signs in meanwhile, and nobody else changes it.
+            people::hold_self(tx, by).await?;
+            let row = still(tx, by.user, proven).await?.ok_or_else(not_present)?;
             let mut row = row.into_active_model();
             row.password_hash = Set(hash.clone());
             row.updated_at = Set(tx.clock().now());
@@ -144,12 +150,14 @@ pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: 
     .await
 }
 
-async fn begin(app: &App, person: user::Model, origin: &Origin) -> Result<SignedIn> {
+/// Begins a session by a password that was proven; refused if it was changed since.
+async fn begin(app: &App, person: user::Model, proven: &str, origin: &Origin) -> Result<SignedIn> {
     let id = person.id;
     let handout = app.transaction(|tx| {
         Box::pin(async move {
-            // Held, so that whoever is being suspended gets no session at the last moment.
-            people::hold(tx, id).await?.ok_or(Error::Unauthenticated)?;
+            // Held, so that whoever is suspended, or whose password is changed, at this moment gets no session of before.
+            people::hold(tx, id).await?.ok_or_else(no_match)?;
+            still(tx, id, proven).await?.ok_or_else(no_match)?;
             sessions::begin(tx, id, origin).await
         })
     });
@@ -157,15 +165,23 @@ async fn begin(app: &App, person: user::Model, origin: &Origin) -> Result<Signed
     sessions::sign(app, person, handout)
 }
 
-/// Whether a password is the person's. The same work is done for nobody, and for a password that cannot be one.
-async fn matches(app: &App, person: Option<&user::Model>, password: String) -> Result<bool> {
+/// The credential of a person, if it is still the one that was proven. The person is held.
+async fn still(tx: &Tx<'_>, user: UserId, proven: &str) -> Result<Option<credential::Model>> {
+    let row = credential::Entity::find_by_id(user).one(tx.db()).await?;
+    Ok(row.filter(|row| row.password_hash == proven))
+}
+
+/// The hash by which a password was proven to be the person's. The same work is done for nobody, and for a password that
+/// cannot be one.
+async fn prove(app: &App, person: Option<&user::Model>, password: String) -> Result<Option<String>> {
     let hash = match person {
         Some(person) => credential::Entity::find_by_id(person.id).one(app.db.read()).await?,
         None => None,
     };
     let too_long = password.chars().count() > *PASSWORD.end();
     let hash = hash.map(|row| row.password_hash).filter(|_| !too_long);
-    password::verify(if too_long { String::new() } else { password }, hash).await
+    let matched = password::verify(if too_long { String::new() } else { password }, hash.clone()).await?;
+    Ok(hash.filter(|_| matched))
 }
 
 fn check(password: &str, field: &'static [&'static str]) -> Result<()> {
