@@ -21,6 +21,7 @@ use crate::{
         bus::Bus,
         follow::{Followed, follow},
         log::{self, NewEvent, Stream},
+        positions::{POSITIONS, Positions},
         pruning, sequencer,
         tails::Tails,
     },
@@ -37,6 +38,7 @@ pub struct App {
     pub db: Database,
     pub clock: Clock,
     pub tails: Arc<Tails>,
+    pub positions: Arc<Positions>,
     pub throttle: Arc<Throttle>,
     /// The instance is going to stop and wants no more work; it still does what comes.
     pub leaving: CancellationToken,
@@ -53,16 +55,25 @@ impl App {
         let db = Database::open(&config.database, observer).await?;
         db.migrate().await?;
         let shutdown = CancellationToken::new();
-        let tails = Arc::new(Tails::new(db.clone(), shutdown.clone()));
+        let positions = Positions::start(db.clone(), shutdown.clone());
+        let tails = Arc::new(Tails::new(db.clone(), Arc::clone(&positions), shutdown.clone()));
         let bus = Arc::new(Bus::start(db.postgres(), &tails, clock.uuid(), &shutdown));
         let sequencer = Arc::new(Notify::new());
         let events = config.events;
         tokio::spawn(Arc::clone(&tails).poll(events.poll));
-        tokio::spawn(sequencer::run(db.clone(), Arc::clone(&sequencer), events.poll, shutdown.clone()));
+        let sequenced = {
+            let (tails, bus) = (Arc::clone(&tails), Arc::clone(&bus));
+            move || {
+                tails.wake(&[POSITIONS]);
+                bus.hint(&[POSITIONS]);
+            }
+        };
+        tokio::spawn(sequencer::run(db.clone(), Arc::clone(&sequencer), events.poll, sequenced, shutdown.clone()));
         tokio::spawn(pruning::run(db.clone(), clock.clone(), events.retention, shutdown.clone()));
         let leaving = CancellationToken::new();
         let (tasks, throttle) = (TaskTracker::new(), Arc::new(Throttle::new(&config, &clock)));
-        Ok(Self { config: Arc::new(config), db, clock, tails, throttle, leaving, shutdown, tasks, bus, sequencer })
+        let config = Arc::new(config);
+        Ok(Self { config, db, clock, tails, positions, throttle, leaving, shutdown, tasks, bus, sequencer })
     }
 
     /// Runs `body` in a transaction and commits it with the events it appended, or rolls back if it fails. When another

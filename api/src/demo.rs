@@ -11,7 +11,10 @@ use crate::{
         viewer::{Proof, Scopes, Viewer},
     },
     error::{Error, Result},
-    relationships::{connections, follows},
+    relationships::{
+        connections,
+        deeds::{self, Deed},
+    },
     users::{people, profiles::NewPerson},
 };
 
@@ -56,11 +59,11 @@ pub async fn fill(app: &App) -> Result<bool> {
         proof: Proof::Token,
     };
     // Something to see at the first look: two who are connected, one who follows.
-    let request = connections::request(app, &by(ann), &ben.id.to_string(), None).await?.request;
+    let request = deeds::one(app, &by(ann), &ben.id.to_string(), Deed::RequestConnection(None)).await?.request;
     if let Some(request) = request {
         connections::accept(app, &by(ben), &request.id.to_string()).await?;
     }
-    follows::follow(app, &by(richard), &ann.id.to_string()).await?;
+    deeds::one(app, &by(richard), &ann.id.to_string(), Deed::Follow).await?;
     Ok(true)
 }
 

@@ -45,6 +45,13 @@ pub struct Refusal {
     pub field: &'static [&'static str],
 }
 
+impl Refusal {
+    fn not_found(field: &'static [&'static str]) -> Self {
+        let message = "There is no such thing, or it is not yours to see.".into();
+        Self { code: UserErrorCode::NotFound, message, field }
+    }
+}
+
 impl Error {
     pub fn refused(code: UserErrorCode, field: &'static [&'static str], message: impl Into<Cow<'static, str>>) -> Self {
         Self::Refused(Refusal { code, message: message.into(), field })
@@ -61,7 +68,7 @@ impl Error {
     /// The answer to an id that names nothing the caller may see.
     #[must_use]
     pub fn not_found(field: &'static [&'static str]) -> Self {
-        Self::refused(UserErrorCode::NotFound, field, "There is no such thing, or it is not yours to see.")
+        Self::Refused(Refusal::not_found(field))
     }
 
     /// `extensions.code` of the fault.
@@ -182,6 +189,14 @@ pub struct UserError {
     pub field: Option<Vec<String>>,
 }
 
+impl UserError {
+    /// The answer to an id that names nothing the caller may see.
+    #[must_use]
+    pub fn not_found(field: &'static [&'static str]) -> Self {
+        Refusal::not_found(field).into()
+    }
+}
+
 impl From<Refusal> for UserError {
     fn from(refusal: Refusal) -> Self {
         let field = refusal.field.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
@@ -215,6 +230,8 @@ pub enum UserErrorCode {
     CoolingDown,
     /// Something with this unique value exists already.
     Duplicate,
+    /// The text is longer than it may be.
+    TooLong,
     /// Too many tries in a short time; the message says when to try again.
     TooManyAttempts,
 }

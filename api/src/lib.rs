@@ -14,9 +14,11 @@
 //! | [`app`] | the resources of an instance, and the one way to open a transaction |
 //! | [`auth`] | who calls, with what scopes; tokens, keys, rights that end, passwords, the guard, the loaders |
 //! | [`contacts`] | the lists of the Contacts Center: entries, pages, counts, search |
+//! | [`activities`] | what people do, and the feeds in which those related to them see it |
 //! | [`users`] | people: profiles, settings, how one is found |
 //! | [`accounts`] | signing up, in and out, sessions, passwords, API keys |
-//! | [`relationships`] | pairs of people: connection by request, follow, block |
+//! | [`notifications`] | what a user is told of, in the app and by e-mail |
+//! | [`relationships`] | pairs of people: connection by request, follow, block, mute; notes |
 //! | [`administration`] | what administrators do: suspending people |
 //! | [`schema`] | the faces merged into one schema |
 //! | [`http`] | the doors: `/graphql` by POST, GET, server-sent events and WebSocket; health |
@@ -45,8 +47,10 @@ pub mod events;
 pub mod app;
 pub mod auth;
 pub mod contacts;
+pub mod activities;
 pub mod users;
 pub mod accounts;
+pub mod notifications;
 pub mod relationships;
 pub mod administration;
 pub mod schema;

@@ -129,6 +129,15 @@ impl<K: Key> Page<K> {
     /// Adds the range, the order and the limit to a statement whose last clause is an open `WHERE`.
     /// `columns` are those of the key; `descending` is the direction of the list itself.
     pub fn write(&self, sql: &mut Sql, columns: &[&str], descending: bool) {
+        self.write_range(sql, columns, descending);
+        let direction = if descending == self.backwards { "ASC" } else { "DESC" };
+        let order: Vec<String> = columns.iter().map(|column| format!("{column} {direction}")).collect();
+        sql.push(&format!(" ORDER BY {} LIMIT ", order.join(", ")));
+        sql.bind(self.most());
+    }
+
+    /// Adds the range alone.
+    pub fn write_range(&self, sql: &mut Sql, columns: &[&str], descending: bool) {
         let row = columns.join(", ");
         let bounds =
             [(&self.after, if descending { "<" } else { ">" }), (&self.before, if descending { ">" } else { "<" })];
@@ -139,10 +148,12 @@ impl<K: Key> Page<K> {
                 sql.push(")");
             }
         }
-        let direction = if descending == self.backwards { "ASC" } else { "DESC" };
-        let order: Vec<String> = columns.iter().map(|column| format!("{column} {direction}")).collect();
-        sql.push(&format!(" ORDER BY {} LIMIT ", order.join(", ")));
-        sql.bind(i64::try_from(self.limit).unwrap_or(i64::MAX) + 1);
+    }
+
+    /// How many rows are read: one more than are shown, which tells whether there are more.
+    #[must_use]
+    pub fn most(&self) -> i64 {
+        i64::try_from(self.limit).unwrap_or(i64::MAX - 1) + 1
     }
 
     /// Whether the page begins or ends where the list does, and not at a cursor.

@@ -4,10 +4,14 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
 
 use crate::{
     accounts::{mutation::AccountsMutation, query::AccountsQuery},
+    activities::{mutation::ActivitiesMutation, query::ActivitiesQuery, subscription::ActivitiesSubscription},
     administration::mutation::AdministrationMutation,
     config::Limits,
     contacts::query::ContactsQuery,
     events::{query::EventsQuery, types::Event},
+    notifications::{
+        mutation::NotificationsMutation, query::NotificationsQuery, subscription::NotificationsSubscription,
+    },
     relationships::{
         mutation::RelationshipsMutation, query::RelationshipsQuery, subscription::RelationshipsSubscription,
     },
@@ -16,15 +20,30 @@ use crate::{
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(UsersQuery, ContactsQuery, RelationshipsQuery, EventsQuery, AccountsQuery);
+pub struct Query(
+    UsersQuery,
+    ContactsQuery,
+    RelationshipsQuery,
+    ActivitiesQuery,
+    NotificationsQuery,
+    EventsQuery,
+    AccountsQuery,
+);
 
 /// What can be done. Every payload has `userErrors`: expected refusals are data, faults are errors.
 #[derive(MergedObject, Default)]
-pub struct Mutation(AccountsMutation, UsersMutation, RelationshipsMutation, AdministrationMutation);
+pub struct Mutation(
+    AccountsMutation,
+    UsersMutation,
+    RelationshipsMutation,
+    ActivitiesMutation,
+    NotificationsMutation,
+    AdministrationMutation,
+);
 
 /// What can be followed live. Every subscription takes `after`, begins with SubscriptionStarted and misses nothing.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(RelationshipsSubscription);
+pub struct Subscription(RelationshipsSubscription, ActivitiesSubscription, NotificationsSubscription);
 
 /// Directives on one field or fragment.
 const MAX_DIRECTIVES: usize = 20;

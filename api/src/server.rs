@@ -10,6 +10,7 @@ use crate::{
     clock::Clock,
     config::{Config, Environment},
     demo, http,
+    notifications::{mails, retention},
 };
 
 /// How long requests under way may take to finish after the signal.
@@ -33,6 +34,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
              use another database or listen on 127.0.0.1 in development"
         );
     }
+    tokio::spawn(retention::run(app.clone()));
+    tokio::spawn(mails::run(app.clone()));
     let listener = TcpListener::bind(app.config.listen)
         .await
         .with_context(|| format!("RAPPORT_LISTEN is refused: {} cannot be listened on", app.config.listen))?;

@@ -46,4 +46,10 @@ pub enum List {
     OutgoingRequests,
     #[sea_orm(num_value = 6)]
     Blocked,
+    /// Whom the owner mutes, in whatever.
+    #[sea_orm(num_value = 7)]
+    Muted,
+    /// Whom the owner mutes in the feed: read by the feed and never shown as a list.
+    #[sea_orm(num_value = 8)]
+    MutedInFeed,
 }

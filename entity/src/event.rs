@@ -38,4 +38,16 @@ pub enum EventKind {
     RightsEnded,
     #[sea_orm(string_value = "rights_restored")]
     RightsRestored,
+    #[sea_orm(string_value = "notification_added")]
+    NotificationAdded,
+    #[sea_orm(string_value = "notifications_read")]
+    NotificationsRead,
+    #[sea_orm(string_value = "notifications_unread")]
+    NotificationsUnread,
+    #[sea_orm(string_value = "notifications_removed")]
+    NotificationsRemoved,
+    #[sea_orm(string_value = "activity_posted")]
+    ActivityPosted,
+    #[sea_orm(string_value = "activity_removed")]
+    ActivityRemoved,
 }

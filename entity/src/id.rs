@@ -66,6 +66,27 @@ id!(
     "key"
 );
 
+id!(
+    /// Something a person did.
+    ActivityId,
+    "activity"
+);
+id!(
+    /// Tells a user that something happened.
+    NotificationId,
+    "notification"
+);
+id!(
+    /// An entry of a user's address book.
+    PersonalContactId,
+    "contact"
+);
+id!(
+    /// What an administrator did.
+    AuditEntryId,
+    "audit"
+);
+
 /// Splits a TypeID into prefix and UUID; `None` when it is not one.
 #[must_use]
 pub fn parse(text: &str) -> Option<(String, Uuid)> {

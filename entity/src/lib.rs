@@ -1,18 +1,30 @@
 //! The tables as Rust types: one module per table, the ids and the stored enums. Shape only; the rules live in `api`.
 
+pub mod activity;
+pub mod activity_author;
 pub mod api_key;
+pub mod audit_entry;
 pub mod connection_request;
 pub mod contact;
 pub mod credential;
+pub mod details;
 pub mod directory;
 pub mod event;
 pub mod event_entry;
 pub mod id;
 pub mod log_head;
+pub mod note;
+pub mod notification;
+pub mod notification_mail;
+pub mod notification_preference;
+pub mod personal_contact;
+pub mod personal_email;
 pub mod refresh_token;
 pub mod relationship;
 pub mod session;
 pub mod stream;
 pub mod user;
+pub mod user_detail;
+pub mod user_email;
 pub mod user_gram;
 pub mod user_search;

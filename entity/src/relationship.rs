@@ -28,6 +28,12 @@ pub struct Model {
     /// Until then `lo` may not ask again.
     pub lo_cooling_until: Option<DateTimeUtc>,
     pub hi_cooling_until: Option<DateTimeUtc>,
+    /// What `lo` does not want to hear of `hi`.
+    pub lo_mutes: Mutes,
+    pub hi_mutes: Mutes,
+    /// Until then; for ever when unset.
+    pub lo_mutes_until: Option<DateTimeUtc>,
+    pub hi_mutes_until: Option<DateTimeUtc>,
     pub updated_at: DateTimeUtc,
 }
 
@@ -48,4 +54,41 @@ pub enum Connection {
     HiAsked,
     #[sea_orm(num_value = 3)]
     Connected,
+}
+
+/// What a mute keeps away.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
+pub enum Mutes {
+    #[default]
+    #[sea_orm(num_value = 0)]
+    Nothing,
+    #[sea_orm(num_value = 1)]
+    Feed,
+    #[sea_orm(num_value = 2)]
+    Notifications,
+    #[sea_orm(num_value = 3)]
+    Both,
+}
+
+impl Mutes {
+    #[must_use]
+    pub fn of(feed: bool, notifications: bool) -> Self {
+        match (feed, notifications) {
+            (false, false) => Self::Nothing,
+            (true, false) => Self::Feed,
+            (false, true) => Self::Notifications,
+            (true, true) => Self::Both,
+        }
+    }
+
+    #[must_use]
+    pub fn feed(self) -> bool {
+        matches!(self, Self::Feed | Self::Both)
+    }
+
+    #[must_use]
+    pub fn notifications(self) -> bool {
+        matches!(self, Self::Notifications | Self::Both)
+    }
 }

@@ -35,6 +35,12 @@ pub enum StreamKind {
     /// Whose rights have ended. One for all, which the instances follow and no client reads.
     #[sea_orm(num_value = 2)]
     Rights = 2,
+    /// What a user is notified of.
+    #[sea_orm(num_value = 3)]
+    Notifications = 3,
+    /// What a user did.
+    #[sea_orm(num_value = 4)]
+    Activities = 4,
 }
 
 impl StreamKind {

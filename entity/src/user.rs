@@ -70,6 +70,9 @@ pub enum UserStatus {
     Suspended,
     #[sea_orm(num_value = 3)]
     Deactivated,
+    /// Nothing is left but the row, which things that others have refer to.
+    #[sea_orm(num_value = 4)]
+    Deleted,
 }
 
 /// Who may approach a person.

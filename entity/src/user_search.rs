@@ -11,7 +11,10 @@ use crate::id::UserId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
+    /// What everyone may find the person by.
     pub text: String,
+    /// What only connections may find the person by besides; empty for most.
+    pub connections_text: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

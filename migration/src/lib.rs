@@ -8,6 +8,10 @@ mod m20261120_000001_users;
 mod m20261120_000002_events;
 mod m20261120_000003_relationships;
 mod m20261121_000004_access;
+mod m20261121_000005_activities;
+mod m20261121_000006_notifications;
+mod m20261121_000007_personal_contacts;
+mod m20261121_000008_audit;
 
 pub struct Migrator;
 
@@ -19,6 +23,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000002_events::Migration),
             Box::new(m20261120_000003_relationships::Migration),
             Box::new(m20261121_000004_access::Migration),
+            Box::new(m20261121_000005_activities::Migration),
+            Box::new(m20261121_000006_notifications::Migration),
+            Box::new(m20261121_000007_personal_contacts::Migration),
+            Box::new(m20261121_000008_audit::Migration),
         ]
     }
 }

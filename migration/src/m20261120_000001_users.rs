@@ -49,7 +49,8 @@ impl MigrationTrait for Migration {
                 )"#,
                 r#"CREATE TABLE user_search (
                     user_id uuid NOT NULL PRIMARY KEY REFERENCES "user" (id),
-                    text text NOT NULL
+                    text text NOT NULL,
+                    connections_text text NOT NULL
                 )"#,
                 r#"CREATE TABLE user_gram (
                     gram text {bytewise} NOT NULL,
@@ -58,6 +59,17 @@ impl MigrationTrait for Migration {
                     PRIMARY KEY (gram, name_key, user_id)
                 ) {clustered}"#,
                 "CREATE INDEX user_gram_of_user ON user_gram (user_id)",
+                r#"CREATE TABLE user_detail (
+                    user_id uuid NOT NULL PRIMARY KEY REFERENCES "user" (id),
+                    details json NOT NULL
+                )"#,
+                r#"CREATE TABLE user_email (
+                    address_key text {bytewise} NOT NULL,
+                    user_id uuid NOT NULL REFERENCES "user" (id),
+                    visibility smallint NOT NULL,
+                    PRIMARY KEY (address_key, user_id)
+                ) {clustered}"#,
+                "CREATE INDEX user_email_of_user ON user_email (user_id)",
             ],
         )
         .await

@@ -26,6 +26,10 @@ impl MigrationTrait for Migration {
                     hi_shadow_id uuid,
                     lo_cooling_until timestamptz,
                     hi_cooling_until timestamptz,
+                    lo_mutes smallint NOT NULL,
+                    hi_mutes smallint NOT NULL,
+                    lo_mutes_until timestamptz,
+                    hi_mutes_until timestamptz,
                     updated_at timestamptz NOT NULL,
                     PRIMARY KEY (lo, hi),
                     CONSTRAINT pair_is_ordered CHECK (lo < hi),
@@ -65,8 +69,17 @@ impl MigrationTrait for Migration {
                     since timestamptz NOT NULL,
                     PRIMARY KEY (owner_id, list, name_key, user_id)
                 ) {clustered}"#,
-                "CREATE INDEX contact_of_user ON contact (user_id, owner_id)",
+                "CREATE INDEX contact_of_user ON contact (user_id, list, owner_id, until)",
                 "CREATE INDEX contact_count ON contact (owner_id, list, until)",
+                "CREATE INDEX contact_by_since ON contact (owner_id, list, since, user_id)",
+                r#"CREATE TABLE note (
+                    owner_id uuid NOT NULL REFERENCES "user" (id),
+                    about_id uuid NOT NULL REFERENCES "user" (id),
+                    text text NOT NULL,
+                    updated_at timestamptz NOT NULL,
+                    PRIMARY KEY (owner_id, about_id)
+                ) {clustered}"#,
+                "CREATE INDEX note_about ON note (about_id)",
             ],
         )
         .await

@@ -9,7 +9,7 @@ use crate::support::{Expected as _, app::TestApp, graphql::Client, socket::Socke
 /// What an anonymous caller may use.
 const OPEN: [&str; 3] = ["Mutation.signUp", "Mutation.signIn", "Mutation.refreshSession"];
 
-const INTROSPECTION: &str = "{ __schema { queryType { name } mutationType { name } subscriptionType { name } types { kind name \
+const INTROSPECTION: &str = "{ __schema { queryType { name } mutationType { name } subscriptionType { name } types { kind name enumValues { name } \
     inputFields { name type { ...T } defaultValue } fields { name type { ...T } args { name type { ...T } defaultValue } } } } } \
     fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 
@@ -38,6 +38,12 @@ fn literal(types: &[Value], kind: &Value) -> String {
                 .map(|field| format!("{}: {}", text(&field["name"]), literal(types, &field["type"])));
             format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
         }
+        "ENUM" => {
+            let found = types.iter().find(|found| found["name"] == kind["name"]).expected("the enum");
+            text(&found["enumValues"][0]["name"]).to_owned()
+        }
+        _ if kind["name"] == "Boolean" => "true".to_owned(),
+        _ if kind["name"] == "Int" => "1".to_owned(),
         _ => "\"user_01m7xnapkeess9yf3kt8ay0ya3\"".to_owned(),
     }
 }

@@ -127,7 +127,7 @@ async fn an_event_of_another_instance_arrives_without_any_hint() {
     // A row that was committed by somebody who tells nobody.
     let before = app.database.number("SELECT count(*) FROM event").await;
     ann.does_on(0, "requestConnection", &ben.id()).await;
-    assert_eq!(app.database.number("SELECT count(*) FROM event").await, before + 1);
+    assert_eq!(app.database.number("SELECT count(*) FROM event").await, before + 2, "a request and a notification");
     assert_eq!(socket.event().await.expected("an event")["sequence"], 1);
 }
 
@@ -216,7 +216,7 @@ impl History {
     async fn pending_after(&mut self, whom: &Person, count: i64) -> BTreeSet<String> {
         let count = usize::try_from(count).expected("a number");
         while self.events.len() < count {
-            let query = "query($after: Cursor) { events(after: $after, first: 100) { endCursor nodes { \
+            let query = "query($after: Cursor) { events(after: $after, topics: [REQUESTS], first: 100) { endCursor nodes { \
                          ... on ConnectionRequestReceived { sequence request { id status } } \
                          ... on ConnectionRequestChanged { sequence request { id status } } } } }";
             let answer = whom.ask(query, json!({ "after": self.after })).await;
@@ -283,7 +283,7 @@ async fn a_cursor_that_the_log_no_longer_reaches_gets_resync_required_and_the_en
     ann.must("withdrawConnectionRequest", &request).await;
     app.clock.advance(chrono::Duration::days(5));
     let removed = pruning::prune(&app.app().db, &app.clock, Duration::from_secs(14 * 86_400)).await.expected("pruned");
-    assert_eq!(removed, 1);
+    assert_eq!(removed, 2, "a request and a notification");
 
     let mut socket = ben.socket(0).await;
     let started = socket.follow(Some(&old)).await;
@@ -296,7 +296,7 @@ async fn a_cursor_that_the_log_no_longer_reaches_gets_resync_required_and_the_en
     socket.follow(Some(&border)).await;
     assert_eq!(socket.event().await.expected("an event")["sequence"], 2);
 
-    let pull = "query($after: Cursor) { events(after: $after) { hasMore nodes { __typename ... on ConnectionRequestChanged { sequence } } } }";
+    let pull = "query($after: Cursor) { events(after: $after, topics: [REQUESTS]) { hasMore nodes { __typename ... on ConnectionRequestChanged { sequence } } } }";
     let answer = ben.ask(pull, json!({ "after": old_pull })).await;
     assert_eq!(answer.at("events.nodes"), &json!([{ "__typename": "ResyncRequired" }]));
     let answer = ben.ask(pull, json!({ "after": null })).await;
@@ -368,9 +368,9 @@ async fn whoever_has_seen_everything_is_not_told_to_begin_again_because_others_w
     let end = ann.ask("{ events { endCursor } }", Value::Null).await.text("events.endCursor").to_owned();
     app.clock.advance(chrono::Duration::days(15));
     let removed = pruning::prune(&app.app().db, &app.clock, Duration::from_secs(14 * 86_400)).await.expected("pruned");
-    assert_eq!(removed, 1);
+    assert_eq!(removed, 2, "a request and a notification");
     ben.asks(&ann).await;
-    let pull = "query($after: Cursor) { events(after: $after) { nodes { __typename } } }";
+    let pull = "query($after: Cursor) { events(after: $after, topics: [REQUESTS]) { nodes { __typename } } }";
     eventually("the new event is pulled and nothing else", || async {
         let answer = ann.ask(pull, json!({ "after": end })).await;
         assert!(!answer.body.to_string().contains("ResyncRequired"));

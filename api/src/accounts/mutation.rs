@@ -17,7 +17,7 @@ use crate::{
         viewer::{Proof, Scope, Viewer},
     },
     error::{Error, Result, UserError, UserErrorCode, settle},
-    relationships::connections::Outcome,
+    relationships::deeds::Outcome,
     users::types::User,
 };
 

@@ -6,7 +6,7 @@ use super::suspensions;
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Result, UserError, settle},
-    relationships::connections::Outcome,
+    relationships::deeds::Outcome,
     users::types::User,
 };
 

@@ -71,6 +71,14 @@ pub enum Scope {
     ContactsRead,
     /// Connect, follow, block, and what undoes them.
     ContactsWrite,
+    /// See one's notifications, and follow them live.
+    NotificationsRead,
+    /// Mark and remove notifications, and choose how to be told.
+    NotificationsWrite,
+    /// See activities, and follow them live.
+    ActivityRead,
+    /// Post a status.
+    ActivityWrite,
     /// Pull the event log.
     EventsRead,
     /// Administer the organisation. Takes effect for administrators only.
@@ -79,8 +87,18 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the schema.
-    pub const ALL: [Self; 6] =
-        [Self::ProfileRead, Self::ProfileWrite, Self::ContactsRead, Self::ContactsWrite, Self::EventsRead, Self::Admin];
+    pub const ALL: [Self; 10] = [
+        Self::ProfileRead,
+        Self::ProfileWrite,
+        Self::ContactsRead,
+        Self::ContactsWrite,
+        Self::NotificationsRead,
+        Self::NotificationsWrite,
+        Self::ActivityRead,
+        Self::ActivityWrite,
+        Self::EventsRead,
+        Self::Admin,
+    ];
 
     /// As tokens and errors write it.
     #[must_use]
@@ -90,6 +108,10 @@ impl Scope {
             Self::ProfileWrite => "PROFILE_WRITE",
             Self::ContactsRead => "CONTACTS_READ",
             Self::ContactsWrite => "CONTACTS_WRITE",
+            Self::NotificationsRead => "NOTIFICATIONS_READ",
+            Self::NotificationsWrite => "NOTIFICATIONS_WRITE",
+            Self::ActivityRead => "ACTIVITY_READ",
+            Self::ActivityWrite => "ACTIVITY_WRITE",
             Self::EventsRead => "EVENTS_READ",
             Self::Admin => "ADMIN",
         }

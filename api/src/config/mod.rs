@@ -3,6 +3,7 @@
 
 mod given;
 pub mod keys;
+pub mod mail;
 mod settings;
 
 use std::{collections::HashMap, fmt, net::SocketAddr, path::Path, time::Duration};
@@ -10,7 +11,7 @@ use std::{collections::HashMap, fmt, net::SocketAddr, path::Path, time::Duration
 use anyhow::{Context as _, bail};
 
 pub use self::settings::{SETTINGS, Setting, help};
-use self::{given::Given, keys::Keyring};
+use self::{given::Given, keys::Keyring, mail::MailConfig};
 
 /// The key that signs tokens in development, known to everybody and refused in production.
 const DEVELOPMENT_SECRET: &str = "rapport-development-secret-do-not-use";
@@ -57,6 +58,10 @@ pub struct Config {
     pub drain: Duration,
     pub request_cool_down: Duration,
     pub events: EventConfig,
+    /// How long notifications are kept.
+    pub notification_retention: Duration,
+    /// None: no mail is sent.
+    pub mail: Option<MailConfig>,
     pub limits: Limits,
     pub rates: Rates,
     pub connections: Connections,
@@ -303,6 +308,8 @@ impl Config {
                 retention: given.duration("RAPPORT_EVENT_RETENTION", 600 * SECOND, 36_500 * DAY)?,
                 poll: given.duration("RAPPORT_EVENT_POLL", Duration::from_millis(50), 60 * SECOND)?,
             },
+            notification_retention: given.duration("RAPPORT_NOTIFICATION_RETENTION", 3_600 * SECOND, 36_500 * DAY)?,
+            mail: MailConfig::read(given)?,
             limits: limits(given, development)?,
             rates: Rates {
                 cost: given.count("RAPPORT_RATE_COST", 0, 1_000_000_000)?,

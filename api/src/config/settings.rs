@@ -69,6 +69,17 @@ pub const SETTINGS: &[Setting] = &[
         "how long a person whose request was ignored or closed may not ask again",
     ),
     setting("RAPPORT_EVENT_RETENTION", "14d", "how long events stay in the log (10m or more)"),
+    setting("RAPPORT_NOTIFICATION_RETENTION", "90d", "how long notifications are kept (1h or more)"),
+    setting(
+        "RAPPORT_SMTP_URL",
+        "",
+        "mail server, such as smtps://USER:PASSWORD@HOST, or smtp://HOST:587?tls=required; without one no mail is sent",
+    ),
+    setting(
+        "RAPPORT_MAIL_FROM",
+        "",
+        "who mail is from, such as Rapport <rapport@example.org>; needed with a mail server",
+    ),
     setting("RAPPORT_EVENT_POLL", "1s", "how often the log is looked at without a hint (50ms to 1m)"),
     setting("RAPPORT_MAX_BODY_BYTES", "262144", "longest request body or socket message"),
     setting("RAPPORT_MAX_DOCUMENT_BYTES", "16384", "longest document"),

@@ -174,9 +174,11 @@ pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf], now: DateTime<Ut
     }
     let read = asked.iter().zip(parts).map(|(one, mut rows)| {
         // The parts of a union promise no order.
-        rows.sort_by(|a, b| key(&a.person).cmp(&key(&b.person)));
-        if one.page.is_backwards() {
-            rows.reverse();
+        if asked.len() > 1 {
+            rows.sort_by(|a, b| key(&a.person).cmp(&key(&b.person)));
+            if one.page.is_backwards() {
+                rows.reverse();
+            }
         }
         // Without rows nothing is known, but that a list is empty whose first page is.
         let total = match rows.first() {

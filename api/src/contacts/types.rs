@@ -33,6 +33,8 @@ pub enum ContactList {
     OutgoingRequests,
     /// Those whom the viewer blocks.
     Blocked,
+    /// Those whom the viewer mutes now, in the feed, in notifications or in both.
+    Muted,
 }
 
 impl ContactList {
@@ -46,6 +48,7 @@ impl ContactList {
             Self::IncomingRequests => List::IncomingRequests,
             Self::OutgoingRequests => List::OutgoingRequests,
             Self::Blocked => List::Blocked,
+            Self::Muted => List::Muted,
         };
         Ok(Source::Of(ctx.viewer()?.user, list))
     }
@@ -272,6 +275,11 @@ impl ContactCounts {
     /// Those whom the viewer blocks.
     async fn blocked(&self, ctx: &Context<'_>) -> Result<i64> {
         self.size(ctx, List::Blocked).await
+    }
+
+    /// Those whom the viewer mutes now.
+    async fn muted(&self, ctx: &Context<'_>) -> Result<i64> {
+        self.size(ctx, List::Muted).await
     }
 }
 

@@ -54,8 +54,11 @@ impl Sql {
     }
 
     /// Adds `(a, b, c)`, all of them bound. The list is filled up to a power of two with its last value, so that the
-    /// number of different statements stays small.
+    /// number of different statements stays small. Nothing is in an empty list.
     pub fn bind_list<T: Into<Value> + Clone>(&mut self, items: &[T]) {
+        if items.is_empty() {
+            return self.push("(NULL)");
+        }
         self.push("(");
         let width = items.len().next_power_of_two();
         for (index, item) in items.iter().chain(items.last().into_iter().cycle()).take(width).enumerate() {

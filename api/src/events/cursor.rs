@@ -71,6 +71,18 @@ pub fn requests_of(user: UserId) -> Stream {
     Stream { kind: StreamKind::Requests, owner: user }
 }
 
+/// The stream of what a user is notified of.
+#[must_use]
+pub fn notifications_of(user: UserId) -> Stream {
+    Stream { kind: StreamKind::Notifications, owner: user }
+}
+
+/// The stream of what a user did.
+#[must_use]
+pub fn activities_of(user: UserId) -> Stream {
+    Stream { kind: StreamKind::Activities, owner: user }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Cursor, UserId, Uuid, requests_of};

@@ -31,11 +31,12 @@ pub enum Followed {
 /// Between two tries while the database is away.
 const PAUSE: Duration = Duration::from_millis(500);
 
-const PRUNED: &str = "The log no longer reaches back to this cursor.";
-const AHEAD: &str = "The log ends before this cursor; it was restored from an older copy.";
+/// Why a stream cannot go on.
+pub const PRUNED: &str = "The log no longer reaches back to this cursor.";
+pub const AHEAD: &str = "The log ends before this cursor; it was restored from an older copy.";
 
 /// Asks again while the database is away: a follower outlives an outage and misses nothing.
-async fn insist<T, F: Future<Output = Result<T, DbErr>>>(mut ask: impl FnMut() -> F) -> Result<T, Error> {
+pub async fn insist<T, F: Future<Output = Result<T, DbErr>>>(mut ask: impl FnMut() -> F) -> Result<T, Error> {
     loop {
         match ask().await.map_err(Error::from) {
             Err(Error::Unavailable(cause)) => {

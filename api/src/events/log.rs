@@ -1,14 +1,16 @@
 //! The log itself: appending at the end of a transaction, reading a stream or the global order. A read that does not
 //! continue where the caller stands says so; it never skips.
 
+use std::collections::{BTreeMap, HashMap};
+
 use chrono::{DateTime, Utc};
 use entity::{
-    event::{self, EventKind},
+    event::EventKind,
     event_entry,
     id::{EventId, UserId},
     stream::StreamKind,
 };
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryResult};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryResult};
 use serde::Serialize;
 
 use crate::{clock::Clock, database::sql::Sql, error::Error};
@@ -56,56 +58,99 @@ pub struct Extent {
     pub pruned: i64,
 }
 
-/// Writes the events of a transaction and returns the streams that grew. The counters are locked in one order by all,
-/// and before the events draw their numbers.
+/// Writes the events of a transaction and returns the streams that grew: three statements, however many there are. The
+/// counters are locked in one order by all, and before the events draw their numbers.
 pub(crate) async fn write(db: &impl ConnectionTrait, clock: &Clock, events: &[NewEvent]) -> Result<Vec<Stream>, DbErr> {
-    let mut streams: Vec<Stream> = events.iter().flat_map(|event| event.streams.iter().copied()).collect();
-    streams.sort_unstable();
-    let mut next = std::collections::BTreeMap::<Stream, i64>::new();
-    for run in streams.chunk_by(|a, b| a == b) {
-        let grown = i64::try_from(run.len()).unwrap_or(i64::MAX);
-        next.insert(run[0], advance(db, run[0], grown).await? - grown + 1);
+    if events.is_empty() {
+        return Ok(Vec::new());
     }
-    let now = clock.now();
-    for event in events {
-        let row = event::ActiveModel {
-            number: NotSet,
-            id: Set(EventId(clock.uuid())),
-            kind: Set(event.kind),
-            payload: Set(event.payload.clone()),
-            occurred_at: Set(now),
-        };
-        let number = event::Entity::insert(row).exec(db).await?.last_insert_id;
-        let entries = event.streams.iter().filter_map(|stream| {
-            let counter = next.get_mut(stream)?;
-            let sequence = *counter;
-            *counter += 1;
-            Some(event_entry::ActiveModel {
+    let mut next = advance(db, events).await?;
+    let ids: Vec<EventId> = events.iter().map(|_| EventId(clock.uuid())).collect();
+    let numbers = insert(db, clock, events, &ids).await?;
+    let mut entries = Vec::new();
+    for (event, id) in events.iter().zip(&ids) {
+        let number = *numbers.get(id).ok_or(DbErr::RecordNotInserted)?;
+        for stream in &event.streams {
+            let counter = next.get_mut(stream).ok_or(DbErr::RecordNotInserted)?;
+            entries.push(event_entry::ActiveModel {
                 stream_kind: Set(stream.kind),
                 owner_id: Set(stream.owner),
-                sequence: Set(sequence),
+                sequence: Set(*counter),
                 event_number: Set(number),
                 position: Set(None),
-            })
-        });
-        event_entry::Entity::insert_many(entries).exec_without_returning(db).await?;
+            });
+            *counter += 1;
+        }
     }
+    event_entry::Entity::insert_many(entries).exec_without_returning(db).await?;
     Ok(next.into_keys().collect())
 }
 
-/// Moves the counter of a stream and holds it locked until the transaction ends.
-async fn advance(db: &impl ConnectionTrait, stream: Stream, by: i64) -> Result<i64, DbErr> {
-    let mut sql = Sql::new("INSERT INTO stream (kind, owner_id, last_sequence, pruned_sequence) VALUES (");
-    sql.bind(stream.kind);
-    sql.push(", ");
-    sql.bind(stream.owner);
-    sql.push(", ");
-    sql.bind(by);
-    sql.push(", 0) ON CONFLICT (kind, owner_id) DO UPDATE SET last_sequence = stream.last_sequence + ");
-    sql.bind(by);
-    sql.push(" RETURNING last_sequence");
-    let row = sql.one(db).await?.ok_or(DbErr::RecordNotInserted)?;
-    row.try_get("", "last_sequence")
+#[derive(FromQueryResult)]
+struct Advanced {
+    kind: StreamKind,
+    owner_id: UserId,
+    last_sequence: i64,
+}
+
+/// Moves the counters of the events' streams and holds them locked until the transaction ends; the first new number of
+/// each.
+async fn advance(db: &impl ConnectionTrait, events: &[NewEvent]) -> Result<BTreeMap<Stream, i64>, DbErr> {
+    let mut grown = BTreeMap::<Stream, i64>::new();
+    for stream in events.iter().flat_map(|event| &event.streams) {
+        *grown.entry(*stream).or_default() += 1;
+    }
+    let mut sql = Sql::new("INSERT INTO stream (kind, owner_id, last_sequence, pruned_sequence) VALUES ");
+    for (index, (stream, by)) in grown.iter().enumerate() {
+        sql.push(if index == 0 { "(" } else { ", (" });
+        sql.bind(stream.kind);
+        sql.push(", ");
+        sql.bind(stream.owner);
+        sql.push(", ");
+        sql.bind(*by);
+        sql.push(", 0)");
+    }
+    sql.push(
+        " ON CONFLICT (kind, owner_id) DO UPDATE SET last_sequence = stream.last_sequence + excluded.last_sequence \
+         RETURNING kind, owner_id, last_sequence",
+    );
+    let advanced: Vec<Advanced> = sql.all(db).await?;
+    let first = advanced.into_iter().map(|row| {
+        let stream = Stream { kind: row.kind, owner: row.owner_id };
+        (stream, row.last_sequence - grown.get(&stream).copied().unwrap_or_default() + 1)
+    });
+    Ok(first.collect())
+}
+
+#[derive(FromQueryResult)]
+struct Numbered {
+    number: i64,
+    id: EventId,
+}
+
+/// Inserts the events in their order; the number that each drew.
+async fn insert(
+    db: &impl ConnectionTrait,
+    clock: &Clock,
+    events: &[NewEvent],
+    ids: &[EventId],
+) -> Result<HashMap<EventId, i64>, DbErr> {
+    let now = clock.now();
+    let mut sql = Sql::new("INSERT INTO event (id, kind, payload, occurred_at) VALUES ");
+    for (index, (event, id)) in events.iter().zip(ids).enumerate() {
+        sql.push(if index == 0 { "(" } else { ", (" });
+        sql.bind(*id);
+        sql.push(", ");
+        sql.bind(event.kind);
+        sql.push(", ");
+        sql.bind(event.payload.clone());
+        sql.push(", ");
+        sql.bind(now);
+        sql.push(")");
+    }
+    sql.push(" RETURNING number, id");
+    let numbered: Vec<Numbered> = sql.all(db).await?;
+    Ok(numbered.into_iter().map(|row| (row.id, row.number)).collect())
 }
 
 /// Where a stream ends; a stream that never had an event ends at 0.
@@ -159,4 +204,30 @@ pub async fn pull(
     sql.push(" ORDER BY n.position LIMIT ");
     sql.bind(limit);
     sql.all(db).await
+}
+
+/// The entries about activities after one global position and up to another, in order, and up to where they were read.
+pub async fn activities(
+    db: &impl ConnectionTrait,
+    after: i64,
+    to: i64,
+    limit: i64,
+) -> Result<(Vec<Entry>, i64), DbErr> {
+    let mut sql = Sql::new(ENTRY);
+    // As a literal, so that the index over these entries alone serves it.
+    sql.push(&format!(" WHERE n.stream_kind = {} AND n.position > ", StreamKind::Activities.code()));
+    sql.bind(after);
+    sql.push(" AND n.position <= ");
+    sql.bind(to);
+    sql.push(" ORDER BY n.position LIMIT ");
+    sql.bind(limit);
+    let mut entries: Vec<Entry> = sql.all(db).await?;
+    let mut reached = to;
+    if i64::try_from(entries.len()).is_ok_and(|count| count == limit) {
+        // An event that stands in two streams has two entries; the last one's other may have been cut off.
+        reached = entries.last().and_then(|entry| entry.position).unwrap_or(to) - 1;
+        entries.retain(|entry| entry.position.is_some_and(|position| position <= reached));
+    }
+    entries.dedup_by_key(|entry| entry.position);
+    Ok((entries, reached))
 }

@@ -4,7 +4,8 @@
 //! streams and written with the rows they tell of ([`log`]). So a stream's numbers have no holes and rise in the order of
 //! commits. The [`bus`] carries hints that a stream has grown; the log is the truth, and a lost hint costs time, never an
 //! event. [`tails`] reads each followed stream once for all who follow it in this process; [`follow`] joins what the log
-//! holds to what comes live. The [`sequencer`] gives committed events their global position, by which they are pulled.
+//! holds to what comes live. The [`sequencer`] gives committed events their global position, by which they are pulled; [`positions`] is the live end
+//! of that order.
 //!
 //! [`Tx::append`]: crate::app::Tx::append
 
@@ -12,6 +13,7 @@ pub mod bus;
 pub mod cursor;
 pub mod follow;
 pub mod log;
+pub mod positions;
 pub mod pruning;
 pub mod sequencer;
 pub mod tails;

@@ -4,15 +4,19 @@ use async_graphql::{Context, Object};
 
 use super::{
     cursor::Cursor,
-    log, sequencer,
+    log::{self, Entry},
+    sequencer,
     types::{EventBatch, EventTopic, LogEntry, ResyncRequired},
 };
 use crate::{
+    activities::types::ActivityEvent,
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
+    notifications::types::NotificationEvent,
     page::{DEFAULT_PAGE, MAX_PAGE},
     relationships::types::RequestEvent,
 };
+use entity::stream::StreamKind;
 
 #[derive(Default)]
 pub struct EventsQuery;
@@ -58,13 +62,30 @@ impl EventsQuery {
         }
         let nodes = entries.iter().map(|entry| {
             let cursor = Cursor::global(user, entry.position.unwrap_or(at));
-            Ok(match RequestEvent::read(entry, cursor)? {
-                RequestEvent::ConnectionRequestReceived(event) => LogEntry::ConnectionRequestReceived(event),
-                RequestEvent::ConnectionRequestChanged(event) => LogEntry::ConnectionRequestChanged(event),
-            })
+            read(entry, cursor)
         });
         Ok(EventBatch { nodes: nodes.collect::<Result<_>>()?, end_cursor: Cursor::global(user, end), has_more })
     }
+}
+
+fn read(entry: &Entry, cursor: Cursor) -> Result<LogEntry> {
+    Ok(match entry.stream_kind {
+        StreamKind::Requests => match RequestEvent::read(entry, cursor)? {
+            RequestEvent::ConnectionRequestReceived(event) => LogEntry::ConnectionRequestReceived(event),
+            RequestEvent::ConnectionRequestChanged(event) => LogEntry::ConnectionRequestChanged(event),
+        },
+        StreamKind::Notifications => match NotificationEvent::read(entry, cursor)? {
+            NotificationEvent::NotificationAdded(event) => LogEntry::NotificationAdded(event),
+            NotificationEvent::NotificationsRead(event) => LogEntry::NotificationsRead(event),
+            NotificationEvent::NotificationsUnread(event) => LogEntry::NotificationsUnread(event),
+            NotificationEvent::NotificationsRemoved(event) => LogEntry::NotificationsRemoved(event),
+        },
+        StreamKind::Activities => match ActivityEvent::read(entry, cursor)? {
+            ActivityEvent::ActivityPosted(event) => LogEntry::ActivityPosted(event),
+            ActivityEvent::ActivityRemoved(event) => LogEntry::ActivityRemoved(event),
+        },
+        StreamKind::Rights => return Err(Error::internal(anyhow::anyhow!("an event of another stream"))),
+    })
 }
 
 fn resync(cursor: Cursor, occurred_at: chrono::DateTime<chrono::Utc>, ahead: bool) -> EventBatch {

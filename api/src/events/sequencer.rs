@@ -14,26 +14,36 @@ use crate::database::{Database, sql::Sql};
 /// How many events one transaction sequences.
 const BATCH: i64 = 500;
 
-/// Sequences whenever it is woken, and after each `poll` without being woken.
-pub(crate) async fn run(db: Database, wake: Arc<Notify>, poll: Duration, shutdown: CancellationToken) {
+/// Sequences whenever it is woken, and after each `poll` without being woken; says so by `sequenced`.
+pub(crate) async fn run(
+    db: Database,
+    wake: Arc<Notify>,
+    poll: Duration,
+    sequenced: impl Fn(),
+    shutdown: CancellationToken,
+) {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = tokio::time::timeout(poll, wake.notified()) => {}
         }
-        if let Err(error) = drain(&db).await {
-            tracing::warn!(cause = %error, "the log could not be sequenced; it will be tried again");
+        match drain(&db).await {
+            Ok(true) => sequenced(),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(cause = %error, "the log could not be sequenced; it will be tried again"),
         }
     }
 }
 
-/// Sequences until nothing is left.
-pub async fn drain(db: &Database) -> Result<(), DbErr> {
+/// Sequences until nothing is left; whether there was anything.
+pub async fn drain(db: &Database) -> Result<bool, DbErr> {
+    let mut any = false;
     // A cheap look first: on SQLite it spares the writer, on PostgreSQL the lock.
     while waiting(db.read()).await? {
         step(db).await?;
+        any = true;
     }
-    Ok(())
+    Ok(any)
 }
 
 async fn waiting(db: &impl ConnectionTrait) -> Result<bool, DbErr> {

@@ -12,7 +12,10 @@ use sea_orm::DbErr;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
-use super::log::{self, Entry, Stream};
+use super::{
+    log::{self, Entry, Stream},
+    positions::{POSITIONS, Positions},
+};
 use crate::database::{Database, sql::Sql};
 
 /// Entries a follower may be behind before it reads the log again.
@@ -25,6 +28,7 @@ const POLLED_TOGETHER: usize = 512;
 pub struct Tails {
     db: Database,
     open: Mutex<HashMap<Stream, Arc<Tail>>>,
+    positions: Arc<Positions>,
     shutdown: CancellationToken,
 }
 
@@ -58,8 +62,8 @@ impl Drop for Leaving {
 }
 
 impl Tails {
-    pub(crate) fn new(db: Database, shutdown: CancellationToken) -> Self {
-        Self { db, open: Mutex::default(), shutdown }
+    pub(crate) fn new(db: Database, positions: Arc<Positions>, shutdown: CancellationToken) -> Self {
+        Self { db, open: Mutex::default(), positions, shutdown }
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<Stream, Arc<Tail>>> {
@@ -68,6 +72,9 @@ impl Tails {
 
     /// Says that streams have grown.
     pub fn wake(&self, streams: &[Stream]) {
+        if streams.contains(&POSITIONS) {
+            self.positions.wake();
+        }
         let open = self.open();
         for tail in streams.iter().filter_map(|stream| open.get(stream)) {
             tail.wake.notify_one();
@@ -76,6 +83,7 @@ impl Tails {
 
     /// Says that any stream may have grown, after hints may have been lost.
     pub fn wake_all(&self) {
+        self.positions.wake();
         for tail in self.open().values() {
             tail.wake.notify_one();
         }
@@ -161,6 +169,7 @@ impl Tails {
     }
 
     async fn look(&self) -> Result<(), DbErr> {
+        self.positions.wake();
         let mut known = BTreeMap::<stream::StreamKind, Vec<(Stream, i64)>>::new();
         for (stream, tail) in self.open().iter() {
             known.entry(stream.kind).or_default().push((*stream, tail.live().last));

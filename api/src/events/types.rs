@@ -5,7 +5,11 @@ use chrono::{DateTime, Utc};
 use entity::stream::StreamKind;
 
 use super::cursor::Cursor;
-use crate::relationships::types::{ConnectionRequestChanged, ConnectionRequestReceived};
+use crate::{
+    activities::types::{ActivityPosted, ActivityRemoved},
+    notifications::types::{NotificationAdded, NotificationsRead, NotificationsRemoved, NotificationsUnread},
+    relationships::types::{ConnectionRequestChanged, ConnectionRequestReceived},
+};
 
 /// Something that happened, with its place in a stream.
 #[derive(Interface)]
@@ -18,6 +22,12 @@ pub enum Event {
     ResyncRequired(ResyncRequired),
     ConnectionRequestReceived(ConnectionRequestReceived),
     ConnectionRequestChanged(ConnectionRequestChanged),
+    NotificationAdded(NotificationAdded),
+    NotificationsRead(NotificationsRead),
+    NotificationsUnread(NotificationsUnread),
+    NotificationsRemoved(NotificationsRemoved),
+    ActivityPosted(ActivityPosted),
+    ActivityRemoved(ActivityRemoved),
 }
 
 /// The first event of every subscription: from here on nothing will be missed.
@@ -46,12 +56,18 @@ pub struct ResyncRequired {
 pub enum EventTopic {
     /// What is asked of the viewer, as `incomingRequests` delivers it.
     Requests,
+    /// What the viewer is notified of, as `notifications` delivers it.
+    Notifications,
+    /// What the viewer did.
+    Activities,
 }
 
 impl From<EventTopic> for StreamKind {
     fn from(topic: EventTopic) -> Self {
         match topic {
             EventTopic::Requests => Self::Requests,
+            EventTopic::Notifications => Self::Notifications,
+            EventTopic::Activities => Self::Activities,
         }
     }
 }
@@ -61,6 +77,12 @@ impl From<EventTopic> for StreamKind {
 pub enum LogEntry {
     ConnectionRequestReceived(ConnectionRequestReceived),
     ConnectionRequestChanged(ConnectionRequestChanged),
+    NotificationAdded(NotificationAdded),
+    NotificationsRead(NotificationsRead),
+    NotificationsUnread(NotificationsUnread),
+    NotificationsRemoved(NotificationsRemoved),
+    ActivityPosted(ActivityPosted),
+    ActivityRemoved(ActivityRemoved),
     ResyncRequired(ResyncRequired),
 }
 

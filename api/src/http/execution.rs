@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use async_graphql::{
-    Data, Name, Request, Response, ServerError, Value,
+    Data, Name, Request, Response, ServerError, Value, Variables,
     parser::{
         parse_query, parse_schema,
         types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection},
@@ -78,11 +78,17 @@ pub struct Operation {
     budget: Option<Budget>,
 }
 
+/// A document, and what it costs when its variables cannot change that.
+struct Parsed {
+    document: ExecutableDocument,
+    cost: Option<u64>,
+}
+
 pub struct Executor {
     app: App,
     schema: RapportSchema,
     lists: Lists,
-    documents: Memory<ExecutableDocument>,
+    documents: Memory<Parsed>,
     pub authenticator: Authenticator,
     pub metrics: Metrics,
 }
@@ -109,18 +115,26 @@ impl Executor {
     }
 
     /// The document of a text, parsed once.
-    fn parsed(&self, query: &str) -> Result<Arc<ExecutableDocument>, Box<Response>> {
-        if let Some(document) = self.documents.recall(query) {
-            return Ok(document);
+    fn parsed(&self, query: &str) -> Result<Arc<Parsed>, Box<Response>> {
+        if let Some(parsed) = self.documents.recall(query) {
+            return Ok(parsed);
         }
         document::check(query, &self.app.config.limits).map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
-        let document = Arc::new(parse_query(query).map_err(|error| {
+        let document = parse_query(query).map_err(|error| {
             let mut answer = Response::from_errors(vec![error.into()]);
             tidy(&mut answer, "GRAPHQL_PARSE_FAILED");
             Box::new(answer)
-        })?);
-        self.documents.keep(query, Arc::clone(&document));
-        Ok(document)
+        })?;
+        let varies = document.operations.iter().any(|(_, operation)| !operation.node.variable_definitions.is_empty());
+        let cost = if varies { None } else { Some(self.cost(&document, &Variables::default())?) };
+        let parsed = Arc::new(Parsed { document, cost });
+        self.documents.keep(query, Arc::clone(&parsed));
+        Ok(parsed)
+    }
+
+    fn cost(&self, document: &ExecutableDocument, variables: &Variables) -> Result<u64, Box<Response>> {
+        let cost = cost::check(document, variables, &self.lists, &self.app.config.limits);
+        cost.map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))
     }
 
     /// Parses and measures what a client sent, and takes its cost from who asks; an error is a request error.
@@ -134,19 +148,22 @@ impl Executor {
 
     fn prepared(&self, params: Params, asker: Asker) -> Result<Operation, Box<Response>> {
         let refuse = |message: &str, code: &str| Box::new(refusal(message, code));
-        let document = self.parsed(&params.query)?;
+        let parsed = self.parsed(&params.query)?;
+        let document = &parsed.document;
         let mut request = Request::new(params.query);
         if let Some(variables) = params.variables {
             let variables = serde_json::Value::Object(variables);
             if document::holds_nul(&variables) {
                 return Err(refuse("A variable holds the character U+0000.", "BAD_USER_INPUT"));
             }
-            request = request.variables(async_graphql::Variables::from_json(variables));
+            request = request.variables(Variables::from_json(variables));
         }
-        let cost = cost::check(&document, &request.variables, &self.lists, &self.app.config.limits)
-            .map_err(|why| refuse(&why.0, "LIMIT_EXCEEDED"))?;
+        let cost = match parsed.cost {
+            Some(cost) => cost,
+            None => self.cost(document, &request.variables)?,
+        };
         let (kind, name, single) = {
-            let (name, operation) = select(&document, params.operation_name.as_deref())
+            let (name, operation) = select(document, params.operation_name.as_deref())
                 .ok_or_else(|| refuse("operationName does not name an operation of the document.", "BAD_REQUEST"))?;
             let roots = &operation.selection_set.node.items;
             let single = matches!(&roots[..], [only] if matches!(only.node, Selection::Field(_)));
@@ -160,7 +177,7 @@ impl Executor {
             None => None,
         };
         request = request.data(context::operation(self.app.clone(), asker.caller, asker.origin));
-        request.set_parsed_query((*document).clone());
+        request.set_parsed_query(document.clone());
         Ok(Operation { request, kind, single, name, cost, budget })
     }
 

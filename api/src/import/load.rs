@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     contact::{self, List},
     id::{ConnectionRequestId, UserId},
-    relationship::{self, Connection},
+    relationship::{self, Connection, Mutes},
     user::{self, Audience, Role, UserStatus},
     user_gram, user_search,
 };
@@ -156,9 +156,12 @@ async fn insert_people(app: &App, people: &[&user::Model]) -> Result<usize> {
                     user_id: Set(*id),
                 }));
             }
-            let searches =
-                texts.into_iter().map(|(id, _, text)| user_search::ActiveModel { user_id: Set(id), text: Set(text) });
-            insert(tx, searches.collect::<Vec<_>>(), 2).await?;
+            let searches = texts.into_iter().map(|(id, _, text)| user_search::ActiveModel {
+                user_id: Set(id),
+                text: Set(text),
+                connections_text: Set(String::new()),
+            });
+            insert(tx, searches.collect::<Vec<_>>(), 3).await?;
             insert(tx, grams, 3).await?;
             profiles::count_in(tx.db(), i64::try_from(new.len()).unwrap_or(i64::MAX)).await?;
             Ok(new.len())
@@ -209,6 +212,10 @@ fn pairs(
             hi_shadow_id: None,
             lo_cooling_until: None,
             hi_cooling_until: None,
+            lo_mutes: Mutes::Nothing,
+            hi_mutes: Mutes::Nothing,
+            lo_mutes_until: None,
+            hi_mutes_until: None,
             updated_at: now,
         });
         match kind {
@@ -224,7 +231,7 @@ async fn insert_pairs(app: &App, pairs: &[relationship::Model]) -> Result<usize>
     app.transaction(|tx| {
         Box::pin(async move {
             let mut inserted = BTreeSet::<(UserId, UserId)>::new();
-            for together in pairs.chunks(VALUES / 13) {
+            for together in pairs.chunks(VALUES / 17) {
                 let rows = together.iter().map(|pair| pair.clone().into_active_model());
                 let made = relationship::Entity::insert_many(rows)
                     .on_conflict_do_nothing()

@@ -1,16 +1,13 @@
 //! Connecting: ask, take back, accept, ignore, disconnect. Connection and follows are apart: neither makes or ends the
 //! other.
 
-use std::sync::Arc;
-
-use async_graphql::Enum;
 use entity::{
     connection_request::{self, RequestStatus},
     id::UserId,
-    user,
 };
 
 use super::{
+    deeds::{Done, Outcome, USER_FIELD},
     pairs::{self, Pair, State},
     requests::{self, End},
 };
@@ -20,61 +17,16 @@ use crate::{
     error::{Error, Result, UserErrorCode},
 };
 
-pub const USER_FIELD: &[&str] = &["input", "userId"];
 pub const REQUEST_FIELD: &[&str] = &["input", "requestId"];
 
-/// What a call did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum Outcome {
-    /// It was done.
-    Applied,
-    /// It was so already; nothing was written and nobody was told.
-    NoChange,
-    /// The other had asked too, so the two are connected now.
-    ConnectedByMutualRequest,
-    /// It was refused; `userErrors` says why.
-    Refused,
-}
-
-impl Outcome {
-    #[must_use]
-    pub fn of(changed: bool) -> Self {
-        if changed { Self::Applied } else { Self::NoChange }
-    }
-}
-
-/// What a verb about a person did.
-pub struct Done {
-    pub other: Arc<user::Model>,
-    pub request: Option<connection_request::Model>,
-    pub outcome: Outcome,
-}
-
-/// Reads the id of the person a verb is about.
-pub fn target(id: &str) -> Result<UserId> {
-    UserId::parse(id).ok_or_else(|| Error::not_found(USER_FIELD))
-}
-
-/// When a request that is refused now may be followed by another.
-pub fn cool_down(app: &App, tx: &Tx<'_>) -> chrono::DateTime<chrono::Utc> {
-    let wait = chrono::Duration::from_std(app.config.request_cool_down).unwrap_or(chrono::Duration::MAX);
-    tx.clock().now().checked_add_signed(wait).unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC)
-}
-
 /// Asks somebody to connect. Asking again changes nothing; asking who has asked connects at once.
-pub async fn request(app: &App, by: &Viewer, user_id: &str, message: Option<&str>) -> Result<Done> {
-    let other = target(user_id)?;
-    let message = &requests::check_message(message)?;
-    app.transaction(|tx| {
-        Box::pin(async move {
-            let mut pair = pairs::hold(tx, by, other, USER_FIELD).await?;
-            pair.refuse_blocker(USER_FIELD)?;
-            let (request, outcome) = ask(tx, &mut pair, message.clone()).await?;
-            pair.save(tx).await?;
-            Ok(Done { other: pair.other, request, outcome })
-        })
-    })
-    .await
+pub async fn request(tx: &Tx<'_>, by: &Viewer, other: UserId, message: Option<&str>) -> Result<Done> {
+    let message = requests::check_message(message)?;
+    let mut pair = pairs::hold(tx, by, other, USER_FIELD).await?;
+    pair.refuse_blocker(USER_FIELD)?;
+    let (request, outcome) = ask(tx, &mut pair, message).await?;
+    pair.save(tx).await?;
+    Ok(Done { request, ..Done::about(&pair, outcome) })
 }
 
 async fn ask(
@@ -86,7 +38,7 @@ async fn ask(
     match (pair.view.state, pair.view.request) {
         (State::Received, Some(id)) => {
             pair.view.state = State::Connected;
-            let request = requests::end(tx, id, End::Accepted).await?;
+            let request = requests::end(tx, pair, id, End::Accepted).await?;
             return Ok((Some(request), Outcome::ConnectedByMutualRequest));
         }
         (State::Sent | State::Connected, request) => {
@@ -138,7 +90,7 @@ pub async fn withdraw(app: &App, by: &Viewer, request_id: &str) -> Result<Done> 
             let (request, outcome) = if pair.view.state == State::Sent && pair.view.request == Some(request.id) {
                 pair.view.state = State::None;
                 pair.view.request = None;
-                (requests::end(tx, request.id, End::Withdrawn).await?, Outcome::Applied)
+                (requests::end(tx, &pair, request.id, End::Withdrawn).await?, Outcome::Applied)
             } else if pair.view.mine.shadow_at(now) == Some(request.id) {
                 pair.view.mine.shadow = None;
                 (requests::end_shadow(tx, request.id, RequestStatus::Withdrawn).await?, Outcome::Applied)
@@ -150,7 +102,7 @@ pub async fn withdraw(app: &App, by: &Viewer, request_id: &str) -> Result<Done> 
                 (request, Outcome::NoChange)
             };
             pair.save(tx).await?;
-            Ok(Done { other: pair.other, request: Some(request), outcome })
+            Ok(Done { request: Some(request), ..Done::about(&pair, outcome) })
         })
     })
     .await
@@ -164,7 +116,7 @@ pub async fn accept(app: &App, by: &Viewer, request_id: &str) -> Result<Done> {
             let (request, outcome) = match (pair.view.state, pair.view.request) {
                 (State::Received, Some(id)) if id == request.id => {
                     pair.view.state = State::Connected;
-                    (requests::end(tx, id, End::Accepted).await?, Outcome::Applied)
+                    (requests::end(tx, &pair, id, End::Accepted).await?, Outcome::Applied)
                 }
                 (State::Connected, Some(id)) if id == request.id => {
                     (requests::reread(tx, id).await?, Outcome::NoChange)
@@ -172,7 +124,7 @@ pub async fn accept(app: &App, by: &Viewer, request_id: &str) -> Result<Done> {
                 _ => return Err(not_pending()),
             };
             pair.save(tx).await?;
-            Ok(Done { other: pair.other, request: Some(request), outcome })
+            Ok(Done { request: Some(request), ..Done::about(&pair, outcome) })
         })
     })
     .await
@@ -184,12 +136,12 @@ pub async fn ignore(app: &App, by: &Viewer, request_id: &str) -> Result<Done> {
         Box::pin(async move {
             let (request, mut pair) = received(tx, by, request_id).await?;
             let (request, outcome) = if pair.view.state == State::Received && pair.view.request == Some(request.id) {
-                let until = cool_down(app, tx);
+                let until = requests::cool_down(tx);
                 pair.view.state = State::None;
                 pair.view.request = None;
                 pair.view.theirs.shadow = Some(request.id);
                 pair.view.theirs.cooling_until = Some(until);
-                (requests::end(tx, request.id, End::Ignored(until)).await?, Outcome::Applied)
+                (requests::end(tx, &pair, request.id, End::Ignored(until)).await?, Outcome::Applied)
             } else {
                 let request = requests::reread(tx, request.id).await?;
                 if request.recipient_status != RequestStatus::Ignored {
@@ -198,27 +150,21 @@ pub async fn ignore(app: &App, by: &Viewer, request_id: &str) -> Result<Done> {
                 (request, Outcome::NoChange)
             };
             pair.save(tx).await?;
-            Ok(Done { other: pair.other, request: Some(request), outcome })
+            Ok(Done { request: Some(request), ..Done::about(&pair, outcome) })
         })
     })
     .await
 }
 
 /// Ends a connection, for both. Follows stay.
-pub async fn disconnect(app: &App, by: &Viewer, user_id: &str) -> Result<Done> {
-    let other = target(user_id)?;
-    app.transaction(|tx| {
-        Box::pin(async move {
-            let mut pair = pairs::hold(tx, by, other, USER_FIELD).await?;
-            if pair.view.state == State::Connected {
-                pair.view.state = State::None;
-                pair.view.request = None;
-            }
-            let changed = pair.save(tx).await?;
-            Ok(Done { other: pair.other, request: None, outcome: Outcome::of(changed) })
-        })
-    })
-    .await
+pub async fn disconnect(tx: &Tx<'_>, by: &Viewer, other: UserId) -> Result<Done> {
+    let mut pair = pairs::hold(tx, by, other, USER_FIELD).await?;
+    if pair.view.state == State::Connected {
+        pair.view.state = State::None;
+        pair.view.request = None;
+    }
+    let changed = pair.save(tx).await?;
+    Ok(Done::about(&pair, Outcome::of(changed)))
 }
 
 /// A request to the caller and its pair, held.

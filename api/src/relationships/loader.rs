@@ -7,7 +7,7 @@ use entity::{
     connection_request,
     contact::List,
     id::{ConnectionRequestId, UserId},
-    relationship,
+    note, relationship,
 };
 use sea_orm::FromQueryResult;
 
@@ -70,6 +70,25 @@ impl Loader<RequestById> for Reads {
         sql.push(")");
         let rows = sql.models::<connection_request::Entity>(self.app.db.read()).await?;
         Ok(rows.into_iter().map(|row| (RequestById(row.id), row)).collect())
+    }
+}
+
+/// What the viewer wrote about a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NoteAbout(pub UserId);
+
+impl Loader<NoteAbout> for Reads {
+    type Value = String;
+    type Error = Error;
+
+    async fn load(&self, keys: &[NoteAbout]) -> Result<HashMap<NoteAbout, String>> {
+        let others: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        let mut sql = Sql::new("SELECT * FROM note WHERE owner_id = ");
+        sql.bind(self.viewer()?.user);
+        sql.push(" AND about_id IN ");
+        sql.bind_list(&others);
+        let rows = sql.models::<note::Entity>(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (NoteAbout(row.about_id), row.text)).collect())
     }
 }
 

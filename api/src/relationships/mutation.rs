@@ -1,13 +1,19 @@
 //! The mutations of relationships. All are idempotent: doing again what is done already answers NO_CHANGE.
 
 use async_graphql::{Context, ID, InputObject, Object};
+use chrono::{DateTime, Utc};
+use entity::relationship::Mutes;
 
 use super::{
-    blocks, connections, follows,
+    bulk::{self, ContactAction},
+    connections,
+    deeds::{self, Deed},
+    mutes::Mute,
     payloads::{
         About, AcceptConnectionRequestPayload, Answer, BlockUserPayload, DisconnectPayload, FollowUserPayload,
-        IgnoreConnectionRequestPayload, RemoveFollowerPayload, RequestConnectionPayload, UnblockUserPayload,
-        UnfollowUserPayload, WithdrawConnectionRequestPayload,
+        IgnoreConnectionRequestPayload, MuteUserPayload, RemoveFollowerPayload, RequestConnectionPayload,
+        SaveNotePayload, UnblockUserPayload, UnfollowUserPayload, UnmuteUserPayload, UpdateContactsPayload,
+        WithdrawConnectionRequestPayload,
     },
 };
 use crate::{
@@ -33,6 +39,7 @@ inputs! { user_id "The other person's id.":
     RemoveFollowerInput "removeFollower",
     BlockUserInput "blockUser",
     UnblockUserInput "unblockUser",
+    UnmuteUserInput "unmuteUser",
 }
 
 inputs! { request_id "The request's id.":
@@ -50,6 +57,43 @@ struct RequestConnectionInput {
     message: Option<String>,
 }
 
+/// What `muteUser` is about.
+#[derive(InputObject)]
+struct MuteUserInput {
+    /// The other person's id.
+    user_id: ID,
+    /// Until when; for as long as it is not taken back when left out.
+    until: Option<DateTime<Utc>>,
+    /// Whether to leave the person out of the feed.
+    #[graphql(default = true)]
+    feed: bool,
+    /// Whether what the person does is to make no notifications.
+    #[graphql(default = true)]
+    notifications: bool,
+}
+
+/// What `saveNote` is about.
+#[derive(InputObject)]
+struct SaveNoteInput {
+    /// The other person's id.
+    user_id: ID,
+    /// The note, at most 2,000 characters; empty to remove it.
+    text: String,
+}
+
+/// What `updateContacts` is about.
+#[derive(InputObject)]
+struct UpdateContactsInput {
+    /// What to do about each.
+    action: ContactAction,
+    /// The people, 1 to 100. Who is named twice is taken once.
+    user_ids: Vec<ID>,
+    /// Of MUTE: until when.
+    mute_until: Option<DateTime<Utc>>,
+    /// Of REQUEST_CONNECTION: a word to each, at most 500 characters.
+    message: Option<String>,
+}
+
 #[derive(Default)]
 pub struct RelationshipsMutation;
 
@@ -64,7 +108,8 @@ impl RelationshipsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to ask.")] input: RequestConnectionInput,
     ) -> Result<RequestConnectionPayload> {
-        let done = connections::request(ctx.app()?, ctx.viewer()?, &input.user_id, input.message.as_deref()).await;
+        let deed = Deed::RequestConnection(input.message);
+        let done = deeds::one(ctx.app()?, ctx.viewer()?, &input.user_id, deed).await;
         Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
     }
 
@@ -109,7 +154,7 @@ impl RelationshipsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "From whom.")] input: DisconnectInput,
     ) -> Result<DisconnectPayload> {
-        let done = connections::disconnect(ctx.app()?, ctx.viewer()?, &input.user_id).await;
+        let done = deeds::one(ctx.app()?, ctx.viewer()?, &input.user_id, Deed::Disconnect).await;
         Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
     }
 
@@ -120,7 +165,7 @@ impl RelationshipsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to follow.")] input: FollowUserInput,
     ) -> Result<FollowUserPayload> {
-        let done = follows::follow(ctx.app()?, ctx.viewer()?, &input.user_id).await;
+        let done = deeds::one(ctx.app()?, ctx.viewer()?, &input.user_id, Deed::Follow).await;
         Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
     }
 
@@ -131,7 +176,7 @@ impl RelationshipsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to stop following.")] input: UnfollowUserInput,
     ) -> Result<UnfollowUserPayload> {
-        let done = follows::unfollow(ctx.app()?, ctx.viewer()?, &input.user_id).await;
+        let done = deeds::one(ctx.app()?, ctx.viewer()?, &input.user_id, Deed::Unfollow).await;
         Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
     }
 
@@ -142,7 +187,7 @@ impl RelationshipsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to remove.")] input: RemoveFollowerInput,
     ) -> Result<RemoveFollowerPayload> {
-        let done = follows::remove_follower(ctx.app()?, ctx.viewer()?, &input.user_id).await;
+        let done = deeds::one(ctx.app()?, ctx.viewer()?, &input.user_id, Deed::RemoveFollower).await;
         Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
     }
 
@@ -154,7 +199,7 @@ impl RelationshipsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to block.")] input: BlockUserInput,
     ) -> Result<BlockUserPayload> {
-        let done = blocks::block(ctx.app()?, ctx.viewer()?, &input.user_id).await;
+        let done = deeds::one(ctx.app()?, ctx.viewer()?, &input.user_id, Deed::Block).await;
         Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
     }
 
@@ -165,7 +210,58 @@ impl RelationshipsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to unblock.")] input: UnblockUserInput,
     ) -> Result<UnblockUserPayload> {
-        let done = blocks::unblock(ctx.app()?, ctx.viewer()?, &input.user_id).await;
+        let done = deeds::one(ctx.app()?, ctx.viewer()?, &input.user_id, Deed::Unblock).await;
         Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
+    }
+
+    /// Mutes a person in the feed, in notifications or in both, in place of an earlier mute. Nothing else changes and the
+    /// person is not told. Refused with SELF, NOT_FOUND or INVALID.
+    #[graphql(guard = "Needs(Scope::ContactsWrite)")]
+    async fn mute_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom, and what of them.")] input: MuteUserInput,
+    ) -> Result<MuteUserPayload> {
+        let what = Mutes::of(input.feed, input.notifications);
+        let deed = Deed::Mute(Mute { what, until: input.until });
+        let done = deeds::one(ctx.app()?, ctx.viewer()?, &input.user_id, deed).await;
+        Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
+    }
+
+    /// Takes the viewer's mute of a person back. Refused with SELF or NOT_FOUND.
+    #[graphql(guard = "Needs(Scope::ContactsWrite)")]
+    async fn unmute_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom to hear again.")] input: UnmuteUserInput,
+    ) -> Result<UnmuteUserPayload> {
+        let done = deeds::one(ctx.app()?, ctx.viewer()?, &input.user_id, Deed::Unmute).await;
+        Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
+    }
+
+    /// Writes the viewer's private note about a person, in place of an earlier one. Nobody else ever sees it. Refused with
+    /// SELF, NOT_FOUND or INVALID.
+    #[graphql(guard = "Needs(Scope::ContactsWrite)")]
+    async fn save_note(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "About whom, and what.")] input: SaveNoteInput,
+    ) -> Result<SaveNotePayload> {
+        let deed = Deed::SaveNote(input.text);
+        let done = deeds::one(ctx.app()?, ctx.viewer()?, &input.user_id, deed).await;
+        Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
+    }
+
+    /// Does the same about many people, each for itself: one who is refused does not stop the others, and each has a result.
+    /// The whole call is refused with INVALID when it names nobody or more than 100.
+    #[graphql(guard = "Needs(Scope::ContactsWrite)")]
+    async fn update_contacts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What, about whom.")] input: UpdateContactsInput,
+    ) -> Result<UpdateContactsPayload> {
+        let deed = input.action.deed(input.message, input.mute_until);
+        let updated = bulk::update(ctx.app()?, ctx.viewer()?, &input.user_ids, deed).await;
+        UpdateContactsPayload::of(ctx, &input.user_ids, updated).await
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     contact::List,
     id::{ConnectionRequestId, UserId},
-    relationship::{self, Connection},
+    relationship::{self, Connection, Mutes},
     user::{self, Audience},
 };
 use sea_orm::{
@@ -43,6 +43,9 @@ pub struct Stance {
     pub shadow: Option<ConnectionRequestId>,
     /// Until then this side may not ask again.
     pub cooling_until: Option<DateTime<Utc>>,
+    /// What this side does not want to hear of the other, until then if that is set.
+    pub mutes: Mutes,
+    pub mutes_until: Option<DateTime<Utc>>,
 }
 
 impl Stance {
@@ -50,6 +53,12 @@ impl Stance {
     #[must_use]
     pub fn shadow_at(&self, now: DateTime<Utc>) -> Option<ConnectionRequestId> {
         self.shadow.filter(|_| self.cools_at(now))
+    }
+
+    /// What this side does not want to hear now.
+    #[must_use]
+    pub fn mutes_at(&self, now: DateTime<Utc>) -> Mutes {
+        if self.mutes_until.is_some_and(|until| until <= now) { Mutes::Nothing } else { self.mutes }
     }
 
     #[must_use]
@@ -83,12 +92,16 @@ impl View {
             blocks: row.lo_blocks,
             shadow: row.lo_shadow_id,
             cooling_until: row.lo_cooling_until,
+            mutes: row.lo_mutes,
+            mutes_until: row.lo_mutes_until,
         };
         let hi = Stance {
             follows: row.hi_follows,
             blocks: row.hi_blocks,
             shadow: row.hi_shadow_id,
             cooling_until: row.hi_cooling_until,
+            mutes: row.hi_mutes,
+            mutes_until: row.hi_mutes_until,
         };
         let am_lo = row.lo == me;
         let (mine, theirs) = if am_lo { (lo, hi) } else { (hi, lo) };
@@ -125,6 +138,10 @@ impl View {
             hi_shadow_id: hi.shadow,
             lo_cooling_until: lo.cooling_until,
             hi_cooling_until: hi.cooling_until,
+            lo_mutes: lo.mutes,
+            hi_mutes: hi.mutes,
+            lo_mutes_until: lo.mutes_until,
+            hi_mutes_until: hi.mutes_until,
             updated_at: now,
         }
     }
@@ -156,6 +173,12 @@ impl View {
             }
             if stance.shadow.is_some() {
                 put(owner, List::OutgoingRequests, stance.cooling_until);
+            }
+            if stance.mutes != Mutes::Nothing {
+                put(owner, List::Muted, stance.mutes_until);
+            }
+            if stance.mutes.feed() {
+                put(owner, List::MutedInFeed, stance.mutes_until);
             }
         }
         all
@@ -195,6 +218,12 @@ impl Pair {
             return Err(Error::refused(UserErrorCode::YouBlocked, field, "You block this person. Unblock them first."));
         }
         Ok(())
+    }
+
+    /// What one of the two has done.
+    #[must_use]
+    pub fn stance_of(&self, user: UserId) -> &Stance {
+        if user == self.me.id { &self.view.mine } else { &self.view.theirs }
     }
 
     /// Whether the other lets the caller do what `audience` is about. A block answers as NOBODY does.

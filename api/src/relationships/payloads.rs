@@ -1,17 +1,19 @@
 //! What the mutations of relationships answer. Each has a payload type of its own; those about a person and those about a
 //! request have the same fields.
 
-use async_graphql::{Context, SimpleObject};
+use std::collections::{BTreeMap, HashSet};
+
+use async_graphql::{Context, ID, SimpleObject};
+use entity::id::{ConnectionRequestId, UserId};
 
 use super::{
-    connections::{Done, Outcome, target},
+    deeds::{Done, Each, Outcome, target},
     types::ConnectionRequest,
 };
 use crate::{
     error::{Result, UserError, settle},
     users::types::User,
 };
-use entity::id::ConnectionRequestId;
 
 /// The parts of every answer: the person, the request, the outcome, the refusals.
 pub struct Answer {
@@ -108,6 +110,9 @@ about_a_user! {
     RemoveFollowerPayload "removeFollower",
     BlockUserPayload "blockUser",
     UnblockUserPayload "unblockUser",
+    MuteUserPayload "muteUser",
+    UnmuteUserPayload "unmuteUser",
+    SaveNotePayload "saveNote",
 }
 
 about_a_request! {
@@ -115,4 +120,62 @@ about_a_request! {
     WithdrawConnectionRequestPayload "withdrawConnectionRequest",
     AcceptConnectionRequestPayload "acceptConnectionRequest",
     IgnoreConnectionRequestPayload "ignoreConnectionRequest",
+}
+
+/// The answer to `updateContacts`.
+#[derive(SimpleObject)]
+pub struct UpdateContactsPayload {
+    /// What became of each person, in the order of the input, each once. Empty when the whole call was refused.
+    pub results: Vec<ContactUpdate>,
+    /// Why the whole call was refused; empty when it was not.
+    pub user_errors: Vec<UserError>,
+}
+
+impl UpdateContactsPayload {
+    /// Makes the answer of what became of each, in the order in which they were named.
+    pub async fn of(ctx: &Context<'_>, ids: &[ID], updated: Result<BTreeMap<UserId, Each>>) -> Result<Self> {
+        let mut updated = match settle(updated)? {
+            Ok(updated) => updated,
+            Err(user_errors) => return Ok(Self { results: vec![], user_errors }),
+        };
+        let mut results = Vec::new();
+        let mut named = HashSet::new();
+        for id in ids.iter().filter(|id| named.insert(id.as_str())) {
+            let of_person = UserId::parse(id).and_then(|user| updated.remove_entry(&user));
+            results.push(match of_person {
+                Some((_, Ok(done))) => ContactUpdate {
+                    user_id: id.clone(),
+                    user: Some(done.other.into()),
+                    outcome: done.outcome,
+                    user_errors: vec![],
+                },
+                Some((user, Err(refusal))) => ContactUpdate {
+                    user_id: id.clone(),
+                    user: User::find(ctx, user).await?,
+                    outcome: Outcome::Refused,
+                    user_errors: vec![refusal.into()],
+                },
+                None => ContactUpdate {
+                    user_id: id.clone(),
+                    user: None,
+                    outcome: Outcome::Refused,
+                    user_errors: vec![UserError::not_found(&["input", "userIds"])],
+                },
+            });
+        }
+        Ok(Self { results, user_errors: vec![] })
+    }
+}
+
+/// What `updateContacts` did about one person.
+#[derive(SimpleObject)]
+pub struct ContactUpdate {
+    /// The id as it was given.
+    pub user_id: ID,
+    /// The person, with what stands between the viewer and them now. Null when the id names nobody the viewer may see.
+    pub user: Option<User>,
+    /// What was done.
+    pub outcome: Outcome,
+    /// Why it was refused; empty when it was not.
+    pub user_errors: Vec<UserError>,
 }

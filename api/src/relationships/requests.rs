@@ -8,6 +8,7 @@ use entity::{
     connection_request::{self, RequestStatus},
     event::EventKind,
     id::{ConnectionRequestId, UserId},
+    notification::NotificationKind,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, Select,
@@ -15,11 +16,13 @@ use sea_orm::{
 
 use super::pairs::Pair;
 use crate::{
+    activities::records,
     app::Tx,
     auth::viewer::Viewer,
     database::sql::Sql,
     error::{Error, OnConstraint, Result, UserErrorCode},
     events::{cursor::requests_of, log::NewEvent},
+    notifications::notices::{self, Notice},
     page::{ByAge, Page, Slice},
     text,
 };
@@ -62,6 +65,12 @@ pub async fn reread(tx: &Tx<'_>, id: ConnectionRequestId) -> Result<connection_r
     found.ok_or_else(|| Error::internal(anyhow::anyhow!("{id} is referred to but not there")))
 }
 
+/// When a request that is refused now may be followed by another.
+pub fn cool_down(tx: &Tx<'_>) -> DateTime<Utc> {
+    let wait = chrono::Duration::from_std(tx.config().request_cool_down).unwrap_or(chrono::Duration::MAX);
+    tx.clock().now().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
 /// The message of a request within its limits.
 pub fn check_message(message: Option<&str>) -> Result<Option<String>> {
     const FIELD: &[&str] = &["input", "message"];
@@ -97,6 +106,7 @@ pub async fn create(tx: &Tx<'_>, pair: &Pair, message: Option<String>) -> Result
         .await
         .on_unique(|| Error::Again)?;
     tell(tx, EventKind::ConnectionRequestReceived, &row)?;
+    notify(tx, pair, row.recipient_id, NotificationKind::ConnectionRequested, row.id).await?;
     Ok(row)
 }
 
@@ -114,8 +124,9 @@ pub enum End {
     ClosedByRequester,
 }
 
-/// Ends a pending request and tells its recipient. The pair must be held, and the request be its pending one.
-pub async fn end(tx: &Tx<'_>, id: ConnectionRequestId, how: End) -> Result<connection_request::Model> {
+/// Ends a pending request and tells its recipient; an acceptance is told its requester too, and is something that both
+/// did. The pair must be held, and the request be its pending one.
+pub async fn end(tx: &Tx<'_>, pair: &Pair, id: ConnectionRequestId, how: End) -> Result<connection_request::Model> {
     let mut row = reread(tx, id).await?;
     let now = tx.clock().now();
     let (requester, recipient, hidden_until) = match how {
@@ -132,7 +143,33 @@ pub async fn end(tx: &Tx<'_>, id: ConnectionRequestId, how: End) -> Result<conne
     row.recipient_decided_at = Some(now);
     let row = save(tx, row).await?;
     tell(tx, EventKind::ConnectionRequestChanged, &row)?;
+    match how {
+        End::Accepted => {
+            notices::settle_request(tx, row.recipient_id, id).await?;
+            notify(tx, pair, row.requester_id, NotificationKind::ConnectionAccepted, id).await?;
+            records::connected(tx, pair.me.id, pair.other.id).await?;
+        }
+        End::Ignored(_) => notices::settle_request(tx, row.recipient_id, id).await?,
+        End::Withdrawn | End::ClosedByRequester | End::ClosedByRecipient(_) => {
+            notices::withdraw_request(tx, row.recipient_id, id).await?;
+        }
+    }
     Ok(row)
+}
+
+/// Notifies one of the pair of what the other did, unless they do not want to hear of it.
+async fn notify(
+    tx: &Tx<'_>,
+    pair: &Pair,
+    to: UserId,
+    kind: NotificationKind,
+    request: ConnectionRequestId,
+) -> Result<()> {
+    if pair.stance_of(to).mutes_at(tx.clock().now()).notifications() {
+        return Ok(());
+    }
+    let actor = if to == pair.me.id { pair.other.id } else { pair.me.id };
+    notices::tell(tx, Notice { request: Some(request), ..Notice::from(actor, kind, to) }).await
 }
 
 /// Ends a request that only its requester still sees as pending. The recipient, who decided long ago, is not told.

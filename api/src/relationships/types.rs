@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 use entity::{
     connection_request::{self, RequestStatus},
     event::EventKind,
-    id::ConnectionRequestId,
+    id::{ConnectionRequestId, UserId},
+    relationship::Mutes,
     user::{self, Audience},
 };
 
 use super::{
-    loader::{RequestById, SharesConnection, ViewOf},
+    loader::{NoteAbout, RequestById, SharesConnection, ViewOf},
     pairs::{State, View},
     requests::{self, Requests},
 };
@@ -64,11 +65,27 @@ pub enum RelationshipAction {
     Block,
     /// `unblockUser`
     Unblock,
+    /// `muteUser`
+    Mute,
+    /// `unmuteUser`
+    Unmute,
+}
+
+/// What the viewer does not want to hear of a person.
+#[derive(SimpleObject)]
+pub struct Mute {
+    /// Until when; null for as long as it is not taken back.
+    until: Option<DateTime<Utc>>,
+    /// Whether the person is left out of the feed.
+    feed: bool,
+    /// Whether what the person does makes no notifications.
+    notifications: bool,
 }
 
 /// What stands between the viewer and another person, as the viewer may know it. That the other blocks the viewer is
 /// never shown: it looks like a person whom nobody may approach.
 pub struct Relationship {
+    other: UserId,
     view: View,
     now: DateTime<Utc>,
     actions: Vec<RelationshipAction>,
@@ -81,7 +98,7 @@ impl Relationship {
         let view = ctx.load(ViewOf(other.id)).await?.unwrap_or_else(View::strangers);
         let now = ctx.app()?.clock.now();
         let actions = available(ctx, &view, other, now).await?;
-        Ok(Self { view, now, actions })
+        Ok(Self { other: other.id, view, now, actions })
     }
 
     fn seen(&self) -> (ConnectionState, Option<ConnectionRequestId>) {
@@ -108,8 +125,10 @@ async fn available(
     other: &user::Model,
     now: DateTime<Utc>,
 ) -> Result<Vec<RelationshipAction>> {
+    let muting = view.mine.mutes_at(now) != Mutes::Nothing;
+    let mute = if muting { RelationshipAction::Unmute } else { RelationshipAction::Mute };
     if view.mine.blocks {
-        return Ok(vec![RelationshipAction::Unblock]);
+        return Ok(vec![RelationshipAction::Unblock, mute]);
     }
     let mut actions = Vec::new();
     match seen(view, now).0 {
@@ -132,7 +151,7 @@ async fn available(
     if view.theirs.follows {
         actions.push(RelationshipAction::RemoveFollower);
     }
-    actions.push(RelationshipAction::Block);
+    actions.extend([RelationshipAction::Block, mute]);
     Ok(actions)
 }
 
@@ -168,6 +187,18 @@ impl Relationship {
     /// Whether the viewer blocks the person.
     async fn blocking(&self) -> bool {
         self.view.mine.blocks
+    }
+
+    /// What the viewer does not want to hear of the person; null when nothing. The person is never told.
+    async fn mute(&self) -> Option<Mute> {
+        let mutes = self.view.mine.mutes_at(self.now);
+        let mute = Mute { until: self.view.mine.mutes_until, feed: mutes.feed(), notifications: mutes.notifications() };
+        (mutes != Mutes::Nothing).then_some(mute)
+    }
+
+    /// What the viewer wrote about the person; nobody else ever sees it.
+    async fn note(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        ctx.load(NoteAbout(self.other)).await.transpose()
     }
 
     /// The request that waits between the two, or the one by which they were connected.
@@ -347,9 +378,7 @@ impl RequestEvent {
             EventKind::ConnectionRequestChanged => {
                 Self::ConnectionRequestChanged(ConnectionRequestChanged { id, cursor, occurred_at, sequence, request })
             }
-            EventKind::RightsEnded | EventKind::RightsRestored => {
-                return Err(Error::internal(anyhow::anyhow!("an event of another stream")));
-            }
+            _ => return Err(Error::internal(anyhow::anyhow!("an event of another stream"))),
         })
     }
 }

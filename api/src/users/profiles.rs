@@ -13,6 +13,7 @@ use sea_orm::{
 
 use super::people;
 use crate::{
+    activities::records,
     app::{App, Tx},
     auth::viewer::Viewer,
     contacts::entries,
@@ -161,6 +162,12 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
             if moved || search_text(&row) != search_text(&before) {
                 index(tx.db(), &row).await?;
             }
+            let shown = |row: &user::Model| {
+                (row.display_name.clone(), row.title.clone(), row.organisation.clone(), row.avatar_url.clone())
+            };
+            if shown(&row) != shown(&before) {
+                records::profile_changed(tx, row.id).await?;
+            }
             Ok(row)
         })
     })
@@ -220,7 +227,8 @@ async fn index(db: &impl ConnectionTrait, person: &user::Model) -> Result<(), Db
         user_id: Set(person.id),
     });
     user_gram::Entity::insert_many(grams).exec_without_returning(db).await?;
-    let row = user_search::ActiveModel { user_id: Set(person.id), text: Set(text) };
+    let row =
+        user_search::ActiveModel { user_id: Set(person.id), text: Set(text), connections_text: Set(String::new()) };
     user_search::Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
 }

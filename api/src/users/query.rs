@@ -1,15 +1,17 @@
 //! `viewer`, `node`, `nodes`, `user`.
 
 use async_graphql::{Context, ID, Object};
-use entity::id::{ConnectionRequestId, UserId};
+use entity::id::{ActivityId, ConnectionRequestId, NotificationId, UserId};
 
 use super::{
     people,
     types::{Node, User, Viewer},
 };
 use crate::{
+    activities::types::Activity,
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
+    notifications::types::Notification,
     relationships::types::ConnectionRequest,
 };
 
@@ -80,5 +82,20 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
     if let Some(id) = ConnectionRequestId::parse(id) {
         return Ok(ConnectionRequest::find(ctx, id).await?.map(Node::ConnectionRequest));
     }
+    if let Some(id) = ActivityId::parse(id) {
+        return Ok(reader(ctx, Scope::ActivityRead, Activity::find(ctx, id)).await?.map(Node::Activity));
+    }
+    if let Some(id) = NotificationId::parse(id) {
+        return Ok(reader(ctx, Scope::NotificationsRead, Notification::find(ctx, id)).await?.map(Node::Notification));
+    }
     Ok(None)
+}
+
+/// What was found, for who has the scope; to others it is not there.
+async fn reader<T>(
+    ctx: &Context<'_>,
+    scope: Scope,
+    find: impl Future<Output = Result<Option<T>>>,
+) -> Result<Option<T>> {
+    if ctx.caller()?.scopes().has(scope) { find.await } else { Ok(None) }
 }

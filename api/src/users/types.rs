@@ -13,6 +13,10 @@ use entity::{
 use super::loader::{PersonById, ReferredPerson};
 use crate::{
     accounts::{api_keys, sessions, types::Session},
+    activities::{
+        feed::Whose,
+        types::{Activity, ActivityConnection},
+    },
     auth::{
         context::ContextExt,
         viewer::{Caller, Scope},
@@ -23,6 +27,7 @@ use crate::{
         types::{ContactCounts, PeoplePage, UserConnection},
     },
     error::{Error, Result},
+    notifications::types::{Notification, NotificationPreference, UnreadCounts},
     page::PageArguments,
     relationships::types::{ConnectionRequest, Relationship},
     text,
@@ -34,6 +39,8 @@ use crate::{
 pub enum Node {
     User(User),
     ConnectionRequest(ConnectionRequest),
+    Activity(Activity),
+    Notification(Notification),
 }
 
 /// Somebody who acts. Being one is no permission to see more than the name.
@@ -160,6 +167,23 @@ impl User {
     ) -> Option<Result<UserConnection>> {
         Some(self.list(ctx, List::Following, PageArguments { first, after, last, before }).await)
     }
+
+    /// What the person did, newest first, as far as the viewer may see it: nothing of whom the viewer is neither connected
+    /// with nor follows. Needs the scope ACTIVITY_READ.
+    async fn activities(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither is given.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> Option<Result<ActivityConnection>> {
+        let arguments = PageArguments { first, after, last, before };
+        if let Err(fault) = needs(ctx, Scope::ActivityRead) {
+            return Some(Err(fault));
+        }
+        Some(ActivityConnection::read(ctx, Whose::Of(self.0.id()), arguments).await)
+    }
 }
 
 impl User {
@@ -212,12 +236,13 @@ async fn referred(ctx: &Context<'_>, id: UserId) -> Result<Arc<user::Model>> {
 }
 
 /// The guard of nullable fields. As an attribute it would empty the parent, which such a field must not do.
-fn contacts_reader<'a>(ctx: &'a Context<'_>) -> Result<&'a Caller> {
+fn needs<'a>(ctx: &'a Context<'_>, scope: Scope) -> Result<&'a Caller> {
     let caller = ctx.caller()?;
-    if caller.scopes().has(Scope::ContactsRead) {
-        return Ok(caller);
-    }
-    Err(Error::Forbidden(Scope::ContactsRead.name()))
+    if caller.scopes().has(scope) { Ok(caller) } else { Err(Error::Forbidden(scope.name())) }
+}
+
+fn contacts_reader<'a>(ctx: &'a Context<'_>) -> Result<&'a Caller> {
+    needs(ctx, Scope::ContactsRead)
 }
 
 /// The parts of a name.
@@ -302,6 +327,25 @@ impl Viewer {
     async fn contact_counts(&self, ctx: &Context<'_>) -> Option<Result<ContactCounts>> {
         match contacts_reader(ctx) {
             Ok(Caller::Person(viewer)) => Some(Ok(ContactCounts(viewer.user))),
+            Ok(Caller::Service(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// How much waits for the caller; null for a service account. Needs the scope NOTIFICATIONS_READ.
+    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadCounts>> {
+        match needs(ctx, Scope::NotificationsRead) {
+            Ok(Caller::Person(viewer)) => Some(UnreadCounts::of(ctx, viewer).await),
+            Ok(Caller::Service(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// How the caller wants to be told of things, one for each kind; null for a service account. Needs the scope
+    /// NOTIFICATIONS_READ.
+    async fn notification_preferences(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationPreference>>> {
+        match needs(ctx, Scope::NotificationsRead) {
+            Ok(Caller::Person(viewer)) => Some(NotificationPreference::of(ctx, viewer).await),
             Ok(Caller::Service(_)) => None,
             Err(fault) => Some(Err(fault)),
         }

@@ -3,7 +3,7 @@
 use super::database::TestDatabase;
 
 /// Each counts what contradicts it.
-const INVARIANTS: [(&str, &str); 10] = [
+const INVARIANTS: [(&str, &str); 14] = [
     (
         "the directory counts its people",
         "SELECT abs((SELECT people FROM directory) - (SELECT count(*) FROM \"user\" WHERE status = 1))",
@@ -41,7 +41,10 @@ const INVARIANTS: [(&str, &str); 10] = [
          UNION ALL SELECT hi, 5, lo FROM relationship WHERE connection = 2 UNION ALL SELECT lo, 4, hi FROM relationship WHERE connection = 2 \
          UNION ALL SELECT lo, 6, hi FROM relationship WHERE lo_blocks UNION ALL SELECT hi, 6, lo FROM relationship WHERE hi_blocks \
          UNION ALL SELECT lo, 5, hi FROM relationship WHERE lo_shadow_id IS NOT NULL \
-         UNION ALL SELECT hi, 5, lo FROM relationship WHERE hi_shadow_id IS NOT NULL) \
+         UNION ALL SELECT hi, 5, lo FROM relationship WHERE hi_shadow_id IS NOT NULL \
+         UNION ALL SELECT lo, 7, hi FROM relationship WHERE lo_mutes <> 0 UNION ALL SELECT hi, 7, lo FROM relationship WHERE hi_mutes <> 0 \
+         UNION ALL SELECT lo, 8, hi FROM relationship WHERE lo_mutes IN (1, 3) \
+         UNION ALL SELECT hi, 8, lo FROM relationship WHERE hi_mutes IN (1, 3)) \
          SELECT (SELECT count(*) FROM (SELECT * FROM expected EXCEPT SELECT owner_id, abs(list), user_id FROM contact) AS missing) \
          + (SELECT count(*) FROM (SELECT owner_id, abs(list), user_id FROM contact EXCEPT SELECT * FROM expected) AS surplus) \
          + abs((SELECT count(*) FROM expected) - (SELECT count(*) FROM contact))",
@@ -64,6 +67,29 @@ const INVARIANTS: [(&str, &str); 10] = [
         "SELECT abs((SELECT count(*) FROM event WHERE kind = 'connection_request_received') - (SELECT count(*) FROM connection_request)) \
          + abs((SELECT count(*) FROM event WHERE kind = 'connection_request_changed') \
          - (SELECT count(*) FROM connection_request WHERE recipient_status <> 1))",
+    ),
+    (
+        "each acceptance is one activity",
+        "SELECT abs((SELECT count(*) FROM activity WHERE kind = 2) \
+         - (SELECT count(*) FROM connection_request WHERE recipient_status = 2))",
+    ),
+    (
+        "an activity is its actor's, and of a connection the other's too",
+        "WITH expected AS (SELECT id, actor_id AS author, subject_id AS other FROM activity \
+         UNION ALL SELECT id, subject_id, actor_id FROM activity WHERE subject_id IS NOT NULL) \
+         SELECT (SELECT count(*) FROM expected) + (SELECT count(*) FROM activity_author) - 2 * (SELECT count(*) FROM expected e \
+         JOIN activity_author n ON n.activity_id = e.id AND n.user_id = e.author \
+         AND (n.other_id = e.other OR (n.other_id IS NULL AND e.other IS NULL)))",
+    ),
+    (
+        "nobody is notified of whom they block",
+        "SELECT count(*) FROM notification n JOIN relationship r ON (r.lo = n.user_id AND r.hi = n.actor_id AND r.lo_blocks) \
+         OR (r.hi = n.user_id AND r.lo = n.actor_id AND r.hi_blocks)",
+    ),
+    (
+        "of a request that was taken back nobody is notified, and of one that was answered nobody unread",
+        "SELECT count(*) FROM notification n JOIN connection_request q ON q.id = n.request_id WHERE n.kind = 1 \
+         AND (q.recipient_status IN (4, 5) OR (q.recipient_status IN (2, 3) AND n.read_at IS NULL))",
     ),
 ];
 

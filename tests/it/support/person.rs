@@ -110,7 +110,7 @@ impl Person {
     }
 
     pub async fn counts(&self) -> Value {
-        let query = "{ viewer { contactCounts { connections following followers incomingRequests outgoingRequests blocked } } }";
+        let query = "{ viewer { contactCounts { connections following followers incomingRequests outgoingRequests blocked muted } } }";
         self.ask(query, Value::Null).await.at("viewer.contactCounts").clone()
     }
 

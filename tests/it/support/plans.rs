@@ -61,7 +61,12 @@ pub fn scans(plan: &str) -> Vec<&str> {
             // SQLite: SCAN is the whole of something; what a subquery made is no table.
             let what = line.trim_start_matches(['|', '-', '`', ' ']);
             what.starts_with("SCAN ")
-                && !["CONSTANT", "(", "few", "given", "waiting", "part_"].iter().any(|part| what[5..].starts_with(part))
+                && ![
+                    "CONSTANT", "(", "few", "given", "waiting", "part_", "related", "author", "newest", "shown",
+                    "each_",
+                ]
+                .iter()
+                .any(|part| what[5..].starts_with(part))
         };
         if whole {
             found.push(*line);

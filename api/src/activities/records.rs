@@ -1,0 +1,128 @@
+//! Writing down what people do. Each is an event in the streams of those whose activity it is, in the same transaction.
+
+use chrono::Duration;
+use entity::{
+    activity::{self, ActivityKind},
+    activity_author,
+    event::EventKind,
+    id::{ActivityId, UserId},
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QuerySelect as _};
+
+use crate::{
+    app::{App, Tx},
+    auth::viewer::Viewer,
+    database::sql::Sql,
+    error::{Error, Result, UserErrorCode},
+    events::{cursor::activities_of, log::NewEvent},
+    text,
+};
+
+/// The longest status, in characters.
+pub const MAX_STATUS: usize = 1_000;
+/// Changes of a profile within this time are one activity.
+const ONE_CHANGE: Duration = Duration::days(1);
+
+/// Posts a status of the caller.
+pub async fn post(app: &App, by: &Viewer, status: &str, connections_only: bool) -> Result<activity::Model> {
+    const FIELD: &[&str] = &["input", "text"];
+    let status = status.trim();
+    if status.is_empty() {
+        return Err(Error::refused(UserErrorCode::Invalid, FIELD, "A text is needed."));
+    }
+    if status.chars().count() > MAX_STATUS {
+        let why = format!("At most {MAX_STATUS} characters.");
+        return Err(Error::refused(UserErrorCode::TooLong, FIELD, why));
+    }
+    if text::has_control(status) {
+        return Err(Error::refused(UserErrorCode::Invalid, FIELD, "Control characters are not allowed."));
+    }
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let text = Some(status.to_owned());
+            let row = activity::Model { text, connections_only, ..made(tx, ActivityKind::StatusPosted, by.user) };
+            record(tx, row).await
+        })
+    })
+    .await
+}
+
+/// Takes a status of the caller back.
+pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<ActivityId> {
+    const FIELD: &[&str] = &["input", "activityId"];
+    let id = ActivityId::parse(id).ok_or_else(|| Error::not_found(FIELD))?;
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let found = activity::Entity::find_by_id(id)
+                .filter(activity::Column::ActorId.eq(by.user))
+                .filter(activity::Column::Kind.eq(ActivityKind::StatusPosted))
+                .lock_exclusive()
+                .one(tx.db())
+                .await?;
+            let row = found.ok_or_else(|| Error::not_found(FIELD))?;
+            let authors = activity_author::Column::ActivityId.eq(id);
+            activity_author::Entity::delete_many().filter(authors).exec(tx.db()).await?;
+            activity::Entity::delete_by_id(id).exec(tx.db()).await?;
+            tx.append(NewEvent::new(EventKind::ActivityRemoved, &row, vec![activities_of(by.user)])?);
+            Ok(id)
+        })
+    })
+    .await
+}
+
+/// That two people have connected: an activity of both.
+pub async fn connected(tx: &Tx<'_>, actor: UserId, subject: UserId) -> Result<()> {
+    let row = activity::Model { subject_id: Some(subject), ..made(tx, ActivityKind::Connected, actor) };
+    record(tx, row).await.map(drop)
+}
+
+/// That a person has changed their profile; once a day. The person is held.
+pub async fn profile_changed(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    let mut sql =
+        Sql::new("SELECT a.* FROM activity_author n JOIN activity a ON a.id = n.activity_id WHERE n.user_id = ");
+    sql.bind(user);
+    sql.push(" ORDER BY n.activity_id DESC LIMIT 1");
+    let newest = sql.models::<activity::Entity>(tx.db()).await?.pop();
+    let recent = |row: &activity::Model| {
+        row.kind == ActivityKind::ProfileChanged && row.created_at > tx.clock().now() - ONE_CHANGE
+    };
+    if newest.as_ref().is_some_and(recent) {
+        return Ok(());
+    }
+    record(tx, made(tx, ActivityKind::ProfileChanged, user)).await.map(drop)
+}
+
+fn made(tx: &Tx<'_>, kind: ActivityKind, actor: UserId) -> activity::Model {
+    activity::Model {
+        id: ActivityId(tx.clock().uuid()),
+        kind,
+        actor_id: actor,
+        subject_id: None,
+        text: None,
+        connections_only: false,
+        created_at: tx.clock().now(),
+    }
+}
+
+/// Whose an activity is, each with the other whom it is about.
+#[must_use]
+pub fn authors(row: &activity::Model) -> Vec<(UserId, Option<UserId>)> {
+    let mut authors = vec![(row.actor_id, row.subject_id)];
+    authors.extend(row.subject_id.map(|subject| (subject, Some(row.actor_id))));
+    authors
+}
+
+async fn record(tx: &Tx<'_>, row: activity::Model) -> Result<activity::Model> {
+    activity::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
+    let authors = authors(&row);
+    let rows = authors.iter().map(|(user, other)| activity_author::ActiveModel {
+        user_id: Set(*user),
+        activity_id: Set(row.id),
+        other_id: Set(*other),
+        connections_only: Set(row.connections_only),
+    });
+    activity_author::Entity::insert_many(rows).exec_without_returning(tx.db()).await?;
+    let streams = authors.iter().map(|(user, _)| activities_of(*user)).collect();
+    tx.append(NewEvent::new(EventKind::ActivityPosted, &row, streams)?);
+    Ok(row)
+}

@@ -1,0 +1,124 @@
+//! How a user wants to be told: in the app, by e-mail, how often. Without a wish: in the app only.
+
+use chrono::{DateTime, Duration, DurationRound as _, Utc};
+use entity::{
+    id::UserId,
+    notification::NotificationKind,
+    notification_preference::{self, EmailFrequency},
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable as _, QueryFilter,
+    sea_query::OnConflict,
+};
+
+use crate::{app::App, auth::viewer::Viewer, error::Result};
+
+/// At which hour of the day, in UTC, the daily mail is due.
+const DAILY_HOUR: i64 = 7;
+
+/// How a user wants to be told of a kind of thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    pub kind: NotificationKind,
+    pub in_app: bool,
+    pub email: EmailFrequency,
+}
+
+impl Wish {
+    fn usual(kind: NotificationKind) -> Self {
+        Self { kind, in_app: true, email: EmailFrequency::Off }
+    }
+}
+
+impl From<notification_preference::Model> for Wish {
+    fn from(row: notification_preference::Model) -> Self {
+        Self { kind: row.kind, in_app: row.in_app, email: row.email }
+    }
+}
+
+/// The wish of a user for one kind.
+pub async fn of(db: &impl ConnectionTrait, user: UserId, kind: NotificationKind) -> Result<Wish, DbErr> {
+    let row = notification_preference::Entity::find_by_id((user, kind)).one(db).await?;
+    Ok(row.map_or_else(|| Wish::usual(kind), Wish::from))
+}
+
+/// The wishes of a user, one for each kind.
+pub async fn all(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<Wish>, DbErr> {
+    let rows = notification_preference::Entity::find()
+        .filter(notification_preference::Column::UserId.eq(user))
+        .all(db)
+        .await?;
+    let wish = |kind| rows.iter().find(|row| row.kind == kind).cloned().map_or_else(|| Wish::usual(kind), Wish::from);
+    Ok(NotificationKind::iter().map(wish).collect())
+}
+
+/// What to change in a wish; what is left out stays.
+#[derive(Clone, Copy, Debug)]
+pub struct Change {
+    pub kind: NotificationKind,
+    pub in_app: Option<bool>,
+    pub email: Option<EmailFrequency>,
+}
+
+/// Changes the caller's wishes, all or none.
+pub async fn update(app: &App, by: &Viewer, changes: &[Change]) -> Result<Vec<Wish>> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            for change in changes {
+                let before = of(tx.db(), by.user, change.kind).await?;
+                let row = notification_preference::ActiveModel {
+                    user_id: Set(by.user),
+                    kind: Set(change.kind),
+                    in_app: Set(change.in_app.unwrap_or(before.in_app)),
+                    email: Set(change.email.unwrap_or(before.email)),
+                };
+                let key = [notification_preference::Column::UserId, notification_preference::Column::Kind];
+                let mut again = OnConflict::columns(key);
+                again.update_columns([notification_preference::Column::InApp, notification_preference::Column::Email]);
+                let insert = notification_preference::Entity::insert(row).on_conflict(again);
+                insert.exec_without_returning(tx.db()).await?;
+            }
+            Ok(all(tx.db(), by.user).await?)
+        })
+    })
+    .await
+}
+
+/// When a mail about something that happens now is due; none for who wants none.
+#[must_use]
+pub fn due(email: EmailFrequency, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let next = |of: Duration, at: Duration| {
+        let begun = (now - at).duration_trunc(of).unwrap_or(now);
+        begun + of + at
+    };
+    match email {
+        EmailFrequency::Off => None,
+        EmailFrequency::Instant => Some(now),
+        EmailFrequency::Hourly => Some(next(Duration::hours(1), Duration::zero())),
+        EmailFrequency::Daily => Some(next(Duration::days(1), Duration::hours(DAILY_HOUR))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use entity::notification_preference::EmailFrequency;
+
+    use super::due;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().expect("a time")
+    }
+
+    #[test]
+    fn digests_are_due_at_the_next_full_hour_and_the_next_morning() {
+        let now = at("2026-11-20T06:59:30Z");
+        assert_eq!(due(EmailFrequency::Off, now), None);
+        assert_eq!(due(EmailFrequency::Instant, now), Some(now));
+        assert_eq!(due(EmailFrequency::Hourly, now), Some(at("2026-11-20T07:00:00Z")));
+        assert_eq!(due(EmailFrequency::Daily, now), Some(at("2026-11-20T07:00:00Z")));
+        let later = at("2026-11-20T07:00:00Z");
+        assert_eq!(due(EmailFrequency::Hourly, later), Some(at("2026-11-20T08:00:00Z")));
+        assert_eq!(due(EmailFrequency::Daily, later), Some(at("2026-11-21T07:00:00Z")));
+    }
+}

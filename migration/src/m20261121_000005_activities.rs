@@ -1,0 +1,37 @@
+//! What people did, and whose it is.
+
+use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
+
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[sea_orm_migration::async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(
+            manager,
+            &[
+                r#"CREATE TABLE activity (
+                    id uuid NOT NULL PRIMARY KEY,
+                    kind smallint NOT NULL,
+                    actor_id uuid NOT NULL REFERENCES "user" (id),
+                    subject_id uuid REFERENCES "user" (id),
+                    text text,
+                    connections_only boolean NOT NULL,
+                    created_at timestamptz NOT NULL
+                )"#,
+                r#"CREATE TABLE activity_author (
+                    user_id uuid NOT NULL REFERENCES "user" (id),
+                    activity_id uuid NOT NULL REFERENCES activity (id),
+                    other_id uuid REFERENCES "user" (id),
+                    connections_only boolean NOT NULL,
+                    PRIMARY KEY (user_id, activity_id)
+                ) {clustered}"#,
+                "CREATE INDEX activity_author_of_activity ON activity_author (activity_id)",
+            ],
+        )
+        .await
+    }
+}
