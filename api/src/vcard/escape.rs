@@ -1,0 +1,104 @@
+//! Values made harmless, and lines folded. Whatever is put in, what comes out holds no line end, no quote and no separator
+//! of its own.
+
+/// The longest line in octets, its end not counted.
+const WIDTH: usize = 75;
+
+/// A text value: separators and backslashes are escaped, a line end is `\n`, other control characters are gone.
+#[must_use]
+pub fn text(value: &str) -> String {
+    let mut out = String::with_capacity(value.len() + 8);
+    for c in value.chars() {
+        match c {
+            '\\' | ',' | ';' => out.extend(['\\', c]),
+            '\t' => out.push(c),
+            c if ends_line(c) => out.push_str("\\n"),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A URI value. Nothing is escaped there, so what a reader might take for a separator or an escape is percent-encoded:
+/// commas and semicolons of a query, quotes, backslashes and spaces anywhere.
+#[must_use]
+pub fn uri(value: &str) -> String {
+    let mut out = String::with_capacity(value.len() + 8);
+    let mut in_query = false;
+    for c in value.trim().chars() {
+        in_query |= matches!(c, '?' | '#');
+        match c {
+            ',' | ';' if !in_query => out.push(c),
+            ',' | ';' | '\\' | '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}' | ' ' => {
+                out.push_str(&format!("%{:02X}", u32::from(c)));
+            }
+            c if c.is_control() || c.is_whitespace() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A quoted parameter value by RFC 6868, in which quotes and line ends are written with a caret.
+#[must_use]
+pub fn parameter(value: &str) -> String {
+    let mut out = String::from("\"");
+    for c in value.chars() {
+        match c {
+            '^' => out.push_str("^^"),
+            '"' => out.push_str("^'"),
+            c if ends_line(c) => out.push_str("^n"),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    // To the letter a backslash is one; to many a program it escapes the quote behind it.
+    out.push_str(if out.ends_with('\\') { " \"" } else { "\"" });
+    out
+}
+
+/// Adds a line, folded at 75 octets between characters, and its end.
+pub fn fold(out: &mut String, line: &str) {
+    let mut width = 0;
+    for c in line.chars() {
+        if width + c.len_utf8() > WIDTH {
+            out.push_str("\r\n ");
+            width = 1;
+        }
+        out.push(c);
+        width += c.len_utf8();
+    }
+    out.push_str("\r\n");
+}
+
+/// Many a program takes Unicode's line ends for its own, so that they must not stand in a value as they are.
+fn ends_line(c: char) -> bool {
+    matches!(c, '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fold, parameter, text, uri};
+
+    #[test]
+    fn each_kind_of_value_is_escaped_its_own_way() {
+        assert_eq!(text("a,b;c\\n\r\nd\0\u{2028}e:\"f\""), r#"a\,b\;c\\n\nd\ne:"f""#);
+        assert_eq!(uri("https://x.org/a,b?x=1,2;3\r\nEND:VCARD"), "https://x.org/a,b?x=1%2C2%3B3END:VCARD");
+        assert_eq!(uri(r#" https://x.org/"\ <b>"#), "https://x.org/%22%5C%20%3Cb%3E");
+        assert_eq!(parameter("a\r\n\"b\"^;,:"), r#""a^n^'b^'^^;,:""#);
+        assert_eq!(parameter("a\\"), r#""a\ ""#);
+    }
+
+    #[test]
+    fn lines_are_folded_at_75_octets_and_never_inside_a_character() {
+        for letter in ["a", "é", "김", "😀"] {
+            let line = format!("NOTE:{}", letter.repeat(300));
+            let mut out = String::new();
+            fold(&mut out, &line);
+            assert!(out.ends_with("\r\n"));
+            assert!(out.split("\r\n").all(|line| line.len() <= 75 && line.len() != 1), "{letter}");
+            assert_eq!(out.replace("\r\n ", "").trim_end(), line);
+        }
+    }
+}

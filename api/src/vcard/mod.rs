@@ -1,0 +1,25 @@
+//! Contacts as vCards. What is written is valid vCard 3.0 or 4.0 whatever the fields hold, and no field can become
+//! another property; what is read may be 2.1, 3.0 or 4.0, damaged or hostile, and costs time and memory in proportion to
+//! its size. Nothing here knows a database, a request or a clock.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`card`] | the model: one contact |
+//! | [`labels`] | `work`, `mobile` and their like, as each version writes them |
+//! | [`write`](mod@write), [`forms`], [`escape`] | a card as text; numbers and zones by their form; values made harmless, lines folded |
+//! | [`file`](mod@file) | the name of a downloaded file, as a header can carry it |
+//! | [`read`], [`source`], [`encoding`], [`fields`] | a file as cards or reasons; cutting it up; octets as text; understanding one card |
+
+pub mod card;
+pub mod labels;
+pub mod escape;
+pub mod forms;
+pub mod write;
+pub mod file;
+pub mod encoding;
+pub mod source;
+pub mod fields;
+pub mod read;
+
+#[cfg(test)]
+mod people;

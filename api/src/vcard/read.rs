@@ -1,0 +1,80 @@
+//! A file as cards. Each card that cannot be read gives a reason, and those behind it are read all the same.
+
+use std::borrow::Cow;
+
+use super::{card::Card, fields, source::Source};
+
+/// A card that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Which card of the file it is, from 1; 0 when the file has none.
+    pub ordinal: usize,
+    /// The line on which it begins, from 1.
+    pub line: usize,
+    /// A sentence to show to whoever brought the file.
+    pub why: Cow<'static, str>,
+}
+
+/// The cards of a file, in its order, each read when it is asked for.
+pub fn cards(bytes: &[u8]) -> impl Iterator<Item = Result<Card, Damage>> {
+    Source::new(bytes).map(|piece| {
+        let card = piece.text.and_then(|text| fields::card(&text));
+        card.map_err(|why| Damage { ordinal: piece.ordinal, line: piece.line, why: Cow::Borrowed(why) })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cards;
+    use crate::vcard::{
+        people::people,
+        write::{self, Version},
+    };
+
+    #[test]
+    fn what_was_written_comes_back_unchanged() {
+        for version in [Version::V3, Version::V4] {
+            let mut people = people();
+            let file: String = people.iter().map(|person| write::card(person, version)).collect();
+            assert!(file.split("\r\n").all(|line| line.len() <= 75 && !line.contains(['\r', '\n'])));
+            for person in people.iter_mut().filter(|_| version == Version::V3) {
+                person.locale = None;
+            }
+            let read: Vec<_> = cards(file.as_bytes()).map(|card| card.expect("a card")).collect();
+            assert_eq!(read.len(), people.len());
+            for (read, person) in read.iter().zip(&people) {
+                assert_eq!(read, person, "{version:?} {}", write::card(person, version));
+            }
+        }
+    }
+
+    #[test]
+    fn a_card_that_cannot_be_read_says_why_and_the_next_is_read() {
+        let many = "X-A:1\r\n".repeat(501);
+        let long = format!("FN:Jane\r\nNOTE:{}\r\n", "x".repeat(70_000));
+        for (bad, ordinal, why) in [
+            ("BEGIN:VCARD\r\nFN:Jane\r\n".to_owned(), 1, "It has no END:VCARD."),
+            ("BEGIN:VCARD\r\nEND:VCARD\r\n".to_owned(), 1, "It is empty."),
+            (
+                "BEGIN:VCARD\r\nTEL:1\r\nEND:VCARD\r\n".to_owned(),
+                1,
+                "It has no name, no organisation and no e-mail address.",
+            ),
+            (format!("BEGIN:VCARD\r\n{many}END:VCARD\r\n"), 1, "It has more than 500 properties."),
+            (format!("BEGIN:VCARD\r\n{long}END:VCARD\r\n"), 1, "It is longer than 64 kB."),
+            (
+                "BEGIN:VCARD\r\nFN:A\r\nX-ADDRESSBOOKSERVER-KIND:group\r\nEND:VCARD\r\n".to_owned(),
+                1,
+                "It is a list of cards and not one of its own.",
+            ),
+        ] {
+            let file = format!("junk\r\n{bad}BEGIN:VCARD\r\nFN:Next\r\nEND:VCARD");
+            let read: Vec<_> = cards(file.as_bytes()).collect();
+            let damage = read[0].as_ref().expect_err("damage");
+            assert_eq!((damage.ordinal, damage.line, &*damage.why), (ordinal, 2, why));
+            assert_eq!(read[1].as_ref().map(|card| card.full_name.as_str()), Ok("Next"));
+        }
+        let nothing: Vec<_> = cards(b"").take(2).collect();
+        assert!(matches!(&nothing[..], [Err(damage)] if damage.ordinal == 0));
+    }
+}
