@@ -8,6 +8,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | [`vcard`] | cards as text, written and read |
 //! | [`clock`], [`config`], [`text`], [`memory`], [`error`], [`page`], [`throttle`] | time, settings, names, what need not be computed again, the one error, pages of lists, how much of what in a time |
 //! | [`database`] | SQLite or PostgreSQL; everything they do differently |
 //! | [`events`] | the log: gapless streams, the global order, following without loss |
@@ -38,6 +39,7 @@
 pub mod clock;
 pub mod config;
 pub mod text;
+pub mod vcard;
 pub mod memory;
 pub mod error;
 pub mod database;

@@ -9,6 +9,7 @@ pub mod person;
 pub mod plans;
 pub mod process;
 pub mod socket;
+pub mod vcards;
 
 use std::{future::Future, time::Duration};
 
