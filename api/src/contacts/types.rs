@@ -13,6 +13,7 @@ use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
     page::{ByName, Page, PageArguments, PageInfo, Slice},
+    personal::types::PersonalContact,
     users::types::User,
 };
 
@@ -67,6 +68,7 @@ impl ContactList {
 )]
 pub enum Contact {
     User(User),
+    PersonalContact(PersonalContact),
 }
 
 /// A page of people and the list it is a page of.
