@@ -314,7 +314,7 @@ async fn each_card_of_a_file_ends_for_itself_and_twice_is_once() {
 async fn what_is_too_long_is_cut_to_the_limits_of_a_contact() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
-    let emails: String = (0..12).map(|n| format!("EMAIL;TYPE=PREF:e{n}@example.com\r\n")).collect();
+    let emails = (0..12).map(|n| format!("EMAIL;TYPE=PREF:e{n}@example.com\r\n")).collect::<Vec<_>>().concat();
     let (long, uid) = ("김".repeat(3_000), "u".repeat(5_000));
     let file = format!(
         "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{uid}\r\nFN:{long}\r\nN:{long};{long};;;\r\nORG:A;B\r\nNOTE:{long}\r\n\

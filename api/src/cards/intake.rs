@@ -46,7 +46,7 @@ pub struct Entry {
 pub fn read(file: &[u8], most: usize) -> Vec<Result<Entry, String>> {
     let cards = read::cards(file).take(most + 1);
     let entry = |card: Result<Card, read::Damage>| match card {
-        Ok(card) => Entry::of(card).ok_or_else(|| "It has no name.".to_owned()),
+        Ok(card) => Entry::of(&card).ok_or_else(|| "It has no name.".to_owned()),
         Err(damage) if damage.ordinal == 0 => Err(damage.why.into_owned()),
         Err(damage) => Err(format!("Line {}: {}", damage.line, damage.why)),
     };
@@ -119,15 +119,15 @@ impl Cut {
 
 impl Entry {
     /// The card as an entry; none when nothing is left of its name.
-    fn of(card: Card) -> Option<Self> {
+    fn of(card: &Card) -> Option<Self> {
         let mut cut = Cut::default();
         let display_name = cut.text(&card.full_name, MAX_NAME)?;
         let organisation: Vec<&str> = card.organisation.iter().chain(&card.units).map(String::as_str).collect();
         let details = Details {
-            emails: emails(&mut cut, &card),
-            phones: phones(&mut cut, &card),
-            addresses: addresses(&mut cut, &card),
-            urls: urls(&mut cut, &card),
+            emails: emails(&mut cut, card),
+            phones: phones(&mut cut, card),
+            addresses: addresses(&mut cut, card),
+            urls: urls(&mut cut, card),
         };
         for (there, what) in [
             (!card.nicknames.is_empty(), "nicknames"),
