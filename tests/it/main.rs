@@ -2,21 +2,22 @@
 //! `RAPPORT_TEST_DATABASE_URL` names a server on which databases can be made. Randomised tests take their rounds from
 //! `RAPPORT_TEST_ROUNDS`.
 
-mod support;
-
 mod access;
 mod accounts;
+mod activities;
 mod architecture;
 mod authorization;
 mod binary;
 mod blocking;
 mod crash;
+mod directory;
 mod events;
 mod front;
 mod hostile;
 mod imports;
 mod issuers;
 mod monitoring;
+mod notifications;
 mod outages;
 mod pages;
 mod races;
@@ -25,3 +26,4 @@ mod rights;
 mod schema;
 mod stack;
 mod states;
+mod support;

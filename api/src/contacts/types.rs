@@ -4,15 +4,15 @@ use async_graphql::{Context, Enum, Interface, Lookahead, Object, SimpleObject};
 use entity::{contact::List, id::UserId};
 
 use super::{
-    lists::{PageOf, People, Source},
+    lists::{ContactOrder, Listed, PageOf, People, Source},
     loader::{SizeOf, SizesOf},
-    people::{Extent, Person},
+    people::Extent,
     search::Search,
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
-    page::{ByName, Page, PageArguments, PageInfo, Slice},
+    page::{Page, PageArguments, PageInfo, Slice},
     users::types::User,
 };
 
@@ -73,7 +73,7 @@ pub enum Contact {
 pub struct PeoplePage {
     people: People,
     /// Read only when something of it is asked for: a count alone needs no page.
-    slice: Option<Slice<Person>>,
+    slice: Option<Slice<Listed>>,
     /// Known when it was counted with the page.
     total: Option<i64>,
 }
@@ -84,26 +84,35 @@ impl PeoplePage {
         ctx: &Context<'_>,
         source: Source,
         search: Option<&str>,
+        order: ContactOrder,
         arguments: PageArguments,
     ) -> Result<Self> {
-        Self::find(ctx, source, search, arguments, false).await
+        Self::find(ctx, source, search, order, arguments, false).await
     }
 
     /// Reads a page of a list of a person, together with those of the person's siblings.
     pub async fn beside_others(ctx: &Context<'_>, source: Source, arguments: PageArguments) -> Result<Self> {
-        Self::find(ctx, source, None, arguments, true).await
+        Self::find(ctx, source, None, ContactOrder::Name, arguments, true).await
     }
 
     async fn find(
         ctx: &Context<'_>,
         source: Source,
         search: Option<&str>,
+        order: ContactOrder,
         arguments: PageArguments,
         nested: bool,
     ) -> Result<Self> {
         let app = ctx.app()?;
         let asked = ctx.look_ahead();
-        let people = People { source, search: Search::new(search)?, now: app.clock.now(), extent: extent_of(&asked) };
+        let viewer = ctx.viewer().ok().map(|viewer| viewer.user);
+        let search = Search::new(search, viewer)?;
+        let people = People { source, search, order, now: app.clock.now(), extent: extent_of(&asked) };
+        let visible = matches!(people.source, Source::Of(_, List::Connections | List::Following));
+        if order == ContactOrder::RecentlyActive && !visible {
+            let why = "RECENTLY_ACTIVE is for CONNECTIONS and FOLLOWING, whose activity the viewer may see.";
+            return Err(Error::invalid("orderBy", why));
+        }
         let page = Page::new(arguments, &people.fingerprint())?;
         if !["nodes", "edges", "pageInfo"].into_iter().any(|part| asked.field(part).exists()) {
             return Ok(Self { people, slice: None, total: None });
@@ -121,24 +130,24 @@ impl PeoplePage {
         Ok(Self { people, slice: Some(slice), total })
     }
 
-    fn slice(&self) -> Result<&Slice<Person>> {
+    fn slice(&self) -> Result<&Slice<Listed>> {
         self.slice.as_ref().ok_or_else(|| Error::internal(anyhow::anyhow!("a page was not read that was asked for")))
     }
 
     /// The people of the page.
     fn nodes<N>(&self, make: fn(User) -> N) -> Result<Vec<N>> {
-        Ok(self.slice()?.items.iter().map(|person| make(User(person.clone()))).collect())
+        Ok(self.slice()?.items.iter().map(|listed| make(User(listed.person.clone()))).collect())
     }
 
     /// The people of the page with their cursors.
     fn edges<E>(&self, make: fn(String, User) -> E) -> Result<Vec<E>> {
         let slice = self.slice()?;
-        let edge = |person: &Person| make(slice.cursor(&key(person)), User(person.clone()));
+        let edge = |listed: &Listed| make(slice.cursor(&listed.place), User(listed.person.clone()));
         Ok(slice.items.iter().map(edge).collect())
     }
 
     fn info(&self) -> Result<PageInfo> {
-        Ok(self.slice()?.info(key))
+        Ok(self.slice()?.info(|listed| listed.place.clone()))
     }
 
     async fn count(&self, ctx: &Context<'_>) -> Result<i64> {
@@ -153,11 +162,6 @@ impl PeoplePage {
     }
 }
 
-/// Where a person stands in a list.
-fn key(person: &Person) -> ByName {
-    ByName(person.name_key().to_vec(), person.id())
-}
-
 /// The fields that a person's line answers.
 const OF_A_LINE: [&str; 5] = ["id", "handle", "displayName", "heading", "__typename"];
 
@@ -169,10 +173,10 @@ fn extent_of(page: &Lookahead<'_>) -> Extent {
     if enough { Extent::Line } else { Extent::Whole }
 }
 
-/// A page of people, in name order.
+/// A page of people.
 pub struct UserConnection(pub PeoplePage);
 
-/// A page of people, in name order.
+/// A page of people.
 #[Object]
 impl UserConnection {
     /// The people with their cursors.
@@ -205,10 +209,10 @@ pub struct UserEdge {
     pub node: User,
 }
 
-/// A page of a contact list, in name order.
+/// A page of a contact list.
 pub struct ContactConnection(pub PeoplePage);
 
-/// A page of a contact list, in name order.
+/// A page of a contact list.
 #[Object]
 impl ContactConnection {
     /// The entries with their cursors.
