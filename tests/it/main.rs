@@ -24,6 +24,7 @@ mod races;
 mod relationships;
 mod rights;
 mod schema;
+mod sequences;
 mod stack;
 mod states;
 mod support;

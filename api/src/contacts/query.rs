@@ -10,6 +10,10 @@ use super::{
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::Result,
+    events::{
+        cursor::{Cursor, contacts_of},
+        log,
+    },
     page::PageArguments,
     users::loader::PersonById,
 };
@@ -39,7 +43,19 @@ impl ContactsQuery {
     ) -> Result<ContactConnection> {
         let source = list.of(ctx)?;
         let arguments = PageArguments { first, after, last, before };
-        Ok(ContactConnection(PeoplePage::read(ctx, source, search.as_deref(), order_by, arguments).await?))
+        // Before the page, so that nothing falls between the two.
+        let wanted = ctx.look_ahead().field("streamCursor").exists();
+        let stream_cursor = match ctx.viewer() {
+            Ok(viewer) => {
+                let stream = contacts_of(viewer.user);
+                let at = if wanted { log::extent(ctx.app()?.db.read(), stream).await?.last } else { 0 };
+                Cursor::in_stream(stream, at)
+            }
+            Err(_) if !wanted => Cursor(String::new()),
+            Err(fault) => return Err(fault),
+        };
+        let page = PeoplePage::read(ctx, source, search.as_deref(), order_by, arguments).await?;
+        Ok(ContactConnection { page, stream_cursor })
     }
 
     /// Those who follow a person, in name order. Null when there is no such person to see.

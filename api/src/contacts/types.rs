@@ -12,6 +12,7 @@ use super::{
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
+    events::cursor::Cursor,
     page::{Page, PageArguments, PageInfo, Slice},
     users::types::User,
 };
@@ -51,6 +52,23 @@ impl ContactList {
             Self::Muted => List::Muted,
         };
         Ok(Source::Of(ctx.viewer()?.user, list))
+    }
+}
+
+impl ContactList {
+    /// The list that shows stored entries; none for those that are not shown.
+    #[must_use]
+    pub fn showing(list: List) -> Option<Self> {
+        Some(match list {
+            List::Connections => Self::Connections,
+            List::Following => Self::Following,
+            List::Followers => Self::Followers,
+            List::IncomingRequests => Self::IncomingRequests,
+            List::OutgoingRequests => Self::OutgoingRequests,
+            List::Blocked => Self::Blocked,
+            List::Muted => Self::Muted,
+            List::MutedInFeed => return None,
+        })
     }
 }
 
@@ -210,29 +228,38 @@ pub struct UserEdge {
 }
 
 /// A page of a contact list.
-pub struct ContactConnection(pub PeoplePage);
+pub struct ContactConnection {
+    pub page: PeoplePage,
+    pub stream_cursor: Cursor,
+}
 
 /// A page of a contact list.
 #[Object]
 impl ContactConnection {
     /// The entries with their cursors.
     async fn edges(&self) -> Result<Vec<ContactEdge>> {
-        self.0.edges(|cursor, person| ContactEdge { cursor, node: Contact::User(person) })
+        self.page.edges(|cursor, person| ContactEdge { cursor, node: Contact::User(person) })
     }
 
     /// The entries.
     async fn nodes(&self) -> Result<Vec<Contact>> {
-        self.0.nodes(Contact::User)
+        self.page.nodes(Contact::User)
     }
 
     /// Where this page lies in the list.
     async fn page_info(&self) -> Result<PageInfo> {
-        self.0.info()
+        self.page.info()
     }
 
     /// How many entries the list holds in all. Counted when asked for.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
-        self.0.count(ctx).await
+        self.page.count(ctx).await
+    }
+
+    /// Where the subscription `contacts` stood before this page was read: subscribe with it as `after` and nothing is
+    /// missed. What the page shows already may come once more. For people.
+    async fn stream_cursor(&self) -> &Cursor {
+        &self.stream_cursor
     }
 }
 
