@@ -12,6 +12,7 @@ use crate::{
     notifications::{
         mutation::NotificationsMutation, query::NotificationsQuery, subscription::NotificationsSubscription,
     },
+    personal::{mutation::PersonalMutation, query::PersonalQuery},
     relationships::{
         mutation::RelationshipsMutation, query::RelationshipsQuery, subscription::RelationshipsSubscription,
     },
@@ -23,6 +24,7 @@ use crate::{
 pub struct Query(
     UsersQuery,
     ContactsQuery,
+    PersonalQuery,
     RelationshipsQuery,
     ActivitiesQuery,
     NotificationsQuery,
@@ -35,6 +37,7 @@ pub struct Query(
 pub struct Mutation(
     AccountsMutation,
     UsersMutation,
+    PersonalMutation,
     RelationshipsMutation,
     ActivitiesMutation,
     NotificationsMutation,
