@@ -2,22 +2,24 @@
 //! `RAPPORT_TEST_DATABASE_URL` names a server on which databases can be made. Randomised tests take their rounds from
 //! `RAPPORT_TEST_ROUNDS`.
 
-mod support;
-
 mod access;
 mod accounts;
+mod activities;
 mod architecture;
 mod authorization;
 mod binary;
 mod blocking;
 mod cards;
 mod crash;
+mod directory;
 mod events;
 mod front;
 mod hostile;
 mod imports;
 mod issuers;
+mod mails;
 mod monitoring;
+mod notifications;
 mod outages;
 mod pages;
 mod personal;
@@ -25,5 +27,7 @@ mod races;
 mod relationships;
 mod rights;
 mod schema;
+mod sequences;
 mod stack;
 mod states;
+mod support;

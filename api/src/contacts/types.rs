@@ -1,18 +1,22 @@
 //! Lists of people as the API shows them.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, Interface, Lookahead, Object, SimpleObject};
 use entity::{contact::List, id::UserId};
 
 use super::{
-    lists::{PageOf, People, Source},
+    book,
+    lists::{ContactOrder, Entry, Listed, PageOf, People, Source},
     loader::{SizeOf, SizesOf},
-    people::{Extent, Person},
+    people::Extent,
     search::Search,
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
-    page::{ByName, Page, PageArguments, PageInfo, Slice},
+    events::cursor::Cursor,
+    page::{Page, PageArguments, PageInfo, Slice},
     personal::types::PersonalContact,
     users::types::User,
 };
@@ -20,7 +24,7 @@ use crate::{
 /// The lists of the Contacts Center.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ContactList {
-    /// Everyone in the organisation, the viewer included.
+    /// Everyone in the organisation, the viewer included, and the viewer's personal contacts.
     All,
     /// Those the viewer is connected with.
     Connections,
@@ -32,6 +36,8 @@ pub enum ContactList {
     IncomingRequests,
     /// Those whom the viewer has asked to connect.
     OutgoingRequests,
+    /// The viewer's personal contacts.
+    Personal,
     /// Those whom the viewer blocks.
     Blocked,
     /// Those whom the viewer mutes now, in the feed, in notifications or in both.
@@ -42,7 +48,8 @@ impl ContactList {
     /// Where the people of this list of the viewer stand. A service account has no list but that of everyone.
     pub fn of(self, ctx: &Context<'_>) -> Result<Source> {
         let list = match self {
-            Self::All => return Ok(Source::Everyone),
+            Self::All => return Ok(ctx.viewer().map_or(Source::Everyone, |viewer| Source::All(viewer.user))),
+            Self::Personal => return Ok(Source::Book(ctx.viewer()?.user)),
             Self::Connections => List::Connections,
             Self::Following => List::Following,
             Self::Followers => List::Followers,
@@ -52,6 +59,23 @@ impl ContactList {
             Self::Muted => List::Muted,
         };
         Ok(Source::Of(ctx.viewer()?.user, list))
+    }
+}
+
+impl ContactList {
+    /// The list that shows stored entries; none for those that are not shown.
+    #[must_use]
+    pub fn showing(list: List) -> Option<Self> {
+        Some(match list {
+            List::Connections => Self::Connections,
+            List::Following => Self::Following,
+            List::Followers => Self::Followers,
+            List::IncomingRequests => Self::IncomingRequests,
+            List::OutgoingRequests => Self::OutgoingRequests,
+            List::Blocked => Self::Blocked,
+            List::Muted => Self::Muted,
+            List::MutedInFeed => return None,
+        })
     }
 }
 
@@ -75,7 +99,7 @@ pub enum Contact {
 pub struct PeoplePage {
     people: People,
     /// Read only when something of it is asked for: a count alone needs no page.
-    slice: Option<Slice<Person>>,
+    slice: Option<Slice<Listed>>,
     /// Known when it was counted with the page.
     total: Option<i64>,
 }
@@ -86,26 +110,35 @@ impl PeoplePage {
         ctx: &Context<'_>,
         source: Source,
         search: Option<&str>,
+        order: ContactOrder,
         arguments: PageArguments,
     ) -> Result<Self> {
-        Self::find(ctx, source, search, arguments, false).await
+        Self::find(ctx, source, search, order, arguments, false).await
     }
 
     /// Reads a page of a list of a person, together with those of the person's siblings.
     pub async fn beside_others(ctx: &Context<'_>, source: Source, arguments: PageArguments) -> Result<Self> {
-        Self::find(ctx, source, None, arguments, true).await
+        Self::find(ctx, source, None, ContactOrder::Name, arguments, true).await
     }
 
     async fn find(
         ctx: &Context<'_>,
         source: Source,
         search: Option<&str>,
+        order: ContactOrder,
         arguments: PageArguments,
         nested: bool,
     ) -> Result<Self> {
         let app = ctx.app()?;
         let asked = ctx.look_ahead();
-        let people = People { source, search: Search::new(search)?, now: app.clock.now(), extent: extent_of(&asked) };
+        let viewer = ctx.viewer().ok().map(|viewer| viewer.user);
+        let search = Search::new(search, viewer)?;
+        let people = People { source, search, order, now: app.clock.now(), extent: extent_of(&asked) };
+        let visible = matches!(people.source, Source::Of(_, List::Connections | List::Following));
+        if order == ContactOrder::RecentlyActive && !visible {
+            let why = "RECENTLY_ACTIVE is for CONNECTIONS and FOLLOWING, whose activity the viewer may see.";
+            return Err(Error::invalid("orderBy", why));
+        }
         let page = Page::new(arguments, &people.fingerprint())?;
         if !["nodes", "edges", "pageInfo"].into_iter().any(|part| asked.field(part).exists()) {
             return Ok(Self { people, slice: None, total: None });
@@ -123,24 +156,24 @@ impl PeoplePage {
         Ok(Self { people, slice: Some(slice), total })
     }
 
-    fn slice(&self) -> Result<&Slice<Person>> {
+    fn slice(&self) -> Result<&Slice<Listed>> {
         self.slice.as_ref().ok_or_else(|| Error::internal(anyhow::anyhow!("a page was not read that was asked for")))
     }
 
     /// The people of the page.
-    fn nodes<N>(&self, make: fn(User) -> N) -> Result<Vec<N>> {
-        Ok(self.slice()?.items.iter().map(|person| make(User(person.clone()))).collect())
+    fn nodes<N>(&self, make: fn(&Entry) -> Option<N>) -> Result<Vec<N>> {
+        Ok(self.slice()?.items.iter().filter_map(|listed| make(&listed.entry)).collect())
     }
 
     /// The people of the page with their cursors.
-    fn edges<E>(&self, make: fn(String, User) -> E) -> Result<Vec<E>> {
+    fn edges<N, E>(&self, make: fn(&Entry) -> Option<N>, edge: fn(String, N) -> E) -> Result<Vec<E>> {
         let slice = self.slice()?;
-        let edge = |person: &Person| make(slice.cursor(&key(person)), User(person.clone()));
-        Ok(slice.items.iter().map(edge).collect())
+        let edge = |listed: &Listed| Some(edge(slice.cursor(&listed.place), make(&listed.entry)?));
+        Ok(slice.items.iter().filter_map(edge).collect())
     }
 
     fn info(&self) -> Result<PageInfo> {
-        Ok(self.slice()?.info(key))
+        Ok(self.slice()?.info(|listed| listed.place.clone()))
     }
 
     async fn count(&self, ctx: &Context<'_>) -> Result<i64> {
@@ -155,9 +188,18 @@ impl PeoplePage {
     }
 }
 
-/// Where a person stands in a list.
-fn key(person: &Person) -> ByName {
-    ByName(person.name_key().to_vec(), person.id())
+fn person(entry: &Entry) -> Option<User> {
+    match entry {
+        Entry::Person(person) => Some(User(person.clone())),
+        Entry::Personal(_) => None,
+    }
+}
+
+fn contact(entry: &Entry) -> Option<Contact> {
+    Some(match entry {
+        Entry::Person(person) => Contact::User(User(person.clone())),
+        Entry::Personal(row) => Contact::PersonalContact(PersonalContact(Arc::clone(row))),
+    })
 }
 
 /// The fields that a person's line answers.
@@ -171,20 +213,20 @@ fn extent_of(page: &Lookahead<'_>) -> Extent {
     if enough { Extent::Line } else { Extent::Whole }
 }
 
-/// A page of people, in name order.
+/// A page of people.
 pub struct UserConnection(pub PeoplePage);
 
-/// A page of people, in name order.
+/// A page of people.
 #[Object]
 impl UserConnection {
     /// The people with their cursors.
     async fn edges(&self) -> Result<Vec<UserEdge>> {
-        self.0.edges(|cursor, node| UserEdge { cursor, node })
+        self.0.edges(person, |cursor, node| UserEdge { cursor, node })
     }
 
     /// The people.
     async fn nodes(&self) -> Result<Vec<User>> {
-        self.0.nodes(|person| person)
+        self.0.nodes(person)
     }
 
     /// Where this page lies in the list.
@@ -207,30 +249,39 @@ pub struct UserEdge {
     pub node: User,
 }
 
-/// A page of a contact list, in name order.
-pub struct ContactConnection(pub PeoplePage);
+/// A page of a contact list.
+pub struct ContactConnection {
+    pub page: PeoplePage,
+    pub stream_cursor: Cursor,
+}
 
-/// A page of a contact list, in name order.
+/// A page of a contact list.
 #[Object]
 impl ContactConnection {
     /// The entries with their cursors.
     async fn edges(&self) -> Result<Vec<ContactEdge>> {
-        self.0.edges(|cursor, person| ContactEdge { cursor, node: Contact::User(person) })
+        self.page.edges(contact, |cursor, node| ContactEdge { cursor, node })
     }
 
     /// The entries.
     async fn nodes(&self) -> Result<Vec<Contact>> {
-        self.0.nodes(Contact::User)
+        self.page.nodes(contact)
     }
 
     /// Where this page lies in the list.
     async fn page_info(&self) -> Result<PageInfo> {
-        self.0.info()
+        self.page.info()
     }
 
     /// How many entries the list holds in all. Counted when asked for.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
-        self.0.count(ctx).await
+        self.page.count(ctx).await
+    }
+
+    /// Where the subscription `contacts` stood before this page was read: subscribe with it as `after` and nothing is
+    /// missed. What the page shows already may come once more. For people.
+    async fn stream_cursor(&self) -> &Cursor {
+        &self.stream_cursor
     }
 }
 
@@ -272,6 +323,11 @@ impl ContactCounts {
     /// Those whom the viewer has asked to connect.
     async fn outgoing_requests(&self, ctx: &Context<'_>) -> Result<i64> {
         self.size(ctx, List::OutgoingRequests).await
+    }
+
+    /// The viewer's personal contacts.
+    async fn personal(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(book::count(ctx.app()?.db.read(), self.0, None).await?)
     }
 
     /// Those whom the viewer blocks.
