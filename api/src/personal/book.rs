@@ -15,6 +15,7 @@ use crate::{
     app::{App, Tx},
     auth::viewer::Viewer,
     contacts::{
+        book,
         details::{self, EmailAddressInput, PhoneInput, PostalAddressInput, WebAddressInput},
         fields::{self, MAX_NAME, patch},
     },
@@ -88,7 +89,7 @@ pub async fn save(app: &App, by: &Viewer, input: &SavePersonalContactInput) -> R
             if before.is_some() {
                 update(tx, &row).await?;
             } else {
-                if size(tx.db(), by.user).await? >= MAX_CONTACTS {
+                if book::count(tx.db(), by.user, None).await? >= MAX_CONTACTS {
                     let why = format!("An address book holds at most {MAX_CONTACTS} contacts.");
                     return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
                 }
@@ -136,37 +137,6 @@ async fn named(
 ) -> Result<personal_contact::Model> {
     let id = PersonalContactId::parse(id).ok_or_else(|| Error::not_found(field))?;
     find(db, owner, &[id]).await?.pop().ok_or_else(|| Error::not_found(field))
-}
-
-/// Where an entry stands in a book in name order.
-pub type Position = (Vec<u8>, PersonalContactId);
-
-/// The entries of a book in name order, those behind a position.
-pub async fn after(
-    db: &impl ConnectionTrait,
-    owner: UserId,
-    position: Option<&Position>,
-    most: u32,
-) -> Result<Vec<personal_contact::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT * FROM personal_contact WHERE owner_id = ");
-    sql.bind(owner);
-    if let Some((name_key, id)) = position {
-        sql.push(" AND (name_key, id) > (");
-        sql.bind(name_key.clone());
-        sql.push(", ");
-        sql.bind(*id);
-        sql.push(")");
-    }
-    sql.push(" ORDER BY name_key, id LIMIT ");
-    sql.bind(i64::from(most));
-    sql.models::<personal_contact::Entity>(db).await
-}
-
-/// How many entries a book has.
-pub async fn size(db: &impl ConnectionTrait, owner: UserId) -> Result<i64, DbErr> {
-    let mut sql = Sql::new("SELECT count(*) AS count FROM personal_contact WHERE owner_id = ");
-    sql.bind(owner);
-    sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))
 }
 
 /// An entry of nothing yet.

@@ -82,6 +82,7 @@ export const Incoming = graphql(`
 
 export function names(data: ResultOf<typeof Contacts>): string[] {
   return data.contacts.nodes.map((contact) => {
+    if (contact.__typename !== 'User') return contact.displayName
     const person = useFragment(Person, contact)
     // @ts-expect-error the viewer has no relationship to themselves
     person.relationship.connection
