@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     access,
-    support::{Expected as _, app::TestApp, contacts::contacts, graphql::Client, person::Person, vcards},
+    support::{Expected as _, app::TestApp, contacts::contacts, graphql::Client, person::Person, plans, vcards},
 };
 
 const UPDATE: &str =
@@ -454,4 +454,33 @@ async fn the_same_file_at_two_instances_at_once_comes_in_once() {
     assert_eq!(count(&one.text, "CREATED") + count(&other.text, "CREATED"), 450);
     assert_eq!(count(&one.text, "UNCHANGED") + count(&other.text, "UNCHANGED"), 450);
     assert_eq!(app.database.number("SELECT count(*) FROM personal_contact").await, 450);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_about_cards_and_contacts_reads_a_table() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let jane = jane(&app).await;
+    let ann = app.person("ann").await;
+    ann.must("followUser", &jane.id()).await;
+    let card = |n: usize| format!("BEGIN:VCARD\r\nUID:{n}\r\nFN:{n}\r\nEMAIL:jane@example.com\r\nEND:VCARD\r\n");
+    let suggested = "{ contacts(list: PERSONAL) { nodes { ... on PersonalContact { suggestedUser { handle } } } } }";
+    let mut statements = Vec::new();
+    app.statements();
+    brings(&ann, (card(1) + &card(2)).as_bytes()).await;
+    statements.extend(app.statements());
+    ann.ask(suggested, Value::Null).await.at("contacts.nodes.0.suggestedUser.handle");
+    for list in ["PERSONAL", "FOLLOWING"] {
+        assert_eq!(get(&ann.clients[0], &format!("/contacts.vcf?list={list}&notes=true")).await.names().len(), 1);
+    }
+    let input = json!({ "emails": [{ "address": "ann@example.com" }] });
+    ann.ask(UPDATE, json!({ "input": input })).await.at("updateProfile.user");
+    statements.extend(app.statements());
+    let reads = |sql: &str| ["SELECT", "DELETE", "UPDATE"].iter().any(|verb| sql.starts_with(verb));
+    let mut explained = 0;
+    for statement in statements.iter().filter(|statement| reads(&statement.sql)) {
+        let plan = plans::explain(app.app(), statement, true).await;
+        assert!(plans::scans(&plan).is_empty(), "{}\n{plan}", statement.sql);
+        explained += 1;
+    }
+    assert!(explained >= 15, "{explained}");
 }
