@@ -96,10 +96,10 @@ pub enum Contact {
 }
 
 impl Contact {
-    fn of(entry: &Entry) -> Option<Self> {
+    fn of(entry: &Entry) -> Self {
         match entry {
-            Entry::Person(person) => Some(Self::User(User(person.clone()))),
-            Entry::Personal(row) => Some(Self::PersonalContact(PersonalContact(Arc::clone(row)))),
+            Entry::Person(person) => Self::User(User(person.clone())),
+            Entry::Personal(row) => Self::PersonalContact(PersonalContact(Arc::clone(row))),
         }
     }
 }
@@ -262,12 +262,12 @@ pub struct ContactConnection {
 impl ContactConnection {
     /// The entries with their cursors.
     async fn edges(&self) -> Result<Vec<ContactEdge>> {
-        self.page.edges(Contact::of, |cursor, node| ContactEdge { cursor, node })
+        self.page.edges(|entry| Some(Contact::of(entry)), |cursor, node| ContactEdge { cursor, node })
     }
 
     /// The entries.
     async fn nodes(&self) -> Result<Vec<Contact>> {
-        self.page.nodes(Contact::of)
+        self.page.nodes(|entry| Some(Contact::of(entry)))
     }
 
     /// Where this page lies in the list.
