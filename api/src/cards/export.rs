@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use entity::{
     contact::List,
     id::{PersonalContactId, UserId},
-    note, personal_contact, user,
+    note, user,
 };
 use sea_orm::{ConnectionTrait, DbErr};
 
@@ -15,14 +15,14 @@ use crate::{
     app::App,
     auth::viewer::{Caller, Scope, Viewer},
     contacts::{
-        lists::{People, Source},
+        lists::{ContactOrder, Entry, Listed, People, Source},
         people::{Extent, Person},
         reach,
     },
     database::sql::Sql,
     error::{Error, Result},
-    page::{ByName, Page, PageArguments},
-    personal::book::{self, Position},
+    page::{Page, PageArguments, Place},
+    personal::book,
     users::people,
     vcard::write::{self, Version},
 };
@@ -32,7 +32,7 @@ pub const MOST_IDS: usize = 1_000;
 /// The longest text of one export that is answered whole, in bytes; lists are streamed.
 pub const MOST_BYTES: usize = 16 << 20;
 /// Cards of a list that are read at once.
-const PAGE: u32 = 100;
+const PAGE: i32 = 100;
 
 /// How cards are written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -152,66 +152,48 @@ impl Whole {
         }
     }
 
-    fn people(self, app: &App, of: UserId) -> Option<People> {
-        let list = match self {
-            Self::Connections => List::Connections,
-            Self::Following => List::Following,
-            Self::Followers => List::Followers,
-            Self::Personal => return None,
+    fn people(self, app: &App, of: UserId) -> People {
+        let source = match self {
+            Self::Connections => Source::Of(of, List::Connections),
+            Self::Following => Source::Of(of, List::Following),
+            Self::Followers => Source::Of(of, List::Followers),
+            Self::Personal => Source::Book(of),
         };
-        Some(People { source: Source::Of(of, list), search: None, now: app.clock.now(), extent: Extent::Whole })
+        People { source, search: None, order: ContactOrder::Name, now: app.clock.now(), extent: Extent::Whole }
     }
 
     /// How many cards it holds.
     pub async fn size(self, app: &App, by: &Viewer) -> Result<i64, DbErr> {
-        match self.people(app, by.user) {
-            Some(people) => people.count(app.db.read()).await,
-            None => book::size(app.db.read(), by.user).await,
-        }
+        self.people(app, by.user).count(app.db.read()).await
     }
 }
 
-/// Where the next page of a list begins.
-#[derive(Clone, Debug)]
-pub enum Place {
-    People(String),
-    Contacts(Position),
-}
-
-/// The cards of one page of a list, in its order, and where the next begins; none after the last.
+/// The cards of one page of a list, in its order, and the cursor of the next; none after the last.
 pub async fn page(
     app: &App,
     by: &Viewer,
     list: Whole,
-    from: Option<Place>,
+    after: Option<String>,
     style: Style,
-) -> Result<(String, Option<Place>)> {
-    let db = app.db.read();
-    let Some(people) = list.people(app, by.user) else {
-        let from = match from {
-            Some(Place::Contacts(position)) => Some(position),
-            _ => None,
-        };
-        let rows = book::after(db, by.user, from.as_ref(), PAGE).await?;
-        let next = rows.last().filter(|_| rows.len() >= PAGE as usize);
-        let next = next.map(|row| Place::Contacts((row.name_key.clone(), row.id)));
-        let write = |row: &personal_contact::Model| write::card(&card::of_contact(row), style.version);
-        return Ok((rows.iter().map(write).collect(), next));
-    };
-    let after = match from {
-        Some(Place::People(cursor)) => Some(cursor),
-        _ => None,
-    };
-    let arguments = PageArguments { first: i32::try_from(PAGE).ok(), after, ..PageArguments::default() };
-    let asked: Page<ByName> = Page::new(arguments, &people.fingerprint())?;
+) -> Result<(String, Option<String>)> {
+    let (db, people) = (app.db.read(), list.people(app, by.user));
+    let arguments = PageArguments { first: Some(PAGE), after, ..PageArguments::default() };
+    let asked: Page<Place> = Page::new(arguments, &people.fingerprint())?;
     let (slice, _) = people.page(db, &asked, false).await?;
-    let last = slice.items.last().filter(|_| slice.has_next);
-    let next = last.map(|last| Place::People(slice.cursor(&ByName(last.name_key().to_vec(), last.id()))));
-    let whole = |person: &Person| match person {
-        Person::Whole(row) => Some((**row).clone()),
-        Person::Line(_) => None,
-    };
-    let rows: Vec<user::Model> = slice.items.iter().filter_map(whole).collect();
-    let written = texts(db, &Caller::Person(*by), &rows, style).await?;
-    Ok((written.into_iter().map(|(_, text)| text).collect(), next))
+    let next = slice.items.last().filter(|_| slice.has_next).map(|last| slice.cursor(&last.place));
+    let rows: Vec<user::Model> = slice.items.iter().filter_map(person).collect();
+    let mut of_people = texts(db, &Caller::Person(*by), &rows, style).await?.into_iter().map(|(_, text)| text);
+    let cards = slice.items.iter().filter_map(|listed| match &listed.entry {
+        Entry::Person(_) => of_people.next(),
+        Entry::Personal(row) => Some(write::card(&card::of_contact(row), style.version)),
+    });
+    Ok((cards.collect(), next))
+}
+
+/// The whole row of a person in a list that was read whole.
+fn person(listed: &Listed) -> Option<user::Model> {
+    match &listed.entry {
+        Entry::Person(Person::Whole(row)) => Some((**row).clone()),
+        Entry::Person(Person::Line(_)) | Entry::Personal(_) => None,
+    }
 }
