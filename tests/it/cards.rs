@@ -216,6 +216,9 @@ async fn many_cards_come_in_the_order_asked_for_each_once_and_say_who_is_missing
     app.statements();
     assert_eq!(ann.ask(query, json!({ "ids": many })).await.at("vCard.leftOut").as_array().map(Vec::len), Some(998));
     assert!(app.statements().len() <= 3);
+    // By GET, what stands in one line of a request.
+    let line = vec![ann.id(); 950].join(",");
+    assert_eq!(get(&ann.clients[0], &format!("/contacts.vcf?ids={line}")).await.names(), ["ann"]);
     app.database.run("UPDATE \"user\" SET status = 2 WHERE handle = 'cem'").await;
     assert_eq!(ann.ask(query, json!({ "ids": [cem.id()] })).await.at("vCard.leftOut"), &json!([cem.id()]));
 }

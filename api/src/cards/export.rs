@@ -15,13 +15,13 @@ use crate::{
     app::App,
     auth::viewer::{Caller, Scope, Viewer},
     contacts::{
-        lists::{ContactOrder, Entry, People, Source},
+        lists::{ContactOrder, Entry, Listed, People, Source},
         people::{Extent, Person},
         reach,
     },
     database::sql::Sql,
     error::{Error, Result},
-    page::{MAX_PAGE, Page, PageArguments, Place},
+    page::{Page, PageArguments, Place},
     personal::book,
     users::people,
     vcard::write::{self, Version},
@@ -31,6 +31,8 @@ use crate::{
 pub const MOST_IDS: usize = 1_000;
 /// The longest text of one export that is answered whole, in bytes; lists are streamed.
 pub const MOST_BYTES: usize = 16 << 20;
+/// Cards of a list that are read at once.
+const PAGE: i32 = 100;
 
 /// How cards are written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -150,7 +152,7 @@ impl Whole {
         }
     }
 
-    fn listed(self, app: &App, of: UserId) -> People {
+    fn people(self, app: &App, of: UserId) -> People {
         let source = match self {
             Self::Connections => Source::Of(of, List::Connections),
             Self::Following => Source::Of(of, List::Following),
@@ -162,11 +164,11 @@ impl Whole {
 
     /// How many cards it holds.
     pub async fn size(self, app: &App, by: &Viewer) -> Result<i64, DbErr> {
-        self.listed(app, by.user).count(app.db.read()).await
+        self.people(app, by.user).count(app.db.read()).await
     }
 }
 
-/// The cards of one page of a list, in its order, and the cursor behind which the next begins; none after the last.
+/// The cards of one page of a list, in its order, and the cursor of the next; none after the last.
 pub async fn page(
     app: &App,
     by: &Viewer,
@@ -174,26 +176,23 @@ pub async fn page(
     after: Option<String>,
     style: Style,
 ) -> Result<(String, Option<String>)> {
-    let db = app.db.read();
-    let list = list.listed(app, by.user);
-    let arguments = PageArguments { first: Some(MAX_PAGE), after, ..PageArguments::default() };
-    let asked: Page<Place> = Page::new(arguments, &list.fingerprint())?;
-    let (slice, _) = list.page(db, &asked, false).await?;
-    let people: Vec<user::Model> = slice.items.iter().filter_map(|listed| whole(&listed.entry)).collect();
-    let mut written = texts(db, &Caller::Person(*by), &people, style).await?.into_iter();
-    let mut text = String::new();
-    for listed in &slice.items {
-        match &listed.entry {
-            Entry::Personal(row) => text.push_str(&write::card(&card::of_contact(row), style.version)),
-            Entry::Person(_) => text.extend(written.next().map(|(_, text)| text)),
-        }
-    }
-    let last = slice.items.last().filter(|_| slice.has_next);
-    Ok((text, last.map(|last| slice.cursor(&last.place))))
+    let (db, people) = (app.db.read(), list.people(app, by.user));
+    let arguments = PageArguments { first: Some(PAGE), after, ..PageArguments::default() };
+    let asked: Page<Place> = Page::new(arguments, &people.fingerprint())?;
+    let (slice, _) = people.page(db, &asked, false).await?;
+    let next = slice.items.last().filter(|_| slice.has_next).map(|last| slice.cursor(&last.place));
+    let rows: Vec<user::Model> = slice.items.iter().filter_map(person).collect();
+    let mut of_people = texts(db, &Caller::Person(*by), &rows, style).await?.into_iter().map(|(_, text)| text);
+    let cards = slice.items.iter().filter_map(|listed| match &listed.entry {
+        Entry::Person(_) => of_people.next(),
+        Entry::Personal(row) => Some(write::card(&card::of_contact(row), style.version)),
+    });
+    Ok((cards.collect(), next))
 }
 
-fn whole(entry: &Entry) -> Option<user::Model> {
-    match entry {
+/// The whole row of a person in a list that was read whole.
+fn person(listed: &Listed) -> Option<user::Model> {
+    match &listed.entry {
         Entry::Person(Person::Whole(row)) => Some((**row).clone()),
         Entry::Person(Person::Line(_)) | Entry::Personal(_) => None,
     }

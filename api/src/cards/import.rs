@@ -18,7 +18,7 @@ use super::intake::{self, Entry};
 use crate::{
     app::{App, Tx},
     auth::viewer::Viewer,
-    contacts::{self, details, fields::Field},
+    contacts::{details, fields::Field},
     database::sql::Sql,
     error::{Error, Result, UserErrorCode},
     personal::book::{self, MAX_CONTACTS},
@@ -157,13 +157,7 @@ impl Shelf {
         let named = contacts.values().filter_map(|row| Some((row.card_uid.clone()?, row.id)));
         let by_uid = named.collect();
         let by_email = emails.into_iter().map(|email| (email.address_key, email.contact_id)).collect();
-        Ok(Self {
-            room: MAX_CONTACTS - contacts::book::count(db, owner, None).await?,
-            by_uid,
-            by_email,
-            contacts,
-            new: Vec::new(),
-        })
+        Ok(Self { room: MAX_CONTACTS - book::size(db, owner).await?, by_uid, by_email, contacts, new: Vec::new() })
     }
 
     /// The contact that came from a card of this UID, or from which such a card was made.
