@@ -6,6 +6,7 @@ use crate::{
     accounts::{mutation::AccountsMutation, query::AccountsQuery},
     activities::{mutation::ActivitiesMutation, query::ActivitiesQuery, subscription::ActivitiesSubscription},
     administration::mutation::AdministrationMutation,
+    audit::query::AuditQuery,
     config::Limits,
     contacts::query::ContactsQuery,
     events::{query::EventsQuery, types::Event},
@@ -28,6 +29,7 @@ pub struct Query(
     NotificationsQuery,
     EventsQuery,
     AccountsQuery,
+    AuditQuery,
 );
 
 /// What can be done. Every payload has `userErrors`: expected refusals are data, faults are errors.

@@ -1,5 +1,5 @@
-//! The doors of the server: `/graphql` over HTTP, server-sent events and WebSocket, GraphiQL, the schema, health and
-//! metrics. No product rule stands here.
+//! The doors of the server: `/graphql` over HTTP, server-sent events and WebSocket, GraphiQL, the schema, the archive of
+//! an account, health and metrics. No product rule stands here.
 
 pub mod document;
 pub mod cost;
@@ -11,6 +11,7 @@ pub mod peer;
 pub mod graphql;
 pub mod socket;
 pub mod health;
+pub mod export;
 pub mod graphiql;
 
 use std::{sync::Arc, time::Duration};
@@ -25,7 +26,7 @@ use axum::{
 use tower_http::cors::CorsLayer;
 
 use self::execution::Executor;
-use crate::{app::App, schema};
+use crate::{administration, app::App, schema};
 
 /// How long a browser may remember what it was told about another site's calls.
 const CORS_KEPT: Duration = Duration::from_secs(3_600);
@@ -41,6 +42,7 @@ pub async fn router(app: App) -> anyhow::Result<Router> {
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/.well-known/jwks.json", get(jwks))
+        .route(administration::export::PATH, get(export::serve))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::serve));
