@@ -121,7 +121,7 @@ async fn the_audit_says_with_which_key_and_is_read_by_administrators_of_now() {
     let ben = app.person("ben").await;
     assert_eq!(ben.ask(AUDIT, json!({})).await.code(), "FORBIDDEN", "the scope alone is not enough");
     for (filter, field) in
-        [(json!({ "u": "x" }), "userId"), (json!({ "t": "x" }), "target"), (json!({ "a": "\u{0}" }), "action")]
+        [(json!({ "u": "x" }), "userId"), (json!({ "t": "x" }), "target"), (json!({ "a": "drop table" }), "action")]
     {
         let answer = ada.ask(AUDIT, filter).await;
         assert_eq!(

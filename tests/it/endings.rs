@@ -217,6 +217,8 @@ async fn the_last_administrator_stays_one() {
     assert_eq!(set_role(&ada, &ada, "MEMBER").await.text("done.user.role"), "MEMBER");
     assert_eq!(set_role(&ada, &eve, "MEMBER").await.code(), "FORBIDDEN");
     assert_eq!(refusal(&set_role(&eve, &eve, "AGENT").await), "NOT_ALLOWED");
+    let signed_in = sign_in(&app, "ada", "correct horse").await;
+    let client = Client::new(&client.url, Some(signed_in.text("signIn.accessToken").to_owned()));
     let answer = about_account(&client, "deleteAccount", json!({ "password": "correct horse" })).await;
     assert_eq!(refusal(&answer), "", "no longer an administrator");
 }

@@ -59,7 +59,7 @@ async fn an_export_holds_what_one_can_see_and_nothing_one_must_not_know() {
     let accepted = jane.asks(&ann).await;
     ann.must("acceptConnectionRequest", &accepted).await;
     let ignored = jane.asks(&ben).await;
-    app.clock.advance(chrono::Duration::hours(1));
+    app.clock.advance(chrono::Duration::minutes(1));
     ben.must("ignoreConnectionRequest", &ignored).await;
     cem.asks(&jane).await;
     for (who, verb, whom) in [
