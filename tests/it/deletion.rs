@@ -139,15 +139,7 @@ async fn nothing_that_names_who_was_deleted_is_left() {
     assert!(tell(&app, "zanzibar").await.len() >= 12, "{:?}", tell(&app, "zanzibar").await);
     delete(&client).await;
     let left = names(&app, jane.id.0).await;
-    assert!(left.iter().all(|column| MAY_NAME.contains(&column.as_str())), "{left:?}");
-    assert_eq!(
-        left,
-        ["user id", "stream owner_id", "event_entry owner_id"]
-            .map(str::to_owned)
-            .into_iter()
-            .filter(|one| left.contains(one))
-            .collect::<Vec<_>>()
-    );
+    assert!(left.iter().all(|column| MAY_NAME[..3].contains(&column.as_str())), "{left:?}");
     assert_eq!(tell(&app, "zanzibar").await, Vec::<String>::new());
     consistency::check(&app.database).await;
 }
