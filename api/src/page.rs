@@ -3,7 +3,7 @@
 
 use async_graphql::SimpleObject;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use entity::id::UserId;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
@@ -32,24 +32,58 @@ pub trait Key: Sized {
     fn bind(&self, sql: &mut Sql);
 }
 
-/// Position in name order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ByName(pub Vec<u8>, pub UserId);
+/// Position in a list of people, in one of its orders.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// By name: the name key.
+    Name(Vec<u8>, Uuid),
+    /// By a time.
+    Since(DateTime<Utc>, Uuid),
+    /// By an id that rises with time.
+    Newest(Uuid, Uuid),
+}
 
-impl Key for ByName {
+impl Key for Place {
     fn write(&self) -> Vec<u8> {
-        [self.1.0.as_bytes().as_slice(), &self.0].concat()
+        match self {
+            Self::Name(name, id) => [&[1], id.as_bytes().as_slice(), name].concat(),
+            Self::Since(time, id) => [&[2], id.as_bytes().as_slice(), &time.timestamp_micros().to_be_bytes()].concat(),
+            Self::Newest(newest, id) => [&[3], id.as_bytes().as_slice(), newest.as_bytes()].concat(),
+        }
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        let (id, name) = bytes.split_at_checked(16)?;
-        Some(Self(name.to_vec(), UserId(Uuid::from_slice(id).ok()?)))
+        let (tag, bytes) = bytes.split_first()?;
+        let (id, place) = bytes.split_at_checked(16)?;
+        let id = Uuid::from_slice(id).ok()?;
+        match tag {
+            1 => Some(Self::Name(place.to_vec(), id)),
+            2 => {
+                let micros = i64::from_be_bytes(place.try_into().ok()?);
+                Some(Self::Since(DateTime::from_timestamp_micros(micros)?, id))
+            }
+            3 => Some(Self::Newest(Uuid::from_slice(place).ok()?, id)),
+            _ => None,
+        }
     }
 
     fn bind(&self, sql: &mut Sql) {
-        sql.bind(self.0.clone());
+        let id = match self {
+            Self::Name(name, id) => {
+                sql.bind(name.clone());
+                id
+            }
+            Self::Since(time, id) => {
+                sql.bind(*time);
+                id
+            }
+            Self::Newest(newest, id) => {
+                sql.bind(*newest);
+                id
+            }
+        };
         sql.push(", ");
-        sql.bind(self.1);
+        sql.bind(*id);
     }
 }
 
@@ -224,12 +258,11 @@ fn fingerprint(from: u64, bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use entity::id::UserId;
     use uuid::Uuid;
 
-    use super::{ByName, Page, PageArguments, Slice};
+    use super::{Key as _, Page, PageArguments, Place, Slice};
 
-    fn page(arguments: PageArguments) -> Option<Page<ByName>> {
+    fn page(arguments: PageArguments) -> Option<Page<Place>> {
         Page::new(arguments, "people").ok()
     }
 
@@ -245,14 +278,25 @@ mod tests {
 
     #[test]
     fn a_cursor_opens_only_its_own_list() {
-        let key = ByName(b"roe".to_vec(), UserId(Uuid::from_u128(7)));
+        let key = Place::Name(b"roe".to_vec(), Uuid::from_u128(7));
         let slice: Slice<()> = page(PageArguments::default()).map(|page| page.slice(vec![])).expect("a page");
         let cursor = slice.cursor(&key);
         let with = |text: &str| PageArguments { after: Some(text.to_owned()), ..Default::default() };
         assert_eq!(page(with(&cursor)).and_then(|page| page.after), Some(key));
-        assert!(Page::<ByName>::new(with(&cursor), "others").is_err());
+        assert!(Page::<Place>::new(with(&cursor), "others").is_err());
         for bad in ["", "x", "☃", &cursor[..cursor.len() / 2], &cursor[1..]] {
             assert!(page(with(bad)).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_read_as_it_was_written() {
+        let (time, id) = (chrono::DateTime::from_timestamp_micros(7).expect("a time"), Uuid::from_u128(9));
+        for place in [Place::Name(b"".to_vec(), id), Place::Since(time, id), Place::Newest(Uuid::max(), id)] {
+            assert_eq!(Place::read(&place.write()), Some(place));
+        }
+        for bad in [&[][..], &[1], &[2; 20], &[3; 20], &[9; 33]] {
+            assert_eq!(Place::read(bad), None);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     administration::mutation::AdministrationMutation,
     audit::query::AuditQuery,
     config::Limits,
-    contacts::query::ContactsQuery,
+    contacts::{query::ContactsQuery, subscription::ContactsSubscription},
     events::{query::EventsQuery, types::Event},
     notifications::{
         mutation::NotificationsMutation, query::NotificationsQuery, subscription::NotificationsSubscription,
@@ -45,7 +45,12 @@ pub struct Mutation(
 
 /// What can be followed live. Every subscription takes `after`, begins with SubscriptionStarted and misses nothing.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(RelationshipsSubscription, ActivitiesSubscription, NotificationsSubscription);
+pub struct Subscription(
+    RelationshipsSubscription,
+    ContactsSubscription,
+    ActivitiesSubscription,
+    NotificationsSubscription,
+);
 
 /// Directives on one field or fragment.
 const MAX_DIRECTIVES: usize = 20;

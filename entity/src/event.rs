@@ -38,6 +38,10 @@ pub enum EventKind {
     RightsEnded,
     #[sea_orm(string_value = "rights_restored")]
     RightsRestored,
+    #[sea_orm(string_value = "contact_added")]
+    ContactAdded,
+    #[sea_orm(string_value = "contact_removed")]
+    ContactRemoved,
     #[sea_orm(string_value = "notification_added")]
     NotificationAdded,
     #[sea_orm(string_value = "notifications_read")]

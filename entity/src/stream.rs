@@ -41,6 +41,9 @@ pub enum StreamKind {
     /// What a user did.
     #[sea_orm(num_value = 4)]
     Activities = 4,
+    /// Who comes into a user's lists and leaves them.
+    #[sea_orm(num_value = 5)]
+    Contacts = 5,
 }
 
 impl StreamKind {

@@ -37,6 +37,7 @@ impl MigrationTrait for Migration {
                 )"#,
                 r#"CREATE UNIQUE INDEX user_handle_key ON "user" (handle)"#,
                 r#"CREATE INDEX user_by_name ON "user" (status, name_key, id)"#,
+                r#"CREATE INDEX user_by_age ON "user" (status, created_at, id)"#,
                 r"CREATE TABLE directory (
                     id smallint NOT NULL PRIMARY KEY CHECK (id = 1),
                     people bigint NOT NULL

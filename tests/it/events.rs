@@ -127,7 +127,11 @@ async fn an_event_of_another_instance_arrives_without_any_hint() {
     // A row that was committed by somebody who tells nobody.
     let before = app.database.number("SELECT count(*) FROM event").await;
     ann.does_on(0, "requestConnection", &ben.id()).await;
-    assert_eq!(app.database.number("SELECT count(*) FROM event").await, before + 2, "a request and a notification");
+    assert_eq!(
+        app.database.number("SELECT count(*) FROM event").await,
+        before + 4,
+        "a request, a notification, a change of two lists"
+    );
     assert_eq!(socket.event().await.expected("an event")["sequence"], 1);
 }
 
@@ -283,7 +287,7 @@ async fn a_cursor_that_the_log_no_longer_reaches_gets_resync_required_and_the_en
     ann.must("withdrawConnectionRequest", &request).await;
     app.clock.advance(chrono::Duration::days(5));
     let removed = pruning::prune(&app.app().db, &app.clock, Duration::from_secs(14 * 86_400)).await.expected("pruned");
-    assert_eq!(removed, 2, "a request and a notification");
+    assert_eq!(removed, 4, "a request, a notification, a change of two lists");
 
     let mut socket = ben.socket(0).await;
     let started = socket.follow(Some(&old)).await;
@@ -368,7 +372,7 @@ async fn whoever_has_seen_everything_is_not_told_to_begin_again_because_others_w
     let end = ann.ask("{ events { endCursor } }", Value::Null).await.text("events.endCursor").to_owned();
     app.clock.advance(chrono::Duration::days(15));
     let removed = pruning::prune(&app.app().db, &app.clock, Duration::from_secs(14 * 86_400)).await.expected("pruned");
-    assert_eq!(removed, 2, "a request and a notification");
+    assert_eq!(removed, 4, "a request, a notification, a change of two lists");
     ben.asks(&ann).await;
     let pull = "query($after: Cursor) { events(after: $after, topics: [REQUESTS]) { nodes { __typename } } }";
     eventually("the new event is pulled and nothing else", || async {

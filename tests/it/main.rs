@@ -2,10 +2,9 @@
 //! `RAPPORT_TEST_DATABASE_URL` names a server on which databases can be made. Randomised tests take their rounds from
 //! `RAPPORT_TEST_ROUNDS`.
 
-mod support;
-
 mod access;
 mod accounts;
+mod activities;
 mod architecture;
 mod audit;
 mod authorization;
@@ -13,6 +12,7 @@ mod binary;
 mod blocking;
 mod crash;
 mod deletion;
+mod directory;
 mod endings;
 mod events;
 mod exports;
@@ -21,11 +21,14 @@ mod hostile;
 mod imports;
 mod issuers;
 mod monitoring;
+mod notifications;
 mod outages;
 mod pages;
 mod races;
 mod relationships;
 mod rights;
 mod schema;
+mod sequences;
 mod stack;
 mod states;
+mod support;

@@ -238,12 +238,12 @@ async fn no_page_of_an_imported_graph_reads_a_table() {
 
 /// Mutations, and how many statements each takes beside BEGIN and COMMIT; the answer reads the relationship once more.
 const WRITES: [(&str, usize); 8] = [
-    ("followUser", 6),
-    ("unfollowUser", 4),
+    ("followUser", 9),
+    ("unfollowUser", 7),
     ("requestConnection", 10),
     ("withdrawConnectionRequest", 12),
-    ("blockUser", 6),
-    ("unblockUser", 4),
+    ("blockUser", 9),
+    ("unblockUser", 7),
     ("disconnect", 2),
     ("removeFollower", 2),
 ];

@@ -5,11 +5,14 @@ use std::{hash::Hash, net::IpAddr, sync::Arc, time::Duration};
 use async_graphql::{
     Context,
     dataloader::{DataLoader, Loader},
-    runtime::{Timer, TokioSpawner},
+    runtime::Timer,
 };
 use futures_util::future::BoxFuture;
 
-use super::viewer::{Caller, Viewer};
+use super::{
+    turns::Turns,
+    viewer::{Caller, Viewer},
+};
 use crate::{
     app::App,
     error::{Error, Result},
@@ -42,19 +45,19 @@ pub struct Origin {
     pub agent: Option<Arc<str>>,
 }
 
-/// Waits one turn of the scheduler, which is what the siblings need to ask; a timer would wait a millisecond.
-struct OneTurn;
+/// Waits for nothing: a load begins when everything that asks has asked.
+struct AtOnce;
 
-impl Timer for OneTurn {
+impl Timer for AtOnce {
     fn delay(&self, _: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::task::yield_now())
+        Box::pin(std::future::ready(()))
     }
 }
 
-/// The data of one operation.
+/// The data of one operation, whose loads run in turns.
 #[must_use]
-pub fn operation(app: App, caller: Option<Caller>, origin: Origin) -> DataLoader<Reads> {
-    DataLoader::new(Reads { app, caller, origin }, TokioSpawner::current(), OneTurn)
+pub fn operation(app: App, caller: Option<Caller>, origin: Origin, turns: Turns) -> DataLoader<Reads> {
+    DataLoader::new(Reads { app, caller, origin }, turns, AtOnce)
 }
 
 pub trait ContextExt {

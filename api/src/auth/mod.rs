@@ -2,6 +2,7 @@
 //! "is this row theirs?" by the finder of the row. Nothing else checks rights.
 
 pub mod authenticator;
+pub mod turns;
 pub mod context;
 pub mod guard;
 pub mod issuer;

@@ -6,12 +6,19 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use entity::{
     contact::{self, List},
+    event::EventKind,
     id::UserId,
     user,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
 
-use crate::database::sql::Sql;
+use crate::{
+    app::Tx,
+    database::sql::Sql,
+    error::Result,
+    events::{cursor::contacts_of, log::NewEvent},
+};
 
 /// That `user` stands in a list of `owner`, for ever or until a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,14 +29,22 @@ pub struct Membership {
     pub until: Option<DateTime<Utc>>,
 }
 
-/// Brings the entries of two people about one another from `before` to `after`.
+/// What an event says of somebody who came into one of a user's lists or left it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Change {
+    pub user: UserId,
+    pub list: List,
+}
+
+/// Brings the entries of two people about one another from `before` to `after`, and tells each whose lists change.
 pub async fn change(
-    db: &impl ConnectionTrait,
-    now: DateTime<Utc>,
+    tx: &Tx<'_>,
     people: [&user::Model; 2],
     before: &BTreeSet<Membership>,
     after: &BTreeSet<Membership>,
-) -> Result<(), DbErr> {
+) -> Result<()> {
+    let (db, now) = (tx.db(), tx.clock().now());
+    tell(tx, people[0].id, people[1].id, before, after)?;
     let key_of = |id: UserId| if people[0].id == id { &people[0].name_key } else { &people[1].name_key };
     let gone = before.difference(after).fold(Condition::any(), |gone, entry| {
         gone.add(
@@ -56,6 +71,30 @@ pub async fn change(
         .collect();
     if !new.is_empty() {
         contact::Entity::insert_many(new).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+/// Tells each of two people which of their lists the other leaves or comes into, one event for each list: what a block ends
+/// looks like what is ended one by one. That an entry ends at another time than before is no change of the list.
+fn tell(
+    tx: &Tx<'_>,
+    one: UserId,
+    other: UserId,
+    before: &BTreeSet<Membership>,
+    after: &BTreeSet<Membership>,
+) -> Result<()> {
+    for (owner, user) in [(one, other), (other, one)] {
+        let lists = |all: &BTreeSet<Membership>| -> BTreeSet<List> {
+            let shown = all.iter().filter(|entry| entry.owner == owner && entry.list != List::MutedInFeed);
+            shown.map(|entry| entry.list).collect()
+        };
+        let (was, is) = (lists(before), lists(after));
+        let removed = was.difference(&is).map(|list| (EventKind::ContactRemoved, *list));
+        let added = is.difference(&was).map(|list| (EventKind::ContactAdded, *list));
+        for (kind, list) in removed.chain(added) {
+            tx.append(NewEvent::new(kind, &Change { user, list }, vec![contacts_of(owner)])?);
+        }
     }
     Ok(())
 }

@@ -3,9 +3,11 @@
 
 use std::collections::HashMap;
 
+use async_graphql::Enum;
 use chrono::{DateTime, Utc};
 use entity::{contact::List, id::UserId, user::UserStatus};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use uuid::Uuid;
 
 use super::{
     people::{Extent, Person},
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     database::sql::{Places, Sql},
-    page::{ByName, Page, Slice},
+    page::{Page, Place, Slice},
 };
 
 /// A person of a page, the number of people in the whole list, and which of several pages it is.
@@ -30,13 +32,49 @@ pub enum Source {
     Everyone,
     /// One list of one person.
     Of(UserId, List),
+    /// The connections that two people share.
+    Mutual(UserId, UserId),
 }
 
-/// People in name order, at one moment.
+/// In which order a list is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+pub enum ContactOrder {
+    /// By family name, then given name.
+    Name,
+    /// Who came into the list last first: of the connections those who were connected last, of everyone the newest accounts.
+    RecentlyAdded,
+    /// Who did last what the viewer may see first. For CONNECTIONS and FOLLOWING.
+    RecentlyActive,
+}
+
+impl ContactOrder {
+    /// Whether the largest places stand first.
+    #[must_use]
+    pub fn is_descending(self) -> bool {
+        self != Self::Name
+    }
+}
+
+/// Somebody in a list, and where they stand in it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub person: Person,
+    pub place: Place,
+}
+
+impl Listed {
+    fn by_name(person: Person) -> Self {
+        let place = Place::Name(person.name_key().to_vec(), person.id().0);
+        Self { person, place }
+    }
+}
+
+/// People in an order, at one moment.
 #[derive(Clone, Debug)]
 pub struct People {
     pub source: Source,
     pub search: Option<Search>,
+    pub order: ContactOrder,
     pub now: DateTime<Utc>,
     /// How much of each is read.
     pub extent: Extent,
@@ -46,28 +84,45 @@ impl People {
     /// Names list, filter and order, for the cursors.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let search = self.search.as_ref().map(Search::fingerprint).unwrap_or_default();
+        let (order, search) = (self.order, self.search.as_ref().map(Search::fingerprint).unwrap_or_default());
         match &self.source {
-            Source::Everyone => format!("everyone by name|{search}"),
-            Source::Of(owner, list) => format!("{owner} {list:?} by name|{search}"),
+            Source::Everyone => format!("everyone {order:?}|{search}"),
+            Source::Of(owner, list) => format!("{owner} {list:?} {order:?}|{search}"),
+            Source::Mutual(one, other) => format!("{one} {other} {order:?}|{search}"),
         }
     }
 
     /// One page and, if it is asked for, how many there are in all: in one statement where the list is of one person.
-    pub async fn page(
-        &self,
-        db: &impl ConnectionTrait,
-        page: &Page<ByName>,
-        counting: bool,
-    ) -> Result<ReadPage, DbErr> {
-        if let (Source::Of(owner, list), None) = (&self.source, &self.search) {
+    pub async fn page(&self, db: &impl ConnectionTrait, page: &Page<Place>, counting: bool) -> Result<ReadPage, DbErr> {
+        if let (Source::Of(owner, list), None, ContactOrder::Name) = (&self.source, &self.search, self.order) {
             let one = PageOf { owner: *owner, list: *list, page: page.clone(), counting, extent: self.extent };
             return Ok(pages(db, &[one], self.now).await?.pop().unwrap_or_else(|| (page.slice(Vec::new()), None)));
         }
-        let mut sql = Sql::new(&format!("SELECT {}", self.extent.columns()));
-        let key = self.from(db, &mut sql).await?;
-        page.write(&mut sql, &key, false);
-        Ok((page.slice(sql.places(db, |row| self.extent.read(row)).await?), None))
+        let mut sql = Sql::new(&format!("SELECT {}, ", self.extent.columns()));
+        let at = match (&self.source, self.order) {
+            (_, ContactOrder::Name) => "1",
+            (Source::Everyone, ContactOrder::RecentlyAdded) => "u.created_at",
+            (_, ContactOrder::RecentlyAdded) => "c.since",
+            (_, ContactOrder::RecentlyActive) => "c.activity_id",
+        };
+        sql.push(&format!("{at} AS place"));
+        let [name, id] = self.from(db, &mut sql).await?;
+        let key = if self.order == ContactOrder::Name { [name, id] } else { [at, id] };
+        page.write(&mut sql, &key, self.order.is_descending());
+        let listed = |row: &Places<'_>| {
+            let person = self.extent.read(row)?;
+            let id = person.id().0;
+            Ok(match self.order {
+                ContactOrder::Name => Listed::by_name(person),
+                ContactOrder::RecentlyAdded => {
+                    Listed { person, place: Place::Since(row.get(self.extent.width())?, id) }
+                }
+                ContactOrder::RecentlyActive => {
+                    Listed { person, place: Place::Newest(row.get(self.extent.width())?, id) }
+                }
+            })
+        };
+        Ok((page.slice(sql.places(db, listed).await?), None))
     }
 
     /// How many there are in all. The whole of one person's list is counted by [`sizes`], many at once.
@@ -82,32 +137,57 @@ impl People {
         row.try_get("", "count")
     }
 
-    /// Adds `FROM` and an open `WHERE`; the columns of the key, as the index that is read has them.
+    /// Adds `FROM` and an open `WHERE`; the columns of name and id, as the index that is read has them.
     async fn from(&self, db: &impl ConnectionTrait, sql: &mut Sql) -> Result<[&'static str; 2], DbErr> {
-        match (&self.source, &self.search) {
-            (Source::Everyone, None) => {
-                sql.push(" FROM \"user\" u WHERE u.status = ");
-                sql.bind(UserStatus::Active);
-                Ok(["u.name_key", "u.id"])
+        let search = self.search.as_ref();
+        let (columns, id) = match &self.source {
+            Source::Everyone => match search {
+                None => {
+                    sql.push(" FROM \"user\" u WHERE u.status = ");
+                    sql.bind(UserStatus::Active);
+                    (["u.name_key", "u.id"], "u.id")
+                }
+                Some(search) => {
+                    let gram = search.rarest_gram(db).await?;
+                    sql.push(" FROM user_gram g JOIN \"user\" u ON u.id = g.user_id WHERE g.gram = ");
+                    sql.bind(gram);
+                    sql.push(" AND u.status = ");
+                    sql.bind(UserStatus::Active);
+                    (["g.name_key", "g.user_id"], "g.user_id")
+                }
+            },
+            Source::Of(owner, list) if self.order == ContactOrder::RecentlyActive => {
+                // Who has done nothing stands last.
+                sql.push(" FROM (SELECT c.user_id, COALESCE((SELECT n.activity_id FROM activity_author n WHERE");
+                sql.push(" n.user_id = c.user_id");
+                if *list != List::Connections {
+                    sql.push(" AND NOT n.connections_only");
+                }
+                sql.push(" ORDER BY n.activity_id DESC LIMIT 1), ");
+                sql.bind(Uuid::nil());
+                sql.push(") AS activity_id FROM contact c");
+                in_list(sql, *owner, *list, self.now);
+                sql.push(") AS c JOIN \"user\" u ON u.id = c.user_id WHERE 1 = 1");
+                (["u.name_key", "c.user_id"], "c.user_id")
             }
-            (Source::Everyone, Some(search)) => {
-                let gram = search.rarest_gram(db).await?;
-                sql.push(" FROM user_gram g JOIN \"user\" u ON u.id = g.user_id WHERE g.gram = ");
-                sql.bind(gram);
-                sql.push(" AND u.status = ");
-                sql.bind(UserStatus::Active);
-                search.write(sql, "g.user_id");
-                Ok(["g.name_key", "g.user_id"])
-            }
-            (Source::Of(owner, list), search) => {
+            Source::Of(owner, list) => {
                 sql.push(" FROM contact c JOIN \"user\" u ON u.id = c.user_id");
                 in_list(sql, *owner, *list, self.now);
-                if let Some(search) = search {
-                    search.write(sql, "c.user_id");
-                }
-                Ok(["c.name_key", "c.user_id"])
+                (["c.name_key", "c.user_id"], "c.user_id")
             }
+            Source::Mutual(one, other) => {
+                sql.push(" FROM contact c JOIN contact m ON m.list = c.list AND m.name_key = c.name_key");
+                sql.push(" AND m.user_id = c.user_id AND m.owner_id = ");
+                sql.bind(*other);
+                sql.push(" JOIN \"user\" u ON u.id = c.user_id");
+                in_list(sql, *one, List::Connections, self.now);
+                (["c.name_key", "c.user_id"], "c.user_id")
+            }
+        };
+        if let Some(search) = search {
+            search.write(sql, id);
         }
+        Ok(columns)
     }
 }
 
@@ -127,14 +207,14 @@ fn in_list(sql: &mut Sql, owner: UserId, list: List, now: DateTime<Utc>) {
 pub struct PageOf {
     pub owner: UserId,
     pub list: List,
-    pub page: Page<ByName>,
+    pub page: Page<Place>,
     /// Whether the whole list is to be counted too.
     pub counting: bool,
     pub extent: Extent,
 }
 
 /// What a page held, and how many the whole list holds where that was counted with it.
-pub type ReadPage = (Slice<Person>, Option<i64>);
+pub type ReadPage = (Slice<Listed>, Option<i64>);
 
 /// Pages of several lists in one statement, in the order in which they were asked for.
 pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf], now: DateTime<Utc>) -> Result<Vec<ReadPage>, DbErr> {
@@ -186,7 +266,7 @@ pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf], now: DateTime<Ut
             Some(row) => Some(row.total),
             None => one.page.is_open().then_some(0),
         };
-        (one.page.slice(rows.into_iter().map(|row| row.person).collect()), total)
+        (one.page.slice(rows.into_iter().map(|row| Listed::by_name(row.person)).collect()), total)
     });
     Ok(read.collect())
 }

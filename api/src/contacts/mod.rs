@@ -7,4 +7,5 @@ pub mod lists;
 pub mod search;
 pub mod types;
 pub mod query;
+pub mod subscription;
 pub mod loader;

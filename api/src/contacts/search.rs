@@ -1,5 +1,6 @@
 //! Search words. Every word must occur in a person's folded names or handle; a word of one character must begin one.
 
+use entity::{contact::List, id::UserId};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
 use crate::{
@@ -19,6 +20,8 @@ const FREQUENT: i64 = 2_000;
 pub struct Search {
     /// Each as it occurs in a search text; a single character with the space before it.
     words: Vec<String>,
+    /// Who searches, and so by what people are found.
+    viewer: Option<UserId>,
 }
 
 #[derive(FromQueryResult)]
@@ -29,7 +32,7 @@ struct Frequency {
 
 impl Search {
     /// Understands a search; `None` when there is nothing to search for.
-    pub fn new(text: Option<&str>) -> Result<Option<Self>> {
+    pub fn new(text: Option<&str>, viewer: Option<UserId>) -> Result<Option<Self>> {
         let Some(text) = text else { return Ok(None) };
         if text.chars().count() > MAX_SEARCH || text::has_control(text) {
             return Err(Error::invalid("search", format!("search holds at most {MAX_SEARCH} printable characters.")));
@@ -40,7 +43,7 @@ impl Search {
             .take(MAX_WORDS)
             .map(|word| if word.chars().nth(1).is_none() { format!(" {word}") } else { word.to_owned() })
             .collect();
-        Ok((!words.is_empty()).then_some(Self { words }))
+        Ok((!words.is_empty()).then_some(Self { words, viewer }))
     }
 
     /// The words as one text, to tell one search from another.
@@ -53,13 +56,31 @@ impl Search {
     /// search text is looked up and never all texts are searched.
     pub fn write(&self, sql: &mut Sql, column: &str) {
         sql.push(" AND (SELECT ");
+        self.write_words(sql, "seen.text");
+        sql.push(" FROM (SELECT s.text");
+        if let Some(viewer) = self.viewer {
+            // What only connections see is searched for connections only.
+            sql.push(" || CASE WHEN s.connections_text <> '' AND (s.user_id = ");
+            sql.bind(viewer);
+            sql.push(" OR EXISTS (SELECT 1 FROM contact k WHERE k.user_id = s.user_id AND k.list = ");
+            sql.bind(List::Connections);
+            sql.push(" AND k.owner_id = ");
+            sql.bind(viewer);
+            sql.push(")) THEN s.connections_text ELSE '' END");
+        }
+        sql.push(&format!(" AS text FROM user_search s WHERE s.user_id = {column}) AS seen)"));
+    }
+
+    /// Adds the condition that a text holds every word.
+    pub fn write_words(&self, sql: &mut Sql, text: &str) {
         for (index, word) in self.words.iter().enumerate() {
             let literal = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            sql.push(if index == 0 { "s.text LIKE " } else { " AND s.text LIKE " });
+            sql.push(if index == 0 { "" } else { " AND " });
+            sql.push(text);
+            sql.push(" LIKE ");
             sql.bind(format!("%{literal}%"));
             sql.push(" ESCAPE '\\'");
         }
-        sql.push(&format!(" FROM user_search s WHERE s.user_id = {column})"));
     }
 
     /// The two neighbouring characters of the search that the fewest people have; the index is read by them.

@@ -4,15 +4,16 @@ use async_graphql::{Context, Enum, Interface, Lookahead, Object, SimpleObject};
 use entity::{contact::List, id::UserId};
 
 use super::{
-    lists::{PageOf, People, Source},
+    lists::{ContactOrder, Listed, PageOf, People, Source},
     loader::{SizeOf, SizesOf},
-    people::{Extent, Person},
+    people::Extent,
     search::Search,
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
-    page::{ByName, Page, PageArguments, PageInfo, Slice},
+    events::cursor::Cursor,
+    page::{Page, PageArguments, PageInfo, Slice},
     users::types::User,
 };
 
@@ -54,6 +55,23 @@ impl ContactList {
     }
 }
 
+impl ContactList {
+    /// The list that shows stored entries; none for those that are not shown.
+    #[must_use]
+    pub fn showing(list: List) -> Option<Self> {
+        Some(match list {
+            List::Connections => Self::Connections,
+            List::Following => Self::Following,
+            List::Followers => Self::Followers,
+            List::IncomingRequests => Self::IncomingRequests,
+            List::OutgoingRequests => Self::OutgoingRequests,
+            List::Blocked => Self::Blocked,
+            List::Muted => Self::Muted,
+            List::MutedInFeed => return None,
+        })
+    }
+}
+
 /// An entry of the viewer's Contacts Center.
 #[derive(Interface)]
 #[graphql(
@@ -73,7 +91,7 @@ pub enum Contact {
 pub struct PeoplePage {
     people: People,
     /// Read only when something of it is asked for: a count alone needs no page.
-    slice: Option<Slice<Person>>,
+    slice: Option<Slice<Listed>>,
     /// Known when it was counted with the page.
     total: Option<i64>,
 }
@@ -84,26 +102,35 @@ impl PeoplePage {
         ctx: &Context<'_>,
         source: Source,
         search: Option<&str>,
+        order: ContactOrder,
         arguments: PageArguments,
     ) -> Result<Self> {
-        Self::find(ctx, source, search, arguments, false).await
+        Self::find(ctx, source, search, order, arguments, false).await
     }
 
     /// Reads a page of a list of a person, together with those of the person's siblings.
     pub async fn beside_others(ctx: &Context<'_>, source: Source, arguments: PageArguments) -> Result<Self> {
-        Self::find(ctx, source, None, arguments, true).await
+        Self::find(ctx, source, None, ContactOrder::Name, arguments, true).await
     }
 
     async fn find(
         ctx: &Context<'_>,
         source: Source,
         search: Option<&str>,
+        order: ContactOrder,
         arguments: PageArguments,
         nested: bool,
     ) -> Result<Self> {
         let app = ctx.app()?;
         let asked = ctx.look_ahead();
-        let people = People { source, search: Search::new(search)?, now: app.clock.now(), extent: extent_of(&asked) };
+        let viewer = ctx.viewer().ok().map(|viewer| viewer.user);
+        let search = Search::new(search, viewer)?;
+        let people = People { source, search, order, now: app.clock.now(), extent: extent_of(&asked) };
+        let visible = matches!(people.source, Source::Of(_, List::Connections | List::Following));
+        if order == ContactOrder::RecentlyActive && !visible {
+            let why = "RECENTLY_ACTIVE is for CONNECTIONS and FOLLOWING, whose activity the viewer may see.";
+            return Err(Error::invalid("orderBy", why));
+        }
         let page = Page::new(arguments, &people.fingerprint())?;
         if !["nodes", "edges", "pageInfo"].into_iter().any(|part| asked.field(part).exists()) {
             return Ok(Self { people, slice: None, total: None });
@@ -121,24 +148,24 @@ impl PeoplePage {
         Ok(Self { people, slice: Some(slice), total })
     }
 
-    fn slice(&self) -> Result<&Slice<Person>> {
+    fn slice(&self) -> Result<&Slice<Listed>> {
         self.slice.as_ref().ok_or_else(|| Error::internal(anyhow::anyhow!("a page was not read that was asked for")))
     }
 
     /// The people of the page.
     fn nodes<N>(&self, make: fn(User) -> N) -> Result<Vec<N>> {
-        Ok(self.slice()?.items.iter().map(|person| make(User(person.clone()))).collect())
+        Ok(self.slice()?.items.iter().map(|listed| make(User(listed.person.clone()))).collect())
     }
 
     /// The people of the page with their cursors.
     fn edges<E>(&self, make: fn(String, User) -> E) -> Result<Vec<E>> {
         let slice = self.slice()?;
-        let edge = |person: &Person| make(slice.cursor(&key(person)), User(person.clone()));
+        let edge = |listed: &Listed| make(slice.cursor(&listed.place), User(listed.person.clone()));
         Ok(slice.items.iter().map(edge).collect())
     }
 
     fn info(&self) -> Result<PageInfo> {
-        Ok(self.slice()?.info(key))
+        Ok(self.slice()?.info(|listed| listed.place.clone()))
     }
 
     async fn count(&self, ctx: &Context<'_>) -> Result<i64> {
@@ -153,11 +180,6 @@ impl PeoplePage {
     }
 }
 
-/// Where a person stands in a list.
-fn key(person: &Person) -> ByName {
-    ByName(person.name_key().to_vec(), person.id())
-}
-
 /// The fields that a person's line answers.
 const OF_A_LINE: [&str; 5] = ["id", "handle", "displayName", "heading", "__typename"];
 
@@ -169,10 +191,10 @@ fn extent_of(page: &Lookahead<'_>) -> Extent {
     if enough { Extent::Line } else { Extent::Whole }
 }
 
-/// A page of people, in name order.
+/// A page of people.
 pub struct UserConnection(pub PeoplePage);
 
-/// A page of people, in name order.
+/// A page of people.
 #[Object]
 impl UserConnection {
     /// The people with their cursors.
@@ -205,30 +227,39 @@ pub struct UserEdge {
     pub node: User,
 }
 
-/// A page of a contact list, in name order.
-pub struct ContactConnection(pub PeoplePage);
+/// A page of a contact list.
+pub struct ContactConnection {
+    pub page: PeoplePage,
+    pub stream_cursor: Cursor,
+}
 
-/// A page of a contact list, in name order.
+/// A page of a contact list.
 #[Object]
 impl ContactConnection {
     /// The entries with their cursors.
     async fn edges(&self) -> Result<Vec<ContactEdge>> {
-        self.0.edges(|cursor, person| ContactEdge { cursor, node: Contact::User(person) })
+        self.page.edges(|cursor, person| ContactEdge { cursor, node: Contact::User(person) })
     }
 
     /// The entries.
     async fn nodes(&self) -> Result<Vec<Contact>> {
-        self.0.nodes(Contact::User)
+        self.page.nodes(Contact::User)
     }
 
     /// Where this page lies in the list.
     async fn page_info(&self) -> Result<PageInfo> {
-        self.0.info()
+        self.page.info()
     }
 
     /// How many entries the list holds in all. Counted when asked for.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
-        self.0.count(ctx).await
+        self.page.count(ctx).await
+    }
+
+    /// Where the subscription `contacts` stood before this page was read: subscribe with it as `after` and nothing is
+    /// missed. What the page shows already may come once more. For people.
+    async fn stream_cursor(&self) -> &Cursor {
+        &self.stream_cursor
     }
 }
 

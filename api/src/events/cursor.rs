@@ -71,6 +71,12 @@ pub fn requests_of(user: UserId) -> Stream {
     Stream { kind: StreamKind::Requests, owner: user }
 }
 
+/// The stream of who comes into a user's lists and leaves them.
+#[must_use]
+pub fn contacts_of(user: UserId) -> Stream {
+    Stream { kind: StreamKind::Contacts, owner: user }
+}
+
 /// The stream of what a user is notified of.
 #[must_use]
 pub fn notifications_of(user: UserId) -> Stream {

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     activities::types::ActivityEvent,
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    contacts::subscription::ContactEvent,
     error::{Error, Result},
     notifications::types::NotificationEvent,
     page::{DEFAULT_PAGE, MAX_PAGE},
@@ -73,6 +74,10 @@ fn read(entry: &Entry, cursor: Cursor) -> Result<LogEntry> {
         StreamKind::Requests => match RequestEvent::read(entry, cursor)? {
             RequestEvent::ConnectionRequestReceived(event) => LogEntry::ConnectionRequestReceived(event),
             RequestEvent::ConnectionRequestChanged(event) => LogEntry::ConnectionRequestChanged(event),
+        },
+        StreamKind::Contacts => match ContactEvent::read(entry, cursor)? {
+            ContactEvent::ContactAdded(event) => LogEntry::ContactAdded(event),
+            ContactEvent::ContactRemoved(event) => LogEntry::ContactRemoved(event),
         },
         StreamKind::Notifications => match NotificationEvent::read(entry, cursor)? {
             NotificationEvent::NotificationAdded(event) => LogEntry::NotificationAdded(event),

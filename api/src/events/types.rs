@@ -7,6 +7,7 @@ use entity::stream::StreamKind;
 use super::cursor::Cursor;
 use crate::{
     activities::types::{ActivityPosted, ActivityRemoved},
+    contacts::subscription::{ContactAdded, ContactRemoved},
     notifications::types::{NotificationAdded, NotificationsRead, NotificationsRemoved, NotificationsUnread},
     relationships::types::{ConnectionRequestChanged, ConnectionRequestReceived},
 };
@@ -22,6 +23,8 @@ pub enum Event {
     ResyncRequired(ResyncRequired),
     ConnectionRequestReceived(ConnectionRequestReceived),
     ConnectionRequestChanged(ConnectionRequestChanged),
+    ContactAdded(ContactAdded),
+    ContactRemoved(ContactRemoved),
     NotificationAdded(NotificationAdded),
     NotificationsRead(NotificationsRead),
     NotificationsUnread(NotificationsUnread),
@@ -56,6 +59,8 @@ pub struct ResyncRequired {
 pub enum EventTopic {
     /// What is asked of the viewer, as `incomingRequests` delivers it.
     Requests,
+    /// Who comes into the viewer's lists and leaves them, as `contacts` delivers it.
+    Contacts,
     /// What the viewer is notified of, as `notifications` delivers it.
     Notifications,
     /// What the viewer did.
@@ -66,6 +71,7 @@ impl From<EventTopic> for StreamKind {
     fn from(topic: EventTopic) -> Self {
         match topic {
             EventTopic::Requests => Self::Requests,
+            EventTopic::Contacts => Self::Contacts,
             EventTopic::Notifications => Self::Notifications,
             EventTopic::Activities => Self::Activities,
         }
@@ -77,6 +83,8 @@ impl From<EventTopic> for StreamKind {
 pub enum LogEntry {
     ConnectionRequestReceived(ConnectionRequestReceived),
     ConnectionRequestChanged(ConnectionRequestChanged),
+    ContactAdded(ContactAdded),
+    ContactRemoved(ContactRemoved),
     NotificationAdded(NotificationAdded),
     NotificationsRead(NotificationsRead),
     NotificationsUnread(NotificationsUnread),

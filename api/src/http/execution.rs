@@ -25,6 +25,7 @@ use crate::{
     auth::{
         authenticator::Authenticator,
         context::{self, Origin},
+        turns::{Driven, Turns},
         viewer::Caller,
     },
     error::Error,
@@ -76,6 +77,7 @@ pub struct Operation {
     name: Option<Name>,
     cost: u64,
     budget: Option<Budget>,
+    turns: Turns,
 }
 
 /// A document, and what it costs when its variables cannot change that.
@@ -176,15 +178,16 @@ impl Executor {
             Some(payer) => self.app.throttle.spend(payer, cost).map_err(too_soon)?,
             None => None,
         };
-        request = request.data(context::operation(self.app.clone(), asker.caller, asker.origin));
+        let turns = Turns::default();
+        request = request.data(context::operation(self.app.clone(), asker.caller, asker.origin, turns.clone()));
         request.set_parsed_query(document.clone());
-        Ok(Operation { request, kind, single, name, cost, budget })
+        Ok(Operation { request, kind, single, name, cost, budget, turns })
     }
 
     /// Runs a query or mutation, for as long as a request may take. A mutation runs to its end also when nobody waits for
     /// the answer any more.
     pub async fn run(&self, operation: Operation) -> Response {
-        let Operation { request, kind, single, name, cost, budget } = operation;
+        let Operation { request, kind, single, name, cost, budget, turns } = operation;
         let started = Instant::now();
         let span = tracing::debug_span!(
             "operation",
@@ -199,12 +202,12 @@ impl Executor {
         let answered = match kind {
             OperationType::Mutation => {
                 let schema = self.schema.clone();
-                let running = async move { schema.execute(request).await }.instrument(span.clone());
+                let running = async move { Driven::new(schema.execute(request), turns).await }.instrument(span.clone());
                 let running = self.app.tasks.spawn(running);
                 let ended = timeout(within, running).await;
                 ended.map(|ended| ended.unwrap_or_else(|error| fault(Error::internal(error))))
             }
-            _ => timeout(within, self.schema.execute(request).instrument(span.clone())).await,
+            _ => timeout(within, Driven::new(self.schema.execute(request), turns).instrument(span.clone())).await,
         };
         let mut answer = answered.unwrap_or_else(|_| late(kind));
         finish(&mut answer);
@@ -224,6 +227,7 @@ impl Executor {
         if operation.kind == OperationType::Subscription {
             let data = Arc::new(Data::default());
             let answers = self.schema.execute_stream_with_session_data(operation.request, data);
+            let answers = Driven::new(answers, operation.turns);
             let live = self.metrics.live(operation.name.as_deref());
             return Either::Left(answers.map(move |mut answer| {
                 finish(&mut answer);

@@ -265,7 +265,7 @@ impl Pair {
             }
         }
         let (was, is) = (before.memberships(me, other), self.view.memberships(me, other));
-        entries::change(tx.db(), now, [&self.me, &self.other], &was, &is).await?;
+        entries::change(tx, [&self.me, &self.other], &was, &is).await?;
         Ok(true)
     }
 }

@@ -34,8 +34,17 @@ impl Deed {
 }
 
 /// The verbs of relationships, by what they name.
-pub const ABOUT_A_USER: [&str; 7] =
-    ["requestConnection", "disconnect", "followUser", "unfollowUser", "removeFollower", "blockUser", "unblockUser"];
+pub const ABOUT_A_USER: [&str; 9] = [
+    "requestConnection",
+    "disconnect",
+    "followUser",
+    "unfollowUser",
+    "removeFollower",
+    "blockUser",
+    "unblockUser",
+    "muteUser",
+    "unmuteUser",
+];
 pub const ABOUT_A_REQUEST: [&str; 3] =
     ["withdrawConnectionRequest", "acceptConnectionRequest", "ignoreConnectionRequest"];
 
@@ -95,7 +104,7 @@ impl Person {
 
     /// What stands between the person and another, as the person sees it.
     pub async fn relationship(&self, other: &Person) -> Value {
-        let query = "query($id: ID!) { user(id: $id) { relationship { connection following followedBy blocking \
+        let query = "query($id: ID!) { user(id: $id) { relationship { connection following followedBy blocking note mute { until feed notifications } \
                      availableActions request { id status } } } }";
         self.ask(query, json!({ "id": other.id() })).await.at("user.relationship").clone()
     }

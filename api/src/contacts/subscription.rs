@@ -1,0 +1,137 @@
+//! `contacts`, live.
+
+use async_graphql::{ComplexObject, Context, ID, SimpleObject, Subscription, Union};
+use chrono::{DateTime, Utc};
+use entity::{event::EventKind, id::UserId};
+use futures_util::{Stream, StreamExt as _};
+
+use super::{entries::Change, types::ContactList};
+use crate::{
+    auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    error::{Error, Result},
+    events::{
+        cursor::{Cursor, contacts_of},
+        follow::Followed,
+        log::Entry,
+        types::{ResyncRequired, SubscriptionStarted},
+    },
+    users::types::User,
+};
+
+/// What the subscription `contacts` delivers.
+#[derive(Union)]
+enum ContactsEvent {
+    SubscriptionStarted(SubscriptionStarted),
+    ContactAdded(ContactAdded),
+    ContactRemoved(ContactRemoved),
+    ResyncRequired(ResyncRequired),
+}
+
+macro_rules! event {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(SimpleObject)]
+        #[graphql(complex)]
+        pub struct $name {
+            /// The event's id, `event_…`; the same however the event is read.
+            pub id: ID,
+            /// Resume after this event with it.
+            pub cursor: Cursor,
+            /// When it happened.
+            pub occurred_at: DateTime<Utc>,
+            /// The event's number in the stream of the viewer's lists: 1, 2, 3, … without holes.
+            pub sequence: i64,
+            /// Which list.
+            pub list: ContactList,
+            #[graphql(skip)]
+            person: UserId,
+        }
+
+        #[ComplexObject]
+        impl $name {
+            /// Who.
+            async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+                User::referred(ctx, self.person).await
+            }
+        }
+    };
+}
+
+event! {
+    /// Somebody came into one of the viewer's lists.
+    ContactAdded
+}
+event! {
+    /// Somebody left one of the viewer's lists.
+    ContactRemoved
+}
+
+/// An entry of the log about the viewer's lists.
+#[derive(Union)]
+pub enum ContactEvent {
+    ContactAdded(ContactAdded),
+    ContactRemoved(ContactRemoved),
+}
+
+impl ContactEvent {
+    /// Reads an entry of the log; `cursor` is the position as the reader counts.
+    pub fn read(entry: &Entry, cursor: Cursor) -> Result<Self> {
+        let other = || Error::internal(anyhow::anyhow!("an event of another stream"));
+        let change: Change = serde_json::from_value(entry.payload.clone()).map_err(Error::internal)?;
+        let (id, occurred_at, sequence) = (ID::from(entry.id), entry.occurred_at, entry.sequence);
+        let (list, person) = (ContactList::showing(change.list).ok_or_else(other)?, change.user);
+        match entry.kind {
+            EventKind::ContactAdded => {
+                Ok(Self::ContactAdded(ContactAdded { id, cursor, occurred_at, sequence, list, person }))
+            }
+            EventKind::ContactRemoved => {
+                Ok(Self::ContactRemoved(ContactRemoved { id, cursor, occurred_at, sequence, list, person }))
+            }
+            _ => Err(other()),
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct ContactsSubscription;
+
+#[Subscription]
+impl ContactsSubscription {
+    /// The viewer's lists as people come into them and leave them: connections, who follows and is followed, requests both
+    /// ways, who is blocked and muted. Begins with SubscriptionStarted. With `after` everything since that cursor comes first,
+    /// without gap or repeat; sequence numbers have no holes, which proves it. What ends by itself at a time (a mute, a
+    /// request that is no longer shown) makes no event. A cursor that the log no longer reaches gets ResyncRequired, and
+    /// the stream completes.
+    #[graphql(guard = "Needs(Scope::ContactsRead)")]
+    async fn contacts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "The cursor of the last event that was received, or a `streamCursor`; without it, from now on."
+        )]
+        after: Option<Cursor>,
+    ) -> Result<impl Stream<Item = Result<ContactsEvent>> + use<>> {
+        let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
+        let stream = contacts_of(user);
+        let after = after.map(|cursor| cursor.sequence_in(stream)).transpose()?;
+        let clock = app.clock.clone();
+        Ok(app.follow(stream, after).map(move |item| {
+            let cursor = |sequence| Cursor::in_stream(stream, sequence);
+            Ok(match item? {
+                Followed::Started(at) => ContactsEvent::SubscriptionStarted(SubscriptionStarted {
+                    cursor: cursor(at),
+                    occurred_at: clock.now(),
+                }),
+                Followed::Entry(entry) => match ContactEvent::read(&entry, cursor(entry.sequence))? {
+                    ContactEvent::ContactAdded(event) => ContactsEvent::ContactAdded(event),
+                    ContactEvent::ContactRemoved(event) => ContactsEvent::ContactRemoved(event),
+                },
+                Followed::Resync { at, reason } => ContactsEvent::ResyncRequired(ResyncRequired {
+                    cursor: cursor(at),
+                    occurred_at: clock.now(),
+                    reason: reason.to_owned(),
+                }),
+            })
+        }))
+    }
+}

@@ -1,0 +1,196 @@
+//! Orders, shared connections, notes, and the same about many people at once.
+
+use std::collections::BTreeSet;
+
+use chrono::Duration;
+use serde_json::{Value, json};
+
+use crate::support::{app::TestApp, consistency, person::Person, rounds};
+
+async fn ordered(person: &Person, list: &str, order: &str) -> Vec<String> {
+    let query = "query($list: ContactList!, $order: ContactOrder!, $after: String) { contacts(list: $list, orderBy: $order, \
+                 first: 2, after: $after) { nodes { ... on User { handle } } pageInfo { hasNextPage endCursor } } }";
+    let (mut seen, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let answer = person.ask(query, json!({ "list": list, "order": order, "after": after })).await;
+        let nodes = answer.at("contacts.nodes").as_array().cloned().unwrap_or_default();
+        seen.extend(nodes.iter().filter_map(|node| node["handle"].as_str().map(str::to_owned)));
+        if answer.at("contacts.pageInfo.hasNextPage") == false {
+            return seen;
+        }
+        after = answer.at("contacts.pageInfo.endCursor").clone();
+    }
+}
+
+async fn connect(one: &Person, other: &Person) {
+    let request = one.asks(other).await;
+    other.must("acceptConnectionRequest", &request).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_come_by_name_by_when_one_came_into_them_and_by_who_did_something_last() {
+    let app = TestApp::new().await;
+    let [ann, ben, cem, dia, eva] = app.people(["ann", "ben", "cem", "dia", "eva"]).await;
+    for other in [&cem, &eva, &ben, &dia] {
+        app.clock.advance(Duration::minutes(1));
+        connect(other, &ann).await;
+        ann.must("followUser", &other.id()).await;
+    }
+    let post = "mutation { postStatus(input: { text: \"here\" }) { userErrors { code } } }";
+    for person in [&eva, &cem] {
+        person.ask(post, Value::Null).await;
+    }
+    assert_eq!(ordered(&ann, "CONNECTIONS", "NAME").await, ["ben", "cem", "dia", "eva"]);
+    assert_eq!(ordered(&ann, "CONNECTIONS", "RECENTLY_ADDED").await, ["dia", "ben", "eva", "cem"]);
+    assert_eq!(ordered(&ann, "CONNECTIONS", "RECENTLY_ACTIVE").await, ["cem", "eva", "dia", "ben"]);
+    assert_eq!(ordered(&ann, "FOLLOWING", "RECENTLY_ACTIVE").await, ["cem", "eva", "dia", "ben"]);
+    assert_eq!(ordered(&ann, "ALL", "NAME").await, ["ann", "ben", "cem", "dia", "eva"]);
+    let mut newest = ordered(&ann, "ALL", "RECENTLY_ADDED").await;
+    newest.sort();
+    assert_eq!(newest, ["ann", "ben", "cem", "dia", "eva"]);
+    // Whose activity the viewer may not see is not ordered by it.
+    for list in ["ALL", "FOLLOWERS", "BLOCKED"] {
+        let query = format!("{{ contacts(list: {list}, orderBy: RECENTLY_ACTIVE) {{ nodes {{ id }} }} }}");
+        assert_eq!(ann.ask(&query, Value::Null).await.code(), "BAD_USER_INPUT", "{list}");
+    }
+    // A cursor of one order opens no other.
+    let cursor = ann.ask("{ contacts(list: CONNECTIONS) { pageInfo { endCursor } } }", Value::Null).await;
+    let other = "query($after: String) { contacts(list: CONNECTIONS, orderBy: RECENTLY_ADDED, after: $after) { nodes { id } } }";
+    let cursor = cursor.text("contacts.pageInfo.endCursor");
+    assert_eq!(ann.ask(other, json!({ "after": cursor })).await.code(), "BAD_USER_INPUT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_for_connections_does_not_move_its_author_among_those_who_only_follow() {
+    let app = TestApp::new().await;
+    let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
+    for other in [&ben, &cem] {
+        ann.must("followUser", &other.id()).await;
+    }
+    let post =
+        "mutation($a: StatusAudience!) { postStatus(input: { text: \"here\", audience: $a }) { userErrors { code } } }";
+    cem.ask(post, json!({ "a": "EVERYONE" })).await.at("");
+    ben.ask(post, json!({ "a": "CONNECTIONS" })).await.at("");
+    assert_eq!(ordered(&ann, "FOLLOWING", "RECENTLY_ACTIVE").await, ["cem", "ben"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_connections_are_those_of_both() {
+    let app = TestApp::new().await;
+    let [ann, ben, cem, dia, eva] = app.people(["ann", "ben", "cem", "dia", "eva"]).await;
+    for (one, other) in [(&ann, &cem), (&ann, &dia), (&ann, &eva), (&ben, &cem), (&ben, &eva), (&ben, &ann)] {
+        connect(one, other).await;
+    }
+    let query = "query($id: ID!) { mutualConnections(userId: $id) { totalCount nodes { handle } } }";
+    let shared = ann.ask(query, json!({ "id": ben.id() })).await;
+    assert_eq!(
+        shared.at("mutualConnections"),
+        &json!({ "totalCount": 2, "nodes": [{ "handle": "cem" }, { "handle": "eva" }] })
+    );
+    assert_eq!(
+        dia.ask(query, json!({ "id": eva.id() })).await.at("mutualConnections.nodes"),
+        &json!([{ "handle": "ann" }])
+    );
+    let nobody = ann.ask(query, json!({ "id": "user_01m7xnapkeess9yf3kt8ay0ya3" })).await;
+    assert_eq!(nobody.body["data"]["mutualConnections"], Value::Null);
+    assert!(nobody.body.get("errors").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_is_its_writers_own() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let save = "mutation($id: ID!, $text: String!) { saveNote(input: { userId: $id, text: $text }) { outcome user { relationship { note } } \
+                userErrors { code field } } }";
+    let note = async |text: &str| ann.ask(save, json!({ "id": ben.id(), "text": text })).await.at("saveNote").clone();
+    assert_eq!(note("met in Seoul").await["outcome"], "APPLIED");
+    assert_eq!(note("met in Seoul").await["outcome"], "NO_CHANGE");
+    assert_eq!(note(" met in 서울\nand Kyoto ").await["user"]["relationship"]["note"], "met in 서울\nand Kyoto");
+    assert_eq!(ben.relationship(&ann).await["note"], Value::Null);
+    // A note needs no relation and outlives a block.
+    ben.must("blockUser", &ann.id()).await;
+    ann.must("blockUser", &ben.id()).await;
+    assert_eq!(note("gone").await["outcome"], "APPLIED");
+    assert_eq!(note(&"x".repeat(2_001)).await["userErrors"][0]["code"], "INVALID");
+    assert_eq!(note("a\u{7}b").await["userErrors"][0]["code"], "INVALID");
+}
+
+const BULK: &str = "mutation($action: ContactAction!, $ids: [ID!]!) { updateContacts(input: { action: $action, userIds: $ids }) { \
+    results { userId outcome user { handle } userErrors { code field } } userErrors { code field } } }";
+
+/// What became of each: handle and what was said.
+async fn bulk(person: &Person, instance: usize, action: &str, ids: &[String]) -> Vec<(String, String)> {
+    let client = &person.clients[instance % person.clients.len()];
+    let answer = client.ask(BULK, json!({ "action": action, "ids": ids })).await;
+    let results = answer.at("updateContacts.results").as_array().cloned().unwrap_or_default();
+    let said = |result: &Value| {
+        let code = result["userErrors"][0]["code"].as_str().or(result["outcome"].as_str()).unwrap_or_default();
+        (result["user"]["handle"].as_str().unwrap_or_default().to_owned(), code.to_owned())
+    };
+    results.iter().map(said).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_each_has_a_result_and_one_who_is_refused_stops_nobody() {
+    let app = TestApp::new().await;
+    let [ann, ben, cem, dia, eva] = app.people(["ann", "ben", "cem", "dia", "eva"]).await;
+    cem.must("blockUser", &ann.id()).await;
+    ann.must("blockUser", &dia.id()).await;
+    eva.asks(&ann).await;
+    let nobody = "user_01m7xnapkeess9yf3kt8ay0ya3".to_owned();
+    let ids = [dia.id(), ben.id(), ann.id(), nobody, "nonsense".to_owned(), cem.id(), ben.id(), eva.id()];
+    let said = bulk(&ann, 0, "REQUEST_CONNECTION", &ids).await;
+    let expected = [
+        ("dia", "YOU_BLOCKED"),
+        ("ben", "APPLIED"),
+        ("ann", "SELF"),
+        ("", "NOT_FOUND"),
+        ("", "NOT_FOUND"),
+        ("cem", "TAKES_NO_REQUESTS"),
+        ("eva", "CONNECTED_BY_MUTUAL_REQUEST"),
+    ];
+    assert_eq!(said, expected.map(|(handle, code)| (handle.to_owned(), code.to_owned())));
+    assert_eq!(ann.list("OUTGOING_REQUESTS").await, ["ben"]);
+    assert_eq!(ann.list("CONNECTIONS").await, ["eva"]);
+    for (action, list) in [("FOLLOW", "FOLLOWING"), ("MUTE", "MUTED"), ("BLOCK", "BLOCKED")] {
+        bulk(&ann, 0, action, &[ben.id(), eva.id()]).await;
+        let listed: BTreeSet<String> = ann.list(list).await.into_iter().collect();
+        assert!(listed.contains("ben") && listed.contains("eva"), "{action}: {listed:?}");
+    }
+    assert!(ann.list("FOLLOWING").await.is_empty() && ann.list("CONNECTIONS").await.is_empty());
+    for ids in [vec![], vec![ben.id(); 101]] {
+        let refused = ann.ask(BULK, json!({ "action": "FOLLOW", "ids": ids })).await;
+        assert_eq!(
+            refused.at("updateContacts.userErrors"),
+            &json!([{ "code": "INVALID", "field": ["input", "userIds"] }])
+        );
+    }
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_about_many_at_once_by_all_of_them_neither_deadlocks_nor_contradicts() {
+    let app = TestApp::two().await;
+    for round in 0..rounds(2).min(100) {
+        let mut people = Vec::new();
+        for number in 0..6 {
+            people.push(app.person(&format!("p{round}.{number}")).await);
+        }
+        let actions = ["REQUEST_CONNECTION", "FOLLOW", "BLOCK", "REQUEST_CONNECTION", "UNBLOCK", "DISCONNECT", "MUTE"];
+        let all = people.iter().enumerate().map(|(number, person)| {
+            // Everybody names everybody else, each in another order.
+            let mut ids: Vec<String> = people.iter().map(Person::id).collect();
+            ids.rotate_left(number);
+            if number % 2 == 0 {
+                ids.reverse();
+            }
+            async move {
+                for turn in 0..actions.len() {
+                    bulk(person, number, actions[(turn + number) % actions.len()], &ids).await;
+                }
+            }
+        });
+        futures_util::future::join_all(all).await;
+    }
+    consistency::check(&app.database).await;
+}
