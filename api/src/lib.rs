@@ -18,6 +18,7 @@
 //! | [`contacts`] | the lists of the Contacts Center: entries, pages, counts, search |
 //! | [`activities`] | what people do, and the feeds in which those related to them see it |
 //! | [`users`] | people: profiles, settings, how one is found |
+//! | [`personal`] | the private address books |
 //! | [`accounts`] | signing up, in and out, sessions, passwords, API keys |
 //! | [`notifications`] | what a user is told of, in the app and by e-mail |
 //! | [`relationships`] | pairs of people: connection by request, follow, block, mute; notes |
@@ -53,6 +54,7 @@ pub mod audit;
 pub mod contacts;
 pub mod activities;
 pub mod users;
+pub mod personal;
 pub mod accounts;
 pub mod notifications;
 pub mod relationships;

@@ -13,6 +13,7 @@ use crate::{
     notifications::{
         mutation::NotificationsMutation, query::NotificationsQuery, subscription::NotificationsSubscription,
     },
+    personal::{mutation::PersonalMutation, query::PersonalQuery},
     relationships::{
         mutation::RelationshipsMutation, query::RelationshipsQuery, subscription::RelationshipsSubscription,
     },
@@ -24,6 +25,7 @@ use crate::{
 pub struct Query(
     UsersQuery,
     ContactsQuery,
+    PersonalQuery,
     RelationshipsQuery,
     ActivitiesQuery,
     NotificationsQuery,
@@ -37,6 +39,7 @@ pub struct Query(
 pub struct Mutation(
     AccountsMutation,
     UsersMutation,
+    PersonalMutation,
     RelationshipsMutation,
     ActivitiesMutation,
     NotificationsMutation,

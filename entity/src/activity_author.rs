@@ -14,7 +14,7 @@ pub struct Model {
     pub user_id: UserId,
     #[sea_orm(primary_key, auto_increment = false)]
     pub activity_id: ActivityId,
-    /// The other person it is about, who must not be shown to whom they block, nor to who blocks them.
+    /// The other person it is about: not shown to those who block them.
     pub other_id: Option<UserId>,
     pub connections_only: bool,
 }

@@ -194,3 +194,71 @@ async fn the_same_about_many_at_once_by_all_of_them_neither_deadlocks_nor_contra
     }
     consistency::check(&app.database).await;
 }
+
+const REACH: &str = "mutation($emails: [EmailAddressInput!]) { updateProfile(input: { emails: $emails }) { userErrors { code field } } }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_found_by_the_addresses_that_one_may_see() {
+    let app = TestApp::new().await;
+    let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
+    connect(&ann, &ben).await;
+    let emails = json!([
+        { "address": "Ann.Public@Example.org", "visibility": "EVERYONE" },
+        { "address": "ann.friends@example.net", "visibility": "CONNECTIONS" },
+        { "address": "ann.secret@example.com", "visibility": "NOBODY" },
+    ]);
+    ann.ask(REACH, json!({ "emails": emails })).await.at("updateProfile");
+    let search = "query($q: String!) { contacts(search: $q) { totalCount nodes { displayName } } }";
+    let found = async |person: &Person, words: &str| {
+        person.ask(search, json!({ "q": words })).await.at("contacts.totalCount").as_i64()
+    };
+    for (words, to_ben, to_cem) in [("ann.public@example.org", 1, 1), ("friends@example", 1, 0), ("ann.secret", 0, 0)] {
+        assert_eq!((found(&ben, words).await, found(&cem, words).await), (Some(to_ben), Some(to_cem)), "{words}");
+    }
+    assert_eq!(found(&ann, "friends").await, Some(1), "oneself");
+    ann.must("blockUser", &ben.id()).await;
+    assert_eq!(found(&ben, "friends@example").await, Some(0));
+    assert_eq!(found(&ben, "ann.public").await, Some(1), "the public profile stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everyone_and_ones_own_address_book_are_one_list_in_one_order() {
+    let app = TestApp::new().await;
+    let [ann, ben, _] = app.people(["ann", "ben", "dia"]).await;
+    let save =
+        "mutation($name: String!) { savePersonalContact(input: { displayName: $name }) { userErrors { code } } }";
+    for name in ["Cem", "Eva", "Aaron", "김철수"] {
+        ann.ask(save, json!({ "name": name })).await.at("savePersonalContact");
+    }
+    let query = "query($list: ContactList!, $n: Int, $after: String, $q: String, $order: ContactOrder! = NAME) { contacts(list: $list, \
+                 first: $n, after: $after, search: $q, orderBy: $order) { totalCount nodes { displayName } pageInfo { hasNextPage endCursor } } }";
+    for size in [1, 2, 3, 100] {
+        let (mut seen, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let answer = ann.ask(query, json!({ "list": "ALL", "n": size, "after": after })).await;
+            assert_eq!(answer.at("contacts.totalCount"), 7);
+            let nodes = answer.at("contacts.nodes").as_array().cloned().unwrap_or_default();
+            seen.extend(nodes.iter().map(|node| node["displayName"].as_str().unwrap_or_default().to_owned()));
+            if answer.at("contacts.pageInfo.hasNextPage") == false {
+                break;
+            }
+            after = answer.at("contacts.pageInfo.endCursor").clone();
+        }
+        assert_eq!(seen, ["Aaron", "ann", "ben", "Cem", "dia", "Eva", "김철수"], "{size}");
+    }
+    let backwards = "{ contacts(last: 3) { nodes { displayName } pageInfo { hasPreviousPage } } }";
+    let last = ann.ask(backwards, Value::Null).await;
+    assert_eq!(
+        last.at("contacts.nodes"),
+        &json!([{ "displayName": "dia" }, { "displayName": "Eva" }, { "displayName": "김철수" }])
+    );
+    assert_eq!(ann.ask(query, json!({ "list": "PERSONAL" })).await.at("contacts.totalCount"), 4);
+    assert_eq!(ann.ask(query, json!({ "list": "PERSONAL", "q": "철수" })).await.at("contacts.totalCount"), 1);
+    assert_eq!(ann.ask(query, json!({ "list": "ALL", "q": "e" })).await.at("contacts.totalCount"), 1);
+    let newest = ann.ask(query, json!({ "list": "ALL", "order": "RECENTLY_ADDED", "n": 4 })).await;
+    assert_eq!(newest.at("contacts.nodes").as_array().map(Vec::len), Some(4));
+    assert_eq!(ben.ask(query, json!({ "list": "ALL" })).await.at("contacts.totalCount"), 3);
+    assert_eq!(ben.ask(query, json!({ "list": "PERSONAL" })).await.at("contacts.nodes"), &json!([]));
+    let counts = ann.ask("{ viewer { contactCounts { personal } } }", Value::Null).await;
+    assert_eq!(counts.at("viewer.contactCounts.personal"), 4);
+}

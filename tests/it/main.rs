@@ -20,6 +20,7 @@ mod front;
 mod hostile;
 mod imports;
 mod issuers;
+mod mails;
 mod monitoring;
 mod notifications;
 mod outages;

@@ -148,15 +148,15 @@ const BUDGETS: [(&str, usize); 20] = [
         "query($id: ID!) { user(id: $id) { followers { totalCount } following { totalCount } connections { totalCount } } }",
         2,
     ),
-    ("{ contacts(first: 20) { nodes { displayName } pageInfo { endCursor } } }", 1),
+    ("{ contacts(first: 20) { nodes { displayName } pageInfo { endCursor } } }", 2),
     (
         "{ contacts(first: 20) { nodes { displayName ... on User { relationship { connection availableActions } } } } }",
-        2,
+        3,
     ),
-    ("{ contacts(first: 20) { totalCount nodes { displayName } } }", 2),
+    ("{ contacts(first: 20) { totalCount nodes { displayName } } }", 4),
     ("{ contacts(list: FOLLOWING, first: 20) { totalCount nodes { displayName } } }", 1),
     ("{ contacts(list: FOLLOWING, search: \"p0\", first: 20) { nodes { displayName } } }", 1),
-    ("{ contacts(search: \"p00\", first: 20) { nodes { displayName } } }", 2),
+    ("{ contacts(search: \"p00\", first: 20) { nodes { displayName } } }", 3),
     (
         "query($id: ID!) { followers(userId: $id, first: 20) { totalCount nodes { displayName followers { totalCount } } } }",
         3,
@@ -164,7 +164,7 @@ const BUDGETS: [(&str, usize); 20] = [
     (
         "{ contacts(first: 30) { nodes { ... on User { followers(first: 2) { totalCount nodes { handle } } \
          following(last: 3) { nodes { handle } } } } } }",
-        2,
+        3,
     ),
     (
         "{ connectionRequests(first: 20) { streamCursor totalCount nodes { status requester { handle } recipient { handle } } } }",
@@ -293,4 +293,56 @@ async fn pages_below_a_list_are_those_that_one_would_read_alone() {
         let alone = ann.ask(&query, json!({ "h": person["handle"] })).await;
         assert_eq!(&person, alone.at("user"));
     }
+}
+
+/// 10,000 followers and 1,000 changes with `RAPPORT_TEST_ROUNDS` of 10,000; a tenth of both otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn paging_while_others_come_and_go_shows_each_who_stays_exactly_once() {
+    let app = TestApp::two().await;
+    let (many, changes) = if crate::support::rounds(1) >= 10_000 { (10_000, 1_000) } else { (1_000, 100) };
+    let directory = tempfile::tempdir().expected("a directory");
+    let file = directory.path().join("edges.txt");
+    let edges: Vec<String> = (1..=many).map(|number| format!("{number} 0")).collect();
+    std::fs::write(&file, edges.join("\n")).expected("a file");
+    api::import::load::file(app.app(), api::import::load::Kind::Follows, &file).await.expected("an import");
+    let star = app.known("f0").await;
+    let me = app.person("me").await;
+    // Half of those who change leave, half come.
+    let mut chance = Chance::seeded(7);
+    let mut moving = BTreeSet::new();
+    while moving.len() < changes / 2 {
+        moving.insert(format!("f{}", 1 + chance.below(many)));
+    }
+    let staying: BTreeSet<String> =
+        (1..=many).map(|number| format!("f{number}")).filter(|handle| !moving.contains(handle)).collect();
+    let changing = async {
+        for handle in &moving {
+            app.known(handle).await.must("unfollowUser", &star.id()).await;
+        }
+        for number in 0..changes / 2 {
+            app.person(&format!("new{number}")).await.must("followUser", &star.id()).await;
+        }
+    };
+    let paging = async {
+        for round in 0..3 {
+            let (mut seen, mut after) = (Vec::new(), Value::Null);
+            loop {
+                let query = "query($id: ID!, $after: String) { followers(userId: $id, first: 100, after: $after) { \
+                             nodes { handle } pageInfo { hasNextPage endCursor } } }";
+                let client = &me.clients[round % me.clients.len()];
+                let answer = client.ask(query, json!({ "id": star.id(), "after": after })).await;
+                let nodes = answer.at("followers.nodes").as_array().cloned().unwrap_or_default();
+                seen.extend(nodes.iter().filter_map(|node| node["handle"].as_str().map(str::to_owned)));
+                if answer.at("followers.pageInfo.hasNextPage") == false {
+                    break;
+                }
+                after = answer.at("followers.pageInfo.endCursor").clone();
+            }
+            let unique: BTreeSet<String> = seen.iter().cloned().collect();
+            assert_eq!(unique.len(), seen.len(), "somebody stands there twice");
+            let missing: Vec<&String> = staying.difference(&unique).take(5).collect();
+            assert!(missing.is_empty(), "{missing:?}");
+        }
+    };
+    futures_util::future::join(changing, paging).await;
 }

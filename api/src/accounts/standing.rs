@@ -22,13 +22,13 @@ pub async fn set(tx: &Tx<'_>, person: user::Model, status: UserStatus) -> Result
     row.updated_at = Set(tx.clock().now());
     let person = row.update(tx.db()).await?;
     if took_part && !takes_part {
-        entries::hide(tx.db(), user).await?;
+        entries::hide(tx, user).await?;
         profiles::count_in(tx.db(), -1).await?;
         sessions::end_all(tx, user, None).await?;
         rights::end(tx, &Subject::User(user))?;
     }
     if takes_part && !took_part {
-        entries::show(tx.db(), user).await?;
+        entries::show(tx, user).await?;
         profiles::count_in(tx.db(), 1).await?;
         rights::restore(tx, user)?;
     }

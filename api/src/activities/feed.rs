@@ -139,7 +139,9 @@ impl Activities {
         }
     }
 
-    /// Adds the conditions under which the viewer may see a row of `activity_author`, and the range of the page.
+    /// Adds the conditions under which the viewer may see a row of `activity_author`, and the range of the page. What is
+    /// also about somebody whom the viewer blocks is left out. The other way round it is not: who is blocked would learn of
+    /// it by what is missing.
     fn write_visible(&self, sql: &mut Sql, row: &str, author: &str, page: &Page<ByAge>) {
         let column = format!("{row}.activity_id");
         page.write_range(sql, &[&column], true);
@@ -148,10 +150,6 @@ impl Activities {
         sql.bind(List::Blocked);
         sql.push(&format!(" AND b.user_id = {row}.other_id AND b.owner_id = "));
         sql.bind(self.viewer);
-        sql.push(") AND NOT EXISTS (SELECT 1 FROM contact b WHERE b.list = ");
-        sql.bind(List::Blocked);
-        sql.push(" AND b.user_id = ");
-        sql.bind(self.viewer);
-        sql.push(&format!(" AND b.owner_id = {row}.other_id))"));
+        sql.push("))");
     }
 }

@@ -129,7 +129,7 @@ pub async fn audience(
     Ok(seers.into_iter().map(|seer| seer.owner_id).collect())
 }
 
-/// Leaves out those between whom and the other person there is a block.
+/// Leaves out those who block the other person.
 fn write_unblocked(sql: &mut Sql, seer: &str, other: Option<UserId>, only: Option<UserId>) {
     if let Some(only) = only {
         sql.push(&format!(" AND {seer} = "));
@@ -139,10 +139,6 @@ fn write_unblocked(sql: &mut Sql, seer: &str, other: Option<UserId>, only: Optio
     sql.push(&format!(" AND NOT EXISTS (SELECT 1 FROM contact b WHERE b.owner_id = {seer} AND b.list = "));
     sql.bind(List::Blocked);
     sql.push(" AND b.user_id = ");
-    sql.bind(other);
-    sql.push(&format!(") AND NOT EXISTS (SELECT 1 FROM contact b WHERE b.user_id = {seer} AND b.list = "));
-    sql.bind(List::Blocked);
-    sql.push(" AND b.owner_id = ");
     sql.bind(other);
     sql.push(")");
 }

@@ -16,6 +16,7 @@ use crate::{
     accounts::{api_keys, sessions},
     app::Tx,
     auth::rights::{self, Subject},
+    contacts::entries,
     database::sql::Sql,
     error::Result,
     events::{
@@ -32,7 +33,7 @@ pub const NAME: &str = "Deleted user";
 const TOGETHER: usize = 1_000;
 
 /// Whose rows go by the person's id alone, after what refers to them.
-const OWN: [(&str, &str); 18] = [
+const OWN: [(&str, &str); 16] = [
     ("notification", "user_id"),
     ("notification_mail", "user_id"),
     ("notification_mail", "actor_id"),
@@ -41,8 +42,6 @@ const OWN: [(&str, &str); 18] = [
     ("relationship", "hi"),
     ("connection_request", "requester_id"),
     ("connection_request", "recipient_id"),
-    ("contact", "owner_id"),
-    ("contact", "user_id"),
     ("note", "owner_id"),
     ("note", "about_id"),
     ("personal_email", "owner_id"),
@@ -59,6 +58,7 @@ pub async fn erase(tx: &Tx<'_>, person: user::Model) -> Result<()> {
     withdraw_notifications(tx, user).await?;
     withdraw_requests(tx, user).await?;
     remove_activities(tx, user).await?;
+    entries::remove(tx, user).await?;
     for (table, column) in OWN {
         let mut sql = Sql::new(&format!("DELETE FROM {table} WHERE {column} = "));
         sql.bind(user);

@@ -1,15 +1,16 @@
 //! Pages and counts of the lists. A page is one range of one index, joined with the people's rows; a count reads the
 //! index by the same predicate as its list.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
-use entity::{contact::List, id::UserId, user::UserStatus};
+use entity::{contact::List, id::UserId, personal_contact, user::UserStatus};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
 
 use super::{
+    book,
     people::{Extent, Person},
     search::Search,
 };
@@ -34,6 +35,10 @@ pub enum Source {
     Of(UserId, List),
     /// The connections that two people share.
     Mutual(UserId, UserId),
+    /// The address book of one person.
+    Book(UserId),
+    /// Everyone and the address book of one person, in one order.
+    All(UserId),
 }
 
 /// In which order a list is read.
@@ -55,17 +60,24 @@ impl ContactOrder {
     }
 }
 
+/// Somebody in a list.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    Person(Person),
+    Personal(Arc<personal_contact::Model>),
+}
+
 /// Somebody in a list, and where they stand in it.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    pub person: Person,
+    pub entry: Entry,
     pub place: Place,
 }
 
 impl Listed {
     fn by_name(person: Person) -> Self {
         let place = Place::Name(person.name_key().to_vec(), person.id().0);
-        Self { person, place }
+        Self { entry: Entry::Person(person), place }
     }
 }
 
@@ -89,6 +101,8 @@ impl People {
             Source::Everyone => format!("everyone {order:?}|{search}"),
             Source::Of(owner, list) => format!("{owner} {list:?} {order:?}|{search}"),
             Source::Mutual(one, other) => format!("{one} {other} {order:?}|{search}"),
+            Source::Book(owner) => format!("book of {owner} {order:?}|{search}"),
+            Source::All(owner) => format!("everyone and book of {owner} {order:?}|{search}"),
         }
     }
 
@@ -98,6 +112,20 @@ impl People {
             let one = PageOf { owner: *owner, list: *list, page: page.clone(), counting, extent: self.extent };
             return Ok(pages(db, &[one], self.now).await?.pop().unwrap_or_else(|| (page.slice(Vec::new()), None)));
         }
+        let slice = match self.source {
+            Source::Book(owner) => page.slice(book::read(db, owner, self, page).await?),
+            Source::All(owner) => {
+                let everyone = Self { source: Source::Everyone, ..self.clone() };
+                let (people, own) = (everyone.read(db, page).await?, book::read(db, owner, self, page).await?);
+                page.slice(book::merge(people, own, self.order.is_descending() != page.is_backwards()))
+            }
+            _ => page.slice(self.read(db, page).await?),
+        };
+        Ok((slice, None))
+    }
+
+    /// The rows of a page, in the order in which it is read.
+    async fn read(&self, db: &impl ConnectionTrait, page: &Page<Place>) -> Result<Vec<Listed>, DbErr> {
         let mut sql = Sql::new(&format!("SELECT {}, ", self.extent.columns()));
         let at = match (&self.source, self.order) {
             (_, ContactOrder::Name) => "1",
@@ -115,14 +143,14 @@ impl People {
             Ok(match self.order {
                 ContactOrder::Name => Listed::by_name(person),
                 ContactOrder::RecentlyAdded => {
-                    Listed { person, place: Place::Since(row.get(self.extent.width())?, id) }
+                    Listed { entry: Entry::Person(person), place: Place::Since(row.get(self.extent.width())?, id) }
                 }
                 ContactOrder::RecentlyActive => {
-                    Listed { person, place: Place::Newest(row.get(self.extent.width())?, id) }
+                    Listed { entry: Entry::Person(person), place: Place::Newest(row.get(self.extent.width())?, id) }
                 }
             })
         };
-        Ok((page.slice(sql.places(db, listed).await?), None))
+        sql.places(db, listed).await
     }
 
     /// How many there are in all. The whole of one person's list is counted by [`sizes`], many at once.
@@ -131,6 +159,12 @@ impl People {
         match (&self.source, &self.search) {
             // Kept, because counting everyone would read them all.
             (Source::Everyone, None) => sql = Sql::new("SELECT people AS count FROM directory WHERE id = 1"),
+            (Source::Book(owner), search) => return book::count(db, *owner, search.as_ref()).await,
+            (Source::All(owner), search) => {
+                let everyone = Self { source: Source::Everyone, ..self.clone() };
+                let own = book::count(db, *owner, search.as_ref()).await?;
+                return Ok(Box::pin(everyone.count(db)).await? + own);
+            }
             _ => drop(self.from(db, &mut sql).await?),
         }
         let Some(row) = sql.one(db).await? else { return Ok(0) };
@@ -175,6 +209,7 @@ impl People {
                 in_list(sql, *owner, *list, self.now);
                 (["c.name_key", "c.user_id"], "c.user_id")
             }
+            Source::Book(_) | Source::All(_) => return Err(DbErr::Custom("a book is read on its own".to_owned())),
             Source::Mutual(one, other) => {
                 sql.push(" FROM contact c JOIN contact m ON m.list = c.list AND m.name_key = c.name_key");
                 sql.push(" AND m.user_id = c.user_id AND m.owner_id = ");

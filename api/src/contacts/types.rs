@@ -1,10 +1,13 @@
 //! Lists of people as the API shows them.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, Interface, Lookahead, Object, SimpleObject};
 use entity::{contact::List, id::UserId};
 
 use super::{
-    lists::{ContactOrder, Listed, PageOf, People, Source},
+    book,
+    lists::{ContactOrder, Entry, Listed, PageOf, People, Source},
     loader::{SizeOf, SizesOf},
     people::Extent,
     search::Search,
@@ -14,13 +17,14 @@ use crate::{
     error::{Error, Result},
     events::cursor::Cursor,
     page::{Page, PageArguments, PageInfo, Slice},
+    personal::types::PersonalContact,
     users::types::User,
 };
 
 /// The lists of the Contacts Center.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ContactList {
-    /// Everyone in the organisation, the viewer included.
+    /// Everyone in the organisation, the viewer included, and the viewer's personal contacts.
     All,
     /// Those the viewer is connected with.
     Connections,
@@ -32,6 +36,8 @@ pub enum ContactList {
     IncomingRequests,
     /// Those whom the viewer has asked to connect.
     OutgoingRequests,
+    /// The viewer's personal contacts.
+    Personal,
     /// Those whom the viewer blocks.
     Blocked,
     /// Those whom the viewer mutes now, in the feed, in notifications or in both.
@@ -42,7 +48,8 @@ impl ContactList {
     /// Where the people of this list of the viewer stand. A service account has no list but that of everyone.
     pub fn of(self, ctx: &Context<'_>) -> Result<Source> {
         let list = match self {
-            Self::All => return Ok(Source::Everyone),
+            Self::All => return Ok(ctx.viewer().map_or(Source::Everyone, |viewer| Source::All(viewer.user))),
+            Self::Personal => return Ok(Source::Book(ctx.viewer()?.user)),
             Self::Connections => List::Connections,
             Self::Following => List::Following,
             Self::Followers => List::Followers,
@@ -85,6 +92,7 @@ impl ContactList {
 )]
 pub enum Contact {
     User(User),
+    PersonalContact(PersonalContact),
 }
 
 /// A page of people and the list it is a page of.
@@ -153,15 +161,15 @@ impl PeoplePage {
     }
 
     /// The people of the page.
-    fn nodes<N>(&self, make: fn(User) -> N) -> Result<Vec<N>> {
-        Ok(self.slice()?.items.iter().map(|listed| make(User(listed.person.clone()))).collect())
+    fn nodes<N>(&self, make: fn(&Entry) -> Option<N>) -> Result<Vec<N>> {
+        Ok(self.slice()?.items.iter().filter_map(|listed| make(&listed.entry)).collect())
     }
 
     /// The people of the page with their cursors.
-    fn edges<E>(&self, make: fn(String, User) -> E) -> Result<Vec<E>> {
+    fn edges<N, E>(&self, make: fn(&Entry) -> Option<N>, edge: fn(String, N) -> E) -> Result<Vec<E>> {
         let slice = self.slice()?;
-        let edge = |listed: &Listed| make(slice.cursor(&listed.place), User(listed.person.clone()));
-        Ok(slice.items.iter().map(edge).collect())
+        let edge = |listed: &Listed| Some(edge(slice.cursor(&listed.place), make(&listed.entry)?));
+        Ok(slice.items.iter().filter_map(edge).collect())
     }
 
     fn info(&self) -> Result<PageInfo> {
@@ -178,6 +186,20 @@ impl PeoplePage {
         }
         Ok(self.people.count(ctx.app()?.db.read()).await?)
     }
+}
+
+fn person(entry: &Entry) -> Option<User> {
+    match entry {
+        Entry::Person(person) => Some(User(person.clone())),
+        Entry::Personal(_) => None,
+    }
+}
+
+fn contact(entry: &Entry) -> Option<Contact> {
+    Some(match entry {
+        Entry::Person(person) => Contact::User(User(person.clone())),
+        Entry::Personal(row) => Contact::PersonalContact(PersonalContact(Arc::clone(row))),
+    })
 }
 
 /// The fields that a person's line answers.
@@ -199,12 +221,12 @@ pub struct UserConnection(pub PeoplePage);
 impl UserConnection {
     /// The people with their cursors.
     async fn edges(&self) -> Result<Vec<UserEdge>> {
-        self.0.edges(|cursor, node| UserEdge { cursor, node })
+        self.0.edges(person, |cursor, node| UserEdge { cursor, node })
     }
 
     /// The people.
     async fn nodes(&self) -> Result<Vec<User>> {
-        self.0.nodes(|person| person)
+        self.0.nodes(person)
     }
 
     /// Where this page lies in the list.
@@ -238,12 +260,12 @@ pub struct ContactConnection {
 impl ContactConnection {
     /// The entries with their cursors.
     async fn edges(&self) -> Result<Vec<ContactEdge>> {
-        self.page.edges(|cursor, person| ContactEdge { cursor, node: Contact::User(person) })
+        self.page.edges(contact, |cursor, node| ContactEdge { cursor, node })
     }
 
     /// The entries.
     async fn nodes(&self) -> Result<Vec<Contact>> {
-        self.page.nodes(Contact::User)
+        self.page.nodes(contact)
     }
 
     /// Where this page lies in the list.
@@ -301,6 +323,11 @@ impl ContactCounts {
     /// Those whom the viewer has asked to connect.
     async fn outgoing_requests(&self, ctx: &Context<'_>) -> Result<i64> {
         self.size(ctx, List::OutgoingRequests).await
+    }
+
+    /// The viewer's personal contacts.
+    async fn personal(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(book::count(ctx.app()?.db.read(), self.0, None).await?)
     }
 
     /// Those whom the viewer blocks.

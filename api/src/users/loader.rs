@@ -10,7 +10,10 @@ use entity::{
 
 use crate::{
     auth::context::Reads,
-    contacts::people::{Extent, whole},
+    contacts::{
+        people::{Extent, whole},
+        reach::{self, Seen},
+    },
     database::sql::Sql,
     error::{Error, Result},
 };
@@ -41,6 +44,21 @@ impl Loader<ReferredPerson> for Reads {
     async fn load(&self, keys: &[ReferredPerson]) -> Result<HashMap<ReferredPerson, Self::Value>> {
         let people = read(self, keys.iter().map(|key| key.0)).await?;
         Ok(people.map(|person| (ReferredPerson(person.id), Arc::new(person))).collect())
+    }
+}
+
+/// How a person can be reached, as far as the caller may see it now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DetailsOf(pub UserId);
+
+impl Loader<DetailsOf> for Reads {
+    type Value = Arc<Seen>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[DetailsOf]) -> Result<HashMap<DetailsOf, Self::Value>> {
+        let people: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        let seen = reach::details(self.app.db.read(), self.caller.as_ref(), &people).await?;
+        Ok(seen.into_iter().map(|(person, seen)| (DetailsOf(person), seen)).collect())
     }
 }
 

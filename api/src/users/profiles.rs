@@ -1,11 +1,14 @@
 //! A person's own account: making it, changing profile and settings. The name's place in the lists and the search index
 //! change with the name, in the same transaction.
 
+use std::collections::BTreeSet;
+
 use async_graphql::{InputObject, MaybeUndefined};
 use entity::{
+    details::{Details, Visibility},
     id::UserId,
     user::{self, Audience, Role, UserStatus},
-    user_gram, user_search,
+    user_detail, user_email, user_gram, user_search,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
@@ -16,14 +19,16 @@ use crate::{
     activities::records,
     app::{App, Tx},
     auth::viewer::Viewer,
-    contacts::entries,
+    contacts::{
+        details::{self, EmailAddressInput, PhoneInput, PostalAddressInput, WebAddressInput},
+        entries,
+        fields::{self, MAX_NAME, patch},
+    },
     database::sql::Sql,
     error::{Error, OnConstraint, Result, UserErrorCode},
     text,
 };
 
-/// The longest display name, part of a name, title and the like, in characters.
-pub const MAX_NAME: usize = 200;
 /// The longest address of a picture.
 const MAX_URL: usize = 2_000;
 
@@ -62,6 +67,20 @@ pub struct UpdateProfileInput {
     pub locale: MaybeUndefined<String>,
     /// A time zone such as `Asia/Seoul`, at most 64 characters.
     pub time_zone: MaybeUndefined<String>,
+    /// E-mail addresses, at most 10, in place of all that there are; each once.
+    pub emails: MaybeUndefined<Vec<EmailAddressInput>>,
+    /// Telephone numbers, at most 10, in place of all that there are; each once.
+    pub phones: MaybeUndefined<Vec<PhoneInput>>,
+    /// Postal addresses, at most 10, in place of all that there are; each once.
+    pub addresses: MaybeUndefined<Vec<PostalAddressInput>>,
+    /// Pages of the web, at most 10, in place of all that there are; each once.
+    pub urls: MaybeUndefined<Vec<WebAddressInput>>,
+}
+
+impl UpdateProfileInput {
+    fn details(&self) -> details::Change<'_> {
+        details::Change { emails: &self.emails, phones: &self.phones, addresses: &self.addresses, urls: &self.urls }
+    }
 }
 
 /// What to change in one's settings. A field that is left out stays.
@@ -76,10 +95,9 @@ pub struct UpdateSettingsInput {
 /// Makes an account. The handle must be free.
 pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
     let handle = check_handle(&person.handle)?;
-    let display_name = check_text(&person.display_name, &["input", "displayName"], MAX_NAME)?
-        .ok_or_else(|| Error::refused(UserErrorCode::Invalid, &["input", "displayName"], "A name is needed."))?;
-    let given_name = check(person.given_name, &["input", "givenName"], MAX_NAME)?;
-    let family_name = check(person.family_name, &["input", "familyName"], MAX_NAME)?;
+    let display_name = fields::name(&person.display_name, &["input", "displayName"])?;
+    let given_name = fields::optional(person.given_name.as_deref(), &["input", "givenName"], MAX_NAME)?;
+    let family_name = fields::optional(person.family_name.as_deref(), &["input", "familyName"], MAX_NAME)?;
     let now = tx.clock().now();
     let mut row = user::Model {
         id: UserId(tx.clock().uuid()),
@@ -108,7 +126,7 @@ pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
         .exec_without_returning(tx.db())
         .await
         .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "handle"], "This handle is taken."))?;
-    index(tx.db(), &row).await?;
+    index(tx.db(), &row, &Details::default()).await?;
     count_in(tx.db(), 1).await?;
     Ok(row)
 }
@@ -127,14 +145,7 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
         Box::pin(async move {
             let before = people::hold_self(tx, by).await?;
             let mut row = before.clone();
-            if let MaybeUndefined::Null = input.display_name {
-                return Err(Error::refused(UserErrorCode::Invalid, &["input", "displayName"], "A name is needed."));
-            }
-            if let MaybeUndefined::Value(name) = &input.display_name {
-                row.display_name = check_text(name, &["input", "displayName"], MAX_NAME)?.ok_or_else(|| {
-                    Error::refused(UserErrorCode::Invalid, &["input", "displayName"], "A name is needed.")
-                })?;
-            }
+            fields::patch_name(&mut row.display_name, &input.display_name, &["input", "displayName"])?;
             patch(&mut row.given_name, &input.given_name, &["input", "givenName"], MAX_NAME)?;
             patch(&mut row.family_name, &input.family_name, &["input", "familyName"], MAX_NAME)?;
             patch(&mut row.additional_name, &input.additional_name, &["input", "additionalName"], MAX_NAME)?;
@@ -150,7 +161,11 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
                 return Err(Error::refused(UserErrorCode::Invalid, &["input", "avatarUrl"], why));
             }
             row.name_key = name_key(&row);
-            if row == before {
+            // Their row is written by who holds the person's, like this transaction.
+            let reached = user_detail::Entity::find_by_id(row.id).one(tx.db()).await?;
+            let reached = reached.map(|row| row.details).unwrap_or_default();
+            let reachable = input.details().apply(&reached)?;
+            if row == before && reachable == reached {
                 return Ok(row);
             }
             row.updated_at = tx.clock().now();
@@ -159,8 +174,11 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
             if moved {
                 entries::rename(tx.db(), row.id, row.name_key.clone()).await?;
             }
-            if moved || search_text(&row) != search_text(&before) {
-                index(tx.db(), &row).await?;
+            if reachable != reached {
+                save_details(tx, row.id, &reachable).await?;
+            }
+            if moved || search_texts(&row, &reachable) != search_texts(&before, &reached) {
+                index(tx.db(), &row, &reachable).await?;
             }
             let shown = |row: &user::Model| {
                 (row.display_name.clone(), row.title.clone(), row.organisation.clone(), row.avatar_url.clone())
@@ -216,20 +234,57 @@ pub fn search_text(person: &user::Model) -> String {
     text::search_text(&[&person.display_name, &names.join(" "), &person.handle])
 }
 
+/// What everybody may find a person by, and what only connections may besides.
+fn search_texts(person: &user::Model, details: &Details) -> (String, String) {
+    let everyone = details::addresses_for(details, Visibility::Everyone);
+    let connections = details::addresses_for(details, Visibility::Connections);
+    let text = if everyone.is_empty() {
+        search_text(person)
+    } else {
+        format!("{}{}", search_text(person), text::search_text(&[&everyone]))
+    };
+    (text, if connections.is_empty() { String::new() } else { text::search_text(&[&connections]) })
+}
+
 /// Writes a person into the search index, in place of what stood there.
-async fn index(db: &impl ConnectionTrait, person: &user::Model) -> Result<(), DbErr> {
+async fn index(db: &impl ConnectionTrait, person: &user::Model, details: &Details) -> Result<(), DbErr> {
     user_gram::Entity::delete_many().filter(user_gram::Column::UserId.eq(person.id)).exec(db).await?;
     user_search::Entity::delete_by_id(person.id).exec(db).await?;
-    let text = search_text(person);
-    let grams = text::grams(&text).into_iter().map(|gram| user_gram::ActiveModel {
+    let (text, connections_text) = search_texts(person, details);
+    let grams: BTreeSet<String> = text::grams(&text).into_iter().chain(text::grams(&connections_text)).collect();
+    let grams = grams.into_iter().map(|gram| user_gram::ActiveModel {
         gram: Set(gram),
         name_key: Set(person.name_key.clone()),
         user_id: Set(person.id),
     });
     user_gram::Entity::insert_many(grams).exec_without_returning(db).await?;
     let row =
-        user_search::ActiveModel { user_id: Set(person.id), text: Set(text), connections_text: Set(String::new()) };
+        user_search::ActiveModel { user_id: Set(person.id), text: Set(text), connections_text: Set(connections_text) };
     user_search::Entity::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Writes how a person can be reached, and whose each address is.
+async fn save_details(tx: &Tx<'_>, user: UserId, reachable: &Details) -> Result<()> {
+    user_detail::Entity::delete_by_id(user).exec(tx.db()).await?;
+    user_email::Entity::delete_many().filter(user_email::Column::UserId.eq(user)).exec(tx.db()).await?;
+    if *reachable == Details::default() {
+        return Ok(());
+    }
+    let row = user_detail::ActiveModel { user_id: Set(user), details: Set(reachable.clone()) };
+    user_detail::Entity::insert(row).exec_without_returning(tx.db()).await?;
+    let emails: Vec<_> = reachable
+        .emails
+        .iter()
+        .map(|email| user_email::ActiveModel {
+            address_key: Set(details::key(&email.address)),
+            user_id: Set(user),
+            visibility: Set(email.visibility),
+        })
+        .collect();
+    if !emails.is_empty() {
+        user_email::Entity::insert_many(emails).exec_without_returning(tx.db()).await?;
+    }
     Ok(())
 }
 
@@ -245,34 +300,4 @@ fn check_handle(handle: &str) -> Result<String> {
         return Err(Error::refused(UserErrorCode::Invalid, &["input", "handle"], "A handle does not look like an id."));
     }
     Ok(handle)
-}
-
-/// A text within its limits, trimmed; `None` when nothing is left.
-fn check_text(text: &str, field: &'static [&'static str], most: usize) -> Result<Option<String>> {
-    let text = text.trim();
-    if text.chars().count() > most {
-        return Err(Error::refused(UserErrorCode::Invalid, field, format!("At most {most} characters.")));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(Error::refused(UserErrorCode::Invalid, field, "Control characters are not allowed."));
-    }
-    Ok((!text.is_empty()).then(|| text.to_owned()))
-}
-
-fn check(text: Option<String>, field: &'static [&'static str], most: usize) -> Result<Option<String>> {
-    text.map_or(Ok(None), |text| check_text(&text, field, most))
-}
-
-fn patch(
-    column: &mut Option<String>,
-    change: &MaybeUndefined<String>,
-    field: &'static [&'static str],
-    most: usize,
-) -> Result<()> {
-    match change {
-        MaybeUndefined::Undefined => {}
-        MaybeUndefined::Null => *column = None,
-        MaybeUndefined::Value(text) => *column = check_text(text, field, most)?,
-    }
-    Ok(())
 }

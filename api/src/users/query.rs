@@ -1,7 +1,7 @@
 //! `viewer`, `node`, `nodes`, `user`.
 
 use async_graphql::{Context, ID, Object};
-use entity::id::{ActivityId, ConnectionRequestId, NotificationId, UserId};
+use entity::id::{ActivityId, ConnectionRequestId, NotificationId, PersonalContactId, UserId};
 
 use super::{
     people,
@@ -12,6 +12,7 @@ use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
     notifications::types::Notification,
+    personal::types::PersonalContact,
     relationships::types::ConnectionRequest,
 };
 
@@ -87,6 +88,9 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
     }
     if let Some(id) = NotificationId::parse(id) {
         return Ok(reader(ctx, Scope::NotificationsRead, Notification::find(ctx, id)).await?.map(Node::Notification));
+    }
+    if let Some(id) = PersonalContactId::parse(id) {
+        return Ok(reader(ctx, Scope::ContactsRead, PersonalContact::find(ctx, id)).await?.map(Node::PersonalContact));
     }
     Ok(None)
 }

@@ -10,7 +10,7 @@ use entity::{
     user::{self, Audience, Role},
 };
 
-use super::loader::{PersonById, ReferredPerson};
+use super::loader::{DetailsOf, PersonById, ReferredPerson};
 use crate::{
     accounts::{api_keys, sessions, types::Session},
     activities::{
@@ -24,11 +24,13 @@ use crate::{
     contacts::{
         lists::Source,
         people::Person,
+        reach::{EmailAddress, Phone, PostalAddress, Seen, WebAddress},
         types::{ContactCounts, PeoplePage, UserConnection},
     },
     error::{Error, Result},
     notifications::types::{Notification, NotificationPreference, UnreadCounts},
     page::PageArguments,
+    personal::types::PersonalContact,
     relationships::types::{ConnectionRequest, Relationship},
     text,
 };
@@ -41,6 +43,7 @@ pub enum Node {
     ConnectionRequest(ConnectionRequest),
     Activity(Activity),
     Notification(Notification),
+    PersonalContact(PersonalContact),
 }
 
 /// Somebody who acts. Being one is no permission to see more than the name.
@@ -85,7 +88,14 @@ impl User {
 
     /// The parts of the name.
     async fn name(&self, ctx: &Context<'_>) -> Result<PersonName> {
-        Ok(PersonName(self.whole(ctx).await?))
+        let row = self.whole(ctx).await?;
+        Ok(PersonName {
+            given: row.given_name.clone(),
+            family: row.family_name.clone(),
+            additional: row.additional_name.clone(),
+            prefix: row.name_prefix.clone(),
+            suffix: row.name_suffix.clone(),
+        })
     }
 
     /// Job title.
@@ -111,6 +121,27 @@ impl User {
     /// Time zone, such as `Asia/Seoul`.
     async fn time_zone(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         self.text(ctx, |row| &row.time_zone).await
+    }
+
+    /// E-mail addresses that the viewer may see now: those for everyone, and those for connections where connected. Needs
+    /// the scope CONTACTS_READ for the latter.
+    async fn emails(&self, ctx: &Context<'_>) -> Result<Vec<EmailAddress>> {
+        Ok(self.seen(ctx).await?.emails())
+    }
+
+    /// Telephone numbers that the viewer may see now, as of `emails`.
+    async fn phones(&self, ctx: &Context<'_>) -> Result<Vec<Phone>> {
+        Ok(self.seen(ctx).await?.phones())
+    }
+
+    /// Postal addresses that the viewer may see now, as of `emails`.
+    async fn addresses(&self, ctx: &Context<'_>) -> Result<Vec<PostalAddress>> {
+        Ok(self.seen(ctx).await?.addresses())
+    }
+
+    /// Pages of the web that the viewer may see now, as of `emails`.
+    async fn urls(&self, ctx: &Context<'_>) -> Result<Vec<WebAddress>> {
+        Ok(self.seen(ctx).await?.urls())
     }
 
     /// What the person is in the organisation.
@@ -205,6 +236,11 @@ impl User {
         }
     }
 
+    /// How the person can be reached, as far as the viewer may see it.
+    async fn seen(&self, ctx: &Context<'_>) -> Result<Arc<Seen>> {
+        Ok(ctx.load(DetailsOf(self.0.id())).await?.unwrap_or_default())
+    }
+
     async fn text(&self, ctx: &Context<'_>, column: fn(&user::Model) -> &Option<String>) -> Option<Result<String>> {
         match self.whole(ctx).await {
             Ok(row) => column(&row).clone().map(Ok),
@@ -246,35 +282,18 @@ fn contacts_reader<'a>(ctx: &'a Context<'_>) -> Result<&'a Caller> {
 }
 
 /// The parts of a name.
-pub struct PersonName(Arc<user::Model>);
-
-/// The parts of a name.
-#[Object]
-impl PersonName {
+#[derive(SimpleObject)]
+pub struct PersonName {
     /// Given name.
-    async fn given(&self) -> Option<&str> {
-        self.0.given_name.as_deref()
-    }
-
+    pub given: Option<String>,
     /// Family name.
-    async fn family(&self) -> Option<&str> {
-        self.0.family_name.as_deref()
-    }
-
+    pub family: Option<String>,
     /// Middle names.
-    async fn additional(&self) -> Option<&str> {
-        self.0.additional_name.as_deref()
-    }
-
+    pub additional: Option<String>,
     /// Such as "Dr.".
-    async fn prefix(&self) -> Option<&str> {
-        self.0.name_prefix.as_deref()
-    }
-
+    pub prefix: Option<String>,
     /// Such as "Jr.".
-    async fn suffix(&self) -> Option<&str> {
-        self.0.name_suffix.as_deref()
-    }
+    pub suffix: Option<String>,
 }
 
 /// Whoever calls, as proven by the token or the key.

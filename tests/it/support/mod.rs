@@ -8,6 +8,7 @@ pub mod graphql;
 pub mod person;
 pub mod plans;
 pub mod process;
+pub mod smtp;
 pub mod socket;
 pub mod vcards;
 
