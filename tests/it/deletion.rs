@@ -235,7 +235,8 @@ async fn others_are_told_what_is_gone_and_what_they_were_told_before_still_resol
                  ... on NotificationAdded { notification { kind actor { id } request { id } } } \
                  ... on NotificationsRemoved { notificationIds } \
                  ... on ActivityPosted { activity { kind actor { displayName } subject { id } } } \
-                 ... on ActivityRemoved { activityId } } } }";
+                 ... on ActivityRemoved { activityId } \
+                 ... on ContactRemoved { list user { displayName } } } } }";
     let told = pulled(&ann, query, "NotificationsRemoved").await;
     let received = &told[0]["request"];
     assert_eq!(received["requester"], json!({ "id": jane.id(), "handle": jane.id(), "displayName": "Deleted user" }));
@@ -244,6 +245,10 @@ async fn others_are_told_what_is_gone_and_what_they_were_told_before_still_resol
     assert!(!told.to_string().contains("jane"), "{told}");
     // What the two did together is taken back from the other, too.
     pulled(&ben, query, "ActivityRemoved").await;
+    let told = pulled(&ben, query, "ContactRemoved").await;
+    let left = told.as_array().into_iter().flatten().filter(|event| event["__typename"] == "ContactRemoved");
+    let left: Vec<Value> = left.map(|event| json!([event["list"], event["user"]["displayName"]])).collect();
+    assert_eq!(left, [json!(["OUTGOING_REQUESTS", "Deleted user"]), json!(["CONNECTIONS", "Deleted user"])]);
     assert_eq!(ben.ask("{ activityFeed { nodes { id } } }", Value::Null).await.at("activityFeed.nodes"), &json!([]));
     assert_eq!(ben.ask("{ notifications { nodes { id } } }", Value::Null).await.at("notifications.nodes"), &json!([]));
     consistency::check(&app.database).await;
