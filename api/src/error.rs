@@ -232,6 +232,8 @@ pub enum UserErrorCode {
     Duplicate,
     /// The text is longer than it may be.
     TooLong,
+    /// The account was put to rest: sign in with `reactivate` to take part again.
+    AccountDeactivated,
     /// Too many tries in a short time; the message says when to try again.
     TooManyAttempts,
 }

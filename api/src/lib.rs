@@ -14,6 +14,7 @@
 //! | [`events`] | the log: gapless streams, the global order, following without loss |
 //! | [`app`] | the resources of an instance, and the one way to open a transaction |
 //! | [`auth`] | who calls, with what scopes; tokens, keys, rights that end, passwords, the guard, the loaders |
+//! | [`audit`] | what administrators and keys of the organisation did |
 //! | [`contacts`] | the lists of the Contacts Center: entries, pages, counts, search |
 //! | [`activities`] | what people do, and the feeds in which those related to them see it |
 //! | [`users`] | people: profiles, settings, how one is found |
@@ -22,7 +23,7 @@
 //! | [`notifications`] | what a user is told of, in the app and by e-mail |
 //! | [`relationships`] | pairs of people: connection by request, follow, block, mute; notes |
 //! | [`cards`] | vCards of people and of personal contacts, out and in |
-//! | [`administration`] | what administrators do: suspending people |
+//! | [`administration`] | accounts that end or change: suspending, roles, putting to rest, deleting, exporting |
 //! | [`schema`] | the faces merged into one schema |
 //! | [`http`] | the doors: `/graphql` by POST, GET, server-sent events and WebSocket; health |
 //! | [`demo`], [`import`], [`server`], [`telemetry`] | the demo organisation, bulk import, serving, logs |
@@ -50,6 +51,7 @@ pub mod throttle;
 pub mod events;
 pub mod app;
 pub mod auth;
+pub mod audit;
 pub mod contacts;
 pub mod activities;
 pub mod users;

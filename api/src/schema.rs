@@ -6,6 +6,7 @@ use crate::{
     accounts::{mutation::AccountsMutation, query::AccountsQuery},
     activities::{mutation::ActivitiesMutation, query::ActivitiesQuery, subscription::ActivitiesSubscription},
     administration::mutation::AdministrationMutation,
+    audit::query::AuditQuery,
     cards::{mutation::CardsMutation, query::CardsQuery},
     config::Limits,
     contacts::{query::ContactsQuery, subscription::ContactsSubscription},
@@ -32,6 +33,7 @@ pub struct Query(
     NotificationsQuery,
     EventsQuery,
     AccountsQuery,
+    AuditQuery,
 );
 
 /// What can be done. Every payload has `userErrors`: expected refusals are data, faults are errors.

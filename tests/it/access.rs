@@ -14,7 +14,7 @@ const SIGN_IN: &str =
     "mutation($input: SignInInput!) { signIn(input: $input) { accessToken refreshToken userErrors { code message } } }";
 const REFRESH: &str = "mutation($token: String!) { refreshSession(input: { refreshToken: $token }) \
                        { accessToken refreshToken user { handle } userErrors { code field } } }";
-const ME: &str = "{ viewer { user { handle } sessions { id current userAgent } } }";
+pub const ME: &str = "{ viewer { user { handle } sessions { id current userAgent } } }";
 
 pub async fn sign_up(app: &TestApp, handle: &str) -> (Client, String) {
     let input = json!({ "handle": handle, "password": "correct horse", "displayName": handle });
@@ -23,13 +23,13 @@ pub async fn sign_up(app: &TestApp, handle: &str) -> (Client, String) {
     (client, answer.text("signUp.refreshToken").to_owned())
 }
 
-async fn sign_in(app: &TestApp, handle: &str, password: &str) -> Answer {
+pub async fn sign_in(app: &TestApp, handle: &str, password: &str) -> Answer {
     let input = json!({ "handle": handle, "password": password });
     app.anonymous().ask(SIGN_IN, json!({ "input": input })).await
 }
 
 /// The next pair of tokens, or the code of the refusal.
-async fn next(app: &TestApp, token: &str) -> Result<(Client, String), String> {
+pub async fn next(app: &TestApp, token: &str) -> Result<(Client, String), String> {
     let answer = app.anonymous().ask(REFRESH, json!({ "token": token })).await;
     if answer.body["data"]["refreshSession"]["accessToken"].is_null() {
         return Err(answer.text("refreshSession.userErrors.0.code").to_owned());

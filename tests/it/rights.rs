@@ -21,7 +21,7 @@ use crate::{
 const WITHIN: Duration = Duration::from_secs(2);
 
 /// One socket and one stream of server-sent events on each instance, both following.
-async fn follow_everywhere(app: &TestApp, token: &str) -> (Vec<Socket>, Vec<reqwest::Response>) {
+pub async fn follow_everywhere(app: &TestApp, token: &str) -> (Vec<Socket>, Vec<reqwest::Response>) {
     let (mut sockets, mut streams) = (Vec::new(), Vec::new());
     for instance in &app.instances {
         let mut socket = Socket::open(&instance.url, Some(token)).await;
@@ -41,7 +41,7 @@ async fn follow_everywhere(app: &TestApp, token: &str) -> (Vec<Socket>, Vec<reqw
 }
 
 /// All of them end in time, the sockets with 4403, and the token is refused from then on.
-async fn all_end(app: &TestApp, what: &str, token: &str, live: (Vec<Socket>, Vec<reqwest::Response>)) {
+pub async fn all_end(app: &TestApp, what: &str, token: &str, live: (Vec<Socket>, Vec<reqwest::Response>)) {
     let since = Instant::now();
     let (sockets, streams) = live;
     for mut socket in sockets {

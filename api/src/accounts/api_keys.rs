@@ -12,10 +12,13 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
+use serde_json::json;
 
 use crate::{
     app::{App, Tx},
+    audit::entries::{self, Act},
     auth::{
+        context::Origin,
         keys,
         rights::{self, Subject},
         secret,
@@ -75,7 +78,7 @@ pub struct Made {
 }
 
 /// Makes a key.
-pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput) -> Result<Made> {
+pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &Origin) -> Result<Made> {
     let name = &check_name(&input.name)?;
     app.transaction(|tx| {
         Box::pin(async move {
@@ -109,6 +112,7 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput) -> Result
                 revoked_at: None,
             };
             api_key::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
+            audit(tx, by, &row, Act::on("createApiKey", row.id, origin)).await?;
             let text = Some(format!("{}.{given}", row.prefix));
             Ok(Made { key: row, text })
         })
@@ -117,7 +121,7 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput) -> Result
 }
 
 /// Renames a key or changes its scopes. What is live by it ends, and begins again with the new scopes.
-pub async fn update(app: &App, by: &Viewer, input: &UpdateApiKeyInput) -> Result<Made> {
+pub async fn update(app: &App, by: &Viewer, input: &UpdateApiKeyInput, origin: &Origin) -> Result<Made> {
     let name = &input.name.as_deref().map(check_name).transpose()?;
     app.transaction(|tx| {
         Box::pin(async move {
@@ -133,6 +137,7 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateApiKeyInput) -> Result
             }
             let key = row.update(tx.db()).await?;
             rights::end(tx, &Subject::Key(id))?;
+            audit(tx, by, &key, Act::on("updateApiKey", id, origin)).await?;
             Ok(Made { key, text: None })
         })
     })
@@ -140,7 +145,7 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateApiKeyInput) -> Result
 }
 
 /// Gives a key a new secret; the present one is taken a while longer.
-pub async fn rotate(app: &App, by: &Viewer, input: &RotateApiKeyInput) -> Result<Made> {
+pub async fn rotate(app: &App, by: &Viewer, input: &RotateApiKeyInput, origin: &Origin) -> Result<Made> {
     let overlap = Duration::seconds(input.overlap_seconds.into());
     if overlap < Duration::zero() || overlap > LONGEST_OVERLAP {
         let why = "An overlap is from 0 seconds to 30 days.";
@@ -158,6 +163,7 @@ pub async fn rotate(app: &App, by: &Viewer, input: &RotateApiKeyInput) -> Result
             let key = row.update(tx.db()).await?;
             // Whoever is connected by the earlier secret has to show one that is still taken.
             rights::end(tx, &Subject::Key(id))?;
+            audit(tx, by, &key, Act::on("rotateApiKey", id, origin)).await?;
             let text = Some(format!("{}.{given}", key.prefix));
             Ok(Made { key, text })
         })
@@ -166,7 +172,7 @@ pub async fn rotate(app: &App, by: &Viewer, input: &RotateApiKeyInput) -> Result
 }
 
 /// Ends a key for ever. Idempotent.
-pub async fn revoke(app: &App, by: &Viewer, id: &str) -> Result<(api_key::Model, bool)> {
+pub async fn revoke(app: &App, by: &Viewer, id: &str, origin: &Origin) -> Result<(api_key::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let key = find(tx, by, id).await?;
@@ -178,6 +184,7 @@ pub async fn revoke(app: &App, by: &Viewer, id: &str) -> Result<(api_key::Model,
             row.revoked_at = Set(Some(tx.clock().now()));
             let key = row.update(tx.db()).await?;
             rights::end(tx, &Subject::Key(id))?;
+            audit(tx, by, &key, Act::on("revokeApiKey", id, origin)).await?;
             Ok((key, true))
         })
     })
@@ -193,6 +200,25 @@ pub async fn visible_to(db: &impl ConnectionTrait, by: &Viewer) -> Result<Vec<ap
         whose = whose.add(api_key::Column::Kind.eq(ApiKeyKind::Organisation));
     }
     api_key::Entity::find().filter(whose).order_by_desc(api_key::Column::Id).all(db).await
+}
+
+/// Writes down what was done to a key of the organisation; one's own keys are one's own matter.
+async fn audit(tx: &Tx<'_>, by: &Viewer, key: &api_key::Model, act: Act<'_>) -> Result<()> {
+    if key.kind == ApiKeyKind::Personal {
+        return Ok(());
+    }
+    let details = json!({ "name": key.name, "scopes": key.scopes.split(' ').collect::<Vec<_>>() });
+    entries::record(tx, by, act.with(details)).await
+}
+
+/// Removes all keys that act for a person, who is held.
+pub async fn forget_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    api_key::Entity::delete_many()
+        .filter(api_key::Column::OwnerId.eq(user))
+        .filter(api_key::Column::Kind.eq(ApiKeyKind::Personal))
+        .exec(tx.db())
+        .await?;
+    Ok(())
 }
 
 /// What a key is called.

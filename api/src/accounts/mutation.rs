@@ -67,8 +67,9 @@ impl AccountsMutation {
         })
     }
 
-    /// Signs in by handle and password. Needs no token. Refused with NOT_ALLOWED, whichever of the two is wrong, or
-    /// TOO_MANY_ATTEMPTS.
+    /// Signs in by handle and password. Needs no token. Refused with NOT_ALLOWED, whichever of the two is wrong;
+    /// ACCOUNT_DEACTIVATED where both are right and the account was put to rest, unless `reactivate` asks to take part
+    /// again; or TOO_MANY_ATTEMPTS.
     async fn sign_in(
         &self,
         ctx: &Context<'_>,
@@ -158,7 +159,7 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What key.")] input: CreateApiKeyInput,
     ) -> Result<CreateApiKeyPayload> {
-        Ok(match settle(api_keys::create(ctx.app()?, ctx.viewer()?, &input).await)? {
+        Ok(match settle(api_keys::create(ctx.app()?, ctx.viewer()?, &input, ctx.origin()?).await)? {
             Ok(Made { key, text }) => {
                 CreateApiKeyPayload { api_key: Some(ApiKey(key)), secret: text, user_errors: vec![] }
             }
@@ -175,7 +176,7 @@ impl AccountsMutation {
         #[graphql(desc = "What to change.")] input: UpdateApiKeyInput,
     ) -> Result<UpdateApiKeyPayload> {
         let updated = match no_key(ctx.viewer()?) {
-            Ok(viewer) => api_keys::update(ctx.app()?, viewer, &input).await,
+            Ok(viewer) => api_keys::update(ctx.app()?, viewer, &input, ctx.origin()?).await,
             Err(refusal) => Err(refusal),
         };
         Ok(match settle(updated)? {
@@ -193,7 +194,7 @@ impl AccountsMutation {
         #[graphql(desc = "Which.")] input: RotateApiKeyInput,
     ) -> Result<RotateApiKeyPayload> {
         let rotated = match no_key(ctx.viewer()?) {
-            Ok(viewer) => api_keys::rotate(ctx.app()?, viewer, &input).await,
+            Ok(viewer) => api_keys::rotate(ctx.app()?, viewer, &input, ctx.origin()?).await,
             Err(refusal) => Err(refusal),
         };
         Ok(match settle(rotated)? {
@@ -213,7 +214,7 @@ impl AccountsMutation {
         #[graphql(desc = "Which.")] input: RevokeApiKeyInput,
     ) -> Result<RevokeApiKeyPayload> {
         let revoked = match no_key(ctx.viewer()?) {
-            Ok(viewer) => api_keys::revoke(ctx.app()?, viewer, &input.api_key_id).await,
+            Ok(viewer) => api_keys::revoke(ctx.app()?, viewer, &input.api_key_id, ctx.origin()?).await,
             Err(refusal) => Err(refusal),
         };
         Ok(match settle(revoked)? {

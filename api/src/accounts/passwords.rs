@@ -5,11 +5,14 @@ use async_graphql::InputObject;
 use entity::{
     credential,
     id::UserId,
-    user::{self, Role},
+    user::{self, Role, UserStatus},
 };
 use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, EntityTrait, IntoActiveModel as _};
 
-use super::sessions::{self, SignedIn};
+use super::{
+    sessions::{self, SignedIn},
+    standing,
+};
 use crate::{
     app::{App, Tx},
     auth::{
@@ -52,6 +55,9 @@ pub struct SignInInput {
     /// The password.
     #[graphql(secret)]
     pub password: String,
+    /// Whether to take part again where the account was put to rest by `deactivateAccount`.
+    #[graphql(default)]
+    pub reactivate: bool,
 }
 
 /// A new password in place of the present one.
@@ -110,17 +116,42 @@ pub async fn sign_in(app: &App, input: SignInInput, origin: &Origin) -> Result<S
     count_attempt(app, &input.handle, origin)?;
     let person = match input.handle.contains('\0') {
         true => None,
-        false => people::by_handle(app.db.read(), &input.handle).await?,
+        false => people::who_may_sign_in(app.db.read(), &input.handle).await?,
     };
     let proven = prove(app, person.as_ref(), input.password).await?;
-    match person.zip(proven) {
-        Some((person, proven)) => begin(app, person, &proven, origin).await,
-        None => Err(no_match()),
+    let (person, proven) = person.zip(proven).ok_or_else(no_match)?;
+    // Told only to who has the password.
+    if person.status == UserStatus::Deactivated && !input.reactivate {
+        let why = "This account was put to rest. Sign in with reactivate to take part again.";
+        return Err(Error::refused(UserErrorCode::AccountDeactivated, &["input", "reactivate"], why));
     }
+    begin(app, person, &proven, origin).await
 }
 
 fn no_match() -> Error {
     Error::refused(UserErrorCode::NotAllowed, &[], "Handle and password do not match.")
+}
+
+/// Proves by their password that it is the caller who calls, for what a stolen token must not do; the hash by which it was
+/// proven, to be asked for again by [`insist`] when the person is held.
+pub async fn prove_again(app: &App, by: &Viewer, password: Option<String>, origin: &Origin) -> Result<String> {
+    const FIELD: &[&str] = &["input", "password"];
+    if let Proof::Key(_) = by.proof {
+        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in: this cannot be done by a key."));
+    }
+    let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
+    let password = password.ok_or_else(|| Error::refused(UserErrorCode::Invalid, FIELD, "The password is needed."))?;
+    count_attempt(app, &me.handle, origin)?;
+    prove(app, Some(&me), password).await?.ok_or_else(|| not_the_password(FIELD))
+}
+
+fn not_the_password(field: &'static [&'static str]) -> Error {
+    Error::refused(UserErrorCode::NotAllowed, field, "This is not the present password.")
+}
+
+/// Refuses a password that was changed since it was proven. The person is held.
+pub async fn insist(tx: &Tx<'_>, user: UserId, proven: &str) -> Result<()> {
+    still(tx, user, proven).await?.map(drop).ok_or_else(|| not_the_password(&["input", "password"]))
 }
 
 /// Changes the caller's password and ends all their other sessions.
@@ -128,10 +159,7 @@ pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: 
     check(&input.new_password, &["input", "newPassword"])?;
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
     count_attempt(app, &me.handle, origin)?;
-    let not_present = || {
-        let why = "This is not the present password.";
-        Error::refused(UserErrorCode::NotAllowed, &["input", "currentPassword"], why)
-    };
+    let not_present = || not_the_password(&["input", "currentPassword"]);
     let proven = &prove(app, Some(&me), input.current_password).await?.ok_or_else(not_present)?;
     let hash = &password::hash(input.new_password).await?;
     app.transaction(|tx| {
@@ -150,18 +178,25 @@ pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: 
     .await
 }
 
-/// Begins a session by a password that was proven; refused if it was changed since.
+/// Begins a session by a password that was proven; refused if it was changed since. Who had put their account to rest takes
+/// part again.
 async fn begin(app: &App, person: user::Model, proven: &str, origin: &Origin) -> Result<SignedIn> {
-    let id = person.id;
-    let handout = app.transaction(|tx| {
+    let (id, resting) = (person.id, person.status == UserStatus::Deactivated);
+    let begun = app.transaction(|tx| {
         Box::pin(async move {
             // Held, so that whoever is suspended, or whose password is changed, at this moment gets no session of before.
-            people::hold(tx, id).await?.ok_or_else(no_match)?;
+            let held = if resting { people::hold_any(tx, id).await? } else { people::hold(tx, id).await? };
+            let held = held.ok_or_else(no_match)?;
             still(tx, id, proven).await?.ok_or_else(no_match)?;
-            sessions::begin(tx, id, origin).await
+            let person = match held.status {
+                UserStatus::Active => held,
+                UserStatus::Deactivated => standing::set(tx, held, UserStatus::Active).await?,
+                UserStatus::Suspended | UserStatus::Deleted => return Err(no_match()),
+            };
+            Ok((person, sessions::begin(tx, id, origin).await?))
         })
     });
-    let handout = handout.await?;
+    let (person, handout) = begun.await?;
     sessions::sign(app, person, handout)
 }
 

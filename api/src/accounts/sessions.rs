@@ -8,7 +8,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, Select,
 };
 
 use crate::{
@@ -32,6 +32,8 @@ const START: &str = "rr_";
 const SECRET: usize = 32;
 /// The most sessions of one person; the one longest unused ends for a new one.
 const MOST: usize = 50;
+/// Sessions of one statement.
+const TOGETHER: usize = 1_000;
 /// The longest name of a client that is kept, in characters.
 const LONGEST_AGENT: usize = 200;
 
@@ -100,6 +102,10 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<SignedIn> {
             let session = session::Entity::find_by_id(token.session_id).lock_exclusive().one(tx.db()).await?;
             let token = refresh_token::Entity::find_by_id(hash.clone()).one(tx.db()).await?;
             let (Some(session), Some(token)) = (session, token) else { return Ok(None) };
+            // The session was given a new name since.
+            if token.session_id != session.id {
+                return Err(Error::Again);
+            }
             if session.ended_at.is_some() || session.expires_at <= now {
                 return Ok(None);
             }
@@ -178,15 +184,43 @@ async fn end_one(app: &App, by: &Viewer, session: SessionId) -> Result<Option<bo
 
 /// Ends all of a person's sessions but one.
 pub async fn end_all(tx: &Tx<'_>, user: UserId, but: Option<SessionId>) -> Result<()> {
-    let open = session::Entity::find()
-        .filter(session::Column::UserId.eq(user))
-        .filter(session::Column::EndedAt.is_null())
-        .order_by_asc(session::Column::Id)
-        .lock_exclusive()
-        .all(tx.db())
-        .await?;
+    let open = held_sessions(user).filter(session::Column::EndedAt.is_null()).all(tx.db()).await?;
     let others: Vec<SessionId> = open.iter().map(|session| session.id).filter(|id| Some(*id) != but).collect();
     end(tx, &others).await
+}
+
+/// Gives each open session of a person a new name, so that its access tokens are taken no more and its refresh token gives
+/// others, with the scopes that the person has then. The person is held.
+pub async fn renew_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    let open = held_sessions(user).filter(session::Column::EndedAt.is_null()).all(tx.db()).await?;
+    let earlier: Vec<SessionId> = open.iter().map(|session| session.id).collect();
+    for session in open {
+        let (before, id) = (session.id, SessionId(tx.clock().uuid()));
+        let row = session::Model { id, ..session };
+        session::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
+        refresh_token::Entity::update_many()
+            .col_expr(refresh_token::Column::SessionId, id.into())
+            .filter(refresh_token::Column::SessionId.eq(before))
+            .exec(tx.db())
+            .await?;
+    }
+    end(tx, &earlier).await
+}
+
+/// Removes all sessions of a person, who is held, and their tokens.
+pub async fn forget_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    // Locked first: whoever refreshes one at this moment has ended before its tokens are removed.
+    let all: Vec<SessionId> = held_sessions(user).all(tx.db()).await?.iter().map(|session| session.id).collect();
+    for some in all.chunks(TOGETHER) {
+        let tokens = refresh_token::Column::SessionId.is_in(some.iter().copied());
+        refresh_token::Entity::delete_many().filter(tokens).exec(tx.db()).await?;
+    }
+    session::Entity::delete_many().filter(session::Column::UserId.eq(user)).exec(tx.db()).await?;
+    Ok(())
+}
+
+fn held_sessions(user: UserId) -> Select<session::Entity> {
+    session::Entity::find().filter(session::Column::UserId.eq(user)).order_by_asc(session::Column::Id).lock_exclusive()
 }
 
 /// Ends sessions and tells every instance.

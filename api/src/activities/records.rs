@@ -11,7 +11,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, 
 
 use crate::{
     app::{App, Tx},
-    auth::viewer::Viewer,
+    auth::{presence, viewer::Viewer},
     database::sql::Sql,
     error::{Error, Result, UserErrorCode},
     events::{cursor::activities_of, log::NewEvent},
@@ -39,6 +39,7 @@ pub async fn post(app: &App, by: &Viewer, status: &str, connections_only: bool) 
     }
     app.transaction(|tx| {
         Box::pin(async move {
+            presence::hold(tx, by.user).await?;
             let text = Some(status.to_owned());
             let row = activity::Model { text, connections_only, ..made(tx, ActivityKind::StatusPosted, by.user) };
             record(tx, row).await

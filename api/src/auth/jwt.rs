@@ -33,6 +33,9 @@ pub struct Claims {
     /// The session it was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
+    /// Of a ticket: what it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    about: Option<String>,
 }
 
 impl Claims {
@@ -68,12 +71,51 @@ pub fn issue(
         nbf: None,
         scope: Some(scopes.to_string()),
         sid: session.map(|session| session.to_string()),
+        about: None,
     };
+    sign(tokens, &claims, expires_at)
+}
+
+fn sign(tokens: &TokenConfig, claims: &Claims, expires_at: DateTime<Utc>) -> Result<AccessToken> {
     let signing = &tokens.keys.signing;
     let mut header = Header::new(signing.algorithm);
     header.kid = Some(signing.id.clone());
-    let text = jsonwebtoken::encode(&header, &claims, &signing.key).map_err(Error::internal)?;
+    let text = jsonwebtoken::encode(&header, claims, &signing.key).map_err(Error::internal)?;
     Ok(AccessToken { text, expires_at })
+}
+
+/// Signs a ticket: it opens one door for one person and one thing, and is no access token, because it is for an audience of
+/// its own.
+pub fn issue_ticket(app: &App, door: &str, user: UserId, about: UserId, lifetime: Duration) -> Result<AccessToken> {
+    let tokens = &app.config.tokens;
+    let now = app.clock.now();
+    let expires_at = DateTime::from_timestamp((now + lifetime).timestamp(), 0).unwrap_or(now);
+    let claims = Claims {
+        sub: user.to_string(),
+        iss: tokens.issuer.clone(),
+        aud: audience_of(tokens, door).into(),
+        iat: Some(now.timestamp()),
+        exp: expires_at.timestamp(),
+        nbf: None,
+        scope: None,
+        sid: None,
+        about: Some(about.to_string()),
+    };
+    sign(tokens, &claims, expires_at)
+}
+
+/// Reads a ticket for a door: who was given it, and what it is about. Anything wrong with it is the same refusal.
+pub fn read_ticket(app: &App, door: &str, ticket: &str) -> Result<(UserId, UserId)> {
+    let tokens = &app.config.tokens;
+    let audience = audience_of(tokens, door);
+    let claims = claims_for(tokens, &tokens.keys.verifying, &audience, app.clock.now(), ticket)?;
+    let about = claims.about.as_deref().and_then(UserId::parse);
+    UserId::parse(&claims.sub).zip(about).ok_or(Error::Unauthenticated)
+}
+
+/// Never that of access tokens.
+fn audience_of(tokens: &TokenConfig, door: &str) -> String {
+    format!("{} {door}", tokens.audience)
 }
 
 /// Reads a token of our own; anything wrong with it is the same refusal.
@@ -98,6 +140,16 @@ struct Seen {
 
 /// What a token says that one of these keys signed for us and that has neither ended nor is still to begin.
 pub fn claims(tokens: &TokenConfig, keys: &[VerifyingKey], now: DateTime<Utc>, token: &str) -> Result<Claims> {
+    claims_for(tokens, keys, &tokens.audience, now, token)
+}
+
+fn claims_for(
+    tokens: &TokenConfig,
+    keys: &[VerifyingKey],
+    audience: &str,
+    now: DateTime<Utc>,
+    token: &str,
+) -> Result<Claims> {
     let header = token.split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
     let seen: Seen = header.and_then(|header| serde_json::from_slice(&header).ok()).ok_or(Error::Unauthenticated)?;
     // Extensions that must be understood are not.
@@ -109,7 +161,7 @@ pub fn claims(tokens: &TokenConfig, keys: &[VerifyingKey], now: DateTime<Utc>, t
         let mut validation = Validation::new(key.algorithm);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.set_issuer(&[&tokens.issuer]);
-        validation.set_audience(&[&tokens.audience]);
+        validation.set_audience(&[audience]);
         validation.validate_exp = false;
         jsonwebtoken::decode::<Claims>(token, &key.key, &validation).ok()
     });

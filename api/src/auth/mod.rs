@@ -9,6 +9,7 @@ pub mod issuer;
 pub mod jwt;
 pub mod keys;
 pub mod password;
+pub mod presence;
 pub mod rights;
 pub mod secret;
 pub mod viewer;

@@ -143,7 +143,7 @@ impl Rights {
         let users: Vec<UserId> = user::Entity::find()
             .select_only()
             .column(user::Column::Id)
-            .filter(user::Column::Status.is_in([UserStatus::Suspended, UserStatus::Deactivated]))
+            .filter(user::Column::Status.ne(UserStatus::Active))
             .into_tuple()
             .all(app.db.read())
             .await?;

@@ -10,7 +10,9 @@ use entity::{
     id::UserId,
     user,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -108,18 +110,51 @@ pub async fn rename(db: &impl ConnectionTrait, user: UserId, name_key: Vec<u8>) 
     sql.run(db).await.map(drop)
 }
 
-/// Takes a person out of everyone's lists. The entries stay, under the negative of their list, to be shown again.
-pub async fn hide(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+/// Takes a person out of everyone's lists, and tells them. The entries stay, under the negative of their list, to be shown
+/// again.
+pub async fn hide(tx: &Tx<'_>, user: UserId) -> Result<()> {
     let mut sql = Sql::new("UPDATE contact SET list = -list WHERE list > 0 AND user_id = ");
     sql.bind(user);
-    sql.run(db).await.map(drop)
+    sql.push(" RETURNING owner_id, -list AS list, until");
+    tell_all(tx, user, EventKind::ContactRemoved, sql).await
 }
 
-/// Puts a person back into everyone's lists.
-pub async fn show(db: &impl ConnectionTrait, user: UserId) -> Result<(), DbErr> {
+/// Puts a person back into everyone's lists, and tells them.
+pub async fn show(tx: &Tx<'_>, user: UserId) -> Result<()> {
     let mut sql = Sql::new("UPDATE contact SET list = -list WHERE list < 0 AND user_id = ");
     sql.bind(user);
-    sql.run(db).await.map(drop)
+    sql.push(" RETURNING owner_id, list, until");
+    tell_all(tx, user, EventKind::ContactAdded, sql).await
+}
+
+/// Removes a person from everyone's lists for good, and tells those whose lists showed them; removes the person's own lists.
+pub async fn remove(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    hide(tx, user).await?;
+    for column in ["user_id", "owner_id"] {
+        let mut sql = Sql::new(&format!("DELETE FROM contact WHERE {column} = "));
+        sql.bind(user);
+        sql.run(tx.db()).await?;
+    }
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct Moved {
+    owner_id: UserId,
+    list: List,
+    until: Option<DateTime<Utc>>,
+}
+
+/// Tells everyone of whose lists a statement has changed an entry that counts.
+async fn tell_all(tx: &Tx<'_>, user: UserId, kind: EventKind, sql: Sql) -> Result<()> {
+    let now = tx.clock().now();
+    let mut moved: Vec<Moved> = sql.all(tx.db()).await?;
+    moved.retain(|entry| entry.list != List::MutedInFeed && entry.until.is_none_or(|until| until > now));
+    moved.sort_by_key(|entry| (entry.owner_id, entry.list));
+    for Moved { owner_id, list, .. } in moved {
+        tx.append(NewEvent::new(kind, &Change { user, list }, vec![contacts_of(owner_id)])?);
+    }
+    Ok(())
 }
 
 /// Whether two people share a connection. Both lists are read in the same order and merged.

@@ -58,7 +58,10 @@ pub struct Extent {
     pub pruned: i64,
 }
 
-/// Writes the events of a transaction and returns the streams that grew: three statements, however many there are. The
+/// Rows of one statement: the databases take only so many values at once.
+const TOGETHER: usize = 2_000;
+
+/// Writes the events of a transaction and returns the streams that grew: three statements, or three for each so many. The
 /// counters are locked in one order by all, and before the events draw their numbers.
 pub(crate) async fn write(db: &impl ConnectionTrait, clock: &Clock, events: &[NewEvent]) -> Result<Vec<Stream>, DbErr> {
     if events.is_empty() {
@@ -66,7 +69,10 @@ pub(crate) async fn write(db: &impl ConnectionTrait, clock: &Clock, events: &[Ne
     }
     let mut next = advance(db, events).await?;
     let ids: Vec<EventId> = events.iter().map(|_| EventId(clock.uuid())).collect();
-    let numbers = insert(db, clock, events, &ids).await?;
+    let mut numbers = HashMap::new();
+    for (events, ids) in events.chunks(TOGETHER).zip(ids.chunks(TOGETHER)) {
+        numbers.extend(insert(db, clock, events, ids).await?);
+    }
     let mut entries = Vec::new();
     for (event, id) in events.iter().zip(&ids) {
         let number = *numbers.get(id).ok_or(DbErr::RecordNotInserted)?;
@@ -82,7 +88,11 @@ pub(crate) async fn write(db: &impl ConnectionTrait, clock: &Clock, events: &[Ne
             *counter += 1;
         }
     }
-    event_entry::Entity::insert_many(entries).exec_without_returning(db).await?;
+    let mut entries = entries.into_iter().peekable();
+    while entries.peek().is_some() {
+        let together: Vec<_> = entries.by_ref().take(TOGETHER).collect();
+        event_entry::Entity::insert_many(together).exec_without_returning(db).await?;
+    }
     Ok(next.into_keys().collect())
 }
 
@@ -100,6 +110,18 @@ async fn advance(db: &impl ConnectionTrait, events: &[NewEvent]) -> Result<BTree
     for stream in events.iter().flat_map(|event| &event.streams) {
         *grown.entry(*stream).or_default() += 1;
     }
+    let mut first = BTreeMap::new();
+    let streams: Vec<(Stream, i64)> = grown.into_iter().collect();
+    for together in streams.chunks(TOGETHER) {
+        first.extend(advance_some(db, together).await?);
+    }
+    Ok(first)
+}
+
+async fn advance_some(
+    db: &impl ConnectionTrait,
+    grown: &[(Stream, i64)],
+) -> Result<impl Iterator<Item = (Stream, i64)>, DbErr> {
     let mut sql = Sql::new("INSERT INTO stream (kind, owner_id, last_sequence, pruned_sequence) VALUES ");
     for (index, (stream, by)) in grown.iter().enumerate() {
         sql.push(if index == 0 { "(" } else { ", (" });
@@ -114,12 +136,12 @@ async fn advance(db: &impl ConnectionTrait, events: &[NewEvent]) -> Result<BTree
         " ON CONFLICT (kind, owner_id) DO UPDATE SET last_sequence = stream.last_sequence + excluded.last_sequence \
          RETURNING kind, owner_id, last_sequence",
     );
+    let by: HashMap<Stream, i64> = grown.iter().copied().collect();
     let advanced: Vec<Advanced> = sql.all(db).await?;
-    let first = advanced.into_iter().map(|row| {
+    Ok(advanced.into_iter().map(move |row| {
         let stream = Stream { kind: row.kind, owner: row.owner_id };
-        (stream, row.last_sequence - grown.get(&stream).copied().unwrap_or_default() + 1)
-    });
-    Ok(first.collect())
+        (stream, row.last_sequence - by.get(&stream).copied().unwrap_or_default() + 1)
+    }))
 }
 
 #[derive(FromQueryResult)]

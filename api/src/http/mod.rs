@@ -1,5 +1,5 @@
-//! The doors of the server: `/graphql` over HTTP, server-sent events and WebSocket, vCards as files, GraphiQL, the schema,
-//! health and metrics. No product rule stands here.
+//! The doors of the server: `/graphql` over HTTP, server-sent events and WebSocket, vCards as files, the archive of an
+//! account, GraphiQL, the schema, health and metrics. No product rule stands here.
 
 pub mod document;
 pub mod cost;
@@ -12,6 +12,7 @@ pub mod graphql;
 pub mod cards;
 pub mod socket;
 pub mod health;
+pub mod export;
 pub mod graphiql;
 
 use std::{sync::Arc, time::Duration};
@@ -26,7 +27,7 @@ use axum::{
 use tower_http::cors::CorsLayer;
 
 use self::execution::Executor;
-use crate::{app::App, schema};
+use crate::{administration, app::App, schema};
 
 /// How long a browser may remember what it was told about another site's calls.
 const CORS_KEPT: Duration = Duration::from_secs(3_600);
@@ -44,6 +45,7 @@ pub async fn router(app: App) -> anyhow::Result<Router> {
         .route("/contacts.vcf", get(cards::many).post(cards::import))
         .route("/contacts/{name}", get(cards::one))
         .route("/.well-known/jwks.json", get(jwks))
+        .route(administration::export::PATH, get(export::serve))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::serve));

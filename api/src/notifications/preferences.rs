@@ -11,7 +11,11 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-use crate::{app::App, auth::viewer::Viewer, error::Result};
+use crate::{
+    app::App,
+    auth::{presence, viewer::Viewer},
+    error::Result,
+};
 
 /// At which hour of the day, in UTC, the daily mail is due.
 const DAILY_HOUR: i64 = 7;
@@ -64,6 +68,7 @@ pub struct Change {
 pub async fn update(app: &App, by: &Viewer, changes: &[Change]) -> Result<Vec<Wish>> {
     app.transaction(|tx| {
         Box::pin(async move {
+            presence::hold(tx, by.user).await?;
             for change in changes {
                 let before = of(tx.db(), by.user, change.kind).await?;
                 let row = notification_preference::ActiveModel {

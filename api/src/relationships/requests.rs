@@ -9,6 +9,7 @@ use entity::{
     event::EventKind,
     id::{ConnectionRequestId, UserId},
     notification::NotificationKind,
+    user::UserStatus,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, Select,
@@ -252,6 +253,14 @@ impl Requests {
     }
 
     fn write(&self, sql: &mut Sql) {
+        let other = match self.direction {
+            RequestDirection::Incoming => "r.requester_id",
+            RequestDirection::Outgoing => "r.recipient_id",
+        };
+        // As in every list, without those who take no part.
+        sql.push(&format!("(SELECT u.status FROM \"user\" u WHERE u.id = {other}) = "));
+        sql.bind(UserStatus::Active);
+        sql.push(" AND ");
         match self.direction {
             RequestDirection::Incoming => {
                 sql.push("r.recipient_id = ");

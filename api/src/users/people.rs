@@ -45,6 +45,32 @@ pub async fn role(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Role>,
     Ok(by_id(db, id).await?.map(|person| person.role))
 }
 
+/// Who may have the password of a handle: also somebody who has put their account to rest.
+pub async fn who_may_sign_in(db: &impl ConnectionTrait, handle: &str) -> Result<Option<user::Model>, DbErr> {
+    user::Entity::find()
+        .filter(user::Column::Status.is_in([UserStatus::Active, UserStatus::Deactivated]))
+        .filter(user::Column::Handle.eq(handle.trim().to_lowercase()))
+        .one(db)
+        .await
+}
+
+/// Everyone who is an administrator now.
+pub async fn administrators(db: &impl ConnectionTrait) -> Result<Vec<UserId>, DbErr> {
+    let administrators = visible().filter(user::Column::Role.eq(Role::Admin)).select_only().column(user::Column::Id);
+    administrators.into_tuple().all(db).await
+}
+
+/// Some people, whether or not they take part, held so that nobody else reads or changes their rows in a transaction until
+/// this one ends. Locked in the order of their ids, as by all who hold several.
+pub async fn hold_several(tx: &Tx<'_>, ids: &[UserId]) -> Result<Vec<user::Model>, DbErr> {
+    user::Entity::find()
+        .filter(user::Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(user::Column::Id)
+        .lock_exclusive()
+        .all(tx.db())
+        .await
+}
+
 /// The person with an id, held as they are until the transaction ends.
 pub async fn hold(tx: &Tx<'_>, id: UserId) -> Result<Option<user::Model>, DbErr> {
     visible().filter(user::Column::Id.eq(id)).lock_shared().one(tx.db()).await

@@ -295,5 +295,9 @@ fn check_handle(handle: &str) -> Result<String> {
         let why = "A handle has 2 to 32 characters of a-z, 0-9, dot, underscore and hyphen.";
         return Err(Error::refused(UserErrorCode::Invalid, &["input", "handle"], why));
     }
+    // What looks like an id could be taken for one, and is what is left as the handle of somebody who was deleted.
+    if UserId::parse(&handle).is_some() {
+        return Err(Error::refused(UserErrorCode::Invalid, &["input", "handle"], "A handle does not look like an id."));
+    }
     Ok(handle)
 }

@@ -77,6 +77,45 @@ impl TestDatabase {
         all
     }
 
+    /// The texts that a statement gives.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        if self.is_postgres() {
+            let mut connection = PgConnection::connect(&self.url).await.expected("a connection");
+            return sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.expected(sql);
+        }
+        let mut connection = sqlx::SqliteConnection::connect(&self.url).await.expected("a connection");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.expected(sql)
+    }
+
+    /// Every column of a type, as `table column`.
+    pub async fn columns(&self, kinds: &[&str]) -> Vec<String> {
+        let kinds = format!("'{}'", kinds.join("', '"));
+        let sql = match self.is_postgres() {
+            true => format!(
+                "SELECT table_name || ' ' || column_name FROM information_schema.columns \
+                 WHERE table_schema = 'public' AND data_type IN ({kinds})"
+            ),
+            false => format!(
+                "SELECT m.name || ' ' || c.name FROM sqlite_master m, pragma_table_info(m.name) c \
+                 WHERE m.type = 'table' AND c.type IN ({kinds})"
+            ),
+        };
+        self.texts(&sql).await
+    }
+
+    /// An id as a statement names it.
+    pub fn literal(&self, id: Uuid) -> String {
+        if self.is_postgres() { format!("'{id}'") } else { format!("x'{}'", id.simple()) }
+    }
+
+    /// The expression that makes a column of ids the 32 digits of each.
+    pub fn digits(&self, column: &str) -> String {
+        match self.is_postgres() {
+            true => format!("replace(CAST({column} AS text), '-', '')"),
+            false => format!("lower(hex({column}))"),
+        }
+    }
+
     /// The one number that a statement gives.
     pub async fn number(&self, sql: &str) -> i64 {
         if self.is_postgres() {

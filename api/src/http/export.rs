@@ -1,0 +1,61 @@
+//! `/account/export`: the archive that a ticket opens, sent while it is read.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    body::Body,
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::StreamExt as _;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use super::execution::Executor;
+use crate::{
+    administration::{archive, export},
+    error::Error,
+};
+
+/// How many archives are sent at once.
+const AT_ONCE: usize = 4;
+
+static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(AT_ONCE)));
+
+/// The parameters of the address.
+#[derive(Deserialize)]
+pub struct Params {
+    ticket: String,
+}
+
+/// Sends an archive. A ticket that is no longer good, or never was, opens nothing, and looks like no address at all.
+pub async fn serve(State(executor): State<Arc<Executor>>, params: Result<Query<Params>, QueryRejection>) -> Response {
+    let Ok(Query(Params { ticket })) = params else { return StatusCode::NOT_FOUND.into_response() };
+    let app = executor.app().clone();
+    let person = match export::redeem(&app, &ticket).await {
+        Ok(person) => person,
+        Err(Error::Unauthenticated | Error::Refused(_)) => return StatusCode::NOT_FOUND.into_response(),
+        Err(_) => return busy(),
+    };
+    let Ok(turn) = Arc::clone(&TURNS).try_acquire_owned() else { return busy() };
+    let parts = archive::write(app, person).map(move |part| {
+        let _held = &turn;
+        part.map_err(|error| {
+            tracing::warn!(code = error.code(), "an archive was broken off");
+            std::io::Error::other(error.code())
+        })
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/zip"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"rapport-export.zip\""),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, Body::from_stream(parts)).into_response()
+}
+
+fn busy() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, HeaderValue::from_static("10"))]).into_response()
+}

@@ -1,0 +1,132 @@
+//! What administrators do is written down once; what was refused, or changed nothing, is not.
+
+use serde_json::{Value, json};
+
+use crate::{
+    access::key,
+    endings::{about_account, refusal, with_password},
+    support::{app::TestApp, graphql::Client, person::Person},
+};
+
+const AUDIT: &str = "query($u: ID, $a: String, $t: ID, $f: Int, $c: String) { auditEntries(userId: $u, action: $a, target: $t, \
+    first: $f, after: $c) { nodes { id action target details address occurredAt actor { handle displayName } key { id name } } \
+    edges { cursor } pageInfo { hasNextPage endCursor } } }";
+
+async fn entries(by: &Person, filter: Value) -> Vec<Value> {
+    by.ask(AUDIT, filter).await.at("auditEntries.nodes").as_array().cloned().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_deed_of_an_administrator_leaves_one_entry_and_a_refused_one_none() {
+    let app = TestApp::two().await;
+    let [ada, eve] = [app.admin("ada").await, app.admin("eve").await];
+    let (jane, _) = with_password(&app, "jane").await;
+    let user = json!({ "userId": jane.id() });
+    let mut expected = 0;
+    for (mutation, input, done) in [
+        ("suspendUser", user.clone(), true),
+        ("suspendUser", user.clone(), false),
+        ("deactivateAccount", user.clone(), false),
+        ("reinstateUser", user.clone(), true),
+        ("reinstateUser", user.clone(), false),
+        ("suspendUser", json!({ "userId": ada.id() }), false),
+        ("suspendUser", json!({ "userId": "user_x" }), false),
+        ("setUserRole", json!({ "userId": jane.id(), "role": "AGENT" }), true),
+        ("setUserRole", json!({ "userId": jane.id(), "role": "AGENT" }), false),
+        ("exportAccount", user.clone(), true),
+        ("exportAccount", json!({}), false),
+        ("deactivateAccount", user.clone(), true),
+        ("deactivateAccount", user.clone(), false),
+        ("deactivateAccount", json!({ "password": "wrong" }), false),
+        ("reinstateUser", user.clone(), true),
+        ("deleteAccount", user.clone(), true),
+        ("deleteAccount", user.clone(), false),
+    ] {
+        about_account(&ada.clients[0], mutation, input.clone()).await.at("done");
+        expected += usize::from(done);
+        let all = entries(&eve, json!({ "f": 100 })).await;
+        assert_eq!(all.len(), expected, "{mutation} {input}");
+        if done {
+            let newest = &all[0];
+            assert_eq!(
+                (newest["action"].as_str(), newest["target"].as_str()),
+                (Some(mutation), Some(jane.id().as_str()))
+            );
+            assert_eq!(newest["actor"]["handle"], "ada");
+            assert_eq!(newest["address"], "127.0.0.1");
+            assert!(newest["key"].is_null());
+        }
+    }
+    let role = entries(&eve, json!({ "a": "setUserRole" })).await;
+    assert_eq!(role[0]["details"], json!({ "from": "MEMBER", "to": "AGENT" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_keys_of_the_organisation_is_written_down_and_of_ones_own_is_not() {
+    let app = TestApp::new().await;
+    let ada = app.admin("ada").await;
+    let (_, own) = key(&ada.clients[0], json!({ "name": "own", "scopes": ["PROFILE_READ"] })).await;
+    let input = json!({ "name": "crm", "kind": "ORGANISATION", "scopes": ["PROFILE_READ"] });
+    let (secret, id) = key(&ada.clients[0], input).await;
+    for key in [&own, &id] {
+        for mutation in ["updateApiKey", "rotateApiKey", "revokeApiKey"] {
+            let mut input = json!({ "apiKeyId": key });
+            if mutation == "updateApiKey" {
+                input["name"] = json!("new");
+            }
+            assert_eq!(refusal(&about_account(&ada.clients[0], mutation, input).await), "", "{mutation}");
+        }
+        let again = about_account(&ada.clients[0], "revokeApiKey", json!({ "apiKeyId": key })).await;
+        assert_eq!(refusal(&again), "");
+    }
+    let all = entries(&ada, json!({ "t": id })).await;
+    let actions: Vec<&str> = all.iter().filter_map(|entry| entry["action"].as_str()).collect();
+    assert_eq!(actions, ["revokeApiKey", "rotateApiKey", "updateApiKey", "createApiKey"]);
+    assert_eq!(entries(&ada, json!({})).await.len(), 4);
+    assert_eq!(all[3]["details"], json!({ "name": "crm", "scopes": ["PROFILE_READ"] }));
+    let told = json!(all).to_string();
+    assert!(secret.split_once('.').is_some_and(|(_, secret)| !told.contains(secret)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_says_with_which_key_and_is_read_by_administrators_of_now() {
+    let app = TestApp::new().await;
+    let [ada, eve] = [app.admin("ada").await, app.admin("eve").await];
+    let ann = app.person("ann").await;
+    let (secret, id) = key(&eve.clients[0], json!({ "name": "script", "scopes": ["ADMIN", "PROFILE_READ"] })).await;
+    let script = Client::new(&eve.clients[0].url, Some(secret));
+    for mutation in ["suspendUser", "reinstateUser", "suspendUser", "reinstateUser", "suspendUser"] {
+        about_account(&script, mutation, json!({ "userId": ann.id() })).await.at("done");
+    }
+    let all = entries(&ada, json!({ "u": eve.id() })).await;
+    assert_eq!((all.len(), &all[0]["key"]["id"]), (5, &json!(id)));
+    assert_eq!(entries(&ada, json!({ "u": ada.id() })).await.len(), 0);
+    assert_eq!(entries(&ada, json!({ "a": "reinstateUser" })).await.len(), 2);
+    // In pages, newest first, each once.
+    let mut seen = Vec::new();
+    let mut cursor = Value::Null;
+    loop {
+        let page = ada.ask(AUDIT, json!({ "f": 2, "c": cursor })).await;
+        seen.extend(page.at("auditEntries.nodes").as_array().into_iter().flatten().map(|entry| entry["id"].clone()));
+        cursor = page.at("auditEntries.pageInfo.endCursor").clone();
+        if page.at("auditEntries.pageInfo.hasNextPage") == false {
+            break;
+        }
+    }
+    assert_eq!(seen, all.iter().map(|entry| entry["id"].clone()).collect::<Vec<_>>());
+    // Whoever was deleted is named as that; what they did stays.
+    assert_eq!(refusal(&about_account(&ada.clients[0], "deleteAccount", json!({ "userId": eve.id() })).await), "");
+    let all = entries(&ada, json!({ "u": eve.id() })).await;
+    assert_eq!((all.len(), &all[0]["actor"]["displayName"], &all[0]["key"]), (5, &json!("Deleted user"), &Value::Null));
+    let ben = app.person("ben").await;
+    assert_eq!(ben.ask(AUDIT, json!({})).await.code(), "FORBIDDEN", "the scope alone is not enough");
+    for (filter, field) in
+        [(json!({ "u": "x" }), "userId"), (json!({ "t": "x" }), "target"), (json!({ "a": "drop table" }), "action")]
+    {
+        let answer = ada.ask(AUDIT, filter).await;
+        assert_eq!(
+            (answer.code(), &answer.body["errors"][0]["extensions"]["field"]),
+            ("BAD_USER_INPUT", &json!(field))
+        );
+    }
+}

@@ -1,0 +1,410 @@
+//! Deleting an account: nothing that names the person is left, others are told, and no race brings anything back.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    access::{ME, key, sign_in, sign_up},
+    endings::{about_account, refusal, with_password},
+    support::{
+        Expected as _,
+        app::TestApp,
+        consistency, eventually,
+        graphql::Client,
+        person::{ABOUT_A_USER, Person},
+        rounds,
+    },
+};
+
+/// What may name somebody who was deleted: the row that is left, the log, the audit, and a key of the organisation that they
+/// made.
+const MAY_NAME: [&str; 5] =
+    ["user id", "stream owner_id", "event_entry owner_id", "audit_entry user_id", "api_key owner_id"];
+
+async fn delete(client: &Client) {
+    let answer = about_account(client, "deleteAccount", json!({ "password": "correct horse" })).await;
+    assert_eq!(refusal(&answer), "");
+}
+
+/// Rows of every kind about a person, by every verb there is and beside the product for what has none.
+async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6]) {
+    let [ann, ben, cem, dan, eli, fay] = others;
+    let accepted = jane.asks(ann).await;
+    ann.must("acceptConnectionRequest", &accepted).await;
+    jane.asks(ben).await;
+    cem.asks(jane).await;
+    let ignored = jane.asks(fay).await;
+    fay.must("ignoreConnectionRequest", &ignored).await;
+    for (who, verb, whom) in
+        [(jane, "followUser", ben), (ann, "followUser", jane), (jane, "blockUser", dan), (eli, "blockUser", jane)]
+    {
+        who.must(verb, &whom.id()).await;
+    }
+    for (who, whom) in [(jane, ann), (ann, jane)] {
+        let query = "mutation($id: ID!) { a: saveNote(input: { userId: $id, text: \"zanzibar\" }) { outcome } \
+                     b: muteUser(input: { userId: $id, feed: true, notifications: false }) { outcome } }";
+        who.ask(query, json!({ "id": whom.id() })).await.at("a");
+    }
+    jane.ask("mutation { postStatus(input: { text: \"zanzibar\" }) { activity { id } } }", Value::Null).await.at("");
+    let wish = "mutation { updateNotificationPreferences(input: { preferences: [{ kind: FOLLOWED, inApp: true }] }) \
+                { userErrors { code } } }";
+    jane.ask(wish, Value::Null).await.at("");
+    jane.ask(
+        "mutation { updateProfile(input: { displayName: \"Jane Zanzibar\", title: \"zanzibar\" }) { user { id } } }",
+        Value::Null,
+    )
+    .await
+    .at("");
+    key(client, json!({ "name": "zanzibar", "scopes": ["PROFILE_READ"] })).await;
+    let (id, other, row) =
+        (app.database.literal(jane.id.0), app.database.literal(ann.id.0), app.database.literal(some_id()));
+    let details = r#"{"emails":[{"address":"zanzibar@example.com","label":null,"preferred":false}]}"#;
+    let now = "'2026-01-01 00:00:00+00:00'";
+    for sql in [
+        format!("INSERT INTO user_detail (user_id, details) VALUES ({id}, '{details}')"),
+        format!("INSERT INTO user_email (address_key, user_id, visibility) VALUES ('zanzibar@example.com', {id}, 1)"),
+        format!(
+            "INSERT INTO personal_contact (id, owner_id, display_name, details, name_key, search_text, created_at, updated_at) \
+             VALUES ({row}, {id}, 'Old Zanzibar', '{{}}', {id}, 'zanzibar', {now}, {now})"
+        )
+        .replace(&format!("'{{}}', {id}"), &format!("'{{}}', {}", bytes(app))),
+        format!("INSERT INTO personal_email (owner_id, address_key, contact_id) VALUES ({id}, 'zanzibar@example.org', {row})"),
+        format!(
+            "INSERT INTO notification_mail (id, user_id, kind, actor_id, created_at, due_at, failures) \
+             VALUES ({row}, {other}, 3, {id}, {now}, '2999-01-01 00:00:00+00:00', 0)"
+        ),
+        format!(
+            "INSERT INTO notification_mail (id, user_id, kind, actor_id, created_at, due_at, failures) \
+             VALUES ({other}, {id}, 3, {other}, {now}, '2999-01-01 00:00:00+00:00', 0)"
+        ),
+    ] {
+        app.database.run(&sql).await;
+    }
+}
+
+fn some_id() -> Uuid {
+    Uuid::from_u128(0x0190_9e1e_1111_7abc_8000_0000_0000_0777)
+}
+
+/// A key of an entry, as a statement names it.
+fn bytes(app: &TestApp) -> &'static str {
+    if app.database.is_postgres() { "'\\x7a'::bytea" } else { "x'7a'" }
+}
+
+/// The columns that name a person, and how often.
+async fn names(app: &TestApp, id: Uuid) -> Vec<String> {
+    let mut found = Vec::new();
+    for column in app.database.columns(&["uuid"]).await {
+        let (table, name) = column.split_once(' ').expected("table and column");
+        let sql = format!("SELECT count(*) FROM \"{table}\" WHERE {name} = {}", app.database.literal(id));
+        if app.database.number(&sql).await > 0 {
+            found.push(column);
+        }
+    }
+    found
+}
+
+/// The columns of text that hold a word, but for what the log says of before.
+async fn tell(app: &TestApp, word: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for column in app.database.columns(&["text", "json", "TEXT"]).await {
+        let (table, name) = column.split_once(' ').expected("table and column");
+        let sql = format!("SELECT count(*) FROM \"{table}\" WHERE lower(CAST({name} AS text)) LIKE '%{word}%'");
+        if column != "event payload" && app.database.number(&sql).await > 0 {
+            found.push(column);
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_names_who_was_deleted_is_left() {
+    let app = TestApp::two().await;
+    // Some before and some after, because a pair stands in the order of its ids.
+    let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
+    let (jane, client) = with_password(&app, "jane.zanzibar").await;
+    let [dan, eli, fay] = app.people(["dan", "eli", "fay"]).await;
+    let others = [ann, ben, cem, dan, eli, fay];
+    fill(&app, &jane, &client, &others).await;
+    // The test has something to find: every column that can name a person does, but for those of the organisation.
+    let before = names(&app, jane.id.0).await;
+    for column in app.database.columns(&["uuid"]).await {
+        let (table, name) = column.split_once(' ').expected("table and column");
+        let of_a_person = ["user_id", "owner_id", "actor_id", "about_id", "lo", "hi", "requester_id", "recipient_id"];
+        let of_a_person = of_a_person.contains(&name) && table != "audit_entry";
+        assert!(!of_a_person || before.contains(&column), "nothing of jane's in {column}: fill it in this test");
+    }
+    assert!(tell(&app, "zanzibar").await.len() >= 12, "{:?}", tell(&app, "zanzibar").await);
+    delete(&client).await;
+    let left = names(&app, jane.id.0).await;
+    assert!(left.iter().all(|column| MAY_NAME[..3].contains(&column.as_str())), "{left:?}");
+    assert_eq!(tell(&app, "zanzibar").await, Vec::<String>::new());
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_deleted_is_not_found_and_their_handle_is_free() {
+    let app = TestApp::two().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let (jane, client) = with_password(&app, "jane").await;
+    let (secret, _) = key(&client, json!({ "name": "x", "scopes": ["PROFILE_READ"] })).await;
+    let request = jane.asks(&ann).await;
+    let to_jane = ben.asks(&jane).await;
+    delete(&client).await;
+    for instance in &app.instances {
+        for token in [client.token.clone(), Some(jane.token.clone()), Some(secret.clone())] {
+            let gone = Client::new(&instance.url, token);
+            eventually("the token is refused", || async { gone.ask(ME, Value::Null).await.status == 401 }).await;
+        }
+    }
+    for verb in ABOUT_A_USER {
+        assert_eq!(ann.does(verb, &jane.id()).await.said(), "NOT_FOUND", "{verb}");
+    }
+    for (person, verb, id) in [
+        (&ann, "acceptConnectionRequest", &request),
+        (&ann, "ignoreConnectionRequest", &request),
+        (&ben, "withdrawConnectionRequest", &to_jane),
+    ] {
+        assert_eq!(person.does(verb, id).await.said(), "NOT_FOUND", "{verb}");
+        let node = person.ask("query($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await;
+        assert!(node.body["data"]["node"].is_null());
+    }
+    let seen = ann
+        .ask(
+            "query($id: ID!) { user(id: $id) { id } node(id: $id) { id } contacts(search: \"jane\") { totalCount } \
+             all: contacts { totalCount } deleted: contacts(search: \"deleted\") { totalCount } }",
+            json!({ "id": jane.id() }),
+        )
+        .await;
+    assert_eq!(
+        seen.body["data"],
+        json!({ "user": null, "node": null, "contacts": { "totalCount": 0 }, "all": { "totalCount": 2 }, "deleted": { "totalCount": 0 } })
+    );
+    let unknown = sign_in(&app, "nobody", "correct horse").await;
+    assert_eq!(sign_in(&app, "jane", "correct horse").await, unknown);
+    let by_id = sign_in(&app, &jane.id(), "correct horse").await;
+    assert_eq!(by_id, unknown);
+    // Somebody else takes the handle, and is somebody else; nobody takes the one that is left.
+    let (other, _) = sign_up(&app, "jane").await;
+    let id = other.ask("{ viewer { user { id } } }", Value::Null).await.text("viewer.user.id").to_owned();
+    assert_ne!(id, jane.id());
+    let query = "mutation($h: String!) { signUp(input: { handle: $h, password: \"correct horse\", displayName: \"x\" }) \
+                 { userErrors { code field } } }";
+    let answer = app.anonymous().ask(query, json!({ "h": jane.id() })).await;
+    assert_eq!(answer.text("signUp.userErrors.0.code"), "INVALID");
+    assert_eq!(ann.does("requestConnection", &id).await.said(), "APPLIED");
+    consistency::check(&app.database).await;
+}
+
+/// What a person pulls, once an event of this kind has its position.
+async fn pulled(by: &Person, query: &str, kind: &str) -> Value {
+    for _ in 0..500 {
+        let told = by.ask(query, Value::Null).await.at("events.nodes").clone();
+        if told.to_string().contains(kind) {
+            return told;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("in vain: {kind}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn others_are_told_what_is_gone_and_what_they_were_told_before_still_resolves() {
+    let app = TestApp::two().await;
+    let ada = app.admin("ada").await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let (jane, _) = with_password(&app, "jane").await;
+    let accepted = ben.asks(&jane).await;
+    jane.must("acceptConnectionRequest", &accepted).await;
+    let mut socket = ann.socket(1).await;
+    socket.follow(None).await;
+    let request = jane.asks(&ann).await;
+    assert_eq!(socket.event().await.expected("an event")["__typename"], "ConnectionRequestReceived");
+    let shown =
+        ann.ask("{ notifications { nodes { id } } }", Value::Null).await.text("notifications.nodes.0.id").to_owned();
+    let answer = about_account(&ada.clients[0], "deleteAccount", json!({ "userId": jane.id() })).await;
+    assert_eq!(refusal(&answer), "");
+    let event = socket.event().await.expected("an event");
+    assert_eq!((&event["__typename"], &event["sequence"]), (&json!("ConnectionRequestChanged"), &json!(2)));
+    assert_eq!(event["request"], json!({ "id": request, "status": "WITHDRAWN" }));
+    let query = "{ events(first: 100) { nodes { __typename ... on ConnectionRequestReceived { request { status message \
+                 requester { id handle displayName } recipient { handle } } } \
+                 ... on ConnectionRequestChanged { request { status requester { displayName } } } \
+                 ... on NotificationAdded { notification { kind actor { id } request { id } } } \
+                 ... on NotificationsRemoved { notificationIds } \
+                 ... on ActivityPosted { activity { kind actor { displayName } subject { id } } } \
+                 ... on ActivityRemoved { activityId } \
+                 ... on ContactRemoved { list user { displayName } } } } }";
+    let told = pulled(&ann, query, "NotificationsRemoved").await;
+    let received = &told[0]["request"];
+    assert_eq!(received["requester"], json!({ "id": jane.id(), "handle": jane.id(), "displayName": "Deleted user" }));
+    assert_eq!(received["recipient"]["handle"], "ann");
+    assert!(told.to_string().contains(&format!("\"notificationIds\":[\"{shown}\"]")), "{told}");
+    assert!(!told.to_string().contains("jane"), "{told}");
+    // What the two did together is taken back from the other, too.
+    pulled(&ben, query, "ActivityRemoved").await;
+    let told = pulled(&ben, query, "ContactRemoved").await;
+    let left = told.as_array().into_iter().flatten().filter(|event| event["__typename"] == "ContactRemoved");
+    let left: Vec<Value> = left.map(|event| json!([event["list"], event["user"]["displayName"]])).collect();
+    assert_eq!(left, [json!(["OUTGOING_REQUESTS", "Deleted user"]), json!(["CONNECTIONS", "Deleted user"])]);
+    assert_eq!(ben.ask("{ activityFeed { nodes { id } } }", Value::Null).await.at("activityFeed.nodes"), &json!([]));
+    assert_eq!(ben.ask("{ notifications { nodes { id } } }", Value::Null).await.at("notifications.nodes"), &json!([]));
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_somebody_with_many_relations_takes_no_more_statements_than_with_few() {
+    let app = TestApp::new().await;
+    let mut taken = Vec::new();
+    for (round, many) in [3, 40].into_iter().enumerate() {
+        let (jane, client) = with_password(&app, &format!("jane{round}")).await;
+        for number in 0..many {
+            let other = app.person(&format!("other{round}.{number}")).await;
+            other.must("followUser", &jane.id()).await;
+            let request = other.asks(&jane).await;
+            if number % 2 == 0 {
+                jane.must("acceptConnectionRequest", &request).await;
+            }
+        }
+        app.statements();
+        delete(&client).await;
+        taken.push(app.statements().len());
+    }
+    assert!(taken[1] <= taken[0] + 3, "{taken:?}");
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_with_three_thousand_relations_is_deleted_at_once() {
+    const MANY: u128 = 3_000;
+    let app = TestApp::new().await;
+    let (jane, client) = with_password(&app, "jane").await;
+    let (id, now) = (app.database.literal(jane.id.0), "'2026-01-01 00:00:00+00:00'");
+    let mut rows = [const { Vec::new() }; 5];
+    for number in 0..MANY {
+        let other = app.database.literal(Uuid::from_u128(number + 1));
+        let (key, made) = (bytes(&app), format!("'other{number}', 'Other', 1, 1, 1, 1, {}, {now}, {now}", bytes(&app)));
+        rows[0].push(format!("({other}, {made})"));
+        rows[1].push(format!("({other}, {id}, 3, NULL, true, true, false, false, 0, 0, {now})"));
+        for list in 1..=3 {
+            rows[2].push(format!("({other}, {list}, (SELECT name_key FROM \"user\" WHERE id = {id}), {id}, {now})"));
+            rows[2].push(format!("({id}, {list}, {key}, {other}, {now})"));
+        }
+        rows[3].push(format!("({other}, 2, {other}, {id}, false, {now})"));
+        rows[4].push(format!("({other}, {other}, {id}, false), ({id}, {other}, {other}, false)"));
+    }
+    let tables = [
+        "\"user\" (id, handle, display_name, role, status, who_may_request_connection, who_may_follow, name_key, created_at, updated_at)",
+        "relationship (lo, hi, connection, request_id, lo_follows, hi_follows, lo_blocks, hi_blocks, lo_mutes, hi_mutes, updated_at)",
+        "contact (owner_id, list, name_key, user_id, since)",
+        "activity (id, kind, actor_id, subject_id, connections_only, created_at)",
+        "activity_author (user_id, activity_id, other_id, connections_only)",
+    ];
+    for (table, rows) in tables.iter().zip(&rows) {
+        for some in rows.chunks(500) {
+            app.database.run(&format!("INSERT INTO {table} VALUES {}", some.join(", "))).await;
+        }
+    }
+    app.database.run(&format!("UPDATE directory SET people = people + {MANY}")).await;
+    app.database
+        .run(&format!(
+            "INSERT INTO notification (id, user_id, kind, actor_id, created_at) \
+        SELECT id, id, 3, {id}, {now} FROM \"user\" WHERE id <> {id}"
+        ))
+        .await;
+    delete(&client).await;
+    assert_eq!(app.database.number("SELECT count(*) FROM relationship").await, 0);
+    assert_eq!(app.database.number("SELECT count(*) FROM event WHERE kind = 'notifications_removed'").await, 3_000);
+    assert_eq!(app.database.number("SELECT count(*) FROM event WHERE kind = 'activity_removed'").await, 3_000);
+    consistency::check(&app.database).await;
+}
+
+/// Everything that somebody can do about a person who is being deleted, or the person at that moment.
+const RACERS: [&str; 10] = [
+    "requestConnection",
+    "followUser",
+    "blockUser",
+    "acceptConnectionRequest",
+    "withdrawConnectionRequest",
+    "bulk",
+    "post",
+    "note",
+    "signIn",
+    "preferences",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_race_brings_anything_of_who_is_deleted_back() {
+    let app = Arc::new(TestApp::two().await);
+    let ben = app.person("ben").await;
+    for round in 0..rounds(2) {
+        for (number, racer) in RACERS.into_iter().enumerate() {
+            let (jane, client) = with_password(&app, &format!("jane{round}.{number}")).await;
+            let ann = app.person(&format!("ann{round}.{number}")).await;
+            let request = match racer {
+                "acceptConnectionRequest" => jane.asks(&ann).await,
+                "withdrawConnectionRequest" => ann.asks(&jane).await,
+                _ => String::new(),
+            };
+            let on = (round + number + 1) % app.instances.len();
+            let act = async {
+                let (by_ann, by_jane) = (&ann.clients[on], &jane.clients[on]);
+                let id = json!({ "id": jane.id(), "ids": [ben.id(), jane.id()] });
+                let body = match racer {
+                    "bulk" => {
+                        let query = "mutation($ids: [ID!]!) { updateContacts(input: { action: FOLLOW, userIds: $ids }) \
+                                     { userErrors { code } } }";
+                        by_ann.ask(query, id).await.body
+                    }
+                    "post" => {
+                        let query = "mutation { postStatus(input: { text: \"here\" }) { userErrors { code } } }";
+                        by_jane.ask(query, Value::Null).await.body
+                    }
+                    "note" => {
+                        let query = "mutation($id: ID!) { saveNote(input: { userId: $id, text: \"x\" }) { outcome } }";
+                        by_ann.ask(query, id).await.body
+                    }
+                    "preferences" => {
+                        let query = "mutation { updateNotificationPreferences(input: { preferences: [{ kind: FOLLOWED, \
+                                     inApp: false }] }) { userErrors { code } } }";
+                        by_jane.ask(query, Value::Null).await.body
+                    }
+                    "signIn" => sign_in(&app, &jane.handle, "correct horse").await.body,
+                    verb => {
+                        let id = if verb.ends_with("Request") { request.clone() } else { jane.id() };
+                        ann.does_on(on, verb, &id).await;
+                        Value::Null
+                    }
+                };
+                let code = body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
+                assert!(["", "UNAUTHENTICATED"].contains(&code), "{racer}: {body}");
+            };
+            let ((), ()) = tokio::join!(act, delete(&client));
+            let left = names(&app, jane.id.0).await;
+            assert!(left.iter().all(|column| MAY_NAME[..3].contains(&column.as_str())), "{racer}: {left:?}");
+        }
+        consistency::check(&app.database).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_the_organisation_outlives_the_administrator_who_made_it() {
+    let app = TestApp::new().await;
+    let [ada, eve] = [app.admin("ada").await, app.admin("eve").await];
+    let (secret, id) =
+        key(&eve.clients[0], json!({ "name": "crm", "kind": "ORGANISATION", "scopes": ["PROFILE_READ"] })).await;
+    let answer = about_account(&ada.clients[0], "deleteAccount", json!({ "userId": eve.id() })).await;
+    assert_eq!(refusal(&answer), "");
+    let crm = Client::new(&ada.clients[0].url, Some(secret));
+    assert_eq!(crm.ask("{ viewer { actor { id } } }", Value::Null).await.text("viewer.actor.id"), id);
+    let revoke = format!("mutation {{ revokeApiKey(input: {{ apiKeyId: \"{id}\" }}) {{ outcome }} }}");
+    assert_eq!(ada.ask(&revoke, Value::Null).await.text("revokeApiKey.outcome"), "APPLIED");
+    // Deleting is once: the second finds nobody.
+    for mutation in ["deleteAccount", "deactivateAccount", "suspendUser", "reinstateUser", "exportAccount"] {
+        let answer = about_account(&ada.clients[0], mutation, json!({ "userId": eve.id() })).await;
+        assert_eq!(refusal(&answer), "NOT_FOUND", "{mutation}");
+    }
+    consistency::check(&app.database).await;
+}

@@ -1,0 +1,188 @@
+//! One's own data to take along: all that one can see, and nothing that one must not know.
+
+use std::{
+    collections::BTreeMap,
+    io::{Cursor, Read as _},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    access::key,
+    endings::{about_account, refusal, with_password},
+    support::{Expected as _, app::TestApp, graphql::Client},
+};
+
+const EXPORT: &str =
+    "mutation($id: ID) { exportAccount(input: { userId: $id }) { url expiresAt userErrors { code } } }";
+
+/// Where a person's data can be fetched.
+async fn address(client: &Client, whose: Option<String>) -> String {
+    let answer = client.ask(EXPORT, json!({ "id": whose })).await;
+    format!("{}{}", client.url, answer.text("exportAccount.url"))
+}
+
+async fn status(address: &str) -> u16 {
+    reqwest::get(address).await.expected("an answer").status().as_u16()
+}
+
+/// The files of an archive.
+async fn fetch(address: &str) -> BTreeMap<String, String> {
+    let answer = reqwest::get(address).await.expected("an answer");
+    assert_eq!(answer.status(), 200);
+    let header = |name: &str| answer.headers()[name].to_str().expected("text").to_owned();
+    assert_eq!(header("content-type"), "application/zip");
+    assert_eq!(header("content-disposition"), "attachment; filename=\"rapport-export.zip\"");
+    assert_eq!(header("cache-control"), "no-store");
+    let bytes = answer.bytes().await.expected("an archive").to_vec();
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).expected("an archive");
+    let mut files = BTreeMap::new();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).expected("a file");
+        let mut text = String::new();
+        file.read_to_string(&mut text).expected("text");
+        let name = file.name().expected("a name").into_owned();
+        files.insert(name, text);
+    }
+    files
+}
+
+fn list(files: &BTreeMap<String, String>, name: &str) -> Vec<Value> {
+    serde_json::from_str(&files[name]).expected(name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_holds_what_one_can_see_and_nothing_one_must_not_know() {
+    let app = TestApp::two().await;
+    let [ann, ben, cem, dan, eli, fay] = app.people(["ann", "ben", "cem", "dan", "eli", "fay"]).await;
+    let (jane, client) = with_password(&app, "jane").await;
+    let accepted = jane.asks(&ann).await;
+    ann.must("acceptConnectionRequest", &accepted).await;
+    let ignored = jane.asks(&ben).await;
+    app.clock.advance(chrono::Duration::minutes(1));
+    ben.must("ignoreConnectionRequest", &ignored).await;
+    cem.asks(&jane).await;
+    for (who, verb, whom) in [
+        (&jane, "followUser", &ann),
+        (&dan, "followUser", &jane),
+        (&jane, "blockUser", &fay),
+        // Somebody who blocks, with whom nothing else is, and who wrote a note.
+        (&eli, "blockUser", &jane),
+    ] {
+        who.must(verb, &whom.id()).await;
+    }
+    let note = "mutation($id: ID!, $t: String!) { saveNote(input: { userId: $id, text: $t }) { outcome } }";
+    jane.ask(note, json!({ "id": dan.id(), "t": "met in Lisbon" })).await.at("saveNote");
+    jane.ask(note, json!({ "id": eli.id(), "t": "owes me a book" })).await.at("saveNote");
+    eli.ask(note, json!({ "id": jane.id(), "t": "secretly tiresome" })).await.at("saveNote");
+    let mute = "mutation($id: ID!) { muteUser(input: { userId: $id, feed: true, notifications: false }) { outcome } }";
+    jane.ask(mute, json!({ "id": dan.id() })).await.at("muteUser");
+    jane.ask("mutation { postStatus(input: { text: \"here\" }) { activity { id } } }", Value::Null)
+        .await
+        .at("postStatus");
+    let (secret, _) = key(&client, json!({ "name": "backup", "scopes": ["PROFILE_READ"] })).await;
+    let files = fetch(&address(&client, None).await).await;
+    assert_eq!(
+        files.keys().map(String::as_str).collect::<Vec<_>>(),
+        [
+            "README.txt",
+            "activities.json",
+            "keys.json",
+            "notifications.json",
+            "personal-contacts.json",
+            "profile.json",
+            "relationships.json",
+            "requests.json",
+            "sessions.json"
+        ]
+    );
+    let people = list(&files, "relationships.json");
+    let of = |handle: &str| people.iter().find(|person| person["handle"] == handle).cloned().unwrap_or_default();
+    assert_eq!(of("ann")["connection"], "CONNECTED");
+    assert!(of("ann")["followingSince"].is_string() && of("ann")["connectedSince"].is_string());
+    assert_eq!(of("cem")["connection"], "REQUEST_RECEIVED");
+    assert!(of("dan")["followedSince"].is_string());
+    assert_eq!(of("dan")["note"], "met in Lisbon");
+    assert_eq!(of("dan")["mute"], json!({ "feed": true, "notifications": false, "until": null }));
+    assert!(of("fay")["blockingSince"].is_string());
+    // As it looks to her: pending, and nothing that tells that or when it was put aside.
+    assert_eq!(of("ben")["connection"], "REQUEST_SENT");
+    let strangers = json!({ "connection": "NONE", "connectedSince": null, "followingSince": null, "followedSince": null,
+                            "blockingSince": null, "mute": null, "note": "owes me a book", "handle": "eli", "displayName": "eli" });
+    assert_eq!(of("eli"), strangers);
+    let requests = list(&files, "requests.json");
+    let to = |handle: &str| {
+        requests.iter().find(|request| request["person"]["handle"] == handle).cloned().unwrap_or_default()
+    };
+    assert_eq!((to("ben")["status"].as_str(), &to("ben")["decidedAt"]), (Some("PENDING"), &Value::Null));
+    assert_eq!((to("ann")["status"].as_str(), to("cem")["direction"].as_str()), (Some("ACCEPTED"), Some("INCOMING")));
+    assert!(files["activities.json"].contains("here") && files["activities.json"].contains("CONNECTED"));
+    assert!(files["notifications.json"].contains("CONNECTION_REQUESTED"));
+    assert_eq!(list(&files, "profile.json")[0]["handle"], "jane");
+    assert_eq!(list(&files, "sessions.json").len(), 1);
+    let all = files.values().cloned().collect::<String>();
+    let hash = app.database.texts("SELECT password_hash FROM credential").await;
+    assert!(!all.contains("secretly") && !all.contains("IGNORED") && !all.contains(&hash[0]));
+    assert!(files["keys.json"].contains("backup"));
+    assert!(secret.split_once('.').is_some_and(|(prefix, rest)| all.contains(prefix) && !all.contains(rest)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_opens_one_thing_for_ten_minutes() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let address = address(&ann.clients[0], None).await;
+    let (door, ticket) = address.split_once("ticket=").expected("a ticket");
+    assert_eq!(status(&address).await, 200);
+    let as_token = Client::new(&ann.clients[0].url, Some(ticket.to_owned()));
+    assert_eq!(as_token.ask("{ viewer { scopes } }", Value::Null).await.status, 401, "no access token");
+    for wrong in [String::new(), "x".to_owned(), ann.token.clone(), format!("{ticket}x"), "%00".to_owned()] {
+        assert_eq!(status(&format!("{door}ticket={wrong}")).await, 404, "{wrong}");
+    }
+    assert_eq!(status(door.trim_end_matches('?')).await, 404);
+    assert_eq!(ben.ask(EXPORT, json!({ "id": ann.id() })).await.code(), "FORBIDDEN");
+    assert_eq!(
+        refusal(&about_account(&ben.clients[0], "exportAccount", json!({ "userId": "user_x" })).await),
+        "NOT_FOUND"
+    );
+    app.clock.advance(chrono::Duration::seconds(599));
+    assert_eq!(status(&address).await, 200);
+    app.clock.advance(chrono::Duration::seconds(2));
+    assert_eq!(status(&address).await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_good_only_while_who_asked_is_who_they_were() {
+    let app = TestApp::new().await;
+    let [ada, eve] = [app.admin("ada").await, app.admin("eve").await];
+    let ann = app.person("ann").await;
+    let [own, foreign] = [address(&ann.clients[0], None).await, address(&eve.clients[0], Some(ann.id())).await];
+    assert_eq!(list(&fetch(&foreign).await, "profile.json")[0]["handle"], "ann");
+    about_account(&ada.clients[0], "setUserRole", json!({ "userId": eve.id(), "role": "MEMBER" })).await.at("done");
+    assert_eq!((status(&foreign).await, status(&own).await), (404, 200));
+    let by_ada = address(&ada.clients[0], Some(ann.id())).await;
+    about_account(&ada.clients[0], "suspendUser", json!({ "userId": ann.id() })).await.at("done");
+    assert_eq!((status(&by_ada).await, status(&own).await), (200, 404));
+    about_account(&ada.clients[0], "deleteAccount", json!({ "userId": ann.id() })).await.at("done");
+    assert_eq!(status(&by_ada).await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_of_much_comes_whole() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let id = app.database.literal(ann.id.0);
+    let rows: Vec<String> = (0..1_203_u128)
+        .map(|number| {
+            let row = app.database.literal(uuid::Uuid::from_u128(number + 1));
+            format!("({row}, {id}, 4, 'number {number}', '2026-01-01 00:00:00+00:00')")
+        })
+        .collect();
+    let sql = format!("INSERT INTO notification (id, user_id, kind, text, created_at) VALUES {}", rows.join(", "));
+    app.database.run(&sql).await;
+    let files = fetch(&address(&ann.clients[0], None).await).await;
+    let told = list(&files, "notifications.json");
+    assert_eq!(told.len(), 1_203);
+    assert_eq!(told[0]["text"], "number 1202");
+    assert_eq!(told[1_202]["text"], "number 0");
+}
