@@ -5,6 +5,7 @@ use std::{
     io::{Cursor, Read as _},
 };
 
+use api::auth::viewer::Scope;
 use serde_json::{Value, json};
 
 use crate::{
@@ -145,6 +146,12 @@ async fn a_ticket_opens_one_thing_for_ten_minutes() {
         refusal(&about_account(&ben.clients[0], "exportAccount", json!({ "userId": "user_x" })).await),
         "NOT_FOUND"
     );
+    // Who may not read it all may not take it all along.
+    let few = app.limited(&ann, &[Scope::ProfileWrite, Scope::ProfileRead, Scope::ContactsRead, Scope::ActivityRead]);
+    let (secret, _) = key(&ann.clients[0], json!({ "name": "all", "scopes": ["PROFILE_WRITE", "PROFILE_READ", "CONTACTS_READ", "ACTIVITY_READ", "NOTIFICATIONS_READ"] })).await;
+    for client in [few, Client::new(&ann.clients[0].url, Some(secret))] {
+        assert_eq!(refusal(&about_account(&client, "exportAccount", json!({})).await), "NOT_ALLOWED");
+    }
     app.clock.advance(chrono::Duration::seconds(599));
     assert_eq!(status(&address).await, 200);
     app.clock.advance(chrono::Duration::seconds(2));
