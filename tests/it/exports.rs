@@ -81,6 +81,8 @@ async fn an_export_holds_what_one_can_see_and_nothing_one_must_not_know() {
     jane.ask("mutation { postStatus(input: { text: \"here\" }) { activity { id } } }", Value::Null)
         .await
         .at("postStatus");
+    let save = "mutation { savePersonalContact(input: { displayName: \"Uncle Zed\", note: \"brings fish\" }) { userErrors { code } } }";
+    assert_eq!(jane.ask(save, Value::Null).await.at("savePersonalContact.userErrors"), &json!([]));
     let (secret, _) = key(&client, json!({ "name": "backup", "scopes": ["PROFILE_READ"] })).await;
     let files = fetch(&address(&client, None).await).await;
     assert_eq!(
@@ -124,6 +126,7 @@ async fn an_export_holds_what_one_can_see_and_nothing_one_must_not_know() {
     let all = files.values().cloned().collect::<String>();
     let hash = app.database.texts("SELECT password_hash FROM credential").await;
     assert!(!all.contains("secretly") && !all.contains("IGNORED") && !all.contains(&hash[0]));
+    assert_eq!(list(&files, "personal-contacts.json")[0]["note"], "brings fish");
     assert!(files["keys.json"].contains("backup"));
     assert!(secret.split_once('.').is_some_and(|(prefix, rest)| all.contains(prefix) && !all.contains(rest)));
 }
