@@ -22,6 +22,7 @@
 //! | [`accounts`] | signing up, in and out, sessions, passwords, API keys |
 //! | [`notifications`] | what a user is told of, in the app and by e-mail |
 //! | [`relationships`] | pairs of people: connection by request, follow, block, mute; notes |
+//! | [`cards`] | vCards of people and of personal contacts, out and in |
 //! | [`administration`] | accounts that end or change: suspending, roles, putting to rest, deleting, exporting |
 //! | [`schema`] | the faces merged into one schema |
 //! | [`http`] | the doors: `/graphql` by POST, GET, server-sent events and WebSocket; health |
@@ -58,6 +59,7 @@ pub mod personal;
 pub mod accounts;
 pub mod notifications;
 pub mod relationships;
+pub mod cards;
 pub mod administration;
 pub mod schema;
 pub mod http;

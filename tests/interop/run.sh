@@ -96,6 +96,14 @@ quietly "codegen: a strict program compiles with them" "$bin/tsc" --project .
 cd "$home/suites"
 suite "$home/venv/bin/python" gql_client.py
 
+mkdir "$work/cards"
+if RAPPORT_SUITE=vcard node vcard/people.mjs "$work/cards"; then
+  suite node vcard/check.mjs "$work/cards"
+  suite "$home/venv/bin/python" vcard/check.py "$work/cards"
+else
+  failed=1
+fi
+
 if [ -s "$work/errors" ]; then
   failed=1
   echo "FAIL server: it reported errors:"

@@ -6,6 +6,7 @@
 
 mod client;
 mod cpu;
+mod fill;
 mod fanout;
 mod operations;
 mod raw;
@@ -49,6 +50,9 @@ struct Arguments {
     /// With subscribers: so many more who do not read.
     #[arg(long, default_value_t = 0)]
     stalled: usize,
+    /// Instead of operations: add activities until there are so many, and notifications.
+    #[arg(long)]
+    activities: Option<u64>,
     /// Also the same SQL by bare sqlx, answered as JSON.
     #[arg(long)]
     raw: bool,
@@ -68,6 +72,9 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     if arguments.serve_raw {
         return raw::serve(&arguments.database).await;
+    }
+    if let Some(activities) = arguments.activities {
+        return fill::fill(&arguments.database, activities).await;
     }
     let here = std::env::current_exe()?;
     let beside = here.parent().and_then(Path::parent).map(|directory| directory.join("rapport")).unwrap_or_default();

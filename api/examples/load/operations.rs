@@ -5,7 +5,10 @@ use std::{path::Path, process::Command};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use super::client::{self, Connection};
+use super::{
+    client::{self, Connection},
+    raw,
+};
 
 /// Somebody with a token.
 pub struct Caller {
@@ -33,6 +36,8 @@ pub struct Operation {
 enum Kind {
     /// A query of the well connected, with `$followed` for the much followed person's id.
     Query(&'static str),
+    /// A query of the one who follows the most.
+    Feed(&'static str),
     /// Following and unfollowing.
     Follow,
 }
@@ -70,6 +75,31 @@ pub const OPERATIONS: &[Operation] = &[
         ),
     },
     Operation {
+        name: "search_korean",
+        kind: Kind::Query(
+            "{ contacts(search: \"민준\", first: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+        ),
+    },
+    Operation {
+        name: "search_japanese",
+        kind: Kind::Query(
+            "{ contacts(search: \"佐藤\", first: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+        ),
+    },
+    Operation {
+        name: "feed",
+        kind: Kind::Feed(
+            "{ activityFeed(first: 20) { nodes { id kind text createdAt actor { id displayName } } pageInfo { hasNextPage endCursor } } }",
+        ),
+    },
+    Operation {
+        name: "notifications",
+        kind: Kind::Query(
+            "{ notifications(first: 20) { nodes { id kind readAt createdAt actor { id displayName } } pageInfo { hasNextPage endCursor } } }",
+        ),
+    },
+    Operation { name: "unread", kind: Kind::Query("{ viewer { unread { notifications requests } } }") },
+    Operation {
         name: "followers",
         kind: Kind::Query(
             "{ followers(userId: \"$followed\", first: 20) { totalCount nodes { id handle displayName } pageInfo { hasNextPage endCursor } } }",
@@ -91,6 +121,7 @@ impl Operation {
             Kind::Query(query) => {
                 vec![client::post(&people.connected.token, &query.replace("$followed", &people.followed_id))]
             }
+            Kind::Feed(query) => vec![client::post(&people.follower.token, query)],
             Kind::Follow => people
                 .others
                 .iter()
@@ -110,6 +141,12 @@ impl Operation {
         let path = match self.name {
             "contacts" => format!("/contacts?owner={connected}"),
             "followers" => format!("/followers?owner={followed}"),
+            "search" => raw::search("mar"),
+            "search_korean" => raw::search("민준"),
+            "search_japanese" => raw::search("佐藤"),
+            "feed" => format!("/feed?owner={follower}"),
+            "notifications" => format!("/notifications?owner={connected}"),
+            "directory" => format!("/directory?owner={connected}"),
             "user" => format!("/user?me={connected}&other={followed}"),
             "followUser" => {
                 let all = people.other_uuids.iter().flat_map(|other| {
@@ -125,7 +162,6 @@ impl Operation {
 
     /// The same SQL for pgbench.
     pub fn pgbench_script(&self, people: &People) -> Option<String> {
-        use super::raw;
         let (connected, followed) = (&people.connected_uuid, &people.followed_uuid);
         let put = |sql: &str, values: &[&str]| {
             let filled = values

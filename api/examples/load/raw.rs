@@ -31,6 +31,29 @@ pub const ENTER: &str =
 pub const LEAVE: &str = "DELETE FROM contact WHERE (owner_id = $1 AND list = 2 AND name_key = $3 AND user_id = $2) \
     OR (owner_id = $2 AND list = 3 AND name_key = $4 AND user_id = $1)";
 
+pub const DIRECTORY: &str = "SELECT u.id, u.handle, u.display_name, u.name_key FROM \"user\" u WHERE u.status = 1 ORDER BY u.name_key, u.id LIMIT 21";
+/// By the two characters that the fewest have, as the server has found them.
+pub const SEARCH: &str = "SELECT u.id, u.handle, u.display_name, u.name_key FROM user_gram g JOIN \"user\" u ON u.id = g.user_id \
+    WHERE g.gram = $1 AND u.status = 1 AND (SELECT s.text LIKE $2 FROM user_search s WHERE s.user_id = g.user_id) \
+    ORDER BY g.name_key, g.user_id LIMIT 21";
+pub const NOTIFICATIONS: &str = "SELECT n.id, n.kind, n.read_at, n.created_at, u.id, u.display_name FROM notification n \
+    JOIN \"user\" u ON u.id = n.actor_id WHERE n.user_id = $1 ORDER BY n.id DESC LIMIT 21";
+/// The newest of each, then of the newest as many as fit.
+pub const FEED: &str = "WITH author AS (SELECT user_id FROM contact WHERE owner_id = $1 AND list IN (1, 2) UNION SELECT $1), \
+    newest AS (SELECT * FROM (SELECT author.user_id, (SELECT n.activity_id FROM activity_author n WHERE n.user_id = author.user_id \
+    ORDER BY n.activity_id DESC LIMIT 1) AS activity_id FROM author) AS each_newest WHERE activity_id IS NOT NULL \
+    ORDER BY activity_id DESC LIMIT 21) SELECT a.id, a.kind, a.text, a.created_at, u.id, u.display_name FROM newest \
+    JOIN activity_author n ON n.user_id = newest.user_id JOIN activity a ON a.id = n.activity_id \
+    JOIN \"user\" u ON u.id = a.actor_id ORDER BY a.id DESC LIMIT 21";
+
+/// The bare search for a word: by its first two characters.
+pub fn search(word: &str) -> String {
+    let gram: String = word.chars().take(2).collect();
+    let pairs = [("gram", gram.as_str()), ("word", word)];
+    let url = reqwest::Url::parse_with_params("http://bare/search", pairs);
+    url.map_or_else(|_| "/search".to_owned(), |url| format!("{}?{}", url.path(), url.query().unwrap_or_default()))
+}
+
 enum Pool {
     Postgres(PgPool),
     Sqlite(SqlitePool),
@@ -88,6 +111,10 @@ pub async fn serve(database: &str) -> anyhow::Result<()> {
     let router = Router::new()
         .route("/contacts", get(contacts))
         .route("/followers", get(followers))
+        .route("/directory", get(directory))
+        .route("/search", get(searched))
+        .route("/feed", get(feed))
+        .route("/notifications", get(notifications))
         .route("/user", get(user))
         .route("/follow", get(follow))
         .with_state(Arc::new(pool));
@@ -129,6 +156,31 @@ async fn contacts(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answere
     let now = api::clock::Clock::System.now();
     let nodes = on!(pool, db => sqlx::query_as::<_, PersonRow>(PAGE).bind(asked["owner"]).bind(1_i16).bind(now).fetch_all(db).await);
     json(&page(nodes.map_err(fault)?, None))
+}
+
+async fn directory(State(pool): State<Arc<Pool>>) -> Answered {
+    let nodes = on!(pool, db => sqlx::query_as::<_, PersonRow>(DIRECTORY).fetch_all(db).await);
+    json(&page(nodes.map_err(fault)?, None))
+}
+
+async fn searched(State(pool): State<Arc<Pool>>, Query(asked): Query<HashMap<String, String>>) -> Answered {
+    let (gram, word) = (asked["gram"].clone(), format!("%{}%", asked["word"]));
+    let nodes = on!(pool, db => sqlx::query_as::<_, PersonRow>(SEARCH).bind(gram).bind(word).fetch_all(db).await);
+    json(&page(nodes.map_err(fault)?, None))
+}
+
+type Time = chrono::DateTime<chrono::Utc>;
+
+async fn feed(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
+    type Row = (Uuid, i16, Option<String>, Time, Uuid, String);
+    let rows = on!(pool, db => sqlx::query_as::<_, Row>(FEED).bind(asked["owner"]).fetch_all(db).await);
+    json(&rows.map_err(fault)?)
+}
+
+async fn notifications(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
+    type Row = (Uuid, i16, Option<Time>, Time, Uuid, String);
+    let rows = on!(pool, db => sqlx::query_as::<_, Row>(NOTIFICATIONS).bind(asked["owner"]).fetch_all(db).await);
+    json(&rows.map_err(fault)?)
 }
 
 async fn followers(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {

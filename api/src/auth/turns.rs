@@ -55,7 +55,7 @@ impl<T: Future> Future for Driven<T> {
     type Output = T::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T::Output> {
-        Self::poll(self.get_mut(), cx, |operation, cx| operation.poll(cx))
+        Self::poll(self.get_mut(), cx, T::poll)
     }
 }
 
@@ -63,6 +63,6 @@ impl<T: Stream> Stream for Driven<T> {
     type Item = T::Item;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T::Item>> {
-        Self::poll(self.get_mut(), cx, |operation, cx| operation.poll_next(cx))
+        Self::poll(self.get_mut(), cx, T::poll_next)
     }
 }

@@ -206,7 +206,9 @@ fn address(input: &PostalAddressInput) -> Result<Address> {
     Ok(address)
 }
 
-fn parts(address: &Address) -> [Option<String>; 5] {
+/// What an address is made of.
+#[must_use]
+pub fn parts(address: &Address) -> [Option<String>; 5] {
     let Address { street, city, region, postal_code, country, .. } = address.clone();
     [street, city, region, postal_code, country]
 }

@@ -95,6 +95,15 @@ pub enum Contact {
     PersonalContact(PersonalContact),
 }
 
+impl Contact {
+    fn of(entry: &Entry) -> Self {
+        match entry {
+            Entry::Person(person) => Self::User(User(person.clone())),
+            Entry::Personal(row) => Self::PersonalContact(PersonalContact(Arc::clone(row))),
+        }
+    }
+}
+
 /// A page of people and the list it is a page of.
 pub struct PeoplePage {
     people: People,
@@ -195,13 +204,6 @@ fn person(entry: &Entry) -> Option<User> {
     }
 }
 
-fn contact(entry: &Entry) -> Option<Contact> {
-    Some(match entry {
-        Entry::Person(person) => Contact::User(User(person.clone())),
-        Entry::Personal(row) => Contact::PersonalContact(PersonalContact(Arc::clone(row))),
-    })
-}
-
 /// The fields that a person's line answers.
 const OF_A_LINE: [&str; 5] = ["id", "handle", "displayName", "heading", "__typename"];
 
@@ -260,12 +262,12 @@ pub struct ContactConnection {
 impl ContactConnection {
     /// The entries with their cursors.
     async fn edges(&self) -> Result<Vec<ContactEdge>> {
-        self.page.edges(contact, |cursor, node| ContactEdge { cursor, node })
+        self.page.edges(|entry| Some(Contact::of(entry)), |cursor, node| ContactEdge { cursor, node })
     }
 
     /// The entries.
     async fn nodes(&self) -> Result<Vec<Contact>> {
-        self.page.nodes(contact)
+        self.page.nodes(|entry| Some(Contact::of(entry)))
     }
 
     /// Where this page lies in the list.

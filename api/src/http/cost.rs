@@ -25,6 +25,8 @@ const MAX_FRAGMENTS: usize = 100;
 const MAX_LEVELS: usize = 64;
 /// What a list or a count costs beside its rows: a statement.
 const STATEMENT: u64 = 10;
+/// Arguments that name what is asked for one by one.
+const IDS: [&str; 2] = ["ids", "userIds"];
 /// Lists of the introspection, which have no pages, and how long they are taken to be.
 const INTROSPECTION: [&str; 7] =
     ["types", "fields", "inputFields", "interfaces", "possibleTypes", "enumValues", "args"];
@@ -181,8 +183,8 @@ impl<'a> Meter<'a> {
         let name = field.name.node.as_str();
         let (own, times) = if self.lists.0.contains(name) {
             (1 + STATEMENT, self.page_size(field))
-        } else if field.get_argument("ids").is_some() {
-            (1 + STATEMENT, self.length(field, "ids"))
+        } else if let Some(ids) = IDS.into_iter().find(|ids| field.get_argument(ids).is_some()) {
+            (1 + STATEMENT, self.length(field, ids))
         } else if name == "totalCount" {
             (1 + STATEMENT, 1)
         } else if INTROSPECTION.contains(&name) {

@@ -61,10 +61,18 @@ impl Asker {
     /// Who pays for what is asked: the caller, or else the address.
     fn payer(&self) -> Option<Payer> {
         match &self.caller {
-            Some(Caller::Person(viewer)) => Some(Payer::Caller(viewer.user.0)),
-            Some(Caller::Service(service)) => Some(Payer::Caller(service.key.0)),
+            Some(caller) => Some(payer(caller)),
             None => self.origin.address.map(Payer::Address),
         }
+    }
+}
+
+/// Who pays for what a caller asks.
+#[must_use]
+pub fn payer(caller: &Caller) -> Payer {
+    match caller {
+        Caller::Person(viewer) => Payer::Caller(viewer.user.0),
+        Caller::Service(service) => Payer::Caller(service.key.0),
     }
 }
 

@@ -82,7 +82,7 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
     if parts.headers.contains_key(header::CONTENT_ENCODING) {
         return unsupported(accepted.answer(), "Send the body as it is, not compressed.");
     }
-    match read(&executor, body).await {
+    match read(body, executor.app().config.limits.body_bytes).await {
         Ok(body) => serve(&executor, &parts, accepted, &body, false).await,
         Err((status, message)) => {
             let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
@@ -100,8 +100,8 @@ fn is_fetch(headers: &HeaderMap) -> bool {
     matches!(mode, Some("cors" | "same-origin"))
 }
 
-async fn read(executor: &Executor, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
-    let most = executor.app().config.limits.body_bytes;
+/// The whole body, if it is no longer than it may be and arrives in time.
+pub async fn read(body: Body, most: usize) -> Result<Bytes, (StatusCode, &'static str)> {
     match timeout(BODY_WITHIN, axum::body::to_bytes(body, most)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) => {
@@ -168,7 +168,7 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
 
 /// The status of an answer. Under `application/json` a client may take any other status for a broken server, so a document
 /// that is refused is 200 there.
-fn status_of(media: Media, answer: &Answer) -> StatusCode {
+pub fn status_of(media: Media, answer: &Answer) -> StatusCode {
     match code_of(answer) {
         Some("RATE_LIMITED") => StatusCode::TOO_MANY_REQUESTS,
         _ if !is_request_error(answer) => StatusCode::OK,
@@ -264,7 +264,8 @@ fn reads_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-fn render(media: Media, status: StatusCode, answer: &Answer) -> Response {
+/// An answer with its body.
+pub fn render(media: Media, status: StatusCode, answer: &Answer) -> Response {
     let mut response = head(media, status, answer);
     *response.body_mut() = Body::from(body_of(answer));
     response

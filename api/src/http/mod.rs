@@ -1,5 +1,5 @@
-//! The doors of the server: `/graphql` over HTTP, server-sent events and WebSocket, GraphiQL, the schema, the archive of
-//! an account, health and metrics. No product rule stands here.
+//! The doors of the server: `/graphql` over HTTP, server-sent events and WebSocket, vCards as files, the archive of an
+//! account, GraphiQL, the schema, health and metrics. No product rule stands here.
 
 pub mod document;
 pub mod cost;
@@ -9,6 +9,7 @@ pub mod execution;
 pub mod listener;
 pub mod peer;
 pub mod graphql;
+pub mod cards;
 pub mod socket;
 pub mod health;
 pub mod export;
@@ -41,6 +42,8 @@ pub async fn router(app: App) -> anyhow::Result<Router> {
     let executor = Arc::new(Executor::start(app).await?);
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/contacts.vcf", get(cards::many).post(cards::import))
+        .route("/contacts/{name}", get(cards::one))
         .route("/.well-known/jwks.json", get(jwks))
         .route(administration::export::PATH, get(export::serve))
         .route("/health/live", get(health::live))
@@ -66,7 +69,13 @@ fn cors(allowed: &[String]) -> Option<CorsLayer> {
             .allow_origin(origins)
             .allow_methods([Method::GET, Method::POST])
             .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
-            .expose_headers([REQUEST_ID, header::RETRY_AFTER])
+            .expose_headers([
+                REQUEST_ID,
+                header::RETRY_AFTER,
+                header::CONTENT_DISPOSITION,
+                cards::LEFT_OUT,
+                cards::LEFT_OUT_COUNT,
+            ])
             .max_age(CORS_KEPT)
     })
 }

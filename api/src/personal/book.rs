@@ -138,30 +138,6 @@ async fn named(
     find(db, owner, &[id]).await?.pop().ok_or_else(|| Error::not_found(field))
 }
 
-/// Where an entry stands in a book in name order.
-pub type Position = (Vec<u8>, PersonalContactId);
-
-/// The entries of a book in name order, those behind a position.
-pub async fn after(
-    db: &impl ConnectionTrait,
-    owner: UserId,
-    position: Option<&Position>,
-    most: u32,
-) -> Result<Vec<personal_contact::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT * FROM personal_contact WHERE owner_id = ");
-    sql.bind(owner);
-    if let Some((name_key, id)) = position {
-        sql.push(" AND (name_key, id) > (");
-        sql.bind(name_key.clone());
-        sql.push(", ");
-        sql.bind(*id);
-        sql.push(")");
-    }
-    sql.push(" ORDER BY name_key, id LIMIT ");
-    sql.bind(i64::from(most));
-    sql.models::<personal_contact::Entity>(db).await
-}
-
 /// How many entries a book has.
 pub async fn size(db: &impl ConnectionTrait, owner: UserId) -> Result<i64, DbErr> {
     let mut sql = Sql::new("SELECT count(*) AS count FROM personal_contact WHERE owner_id = ");

@@ -9,10 +9,12 @@ use entity::{id::PersonalContactId, personal_contact};
 use super::loader::{ContactById, SuggestionFor};
 use crate::{
     auth::context::ContextExt,
+    cards::{card, types::VCardVersion},
     contacts::reach::{EmailAddress, Phone, PostalAddress, Seen, WebAddress},
     error::Result,
     text,
     users::types::{PersonName, User},
+    vcard::write,
 };
 
 /// A private entry of the viewer's address book. Nobody else sees it.
@@ -88,6 +90,15 @@ impl PersonalContact {
     /// may see it on their profile. Null when there is none to see.
     async fn suggested_user(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         Some(ctx.load(SuggestionFor(self.0.id)).await.transpose()?.map(User::from))
+    }
+
+    /// The contact's vCard, with everything.
+    #[graphql(name = "vCard")]
+    async fn vcard(
+        &self,
+        #[graphql(default_with = "VCardVersion::V3", desc = "The version to write.")] version: VCardVersion,
+    ) -> String {
+        write::card(&card::of_contact(&self.0), version.into())
     }
 
     /// When the contact was made.

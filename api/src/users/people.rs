@@ -11,6 +11,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 use crate::{
     app::Tx,
     auth::viewer::Viewer,
+    contacts::people::{Extent, whole},
+    database::sql::Sql,
     error::{Error, Result},
 };
 
@@ -27,6 +29,15 @@ pub async fn by_handle(db: &impl ConnectionTrait, handle: &str) -> Result<Option
 /// The person with an id.
 pub async fn by_id(db: &impl ConnectionTrait, id: UserId) -> Result<Option<user::Model>, DbErr> {
     visible().filter(user::Column::Id.eq(id)).one(db).await
+}
+
+/// The people with some ids, in no order.
+pub async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<user::Model>, DbErr> {
+    let mut sql = Sql::new(&format!("SELECT {} FROM \"user\" u WHERE u.id IN ", Extent::Whole.columns()));
+    sql.bind_list(ids);
+    sql.push(" AND u.status = ");
+    sql.bind(UserStatus::Active);
+    sql.places(db, whole).await
 }
 
 /// What a person is in the organisation now; none for who does not take part.

@@ -21,6 +21,7 @@ use crate::{
         context::ContextExt,
         viewer::{Caller, Scope},
     },
+    cards::{card, types::VCardVersion},
     contacts::{
         lists::Source,
         people::Person,
@@ -31,8 +32,12 @@ use crate::{
     notifications::types::{Notification, NotificationPreference, UnreadCounts},
     page::PageArguments,
     personal::types::PersonalContact,
-    relationships::types::{ConnectionRequest, Relationship},
+    relationships::{
+        loader::NoteAbout,
+        types::{ConnectionRequest, Relationship},
+    },
     text,
+    vcard::write,
 };
 
 /// Something with an id. Ids are opaque, stable and never used twice.
@@ -142,6 +147,28 @@ impl User {
     /// Pages of the web that the viewer may see now, as of `emails`.
     async fn urls(&self, ctx: &Context<'_>) -> Result<Vec<WebAddress>> {
         Ok(self.seen(ctx).await?.urls())
+    }
+
+    /// The person's vCard, with what the viewer may see now.
+    #[graphql(name = "vCard")]
+    async fn vcard(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "VCardVersion::V3", desc = "The version to write.")] version: VCardVersion,
+        #[graphql(
+            default = false,
+            desc = "Whether what the viewer wrote about the person goes into it. Needs the scope CONTACTS_READ."
+        )]
+        notes: bool,
+    ) -> Result<String> {
+        let note = if notes {
+            contacts_reader(ctx)?;
+            ctx.load(NoteAbout(self.0.id())).await?
+        } else {
+            None
+        };
+        let (row, seen) = (self.whole(ctx).await?, self.seen(ctx).await?);
+        Ok(write::card(&card::of_user(&row, &seen.details, note), version.into()))
     }
 
     /// What the person is in the organisation.

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod chance;
 pub mod consistency;
+pub mod contacts;
 pub mod database;
 pub mod graphql;
 pub mod person;

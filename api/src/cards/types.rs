@@ -1,0 +1,71 @@
+//! Cards as the API shows them.
+
+use async_graphql::{Enum, ID, SimpleObject};
+
+use super::{
+    export::Export,
+    import::{CardOutcome, Outcome},
+};
+use crate::{personal::types::PersonalContact, vcard::write::Version};
+
+/// The versions of vCards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum VCardVersion {
+    /// 3.0, by RFC 2426: what every program reads.
+    #[graphql(name = "V3_0")]
+    V3,
+    /// 4.0, by RFC 6350.
+    #[graphql(name = "V4_0")]
+    V4,
+}
+
+impl From<VCardVersion> for Version {
+    fn from(version: VCardVersion) -> Self {
+        match version {
+            VCardVersion::V3 => Self::V3,
+            VCardVersion::V4 => Self::V4,
+        }
+    }
+}
+
+/// The cards of many.
+#[derive(SimpleObject)]
+pub struct VCards {
+    /// The cards, one after the other in the order asked for: a file of the media type `text/vcard`.
+    text: String,
+    /// The ids that name nobody the viewer may see, as they were given.
+    left_out: Vec<ID>,
+}
+
+impl From<Export> for VCards {
+    fn from(export: Export) -> Self {
+        Self { text: export.text, left_out: export.left_out.into_iter().map(ID).collect() }
+    }
+}
+
+/// What became of one card of a file.
+#[derive(SimpleObject)]
+pub struct CardResult {
+    /// Which card of the file it is, from 0.
+    index: usize,
+    /// What was done.
+    outcome: CardOutcome,
+    /// The contact that it is now, or of DUPLICATE the one that stood in its way. Null when refused.
+    contact: Option<PersonalContact>,
+    /// Why it was refused, or what of it could not be kept; a sentence in English.
+    message: Option<String>,
+}
+
+impl CardResult {
+    /// All of a file.
+    #[must_use]
+    pub fn all(outcomes: Vec<Outcome>) -> Vec<Self> {
+        let result = |(index, Outcome { outcome, contact, message })| Self {
+            index,
+            outcome,
+            contact: Option::map(contact, PersonalContact),
+            message,
+        };
+        outcomes.into_iter().enumerate().map(result).collect()
+    }
+}

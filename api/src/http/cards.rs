@@ -1,0 +1,289 @@
+//! vCards as files: `/contacts/{id}.vcf`, `/contacts.vcf` with ids or a list, and files coming in by POST. The same
+//! `Authorization`, limits and costs as `/graphql`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{Path, Query, Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use futures_util::Stream;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::{
+    accept::Media,
+    execution::{Executor, fault, payer, refusal},
+    graphql::{read, render, status_of},
+    peer,
+};
+use crate::{
+    app::App,
+    auth::viewer::{Caller, Scope, Viewer},
+    cards::{
+        export::{self, Export, Style, Whole},
+        import::{self, CardOutcome, Outcome},
+    },
+    error::{Error, Result},
+    throttle::TooSoon,
+    vcard::{file, write::Version},
+};
+
+/// The longest file that comes in, in bytes.
+const LONGEST_FILE: usize = 8 << 20;
+/// What an export costs beside its cards, and each of them: a statement, and two fields.
+const COST: u64 = 11;
+const COST_OF_CARD: u64 = 2;
+/// Ids that were left out and are named in the answer.
+const MOST_NAMED: usize = 100;
+
+/// How many of the ids were left out, and the first hundred of them.
+pub const LEFT_OUT_COUNT: HeaderName = HeaderName::from_static("x-left-out-count");
+pub const LEFT_OUT: HeaderName = HeaderName::from_static("x-left-out");
+
+/// The parameters of an export.
+#[derive(Deserialize)]
+pub struct Asked {
+    ids: Option<String>,
+    list: Option<String>,
+    version: Option<String>,
+    notes: Option<String>,
+}
+
+/// Why a request is not answered with cards.
+enum No {
+    Fault(Error),
+    Problem(StatusCode, &'static str, &'static str),
+}
+
+impl<E: Into<Error>> From<E> for No {
+    fn from(error: E) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl IntoResponse for No {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(status, code, message) => render(Media::Json, status, &refusal(message, code)),
+            Self::Fault(error) => {
+                let wrong = matches!(error, Error::Invalid { .. } | Error::Refused(_));
+                let mut answer = fault(error);
+                answer.errors.truncate(1);
+                let status = if wrong { StatusCode::BAD_REQUEST } else { status_of(Media::Json, &answer) };
+                render(Media::Json, status, &answer)
+            }
+        }
+    }
+}
+
+fn bad(message: &'static str) -> No {
+    No::Problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+}
+
+fn nobody() -> No {
+    No::Problem(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such contact, or it is not yours to see.")
+}
+
+/// `GET /contacts/{id}.vcf`: the card of one person or of one personal contact.
+pub async fn one(State(executor): State<Arc<Executor>>, Path(name): Path<String>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    answer(async {
+        let caller = caller(&executor, &parts, Scope::ContactsRead).await?;
+        let asked = Query::<Asked>::try_from_uri(&parts.uri).map_err(|_| bad("The parameters cannot be read."))?.0;
+        let style = asked.style()?;
+        let id = name.strip_suffix(".vcf").ok_or_else(nobody)?;
+        pay(&executor, &caller, COST + COST_OF_CARD)?;
+        let export = Export::of(executor.app(), &caller, &[id.to_owned()], style).await?;
+        let name = export.first_name.ok_or_else(nobody)?;
+        Ok(cards(&file::file_name(&name), export.text.into()))
+    })
+    .await
+}
+
+/// `GET /contacts.vcf`: the cards of many, by ids or of a whole list.
+pub async fn many(State(executor): State<Arc<Executor>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    answer(async {
+        let caller = caller(&executor, &parts, Scope::ContactsRead).await?;
+        let asked = Query::<Asked>::try_from_uri(&parts.uri).map_err(|_| bad("The parameters cannot be read."))?.0;
+        let style = asked.style()?;
+        match (&asked.ids, &asked.list) {
+            (Some(ids), None) => by_ids(&executor, &caller, ids, style).await,
+            (None, Some(list)) => {
+                let list =
+                    Whole::parse(list).ok_or_else(|| bad("list is CONNECTIONS, FOLLOWING, FOLLOWERS or PERSONAL."))?;
+                whole(&executor, &caller, list, style).await
+            }
+            _ => Err(bad("Give either ids or list.")),
+        }
+    })
+    .await
+}
+
+/// `POST /contacts.vcf`: a file of cards for the caller's address book.
+pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    answer(async {
+        let caller = caller(&executor, &parts, Scope::ContactsWrite).await?;
+        let Caller::Person(viewer) = caller else { return Err(Error::PersonsOnly.into()) };
+        if !is_card(&parts) || parts.headers.contains_key(header::CONTENT_ENCODING) {
+            let message = "Send text/vcard, not compressed.";
+            return Err(No::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
+        }
+        let file = read(body, LONGEST_FILE).await.map_err(|(status, message)| {
+            let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
+            No::Problem(status, code, message)
+        })?;
+        // It goes on although its caller hangs up, as a mutation does; whoever sends the file again loses nothing.
+        let app = executor.app().clone();
+        let within = app.config.limits.request_timeout;
+        let tasks = app.tasks.clone();
+        let running = tasks.spawn(async move { import::import(&app, &viewer, file.into()).await });
+        let ended = timeout(within, running).await.map_err(|_| Error::Timeout)?;
+        Ok(Json(results(ended.map_err(Error::internal)??)).into_response())
+    })
+    .await
+}
+
+async fn answer(answered: impl Future<Output = Result<Response, No>>) -> Response {
+    let mut response = answered.await.unwrap_or_else(No::into_response);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        // What is still to come of the body is not read, so the connection is of no more use.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+impl Asked {
+    fn style(&self) -> Result<Style, No> {
+        let version = match self.version.as_deref() {
+            None | Some("3.0") => Version::V3,
+            Some("4.0") => Version::V4,
+            Some(_) => return Err(bad("version is 3.0 or 4.0.")),
+        };
+        let notes = match self.notes.as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(bad("notes is true or false.")),
+        };
+        Ok(Style { version, notes })
+    }
+}
+
+async fn caller(executor: &Executor, parts: &Parts, scope: Scope) -> Result<Caller, No> {
+    if let Some(address) = peer::origin(executor.app(), parts).address {
+        executor.app().throttle.request(address).map_err(too_soon)?;
+    }
+    let authorization = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let caller = executor.authenticator.caller(authorization).await?.ok_or(Error::Unauthenticated)?;
+    if caller.scopes().has(scope) { Ok(caller) } else { Err(Error::Forbidden(scope.name()).into()) }
+}
+
+fn pay(executor: &Executor, caller: &Caller, cost: u64) -> Result<()> {
+    executor.app().throttle.spend(payer(caller), cost).map(drop).map_err(too_soon)
+}
+
+fn too_soon(TooSoon(retry_after): TooSoon) -> Error {
+    Error::RateLimited { retry_after }
+}
+
+async fn by_ids(executor: &Executor, caller: &Caller, ids: &str, style: Style) -> Result<Response, No> {
+    let ids: Vec<String> = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect();
+    pay(executor, caller, COST + COST_OF_CARD * ids.len() as u64)?;
+    let export = Export::of(executor.app(), caller, &ids, style).await?;
+    if export.cards == 0 {
+        return Err(nobody());
+    }
+    let mut response = cards(file::MANY, export.text.into());
+    if !export.left_out.is_empty() {
+        let headers = response.headers_mut();
+        headers.insert(LEFT_OUT_COUNT, HeaderValue::from(export.left_out.len()));
+        // Only what can be an id is given back, and never a header of any length.
+        let plain =
+            |id: &&String| id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let named: Vec<&str> = export.left_out.iter().filter(plain).take(MOST_NAMED).map(String::as_str).collect();
+        if let Ok(value) = HeaderValue::from_str(&named.join(", ")) {
+            headers.insert(LEFT_OUT, value);
+        }
+    }
+    Ok(response)
+}
+
+async fn whole(executor: &Arc<Executor>, caller: &Caller, list: Whole, style: Style) -> Result<Response, No> {
+    let Caller::Person(viewer) = caller else { return Err(Error::PersonsOnly.into()) };
+    let size = list.size(executor.app(), viewer).await?;
+    pay(executor, caller, COST + COST_OF_CARD * size.unsigned_abs())?;
+    Ok(cards(file::MANY, Body::from_stream(pages(Arc::clone(executor), *viewer, list, style))))
+}
+
+/// The pages of a list, each read when the one before it is on its way. Breaks off when the caller's rights end, or with
+/// the instance, so that nobody takes a part for the whole.
+fn pages(
+    executor: Arc<Executor>,
+    viewer: Viewer,
+    list: Whole,
+    style: Style,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+    async_stream::try_stream! {
+        let app: &App = executor.app();
+        let mut from = None;
+        loop {
+            let caller = Caller::Person(viewer);
+            if viewer.expires_at <= app.clock.now() || !executor.authenticator.rights.hold(&caller) || app.shutdown.is_cancelled() {
+                Err(std::io::Error::other("broken off"))?;
+            }
+            let page = export::page(app, &viewer, list, from, style).await;
+            let (text, next) = page.map_err(|error| std::io::Error::other(error.code()))?;
+            if !text.is_empty() {
+                yield Bytes::from(text);
+            }
+            if next.is_none() {
+                break;
+            }
+            from = next;
+        }
+    }
+}
+
+fn cards(name: &str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file::MEDIA_TYPE));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(value) = HeaderValue::from_str(&file::content_disposition(name)) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    response
+}
+
+fn is_card(parts: &Parts) -> bool {
+    let text = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = text.split(';').next().unwrap_or_default().trim();
+    ["text/vcard", "text/x-vcard"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// What became of each card, as `importVCard` answers it.
+fn results(outcomes: Vec<Outcome>) -> serde_json::Value {
+    let result = |(index, Outcome { outcome, contact, message })| {
+        let contact = Option::map(
+            contact,
+            |row: Arc<entity::personal_contact::Model>| json!({ "id": row.id.to_string(), "displayName": row.display_name }),
+        );
+        json!({ "index": index, "outcome": name(outcome), "contact": contact, "message": message })
+    };
+    json!({ "results": outcomes.into_iter().enumerate().map(result).collect::<Vec<_>>() })
+}
+
+fn name(outcome: CardOutcome) -> async_graphql::Name {
+    match async_graphql::resolver_utils::enum_value(outcome) {
+        async_graphql::Value::Enum(name) => name,
+        _ => async_graphql::Name::new(""),
+    }
+}
