@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     access::key,
     endings::{about_account, refusal, with_password},
-    support::{app::TestApp, graphql::Client, person::Person},
+    support::{app::TestApp, consistency, graphql::Client, person::Person},
 };
 
 const AUDIT: &str = "query($u: ID, $a: String, $t: ID, $f: Int, $c: String) { auditEntries(userId: $u, action: $a, target: $t, \
@@ -129,4 +129,24 @@ async fn the_audit_says_with_which_key_and_is_read_by_administrators_of_now() {
             ("BAD_USER_INPUT", &json!(field))
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_the_organisation_outlives_the_administrator_who_made_it() {
+    let app = TestApp::new().await;
+    let [ada, eve] = [app.admin("ada").await, app.admin("eve").await];
+    let (secret, id) =
+        key(&eve.clients[0], json!({ "name": "crm", "kind": "ORGANISATION", "scopes": ["PROFILE_READ"] })).await;
+    let answer = about_account(&ada.clients[0], "deleteAccount", json!({ "userId": eve.id() })).await;
+    assert_eq!(refusal(&answer), "");
+    let crm = Client::new(&ada.clients[0].url, Some(secret));
+    assert_eq!(crm.ask("{ viewer { actor { id } } }", Value::Null).await.text("viewer.actor.id"), id);
+    let revoke = format!("mutation {{ revokeApiKey(input: {{ apiKeyId: \"{id}\" }}) {{ outcome }} }}");
+    assert_eq!(ada.ask(&revoke, Value::Null).await.text("revokeApiKey.outcome"), "APPLIED");
+    // Deleting is once: the second finds nobody.
+    for mutation in ["deleteAccount", "deactivateAccount", "suspendUser", "reinstateUser", "exportAccount"] {
+        let answer = about_account(&ada.clients[0], mutation, json!({ "userId": eve.id() })).await;
+        assert_eq!(refusal(&answer), "NOT_FOUND", "{mutation}");
+    }
+    consistency::check(&app.database).await;
 }

@@ -5,6 +5,7 @@ use std::{
     io::{Cursor, Read as _},
 };
 
+use api::auth::viewer::Scope;
 use serde_json::{Value, json};
 
 use crate::{
@@ -80,6 +81,8 @@ async fn an_export_holds_what_one_can_see_and_nothing_one_must_not_know() {
     jane.ask("mutation { postStatus(input: { text: \"here\" }) { activity { id } } }", Value::Null)
         .await
         .at("postStatus");
+    let save = "mutation { savePersonalContact(input: { displayName: \"Uncle Zed\", note: \"brings fish\" }) { userErrors { code } } }";
+    assert_eq!(jane.ask(save, Value::Null).await.at("savePersonalContact.userErrors"), &json!([]));
     let (secret, _) = key(&client, json!({ "name": "backup", "scopes": ["PROFILE_READ"] })).await;
     let files = fetch(&address(&client, None).await).await;
     assert_eq!(
@@ -123,6 +126,7 @@ async fn an_export_holds_what_one_can_see_and_nothing_one_must_not_know() {
     let all = files.values().cloned().collect::<String>();
     let hash = app.database.texts("SELECT password_hash FROM credential").await;
     assert!(!all.contains("secretly") && !all.contains("IGNORED") && !all.contains(&hash[0]));
+    assert_eq!(list(&files, "personal-contacts.json")[0]["note"], "brings fish");
     assert!(files["keys.json"].contains("backup"));
     assert!(secret.split_once('.').is_some_and(|(prefix, rest)| all.contains(prefix) && !all.contains(rest)));
 }
@@ -145,6 +149,12 @@ async fn a_ticket_opens_one_thing_for_ten_minutes() {
         refusal(&about_account(&ben.clients[0], "exportAccount", json!({ "userId": "user_x" })).await),
         "NOT_FOUND"
     );
+    // Who may not read it all may not take it all along.
+    let few = app.limited(&ann, &[Scope::ProfileWrite, Scope::ProfileRead, Scope::ContactsRead, Scope::ActivityRead]);
+    let (secret, _) = key(&ann.clients[0], json!({ "name": "all", "scopes": ["PROFILE_WRITE", "PROFILE_READ", "CONTACTS_READ", "ACTIVITY_READ", "NOTIFICATIONS_READ"] })).await;
+    for client in [few, Client::new(&ann.clients[0].url, Some(secret))] {
+        assert_eq!(refusal(&about_account(&client, "exportAccount", json!({})).await), "NOT_ALLOWED");
+    }
     app.clock.advance(chrono::Duration::seconds(599));
     assert_eq!(status(&address).await, 200);
     app.clock.advance(chrono::Duration::seconds(2));

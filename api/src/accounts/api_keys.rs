@@ -112,7 +112,7 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
                 revoked_at: None,
             };
             api_key::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
-            audit(tx, by, &row, Act::on("createApiKey", row.id, origin)).await?;
+            audit(tx, by, &row, Act::on("createApiKey", &row.id, origin)).await?;
             let text = Some(format!("{}.{given}", row.prefix));
             Ok(Made { key: row, text })
         })
@@ -137,7 +137,7 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateApiKeyInput, origin: &
             }
             let key = row.update(tx.db()).await?;
             rights::end(tx, &Subject::Key(id))?;
-            audit(tx, by, &key, Act::on("updateApiKey", id, origin)).await?;
+            audit(tx, by, &key, Act::on("updateApiKey", &id, origin)).await?;
             Ok(Made { key, text: None })
         })
     })
@@ -163,7 +163,7 @@ pub async fn rotate(app: &App, by: &Viewer, input: &RotateApiKeyInput, origin: &
             let key = row.update(tx.db()).await?;
             // Whoever is connected by the earlier secret has to show one that is still taken.
             rights::end(tx, &Subject::Key(id))?;
-            audit(tx, by, &key, Act::on("rotateApiKey", id, origin)).await?;
+            audit(tx, by, &key, Act::on("rotateApiKey", &id, origin)).await?;
             let text = Some(format!("{}.{given}", key.prefix));
             Ok(Made { key, text })
         })
@@ -184,7 +184,7 @@ pub async fn revoke(app: &App, by: &Viewer, id: &str, origin: &Origin) -> Result
             row.revoked_at = Set(Some(tx.clock().now()));
             let key = row.update(tx.db()).await?;
             rights::end(tx, &Subject::Key(id))?;
-            audit(tx, by, &key, Act::on("revokeApiKey", id, origin)).await?;
+            audit(tx, by, &key, Act::on("revokeApiKey", &id, origin)).await?;
             Ok((key, true))
         })
     })

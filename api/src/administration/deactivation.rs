@@ -29,7 +29,7 @@ pub async fn deactivate(app: &App, by: &Viewer, whose: &Whose, origin: &Origin) 
             }
             standing::set(tx, held.person, UserStatus::Deactivated).await?;
             if whose.is_another() {
-                entries::record(tx, by, Act::on("deactivateAccount", user, origin)).await?;
+                entries::record(tx, by, Act::on("deactivateAccount", &user, origin)).await?;
             }
             Ok(true)
         })

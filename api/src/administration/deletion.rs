@@ -21,7 +21,7 @@ pub async fn delete(app: &App, by: &Viewer, whose: &Whose, origin: &Origin) -> R
             let user = held.person.id;
             erasure::erase(tx, held.person).await?;
             if whose.is_another() {
-                entries::record(tx, by, Act::on("deleteAccount", user, origin)).await?;
+                entries::record(tx, by, Act::on("deleteAccount", &user, origin)).await?;
             }
             Ok(user)
         })

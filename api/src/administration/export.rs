@@ -12,8 +12,12 @@ use super::authority::{self, FIELD};
 use crate::{
     app::App,
     audit::entries::{self, Act},
-    auth::{context::Origin, jwt, viewer::Viewer},
-    error::{Error, Result},
+    auth::{
+        context::Origin,
+        jwt,
+        viewer::{Proof, Scope, Viewer},
+    },
+    error::{Error, Result, UserErrorCode},
     users::people,
 };
 
@@ -23,6 +27,9 @@ pub const PATH: &str = "/account/export";
 const GOOD_FOR: Duration = Duration::minutes(10);
 /// What tickets are for.
 const DOOR: &str = "account export";
+
+/// The scopes of what an archive holds.
+const HELD: [Scope; 4] = [Scope::ProfileRead, Scope::ContactsRead, Scope::NotificationsRead, Scope::ActivityRead];
 
 /// Where data can be fetched, and until when.
 pub struct Ready {
@@ -37,16 +44,31 @@ pub async fn prepare(app: &App, by: &Viewer, user_id: Option<&str>, origin: &Ori
             app.transaction(|tx| {
                 Box::pin(async move {
                     authority::hold(tx, by, another).await?;
-                    entries::record(tx, by, Act::on("exportAccount", another, origin)).await
+                    entries::record(tx, by, Act::on("exportAccount", &another, origin)).await
                 })
             })
             .await?;
             another
         }
-        None => people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?.id,
+        None => {
+            admit(by)?;
+            people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?.id
+        }
     };
     let ticket = jwt::issue_ticket(app, DOOR, by.user, whose, GOOD_FOR)?;
     Ok(Ready { url: format!("{PATH}?ticket={}", ticket.text), expires_at: ticket.expires_at })
+}
+
+/// Refuses who could not read by the API what is in the archive.
+fn admit(by: &Viewer) -> Result<()> {
+    let refused = |why: String| Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
+    if let Proof::Key(_) = by.proof {
+        return refused("Sign in: this cannot be done by a key.".to_owned());
+    }
+    match HELD.iter().find(|scope| !by.scopes.has(**scope)) {
+        Some(lacking) => refused(format!("The token lacks the scope {}.", lacking.name())),
+        None => Ok(()),
+    }
 }
 
 /// Whose data a ticket opens.

@@ -174,7 +174,8 @@ impl AdministrationMutation {
     }
 
     /// Makes an address from which one's own data can be fetched as a ZIP archive of JSON files, without a token, for ten
-    /// minutes. For administrators also that of others. Refused with NOT_FOUND.
+    /// minutes. For administrators also that of others. Refused with NOT_FOUND, and with NOT_ALLOWED for a key and for a token
+    /// that lacks PROFILE_READ, CONTACTS_READ, NOTIFICATIONS_READ or ACTIVITY_READ about one's own.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn export_account(
         &self,

@@ -47,7 +47,7 @@ pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin
             }
             let details =
                 json!({ "from": format!("{before:?}").to_uppercase(), "to": format!("{role:?}").to_uppercase() });
-            entries::record(tx, by, Act::on("setUserRole", user, origin).with(details)).await?;
+            entries::record(tx, by, Act::on("setUserRole", &user, origin).with(details)).await?;
             Ok((person, true))
         })
     })

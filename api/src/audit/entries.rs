@@ -33,7 +33,7 @@ pub struct Act<'a> {
 impl<'a> Act<'a> {
     /// Something that was done to one thing.
     #[must_use]
-    pub fn on(action: &'static str, target: impl ToString, origin: &'a Origin) -> Self {
+    pub fn on(action: &'static str, target: &(impl ToString + ?Sized), origin: &'a Origin) -> Self {
         Self { action, target: Some(target.to_string()), details: Value::Object(serde_json::Map::new()), origin }
     }
 

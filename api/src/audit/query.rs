@@ -22,7 +22,6 @@ impl AuditQuery {
     /// What administrators and keys of the organisation did, newest first. For administrators. Reading it is not written
     /// down.
     #[graphql(guard = "Needs(Scope::Admin)")]
-    #[expect(clippy::too_many_arguments, reason = "three filters and the four arguments of every list")]
     async fn audit_entries(
         &self,
         ctx: &Context<'_>,
