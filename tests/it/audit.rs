@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     access::key,
     endings::{about_account, refusal, with_password},
-    support::{app::TestApp, consistency, graphql::Client, person::Person},
+    support::{Expected as _, app::TestApp, consistency, graphql::Client, person::Person},
 };
 
 const AUDIT: &str = "query($u: ID, $a: String, $t: ID, $f: Int, $c: String) { auditEntries(userId: $u, action: $a, target: $t, \
@@ -149,4 +149,22 @@ async fn a_key_of_the_organisation_outlives_the_administrator_who_made_it() {
         assert_eq!(refusal(&answer), "NOT_FOUND", "{mutation}");
     }
     consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_key_of_the_organisation_takes_along_is_written_down_and_what_people_export_is_not() {
+    let app = TestApp::new().await;
+    let ada = app.admin("ada").await;
+    let ann = app.person("ann").await;
+    let input = json!({ "name": "crm", "kind": "ORGANISATION", "scopes": ["PROFILE_READ", "CONTACTS_READ"] });
+    let (secret, id) = key(&ada.clients[0], input).await;
+    let crm = Client::new(&ada.clients[0].url, Some(secret.clone()));
+    let export = "query($ids: [ID!]!) { vCard(userIds: $ids) { text } }";
+    crm.ask(export, json!({ "ids": [ann.id()] })).await.at("vCard.text");
+    ann.ask(export, json!({ "ids": [ada.id()] })).await.at("vCard.text");
+    let file = format!("{}/contacts.vcf?ids={}", ada.clients[0].url, ann.id());
+    assert_eq!(reqwest::Client::new().get(file).bearer_auth(secret).send().await.expected("a file").status(), 200);
+    let all = entries(&ada, json!({ "a": "exportCards" })).await;
+    assert_eq!(all.len(), 2);
+    assert_eq!((&all[0]["key"]["id"], &all[0]["details"]["userIds"]), (&json!(id), &json!([ann.id()])));
 }

@@ -9,11 +9,16 @@ use entity::{
     note, user,
 };
 use sea_orm::{ConnectionTrait, DbErr};
+use serde_json::json;
 
 use super::card;
 use crate::{
     app::App,
-    auth::viewer::{Caller, Scope, Viewer},
+    audit::entries::{self, Act},
+    auth::{
+        context::Origin,
+        viewer::{Caller, Scope, Viewer},
+    },
     contacts::{
         lists::{ContactOrder, Entry, Listed, People, Source},
         people::{Extent, Person},
@@ -56,7 +61,8 @@ pub struct Export {
 
 impl Export {
     /// The cards of people and of the caller's own contacts, in the order asked for, each once.
-    pub async fn of(app: &App, caller: &Caller, ids: &[String], style: Style) -> Result<Self> {
+    /// What a key of the organisation takes along is written down.
+    pub async fn of(app: &App, caller: &Caller, origin: &Origin, ids: &[String], style: Style) -> Result<Self> {
         if ids.is_empty() || ids.len() > MOST_IDS {
             return Err(Error::invalid("userIds", format!("Name 1 to {MOST_IDS} people.")));
         }
@@ -90,6 +96,8 @@ impl Export {
             export.cards += 1;
             export.first_name.get_or_insert(name);
         }
+        let act = Act { action: "exportCards", target: None, details: json!({ "userIds": ids }), origin };
+        entries::record_service(app, caller, act).await?;
         Ok(export)
     }
 }

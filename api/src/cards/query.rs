@@ -32,6 +32,6 @@ impl CardsQuery {
     ) -> Result<VCards> {
         let ids: Vec<String> = user_ids.into_iter().map(|id| id.0).collect();
         let style = Style { version: version.into(), notes };
-        Ok(Export::of(ctx.app()?, ctx.caller()?, &ids, style).await?.into())
+        Ok(Export::of(ctx.app()?, ctx.caller()?, ctx.origin()?, &ids, style).await?.into())
     }
 }

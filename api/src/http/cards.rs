@@ -23,7 +23,10 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::viewer::{Caller, Scope, Viewer},
+    auth::{
+        context::Origin,
+        viewer::{Caller, Scope, Viewer},
+    },
     cards::{
         export::{self, Export, Style, Whole},
         import::{self, CardOutcome, Outcome},
@@ -98,7 +101,8 @@ pub async fn one(State(executor): State<Arc<Executor>>, Path(name): Path<String>
         let style = asked.style()?;
         let id = name.strip_suffix(".vcf").ok_or_else(nobody)?;
         pay(&executor, &caller, COST + COST_OF_CARD)?;
-        let export = Export::of(executor.app(), &caller, &[id.to_owned()], style).await?;
+        let export =
+            Export::of(executor.app(), &caller, &peer::origin(executor.app(), &parts), &[id.to_owned()], style).await?;
         let name = export.first_name.ok_or_else(nobody)?;
         Ok(cards(&file::file_name(&name), export.text.into()))
     })
@@ -113,7 +117,7 @@ pub async fn many(State(executor): State<Arc<Executor>>, request: Request) -> Re
         let asked = Query::<Asked>::try_from_uri(&parts.uri).map_err(|_| bad("The parameters cannot be read."))?.0;
         let style = asked.style()?;
         match (&asked.ids, &asked.list) {
-            (Some(ids), None) => by_ids(&executor, &caller, ids, style).await,
+            (Some(ids), None) => by_ids(&executor, &caller, &peer::origin(executor.app(), &parts), ids, style).await,
             (None, Some(list)) => {
                 let list =
                     Whole::parse(list).ok_or_else(|| bad("list is CONNECTIONS, FOLLOWING, FOLLOWERS or PERSONAL."))?;
@@ -194,10 +198,16 @@ fn too_soon(TooSoon(retry_after): TooSoon) -> Error {
     Error::RateLimited { retry_after }
 }
 
-async fn by_ids(executor: &Executor, caller: &Caller, ids: &str, style: Style) -> Result<Response, No> {
+async fn by_ids(
+    executor: &Executor,
+    caller: &Caller,
+    origin: &Origin,
+    ids: &str,
+    style: Style,
+) -> Result<Response, No> {
     let ids: Vec<String> = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect();
     pay(executor, caller, COST + COST_OF_CARD * ids.len() as u64)?;
-    let export = Export::of(executor.app(), caller, &ids, style).await?;
+    let export = Export::of(executor.app(), caller, origin, &ids, style).await?;
     if export.cards == 0 {
         return Err(nobody());
     }
