@@ -234,6 +234,8 @@ pub enum UserErrorCode {
     TooLong,
     /// The account was put to rest: sign in with `reactivate` to take part again.
     AccountDeactivated,
+    /// The idempotency key was used before, for something else.
+    IdempotencyKeyReused,
     /// Too many tries in a short time; the message says when to try again.
     TooManyAttempts,
 }

@@ -12,6 +12,7 @@ pub mod directory;
 pub mod event;
 pub mod event_entry;
 pub mod id;
+pub mod idempotency_key;
 pub mod log_head;
 pub mod note;
 pub mod notification;

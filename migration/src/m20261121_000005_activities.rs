@@ -1,4 +1,4 @@
-//! What people did, and whose it is.
+//! What people did, and whose it is; the keys by which a creating call is made once.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
@@ -28,6 +28,13 @@ impl MigrationTrait for Migration {
                     other_id uuid REFERENCES "user" (id),
                     connections_only boolean NOT NULL,
                     PRIMARY KEY (user_id, activity_id)
+                ) {clustered}"#,
+                r#"CREATE TABLE idempotency_key (
+                    owner_id uuid NOT NULL REFERENCES "user" (id),
+                    key text {bytewise} NOT NULL,
+                    digest bytea NOT NULL,
+                    target uuid NOT NULL,
+                    PRIMARY KEY (owner_id, key)
                 ) {clustered}"#,
                 "CREATE INDEX activity_author_of_activity ON activity_author (activity_id)",
             ],

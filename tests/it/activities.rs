@@ -303,3 +303,43 @@ async fn a_feed_that_was_cut_goes_on_where_it_stopped_on_another_instance() {
     }
     assert_eq!(heard, expected);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_sent_again_with_its_key_makes_nothing_twice_and_tells_nobody_twice() {
+    let app = TestApp::two().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    ben.must("followUser", &ann.id()).await;
+    let post = "mutation($text: String!, $key: String) { postStatus(input: { text: $text, idempotencyKey: $key }) { activity { id } \
+                replayed userErrors { code field } } }";
+    for round in 0..crate::support::rounds(3).min(100) {
+        let key = format!("key {round}");
+        let tries = (0..6).map(|number| {
+            let client = &ann.clients[number % ann.clients.len()];
+            client.ask(post, json!({ "text": "once", "key": key }))
+        });
+        let answers = futures_util::future::join_all(tries).await;
+        let first = answers[0].text("postStatus.activity.id");
+        assert!(answers.iter().all(|answer| answer.text("postStatus.activity.id") == first));
+        assert_eq!(answers.iter().filter(|answer| answer.at("postStatus.replayed") == false).count(), 1);
+        assert_eq!(feed(&ben, "ALL").await.len(), round + 1);
+    }
+    let other = ann.ask(post, json!({ "text": "another", "key": "key 0" })).await;
+    let expected = json!([{ "code": "IDEMPOTENCY_KEY_REUSED", "field": ["input", "idempotencyKey"] }]);
+    assert_eq!(other.at("postStatus.userErrors"), &expected);
+    // A key is its user's own.
+    assert_eq!(ben.ask(post, json!({ "text": "another", "key": "key 0" })).await.at("postStatus.replayed"), false);
+    for key in ["", &"x".repeat(101)] {
+        assert_eq!(
+            ann.ask(post, json!({ "text": "x", "key": key })).await.at("postStatus.userErrors.0.code"),
+            "INVALID"
+        );
+    }
+    let save = "mutation($name: String!) { savePersonalContact(input: { displayName: $name, idempotencyKey: \"c\" }) { outcome \
+                contact { id } userErrors { code } } }";
+    let made = ann.ask(save, json!({ "name": "Cem" })).await;
+    let again = ann.ask(save, json!({ "name": "Cem" })).await;
+    assert_eq!(again.at("savePersonalContact.contact.id"), made.at("savePersonalContact.contact.id"));
+    assert_eq!(again.at("savePersonalContact.outcome"), "NO_CHANGE");
+    let other = ann.ask(save, json!({ "name": "Dia" })).await;
+    assert_eq!(other.at("savePersonalContact.userErrors.0.code"), "IDEMPOTENCY_KEY_REUSED");
+}

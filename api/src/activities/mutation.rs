@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::{
-    records,
+    records::{self, NewStatus},
     types::{Activity, StatusAudience},
 };
 use crate::{
@@ -19,6 +19,9 @@ struct PostStatusInput {
     /// Who may see it.
     #[graphql(default_with = "StatusAudience::Everyone")]
     audience: StatusAudience,
+    /// Whoever is not sure that a first try arrived sends the same key again: the status is posted once. 1 to 100 characters
+    /// that the client makes up; kept for ever.
+    idempotency_key: Option<String>,
 }
 
 /// What to take back.
@@ -33,7 +36,8 @@ pub struct ActivitiesMutation;
 
 #[Object]
 impl ActivitiesMutation {
-    /// Posts a status of the viewer. Refused with INVALID or TOO_LONG.
+    /// Posts a status of the viewer. Refused with INVALID, TOO_LONG, IDEMPOTENCY_KEY_REUSED, or NOT_FOUND when what the key
+    /// made was taken back since.
     #[graphql(guard = "Needs(Scope::ActivityWrite)")]
     async fn post_status(
         &self,
@@ -41,10 +45,11 @@ impl ActivitiesMutation {
         #[graphql(desc = "What to post.")] input: PostStatusInput,
     ) -> Result<PostStatusPayload> {
         let connections_only = input.audience == StatusAudience::Connections;
-        let posted = records::post(ctx.app()?, ctx.viewer()?, &input.text, connections_only).await;
-        Ok(match settle(posted)? {
-            Ok(row) => PostStatusPayload { activity: Some(Activity(row)), user_errors: vec![] },
-            Err(user_errors) => PostStatusPayload { activity: None, user_errors },
+        let PostStatusInput { text, idempotency_key, .. } = input;
+        let new = NewStatus { text, connections_only, idempotency_key };
+        Ok(match settle(records::post(ctx.app()?, ctx.viewer()?, &new).await)? {
+            Ok((row, replayed)) => PostStatusPayload { activity: Some(Activity(row)), replayed, user_errors: vec![] },
+            Err(user_errors) => PostStatusPayload { activity: None, replayed: false, user_errors },
         })
     }
 
@@ -67,6 +72,8 @@ impl ActivitiesMutation {
 struct PostStatusPayload {
     /// The status; null when refused.
     activity: Option<Activity>,
+    /// Whether an earlier call with the same key had posted it.
+    replayed: bool,
     /// Why the call was refused; empty when it was not.
     user_errors: Vec<UserError>,
 }

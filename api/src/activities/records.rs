@@ -11,7 +11,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, 
 
 use crate::{
     app::{App, Tx},
-    auth::{presence, viewer::Viewer},
+    auth::{once, presence, viewer::Viewer},
     database::sql::Sql,
     error::{Error, Result, UserErrorCode},
     events::{cursor::activities_of, log::NewEvent},
@@ -23,10 +23,18 @@ pub const MAX_STATUS: usize = 1_000;
 /// Changes of a profile within this time are one activity.
 const ONE_CHANGE: Duration = Duration::days(1);
 
-/// Posts a status of the caller.
-pub async fn post(app: &App, by: &Viewer, status: &str, connections_only: bool) -> Result<activity::Model> {
+/// A status to be posted.
+#[derive(Clone, Debug)]
+pub struct NewStatus {
+    pub text: String,
+    pub connections_only: bool,
+    pub idempotency_key: Option<String>,
+}
+
+/// Posts a status of the caller; whether an earlier call with the same key had.
+pub async fn post(app: &App, by: &Viewer, new: &NewStatus) -> Result<(activity::Model, bool)> {
     const FIELD: &[&str] = &["input", "text"];
-    let status = status.trim();
+    let (status, connections_only) = (new.text.trim(), new.connections_only);
     if status.is_empty() {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, "A text is needed."));
     }
@@ -42,7 +50,12 @@ pub async fn post(app: &App, by: &Viewer, status: &str, connections_only: bool) 
             presence::hold(tx, by.user).await?;
             let text = Some(status.to_owned());
             let row = activity::Model { text, connections_only, ..made(tx, ActivityKind::StatusPosted, by.user) };
-            record(tx, row).await
+            let asked = format!("status {connections_only} {status}");
+            if let Some(id) = once::claim(tx, by.user, new.idempotency_key.as_deref(), &asked, row.id.0).await? {
+                let made = activity::Entity::find_by_id(ActivityId(id)).one(tx.db()).await?;
+                return Ok((made.ok_or_else(|| Error::not_found(&["input", "idempotencyKey"]))?, true));
+            }
+            Ok((record(tx, row).await?, false))
         })
     })
     .await

@@ -33,7 +33,7 @@ pub const NAME: &str = "Deleted user";
 const TOGETHER: usize = 1_000;
 
 /// Whose rows go by the person's id alone, after what refers to them.
-const OWN: [(&str, &str); 16] = [
+const OWN: [(&str, &str); 17] = [
     ("notification", "user_id"),
     ("notification_mail", "user_id"),
     ("notification_mail", "actor_id"),
@@ -42,6 +42,7 @@ const OWN: [(&str, &str); 16] = [
     ("relationship", "hi"),
     ("connection_request", "requester_id"),
     ("connection_request", "recipient_id"),
+    ("idempotency_key", "owner_id"),
     ("note", "owner_id"),
     ("note", "about_id"),
     ("personal_email", "owner_id"),

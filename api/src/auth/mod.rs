@@ -8,6 +8,7 @@ pub mod guard;
 pub mod issuer;
 pub mod jwt;
 pub mod keys;
+pub mod once;
 pub mod password;
 pub mod presence;
 pub mod rights;

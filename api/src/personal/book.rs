@@ -13,7 +13,7 @@ use sea_orm::{
 
 use crate::{
     app::{App, Tx},
-    auth::viewer::Viewer,
+    auth::{once, viewer::Viewer},
     contacts::{
         details::{self, EmailAddressInput, PhoneInput, PostalAddressInput, WebAddressInput},
         fields::{self, MAX_NAME, patch},
@@ -34,6 +34,9 @@ pub const MAX_NOTE: usize = 2_000;
 pub struct SavePersonalContactInput {
     /// Which contact to change; a new one is made without it.
     pub id: Option<ID>,
+    /// Of a new contact: whoever is not sure that a first try arrived sends the same key again, and the contact is made once.
+    /// 1 to 100 characters that the client makes up; kept for ever.
+    pub idempotency_key: Option<String>,
     /// The name to show, 1 to 200 characters. A new contact needs one, and it cannot be emptied.
     pub display_name: MaybeUndefined<String>,
     /// At most 200 characters.
@@ -91,6 +94,12 @@ pub async fn save(app: &App, by: &Viewer, input: &SavePersonalContactInput) -> R
                 if size(tx.db(), by.user).await? >= MAX_CONTACTS {
                     let why = format!("An address book holds at most {MAX_CONTACTS} contacts.");
                     return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
+                }
+                let asked = format!("contact {} {:?}", row.display_name, row.details.emails);
+                if let Some(id) = once::claim(tx, by.user, input.idempotency_key.as_deref(), &asked, row.id.0).await? {
+                    let id = PersonalContactId(id).to_string();
+                    let contact = named(tx.db(), by.user, &id, &["input", "idempotencyKey"]).await?;
+                    return Ok(Saved { contact, changed: false });
                 }
                 insert(tx, std::slice::from_ref(&row)).await?;
             }
