@@ -92,8 +92,18 @@ async fn execute(command: Command, config: Config) -> anyhow::Result<()> {
             let Some(person) = people::by_handle(app.db.read(), &user).await? else {
                 anyhow::bail!("there is nobody with the handle {user}");
             };
-            let scopes =
-                scopes.map_or_else(|| Scopes::of(person.role), |names| Scopes::parse(&names.replace(',', " ")));
+            let scopes = match scopes {
+                None => Scopes::of(person.role),
+                Some(names) => {
+                    let names = names.replace(',', " ");
+                    let scopes = Scopes::parse(&names);
+                    anyhow::ensure!(
+                        scopes.iter().count() == names.split_whitespace().count(),
+                        "--scopes names a scope that there is not, or one twice: {names}"
+                    );
+                    scopes
+                }
+            };
             let token = jwt::issue(&app, person.id, scopes, None, expires)
                 .map_err(|error| anyhow::anyhow!("no token can be made: {}", error.code()))?;
             print(&token.text)

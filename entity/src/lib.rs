@@ -14,6 +14,7 @@ pub mod event_entry;
 pub mod id;
 pub mod idempotency_key;
 pub mod log_head;
+pub mod newest_activity;
 pub mod note;
 pub mod notification;
 pub mod notification_mail;

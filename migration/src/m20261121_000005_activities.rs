@@ -36,6 +36,12 @@ impl MigrationTrait for Migration {
                     target uuid NOT NULL,
                     PRIMARY KEY (owner_id, key)
                 ) {clustered}"#,
+                r#"CREATE TABLE newest_activity (
+                    user_id uuid NOT NULL PRIMARY KEY REFERENCES "user" (id),
+                    activity_id uuid,
+                    other_id uuid REFERENCES "user" (id),
+                    connections_only boolean NOT NULL
+                ) {clustered}"#,
                 "CREATE INDEX activity_author_of_activity ON activity_author (activity_id)",
             ],
         )

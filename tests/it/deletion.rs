@@ -47,7 +47,12 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
                      b: muteUser(input: { userId: $id, feed: true, notifications: false }) { outcome } }";
         who.ask(query, json!({ "id": whom.id() })).await.at("a");
     }
-    jane.ask("mutation { postStatus(input: { text: \"zanzibar\" }) { activity { id } } }", Value::Null).await.at("");
+    jane.ask(
+        "mutation { postStatus(input: { text: \"zanzibar\", idempotencyKey: \"zanzibar\" }) { activity { id } } }",
+        Value::Null,
+    )
+    .await
+    .at("");
     let wish = "mutation { updateNotificationPreferences(input: { preferences: [{ kind: FOLLOWED, inApp: true }] }) \
                 { userErrors { code } } }";
     jane.ask(wish, Value::Null).await.at("");
@@ -307,6 +312,8 @@ async fn a_person_with_three_thousand_relations_is_deleted_at_once() {
             app.database.run(&format!("INSERT INTO {table} VALUES {}", some.join(", "))).await;
         }
     }
+    let newest = "INSERT INTO newest_activity (user_id, activity_id, other_id, connections_only)";
+    app.database.run(&format!("{newest} SELECT id, id, {id}, false FROM \"user\" WHERE id <> {id}")).await;
     app.database.run(&format!("UPDATE directory SET people = people + {MANY}")).await;
     app.database
         .run(&format!(

@@ -81,7 +81,7 @@ async fn nothing_acknowledged_is_lost_when_the_database_stops_and_is_killed() {
     std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expected("open");
     let postgres = Postgres { directory, port };
     let database = TestDatabase::existing(&postgres.command("start"));
-    let mut server = Server::start(&database, &[("RAPPORT_RATE_REQUESTS", "0")]);
+    let mut server = Server::start(&database, &[("RAPPORT_RATE_REQUESTS", "0"), ("RAPPORT_PING_EVERY", "10m")]);
     let settings = [("RAPPORT_DATABASE_URL", database.url.as_str()), ("RAPPORT_LOG", "error")];
     let token = |handle: &str| {
         let token = process::run(database.directory.path(), &settings, &["token", "--user", handle, "--expires", "1d"]);

@@ -75,6 +75,10 @@ async fn insert(app: &App, rows: &[activity::Model]) -> anyhow::Result<()> {
                 connections_only: Set(false),
             });
             activity_author::Entity::insert_many(authors).exec_without_returning(tx.db()).await?;
+            let mut users: Vec<UserId> = rows.iter().map(|row| row.actor_id).collect();
+            users.sort_unstable();
+            users.dedup();
+            api::activities::records::refresh(tx, &users).await?;
             Ok(())
         })
     });

@@ -1,8 +1,8 @@
 //! Reading activities as one person may see them: of those connected with or followed, in any past, while it is so.
 //!
-//! The newest of a page are among those of the people whose own newest is newest. So the index is asked once for each author
-//! for their newest; of the first few authors as many are read as the page has room for. What it costs depends on how many
-//! people are followed, and not on how much has ever been posted.
+//! The newest of a page are among those of the people whose own newest is newest. So each author is asked for their newest,
+//! which is kept for the first page and looked up in the index for a later one; of the first few authors as many are read as
+//! the page has room for. What it costs depends on how many people are followed, and not on how much has ever been posted.
 
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
@@ -61,10 +61,18 @@ impl Activities {
         let most = page.most();
         let mut sql = Sql::new("WITH author AS (");
         self.write_authors(&mut sql);
-        sql.push("), newest AS (SELECT * FROM (SELECT author.user_id, author.connected, (SELECT n.activity_id");
-        sql.push(" FROM activity_author n WHERE n.user_id = author.user_id");
+        sql.push("), newest AS (SELECT * FROM (SELECT author.user_id, author.connected, CASE");
+        sql.push(" WHEN w.activity_id IS NULL THEN NULL");
+        if !page.is_backwards() {
+            // What is kept as somebody's newest is it, unless it may not be seen or stands before the page.
+            sql.push(" WHEN 1 = 1");
+            self.write_visible(&mut sql, "w", "author", page);
+            sql.push(" THEN w.activity_id");
+        }
+        sql.push(" ELSE (SELECT n.activity_id FROM activity_author n WHERE n.user_id = author.user_id");
         self.write_visible(&mut sql, "n", "author", page);
-        sql.push(&format!(" ORDER BY n.activity_id {direction} LIMIT 1) AS activity_id FROM author) AS each_newest"));
+        sql.push(&format!(" ORDER BY n.activity_id {direction} LIMIT 1) END AS activity_id"));
+        sql.push(" FROM author JOIN newest_activity w ON w.user_id = author.user_id) AS each_newest");
         // Two people may have the same newest, so twice as many are looked at as there can be on the page.
         sql.push(&format!(" WHERE activity_id IS NOT NULL ORDER BY activity_id {direction} LIMIT "));
         sql.bind(2 * most);

@@ -6,6 +6,7 @@ use entity::{
     activity_author,
     event::EventKind,
     id::{ActivityId, UserId},
+    newest_activity,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QuerySelect as _};
 
@@ -77,6 +78,7 @@ pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<ActivityId> {
             let authors = activity_author::Column::ActivityId.eq(id);
             activity_author::Entity::delete_many().filter(authors).exec(tx.db()).await?;
             activity::Entity::delete_by_id(id).exec(tx.db()).await?;
+            refresh(tx, &[by.user]).await?;
             tx.append(NewEvent::new(EventKind::ActivityRemoved, &row, vec![activities_of(by.user)])?);
             Ok(id)
         })
@@ -136,7 +138,43 @@ async fn record(tx: &Tx<'_>, row: activity::Model) -> Result<activity::Model> {
         connections_only: Set(row.connections_only),
     });
     activity_author::Entity::insert_many(rows).exec_without_returning(tx.db()).await?;
+    let mut users: Vec<UserId> = authors.iter().map(|(user, _)| *user).collect();
+    users.sort_unstable();
+    for user in users {
+        refresh(tx, &[user]).await?;
+    }
     let streams = authors.iter().map(|(user, _)| activities_of(*user)).collect();
     tx.append(NewEvent::new(EventKind::ActivityPosted, &row, streams)?);
     Ok(row)
+}
+
+/// Gives somebody who is new a place for their newest activity.
+pub async fn begin(tx: &Tx<'_>, users: &[UserId]) -> Result<()> {
+    let rows = users.iter().map(|user| newest_activity::ActiveModel {
+        user_id: Set(*user),
+        activity_id: Set(None),
+        other_id: Set(None),
+        connections_only: Set(false),
+    });
+    newest_activity::Entity::insert_many(rows).exec_without_returning(tx.db()).await?;
+    Ok(())
+}
+
+/// Looks anew for the newest activity of some people, after theirs have changed.
+pub async fn refresh(tx: &Tx<'_>, users: &[UserId]) -> Result<()> {
+    let newest = |column: &str| {
+        format!(
+            "(SELECT n.{column} FROM activity_author n WHERE n.user_id = newest_activity.user_id \
+             ORDER BY n.activity_id DESC LIMIT 1)"
+        )
+    };
+    let mut sql = Sql::new(&format!(
+        "UPDATE newest_activity SET activity_id = {}, other_id = {}, connections_only = COALESCE({}, FALSE) WHERE user_id IN ",
+        newest("activity_id"),
+        newest("other_id"),
+        newest("connections_only")
+    ));
+    sql.bind_list(users);
+    sql.run(tx.db()).await?;
+    Ok(())
 }

@@ -14,6 +14,7 @@ use sea_orm::{ActiveModelTrait as _, ColumnTrait, EntityTrait, FromQueryResult, 
 
 use crate::{
     accounts::{api_keys, sessions},
+    activities::records,
     app::Tx,
     auth::rights::{self, Subject},
     contacts::entries,
@@ -33,7 +34,7 @@ pub const NAME: &str = "Deleted user";
 const TOGETHER: usize = 1_000;
 
 /// Whose rows go by the person's id alone, after what refers to them.
-const OWN: [(&str, &str); 17] = [
+const OWN: [(&str, &str); 18] = [
     ("notification", "user_id"),
     ("notification_mail", "user_id"),
     ("notification_mail", "actor_id"),
@@ -43,6 +44,7 @@ const OWN: [(&str, &str); 17] = [
     ("connection_request", "requester_id"),
     ("connection_request", "recipient_id"),
     ("idempotency_key", "owner_id"),
+    ("newest_activity", "user_id"),
     ("note", "owner_id"),
     ("note", "about_id"),
     ("personal_email", "owner_id"),
@@ -160,6 +162,12 @@ async fn remove_activities(tx: &Tx<'_>, user: UserId) -> Result<()> {
         let authors = activity_author::Column::ActivityId.is_in(ids.iter().copied());
         activity_author::Entity::delete_many().filter(authors).exec(tx.db()).await?;
         activity::Entity::delete_many().filter(activity::Column::Id.is_in(ids)).exec(tx.db()).await?;
+    }
+    let mut others: Vec<UserId> = all.iter().flat_map(|row| [Some(row.actor_id), row.subject_id]).flatten().collect();
+    others.sort_unstable();
+    others.dedup();
+    for some in others.chunks(TOGETHER) {
+        records::refresh(tx, some).await?;
     }
     for row in all {
         let row = activity::Model { text: None, ..row };

@@ -150,6 +150,16 @@ pub struct LogConfig {
 }
 
 /// What one operation may ask for.
+/// Web origins, parted by commas.
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    let all = text.split(',').map(|origin| origin.trim().trim_end_matches('/').to_lowercase());
+    let all: Vec<String> = all.filter(|origin| !origin.is_empty()).collect();
+    match all.iter().find(|origin| !(origin.starts_with("https://") || origin.starts_with("http://"))) {
+        Some(wrong) => Err(format!("holds {wrong}, which is no origin such as https://example.org")),
+        None => Ok(all),
+    }
+}
+
 fn limits(given: &Given, development: bool) -> anyhow::Result<Limits> {
     Ok(Limits {
         body_bytes: given.count("RAPPORT_MAX_BODY_BYTES", 1_024, 64 << 20)?,
@@ -290,13 +300,7 @@ impl Config {
                 "closed" => Ok(false),
                 _ => Err("is neither open nor closed".to_owned()),
             })?,
-            allowed_origins: given
-                .text("RAPPORT_ALLOWED_ORIGINS")
-                .0
-                .split(',')
-                .map(|origin| origin.trim().trim_end_matches('/').to_lowercase())
-                .filter(|origin| !origin.is_empty())
-                .collect(),
+            allowed_origins: given.read("RAPPORT_ALLOWED_ORIGINS", origins)?,
             demo,
             drain: match given.text("RAPPORT_DRAIN").0.as_str() {
                 "" if development => Duration::ZERO,

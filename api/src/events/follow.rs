@@ -55,9 +55,10 @@ pub fn follow(
     stream: Stream,
     after: Option<i64>,
 ) -> impl FuturesStream<Item = Result<Followed, Error>> {
+    // What is awaited now and then is boxed, so that a follower who only waits holds no room for it.
     try_stream! {
-        let mut attached = insist(|| tails.attach(stream)).await?;
-        let extent = insist(|| log::extent(db.read(), stream)).await?;
+        let mut attached = Box::pin(insist(|| tails.attach(stream))).await?;
+        let extent = Box::pin(insist(|| log::extent(db.read(), stream))).await?;
         let mut at = after.unwrap_or(extent.last);
         yield Followed::Started(at);
         if at < extent.pruned || at > extent.last {
@@ -67,7 +68,7 @@ pub fn follow(
         }
         loop {
             while at < attached.pin {
-                let entries = insist(|| log::read(db.read(), stream, at, BATCH)).await?;
+                let entries = Box::pin(insist(|| log::read(db.read(), stream, at, BATCH))).await?;
                 let mut whole = !entries.is_empty();
                 for entry in entries {
                     if entry.sequence != at + 1 {
@@ -78,7 +79,7 @@ pub fn follow(
                     yield Followed::Entry(Arc::new(entry));
                 }
                 if !whole {
-                    let extent = insist(|| log::extent(db.read(), stream)).await?;
+                    let extent = Box::pin(insist(|| log::extent(db.read(), stream))).await?;
                     yield Followed::Resync { at: extent.last, reason: PRUNED };
                     return;
                 }
@@ -94,7 +95,7 @@ pub fn follow(
                     Err(RecvError::Closed) => return,
                 }
             }
-            attached = insist(|| tails.attach(stream)).await?;
+            attached = Box::pin(insist(|| tails.attach(stream))).await?;
         }
     }
 }

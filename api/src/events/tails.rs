@@ -19,7 +19,7 @@ use super::{
 use crate::database::{Database, sql::Sql};
 
 /// Entries a follower may be behind before it reads the log again.
-const BACKLOG: usize = 128;
+const BACKLOG: usize = 32;
 /// Entries per read of the log.
 pub(super) const BATCH: i64 = 256;
 /// Streams per statement of the poll.

@@ -161,7 +161,15 @@ impl Executor {
         let parsed = self.parsed(&params.query)?;
         let document = &parsed.document;
         let mut request = Request::new(params.query);
-        if let Some(variables) = params.variables {
+        if let Some(mut variables) = params.variables {
+            // What no operation declares is let go before it costs anything.
+            let declared = |name: &String| {
+                let mut operations = document.operations.iter();
+                operations.any(|(_, operation)| {
+                    operation.node.variable_definitions.iter().any(|defined| defined.node.name.node == *name)
+                })
+            };
+            variables.retain(|name, _| declared(name));
             let variables = serde_json::Value::Object(variables);
             if document::holds_nul(&variables) {
                 return Err(refuse("A variable holds the character U+0000.", "BAD_USER_INPUT"));
@@ -243,7 +251,8 @@ impl Executor {
                 answer
             }));
         }
-        Either::Right(stream::once(async move { executor.run(operation).await }))
+        // Boxed, because every subscription would have room for it.
+        Either::Right(stream::once(Box::pin(async move { executor.run(operation).await })))
     }
 }
 

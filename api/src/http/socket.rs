@@ -45,13 +45,14 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const WAITING_ANSWERS: usize = 2;
 const MAX_OPERATIONS: usize = 32;
 /// Small, because most sockets are idle and there are many.
-const BUFFER: usize = 1_024;
+const BUFFER: usize = 256;
 
 /// A reason to close, with the code the protocol has for it.
 struct Close(u16, &'static str);
 
 const MALFORMED: Close = Close(4400, "Invalid message");
 const UNAUTHORIZED: Close = Close(4401, "Unauthorized");
+const TOO_LONG: Close = Close(1009, "Message too long");
 const FORBIDDEN: Close = Close(4403, "Forbidden");
 const NO_PROTOCOL: Close = Close(4406, "Subprotocol not acceptable");
 const INIT_TIMEOUT: Close = Close(4408, "Connection initialisation timeout");
@@ -170,6 +171,12 @@ async fn serve(executor: Arc<Executor>, socket: WebSocket, authorization: Option
     open.dec();
 }
 
+/// Whether a message could not be read because it is longer than is served.
+fn is_too_long(error: &axum::Error) -> bool {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    cause.contains("too long") || error.to_string().contains("too long")
+}
+
 /// Programs send no origin. A page may be of the same host, or of a listed origin.
 fn origin_allowed(executor: &Executor, headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
@@ -215,8 +222,9 @@ impl Session {
                 message = self.socket.recv() => {
                     heard = true;
                     match message {
+                        Some(Err(error)) if is_too_long(&error) => return Err(TOO_LONG),
                         None | Some(Err(_) | Ok(Message::Close(_))) => return Ok(()),
-                        Some(Ok(Message::Text(text))) => self.hear(text.as_str()).await?,
+                        Some(Ok(Message::Text(text))) => Box::pin(self.hear(text.as_str())).await?,
                         Some(Ok(Message::Binary(_))) => return Err(MALFORMED),
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     }

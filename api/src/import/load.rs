@@ -20,6 +20,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, Query
 
 use super::{graph, names};
 use crate::{
+    activities::records,
     app::{App, Tx},
     error::{Error, Result},
     text,
@@ -163,6 +164,10 @@ async fn insert_people(app: &App, people: &[&user::Model]) -> Result<usize> {
             });
             insert(tx, searches.collect::<Vec<_>>(), 3).await?;
             insert(tx, grams, 3).await?;
+            let ids: Vec<UserId> = new.iter().map(|person| person.id).collect();
+            for together in ids.chunks(VALUES / 4) {
+                records::begin(tx, together).await?;
+            }
             profiles::count_in(tx.db(), i64::try_from(new.len()).unwrap_or(i64::MAX)).await?;
             Ok(new.len())
         })

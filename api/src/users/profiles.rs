@@ -127,6 +127,7 @@ pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
         .await
         .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "handle"], "This handle is taken."))?;
     index(tx.db(), &row, &Details::default()).await?;
+    records::begin(tx, &[row.id]).await?;
     count_in(tx.db(), 1).await?;
     Ok(row)
 }

@@ -3,7 +3,7 @@
 use super::database::TestDatabase;
 
 /// Each counts what contradicts it.
-const INVARIANTS: [(&str, &str); 15] = [
+const INVARIANTS: [(&str, &str); 17] = [
     (
         "the directory counts its people",
         "SELECT abs((SELECT people FROM directory) - (SELECT count(*) FROM \"user\" WHERE status = 1))",
@@ -98,6 +98,18 @@ const INVARIANTS: [(&str, &str); 15] = [
          SELECT (SELECT count(*) FROM expected) + (SELECT count(*) FROM activity_author) - 2 * (SELECT count(*) FROM expected e \
          JOIN activity_author n ON n.activity_id = e.id AND n.user_id = e.author \
          AND (n.other_id = e.other OR (n.other_id IS NULL AND e.other IS NULL)))",
+    ),
+    (
+        "what is kept as somebody's newest activity is it",
+        "SELECT count(*) FROM newest_activity w LEFT JOIN activity_author n ON n.user_id = w.user_id \
+         AND n.activity_id = (SELECT m.activity_id FROM activity_author m WHERE m.user_id = w.user_id ORDER BY m.activity_id DESC LIMIT 1) \
+         WHERE COALESCE(w.activity_id = n.activity_id, w.activity_id IS NULL AND n.activity_id IS NULL) = FALSE \
+         OR COALESCE(w.other_id = n.other_id, w.other_id IS NULL AND n.other_id IS NULL) = FALSE \
+         OR w.connections_only <> COALESCE(n.connections_only, FALSE)",
+    ),
+    (
+        "everybody who is not deleted has a place for their newest activity",
+        "SELECT count(*) FROM \"user\" u WHERE u.status <> 4 AND NOT EXISTS (SELECT 1 FROM newest_activity w WHERE w.user_id = u.id)",
     ),
     (
         "nobody is notified of whom they block",
