@@ -343,3 +343,34 @@ async fn a_call_that_is_sent_again_with_its_key_makes_nothing_twice_and_tells_no
     let other = ann.ask(save, json!({ "name": "Dia" })).await;
     assert_eq!(other.at("savePersonalContact.userErrors.0.code"), "IDEMPOTENCY_KEY_REUSED");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_of_each_is_kept_whatever_is_done_at_once() {
+    let app = TestApp::two().await;
+    let ann = app.person("ann").await;
+    for round in 0..crate::support::rounds(3).min(100) {
+        let mut requests = Vec::new();
+        for number in 0..4 {
+            let other = app.person(&format!("p{round}.{number}")).await;
+            requests.push(other.asks(&ann).await);
+        }
+        let gone = post(&ann, "gone").await;
+        let delete = "mutation($id: ID!) { deleteStatus(input: { activityId: $id }) { userErrors { code } } }";
+        let accepting = requests.iter().enumerate().map(|(number, request)| {
+            let ann = &ann;
+            async move { drop(ann.does_on(number, "acceptConnectionRequest", request).await) }
+        });
+        let posting = (0..3).map(|number| {
+            let client = &ann.clients[number % ann.clients.len()];
+            async move { drop(client.ask(POST, json!({ "text": "here" })).await) }
+        });
+        let deleting = async { drop(ann.ask(delete, json!({ "id": gone })).await) };
+        futures_util::future::join3(
+            futures_util::future::join_all(accepting),
+            futures_util::future::join_all(posting),
+            deleting,
+        )
+        .await;
+        consistency::check(&app.database).await;
+    }
+}

@@ -101,8 +101,8 @@ async fn main() -> anyhow::Result<()> {
         return fanout::measure(&server, &people, subscribers, arguments.stalled).await;
     }
     println!(
-        "{:<16} {:>9} {:>9} {:>9} {:>11} {:>11} {:>6}",
-        "", "req/s", "p50 ms", "p99 ms", "server us", "database us", "ratio"
+        "{:<16} {:>9} {:>9} {:>9} {:>11} {:>11} {:>6} {:>7}",
+        "", "req/s", "p50 ms", "p99 ms", "server us", "database us", "ratio", "server"
     );
     for operation in OPERATIONS {
         let wanted = arguments.only.as_ref().is_none_or(|only| only.split(',').any(|name| name == operation.name));
@@ -131,7 +131,8 @@ async fn measure(
     show(operation.name, &ours, None);
     if let (Some(raw), Some(requests)) = (raw, operation.raw_requests(people)) {
         let bare = client::run(&target(raw), &requests).await?;
-        show("  bare sqlx", &bare, Some(ours.server_micros / bare.server_micros));
+        let all = |figures: &Figures| figures.server_micros + figures.database_micros;
+        show("  bare sqlx", &bare, Some((all(&ours) / all(&bare), ours.server_micros / bare.server_micros)));
     }
     if arguments.pgbench
         && arguments.database.starts_with("postgres")
@@ -143,10 +144,11 @@ async fn measure(
     Ok(())
 }
 
-fn show(name: &str, figures: &Figures, ratio: Option<f64>) {
-    let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+/// One line. The ratios are of what all processes spend, and of what the server spends alone.
+fn show(name: &str, figures: &Figures, ratios: Option<(f64, f64)>) {
+    let ratios = ratios.map_or_else(String::new, |(all, server)| format!("{all:>6.2} {server:>7.2}"));
     println!(
-        "{name:<16} {:>9.0} {:>9.2} {:>9.2} {:>11.0} {:>11.0} {ratio:>6}",
+        "{name:<16} {:>9.0} {:>9.2} {:>9.2} {:>11.0} {:>11.0} {ratios}",
         figures.per_second, figures.p50, figures.p99, figures.server_micros, figures.database_micros
     );
 }

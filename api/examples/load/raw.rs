@@ -10,7 +10,11 @@ use axum::{
     routing::get,
 };
 use serde::Serialize;
-use sqlx::{PgPool, SqlitePool, postgres::PgPoolOptions, sqlite::SqlitePoolOptions};
+use sqlx::{
+    PgPool, SqlitePool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::SqlitePoolOptions,
+};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -102,7 +106,10 @@ struct Pair {
 /// Serves until it is killed.
 pub async fn serve(database: &str) -> anyhow::Result<()> {
     let pool = if database.starts_with("postgres") {
-        Pool::Postgres(PgPoolOptions::new().max_connections(8).test_before_acquire(false).connect(database).await?)
+        // Plans as the server has them: one for all values.
+        let options: PgConnectOptions = database.parse()?;
+        let options = options.options([("plan_cache_mode", "force_generic_plan")]);
+        Pool::Postgres(PgPoolOptions::new().max_connections(8).test_before_acquire(false).connect_with(options).await?)
     } else {
         Pool::Sqlite(SqlitePoolOptions::new().max_connections(8).test_before_acquire(false).connect(database).await?)
     };

@@ -8,7 +8,9 @@ use entity::{
     id::{ActivityId, UserId},
     newest_activity,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QuerySelect as _};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder as _, QuerySelect as _,
+};
 
 use crate::{
     app::{App, Tx},
@@ -138,10 +140,22 @@ async fn record(tx: &Tx<'_>, row: activity::Model) -> Result<activity::Model> {
         connections_only: Set(row.connections_only),
     });
     activity_author::Entity::insert_many(rows).exec_without_returning(tx.db()).await?;
-    let mut users: Vec<UserId> = authors.iter().map(|(user, _)| *user).collect();
-    users.sort_unstable();
-    for user in users {
-        refresh(tx, &[user]).await?;
+    let mut in_order = authors.clone();
+    in_order.sort_unstable();
+    for (user, other) in in_order {
+        // Only forward: of two who do this at once the one with the older activity may come last.
+        let mut sql = Sql::new("UPDATE newest_activity SET activity_id = ");
+        sql.bind(row.id);
+        sql.push(", other_id = ");
+        sql.bind(other);
+        sql.push(", connections_only = ");
+        sql.bind(row.connections_only);
+        sql.push(" WHERE user_id = ");
+        sql.bind(user);
+        sql.push(" AND (activity_id IS NULL OR activity_id < ");
+        sql.bind(row.id);
+        sql.push(")");
+        sql.run(tx.db()).await?;
     }
     let streams = authors.iter().map(|(user, _)| activities_of(*user)).collect();
     tx.append(NewEvent::new(EventKind::ActivityPosted, &row, streams)?);
@@ -160,8 +174,15 @@ pub async fn begin(tx: &Tx<'_>, users: &[UserId]) -> Result<()> {
     Ok(())
 }
 
-/// Looks anew for the newest activity of some people, after theirs have changed.
+/// Looks anew for the newest activity of some people, after some of theirs are gone. Their places are locked first, so that
+/// what others have added meanwhile is seen.
 pub async fn refresh(tx: &Tx<'_>, users: &[UserId]) -> Result<()> {
+    newest_activity::Entity::find()
+        .filter(newest_activity::Column::UserId.is_in(users.iter().copied()))
+        .order_by_asc(newest_activity::Column::UserId)
+        .lock_exclusive()
+        .all(tx.db())
+        .await?;
     let newest = |column: &str| {
         format!(
             "(SELECT n.{column} FROM activity_author n WHERE n.user_id = newest_activity.user_id \
