@@ -160,7 +160,8 @@ impl Executor {
         let refuse = |message: &str, code: &str| Box::new(refusal(message, code));
         let parsed = self.parsed(&params.query)?;
         let document = &parsed.document;
-        let mut request = Request::new(params.query);
+        // The parsed document stands for its text, which an operation that lasts need not keep.
+        let mut request = Request::new(String::new());
         if let Some(mut variables) = params.variables {
             // What no operation declares is let go before it costs anything.
             let declared = |name: &String| {

@@ -44,6 +44,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// Answers of one operation that may wait for the socket.
 const WAITING_ANSWERS: usize = 2;
 const MAX_OPERATIONS: usize = 32;
+/// A message that is too long is read up to so many times what is allowed: what is left unread would reset the connection, and
+/// the frame that says why would be lost with it.
+const READ_TO_REFUSE: usize = 4;
 /// Small, because most sockets are idle and there are many.
 const BUFFER: usize = 256;
 
@@ -133,8 +136,8 @@ pub fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Parts) -
     let peer = parts.extensions.get::<Peer>().cloned();
     upgrade
         .protocols([PROTOCOL])
-        .max_message_size(executor.app().config.limits.body_bytes)
-        .max_frame_size(executor.app().config.limits.body_bytes)
+        .max_message_size(READ_TO_REFUSE * executor.app().config.limits.body_bytes)
+        .max_frame_size(READ_TO_REFUSE * executor.app().config.limits.body_bytes)
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         .on_upgrade(move |socket| {
@@ -171,12 +174,6 @@ async fn serve(executor: Arc<Executor>, socket: WebSocket, authorization: Option
     open.dec();
 }
 
-/// Whether a message could not be read because it is longer than is served.
-fn is_too_long(error: &axum::Error) -> bool {
-    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    cause.contains("too long") || error.to_string().contains("too long")
-}
-
 /// Programs send no origin. A page may be of the same host, or of a listed origin.
 fn origin_allowed(executor: &Executor, headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
@@ -207,6 +204,7 @@ impl Session {
         let mut pings = interval_at(Instant::now() + every, every);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = true;
+        let longest = self.executor.app().config.limits.body_bytes;
         loop {
             let clock = &self.executor.app().clock;
             let ended = async {
@@ -222,8 +220,8 @@ impl Session {
                 message = self.socket.recv() => {
                     heard = true;
                     match message {
-                        Some(Err(error)) if is_too_long(&error) => return Err(TOO_LONG),
                         None | Some(Err(_) | Ok(Message::Close(_))) => return Ok(()),
+                        Some(Ok(Message::Text(text))) if text.len() > longest => return Err(TOO_LONG),
                         Some(Ok(Message::Text(text))) => Box::pin(self.hear(text.as_str())).await?,
                         Some(Ok(Message::Binary(_))) => return Err(MALFORMED),
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
