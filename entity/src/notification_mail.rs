@@ -24,6 +24,8 @@ pub struct Model {
     pub due_at: DateTimeUtc,
     /// A worker has it in hand until then.
     pub claimed_until: Option<DateTimeUtc>,
+    /// Kept for a day after it was sent, so that the same is not told again by who does and undoes it.
+    pub sent_at: Option<DateTimeUtc>,
     /// How often sending it failed.
     pub failures: i32,
 }

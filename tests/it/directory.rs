@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::Duration;
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, consistency, person::Person, rounds};
+use crate::support::{Expected as _, app::TestApp, consistency, person::Person, rounds};
 
 async fn ordered(person: &Person, list: &str, order: &str) -> Vec<String> {
     let query = "query($list: ContactList!, $order: ContactOrder!, $after: String) { contacts(list: $list, orderBy: $order, \
@@ -261,4 +261,53 @@ async fn everyone_and_ones_own_address_book_are_one_list_in_one_order() {
     assert_eq!(ben.ask(query, json!({ "list": "PERSONAL" })).await.at("contacts.nodes"), &json!([]));
     let counts = ann.ask("{ viewer { contactCounts { personal } } }", Value::Null).await;
     assert_eq!(counts.at("viewer.contactCounts.personal"), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_was_put_aside_does_not_move_in_the_list_of_who_asked() {
+    let app = TestApp::new().await;
+    let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
+    let query =
+        "{ contacts(list: OUTGOING_REQUESTS, orderBy: RECENTLY_ADDED) { edges { cursor node { displayName } } } }";
+    let ignored = dia.asks(&ann).await;
+    for other in [&ben, &cem] {
+        app.clock.advance(Duration::minutes(1));
+        dia.asks(other).await;
+    }
+    let before = dia.ask(query, Value::Null).await;
+    app.clock.advance(Duration::minutes(1));
+    ann.must("ignoreConnectionRequest", &ignored).await;
+    ben.must("blockUser", &dia.id()).await;
+    assert_eq!(dia.ask(query, Value::Null).await.at("contacts"), before.at("contacts"));
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_who_is_suspended_nothing_is_seen_through_what_still_refers_to_them() {
+    let app = TestApp::new().await;
+    let ada = app.admin("ada").await;
+    let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
+    connect(&ann, &ben).await;
+    connect(&ann, &cem).await;
+    let request = ann.asks(&app.person("dia").await).await;
+    drop(request);
+    ann.ask(REACH, json!({ "emails": [{ "address": "ann@example.org", "visibility": "EVERYONE" }] }))
+        .await
+        .at("updateProfile");
+    let cursor = ben.ask("{ contacts { streamCursor } }", Value::Null).await;
+    let suspend = "mutation($id: ID!) { suspendUser(input: { userId: $id }) { outcome } }";
+    assert_eq!(ada.ask(suspend, json!({ "id": ann.id() })).await.at("suspendUser.outcome"), "APPLIED");
+    let mut socket = ben.socket(0).await;
+    let live = "subscription($after: Cursor) { event: contacts(after: $after) { ... on ContactRemoved { user { displayName \
+                emails { address } connections { totalCount nodes { handle } } } } } }";
+    socket.subscribe("1", live, json!({ "after": cursor.text("contacts.streamCursor") })).await;
+    socket.event().await.expected("a start");
+    let event = socket.event().await.expected("an event");
+    assert_eq!(event["user"]["emails"], json!([]));
+    assert_eq!(event["user"]["connections"], json!({ "totalCount": 0, "nodes": [] }));
+    // What a third person did with them is not shown either.
+    connect(&ben, &cem).await;
+    let feed = ben.ask("{ activityFeed { nodes { actor { handle } subject { handle } } } }", Value::Null).await;
+    let shown = feed.at("activityFeed.nodes").as_array().cloned().unwrap_or_default();
+    assert!(shown.iter().all(|node| node["actor"]["handle"] != "ann" && !node["subject"].is_null()), "{shown:?}");
 }

@@ -113,7 +113,26 @@ async fn a_mail_that_is_refused_is_tried_again_later_and_given_up_in_the_end() {
         deliver(&app, &server).await;
         app.clock.advance(Duration::hours(10));
     }
-    assert_eq!(app.database.number("SELECT count(*) FROM notification_mail").await, 0);
+    assert_eq!(app.database.number("SELECT count(*) FROM notification_mail WHERE sent_at IS NULL").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_and_takes_it_back_all_day_makes_one_mail() {
+    let (app, server) = with_mail().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    wants(&ann, "CONNECTION_REQUESTED", "INSTANT").await;
+    let mut sent = 0;
+    for _ in 0..3 {
+        let request = ben.asks(&ann).await;
+        sent += deliver(&app, &server).await.len();
+        ben.must("withdrawConnectionRequest", &request).await;
+        app.clock.advance(Duration::hours(1));
+    }
+    assert_eq!(sent, 1);
+    app.clock.advance(Duration::days(1));
+    api::notifications::retention::prune(app.app()).await.expected("pruned");
+    ben.asks(&ann).await;
+    assert_eq!(deliver(&app, &server).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@
 
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
-use entity::{activity, contact::List, id::UserId};
+use entity::{activity, contact::List, id::UserId, user::UserStatus};
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
@@ -148,7 +148,7 @@ impl Activities {
     }
 
     /// Adds the conditions under which the viewer may see a row of `activity_author`, and the range of the page. What is
-    /// also about somebody whom the viewer blocks is left out. The other way round it is not: who is blocked would learn of
+    /// also about somebody whom the viewer blocks, or who takes no part, is left out. The other way round it is not: who is blocked would learn of
     /// it by what is missing.
     fn write_visible(&self, sql: &mut Sql, row: &str, author: &str, page: &Page<ByAge>) {
         let column = format!("{row}.activity_id");
@@ -158,6 +158,8 @@ impl Activities {
         sql.bind(List::Blocked);
         sql.push(&format!(" AND b.user_id = {row}.other_id AND b.owner_id = "));
         sql.bind(self.viewer);
+        sql.push(&format!(") AND EXISTS (SELECT 1 FROM \"user\" o WHERE o.id = {row}.other_id AND o.status = "));
+        sql.bind(UserStatus::Active);
         sql.push("))");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use async_stream::try_stream;
 use chrono::{DateTime, Utc};
-use entity::{activity, contact::List, id::UserId};
+use entity::{activity, contact::List, id::UserId, user::UserStatus};
 use futures_util::Stream as FuturesStream;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use tokio::sync::broadcast::error::RecvError;
@@ -56,8 +56,13 @@ pub fn follow(app: App, viewer: UserId, after: Option<i64>) -> impl FuturesStrea
                     return;
                 }
                 let now = app.clock.now();
-                for entry in entries {
-                    let row = read(&entry)?;
+                let rows = entries.iter().map(read).collect::<Result<Vec<_>>>()?;
+                let near = insist(|| near(app.db.read(), viewer, &rows)).await?;
+                for (entry, row) in entries.into_iter().zip(rows) {
+                    // Most are of nobody whom the viewer knows.
+                    if !records::authors(&row).iter().any(|(author, _)| near.contains(author)) {
+                        continue;
+                    }
                     let seen = insist(|| audience(app.db.read(), &row, Some(viewer), now)).await?;
                     if let (true, Some(position)) = (seen.contains(&viewer), entry.position) {
                         yield Seen::Entry(Box::new(entry), position);
@@ -91,6 +96,23 @@ pub fn follow(app: App, viewer: UserId, after: Option<i64>) -> impl FuturesStrea
 /// The activity that an entry of the log is about.
 pub fn read(entry: &Entry) -> Result<activity::Model> {
     serde_json::from_value(entry.payload.clone()).map_err(Error::internal)
+}
+
+/// Of those whose activities these are, the ones whom a person is connected with or follows, and the person.
+async fn near(db: &impl ConnectionTrait, viewer: UserId, rows: &[activity::Model]) -> Result<HashSet<UserId>, DbErr> {
+    let mut authors: Vec<UserId> = rows.iter().flat_map(records::authors).map(|(author, _)| author).collect();
+    authors.sort_unstable();
+    authors.dedup();
+    let mut sql = Sql::new("SELECT c.user_id AS owner_id FROM contact c WHERE c.list IN (");
+    sql.bind(List::Connections);
+    sql.push(", ");
+    sql.bind(List::Following);
+    sql.push(") AND c.owner_id = ");
+    sql.bind(viewer);
+    sql.push(" AND c.user_id IN ");
+    sql.bind_list(&authors);
+    let known: Vec<Seer> = sql.all(db).await?;
+    Ok(known.into_iter().map(|known| known.owner_id).chain([viewer]).collect())
 }
 
 #[derive(FromQueryResult)]
@@ -129,7 +151,7 @@ pub async fn audience(
     Ok(seers.into_iter().map(|seer| seer.owner_id).collect())
 }
 
-/// Leaves out those who block the other person.
+/// Leaves out those who block the other person, and everybody when that person takes no part.
 fn write_unblocked(sql: &mut Sql, seer: &str, other: Option<UserId>, only: Option<UserId>) {
     if let Some(only) = only {
         sql.push(&format!(" AND {seer} = "));
@@ -140,5 +162,9 @@ fn write_unblocked(sql: &mut Sql, seer: &str, other: Option<UserId>, only: Optio
     sql.bind(List::Blocked);
     sql.push(" AND b.user_id = ");
     sql.bind(other);
+    sql.push(") AND EXISTS (SELECT 1 FROM \"user\" o WHERE o.id = ");
+    sql.bind(other);
+    sql.push(" AND o.status = ");
+    sql.bind(UserStatus::Active);
     sql.push(")");
 }

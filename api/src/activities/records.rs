@@ -143,18 +143,22 @@ async fn record(tx: &Tx<'_>, row: activity::Model) -> Result<activity::Model> {
     let mut in_order = authors.clone();
     in_order.sort_unstable();
     for (user, other) in in_order {
-        // Only forward: of two who do this at once the one with the older activity may come last.
-        let mut sql = Sql::new("UPDATE newest_activity SET activity_id = ");
-        sql.bind(row.id);
-        sql.push(", other_id = ");
-        sql.bind(other);
-        sql.push(", connections_only = ");
-        sql.bind(row.connections_only);
+        // Only forward: of two who do this at once the one with the older activity may come last. The place is locked in
+        // any case, so that whoever looks anew waits for what was added.
+        let mut sql = Sql::new("UPDATE newest_activity SET ");
+        for (index, column) in ["activity_id", "other_id", "connections_only"].into_iter().enumerate() {
+            sql.push(&format!("{}{column} = CASE WHEN activity_id >= ", if index == 0 { "" } else { ", " }));
+            sql.bind(row.id);
+            sql.push(&format!(" THEN {column} ELSE "));
+            match index {
+                0 => sql.bind(row.id),
+                1 => sql.bind(other),
+                _ => sql.bind(row.connections_only),
+            }
+            sql.push(" END");
+        }
         sql.push(" WHERE user_id = ");
         sql.bind(user);
-        sql.push(" AND (activity_id IS NULL OR activity_id < ");
-        sql.bind(row.id);
-        sql.push(")");
         sql.run(tx.db()).await?;
     }
     let streams = authors.iter().map(|(user, _)| activities_of(*user)).collect();

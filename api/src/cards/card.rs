@@ -27,7 +27,8 @@ pub fn of_user(person: &user::Model, seen: &Details, note: Option<String>) -> Ca
         locale: person.locale.clone(),
         time_zone: person.time_zone.clone(),
         note,
-        changed_at: Some(person.updated_at),
+        // Not when it changed: that would tell a change of what the reader may not see, and that somebody's refusal came
+        // without one.
         ..Card::default()
     };
     reached(card, seen)

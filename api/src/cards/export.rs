@@ -96,7 +96,8 @@ impl Export {
             export.cards += 1;
             export.first_name.get_or_insert(name);
         }
-        let act = Act { action: "exportCards", target: None, details: json!({ "userIds": ids }), origin };
+        let people: Vec<String> = people.iter().map(|person| person.id.to_string()).collect();
+        let act = Act { action: "exportCards", target: None, details: json!({ "userIds": people }), origin };
         entries::record_service(app, caller, act).await?;
         Ok(export)
     }

@@ -12,6 +12,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter,
+    sea_query::Expr,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,20 +49,30 @@ pub async fn change(
     let (db, now) = (tx.db(), tx.clock().now());
     tell(tx, people[0].id, people[1].id, before, after)?;
     let key_of = |id: UserId| if people[0].id == id { &people[0].name_key } else { &people[1].name_key };
-    let gone = before.difference(after).fold(Condition::any(), |gone, entry| {
-        gone.add(
-            Condition::all()
-                .add(contact::Column::OwnerId.eq(entry.owner))
-                .add(contact::Column::List.eq(entry.list))
-                .add(contact::Column::NameKey.eq(key_of(entry.user).clone()))
-                .add(contact::Column::UserId.eq(entry.user)),
-        )
-    });
+    let row = |entry: &Membership| {
+        Condition::all()
+            .add(contact::Column::OwnerId.eq(entry.owner))
+            .add(contact::Column::List.eq(entry.list))
+            .add(contact::Column::NameKey.eq(key_of(entry.user).clone()))
+            .add(contact::Column::UserId.eq(entry.user))
+    };
+    // An entry that only ends at another time stays where it is: a request that was put aside must not move in the list of
+    // who asked.
+    let stays = |entry: &&Membership, all: &BTreeSet<Membership>| {
+        all.iter().any(|other| (other.owner, other.list, other.user) == (entry.owner, entry.list, entry.user))
+    };
+    for entry in after.difference(before).filter(|entry| stays(entry, before)) {
+        let change = contact::Entity::update_many().col_expr(contact::Column::Until, Expr::value(entry.until));
+        change.filter(row(entry)).exec(db).await?;
+    }
+    let leaving = before.difference(after).filter(|entry| !stays(entry, after));
+    let gone = leaving.fold(Condition::any(), |gone, entry| gone.add(row(entry)));
     if !gone.is_empty() {
         contact::Entity::delete_many().filter(gone).exec(db).await?;
     }
     let new: Vec<_> = after
         .difference(before)
+        .filter(|entry| !stays(entry, before))
         .map(|entry| contact::ActiveModel {
             owner_id: Set(entry.owner),
             list: Set(entry.list),

@@ -11,6 +11,7 @@ use entity::{
     details::{self, Details, Visibility},
     id::UserId,
     relationship::Connection,
+    user::UserStatus,
     user_detail,
 };
 use sea_orm::{ConnectionTrait, DbErr};
@@ -35,7 +36,12 @@ pub async fn details(
     people: &[UserId],
 ) -> Result<HashMap<UserId, Arc<Seen>>, DbErr> {
     let Some(caller) = caller else { return Ok(HashMap::new()) };
-    let mut sql = Sql::new("SELECT user_id, details FROM user_detail WHERE user_id IN ");
+    // Of who takes no part nothing is seen, whatever still refers to them.
+    let mut sql = Sql::new(
+        "SELECT d.user_id, d.details FROM user_detail d JOIN \"user\" u ON u.id = d.user_id WHERE u.status = ",
+    );
+    sql.bind(UserStatus::Active);
+    sql.push(" AND d.user_id IN ");
     sql.bind_list(people);
     let rows = sql.models::<user_detail::Entity>(db).await?;
     let viewer = match caller {

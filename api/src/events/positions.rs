@@ -82,6 +82,10 @@ impl Positions {
 
     async fn read_on(&self, db: &Database, at: &mut Option<i64>) -> Result<(), DbErr> {
         let head = sequencer::extent(db.read()).await?.last;
+        if at.is_none() {
+            // Who attached before has read up to somewhere: says from where the batches go on.
+            drop(self.sender.send(Arc::new(Batch { from: head, to: head, entries: Vec::new() })));
+        }
         let mut from = *at.get_or_insert(head);
         while from < head {
             let (entries, to) = log::activities(db.read(), from, head, BATCH).await?;

@@ -1,4 +1,5 @@
-//! Telling by e-mail. What is due is claimed for a time, sent, and removed; what could not be sent is tried again later. A
+//! Telling by e-mail. What is due is claimed for a time, sent, and kept for a day so that the same is not told again; what could
+//! not be sent is tried again later. A
 //! mail may be sent twice when a worker dies in between, and then carries the same Message-ID; none is lost.
 
 use std::{collections::HashMap, time::Duration};
@@ -66,7 +67,7 @@ pub async fn step(app: &App) -> Result<bool> {
         postpone(app, &items).await?;
         return Ok(true);
     }
-    forget(app, &ids).await?;
+    done_with(app, &ids).await?;
     Ok(true)
 }
 
@@ -98,17 +99,20 @@ async fn claim(app: &App) -> Result<Vec<notification_mail::Model>> {
 
 fn write_due(sql: &mut Sql, word: &str, now: DateTime<Utc>) {
     sql.push(word);
-    sql.push("due_at <= ");
+    sql.push("sent_at IS NULL AND due_at <= ");
     sql.bind(now);
     sql.push(" AND (claimed_until IS NULL OR claimed_until <= ");
     sql.bind(now);
     sql.push(")");
 }
 
-async fn forget(app: &App, ids: &[NotificationId]) -> Result<()> {
+/// What was sent, or given up, is done.
+async fn done_with(app: &App, ids: &[NotificationId]) -> Result<()> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let mut sql = Sql::new("DELETE FROM notification_mail WHERE id IN ");
+            let mut sql = Sql::new("UPDATE notification_mail SET sent_at = ");
+            sql.bind(tx.clock().now());
+            sql.push(" WHERE id IN ");
             sql.bind_list(ids);
             sql.run(tx.db()).await?;
             Ok(())
@@ -123,7 +127,7 @@ async fn postpone(app: &App, items: &[notification_mail::Model]) -> Result<()> {
     let ids: Vec<NotificationId> = items.iter().map(|item| item.id).collect();
     if failures > MOST_FAILURES {
         tracing::warn!(items = ids.len(), "a mail was given up");
-        return forget(app, &ids).await;
+        return done_with(app, &ids).await;
     }
     let ids = &ids;
     app.transaction(|tx| {

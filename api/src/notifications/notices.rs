@@ -87,6 +87,7 @@ pub async fn tell(tx: &Tx<'_>, notice: Notice) -> Result<()> {
             created_at: Set(now),
             due_at: Set(due_at),
             claimed_until: Set(None),
+            sent_at: Set(None),
             failures: Set(0),
         };
         let insert = notification_mail::Entity::insert(mail).on_conflict(told_before());
@@ -121,6 +122,7 @@ pub async fn settle_request(tx: &Tx<'_>, user: UserId, request: ConnectionReques
     read_where(tx, user, &|sql| of_request(sql, user, request)).await?;
     let mut sql = Sql::new("DELETE FROM notification_mail");
     of_request(&mut sql, user, request);
+    sql.push(" AND sent_at IS NULL");
     sql.run(tx.db()).await?;
     Ok(())
 }
@@ -216,6 +218,7 @@ async fn remove_where(tx: &Tx<'_>, user: UserId, which: &(dyn Fn(&mut Sql) + Syn
     tell_several(tx, user, EventKind::NotificationsRemoved, &ids, None)?;
     let mut sql = Sql::new("DELETE FROM notification_mail");
     which(&mut sql);
+    sql.push(" AND sent_at IS NULL");
     sql.run(tx.db()).await?;
     Ok(())
 }

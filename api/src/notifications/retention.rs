@@ -37,6 +37,7 @@ struct Gone {
 
 /// Removes everything older than the retention; how many there were.
 pub async fn prune(app: &App) -> Result<usize> {
+    forget_mails(app).await?;
     let retention = chrono::Duration::from_std(app.config.notification_retention).unwrap_or(chrono::Duration::MAX);
     let Some(border) = app.clock.now().checked_sub_signed(retention) else { return Ok(0) };
     let mut removed = 0;
@@ -47,6 +48,19 @@ pub async fn prune(app: &App) -> Result<usize> {
             return Ok(removed);
         }
     }
+}
+
+/// Forgets what was told by e-mail a day ago: from then on the same may be told again.
+async fn forget_mails(app: &App) -> Result<()> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let mut sql = Sql::new("DELETE FROM notification_mail WHERE sent_at IS NOT NULL AND sent_at < ");
+            sql.bind(tx.clock().now() - chrono::Duration::days(1));
+            sql.run(tx.db()).await?;
+            Ok(())
+        })
+    })
+    .await
 }
 
 async fn step(app: &App, border: DateTime<Utc>) -> Result<usize> {

@@ -91,15 +91,18 @@ pub async fn save(app: &App, by: &Viewer, input: &SavePersonalContactInput) -> R
             if before.is_some() {
                 update(tx, &row).await?;
             } else {
-                if size(tx.db(), by.user).await? >= MAX_CONTACTS {
-                    let why = format!("An address book holds at most {MAX_CONTACTS} contacts.");
-                    return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
-                }
-                let asked = format!("contact {} {:?}", row.display_name, row.details.emails);
-                if let Some(id) = once::claim(tx, by.user, input.idempotency_key.as_deref(), &asked, row.id.0).await? {
+                let blank = personal_contact::Model { id: PersonalContactId(uuid::Uuid::nil()), ..row.clone() };
+                let at = chrono::DateTime::UNIX_EPOCH;
+                let asked = format!("{:?}", personal_contact::Model { created_at: at, updated_at: at, ..blank });
+                let key = input.idempotency_key.as_deref();
+                if let Some(id) = once::claim(tx, by.user, key, &asked, row.id.0).await? {
                     let id = PersonalContactId(id).to_string();
                     let contact = named(tx.db(), by.user, &id, &["input", "idempotencyKey"]).await?;
                     return Ok(Saved { contact, changed: false });
+                }
+                if size(tx.db(), by.user).await? >= MAX_CONTACTS {
+                    let why = format!("An address book holds at most {MAX_CONTACTS} contacts.");
+                    return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
                 }
                 insert(tx, std::slice::from_ref(&row)).await?;
             }

@@ -100,8 +100,9 @@ pub async fn one(app: &App, by: &Viewer, user_id: &str, deed: Deed) -> Result<Do
 /// What became of one of many deeds.
 pub type Each = std::result::Result<Done, Refusal>;
 
-/// Does something about many people in one transaction, each for itself: a refusal of one leaves the others. Their rows
-/// are locked in the order of their ids, so that two such calls never wait for one another in a circle.
+/// Does something about many people in one transaction, each for itself: a refusal of one leaves the others. Their pairs
+/// are locked in the order of their ids. Where two such calls wait for one another all the same, the database ends one, which is
+/// run again.
 pub async fn many(app: &App, by: &Viewer, people: &BTreeSet<UserId>, deed: &Deed) -> Result<BTreeMap<UserId, Each>> {
     app.transaction(|tx| {
         Box::pin(async move {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     contact::List,
     id::{ApiKeyId, UserId},
-    user::{self, Audience, Role},
+    user::{self, Audience, Role, UserStatus},
 };
 
 use super::loader::{DetailsOf, PersonById, ReferredPerson};
@@ -277,7 +277,12 @@ impl User {
 
     async fn list(&self, ctx: &Context<'_>, list: List, arguments: PageArguments) -> Result<UserConnection> {
         contacts_reader(ctx)?;
-        Ok(UserConnection(PeoplePage::beside_others(ctx, Source::Of(self.0.id(), list), arguments).await?))
+        // Of who takes no part nothing is seen, whatever still refers to them.
+        let owner = match &self.0 {
+            Person::Whole(row) if row.status != UserStatus::Active => UserId(uuid::Uuid::nil()),
+            person => person.id(),
+        };
+        Ok(UserConnection(PeoplePage::beside_others(ctx, Source::Of(owner, list), arguments).await?))
     }
 }
 

@@ -58,7 +58,7 @@ def expected(person, version):
         add("KIND", "org" if person["organisationCard"] else "individual")
     elif person["organisationCard"]:
         add("X-ABSHOWAS", "COMPANY")
-    if person["changedAt"]:
+    if person.get("changedAt"):
         add("REV", re.sub("[-:]", "", person["changedAt"]) if four else person["changedAt"])
     name = [person["name"][part] or "" for part in ("family", "given", "additional", "prefix", "suffix")]
     if any(name):

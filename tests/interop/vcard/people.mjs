@@ -142,10 +142,10 @@ await check('their cards are fetched in both versions, with one’s own', async 
     files[version] = { own: await one.text(), list: await list.text() }
     fs.writeFileSync(path.join(folder, `${version}.vcf`), files[version].own + files[version].list)
   }
-  // In the order of the list, which is not that in which they were put in; and of oneself only the card tells the time.
+  // In the order of the list, which is not that in which they were put in. The card of a user does not tell when it changed.
   const order = [...files['3.0'].list.matchAll(/^UID:(.*)\r$/gm)].map(([, uid]) => uid)
   people.sort((one, other) => order.indexOf(one.uid) - order.indexOf(other.uid))
-  people.unshift(person(owner.id, /^REV:(.*)\r$/m.exec(files['3.0'].own)[1], { ...own, ...more }))
+  people.unshift(person(owner.id, undefined, { ...own, ...more }))
   fs.writeFileSync(path.join(folder, 'people.json'), JSON.stringify(people))
 })
 
