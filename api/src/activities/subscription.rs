@@ -5,7 +5,7 @@ use futures_util::{Stream, StreamExt as _};
 
 use super::{
     live::{self, Seen},
-    types::{ActivityEvent, ActivityPosted, ActivityRemoved},
+    types::ActivityEvent,
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
@@ -20,8 +20,8 @@ use crate::{
 #[derive(Union)]
 enum ActivityFeedEvent {
     SubscriptionStarted(SubscriptionStarted),
-    ActivityPosted(ActivityPosted),
-    ActivityRemoved(ActivityRemoved),
+    #[graphql(flatten)]
+    Event(ActivityEvent),
     ResyncRequired(ResyncRequired),
 }
 
@@ -53,10 +53,9 @@ impl ActivitiesSubscription {
                     cursor: cursor(at),
                     occurred_at: clock.now(),
                 }),
-                Seen::Entry(entry, position) => match ActivityEvent::read(&entry, cursor(position))? {
-                    ActivityEvent::ActivityPosted(event) => ActivityFeedEvent::ActivityPosted(event),
-                    ActivityEvent::ActivityRemoved(event) => ActivityFeedEvent::ActivityRemoved(event),
-                },
+                Seen::Entry(entry, position) => {
+                    ActivityFeedEvent::Event(ActivityEvent::read(&entry, cursor(position))?)
+                }
                 Seen::Resync { at, reason } => ActivityFeedEvent::ResyncRequired(ResyncRequired {
                     cursor: cursor(at),
                     occurred_at: clock.now(),

@@ -8,7 +8,7 @@ use entity::{
     connection_request::{self, RequestStatus},
     event::EventKind,
     id::{ActivityId, NotificationId, UserId},
-    user::{self, Audience, Role, UserStatus},
+    user::{self, Audience, UserStatus},
 };
 use sea_orm::{ActiveModelTrait as _, ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel as _, QueryFilter};
 
@@ -81,27 +81,13 @@ pub async fn erase(tx: &Tx<'_>, person: user::Model) -> Result<()> {
 
 /// What is left of a person. No account can have an id as its handle, so it is free.
 fn tombstone(tx: &Tx<'_>, person: &user::Model) -> user::Model {
+    let blank = profiles::blank(person.id, person.id.to_string(), NAME.to_owned(), tx.clock().now());
     let mut row = user::Model {
-        id: person.id,
-        handle: person.id.to_string(),
-        display_name: NAME.to_owned(),
-        given_name: None,
-        family_name: None,
-        additional_name: None,
-        name_prefix: None,
-        name_suffix: None,
-        title: None,
-        organisation: None,
-        avatar_url: None,
-        locale: None,
-        time_zone: None,
-        role: Role::Member,
         status: UserStatus::Deleted,
         who_may_request_connection: Audience::Nobody,
         who_may_follow: Audience::Nobody,
-        name_key: Vec::new(),
         created_at: person.created_at,
-        updated_at: tx.clock().now(),
+        ..blank
     };
     row.name_key = profiles::name_key(&row);
     row

@@ -11,9 +11,8 @@ use crate::{
     error::{Error, Result},
     events::{
         cursor::{Cursor, contacts_of},
-        follow::Followed,
         log::Entry,
-        types::{ResyncRequired, SubscriptionStarted},
+        types::{self as events, Live, ResyncRequired, SubscriptionStarted},
     },
     users::types::User,
 };
@@ -22,8 +21,8 @@ use crate::{
 #[derive(Union)]
 enum ContactsEvent {
     SubscriptionStarted(SubscriptionStarted),
-    ContactAdded(ContactAdded),
-    ContactRemoved(ContactRemoved),
+    #[graphql(flatten)]
+    Event(ContactEvent),
     ResyncRequired(ResyncRequired),
 }
 
@@ -111,26 +110,13 @@ impl ContactsSubscription {
         )]
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<ContactsEvent>> + use<>> {
-        let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
-        let stream = contacts_of(user);
-        let after = after.map(|cursor| cursor.sequence_in(stream)).transpose()?;
-        let clock = app.clock.clone();
-        Ok(app.follow(stream, after).map(move |item| {
-            let cursor = |sequence| Cursor::in_stream(stream, sequence);
+        let stream = contacts_of(ctx.viewer()?.user);
+        let live = events::live(ctx.app()?, stream, after.as_ref(), ContactEvent::read)?;
+        Ok(live.map(|item| {
             Ok(match item? {
-                Followed::Started(at) => ContactsEvent::SubscriptionStarted(SubscriptionStarted {
-                    cursor: cursor(at),
-                    occurred_at: clock.now(),
-                }),
-                Followed::Entry(entry) => match ContactEvent::read(&entry, cursor(entry.sequence))? {
-                    ContactEvent::ContactAdded(event) => ContactsEvent::ContactAdded(event),
-                    ContactEvent::ContactRemoved(event) => ContactsEvent::ContactRemoved(event),
-                },
-                Followed::Resync { at, reason } => ContactsEvent::ResyncRequired(ResyncRequired {
-                    cursor: cursor(at),
-                    occurred_at: clock.now(),
-                    reason: reason.to_owned(),
-                }),
+                Live::Started(event) => ContactsEvent::SubscriptionStarted(event),
+                Live::Event(event) => ContactsEvent::Event(event),
+                Live::Resync(event) => ContactsEvent::ResyncRequired(event),
             })
         }))
     }

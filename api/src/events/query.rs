@@ -71,24 +71,10 @@ impl EventsQuery {
 
 fn read(entry: &Entry, cursor: Cursor) -> Result<LogEntry> {
     Ok(match entry.stream_kind {
-        StreamKind::Requests => match RequestEvent::read(entry, cursor)? {
-            RequestEvent::ConnectionRequestReceived(event) => LogEntry::ConnectionRequestReceived(event),
-            RequestEvent::ConnectionRequestChanged(event) => LogEntry::ConnectionRequestChanged(event),
-        },
-        StreamKind::Contacts => match ContactEvent::read(entry, cursor)? {
-            ContactEvent::ContactAdded(event) => LogEntry::ContactAdded(event),
-            ContactEvent::ContactRemoved(event) => LogEntry::ContactRemoved(event),
-        },
-        StreamKind::Notifications => match NotificationEvent::read(entry, cursor)? {
-            NotificationEvent::NotificationAdded(event) => LogEntry::NotificationAdded(event),
-            NotificationEvent::NotificationsRead(event) => LogEntry::NotificationsRead(event),
-            NotificationEvent::NotificationsUnread(event) => LogEntry::NotificationsUnread(event),
-            NotificationEvent::NotificationsRemoved(event) => LogEntry::NotificationsRemoved(event),
-        },
-        StreamKind::Activities => match ActivityEvent::read(entry, cursor)? {
-            ActivityEvent::ActivityPosted(event) => LogEntry::ActivityPosted(event),
-            ActivityEvent::ActivityRemoved(event) => LogEntry::ActivityRemoved(event),
-        },
+        StreamKind::Requests => LogEntry::Request(RequestEvent::read(entry, cursor)?),
+        StreamKind::Contacts => LogEntry::Contact(ContactEvent::read(entry, cursor)?),
+        StreamKind::Notifications => LogEntry::Notification(NotificationEvent::read(entry, cursor)?),
+        StreamKind::Activities => LogEntry::Activity(ActivityEvent::read(entry, cursor)?),
         StreamKind::Rights => return Err(Error::internal(anyhow::anyhow!("an event of another stream"))),
     })
 }

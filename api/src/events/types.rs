@@ -3,13 +3,22 @@
 use async_graphql::{Enum, Interface, SimpleObject, Union};
 use chrono::{DateTime, Utc};
 use entity::stream::StreamKind;
+use futures_util::{Stream as FuturesStream, StreamExt as _};
 
-use super::cursor::Cursor;
+use super::{
+    cursor::Cursor,
+    follow::Followed,
+    log::{Entry, Stream},
+};
 use crate::{
-    activities::types::{ActivityPosted, ActivityRemoved},
-    contacts::subscription::{ContactAdded, ContactRemoved},
-    notifications::types::{NotificationAdded, NotificationsRead, NotificationsRemoved, NotificationsUnread},
-    relationships::types::{ConnectionRequestChanged, ConnectionRequestReceived},
+    activities::types::{ActivityEvent, ActivityPosted, ActivityRemoved},
+    app::App,
+    contacts::subscription::{ContactAdded, ContactEvent, ContactRemoved},
+    error::Result,
+    notifications::types::{
+        NotificationAdded, NotificationEvent, NotificationsRead, NotificationsRemoved, NotificationsUnread,
+    },
+    relationships::types::{ConnectionRequestChanged, ConnectionRequestReceived, RequestEvent},
 };
 
 /// Something that happened, with its place in a stream.
@@ -54,6 +63,36 @@ pub struct ResyncRequired {
     pub reason: String,
 }
 
+/// What every subscription to a stream is given: where it begins, its events, and where it cannot go on.
+pub enum Live<E> {
+    Started(SubscriptionStarted),
+    Event(E),
+    Resync(ResyncRequired),
+}
+
+/// Follows a stream of a user for a subscription. `read` makes the event of an entry; without `after` it begins now.
+pub fn live<E>(
+    app: &App,
+    stream: Stream,
+    after: Option<&Cursor>,
+    read: fn(&Entry, Cursor) -> Result<E>,
+) -> Result<impl FuturesStream<Item = Result<Live<E>>> + use<E>> {
+    let after = after.map(|cursor| cursor.sequence_in(stream)).transpose()?;
+    let clock = app.clock.clone();
+    Ok(app.follow(stream, after).map(move |item| {
+        let cursor = |sequence| Cursor::in_stream(stream, sequence);
+        Ok(match item? {
+            Followed::Started(at) => {
+                Live::Started(SubscriptionStarted { cursor: cursor(at), occurred_at: clock.now() })
+            }
+            Followed::Entry(entry) => Live::Event(read(&entry, cursor(entry.sequence))?),
+            Followed::Resync { at, reason } => {
+                Live::Resync(ResyncRequired { cursor: cursor(at), occurred_at: clock.now(), reason: reason.to_owned() })
+            }
+        })
+    }))
+}
+
 /// What a pulled event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum EventTopic {
@@ -81,16 +120,14 @@ impl From<EventTopic> for StreamKind {
 /// An entry of the log as it is pulled. Its cursor is a position of `events`, not of a subscription.
 #[derive(Union)]
 pub enum LogEntry {
-    ConnectionRequestReceived(ConnectionRequestReceived),
-    ConnectionRequestChanged(ConnectionRequestChanged),
-    ContactAdded(ContactAdded),
-    ContactRemoved(ContactRemoved),
-    NotificationAdded(NotificationAdded),
-    NotificationsRead(NotificationsRead),
-    NotificationsUnread(NotificationsUnread),
-    NotificationsRemoved(NotificationsRemoved),
-    ActivityPosted(ActivityPosted),
-    ActivityRemoved(ActivityRemoved),
+    #[graphql(flatten)]
+    Request(RequestEvent),
+    #[graphql(flatten)]
+    Contact(ContactEvent),
+    #[graphql(flatten)]
+    Notification(NotificationEvent),
+    #[graphql(flatten)]
+    Activity(ActivityEvent),
     ResyncRequired(ResyncRequired),
 }
 

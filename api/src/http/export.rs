@@ -1,6 +1,9 @@
 //! `/account/export`: the archive that a ticket opens, sent while it is read.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use axum::{
     body::Body,
@@ -10,7 +13,11 @@ use axum::{
 };
 use futures_util::StreamExt as _;
 use serde::Deserialize;
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
 
 use super::execution::Executor;
 use crate::{
@@ -20,6 +27,9 @@ use crate::{
 
 /// How many archives are sent at once.
 const AT_ONCE: usize = 4;
+
+/// How long sending one may take.
+const WITHIN: Duration = Duration::from_secs(300);
 
 static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(AT_ONCE)));
 
@@ -39,8 +49,17 @@ pub async fn serve(State(executor): State<Arc<Executor>>, params: Result<Query<P
         Err(_) => return busy(),
     };
     let Ok(turn) = Arc::clone(&TURNS).try_acquire_owned() else { return busy() };
+    // The turn ends with the archive, or without it: who reads slowly does not keep others waiting.
+    let sent = CancellationToken::new();
+    let guard = sent.clone().drop_guard();
+    let until = Instant::now() + WITHIN;
+    tokio::spawn(async move {
+        drop(timeout_at(until, sent.cancelled()).await);
+        drop(turn);
+    });
     let parts = archive::write(app, person).map(move |part| {
-        let _held = &turn;
+        let _sent = &guard;
+        let part = if Instant::now() < until { part } else { Err(Error::Timeout) };
         part.map_err(|error| {
             tracing::warn!(code = error.code(), "an archive was broken off");
             std::io::Error::other(error.code())

@@ -12,8 +12,7 @@ use entity::{
     contact::{self, List},
     id::{ConnectionRequestId, UserId},
     relationship::{self, Connection, Mutes},
-    user::{self, Audience, Role, UserStatus},
-    user_gram, user_search,
+    user, user_gram, user_search,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
@@ -102,28 +101,9 @@ fn make(app: &App, kind: Kind, number: u32) -> user::Model {
     let millis = 1_767_225_600_000_u64 + u64::from(number);
     let chance = names::scatter(u64::from(number) << 1 | u64::from(kind == Kind::Follows));
     let id = uuid::Builder::from_unix_timestamp_millis(millis, &chance_bytes(chance)).into_uuid();
-    let mut row = user::Model {
-        id: UserId(id),
-        handle: format!("{}{number}", kind.prefix()),
-        display_name: name.display(),
-        given_name: Some(name.given.to_owned()),
-        family_name: Some(name.family.to_owned()),
-        additional_name: None,
-        name_prefix: None,
-        name_suffix: None,
-        title: None,
-        organisation: None,
-        avatar_url: None,
-        locale: None,
-        time_zone: None,
-        role: Role::Member,
-        status: UserStatus::Active,
-        who_may_request_connection: Audience::Everyone,
-        who_may_follow: Audience::Everyone,
-        name_key: Vec::new(),
-        created_at: now,
-        updated_at: now,
-    };
+    let blank = profiles::blank(UserId(id), format!("{}{number}", kind.prefix()), name.display(), now);
+    let (given_name, family_name) = (Some(name.given.to_owned()), Some(name.family.to_owned()));
+    let mut row = user::Model { given_name, family_name, ..blank };
     row.name_key = profiles::name_key(&row);
     row
 }

@@ -3,16 +3,13 @@
 use async_graphql::{Context, Subscription, Union};
 use futures_util::{Stream, StreamExt as _};
 
-use super::types::{
-    NotificationAdded, NotificationEvent, NotificationsRead, NotificationsRemoved, NotificationsUnread,
-};
+use super::types::NotificationEvent;
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::Result,
     events::{
         cursor::{Cursor, notifications_of},
-        follow::Followed,
-        types::{ResyncRequired, SubscriptionStarted},
+        types::{self as events, Live, ResyncRequired, SubscriptionStarted},
     },
 };
 
@@ -20,10 +17,8 @@ use crate::{
 #[derive(Union)]
 enum NotificationStreamEvent {
     SubscriptionStarted(SubscriptionStarted),
-    NotificationAdded(NotificationAdded),
-    NotificationsRead(NotificationsRead),
-    NotificationsUnread(NotificationsUnread),
-    NotificationsRemoved(NotificationsRemoved),
+    #[graphql(flatten)]
+    Event(NotificationEvent),
     ResyncRequired(ResyncRequired),
 }
 
@@ -44,32 +39,13 @@ impl NotificationsSubscription {
         )]
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<NotificationStreamEvent>> + use<>> {
-        let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
-        let stream = notifications_of(user);
-        let after = after.map(|cursor| cursor.sequence_in(stream)).transpose()?;
-        let clock = app.clock.clone();
-        Ok(app.follow(stream, after).map(move |item| {
-            let cursor = |sequence| Cursor::in_stream(stream, sequence);
+        let stream = notifications_of(ctx.viewer()?.user);
+        let live = events::live(ctx.app()?, stream, after.as_ref(), NotificationEvent::read)?;
+        Ok(live.map(|item| {
             Ok(match item? {
-                Followed::Started(at) => NotificationStreamEvent::SubscriptionStarted(SubscriptionStarted {
-                    cursor: cursor(at),
-                    occurred_at: clock.now(),
-                }),
-                Followed::Entry(entry) => match NotificationEvent::read(&entry, cursor(entry.sequence))? {
-                    NotificationEvent::NotificationAdded(event) => NotificationStreamEvent::NotificationAdded(event),
-                    NotificationEvent::NotificationsRead(event) => NotificationStreamEvent::NotificationsRead(event),
-                    NotificationEvent::NotificationsUnread(event) => {
-                        NotificationStreamEvent::NotificationsUnread(event)
-                    }
-                    NotificationEvent::NotificationsRemoved(event) => {
-                        NotificationStreamEvent::NotificationsRemoved(event)
-                    }
-                },
-                Followed::Resync { at, reason } => NotificationStreamEvent::ResyncRequired(ResyncRequired {
-                    cursor: cursor(at),
-                    occurred_at: clock.now(),
-                    reason: reason.to_owned(),
-                }),
+                Live::Started(event) => NotificationStreamEvent::SubscriptionStarted(event),
+                Live::Event(event) => NotificationStreamEvent::Event(event),
+                Live::Resync(event) => NotificationStreamEvent::ResyncRequired(event),
             })
         }))
     }

@@ -11,7 +11,7 @@ use super::{
     types::ConnectionRequest,
 };
 use crate::{
-    error::{Result, UserError, settle},
+    error::{Error, Result, UserError, settle},
     users::types::User,
 };
 
@@ -138,11 +138,12 @@ impl UpdateContactsPayload {
             Ok(updated) => updated,
             Err(user_errors) => return Ok(Self { results: vec![], user_errors }),
         };
-        let mut results = Vec::new();
         let mut named = HashSet::new();
-        for id in ids.iter().filter(|id| named.insert(id.as_str())) {
-            let of_person = UserId::parse(id).and_then(|user| updated.remove_entry(&user));
-            results.push(match of_person {
+        let ids = ids.iter().filter(|id| named.insert(id.as_str()));
+        let each: Vec<_> = ids.map(|id| (id, UserId::parse(id).and_then(|user| updated.remove_entry(&user)))).collect();
+        // Together, so that all who were refused are loaded at once.
+        let results = each.into_iter().map(async |(id, of_person)| {
+            Ok::<_, Error>(match of_person {
                 Some((_, Ok(done))) => ContactUpdate {
                     user_id: id.clone(),
                     user: Some(done.other.into()),
@@ -161,8 +162,9 @@ impl UpdateContactsPayload {
                     outcome: Outcome::Refused,
                     user_errors: vec![UserError::not_found(&["input", "userIds"])],
                 },
-            });
-        }
+            })
+        });
+        let results = futures_util::future::try_join_all(results).await?;
         Ok(Self { results, user_errors: vec![] })
     }
 }

@@ -3,14 +3,13 @@
 use async_graphql::{Context, Subscription, Union};
 use futures_util::{Stream, StreamExt as _};
 
-use super::types::{ConnectionRequestChanged, ConnectionRequestReceived, RequestEvent};
+use super::types::RequestEvent;
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::Result,
     events::{
         cursor::{Cursor, requests_of},
-        follow::Followed,
-        types::{ResyncRequired, SubscriptionStarted},
+        types::{self as events, Live, ResyncRequired, SubscriptionStarted},
     },
 };
 
@@ -18,8 +17,8 @@ use crate::{
 #[derive(Union)]
 enum IncomingRequestEvent {
     SubscriptionStarted(SubscriptionStarted),
-    ConnectionRequestReceived(ConnectionRequestReceived),
-    ConnectionRequestChanged(ConnectionRequestChanged),
+    #[graphql(flatten)]
+    Event(RequestEvent),
     ResyncRequired(ResyncRequired),
 }
 
@@ -41,30 +40,13 @@ impl RelationshipsSubscription {
         )]
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<IncomingRequestEvent>> + use<>> {
-        let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
-        let stream = requests_of(user);
-        let after = after.map(|cursor| cursor.sequence_in(stream)).transpose()?;
-        let clock = app.clock.clone();
-        Ok(app.follow(stream, after).map(move |item| {
-            let cursor = |sequence| Cursor::in_stream(stream, sequence);
+        let stream = requests_of(ctx.viewer()?.user);
+        let live = events::live(ctx.app()?, stream, after.as_ref(), RequestEvent::read)?;
+        Ok(live.map(|item| {
             Ok(match item? {
-                Followed::Started(at) => IncomingRequestEvent::SubscriptionStarted(SubscriptionStarted {
-                    cursor: cursor(at),
-                    occurred_at: clock.now(),
-                }),
-                Followed::Entry(entry) => match RequestEvent::read(&entry, cursor(entry.sequence))? {
-                    RequestEvent::ConnectionRequestReceived(event) => {
-                        IncomingRequestEvent::ConnectionRequestReceived(event)
-                    }
-                    RequestEvent::ConnectionRequestChanged(event) => {
-                        IncomingRequestEvent::ConnectionRequestChanged(event)
-                    }
-                },
-                Followed::Resync { at, reason } => IncomingRequestEvent::ResyncRequired(ResyncRequired {
-                    cursor: cursor(at),
-                    occurred_at: clock.now(),
-                    reason: reason.to_owned(),
-                }),
+                Live::Started(event) => IncomingRequestEvent::SubscriptionStarted(event),
+                Live::Event(event) => IncomingRequestEvent::Event(event),
+                Live::Resync(event) => IncomingRequestEvent::ResyncRequired(event),
             })
         }))
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use async_graphql::{InputObject, MaybeUndefined};
+use chrono::{DateTime, Utc};
 use entity::{
     details::{Details, Visibility},
     id::UserId,
@@ -92,19 +93,15 @@ pub struct UpdateSettingsInput {
     pub who_may_follow: Option<Audience>,
 }
 
-/// Makes an account. The handle must be free.
-pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
-    let handle = check_handle(&person.handle)?;
-    let display_name = fields::name(&person.display_name, &["input", "displayName"])?;
-    let given_name = fields::optional(person.given_name.as_deref(), &["input", "givenName"], MAX_NAME)?;
-    let family_name = fields::optional(person.family_name.as_deref(), &["input", "familyName"], MAX_NAME)?;
-    let now = tx.clock().now();
-    let mut row = user::Model {
-        id: UserId(tx.clock().uuid()),
+/// A member of whom nothing is known but handle and name; without a place in name order yet.
+#[must_use]
+pub fn blank(id: UserId, handle: String, display_name: String, now: DateTime<Utc>) -> user::Model {
+    user::Model {
+        id,
         handle,
         display_name,
-        given_name,
-        family_name,
+        given_name: None,
+        family_name: None,
         additional_name: None,
         name_prefix: None,
         name_suffix: None,
@@ -113,14 +110,24 @@ pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
         avatar_url: None,
         locale: None,
         time_zone: None,
-        role: person.role,
+        role: Role::Member,
         status: UserStatus::Active,
         who_may_request_connection: Audience::Everyone,
         who_may_follow: Audience::Everyone,
         name_key: Vec::new(),
         created_at: now,
         updated_at: now,
-    };
+    }
+}
+
+/// Makes an account. The handle must be free.
+pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
+    let handle = check_handle(&person.handle)?;
+    let display_name = fields::name(&person.display_name, &["input", "displayName"])?;
+    let given_name = fields::optional(person.given_name.as_deref(), &["input", "givenName"], MAX_NAME)?;
+    let family_name = fields::optional(person.family_name.as_deref(), &["input", "familyName"], MAX_NAME)?;
+    let blank = blank(UserId(tx.clock().uuid()), handle, display_name, tx.clock().now());
+    let mut row = user::Model { given_name, family_name, role: person.role, ..blank };
     row.name_key = name_key(&row);
     user::Entity::insert(row.clone().into_active_model())
         .exec_without_returning(tx.db())
