@@ -3,7 +3,10 @@
 
 use std::{
     marker::PhantomData,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -45,6 +48,8 @@ pub struct App {
     pub shutdown: CancellationToken,
     /// What has to come to its end before the process may: open sockets, mutations under way.
     pub tasks: TaskTracker,
+    /// There may be a task to offer.
+    pub routing: Arc<Notify>,
     bus: Arc<Bus>,
     sequencer: Arc<Notify>,
 }
@@ -73,7 +78,8 @@ impl App {
         let leaving = CancellationToken::new();
         let (tasks, throttle) = (TaskTracker::new(), Arc::new(Throttle::new(&config, &clock)));
         let config = Arc::new(config);
-        Ok(Self { config, db, clock, tails, positions, throttle, leaving, shutdown, tasks, bus, sequencer })
+        let routing = Arc::new(Notify::new());
+        Ok(Self { config, db, clock, tails, positions, throttle, leaving, shutdown, tasks, routing, bus, sequencer })
     }
 
     /// Runs `body` in a transaction and commits it with the events it appended, or rolls back if it fails. When another
@@ -109,12 +115,16 @@ impl App {
             clock: self.clock.clone(),
             config: Arc::clone(&self.config),
             events: Mutex::default(),
+            frees: AtomicBool::new(false),
             borrows: PhantomData,
         };
         let value = body(&tx).await?;
         let events = tx.events.into_inner().unwrap_or_else(PoisonError::into_inner);
         let grown = log::write(&tx.db, &tx.clock, &events).await?;
         tx.db.commit().await?;
+        if tx.frees.into_inner() {
+            self.routing.notify_one();
+        }
         if !grown.is_empty() {
             self.tails.wake(&grown);
             self.bus.hint(&grown);
@@ -135,6 +145,7 @@ pub struct Tx<'a> {
     clock: Clock,
     config: Arc<Config>,
     events: Mutex<Vec<NewEvent>>,
+    frees: AtomicBool,
     borrows: PhantomData<&'a ()>,
 }
 
@@ -150,6 +161,11 @@ impl Tx<'_> {
 
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Says that there may be a task to offer once this is committed.
+    pub fn may_route(&self) {
+        self.frees.store(true, Ordering::Relaxed);
     }
 
     /// Adds an event to what will be committed.

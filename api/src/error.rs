@@ -238,6 +238,30 @@ pub enum UserErrorCode {
     IdempotencyKeyReused,
     /// Too many tries in a short time; the message says when to try again.
     TooManyAttempts,
+    /// The offer was not answered in time, or was taken back.
+    OfferExpired,
+    /// Somebody else has taken the task.
+    OfferTaken,
+    /// The agent holds as much as the profile lets them.
+    OverCapacity,
+    /// The agent is not available.
+    AgentNotAvailable,
+    /// The conversation, or the task, has ended.
+    ConversationEnded,
+    /// The caller does not take part in the conversation.
+    NotAParticipant,
+    /// The customer has to agree to the end first: say so with `customerAgreed`.
+    CustomerConsentRequired,
+    /// This state cannot be chosen, or not now.
+    StateNotSettable,
+    /// There is no such reason to give, or not so many.
+    ReasonNotAllowed,
+    /// A wrap-up is owed first.
+    WrapUpPending,
+    /// Another agent cannot be asked to join on this channel.
+    ConferenceNotSupported,
+    /// The task cannot be handed to this target.
+    TransferTargetRefused,
 }
 
 /// Makes a payload of a verb's result: a refusal becomes data, a fault stays an error.

@@ -55,6 +55,7 @@ pub mod audit;
 pub mod contacts;
 pub mod activities;
 pub mod users;
+pub mod conversations;
 pub mod personal;
 pub mod accounts;
 pub mod notifications;

@@ -54,4 +54,24 @@ pub enum EventKind {
     ActivityPosted,
     #[sea_orm(string_value = "activity_removed")]
     ActivityRemoved,
+    #[sea_orm(string_value = "item_added")]
+    ItemAdded,
+    #[sea_orm(string_value = "item_changed")]
+    ItemChanged,
+    #[sea_orm(string_value = "receipt_advanced")]
+    ReceiptAdvanced,
+    #[sea_orm(string_value = "task_changed")]
+    TaskChanged,
+    #[sea_orm(string_value = "participant_changed")]
+    ParticipantChanged,
+    #[sea_orm(string_value = "offer_made")]
+    OfferMade,
+    #[sea_orm(string_value = "offer_ended")]
+    OfferEnded,
+    #[sea_orm(string_value = "agent_changed")]
+    AgentChanged,
+    #[sea_orm(string_value = "task_queued")]
+    TaskQueued,
+    #[sea_orm(string_value = "task_unqueued")]
+    TaskUnqueued,
 }

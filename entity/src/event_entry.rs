@@ -4,7 +4,9 @@ use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
 };
 
-use crate::{id::UserId, stream::StreamKind};
+use uuid::Uuid;
+
+use crate::stream::StreamKind;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "event_entry")]
@@ -12,7 +14,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub stream_kind: StreamKind,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub owner_id: UserId,
+    pub owner_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub sequence: i64,
     pub event_number: i64,

@@ -87,6 +87,82 @@ id!(
     "audit"
 );
 
+id!(
+    /// A person outside who writes in.
+    CustomerId,
+    "customer"
+);
+id!(
+    /// Where tasks wait.
+    QueueId,
+    "queue"
+);
+id!(
+    /// An address of the organisation on a channel.
+    EntryPointId,
+    "entry"
+);
+id!(
+    /// Something that agents are good at.
+    SkillId,
+    "skill"
+);
+id!(
+    /// How much an agent does at once.
+    MultimediaProfileId,
+    "profile"
+);
+id!(
+    /// Why an agent is idle.
+    IdleReasonId,
+    "idle"
+);
+id!(
+    /// What a conversation came to.
+    WrapUpReasonId,
+    "reason"
+);
+id!(
+    /// A durable thread.
+    ConversationId,
+    "conv"
+);
+id!(
+    /// Somebody in a conversation.
+    ParticipantId,
+    "participant"
+);
+id!(
+    /// An entry of a conversation.
+    ThreadItemId,
+    "msg"
+);
+id!(
+    /// One routed piece of work.
+    TaskId,
+    "task"
+);
+id!(
+    /// An agent's hold on a task.
+    AssignmentId,
+    "assignment"
+);
+id!(
+    /// A task held out to an agent.
+    OfferId,
+    "offer"
+);
+id!(
+    /// Why a task was offered.
+    RoutingDecisionId,
+    "decision"
+);
+id!(
+    /// What a visitor is known by.
+    VisitorTokenId,
+    "visit"
+);
+
 /// Splits a TypeID into prefix and UUID; `None` when it is not one.
 #[must_use]
 pub fn parse(text: &str) -> Option<(String, Uuid)> {

@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::{
     EntityTrait, EnumIter, PrimaryKeyTrait,
 };
 
-use crate::id::UserId;
+use uuid::Uuid;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "stream")]
@@ -14,7 +14,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub kind: StreamKind,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub owner_id: UserId,
+    pub owner_id: Uuid,
     pub last_sequence: i64,
     /// Everything up to here has left the log.
     pub pruned_sequence: i64,
@@ -44,6 +44,18 @@ pub enum StreamKind {
     /// Who comes into a user's lists and leaves them.
     #[sea_orm(num_value = 5)]
     Contacts = 5,
+    /// What happens in a conversation, as those who serve the customer may see it, or the two of a direct one.
+    #[sea_orm(num_value = 6)]
+    Conversation = 6,
+    /// What happens in a conversation, as its customer may see it.
+    #[sea_orm(num_value = 7)]
+    CustomerSide = 7,
+    /// What concerns an agent's desk.
+    #[sea_orm(num_value = 8)]
+    Desk = 8,
+    /// What enters a queue and what leaves it.
+    #[sea_orm(num_value = 9)]
+    Queue = 9,
 }
 
 impl StreamKind {

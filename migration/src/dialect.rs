@@ -5,6 +5,7 @@
 //! | `{serial}` | an identity column, primary key | `INTEGER PRIMARY KEY AUTOINCREMENT` |
 //! | `{clustered}` | nothing | `WITHOUT ROWID`: rows lie in the order of the primary key |
 //! | `{bytewise}` | `COLLATE "C"` | nothing: SQLite compares text by bytes already |
+//! | `{uuid:…}` | an id, as text | an id, as bytes |
 
 use sea_orm_migration::{
     prelude::{DbErr, SchemaManager},
@@ -17,14 +18,22 @@ pub async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(),
             ("{serial}", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
             ("{clustered}", ""),
             ("{bytewise}", "COLLATE \"C\""),
+            ("{uuid:", "'"),
         ],
-        _ => [("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"), ("{clustered}", "WITHOUT ROWID"), ("{bytewise}", "")],
+        _ => [
+            ("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+            ("{clustered}", "WITHOUT ROWID"),
+            ("{bytewise}", ""),
+            ("{uuid:", "x'"),
+        ],
     };
     for statement in statements {
         let mut sql = (*statement).to_owned();
         for (word, meaning) in words {
             sql = sql.replace(word, meaning);
         }
+        // What is left of the words is the end of an id.
+        let sql = sql.replace('}', "'");
         manager.get_connection().execute_unprepared(&sql).await?;
     }
     Ok(())

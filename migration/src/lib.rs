@@ -12,6 +12,8 @@ mod m20261121_000005_activities;
 mod m20261121_000006_notifications;
 mod m20261121_000007_personal_contacts;
 mod m20261121_000008_audit;
+mod m20261122_000009_conversations;
+mod m20261122_000010_agents;
 
 pub struct Migrator;
 
@@ -27,6 +29,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_notifications::Migration),
             Box::new(m20261121_000007_personal_contacts::Migration),
             Box::new(m20261121_000008_audit::Migration),
+            Box::new(m20261122_000009_conversations::Migration),
+            Box::new(m20261122_000010_agents::Migration),
         ]
     }
 }

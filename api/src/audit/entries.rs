@@ -66,6 +66,7 @@ async fn write(tx: &Tx<'_>, by: &Caller, act: Act<'_>) -> Result<()> {
             let key = api_key::Entity::find_by_id(service.key).one(tx.db()).await?;
             (key.map(|key| key.owner_id), Some(service.key))
         }
+        Caller::Visitor(_) => (None, None),
     };
     let row = audit_entry::Model {
         id: AuditEntryId(tx.clock().uuid()),

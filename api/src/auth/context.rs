@@ -31,7 +31,7 @@ impl Reads {
     pub fn viewer(&self) -> Result<&Viewer> {
         match &self.caller {
             Some(Caller::Person(viewer)) => Ok(viewer),
-            Some(Caller::Service(_)) => Err(Error::PersonsOnly),
+            Some(Caller::Service(_) | Caller::Visitor(_)) => Err(Error::PersonsOnly),
             None => Err(Error::Unauthenticated),
         }
     }

@@ -45,7 +45,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
 /// Where ends are told: one stream for everybody.
-const STREAM: Stream = Stream { kind: StreamKind::Rights, owner: UserId(Uuid::nil()) };
+const STREAM: Stream = Stream { kind: StreamKind::Rights, owner: Uuid::nil() };
 
 /// Whose rights changed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -222,6 +222,7 @@ impl Rights {
                 Proof::Token => [Some(viewer.user.0), None],
             },
             Caller::Service(service) => [Some(service.key.0), None],
+            Caller::Visitor(visitor) => [Some(visitor.token.0), None],
         };
         let watch = Watch {
             rights: Arc::clone(self),

@@ -3,15 +3,16 @@
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
 use entity::{
-    id::{ApiKeyId, SessionId, UserId},
+    id::{ApiKeyId, CustomerId, EntryPointId, SessionId, UserId, VisitorTokenId},
     user::Role,
 };
 
-/// Who calls: a person, or an organisation's key as a service account.
+/// Who calls: a person, an organisation's key as a service account, or a visitor of a web site.
 #[derive(Clone, Copy, Debug)]
 pub enum Caller {
     Person(Viewer),
     Service(ServiceViewer),
+    Visitor(VisitorViewer),
 }
 
 /// A person who calls, with what scopes, until when, and by what proof.
@@ -28,6 +29,15 @@ pub struct Viewer {
 pub struct ServiceViewer {
     pub key: ApiKeyId,
     pub scopes: Scopes,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A visitor of a web site who calls: a customer at one entry point, who sees their own conversations there and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct VisitorViewer {
+    pub token: VisitorTokenId,
+    pub customer: CustomerId,
+    pub entry_point: EntryPointId,
     pub expires_at: DateTime<Utc>,
 }
 
@@ -48,6 +58,7 @@ impl Caller {
         match self {
             Self::Person(viewer) => viewer.scopes,
             Self::Service(service) => service.scopes,
+            Self::Visitor(_) => Scopes::of_visitor(),
         }
     }
 
@@ -56,6 +67,7 @@ impl Caller {
         match self {
             Self::Person(viewer) => viewer.expires_at,
             Self::Service(service) => service.expires_at,
+            Self::Visitor(visitor) => visitor.expires_at,
         }
     }
 }
@@ -79,6 +91,14 @@ pub enum Scope {
     ActivityRead,
     /// Post a status.
     ActivityWrite,
+    /// See conversations that the caller takes part in or serves, and follow them live.
+    ConversationsRead,
+    /// Write in conversations, take tasks, hand them over, end them and wrap them up.
+    ConversationsWrite,
+    /// See agents, queues and one's desk, and follow it live.
+    AgentsRead,
+    /// Change one's own state as an agent. A supervisor may change that of others.
+    AgentsWrite,
     /// Pull the event log.
     EventsRead,
     /// Administer the organisation. Takes effect for administrators only.
@@ -87,7 +107,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the schema.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::ProfileRead,
         Self::ProfileWrite,
         Self::ContactsRead,
@@ -96,6 +116,10 @@ impl Scope {
         Self::NotificationsWrite,
         Self::ActivityRead,
         Self::ActivityWrite,
+        Self::ConversationsRead,
+        Self::ConversationsWrite,
+        Self::AgentsRead,
+        Self::AgentsWrite,
         Self::EventsRead,
         Self::Admin,
     ];
@@ -112,6 +136,10 @@ impl Scope {
             Self::NotificationsWrite => "NOTIFICATIONS_WRITE",
             Self::ActivityRead => "ACTIVITY_READ",
             Self::ActivityWrite => "ACTIVITY_WRITE",
+            Self::ConversationsRead => "CONVERSATIONS_READ",
+            Self::ConversationsWrite => "CONVERSATIONS_WRITE",
+            Self::AgentsRead => "AGENTS_READ",
+            Self::AgentsWrite => "AGENTS_WRITE",
             Self::EventsRead => "EVENTS_READ",
             Self::Admin => "ADMIN",
         }
@@ -133,6 +161,12 @@ impl Scopes {
     #[must_use]
     pub fn of(role: Role) -> Self {
         Scope::ALL.into_iter().filter(|scope| role == Role::Admin || *scope != Scope::Admin).collect()
+    }
+
+    /// What a visitor of a web site may do.
+    #[must_use]
+    pub fn of_visitor() -> Self {
+        [Scope::ConversationsRead, Scope::ConversationsWrite].into_iter().collect()
     }
 
     #[must_use]

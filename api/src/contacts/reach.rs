@@ -46,7 +46,7 @@ pub async fn details(
     let rows = sql.models::<user_detail::Entity>(db).await?;
     let viewer = match caller {
         Caller::Person(viewer) => Some(viewer),
-        Caller::Service(_) => None,
+        Caller::Service(_) | Caller::Visitor(_) => None,
     };
     let me = viewer.map(|viewer| viewer.user);
     // Whether somebody is connected is asked only where it makes a difference, and only for who may see relationships.

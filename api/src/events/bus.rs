@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use entity::{id::UserId, stream::StreamKind};
+use entity::stream::StreamKind;
 use sqlx::{PgPool, postgres::PgListener, postgres::PgPoolOptions};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -109,7 +109,7 @@ async fn hear(pool: &PgPool, tails: &Tails, instance: Uuid) -> Result<(), sqlx::
 }
 
 fn encode(instance: Uuid, streams: &[Stream]) -> String {
-    let streams = streams.iter().map(|stream| format!("{:02x}{}", stream.kind.code(), stream.owner.0.simple()));
+    let streams = streams.iter().map(|stream| format!("{:02x}{}", stream.kind.code(), stream.owner.simple()));
     std::iter::once(instance.simple().to_string()).chain(streams).collect::<Vec<_>>().join(" ")
 }
 
@@ -123,20 +123,20 @@ fn decode(instance: Uuid, message: &str) -> Vec<Stream> {
         .filter_map(|word| {
             let (kind, owner) = word.split_at_checked(2)?;
             let kind = StreamKind::of_code(u8::from_str_radix(kind, 16).ok()?)?;
-            Some(Stream { kind, owner: UserId(Uuid::parse_str(owner).ok()?) })
+            Some(Stream { kind, owner: Uuid::parse_str(owner).ok()? })
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{STREAMS_PER_MESSAGE, Stream, StreamKind, UserId, Uuid, decode, encode};
+    use super::{STREAMS_PER_MESSAGE, Stream, StreamKind, Uuid, decode, encode};
 
     #[test]
     fn a_message_names_its_streams_to_others_and_fits_a_notify() {
         let (here, there) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let streams: Vec<Stream> = (0..STREAMS_PER_MESSAGE)
-            .map(|n| Stream { kind: StreamKind::Requests, owner: UserId(Uuid::from_u128(n as u128)) })
+            .map(|n| Stream { kind: StreamKind::Requests, owner: Uuid::from_u128(n as u128) })
             .collect();
         let message = encode(here, &streams);
         assert!(message.len() < 8_000);

@@ -2,7 +2,10 @@
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use entity::{id::UserId, stream::StreamKind};
+use entity::{
+    id::{ConversationId, QueueId, UserId},
+    stream::StreamKind,
+};
 use uuid::Uuid;
 
 use super::log::Stream;
@@ -35,7 +38,7 @@ impl Cursor {
     #[must_use]
     pub fn in_stream(stream: Stream, sequence: i64) -> Self {
         let kind = [STREAM, stream.kind.code()];
-        Self(URL_SAFE_NO_PAD.encode([&kind, stream.owner.0.as_bytes().as_slice(), &sequence.to_be_bytes()].concat()))
+        Self(URL_SAFE_NO_PAD.encode([&kind, stream.owner.as_bytes().as_slice(), &sequence.to_be_bytes()].concat()))
     }
 
     /// After the event with this global position, as the owner pulls the log.
@@ -51,13 +54,13 @@ impl Cursor {
 
     /// The global position, if this is one of the owner's.
     pub fn position_of(&self, owner: UserId) -> Result<i64> {
-        self.number(GLOBAL, 0, owner)
+        self.number(GLOBAL, 0, owner.0)
     }
 
-    fn number(&self, form: u8, kind: u8, owner: UserId) -> Result<i64> {
+    fn number(&self, form: u8, kind: u8, owner: Uuid) -> Result<i64> {
         let read = || {
             let bytes = URL_SAFE_NO_PAD.decode(&self.0).ok().filter(|bytes| bytes.len() == 26)?;
-            let of_this = bytes[..2] == [form, kind] && Uuid::from_slice(&bytes[2..18]).ok()? == owner.0;
+            let of_this = bytes[..2] == [form, kind] && Uuid::from_slice(&bytes[2..18]).ok()? == owner;
             let number = i64::from_be_bytes(bytes[18..].try_into().ok()?);
             (of_this && number >= 0).then_some(number)
         };
@@ -68,25 +71,49 @@ impl Cursor {
 /// The stream of what is asked of a user.
 #[must_use]
 pub fn requests_of(user: UserId) -> Stream {
-    Stream { kind: StreamKind::Requests, owner: user }
+    Stream { kind: StreamKind::Requests, owner: user.0 }
 }
 
 /// The stream of who comes into a user's lists and leaves them.
 #[must_use]
 pub fn contacts_of(user: UserId) -> Stream {
-    Stream { kind: StreamKind::Contacts, owner: user }
+    Stream { kind: StreamKind::Contacts, owner: user.0 }
 }
 
 /// The stream of what a user is notified of.
 #[must_use]
 pub fn notifications_of(user: UserId) -> Stream {
-    Stream { kind: StreamKind::Notifications, owner: user }
+    Stream { kind: StreamKind::Notifications, owner: user.0 }
 }
 
 /// The stream of what a user did.
 #[must_use]
 pub fn activities_of(user: UserId) -> Stream {
-    Stream { kind: StreamKind::Activities, owner: user }
+    Stream { kind: StreamKind::Activities, owner: user.0 }
+}
+
+/// The stream of a conversation, for those who serve its customer, or for the two of a direct one.
+#[must_use]
+pub fn conversation_of(conversation: ConversationId) -> Stream {
+    Stream { kind: StreamKind::Conversation, owner: conversation.0 }
+}
+
+/// The stream of a conversation for its customer.
+#[must_use]
+pub fn customer_side_of(conversation: ConversationId) -> Stream {
+    Stream { kind: StreamKind::CustomerSide, owner: conversation.0 }
+}
+
+/// The stream of an agent's desk.
+#[must_use]
+pub fn desk_of(agent: UserId) -> Stream {
+    Stream { kind: StreamKind::Desk, owner: agent.0 }
+}
+
+/// The stream of a queue.
+#[must_use]
+pub fn queue_of(queue: QueueId) -> Stream {
+    Stream { kind: StreamKind::Queue, owner: queue.0 }
 }
 
 #[cfg(test)]

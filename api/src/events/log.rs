@@ -4,22 +4,18 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use entity::{
-    event::EventKind,
-    event_entry,
-    id::{EventId, UserId},
-    stream::StreamKind,
-};
+use entity::{event::EventKind, event_entry, id::EventId, stream::StreamKind};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryResult};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::{clock::Clock, database::sql::Sql, error::Error};
 
-/// A stream: numbered without gaps from 1.
+/// A stream: numbered without gaps from 1. Its owner is a user, a conversation or a queue, by the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stream {
     pub kind: StreamKind,
-    pub owner: UserId,
+    pub owner: Uuid,
 }
 
 /// An event that waits for the end of its transaction.
@@ -42,7 +38,7 @@ impl NewEvent {
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Entry {
     pub stream_kind: StreamKind,
-    pub owner_id: UserId,
+    pub owner_id: Uuid,
     pub sequence: i64,
     pub position: Option<i64>,
     pub id: EventId,
@@ -99,7 +95,7 @@ pub(crate) async fn write(db: &impl ConnectionTrait, clock: &Clock, events: &[Ne
 #[derive(FromQueryResult)]
 struct Advanced {
     kind: StreamKind,
-    owner_id: UserId,
+    owner_id: Uuid,
     last_sequence: i64,
 }
 
@@ -206,10 +202,10 @@ pub async fn read(db: &impl ConnectionTrait, stream: Stream, after: i64, limit: 
     sql.all(db).await
 }
 
-/// The entries of all streams of a user after a global position, in order, at most `limit` of them.
+/// The entries of all streams of an owner after a global position, in order, at most `limit` of them.
 pub async fn pull(
     db: &impl ConnectionTrait,
-    owner: UserId,
+    owner: Uuid,
     kinds: &[StreamKind],
     after: i64,
     limit: i64,

@@ -17,7 +17,7 @@ use super::{
 use crate::database::Database;
 
 /// Stands for the global order itself in hints.
-pub const POSITIONS: Stream = Stream { kind: StreamKind::Activities, owner: UserId(Uuid::nil()) };
+pub const POSITIONS: Stream = Stream { kind: StreamKind::Activities, owner: Uuid::nil() };
 
 /// Batches a follower may be behind.
 const BACKLOG: usize = 64;

@@ -47,7 +47,7 @@ impl EventsQuery {
         let extent = sequencer::extent(app.db.read()).await?;
         let at = after.unwrap_or(extent.pruned);
         let kinds: Vec<_> = topics.unwrap_or_default().into_iter().map(Into::into).collect();
-        let mut entries = log::pull(app.db.read(), user, &kinds, at, first + 1).await?;
+        let mut entries = log::pull(app.db.read(), user.0, &kinds, at, first + 1).await?;
         let pruned = sequencer::extent(app.db.read()).await?.pruned;
         if at > extent.last || (after.is_some() && at < pruned) {
             return Ok(resync(Cursor::global(user, extent.last), app.clock.now(), at > extent.last));
@@ -75,7 +75,11 @@ fn read(entry: &Entry, cursor: Cursor) -> Result<LogEntry> {
         StreamKind::Contacts => LogEntry::Contact(ContactEvent::read(entry, cursor)?),
         StreamKind::Notifications => LogEntry::Notification(NotificationEvent::read(entry, cursor)?),
         StreamKind::Activities => LogEntry::Activity(ActivityEvent::read(entry, cursor)?),
-        StreamKind::Rights => return Err(Error::internal(anyhow::anyhow!("an event of another stream"))),
+        StreamKind::Rights
+        | StreamKind::Conversation
+        | StreamKind::CustomerSide
+        | StreamKind::Desk
+        | StreamKind::Queue => return Err(Error::internal(anyhow::anyhow!("an event of another stream"))),
     })
 }
 

@@ -73,6 +73,7 @@ pub fn payer(caller: &Caller) -> Payer {
     match caller {
         Caller::Person(viewer) => Payer::Caller(viewer.user.0),
         Caller::Service(service) => Payer::Caller(service.key.0),
+        Caller::Visitor(visitor) => Payer::Caller(visitor.customer.0),
     }
 }
 

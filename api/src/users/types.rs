@@ -342,6 +342,7 @@ impl Viewer {
                 let name = api_keys::name(ctx.app()?.db.read(), service.key).await?;
                 Ok(Actor::ServiceAccount(ServiceAccount { key: service.key, name }))
             }
+            Caller::Visitor(_) => Err(Error::PersonsOnly),
         }
     }
 
@@ -349,7 +350,7 @@ impl Viewer {
     async fn user(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         match self.0 {
             Caller::Person(_) => Some(self.me(ctx).await),
-            Caller::Service(_) => None,
+            Caller::Service(_) | Caller::Visitor(_) => None,
         }
     }
 
@@ -365,7 +366,7 @@ impl Viewer {
 
     /// The caller's settings; null for a service account.
     async fn settings(&self, ctx: &Context<'_>) -> Option<Result<Settings>> {
-        if let Caller::Service(_) = self.0 {
+        if let Caller::Service(_) | Caller::Visitor(_) = self.0 {
             return None;
         }
         Some(match self.me(ctx).await {
@@ -378,7 +379,7 @@ impl Viewer {
     async fn contact_counts(&self, ctx: &Context<'_>) -> Option<Result<ContactCounts>> {
         match contacts_reader(ctx) {
             Ok(Caller::Person(viewer)) => Some(Ok(ContactCounts(viewer.user))),
-            Ok(Caller::Service(_)) => None,
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
             Err(fault) => Some(Err(fault)),
         }
     }
@@ -387,7 +388,7 @@ impl Viewer {
     async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadCounts>> {
         match needs(ctx, Scope::NotificationsRead) {
             Ok(Caller::Person(viewer)) => Some(UnreadCounts::of(ctx, viewer).await),
-            Ok(Caller::Service(_)) => None,
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
             Err(fault) => Some(Err(fault)),
         }
     }
@@ -397,7 +398,7 @@ impl Viewer {
     async fn notification_preferences(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationPreference>>> {
         match needs(ctx, Scope::NotificationsRead) {
             Ok(Caller::Person(viewer)) => Some(NotificationPreference::of(ctx, viewer).await),
-            Ok(Caller::Service(_)) => None,
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
             Err(fault) => Some(Err(fault)),
         }
     }
@@ -406,7 +407,7 @@ impl Viewer {
     async fn sessions(&self, ctx: &Context<'_>) -> Option<Result<Vec<Session>>> {
         match self.0 {
             Caller::Person(viewer) => Some(sessions_of(ctx, viewer.user).await),
-            Caller::Service(_) => None,
+            Caller::Service(_) | Caller::Visitor(_) => None,
         }
     }
 }

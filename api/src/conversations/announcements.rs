@@ -1,0 +1,68 @@
+//! What the system tells in a thread. Who sees it is said by the channel's capabilities.
+
+use entity::{
+    conversation, participant, thread_item,
+    thread_item::{AnnouncementKind, ItemKind, ItemVisibility, TextFormat},
+};
+
+use super::{
+    channels,
+    items::{self, NewItem},
+};
+use crate::{app::Tx, error::Result};
+
+/// Tells in a conversation that is held what happened, of whom, by the channel's rule of who sees it.
+pub async fn announce(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    kind: AnnouncementKind,
+    of: Option<&participant::Model>,
+    name: &str,
+) -> Result<thread_item::Model> {
+    let text = text(kind, name);
+    tell(tx, conversation, kind, of, text).await
+}
+
+/// The same with a text of its own.
+pub async fn tell(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    kind: AnnouncementKind,
+    of: Option<&participant::Model>,
+    text: String,
+) -> Result<thread_item::Model> {
+    let visibility = conversation.channel.map_or(ItemVisibility::Both, |channel| channels::audience(channel, kind));
+    let new = NewItem {
+        kind: ItemKind::Announcement,
+        visibility,
+        author: of.map(|participant| participant.id),
+        inbound: false,
+        announcement: Some(kind),
+        body: text,
+        format: TextFormat::Plain,
+        reply_to: None,
+        task: None,
+        client_message_id: None,
+        digest: None,
+    };
+    items::append(tx, conversation, new).await
+}
+
+fn text(kind: AnnouncementKind, name: &str) -> String {
+    match kind {
+        AnnouncementKind::AgentJoined => format!("{name} has joined."),
+        AnnouncementKind::AgentLeft => format!("{name} has left."),
+        AnnouncementKind::CustomerLeft => format!("{name} has left."),
+        AnnouncementKind::Transferred => format!("Handed over to {name}."),
+        AnnouncementKind::TransferDropped => "Nobody took the conversation over; it has ended.".to_owned(),
+        AnnouncementKind::ConferenceRequested => format!("{name} was asked to join."),
+        AnnouncementKind::ConferenceNotAccepted => format!("{name} did not join."),
+        AnnouncementKind::Queued => "Please wait; an agent will be with you.".to_owned(),
+        AnnouncementKind::WorkflowResult => name.to_owned(),
+        AnnouncementKind::AttachmentDropped => format!("The attachment {name} was not taken."),
+        AnnouncementKind::Reconnected => format!("{name} is back."),
+        AnnouncementKind::OutOfHours => "Nobody is here at this time. Your message is kept.".to_owned(),
+        AnnouncementKind::Inactive => "The conversation has ended because nobody wrote.".to_owned(),
+        AnnouncementKind::EndedBySystem => "The conversation has ended.".to_owned(),
+    }
+}

@@ -1,0 +1,10 @@
+//! Conversations: between a customer and the organisation, or between two users who are connected. Whoever writes in one
+//! holds its row, so that its items are numbered without holes, for those who serve and, apart, for the customer, who may
+//! not see every item and finds no trace of those they may not.
+
+pub mod channels;
+pub mod threads;
+pub mod customers;
+pub mod participants;
+pub mod items;
+pub mod announcements;

@@ -1,0 +1,177 @@
+//! Finding conversations, holding one, opening and closing. A customer has one conversation for a topic at an entry point;
+//! a constraint says so.
+
+use entity::{
+    channel::Channel,
+    conversation::{self, ConversationKind, ConversationStatus},
+    id::{ConversationId, CustomerId, EntryPointId, QueueId, UserId},
+    user::{Role, UserStatus},
+};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QuerySelect as _};
+
+use super::channels;
+use crate::{
+    app::Tx,
+    auth::viewer::Caller,
+    database::sql::Sql,
+    error::{Error, Result},
+};
+
+/// From where somebody looks at a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Those who serve the customer, and the two of a direct conversation: they see every item.
+    Staff,
+    /// The customer.
+    Customer,
+}
+
+impl Side {
+    #[must_use]
+    pub fn of(caller: &Caller) -> Self {
+        match caller {
+            Caller::Visitor(_) => Self::Customer,
+            Caller::Person(_) | Caller::Service(_) => Self::Staff,
+        }
+    }
+}
+
+/// The conversations with some ids that a caller may see.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    ids: &[ConversationId],
+) -> Result<Vec<conversation::Model>, DbErr> {
+    let mut sql = Sql::new("SELECT c.* FROM conversation c WHERE c.id IN ");
+    sql.bind_list(ids);
+    sql.push(" AND ");
+    visible(&mut sql, caller);
+    sql.models::<conversation::Entity>(db).await
+}
+
+/// The conversation that an id of the API names, if the caller may see it.
+pub async fn named(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    id: &str,
+    field: &'static [&'static str],
+) -> Result<conversation::Model> {
+    let id = ConversationId::parse(id).ok_or_else(|| Error::not_found(field))?;
+    find(db, caller, &[id]).await?.pop().ok_or_else(|| Error::not_found(field))
+}
+
+/// Adds the condition that a caller may see the conversation `c`: a visitor their own at their entry point; the two of a
+/// direct one; of those who answer customers whoever takes part or has taken part, whoever serves its queue, and
+/// supervisors; a key of the organisation those with customers.
+pub fn visible(sql: &mut Sql, caller: &Caller) {
+    match caller {
+        Caller::Visitor(visitor) => {
+            sql.push("(c.customer_id = ");
+            sql.bind(visitor.customer);
+            sql.push(" AND c.entry_point_id = ");
+            sql.bind(visitor.entry_point);
+            sql.push(")");
+        }
+        Caller::Service(_) => {
+            sql.push("c.kind = ");
+            sql.bind(ConversationKind::Customer);
+        }
+        Caller::Person(viewer) => visible_to_person(sql, viewer.user),
+    }
+}
+
+fn visible_to_person(sql: &mut Sql, me: UserId) {
+    sql.push("(c.lo = ");
+    sql.bind(me);
+    sql.push(" OR c.hi = ");
+    sql.bind(me);
+    sql.push(" OR (c.kind = ");
+    sql.bind(ConversationKind::Customer);
+    sql.push(" AND EXISTS (SELECT 1 FROM \"user\" me WHERE me.id = ");
+    sql.bind(me);
+    sql.push(" AND me.status = ");
+    sql.bind(UserStatus::Active);
+    sql.push(" AND (me.role >= ");
+    sql.bind(Role::Supervisor);
+    sql.push(" OR (me.role = ");
+    sql.bind(Role::Agent);
+    sql.push(
+        " AND (EXISTS (SELECT 1 FROM participant p WHERE p.conversation_id = c.id AND p.user_id = me.id) \
+         OR EXISTS (SELECT 1 FROM queue_member m WHERE m.queue_id = c.queue_id AND m.agent_id = me.id) \
+         OR EXISTS (SELECT 1 FROM offer o WHERE o.task_id = c.task_id AND o.status = 1 AND o.agent_id = me.id)))))))",
+    );
+}
+
+/// The conversation with an id, held until the transaction ends.
+pub async fn hold(tx: &Tx<'_>, id: ConversationId) -> Result<conversation::Model> {
+    let held = conversation::Entity::find_by_id(id).lock_exclusive().one(tx.db()).await?;
+    held.ok_or_else(|| Error::internal(anyhow::anyhow!("a conversation is gone")))
+}
+
+/// Writes a conversation that is held.
+pub async fn save(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
+    row.clone().into_active_model().reset_all().update(tx.db()).await?;
+    Ok(())
+}
+
+/// Where a conversation with a customer belongs.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub channel: Channel,
+    pub entry_point: EntryPointId,
+    pub queue: QueueId,
+    pub customer: CustomerId,
+    /// What tells conversations of the customer at the entry point apart.
+    pub topic: String,
+}
+
+/// The conversation of a place, held; whether it is new. It may be closed.
+pub async fn open_or_make(tx: &Tx<'_>, place: &Place) -> Result<(conversation::Model, bool)> {
+    if let Some(found) = at(tx, place).await? {
+        return Ok((found, false));
+    }
+    let now = tx.clock().now();
+    let row = conversation::Model {
+        id: ConversationId(tx.clock().uuid()),
+        kind: ConversationKind::Customer,
+        channel: Some(place.channel),
+        entry_point_id: Some(place.entry_point),
+        customer_id: Some(place.customer),
+        topic: Some(place.topic.clone()),
+        lo: None,
+        hi: None,
+        status: ConversationStatus::Open,
+        queue_id: Some(place.queue),
+        task_id: None,
+        last_sequence: 0,
+        last_customer_sequence: 0,
+        last_item_at: now,
+        created_at: now,
+    };
+    let insert = conversation::Entity::insert(row.clone().into_active_model()).on_conflict_do_nothing();
+    match insert.exec_without_returning(tx.db()).await? {
+        sea_orm::TryInsertResult::Inserted(1) => Ok((row, true)),
+        // Another call was quicker; its conversation is there now, unless it has failed.
+        _ => at(tx, place).await?.map(|row| (row, false)).ok_or(Error::Again),
+    }
+}
+
+async fn at(tx: &Tx<'_>, place: &Place) -> Result<Option<conversation::Model>, DbErr> {
+    use sea_orm::{ColumnTrait as _, QueryFilter as _};
+    conversation::Entity::find()
+        .filter(conversation::Column::EntryPointId.eq(place.entry_point))
+        .filter(conversation::Column::CustomerId.eq(place.customer))
+        .filter(conversation::Column::Topic.eq(place.topic.as_str()))
+        .lock_exclusive()
+        .one(tx.db())
+        .await
+}
+
+/// Marks a held conversation as over. One that is never opened again gives up its topic, so that the customer's next
+/// message begins another.
+pub fn close(row: &mut conversation::Model) {
+    row.status = ConversationStatus::Closed;
+    if row.channel.is_some_and(|channel| !channels::of(channel).reopens) {
+        row.topic = None;
+    }
+}

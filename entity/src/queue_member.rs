@@ -1,0 +1,23 @@
+//! An agent whom a queue may offer tasks to, and from which step of its skills on: what `queue_agent` and the skills say, worked
+//! out whenever one of them changes.
+
+use sea_orm::entity::prelude::{
+    ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
+};
+
+use crate::id::{QueueId, UserId};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "queue_member")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub queue_id: QueueId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub agent_id: UserId,
+    pub from_step: i16,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,49 @@
+//! How far a message has come to a participant. It only rises.
+
+use async_graphql::Enum;
+use sea_orm::entity::prelude::{
+    ActiveModelBehavior, DateTimeUtc, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation,
+    EntityTrait, EnumIter, PrimaryKeyTrait,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ParticipantId, ThreadItemId};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[sea_orm(table_name = "receipt")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub item_id: ThreadItemId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub participant_id: ParticipantId,
+    pub state: ReceiptState,
+    pub at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// How far a message has come.
+#[derive(
+    Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
+pub enum ReceiptState {
+    /// It waits to be sent.
+    #[sea_orm(num_value = 1)]
+    Queued = 1,
+    /// It was handed on.
+    #[sea_orm(num_value = 2)]
+    Sent = 2,
+    /// It could not be delivered.
+    #[sea_orm(num_value = 3)]
+    Failed = 3,
+    /// It has arrived.
+    #[sea_orm(num_value = 4)]
+    Delivered = 4,
+    /// It was read.
+    #[sea_orm(num_value = 5)]
+    Read = 5,
+}

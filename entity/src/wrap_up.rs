@@ -1,0 +1,40 @@
+//! What an agent owes after a task ends, and what they said.
+
+use sea_orm::{
+    FromJsonQueryResult,
+    entity::prelude::{
+        ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
+        PrimaryKeyTrait,
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AssignmentId, TaskId, UserId, WrapUpReasonId};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "wrap_up")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    /// The hold on the task that it ends.
+    pub id: AssignmentId,
+    pub task_id: TaskId,
+    pub agent_id: UserId,
+    #[sea_orm(column_type = "Json")]
+    pub reasons: Reasons,
+    pub note: Option<String>,
+    pub began_at: DateTimeUtc,
+    /// When it is done by itself.
+    pub due_at: Option<DateTimeUtc>,
+    pub extended: bool,
+    pub automatic: bool,
+    pub submitted_at: Option<DateTimeUtc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The reasons of a wrap-up, in the order in which they were given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Reasons(pub Vec<WrapUpReasonId>);

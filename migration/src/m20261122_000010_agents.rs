@@ -1,0 +1,192 @@
+//! Agents and what they are ready for, tasks and who holds them, offers, wrap-ups, and what is due.
+
+use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
+
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[sea_orm_migration::async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(
+            manager,
+            &[
+                r"CREATE TABLE skill (
+                    id uuid NOT NULL PRIMARY KEY,
+                    name text NOT NULL UNIQUE
+                )",
+                r"CREATE TABLE multimedia_profile (
+                    id uuid NOT NULL PRIMARY KEY,
+                    name text NOT NULL UNIQUE,
+                    mode smallint NOT NULL,
+                    chat smallint NOT NULL CHECK (chat BETWEEN 0 AND 5),
+                    email smallint NOT NULL CHECK (email BETWEEN 0 AND 10),
+                    social smallint NOT NULL CHECK (social BETWEEN 0 AND 5),
+                    is_default boolean NOT NULL
+                )",
+                "CREATE UNIQUE INDEX multimedia_profile_default ON multimedia_profile (is_default) WHERE is_default",
+                "INSERT INTO multimedia_profile (id, name, mode, chat, email, social, is_default) VALUES ({uuid:0193500000007000800000000000a001}, 'Default', 1, 5, 5, 5, TRUE)",
+                r"CREATE TABLE idle_reason (
+                    id uuid NOT NULL PRIMARY KEY,
+                    name text NOT NULL UNIQUE,
+                    system smallint,
+                    is_default boolean NOT NULL,
+                    archived_at timestamptz
+                )",
+                "CREATE UNIQUE INDEX idle_reason_system ON idle_reason (system)",
+                "CREATE UNIQUE INDEX idle_reason_default ON idle_reason (is_default) WHERE is_default",
+                "INSERT INTO idle_reason (id, name, system, is_default) VALUES ({uuid:0193500000007000800000000000b001}, 'Idle', NULL, TRUE), ({uuid:0193500000007000800000000000b002}, 'Declined', 1, FALSE), ({uuid:0193500000007000800000000000b003}, 'No answer', 2, FALSE)",
+                r"CREATE TABLE wrap_up_reason (
+                    id uuid NOT NULL PRIMARY KEY,
+                    name text NOT NULL UNIQUE,
+                    is_default boolean NOT NULL,
+                    archived_at timestamptz
+                )",
+                "CREATE UNIQUE INDEX wrap_up_reason_default ON wrap_up_reason (is_default) WHERE is_default",
+                "INSERT INTO wrap_up_reason (id, name, is_default) VALUES ({uuid:0193500000007000800000000000c001}, 'Other', TRUE)",
+                r#"CREATE TABLE agent (
+                    user_id uuid NOT NULL PRIMARY KEY REFERENCES "user" (id),
+                    profile_id uuid NOT NULL REFERENCES multimedia_profile (id),
+                    mode smallint NOT NULL,
+                    chat_limit smallint NOT NULL,
+                    email_limit smallint NOT NULL,
+                    social_limit smallint NOT NULL,
+                    chat_used smallint NOT NULL CHECK (chat_used >= 0),
+                    email_used smallint NOT NULL CHECK (email_used >= 0),
+                    social_used smallint NOT NULL CHECK (social_used >= 0),
+                    state smallint NOT NULL,
+                    idle_reason_id uuid REFERENCES idle_reason (id),
+                    state_since timestamptz NOT NULL,
+                    idle_channels smallint NOT NULL,
+                    takes smallint NOT NULL,
+                    free_since timestamptz NOT NULL,
+                    "interval" integer NOT NULL
+                )"#,
+                "CREATE INDEX agent_free ON agent (free_since, user_id) WHERE takes <> 0",
+                "CREATE INDEX agent_of_profile ON agent (profile_id)",
+                r"CREATE TABLE agent_interval (
+                    agent_id uuid NOT NULL REFERENCES agent (user_id),
+                    number integer NOT NULL,
+                    state smallint NOT NULL,
+                    idle_reason_id uuid REFERENCES idle_reason (id),
+                    idle_channels smallint NOT NULL,
+                    started_at timestamptz NOT NULL,
+                    ended_at timestamptz,
+                    PRIMARY KEY (agent_id, number),
+                    CHECK (ended_at >= started_at)
+                ) {clustered}",
+                "CREATE UNIQUE INDEX agent_interval_open ON agent_interval (agent_id) WHERE ended_at IS NULL",
+                r"CREATE TABLE agent_skill (
+                    agent_id uuid NOT NULL REFERENCES agent (user_id),
+                    skill_id uuid NOT NULL REFERENCES skill (id),
+                    level smallint NOT NULL CHECK (level BETWEEN 1 AND 10),
+                    PRIMARY KEY (agent_id, skill_id)
+                ) {clustered}",
+                "CREATE INDEX agent_skill_by_skill ON agent_skill (skill_id, agent_id)",
+                r"CREATE TABLE queue_agent (
+                    queue_id uuid NOT NULL REFERENCES queue (id),
+                    agent_id uuid NOT NULL REFERENCES agent (user_id),
+                    PRIMARY KEY (queue_id, agent_id)
+                ) {clustered}",
+                "CREATE INDEX queue_agent_by_agent ON queue_agent (agent_id, queue_id)",
+                r"CREATE TABLE queue_member (
+                    queue_id uuid NOT NULL REFERENCES queue (id),
+                    agent_id uuid NOT NULL REFERENCES agent (user_id),
+                    from_step smallint NOT NULL,
+                    PRIMARY KEY (queue_id, agent_id)
+                ) {clustered}",
+                "CREATE INDEX queue_member_by_agent ON queue_member (agent_id, queue_id)",
+                r"CREATE TABLE task (
+                    id uuid NOT NULL PRIMARY KEY,
+                    conversation_id uuid NOT NULL REFERENCES conversation (id),
+                    queue_id uuid NOT NULL REFERENCES queue (id),
+                    channel smallint NOT NULL,
+                    status smallint NOT NULL,
+                    priority smallint NOT NULL CHECK (priority BETWEEN 1 AND 10),
+                    received_at timestamptz NOT NULL,
+                    enqueued_at timestamptz NOT NULL,
+                    step smallint NOT NULL,
+                    owner_id uuid REFERENCES agent (user_id),
+                    joined_id uuid REFERENCES agent (user_id),
+                    accepted_at timestamptz,
+                    ended_at timestamptz,
+                    ended_by smallint,
+                    customer_agreed boolean NOT NULL,
+                    previous_id uuid REFERENCES task (id)
+                )",
+                "CREATE UNIQUE INDEX task_live ON task (conversation_id) WHERE status < 6",
+                "CREATE INDEX task_waiting ON task (priority, enqueued_at, id) WHERE status = 1",
+                "CREATE INDEX task_waiting_in_queue ON task (queue_id, priority, enqueued_at, id) WHERE status < 3",
+                "CREATE INDEX task_of_conversation ON task (conversation_id, id)",
+                "CREATE INDEX task_accepted ON task (queue_id, accepted_at)",
+                "CREATE INDEX task_of_queue ON task (queue_id, status, id)",
+                "CREATE INDEX task_of_owner ON task (owner_id, id)",
+                "CREATE INDEX task_of_joined ON task (joined_id, id)",
+                "CREATE INDEX task_after ON task (previous_id)",
+                r"CREATE TABLE assignment (
+                    id uuid NOT NULL PRIMARY KEY,
+                    task_id uuid NOT NULL REFERENCES task (id),
+                    agent_id uuid NOT NULL REFERENCES agent (user_id),
+                    channel smallint NOT NULL,
+                    phase smallint NOT NULL,
+                    joined boolean NOT NULL,
+                    since timestamptz NOT NULL,
+                    UNIQUE (task_id, agent_id)
+                )",
+                "CREATE INDEX assignment_of_agent ON assignment (agent_id, id)",
+                r"CREATE TABLE offer (
+                    id uuid NOT NULL PRIMARY KEY,
+                    kind smallint NOT NULL,
+                    task_id uuid NOT NULL REFERENCES task (id),
+                    queue_id uuid NOT NULL REFERENCES queue (id),
+                    agent_id uuid NOT NULL REFERENCES agent (user_id),
+                    status smallint NOT NULL,
+                    made_at timestamptz NOT NULL,
+                    expires_at timestamptz NOT NULL,
+                    ended_at timestamptz
+                )",
+                "CREATE UNIQUE INDEX offer_live ON offer (task_id) WHERE status = 1",
+                "CREATE INDEX offer_of_task ON offer (task_id, id)",
+                "CREATE INDEX offer_of_agent ON offer (agent_id, id)",
+                r"CREATE TABLE wrap_up (
+                    id uuid NOT NULL PRIMARY KEY,
+                    task_id uuid NOT NULL REFERENCES task (id),
+                    agent_id uuid NOT NULL REFERENCES agent (user_id),
+                    reasons json NOT NULL,
+                    note text,
+                    began_at timestamptz NOT NULL,
+                    due_at timestamptz,
+                    extended boolean NOT NULL,
+                    automatic boolean NOT NULL,
+                    submitted_at timestamptz
+                )",
+                "CREATE INDEX wrap_up_of_task ON wrap_up (task_id, id)",
+                "CREATE INDEX wrap_up_of_agent ON wrap_up (agent_id, id)",
+                r"CREATE TABLE routing_decision (
+                    id uuid NOT NULL PRIMARY KEY,
+                    task_id uuid NOT NULL REFERENCES task (id),
+                    decided_at timestamptz NOT NULL,
+                    chosen_id uuid REFERENCES agent (user_id),
+                    cause smallint NOT NULL,
+                    step smallint NOT NULL,
+                    candidates integer NOT NULL,
+                    first json NOT NULL
+                )",
+                "CREATE INDEX routing_decision_of_task ON routing_decision (task_id, id)",
+                "CREATE INDEX routing_decision_of_agent ON routing_decision (chosen_id)",
+                r"CREATE TABLE deadline (
+                    kind smallint NOT NULL,
+                    target uuid NOT NULL,
+                    due_at timestamptz NOT NULL,
+                    PRIMARY KEY (kind, target)
+                ) {clustered}",
+                "CREATE INDEX deadline_due ON deadline (due_at)",
+                "CREATE TABLE routing (id smallint NOT NULL PRIMARY KEY CHECK (id = 1))",
+                "INSERT INTO routing (id) VALUES (1)",
+            ],
+        )
+        .await
+    }
+}
