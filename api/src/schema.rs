@@ -6,6 +6,7 @@ use crate::{
     accounts::{mutation::AccountsMutation, query::AccountsQuery},
     activities::{mutation::ActivitiesMutation, query::ActivitiesQuery, subscription::ActivitiesSubscription},
     administration::mutation::AdministrationMutation,
+    agents::{mutation::AgentsMutation, query::AgentsQuery, subscription::AgentsSubscription},
     audit::query::AuditQuery,
     cards::{mutation::CardsMutation, query::CardsQuery},
     config::Limits,
@@ -34,6 +35,7 @@ pub struct Query(
     EventsQuery,
     AccountsQuery,
     AuditQuery,
+    AgentsQuery,
 );
 
 /// What can be done. Every payload has `userErrors`: expected refusals are data, faults are errors.
@@ -47,6 +49,7 @@ pub struct Mutation(
     ActivitiesMutation,
     NotificationsMutation,
     AdministrationMutation,
+    AgentsMutation,
 );
 
 /// What can be followed live. Every subscription takes `after`, begins with SubscriptionStarted and misses nothing.
@@ -56,6 +59,7 @@ pub struct Subscription(
     ContactsSubscription,
     ActivitiesSubscription,
     NotificationsSubscription,
+    AgentsSubscription,
 );
 
 /// Directives on one field or fragment.
