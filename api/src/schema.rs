@@ -10,6 +10,9 @@ use crate::{
     cards::{mutation::CardsMutation, query::CardsQuery},
     config::Limits,
     contacts::{query::ContactsQuery, subscription::ContactsSubscription},
+    conversations::{
+        mutation::ConversationsMutation, query::ConversationsQuery, subscription::ConversationsSubscription,
+    },
     events::{query::EventsQuery, types::Event},
     notifications::{
         mutation::NotificationsMutation, query::NotificationsQuery, subscription::NotificationsSubscription,
@@ -31,6 +34,7 @@ pub struct Query(
     CardsQuery,
     ActivitiesQuery,
     NotificationsQuery,
+    ConversationsQuery,
     EventsQuery,
     AccountsQuery,
     AuditQuery,
@@ -46,6 +50,7 @@ pub struct Mutation(
     CardsMutation,
     ActivitiesMutation,
     NotificationsMutation,
+    ConversationsMutation,
     AdministrationMutation,
 );
 
@@ -56,6 +61,7 @@ pub struct Subscription(
     ContactsSubscription,
     ActivitiesSubscription,
     NotificationsSubscription,
+    ConversationsSubscription,
 );
 
 /// Directives on one field or fragment.

@@ -14,6 +14,7 @@ use crate::{
     activities::types::{ActivityEvent, ActivityPosted, ActivityRemoved},
     app::App,
     contacts::subscription::{ContactAdded, ContactEvent, ContactRemoved},
+    conversations::subscription::{ItemAdded, ItemChanged, ParticipantChanged, ReceiptAdvanced},
     error::Result,
     notifications::types::{
         NotificationAdded, NotificationEvent, NotificationsRead, NotificationsRemoved, NotificationsUnread,
@@ -40,6 +41,10 @@ pub enum Event {
     NotificationsRemoved(NotificationsRemoved),
     ActivityPosted(ActivityPosted),
     ActivityRemoved(ActivityRemoved),
+    ItemAdded(ItemAdded),
+    ItemChanged(ItemChanged),
+    ReceiptAdvanced(ReceiptAdvanced),
+    ParticipantChanged(ParticipantChanged),
 }
 
 /// The first event of every subscription: from here on nothing will be missed.
@@ -70,7 +75,7 @@ pub enum Live<E> {
     Resync(ResyncRequired),
 }
 
-/// Follows a stream of a user for a subscription. `read` makes the event of an entry; without `after` it begins now.
+/// Follows a stream for a subscription. `read` makes the event of an entry; without `after` it begins now.
 pub fn live<E>(
     app: &App,
     stream: Stream,

@@ -1,7 +1,9 @@
 //! `viewer`, `node`, `nodes`, `user`.
 
 use async_graphql::{Context, ID, Object};
-use entity::id::{ActivityId, ConnectionRequestId, NotificationId, PersonalContactId, UserId};
+use entity::id::{
+    ActivityId, ConnectionRequestId, ConversationId, CustomerId, NotificationId, PersonalContactId, ThreadItemId, UserId,
+};
 
 use super::{
     people,
@@ -10,6 +12,7 @@ use super::{
 use crate::{
     activities::types::Activity,
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    conversations::{items::types::ThreadItem, participants::types::Customer, types::Conversation},
     error::{Error, Result},
     notifications::types::Notification,
     personal::types::PersonalContact,
@@ -91,6 +94,16 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
     }
     if let Some(id) = PersonalContactId::parse(id) {
         return Ok(reader(ctx, Scope::ContactsRead, PersonalContact::find(ctx, id)).await?.map(Node::PersonalContact));
+    }
+    let reads = Scope::ConversationsRead;
+    if let Some(id) = ConversationId::parse(id) {
+        return Ok(reader(ctx, reads, Conversation::find(ctx, id)).await?.map(Node::Conversation));
+    }
+    if let Some(id) = ThreadItemId::parse(id) {
+        return Ok(reader(ctx, reads, ThreadItem::find(ctx, id)).await?.map(Node::from));
+    }
+    if let Some(id) = CustomerId::parse(id) {
+        return Ok(reader(ctx, reads, Customer::find(ctx, id)).await?.map(Node::Customer));
     }
     Ok(None)
 }
