@@ -21,6 +21,7 @@
 //! | [`personal`] | the private address books |
 //! | [`accounts`] | signing up, in and out, sessions, passwords, API keys |
 //! | [`notifications`] | what a user is told of, in the app and by e-mail |
+//! | [`conversations`] | threads between a customer and the organisation, and between two users |
 //! | [`relationships`] | pairs of people: connection by request, follow, block, mute; notes |
 //! | [`cards`] | vCards of people and of personal contacts, out and in |
 //! | [`administration`] | accounts that end or change: suspending, roles, putting to rest, deleting, exporting |
@@ -55,11 +56,11 @@ pub mod audit;
 pub mod contacts;
 pub mod activities;
 pub mod users;
-pub mod conversations;
-pub mod agents;
 pub mod personal;
 pub mod accounts;
 pub mod notifications;
+pub mod conversations;
+pub mod agents;
 pub mod relationships;
 pub mod cards;
 pub mod administration;
