@@ -30,7 +30,7 @@ impl Given {
     pub fn read<T>(&self, name: &str, understand: impl FnOnce(&str) -> Result<T, String>) -> anyhow::Result<T> {
         let (text, source) = self.text(name);
         let shown =
-            if ["SECRET", "URL", "TOKEN"].iter().any(|word| name.contains(word)) && name != "RAPPORT_TOKEN_LIFETIME" {
+            if ["SECRET", "URL", "TOKEN"].iter().any(|word| name.contains(word)) && !name.ends_with("_LIFETIME") {
                 "its value"
             } else {
                 text.as_str()
