@@ -56,6 +56,7 @@ pub mod contacts;
 pub mod activities;
 pub mod users;
 pub mod conversations;
+pub mod agents;
 pub mod personal;
 pub mod accounts;
 pub mod notifications;

@@ -1,0 +1,73 @@
+//! Who holds what: an agent's hold on a task, from the offer until it is wrapped up. The agent's counts say the same, and
+//! both change under the agent's lock.
+
+use entity::{
+    agent,
+    assignment::{self, AssignmentPhase},
+    id::{AssignmentId, TaskId, UserId},
+    task,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
+};
+
+use super::capacity;
+use crate::{app::Tx, error::Result};
+
+/// Everything an agent holds, in the order in which it came.
+pub async fn of_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<assignment::Model>, DbErr> {
+    assignment::Entity::find()
+        .filter(assignment::Column::AgentId.eq(agent))
+        .order_by_asc(assignment::Column::Id)
+        .all(db)
+        .await
+}
+
+/// Everybody who holds a task, in the order of their ids, which is that of their locks.
+pub async fn of_task(db: &impl ConnectionTrait, task: TaskId) -> Result<Vec<assignment::Model>, DbErr> {
+    assignment::Entity::find()
+        .filter(assignment::Column::TaskId.eq(task))
+        .order_by_asc(assignment::Column::AgentId)
+        .all(db)
+        .await
+}
+
+/// An agent's hold on a task.
+pub async fn find(db: &impl ConnectionTrait, task: TaskId, agent: UserId) -> Result<Option<assignment::Model>, DbErr> {
+    assignment::Entity::find()
+        .filter(assignment::Column::TaskId.eq(task))
+        .filter(assignment::Column::AgentId.eq(agent))
+        .one(db)
+        .await
+}
+
+/// Lets an agent who is held hold a task that is offered to them. The agent's row is not saved.
+pub async fn take(tx: &Tx<'_>, agent: &mut agent::Model, task: &task::Model, joined: bool) -> Result<()> {
+    let row = assignment::Model {
+        id: AssignmentId(tx.clock().uuid()),
+        task_id: task.id,
+        agent_id: agent.user_id,
+        channel: task.channel,
+        phase: AssignmentPhase::Offered,
+        joined,
+        since: tx.clock().now(),
+    };
+    assignment::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
+    capacity::count(agent, task.channel, 1);
+    Ok(())
+}
+
+/// Moves a hold on.
+pub async fn advance(tx: &Tx<'_>, row: assignment::Model, phase: AssignmentPhase) -> Result<assignment::Model> {
+    let row = assignment::Model { phase, since: tx.clock().now(), ..row };
+    row.clone().into_active_model().reset_all().update(tx.db()).await?;
+    Ok(row)
+}
+
+/// Ends a hold of an agent who is held, who has waited for a task from now on. The agent's row is not saved.
+pub async fn release(tx: &Tx<'_>, agent: &mut agent::Model, row: &assignment::Model) -> Result<()> {
+    assignment::Entity::delete_by_id(row.id).exec(tx.db()).await?;
+    capacity::count(agent, row.channel, -1);
+    agent.free_since = tx.clock().now();
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! In which state an agent was, and when: intervals without holes. One ends at the moment the next begins, also when the
+//! clock was set back meanwhile.
+
+use entity::{
+    agent::{self, AgentState},
+    agent_interval,
+    id::IdleReasonId,
+};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::{
+    app::Tx,
+    error::{Error, Result},
+};
+
+/// What an agent turns to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub state: AgentState,
+    pub reason: Option<IdleReasonId>,
+    /// Channels, as bits, on which they are idle although available.
+    pub idle_channels: i16,
+}
+
+impl Turn {
+    /// How an agent stands.
+    #[must_use]
+    pub fn of(agent: &agent::Model) -> Self {
+        Self { state: agent.state, reason: agent.idle_reason_id, idle_channels: agent.idle_channels }
+    }
+}
+
+/// Turns an agent who is held to another state; whether it was another. The row is not saved.
+pub async fn turn(tx: &Tx<'_>, agent: &mut agent::Model, to: Turn) -> Result<bool> {
+    let from = Turn::of(agent);
+    if from == to {
+        return Ok(false);
+    }
+    let open = agent_interval::Entity::find()
+        .filter(agent_interval::Column::AgentId.eq(agent.user_id))
+        .filter(agent_interval::Column::Number.eq(agent.interval))
+        .one(tx.db())
+        .await?
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("an agent has no open interval")))?;
+    let now = tx.clock().now().max(open.started_at);
+    let mut ended: agent_interval::ActiveModel = open.into();
+    ended.ended_at = Set(Some(now));
+    ended.update(tx.db()).await?;
+    agent.state = to.state;
+    agent.idle_reason_id = to.reason;
+    agent.idle_channels = to.idle_channels;
+    agent.interval += 1;
+    if from.state != to.state || from.reason != to.reason {
+        agent.state_since = now;
+    }
+    if to.state == AgentState::Available && from.state != AgentState::Available {
+        agent.free_since = now;
+    }
+    begin(tx, agent, now).await?;
+    Ok(true)
+}
+
+/// Writes the interval that an agent is in.
+pub async fn begin(tx: &Tx<'_>, agent: &agent::Model, started_at: chrono::DateTime<chrono::Utc>) -> Result<()> {
+    let interval = agent_interval::ActiveModel {
+        agent_id: Set(agent.user_id),
+        number: Set(agent.interval),
+        state: Set(agent.state),
+        idle_reason_id: Set(agent.idle_reason_id),
+        idle_channels: Set(agent.idle_channels),
+        started_at: Set(started_at),
+        ended_at: Set(None),
+    };
+    agent_interval::Entity::insert(interval).exec_without_returning(tx.db()).await?;
+    Ok(())
+}

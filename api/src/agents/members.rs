@@ -1,0 +1,87 @@
+//! Whom a queue may offer its tasks to, worked out whenever its agents, its skills or somebody's levels change. A queue that
+//! names agents takes those of them who have the skills; one that names none takes whoever has them. Who may be offered a
+//! task at one step may be offered it at all later ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entity::{
+    agent_skill,
+    id::{SkillId, UserId},
+    queue::{self, SkillStep},
+    queue_agent, queue_member,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use crate::{app::Tx, error::Result};
+
+type Levels = BTreeMap<SkillId, i16>;
+
+/// Works out who serves a queue.
+pub async fn refresh(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
+    let named: BTreeSet<UserId> = queue_agent::Entity::find()
+        .filter(queue_agent::Column::QueueId.eq(queue.id))
+        .select_only()
+        .column(queue_agent::Column::AgentId)
+        .into_tuple()
+        .all(tx.db())
+        .await?
+        .into_iter()
+        .collect();
+    let wanted = queue.skills.0.iter().flat_map(|step| step.required.iter().map(|required| required.skill_id));
+    let rows = agent_skill::Entity::find().filter(agent_skill::Column::SkillId.is_in(wanted)).all(tx.db()).await?;
+    let mut levels: BTreeMap<UserId, Levels> = BTreeMap::new();
+    for row in rows {
+        levels.entry(row.agent_id).or_default().insert(row.skill_id, row.level);
+    }
+    let none = Levels::new();
+    let candidates: BTreeSet<UserId> = if named.is_empty() { levels.keys().copied().collect() } else { named };
+    let members: Vec<_> = candidates
+        .into_iter()
+        .filter_map(|agent| {
+            let from_step = first_step(&queue.skills.0, levels.get(&agent).unwrap_or(&none))?;
+            Some(queue_member::ActiveModel { queue_id: Set(queue.id), agent_id: Set(agent), from_step: Set(from_step) })
+        })
+        .collect();
+    queue_member::Entity::delete_many().filter(queue_member::Column::QueueId.eq(queue.id)).exec(tx.db()).await?;
+    for together in members.chunks(500) {
+        queue_member::Entity::insert_many(together.to_vec()).exec_without_returning(tx.db()).await?;
+    }
+    tx.may_route();
+    Ok(())
+}
+
+/// The first step for which somebody is good enough.
+fn first_step(steps: &[SkillStep], levels: &Levels) -> Option<i16> {
+    if steps.is_empty() {
+        return Some(0);
+    }
+    let has = |step: &SkillStep| {
+        step.required
+            .iter()
+            .all(|required| levels.get(&required.skill_id).is_some_and(|level| *level >= required.level))
+    };
+    steps.iter().position(has).and_then(|step| i16::try_from(step).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use entity::queue::RequiredSkill;
+    use uuid::Uuid;
+
+    use super::{Levels, SkillId, SkillStep, first_step};
+
+    #[test]
+    fn who_is_not_good_enough_at_first_may_be_so_later() {
+        let skill = SkillId(Uuid::from_u128(1));
+        let step = |after_seconds, level| SkillStep {
+            after_seconds,
+            required: vec![RequiredSkill { skill_id: skill, level }],
+        };
+        let steps = [step(0, 8), step(60, 5), SkillStep { after_seconds: 120, required: vec![] }];
+        let at = |level| first_step(&steps, &Levels::from([(skill, level)]));
+        assert_eq!((at(9), at(8), at(7), at(5), at(4)), (Some(0), Some(0), Some(1), Some(1), Some(2)));
+        assert_eq!(first_step(&steps, &Levels::new()), Some(2));
+        assert_eq!(first_step(&steps[..2], &Levels::new()), None);
+        assert_eq!(first_step(&[], &Levels::new()), Some(0));
+    }
+}

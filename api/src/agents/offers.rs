@@ -1,0 +1,250 @@
+//! Offers: a task held out to one agent for a limited time. One accept wins; an offer that is not answered makes the agent
+//! RONA, one that is declined makes them idle, and the task goes back to its place.
+
+use chrono::Duration;
+use entity::{
+    agent,
+    assignment::AssignmentPhase,
+    conversation,
+    deadline::DeadlineKind,
+    event::EventKind,
+    id::{OfferId, UserId},
+    idle_reason::SystemReason,
+    offer::{self, OfferKind, OfferStatus},
+    participant::ParticipantRole,
+    task::{self, TaskStatus},
+    thread_item::AnnouncementKind,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
+};
+
+use super::{assignments, deadlines, endings, queues, states, tasks};
+use crate::{
+    app::{App, Tx},
+    auth::viewer::Viewer,
+    conversations::{
+        announcements, channels,
+        participants::{self, Who},
+        threads,
+    },
+    error::{Error, Result, UserErrorCode},
+    events::{
+        cursor::{desk_of, requests_of},
+        log::NewEvent,
+    },
+    users::people,
+};
+
+const FIELD: &[&str] = &["input", "offerId"];
+
+/// Holds a task out to an agent; the conversation and the agent are held.
+pub async fn make(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+    mut task: task::Model,
+    agent: &mut agent::Model,
+    kind: OfferKind,
+) -> Result<offer::Model> {
+    debug_assert_eq!(conversation.id, task.conversation_id);
+    let queue = queues::known(tx.db(), task.queue_id).await?;
+    let now = tx.clock().now();
+    let seconds = queue.offer_seconds.unwrap_or(channels::of(task.channel).offer_seconds);
+    let row = offer::Model {
+        id: OfferId(tx.clock().uuid()),
+        kind,
+        task_id: task.id,
+        queue_id: queue.id,
+        agent_id: agent.user_id,
+        status: OfferStatus::Pending,
+        made_at: now,
+        expires_at: now + Duration::seconds(i64::from(seconds)),
+        ended_at: None,
+    };
+    offer::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
+    deadlines::set(tx, DeadlineKind::Offer, row.id.0, row.expires_at).await?;
+    assignments::take(tx, agent, &task, kind == OfferKind::Conference).await?;
+    agent.free_since = now;
+    states::save(tx, agent).await?;
+    if kind != OfferKind::Conference {
+        task.status = TaskStatus::Offered;
+        tasks::save(tx, &task).await?;
+        tasks::unqueued(tx, &task)?;
+    }
+    tell(tx, EventKind::OfferMade, &row)?;
+    tasks::tell(tx, &task, false).await?;
+    Ok(row)
+}
+
+/// What came of accepting.
+pub struct Accepted {
+    pub task: task::Model,
+}
+
+/// What stood in the way of accepting: who has the task instead, if somebody has.
+pub struct Lost {
+    pub taken_by: Option<UserId>,
+}
+
+/// Accepts an offer of the caller's. Accepting again what one has accepted changes nothing.
+pub async fn accept(app: &App, by: &Viewer, id: &str) -> Result<std::result::Result<Accepted, Lost>> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            states::answers_customers(tx, by.user).await?;
+            let (mut conversation, offer) = hold(tx, by.user, id).await?;
+            let task = tasks::known(tx.db(), offer.task_id).await?;
+            let in_time = offer.expires_at > tx.clock().now();
+            match offer.status {
+                OfferStatus::Accepted => Ok(Ok(Accepted { task })),
+                OfferStatus::Pending if in_time => {
+                    let task = take_over(tx, &mut conversation, task, &offer).await?;
+                    Ok(Ok(Accepted { task }))
+                }
+                _ => Ok(Err(Lost { taken_by: task.owner_id.filter(|owner| *owner != by.user) })),
+            }
+        })
+    })
+    .await
+}
+
+async fn take_over(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    mut task: task::Model,
+    offer: &offer::Model,
+) -> Result<task::Model> {
+    let agent = states::held(tx, offer.agent_id).await?;
+    close(tx, offer, OfferStatus::Accepted).await?;
+    if let Some(held) = assignments::find(tx.db(), task.id, agent.user_id).await? {
+        assignments::advance(tx, held, AssignmentPhase::Active).await?;
+    }
+    task.status = TaskStatus::Connected;
+    task.owner_id = Some(agent.user_id);
+    task.accepted_at = task.accepted_at.or(Some(tx.clock().now()));
+    tasks::save(tx, &task).await?;
+    deadlines::clear(tx, DeadlineKind::Step, task.id.0).await?;
+    let owner = participants::join(tx, conversation, Who::User(agent.user_id), ParticipantRole::Owner).await?;
+    let name = name(tx, agent.user_id).await?;
+    announcements::announce(tx, conversation, AnnouncementKind::AgentJoined, Some(&owner), &name).await?;
+    endings::watch(tx, conversation, &task).await?;
+    tasks::tell(tx, &task, true).await?;
+    Ok(task)
+}
+
+/// Declines an offer of the caller's: they are idle until they choose otherwise, and the task goes back to its place.
+pub async fn decline(app: &App, by: &Viewer, id: &str) -> Result<offer::Model> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            states::answers_customers(tx, by.user).await?;
+            let (_, offer) = hold(tx, by.user, id).await?;
+            match offer.status {
+                OfferStatus::Declined => Ok(offer),
+                OfferStatus::Pending if offer.expires_at > tx.clock().now() => {
+                    give_back(tx, &offer, OfferStatus::Declined, Some(SystemReason::Declined)).await
+                }
+                _ => Err(Error::refused(UserErrorCode::OfferExpired, FIELD, "The offer is no longer to be had.")),
+            }
+        })
+    })
+    .await
+}
+
+/// Ends an offer whose time is over.
+pub async fn expire(tx: &Tx<'_>, id: OfferId) -> Result<()> {
+    let Some(offer) = offer::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
+    let task = tasks::known(tx.db(), offer.task_id).await?;
+    threads::hold(tx, task.conversation_id).await?;
+    let Some(offer) = offer::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
+    if offer.status == OfferStatus::Pending && offer.expires_at <= tx.clock().now() {
+        give_back(tx, &offer, OfferStatus::Expired, Some(SystemReason::Rona)).await?;
+    }
+    deadlines::clear(tx, DeadlineKind::Offer, id.0).await
+}
+
+/// Takes back the pending offer of a task whose conversation is held, because the task has ended.
+pub async fn withdraw(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+    let Some(offer) = pending(tx.db(), task).await? else { return Ok(()) };
+    let mut agent = states::held(tx, offer.agent_id).await?;
+    close(tx, &offer, OfferStatus::Withdrawn).await?;
+    if let Some(held) = assignments::find(tx.db(), task.id, agent.user_id).await? {
+        assignments::release(tx, &mut agent, &held).await?;
+    }
+    states::save(tx, &mut agent).await
+}
+
+async fn give_back(
+    tx: &Tx<'_>,
+    offer: &offer::Model,
+    status: OfferStatus,
+    cause: Option<SystemReason>,
+) -> Result<offer::Model> {
+    let mut task = tasks::known(tx.db(), offer.task_id).await?;
+    let mut agent = states::held(tx, offer.agent_id).await?;
+    let ended = close(tx, offer, status).await?;
+    if let Some(held) = assignments::find(tx.db(), task.id, agent.user_id).await? {
+        assignments::release(tx, &mut agent, &held).await?;
+    }
+    if let Some(cause) = cause {
+        states::stand_down(tx, &mut agent, cause).await?;
+    }
+    states::save(tx, &mut agent).await?;
+    if task.status == TaskStatus::Offered {
+        task.status = TaskStatus::Queued;
+        tasks::save(tx, &task).await?;
+        let queue = queues::known(tx.db(), task.queue_id).await?;
+        tasks::wait(tx, &task, &queue).await?;
+    }
+    tasks::tell_also(tx, &task, false, [agent.user_id])?;
+    Ok(ended)
+}
+
+/// Ends an offer.
+async fn close(tx: &Tx<'_>, offer: &offer::Model, status: OfferStatus) -> Result<offer::Model> {
+    let row = offer::Model { status, ended_at: Some(tx.clock().now()), ..offer.clone() };
+    row.clone().into_active_model().reset_all().update(tx.db()).await?;
+    deadlines::clear(tx, DeadlineKind::Offer, row.id.0).await?;
+    tell(tx, EventKind::OfferEnded, &row)?;
+    Ok(row)
+}
+
+fn tell(tx: &Tx<'_>, kind: EventKind, offer: &offer::Model) -> Result<()> {
+    tx.append(NewEvent::new(kind, offer, vec![requests_of(offer.agent_id), desk_of(offer.agent_id)])?);
+    Ok(())
+}
+
+/// The offer of an agent that an id of the API names, read after its conversation was held.
+async fn hold(tx: &Tx<'_>, agent: UserId, id: &str) -> Result<(conversation::Model, offer::Model)> {
+    let of_agent = || async {
+        let id = OfferId::parse(id)?;
+        offer::Entity::find_by_id(id).filter(offer::Column::AgentId.eq(agent)).one(tx.db()).await.transpose()
+    };
+    let found = of_agent().await.transpose()?.ok_or_else(|| Error::not_found(FIELD))?;
+    let task = tasks::known(tx.db(), found.task_id).await?;
+    let conversation = threads::hold(tx, task.conversation_id).await?;
+    let offer = of_agent().await.transpose()?.ok_or_else(|| Error::not_found(FIELD))?;
+    Ok((conversation, offer))
+}
+
+/// The offer of a task that can be accepted.
+pub async fn pending(db: &impl ConnectionTrait, task: &task::Model) -> Result<Option<offer::Model>, DbErr> {
+    offer::Entity::find()
+        .filter(offer::Column::TaskId.eq(task.id))
+        .filter(offer::Column::Status.eq(OfferStatus::Pending))
+        .one(db)
+        .await
+}
+
+/// The offers that an agent can accept, the oldest first.
+pub async fn of_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<offer::Model>, DbErr> {
+    offer::Entity::find()
+        .filter(offer::Column::AgentId.eq(agent))
+        .filter(offer::Column::Status.eq(OfferStatus::Pending))
+        .order_by_asc(offer::Column::Id)
+        .all(db)
+        .await
+}
+
+/// What a user is called.
+pub async fn name(tx: &Tx<'_>, id: UserId) -> Result<String> {
+    Ok(people::by_id(tx.db(), id).await?.map(|person| person.display_name).unwrap_or_default())
+}

@@ -1,0 +1,114 @@
+//! Which task is offered to whom. Tasks go by priority, then by how long they wait, over all queues; of those who may take
+//! one, it is offered to the agent who has waited longest. One router decides at a time, over all instances, so that no
+//! later task passes an earlier one.
+
+use entity::{
+    id::{ConversationId, RoutingDecisionId, TaskId, UserId},
+    offer::OfferKind,
+    routing_decision::{self, Candidates, RoutingCause},
+    task::{self, TaskStatus},
+};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryResult};
+
+use super::{offers, states, tasks};
+use crate::{
+    app::{App, Tx},
+    conversations::threads,
+    database::sql::Sql,
+    error::Result,
+};
+
+/// How many candidates a decision names.
+const NAMED: usize = 10;
+
+/// Offers tasks until no more can be offered.
+pub async fn run(app: &App) -> Result<()> {
+    while step(app).await? {}
+    Ok(())
+}
+
+/// Offers one task; whether there may be more to offer.
+pub async fn step(app: &App) -> Result<bool> {
+    // Without a look nobody would wait for the lock of all routers when nothing is to be done, as is mostly so.
+    if next(app.db.read()).await?.is_none() {
+        return Ok(false);
+    }
+    app.transaction(|tx| Box::pin(decide(tx))).await
+}
+
+async fn decide(tx: &Tx<'_>) -> Result<bool> {
+    Sql::new("UPDATE routing SET id = id WHERE id = 1").run(tx.db()).await?;
+    let Some(next) = next(tx.db()).await? else { return Ok(false) };
+    let conversation = threads::hold(tx, next.conversation_id).await?;
+    let task = tasks::known(tx.db(), next.id).await?;
+    if task.status != TaskStatus::Queued {
+        return Ok(true);
+    }
+    let candidates = candidates(tx.db(), &task).await?;
+    let Some(chosen) = candidates.first() else { return Ok(true) };
+    let mut agent = states::held(tx, *chosen).await?;
+    if agent.takes & task.channel.bit() == 0 {
+        return Ok(true);
+    }
+    remember(tx, &task, RoutingCause::LongestAvailable, &candidates).await?;
+    offers::make(tx, &conversation, task, &mut agent, OfferKind::Queue).await?;
+    Ok(true)
+}
+
+#[derive(FromQueryResult)]
+struct Next {
+    id: TaskId,
+    conversation_id: ConversationId,
+}
+
+/// The first task that somebody is free for.
+async fn next(db: &impl ConnectionTrait) -> Result<Option<Next>, DbErr> {
+    let sql = Sql::new(
+        "SELECT t.id, t.conversation_id FROM task t WHERE t.status = 1 AND t.queue_id IN \
+         (SELECT m.queue_id FROM agent a JOIN queue_member m ON m.agent_id = a.user_id WHERE a.takes <> 0) \
+         AND EXISTS (SELECT 1 FROM queue_member m JOIN agent a ON a.user_id = m.agent_id \
+         WHERE m.queue_id = t.queue_id AND m.from_step <= t.step AND (a.takes & (1 << t.channel)) <> 0) \
+         ORDER BY t.priority, t.enqueued_at, t.id LIMIT 1",
+    );
+    Ok(sql.all(db).await?.pop())
+}
+
+#[derive(FromQueryResult)]
+struct Candidate {
+    user_id: UserId,
+}
+
+/// Who may be offered a task now, who has waited longest first.
+async fn candidates(db: &impl ConnectionTrait, task: &task::Model) -> Result<Vec<UserId>, DbErr> {
+    let mut sql =
+        Sql::new("SELECT a.user_id FROM queue_member m JOIN agent a ON a.user_id = m.agent_id WHERE m.queue_id = ");
+    sql.bind(task.queue_id);
+    sql.push(" AND m.from_step <= ");
+    sql.bind(task.step);
+    sql.push(&format!(" AND (a.takes & {}) <> 0 ORDER BY a.free_since, a.user_id", task.channel.bit()));
+    let found: Vec<Candidate> = sql.all(db).await?;
+    Ok(found.into_iter().map(|found| found.user_id).collect())
+}
+
+/// Writes down that nobody is free for a task that has just begun to wait, if that is so.
+pub async fn note(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+    if candidates(tx.db(), task).await?.is_empty() {
+        remember(tx, task, RoutingCause::NobodyFree, &[]).await?;
+    }
+    Ok(())
+}
+
+async fn remember(tx: &Tx<'_>, task: &task::Model, cause: RoutingCause, candidates: &[UserId]) -> Result<()> {
+    let row = routing_decision::ActiveModel {
+        id: Set(RoutingDecisionId(tx.clock().uuid())),
+        task_id: Set(task.id),
+        decided_at: Set(tx.clock().now()),
+        chosen_id: Set(candidates.first().copied()),
+        cause: Set(cause),
+        step: Set(task.step),
+        candidates: Set(i32::try_from(candidates.len()).unwrap_or(i32::MAX)),
+        first: Set(Candidates(candidates.iter().take(NAMED).copied().collect())),
+    };
+    routing_decision::Entity::insert(row).exec_without_returning(tx.db()).await?;
+    Ok(())
+}

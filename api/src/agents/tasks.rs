@@ -1,0 +1,165 @@
+//! Tasks: one routed piece of work on a conversation. Of a conversation one task is live, a constraint says so, and it is
+//! changed under the conversation's lock.
+
+use chrono::Duration;
+use entity::{
+    conversation::{self, ConversationStatus},
+    deadline::DeadlineKind,
+    entry_point,
+    event::EventKind,
+    id::{TaskId, UserId},
+    queue,
+    task::{self, TaskStatus},
+    thread_item::AnnouncementKind,
+};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _};
+
+use super::{assignments, deadlines, hours, queues, routing};
+use crate::{
+    app::Tx,
+    conversations::{announcements, threads},
+    error::{Error, Result},
+    events::{
+        cursor::{conversation_of, customer_side_of, desk_of, queue_of},
+        log::NewEvent,
+    },
+};
+
+/// The lowest priority, which tasks have that were given none.
+pub const NO_PRIORITY: i16 = 10;
+
+/// The task with an id.
+pub async fn find(db: &impl ConnectionTrait, id: TaskId) -> Result<Option<task::Model>, DbErr> {
+    task::Entity::find_by_id(id).one(db).await
+}
+
+/// A task that must be there.
+pub async fn known(db: &impl ConnectionTrait, id: TaskId) -> Result<task::Model> {
+    find(db, id).await?.ok_or_else(|| Error::internal(anyhow::anyhow!("a task is gone")))
+}
+
+/// Whether a task still occupies its conversation.
+#[must_use]
+pub fn is_live(status: TaskStatus) -> bool {
+    !matches!(status, TaskStatus::WrapUp | TaskStatus::Completed | TaskStatus::Abandoned | TaskStatus::Dropped)
+}
+
+/// The live task of a conversation that is held, if it has one.
+pub async fn live(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<Option<task::Model>> {
+    let Some(id) = conversation.task_id else { return Ok(None) };
+    Ok(find(tx.db(), id).await?.filter(|task| is_live(task.status)))
+}
+
+/// Lets a conversation that is held wait for an agent; it is open from now on. Its live task stays if there is one.
+pub async fn enqueue(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    entry_point: &entry_point::Model,
+) -> Result<task::Model> {
+    if let Some(task) = live(tx, conversation).await? {
+        return Ok(task);
+    }
+    let queue = queues::known(tx.db(), entry_point.queue_id).await?;
+    let now = tx.clock().now();
+    let row = task::Model {
+        id: TaskId(tx.clock().uuid()),
+        conversation_id: conversation.id,
+        queue_id: queue.id,
+        channel: entry_point.channel,
+        status: TaskStatus::Queued,
+        priority: entry_point.priority,
+        received_at: now,
+        enqueued_at: now,
+        step: 0,
+        owner_id: None,
+        joined_id: None,
+        accepted_at: None,
+        ended_at: None,
+        ended_by: None,
+        customer_agreed: false,
+        previous_id: conversation.task_id,
+    };
+    task::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
+    conversation.status = ConversationStatus::Open;
+    conversation.queue_id = Some(queue.id);
+    conversation.task_id = Some(row.id);
+    threads::save(tx, conversation).await?;
+    wait(tx, &row, &queue).await?;
+    tell(tx, &row, true).await?;
+    if let Some(answer) = hours::closed(&queue, now) {
+        announcements::tell(tx, conversation, AnnouncementKind::OutOfHours, None, answer).await?;
+    }
+    routing::note(tx, &row).await?;
+    Ok(row)
+}
+
+/// What follows from beginning to wait in a queue: the next step of its skills becomes due, and agents may be offered it.
+pub async fn wait(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> Result<()> {
+    if let Some(next) = queue.skills.0.get(next_step(task)) {
+        let due_at = task.enqueued_at + Duration::seconds(i64::from(next.after_seconds));
+        deadlines::set(tx, DeadlineKind::Step, task.id.0, due_at).await?;
+    }
+    tx.append(NewEvent::new(EventKind::TaskQueued, task, vec![queue_of(task.queue_id)])?);
+    tx.may_route();
+    Ok(())
+}
+
+fn next_step(task: &task::Model) -> usize {
+    usize::try_from(task.step).unwrap_or_default() + 1
+}
+
+/// Lets the next step of the queue's skills hold, if its time has come.
+pub async fn relax(tx: &Tx<'_>, id: TaskId) -> Result<()> {
+    let task = known(tx.db(), id).await?;
+    threads::hold(tx, task.conversation_id).await?;
+    let mut task = known(tx.db(), id).await?;
+    deadlines::clear(tx, DeadlineKind::Step, id.0).await?;
+    if !is_live(task.status) || task.owner_id.is_some() {
+        return Ok(());
+    }
+    let queue = queues::known(tx.db(), task.queue_id).await?;
+    let waited = tx.clock().now() - task.enqueued_at;
+    let reached = queue.skills.0.iter().take_while(|step| Duration::seconds(i64::from(step.after_seconds)) <= waited);
+    task.step = i16::try_from(reached.count()).unwrap_or(i16::MAX).saturating_sub(1).max(task.step);
+    save(tx, &task).await?;
+    if let Some(next) = queue.skills.0.get(next_step(&task)) {
+        let due_at = task.enqueued_at + Duration::seconds(i64::from(next.after_seconds));
+        deadlines::set(tx, DeadlineKind::Step, task.id.0, due_at).await?;
+    }
+    tx.may_route();
+    Ok(())
+}
+
+/// Writes a task whose conversation is held.
+pub async fn save(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+    task.clone().into_active_model().reset_all().update(tx.db()).await?;
+    Ok(())
+}
+
+/// Tells those who follow the conversation and the desks of those who hold the task; the customer too where they may know.
+pub async fn tell(tx: &Tx<'_>, task: &task::Model, to_customer: bool) -> Result<()> {
+    let holders = assignments::of_task(tx.db(), task.id).await?;
+    tell_also(tx, task, to_customer, holders.iter().map(|holder| holder.agent_id))
+}
+
+/// The same for desks that are known.
+pub fn tell_also(
+    tx: &Tx<'_>,
+    task: &task::Model,
+    to_customer: bool,
+    desks: impl IntoIterator<Item = UserId>,
+) -> Result<()> {
+    let mut streams = vec![conversation_of(task.conversation_id)];
+    if to_customer {
+        streams.push(customer_side_of(task.conversation_id));
+    }
+    streams.extend(desks.into_iter().map(desk_of));
+    tx.append(NewEvent::new(EventKind::TaskChanged, task, streams)?);
+    Ok(())
+}
+
+/// A task waits no more.
+pub fn unqueued(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+    tx.append(NewEvent::new(EventKind::TaskUnqueued, task, vec![queue_of(task.queue_id)])?);
+    Ok(())
+}
