@@ -19,6 +19,7 @@ use crate::{
         mutation::RelationshipsMutation, query::RelationshipsQuery, subscription::RelationshipsSubscription,
     },
     users::{mutation::UsersMutation, query::UsersQuery, types::Actor},
+    visitors::{mutation::VisitorsMutation, query::VisitorsQuery},
 };
 
 /// What can be asked.
@@ -34,6 +35,7 @@ pub struct Query(
     EventsQuery,
     AccountsQuery,
     AuditQuery,
+    VisitorsQuery,
 );
 
 /// What can be done. Every payload has `userErrors`: expected refusals are data, faults are errors.
@@ -47,6 +49,7 @@ pub struct Mutation(
     ActivitiesMutation,
     NotificationsMutation,
     AdministrationMutation,
+    VisitorsMutation,
 );
 
 /// What can be followed live. Every subscription takes `after`, begins with SubscriptionStarted and misses nothing.

@@ -91,11 +91,7 @@ impl Authenticator {
     }
 
     /// The caller, and a watch on their rights that missed nothing since they were told.
-    pub async fn watched(
-        &self,
-        authorization: Option<&str>,
-        site: Option<&Site>,
-    ) -> Result<Option<(Caller, Watch)>> {
+    pub async fn watched(&self, authorization: Option<&str>, site: Option<&Site>) -> Result<Option<(Caller, Watch)>> {
         loop {
             let version = self.rights.version();
             let Some(caller) = self.caller(authorization, site).await? else { return Ok(None) };

@@ -265,11 +265,12 @@ impl Session {
         let payload = payload.map(|payload| serde_json::from_str::<Option<InitPayload>>(payload.get()));
         let payload = payload.transpose().map_err(|_| MALFORMED)?.flatten().unwrap_or_default();
         let authorization = payload.authorization.or(self.authorization.take());
-        self.caller = match self.executor.authenticator.watched(authorization.as_deref(), self.origin.site.as_ref()).await {
-            Ok(caller) => caller,
-            Err(Error::Unavailable(_)) => return Err(TRY_LATER),
-            Err(_) => return Err(FORBIDDEN),
-        };
+        self.caller =
+            match self.executor.authenticator.watched(authorization.as_deref(), self.origin.site.as_ref()).await {
+                Ok(caller) => caller,
+                Err(Error::Unavailable(_)) => return Err(TRY_LATER),
+                Err(_) => return Err(FORBIDDEN),
+            };
         self.acknowledged = true;
         self.say(json!({ "type": "connection_ack" }).to_string()).await
     }
