@@ -6,6 +6,7 @@ use crate::{
     accounts::{mutation::AccountsMutation, query::AccountsQuery},
     activities::{mutation::ActivitiesMutation, query::ActivitiesQuery, subscription::ActivitiesSubscription},
     administration::mutation::AdministrationMutation,
+    agents::{mutation::AgentsMutation, query::AgentsQuery, subscription::AgentsSubscription},
     audit::query::AuditQuery,
     cards::{mutation::CardsMutation, query::CardsQuery},
     config::Limits,
@@ -35,6 +36,7 @@ pub struct Query(
     EventsQuery,
     AccountsQuery,
     AuditQuery,
+    AgentsQuery,
     VisitorsQuery,
 );
 
@@ -49,6 +51,7 @@ pub struct Mutation(
     ActivitiesMutation,
     NotificationsMutation,
     AdministrationMutation,
+    AgentsMutation,
     VisitorsMutation,
 );
 
@@ -59,6 +62,7 @@ pub struct Subscription(
     ContactsSubscription,
     ActivitiesSubscription,
     NotificationsSubscription,
+    AgentsSubscription,
 );
 
 /// Directives on one field or fragment.

@@ -93,6 +93,11 @@ id!(
     "customer"
 );
 id!(
+    /// A person as one who answers customers: the same number as their account's.
+    AgentId,
+    "agent"
+);
+id!(
     /// Where tasks wait.
     QueueId,
     "queue"

@@ -15,6 +15,7 @@ use sea_orm::{ActiveModelTrait as _, ColumnTrait, EntityTrait, FromQueryResult, 
 use crate::{
     accounts::{api_keys, sessions},
     activities::records,
+    agents::retirement,
     app::Tx,
     auth::rights::{self, Subject},
     contacts::entries,
@@ -58,6 +59,7 @@ const OWN: [(&str, &str); 18] = [
 /// Erases a person whose row is held exclusively.
 pub async fn erase(tx: &Tx<'_>, person: user::Model) -> Result<()> {
     let user = person.id;
+    retirement::retire(tx, user).await?;
     withdraw_notifications(tx, user).await?;
     withdraw_requests(tx, user).await?;
     remove_activities(tx, user).await?;

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::authority::{self, FIELD};
 use crate::{
     accounts::sessions,
+    agents::retirement,
     app::App,
     audit::entries::{self, Act},
     auth::{
@@ -37,6 +38,9 @@ pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin
             row.role = Set(role);
             row.updated_at = Set(tx.clock().now());
             let person = row.update(tx.db()).await?;
+            if role < Role::Agent {
+                retirement::retire(tx, user).await?;
+            }
             if Scopes::of(before).and(Scopes::of(role)) != Scopes::of(before) {
                 // What is live closes everywhere; it may open again with what the new role allows.
                 sessions::renew_all(tx, user).await?;

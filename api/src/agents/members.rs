@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entity::{
     agent_skill,
-    id::{SkillId, UserId},
+    id::{QueueId, SkillId, UserId},
     queue::{self, SkillStep},
     queue_agent, queue_member,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::{app::Tx, error::Result};
 
@@ -48,6 +48,21 @@ pub async fn refresh(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
     }
     tx.may_route();
     Ok(())
+}
+
+/// How many agents of a queue are shown.
+const SHOWN: u64 = 500;
+
+/// Those who serve a queue.
+pub async fn of(db: &impl ConnectionTrait, queue: QueueId) -> Result<Vec<UserId>, DbErr> {
+    queue_member::Entity::find()
+        .filter(queue_member::Column::QueueId.eq(queue))
+        .select_only()
+        .column(queue_member::Column::AgentId)
+        .limit(SHOWN)
+        .into_tuple()
+        .all(db)
+        .await
 }
 
 /// The first step for which somebody is good enough.

@@ -172,6 +172,12 @@ pub async fn withdraw(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     states::save(tx, &mut agent).await
 }
 
+/// Takes the pending offer of a task whose conversation is held from its agent, who is gone; the task goes back to its place.
+pub async fn take_back(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+    let Some(offer) = pending(tx.db(), task).await? else { return Ok(()) };
+    give_back(tx, &offer, OfferStatus::Withdrawn, None).await.map(drop)
+}
+
 async fn give_back(
     tx: &Tx<'_>,
     offer: &offer::Model,

@@ -98,7 +98,7 @@ pub async fn choose(app: &App, by: &Viewer, choice: &Choice) -> Result<agent::Mo
     app.transaction(|tx| {
         Box::pin(async move {
             answers_customers(tx, by.user).await?;
-            let mut agent = hold(tx, by.user).await?.ok_or_else(no_agent)?;
+            let mut agent = enrol(tx, by.user).await?;
             set(tx, &mut agent, choice).await?;
             Ok(agent)
         })

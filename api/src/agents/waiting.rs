@@ -7,7 +7,7 @@ use entity::{
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
-use crate::database::sql::Sql;
+use crate::{app::App, database::sql::Sql};
 
 /// How far back is looked for what others have waited.
 const LOOK_BACK: Duration = Duration::minutes(60);
@@ -28,6 +28,16 @@ pub async fn order(db: &impl ConnectionTrait, queue: QueueId) -> Result<Vec<Task
     sql.push(" AND status < 3 ORDER BY priority, enqueued_at, id");
     let standing: Vec<Standing> = sql.all(db).await?;
     Ok(standing.into_iter().map(|task| task.id).collect())
+}
+
+/// How many seconds the task has waited that has waited longest.
+pub async fn longest(app: &App, queue: QueueId) -> Result<Option<i64>, DbErr> {
+    let mut sql = Sql::new("SELECT min(enqueued_at) AS first FROM task WHERE queue_id = ");
+    sql.bind(queue);
+    sql.push(" AND status < 3");
+    let Some(row) = sql.one(app.db.read()).await? else { return Ok(None) };
+    let first: Option<DateTime<Utc>> = row.try_get("", "first")?;
+    Ok(first.map(|first| (app.clock.now() - first).num_seconds().max(0)))
 }
 
 /// Which place a task has in its queue, from 1; none once it waits no more.

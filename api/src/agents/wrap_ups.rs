@@ -117,12 +117,22 @@ pub async fn finish_due(tx: &Tx<'_>, id: AssignmentId) -> Result<()> {
             None => deadlines::clear(tx, DeadlineKind::WrapUp, id.0).await,
         };
     }
+    let task = tasks::known(tx.db(), row.task_id).await?;
+    finish_by_itself(tx, task, row).await
+}
+
+/// Does a wrap-up whose agent is gone, in a conversation that is held.
+pub async fn give_up(tx: &Tx<'_>, id: AssignmentId) -> Result<()> {
+    let Some(row) = wrap_up::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
+    let task = tasks::known(tx.db(), row.task_id).await?;
+    finish_by_itself(tx, task, row).await
+}
+
+async fn finish_by_itself(tx: &Tx<'_>, task: task::Model, row: wrap_up::Model) -> Result<()> {
     let default =
         wrap_up_reason::Entity::find().filter(wrap_up_reason::Column::IsDefault.eq(true)).one(tx.db()).await?;
     let reasons = Reasons(default.into_iter().map(|reason| reason.id).collect());
-    let task = tasks::known(tx.db(), row.task_id).await?;
-    finish(tx, task, wrap_up::Model { reasons, automatic: true, ..row }).await?;
-    Ok(())
+    finish(tx, task, wrap_up::Model { reasons, automatic: true, ..row }).await.map(drop)
 }
 
 async fn finish(tx: &Tx<'_>, mut task: task::Model, row: wrap_up::Model) -> Result<task::Model> {

@@ -8,3 +8,4 @@ pub mod customers;
 pub mod participants;
 pub mod items;
 pub mod announcements;
+pub mod transcripts;

@@ -175,3 +175,10 @@ pub fn close(row: &mut conversation::Model) {
         row.topic = None;
     }
 }
+
+/// The conversations with some ids, for who may see them already.
+pub async fn by_ids(db: &impl ConnectionTrait, ids: &[ConversationId]) -> Result<Vec<conversation::Model>, DbErr> {
+    let mut sql = Sql::new("SELECT c.* FROM conversation c WHERE c.id IN ");
+    sql.bind_list(ids);
+    sql.models::<conversation::Entity>(db).await
+}

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     activities::types::ActivityEvent,
+    agents::task_types::DeskLogEvent,
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     contacts::subscription::ContactEvent,
     error::{Error, Result},
@@ -75,11 +76,15 @@ fn read(entry: &Entry, cursor: Cursor) -> Result<LogEntry> {
         StreamKind::Contacts => LogEntry::Contact(ContactEvent::read(entry, cursor)?),
         StreamKind::Notifications => LogEntry::Notification(NotificationEvent::read(entry, cursor)?),
         StreamKind::Activities => LogEntry::Activity(ActivityEvent::read(entry, cursor)?),
-        StreamKind::Rights
-        | StreamKind::Conversation
-        | StreamKind::CustomerSide
-        | StreamKind::Desk
-        | StreamKind::Queue => return Err(Error::internal(anyhow::anyhow!("an event of another stream"))),
+        StreamKind::Desk => match DeskLogEvent::read(entry, cursor)? {
+            DeskLogEvent::OfferMade(event) => LogEntry::Request(RequestEvent::OfferMade(event)),
+            DeskLogEvent::OfferEnded(event) => LogEntry::Request(RequestEvent::OfferEnded(event)),
+            DeskLogEvent::TaskChanged(event) => LogEntry::TaskChanged(event),
+            DeskLogEvent::AgentChanged(event) => LogEntry::AgentChanged(event),
+        },
+        StreamKind::Rights | StreamKind::Conversation | StreamKind::CustomerSide | StreamKind::Queue => {
+            return Err(Error::internal(anyhow::anyhow!("an event of another stream")));
+        }
     })
 }
 

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     activities::types::{ActivityEvent, ActivityPosted, ActivityRemoved},
+    agents::task_types::{AgentChanged, OfferEnded, OfferMade, TaskChanged},
     app::App,
     contacts::subscription::{ContactAdded, ContactEvent, ContactRemoved},
     error::Result,
@@ -40,6 +41,10 @@ pub enum Event {
     NotificationsRemoved(NotificationsRemoved),
     ActivityPosted(ActivityPosted),
     ActivityRemoved(ActivityRemoved),
+    OfferMade(OfferMade),
+    OfferEnded(OfferEnded),
+    TaskChanged(TaskChanged),
+    AgentChanged(AgentChanged),
 }
 
 /// The first event of every subscription: from here on nothing will be missed.
@@ -104,6 +109,8 @@ pub enum EventTopic {
     Notifications,
     /// What the viewer did.
     Activities,
+    /// What concerns the viewer's desk, as `desk` delivers it.
+    Desk,
 }
 
 impl From<EventTopic> for StreamKind {
@@ -113,6 +120,7 @@ impl From<EventTopic> for StreamKind {
             EventTopic::Contacts => Self::Contacts,
             EventTopic::Notifications => Self::Notifications,
             EventTopic::Activities => Self::Activities,
+            EventTopic::Desk => Self::Desk,
         }
     }
 }
@@ -128,6 +136,8 @@ pub enum LogEntry {
     Notification(NotificationEvent),
     #[graphql(flatten)]
     Activity(ActivityEvent),
+    AgentChanged(AgentChanged),
+    TaskChanged(TaskChanged),
     ResyncRequired(ResyncRequired),
 }
 

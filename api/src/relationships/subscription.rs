@@ -28,7 +28,7 @@ pub struct RelationshipsSubscription;
 #[Subscription]
 impl RelationshipsSubscription {
     /// What is asked of the viewer: each connection request as it is made, and as it is accepted, ignored, withdrawn or
-    /// closed. Begins with SubscriptionStarted. With `after` everything since that cursor comes first, without gap or
+    /// closed; for agents each offer of a task as it is made and as it ends. Begins with SubscriptionStarted. With `after` everything since that cursor comes first, without gap or
     /// repeat; sequence numbers have no holes, which proves it. A cursor that the log no longer reaches gets
     /// ResyncRequired, and the stream completes.
     #[graphql(guard = "Needs(Scope::ContactsRead)")]

@@ -18,6 +18,7 @@ use super::{
     requests::{self, Requests},
 };
 use crate::{
+    agents::task_types::{OfferEnded, OfferMade},
     app::App,
     auth::{
         context::ContextExt,
@@ -359,11 +360,18 @@ pub struct ConnectionRequestChanged {
 pub enum RequestEvent {
     ConnectionRequestReceived(ConnectionRequestReceived),
     ConnectionRequestChanged(ConnectionRequestChanged),
+    OfferMade(OfferMade),
+    OfferEnded(OfferEnded),
 }
 
 impl RequestEvent {
     /// Reads an entry of the log; `cursor` is the position as the reader counts.
     pub fn read(entry: &Entry, cursor: Cursor) -> Result<Self> {
+        match entry.kind {
+            EventKind::OfferMade => return Ok(Self::OfferMade(OfferMade::read(entry, cursor)?)),
+            EventKind::OfferEnded => return Ok(Self::OfferEnded(OfferEnded::read(entry, cursor)?)),
+            _ => {}
+        }
         let request = serde_json::from_value(entry.payload.clone()).map_err(Error::internal)?;
         let request = ConnectionRequest(request);
         let (id, occurred_at, sequence) = (ID::from(entry.id), entry.occurred_at, entry.sequence);

@@ -1,7 +1,9 @@
 //! `viewer`, `node`, `nodes`, `user`.
 
 use async_graphql::{Context, ID, Object};
-use entity::id::{ActivityId, ConnectionRequestId, NotificationId, PersonalContactId, UserId};
+use entity::id::{
+    ActivityId, AgentId, ConnectionRequestId, NotificationId, OfferId, PersonalContactId, QueueId, TaskId, UserId,
+};
 
 use super::{
     people,
@@ -9,6 +11,11 @@ use super::{
 };
 use crate::{
     activities::types::Activity,
+    agents::{
+        queue_types::Queue,
+        task_types::Task,
+        types::{Agent, Offer},
+    },
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
     notifications::types::Notification,
@@ -91,6 +98,18 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
     }
     if let Some(id) = PersonalContactId::parse(id) {
         return Ok(reader(ctx, Scope::ContactsRead, PersonalContact::find(ctx, id)).await?.map(Node::PersonalContact));
+    }
+    if let Some(AgentId(id)) = AgentId::parse(id) {
+        return Ok(Agent::find(ctx, UserId(id)).await?.map(Node::Agent));
+    }
+    if let Some(id) = QueueId::parse(id) {
+        return Ok(Queue::find(ctx, id).await?.map(Node::Queue));
+    }
+    if let Some(id) = TaskId::parse(id) {
+        return Ok(Task::find(ctx, id).await?.map(Node::Task));
+    }
+    if let Some(id) = OfferId::parse(id) {
+        return Ok(Offer::find(ctx, id).await?.map(Node::Offer));
     }
     Ok(None)
 }

@@ -17,6 +17,11 @@ use crate::{
         feed::Whose,
         types::{Activity, ActivityConnection},
     },
+    agents::{
+        queue_types::Queue,
+        task_types::Task,
+        types::{Agent, Desk, Offer},
+    },
     auth::{
         context::ContextExt,
         viewer::{Caller, Scope},
@@ -49,6 +54,10 @@ pub enum Node {
     Activity(Activity),
     Notification(Notification),
     PersonalContact(PersonalContact),
+    Agent(Agent),
+    Queue(Queue),
+    Task(Task),
+    Offer(Offer),
 }
 
 /// Somebody who acts. Being one is no permission to see more than the name.
@@ -398,6 +407,15 @@ impl Viewer {
     async fn notification_preferences(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationPreference>>> {
         match needs(ctx, Scope::NotificationsRead) {
             Ok(Caller::Person(viewer)) => Some(NotificationPreference::of(ctx, viewer).await),
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// What is on the caller's desk; null for who is no agent. Needs the scope AGENTS_READ.
+    async fn desk(&self, ctx: &Context<'_>) -> Option<Result<Desk>> {
+        match needs(ctx, Scope::AgentsRead) {
+            Ok(Caller::Person(viewer)) => Desk::of(ctx, viewer).await.transpose(),
             Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
             Err(fault) => Some(Err(fault)),
         }

@@ -8,9 +8,10 @@ use entity::{
     chat_key, conversation, customer, entry_point,
     id::CustomerId,
     participant::ParticipantRole,
-    thread_item::{AnnouncementKind, TextFormat},
+    thread_item::{AnnouncementKind, ItemKind, TextFormat},
 };
 use sea_orm::{ActiveValue::Set, EntityTrait, TryInsertResult};
+use serde_json::json;
 
 use super::{
     forms::{self, Answers, WebChatAnswerInput},
@@ -288,8 +289,14 @@ fn first(given: &FirstMessageInput) -> Result<Written> {
         body: body.clone(),
         format: TextFormat::Plain,
         sent_at: None,
-        digest: Some(secret::digest(body)),
+        digest: Some(asked(body)),
     })
+}
+
+/// Tells one message from another, as `sendMessage` does, so that either is a second try of the other.
+fn asked(body: &str) -> Vec<u8> {
+    let (kind, format) = (ItemKind::Message as i16, TextFormat::Plain as i16);
+    secret::digest(&json!([kind, body, format, null]).to_string())
 }
 
 const KEY: &[&str] = &["input", "idempotencyKey"];

@@ -1,12 +1,20 @@
 //! Customers and the doors they come through: queues, entry points, visitors of web sites.
 
+use api::{
+    agents::{
+        endings,
+        set_up::{self, NewEntryPoint, NewQueue},
+    },
+    auth::viewer::{Caller, VisitorViewer},
+};
 use entity::{
     channel::Channel,
+    conversation,
     entry_point::{self, Form, FormField, FormFieldKind, Origins},
-    id::{EntryPointId, QueueId},
-    queue::{self, BusinessHours, SkillSteps, UnacceptedTransfer},
+    id::{ConversationId, VisitorTokenId},
+    queue::BusinessHours,
 };
-use sea_orm::{EntityTrait as _, IntoActiveModel as _};
+use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 
 use super::{
@@ -30,41 +38,23 @@ pub struct Door {
 impl TestApp {
     /// An entry point of a channel with a queue of its own.
     pub async fn entry_point(&self, channel: Channel, name: &str, door: Door) -> entry_point::Model {
-        let (door, name) = (&door, name.to_owned());
+        let (door, name) = (&door, &name.to_owned());
         let made = self.app().transaction(|tx| {
-            let name = name.clone();
+            let (door, name) = (door.clone(), name.clone());
             Box::pin(async move {
-                let now = tx.clock().now();
-                let queue = queue::Model {
-                    id: QueueId(tx.clock().uuid()),
-                    name: name.clone(),
+                let queue = NewQueue { hours: door.hours, ..NewQueue::of(channel, &name) };
+                let queue = set_up::queue(tx, queue).await?;
+                let new = NewEntryPoint {
+                    address: name.clone(),
+                    name,
                     channel,
-                    offer_seconds: None,
-                    on_unaccepted_transfer: UnacceptedTransfer::Drop,
-                    auto_wrap_up_seconds: None,
-                    inactivity_seconds: None,
-                    service_level_seconds: None,
-                    skills: SkillSteps::default(),
-                    hours: door.hours.clone(),
-                    created_at: now,
-                    archived_at: None,
-                };
-                let row = entry_point::Model {
-                    id: EntryPointId(tx.clock().uuid()),
-                    name: name.clone(),
-                    channel,
-                    address: name,
-                    queue_id: queue.id,
-                    priority: 10,
-                    form: Form(door.fields.clone()),
+                    queue: queue.id,
+                    priority: None,
+                    form: Form(door.fields),
                     origins: Origins(door.origins.iter().map(|origin| (*origin).to_owned()).collect()),
                     identity_secret: door.secret.map(str::to_owned),
-                    created_at: now,
-                    archived_at: None,
                 };
-                queue::Entity::insert(queue.into_active_model()).exec_without_returning(tx.db()).await?;
-                entry_point::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
-                Ok(row)
+                set_up::entry_point(tx, new).await
             })
         });
         made.await.expected("an entry point")
@@ -106,4 +96,47 @@ pub async fn visitor(app: &TestApp, at: &entry_point::Model) -> (Client, String)
 /// The code of the first refusal, or nothing.
 pub fn refusal(answer: &Answer) -> &str {
     answer.at("startWebChat.userErrors")[0]["code"].as_str().unwrap_or_default()
+}
+
+/// A page of a web site, whose browser says where it is.
+pub struct Page<'a> {
+    pub client: &'a Client,
+    pub origin: &'a str,
+}
+
+impl Page<'_> {
+    pub async fn ask(&self, query: &str, variables: Value) -> Answer {
+        let request = reqwest::Client::new()
+            .post(format!("{}/graphql", self.client.url))
+            .header("origin", self.origin)
+            .json(&json!({ "query": query, "variables": variables }));
+        let request = match &self.client.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.expected("an answer");
+        Answer { status: response.status().as_u16(), body: response.json().await.expected("JSON") }
+    }
+}
+
+/// The signature of a site for a visitor, until a time in seconds.
+pub fn identity(secret: &str, external_id: &str, expires: i64) -> Value {
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = aws_lc_rs::hmac::sign(&key, format!("{external_id}.{expires}").as_bytes());
+    let signature: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({ "externalId": external_id, "expires": expires, "signature": signature })
+}
+
+/// The customer of a conversation ends it.
+pub async fn leave(app: &TestApp, conversation_id: &str) {
+    let id = ConversationId::parse(conversation_id).expected("an id");
+    let row = conversation::Entity::find_by_id(id).one(app.app().db.read()).await.expected("a look");
+    let row = row.expected("a conversation");
+    let visitor = Caller::Visitor(VisitorViewer {
+        token: VisitorTokenId(app.clock.uuid()),
+        customer: row.customer_id.expected("a customer"),
+        entry_point: row.entry_point_id.expected("an entry point"),
+        expires_at: app.clock.now() + chrono::Duration::hours(1),
+    });
+    endings::end(app.app(), &visitor, conversation_id, false).await.expected("an end");
 }

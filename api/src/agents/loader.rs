@@ -1,0 +1,214 @@
+//! Agents, queues, tasks and what belongs to them, many at once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::dataloader::Loader;
+use entity::{
+    agent, customer, entry_point,
+    id::{ConversationId, CustomerId, EntryPointId, IdleReasonId, OfferId, QueueId, TaskId, UserId, WrapUpReasonId},
+    idle_reason, offer, queue, task,
+    user::{Role, UserStatus},
+    wrap_up, wrap_up_reason,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::{
+    auth::{
+        context::Reads,
+        viewer::{Caller, Scope},
+    },
+    conversations::threads,
+    database::sql::Sql,
+    error::{Error, Result},
+};
+
+macro_rules! key {
+    ($(#[$doc:meta])* $name:ident($id:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(pub $id);
+    };
+}
+
+key!(
+    /// An agent, for those who answer customers.
+    AgentById(UserId)
+);
+key!(
+    /// A queue, for those who answer customers.
+    QueueById(QueueId)
+);
+key!(
+    /// An entry point that a visible thing names.
+    EntryPointById(EntryPointId)
+);
+key!(
+    /// A task of a conversation that the caller may see.
+    TaskById(TaskId)
+);
+key!(
+    /// An offer to the caller.
+    OwnOffer(OfferId)
+);
+key!(
+    /// A reason to be idle.
+    IdleReasonById(IdleReasonId)
+);
+key!(
+    /// A reason of a wrap-up.
+    WrapUpReasonById(WrapUpReasonId)
+);
+key!(
+    /// The wrap-ups of a visible task, in the order in which they were owed.
+    WrapUpsOf(TaskId)
+);
+key!(
+    /// The customer of a visible conversation.
+    CustomerOf(ConversationId)
+);
+
+/// Whether the caller is one of those who answer customers, or a key that may see them.
+pub async fn answers(reads: &Reads) -> Result<bool> {
+    let viewer = match &reads.caller {
+        Some(Caller::Person(viewer)) => viewer,
+        Some(Caller::Service(service)) => return Ok(service.scopes.has(Scope::AgentsRead)),
+        Some(Caller::Visitor(_)) | None => return Ok(false),
+    };
+    let mut sql = Sql::new("SELECT id FROM \"user\" WHERE id = ");
+    sql.bind(viewer.user);
+    sql.push(" AND role >= ");
+    sql.bind(Role::Agent);
+    sql.push(" AND status = ");
+    sql.bind(UserStatus::Active);
+    Ok(sql.one(reads.app.db.read()).await?.is_some())
+}
+
+impl Loader<AgentById> for Reads {
+    type Value = Arc<agent::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[AgentById]) -> Result<HashMap<AgentById, Self::Value>> {
+        if !answers(self).await? {
+            return Ok(HashMap::new());
+        }
+        let ids = keys.iter().map(|key| key.0);
+        let rows = agent::Entity::find().filter(agent::Column::UserId.is_in(ids)).all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (AgentById(row.user_id), Arc::new(row))).collect())
+    }
+}
+
+impl Loader<QueueById> for Reads {
+    type Value = Arc<queue::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[QueueById]) -> Result<HashMap<QueueById, Self::Value>> {
+        if !answers(self).await? {
+            return Ok(HashMap::new());
+        }
+        let ids = keys.iter().map(|key| key.0);
+        let rows = queue::Entity::find().filter(queue::Column::Id.is_in(ids)).all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (QueueById(row.id), Arc::new(row))).collect())
+    }
+}
+
+impl Loader<EntryPointById> for Reads {
+    type Value = Arc<entry_point::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[EntryPointById]) -> Result<HashMap<EntryPointById, Self::Value>> {
+        let ids = keys.iter().map(|key| key.0);
+        let rows =
+            entry_point::Entity::find().filter(entry_point::Column::Id.is_in(ids)).all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (EntryPointById(row.id), Arc::new(row))).collect())
+    }
+}
+
+impl Loader<TaskById> for Reads {
+    type Value = Arc<task::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[TaskById]) -> Result<HashMap<TaskById, Self::Value>> {
+        let Some(caller) = &self.caller else { return Ok(HashMap::new()) };
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let mut sql = Sql::new("SELECT t.* FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE t.id IN ");
+        sql.bind_list(&ids);
+        sql.push(" AND ");
+        threads::visible(&mut sql, caller);
+        let rows = sql.models::<task::Entity>(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (TaskById(row.id), Arc::new(row))).collect())
+    }
+}
+
+impl Loader<OwnOffer> for Reads {
+    type Value = Arc<offer::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OwnOffer]) -> Result<HashMap<OwnOffer, Self::Value>> {
+        let Ok(viewer) = self.viewer() else { return Ok(HashMap::new()) };
+        let rows = offer::Entity::find()
+            .filter(offer::Column::Id.is_in(keys.iter().map(|key| key.0)))
+            .filter(offer::Column::AgentId.eq(viewer.user))
+            .all(self.app.db.read())
+            .await?;
+        Ok(rows.into_iter().map(|row| (OwnOffer(row.id), Arc::new(row))).collect())
+    }
+}
+
+impl Loader<IdleReasonById> for Reads {
+    type Value = Arc<idle_reason::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[IdleReasonById]) -> Result<HashMap<IdleReasonById, Self::Value>> {
+        let ids = keys.iter().map(|key| key.0);
+        let rows =
+            idle_reason::Entity::find().filter(idle_reason::Column::Id.is_in(ids)).all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (IdleReasonById(row.id), Arc::new(row))).collect())
+    }
+}
+
+impl Loader<WrapUpReasonById> for Reads {
+    type Value = Arc<wrap_up_reason::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[WrapUpReasonById]) -> Result<HashMap<WrapUpReasonById, Self::Value>> {
+        let ids = keys.iter().map(|key| key.0);
+        let found = wrap_up_reason::Entity::find().filter(wrap_up_reason::Column::Id.is_in(ids));
+        let rows = found.all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (WrapUpReasonById(row.id), Arc::new(row))).collect())
+    }
+}
+
+impl Loader<WrapUpsOf> for Reads {
+    type Value = Arc<Vec<wrap_up::Model>>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[WrapUpsOf]) -> Result<HashMap<WrapUpsOf, Self::Value>> {
+        let rows = wrap_up::Entity::find()
+            .filter(wrap_up::Column::TaskId.is_in(keys.iter().map(|key| key.0)))
+            .order_by_asc(wrap_up::Column::Id)
+            .all(self.app.db.read())
+            .await?;
+        let mut found: HashMap<TaskId, Vec<wrap_up::Model>> = HashMap::new();
+        for row in rows {
+            found.entry(row.task_id).or_default().push(row);
+        }
+        Ok(found.into_iter().map(|(task, rows)| (WrapUpsOf(task), Arc::new(rows))).collect())
+    }
+}
+
+impl Loader<CustomerOf> for Reads {
+    type Value = Arc<customer::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[CustomerOf]) -> Result<HashMap<CustomerOf, Self::Value>> {
+        let ids: Vec<ConversationId> = keys.iter().map(|key| key.0).collect();
+        let conversations = threads::by_ids(self.app.db.read(), &ids).await?;
+        let customers: Vec<CustomerId> = conversations.iter().filter_map(|row| row.customer_id).collect();
+        let rows =
+            customer::Entity::find().filter(customer::Column::Id.is_in(customers)).all(self.app.db.read()).await?;
+        let rows: HashMap<CustomerId, Arc<customer::Model>> =
+            rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
+        let of = |id: Option<CustomerId>| id.and_then(|id| rows.get(&id)).cloned();
+        Ok(conversations.iter().filter_map(|row| Some((CustomerOf(row.id), of(row.customer_id)?))).collect())
+    }
+}

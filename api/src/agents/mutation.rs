@@ -1,0 +1,234 @@
+//! `setAgentState`, `acceptOffer`, `acceptOffers`, `declineOffer`, `wrapUpTask`, `extendWrapUp`.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use entity::{agent::AgentState, channel::Channel};
+
+use super::{
+    offers,
+    states::{self, Choice},
+    task_types::Task,
+    types::{Agent, Offer, idle_reason_id},
+    wrap_ups::{self, Said},
+};
+use crate::{
+    auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    error::{Error, Refusal, Result, UserError, UserErrorCode, settle},
+};
+
+/// The most offers that are accepted together.
+const MAX_OFFERS: usize = 20;
+
+/// What `setAgentState` is about.
+#[derive(InputObject)]
+struct SetAgentStateInput {
+    /// AVAILABLE, IDLE or OFFLINE.
+    state: AgentState,
+    /// Why, of IDLE; the default reason where it is left out.
+    idle_reason_id: Option<ID>,
+    /// Only for these channels, where it is AVAILABLE or IDLE; for all where it is left out.
+    channels: Option<Vec<Channel>>,
+}
+
+/// What `acceptOffer` is about.
+#[derive(InputObject)]
+struct AcceptOfferInput {
+    /// The offer.
+    offer_id: ID,
+}
+
+/// What `acceptOffers` is about.
+#[derive(InputObject)]
+struct AcceptOffersInput {
+    /// The offers, 1 to 20.
+    offer_ids: Vec<ID>,
+}
+
+/// What `declineOffer` is about.
+#[derive(InputObject)]
+struct DeclineOfferInput {
+    /// The offer.
+    offer_id: ID,
+}
+
+/// What `wrapUpTask` is about.
+#[derive(InputObject)]
+struct WrapUpTaskInput {
+    /// The task.
+    task_id: ID,
+    /// What it came to: one reason, or 1 to 10 where the channel takes several.
+    reason_ids: Vec<ID>,
+    /// A note, at most 2,000 characters.
+    note: Option<String>,
+}
+
+/// What `extendWrapUp` is about.
+#[derive(InputObject)]
+struct ExtendWrapUpInput {
+    /// The task.
+    task_id: ID,
+}
+
+#[derive(Default)]
+pub struct AgentsMutation;
+
+#[Object]
+impl AgentsMutation {
+    /// Sets the viewer's own state as an agent. AVAILABLE agents are offered tasks; who was RONA is offered something again only
+    /// after this. Refused with NOT_ALLOWED for who is no agent, STATE_NOT_SETTABLE for RONA and for OFFLINE with an offer or a
+    /// task in hand, WRAP_UP_PENDING for OFFLINE while a wrap-up is owed, REASON_NOT_ALLOWED.
+    #[graphql(guard = "Needs(Scope::AgentsWrite)")]
+    async fn set_agent_state(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to turn to.")] input: SetAgentStateInput,
+    ) -> Result<SetAgentStatePayload> {
+        let reason = idle_reason_id(input.idle_reason_id.as_ref())?;
+        let choice = Choice { state: input.state, reason, channels: input.channels };
+        Ok(match settle(states::choose(ctx.app()?, ctx.viewer()?, &choice).await)? {
+            Ok(row) => SetAgentStatePayload { agent: Some(Agent(Arc::new(row))), user_errors: vec![] },
+            Err(user_errors) => SetAgentStatePayload { agent: None, user_errors },
+        })
+    }
+
+    /// Accepts an offer to the viewer. Accepting again what one has accepted changes nothing. Refused with NOT_FOUND,
+    /// OFFER_EXPIRED, or OFFER_TAKEN when somebody else has the task: `takenBy` says who.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn accept_offer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which offer.")] input: AcceptOfferInput,
+    ) -> Result<AcceptOfferPayload> {
+        accept(ctx, &input.offer_id).await
+    }
+
+    /// Accepts several offers to the viewer, each for itself, in their order.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn accept_offers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which offers.")] input: AcceptOffersInput,
+    ) -> Result<AcceptOffersPayload> {
+        if input.offer_ids.is_empty() || input.offer_ids.len() > MAX_OFFERS {
+            return Err(Error::invalid("offerIds", format!("Name 1 to {MAX_OFFERS} offers.")));
+        }
+        let mut results = Vec::new();
+        for id in &input.offer_ids {
+            results.push(accept(ctx, id).await?);
+        }
+        Ok(AcceptOffersPayload { results, user_errors: vec![] })
+    }
+
+    /// Declines an offer to the viewer, who is IDLE from then on, until they choose otherwise; the task goes back to its place.
+    /// Refused with NOT_FOUND or OFFER_EXPIRED.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn decline_offer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which offer.")] input: DeclineOfferInput,
+    ) -> Result<DeclineOfferPayload> {
+        Ok(match settle(offers::decline(ctx.app()?, ctx.viewer()?, &input.offer_id).await)? {
+            Ok(row) => DeclineOfferPayload { offer: Some(Offer(Arc::new(row))), user_errors: vec![] },
+            Err(user_errors) => DeclineOfferPayload { offer: None, user_errors },
+        })
+    }
+
+    /// Does the wrap-up that the viewer owes of a task, and frees them for another. Refused with NOT_FOUND, NOT_ALLOWED when
+    /// nothing is owed, REASON_NOT_ALLOWED, INVALID, TOO_LONG.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn wrap_up_task(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which task, and what to say of it.")] input: WrapUpTaskInput,
+    ) -> Result<WrapUpTaskPayload> {
+        let reasons = input.reason_ids.iter().map(|id| id.to_string()).collect();
+        let said = Said { reasons, note: input.note };
+        Ok(match settle(wrap_ups::submit(ctx.app()?, ctx.viewer()?, &input.task_id, &said).await)? {
+            Ok(row) => WrapUpTaskPayload { task: Some(row.into()), user_errors: vec![] },
+            Err(user_errors) => WrapUpTaskPayload { task: None, user_errors },
+        })
+    }
+
+    /// Gives the viewer as long again, once, for a wrap-up that would be done by itself. Refused with NOT_FOUND, NOT_ALLOWED.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn extend_wrap_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which task.")] input: ExtendWrapUpInput,
+    ) -> Result<WrapUpTaskPayload> {
+        Ok(match settle(wrap_ups::extend(ctx.app()?, ctx.viewer()?, &input.task_id).await)? {
+            Ok(row) => WrapUpTaskPayload { task: Some(row.into()), user_errors: vec![] },
+            Err(user_errors) => WrapUpTaskPayload { task: None, user_errors },
+        })
+    }
+}
+
+async fn accept(ctx: &Context<'_>, id: &str) -> Result<AcceptOfferPayload> {
+    let refused = |user_errors| AcceptOfferPayload { task: None, taken_by: None, user_errors };
+    Ok(match settle(offers::accept(ctx.app()?, ctx.viewer()?, id).await)? {
+        Ok(Ok(accepted)) => {
+            AcceptOfferPayload { task: Some(accepted.task.into()), taken_by: None, user_errors: vec![] }
+        }
+        Ok(Err(lost)) => {
+            let taken_by = match lost.taken_by {
+                Some(agent) => Agent::find(ctx, agent).await?,
+                None => None,
+            };
+            let (code, message) = match lost.taken_by {
+                Some(_) => (UserErrorCode::OfferTaken, "Somebody else has taken the task."),
+                None => (UserErrorCode::OfferExpired, "The offer is no longer to be had."),
+            };
+            let refusal = Refusal { code, message: message.into(), field: &["input", "offerId"] };
+            AcceptOfferPayload { taken_by, ..refused(vec![refusal.into()]) }
+        }
+        Err(user_errors) => refused(user_errors),
+    })
+}
+
+/// The answer to `setAgentState`.
+#[derive(SimpleObject)]
+struct SetAgentStatePayload {
+    /// The viewer as an agent now; null when refused.
+    agent: Option<Agent>,
+    /// Why the call was refused; empty when it was not.
+    user_errors: Vec<UserError>,
+}
+
+/// The answer to `acceptOffer`.
+#[derive(SimpleObject)]
+struct AcceptOfferPayload {
+    /// The task, which is the viewer's now; null when refused.
+    task: Option<Task>,
+    /// Who has the task instead. Needs the scope AGENTS_READ; null without it.
+    taken_by: Option<Agent>,
+    /// Why the call was refused; empty when it was not.
+    user_errors: Vec<UserError>,
+}
+
+/// The answer to `acceptOffers`.
+#[derive(SimpleObject)]
+struct AcceptOffersPayload {
+    /// What came of each, in the order of the ids.
+    results: Vec<AcceptOfferPayload>,
+    /// Always empty: each result has its own.
+    user_errors: Vec<UserError>,
+}
+
+/// The answer to `declineOffer`.
+#[derive(SimpleObject)]
+struct DeclineOfferPayload {
+    /// The offer as it is now; null when refused.
+    offer: Option<Offer>,
+    /// Why the call was refused; empty when it was not.
+    user_errors: Vec<UserError>,
+}
+
+/// The answer to `wrapUpTask` and `extendWrapUp`.
+#[derive(SimpleObject)]
+struct WrapUpTaskPayload {
+    /// The task as it is now; null when refused.
+    task: Option<Task>,
+    /// Why the call was refused; empty when it was not.
+    user_errors: Vec<UserError>,
+}

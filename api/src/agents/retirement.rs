@@ -1,0 +1,72 @@
+//! Agents who answer customers no more: whatever they hold goes on without them. Offers and talks go back to their places,
+//! and what they owe is wrapped up.
+
+use entity::{
+    agent::AgentState,
+    assignment::{self, AssignmentPhase},
+    id::UserId,
+    task::TaskStatus,
+};
+
+use super::{assignments, ledger, ledger::Turn, offers, queues, states, tasks, wrap_ups};
+use crate::{
+    app::Tx,
+    conversations::{
+        participants::{self, Who},
+        threads,
+    },
+    error::Result,
+};
+
+/// Takes everything from an agent whose person is held, and makes them OFFLINE. Somebody who is no agent stays as they are.
+pub async fn retire(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    if states::find(tx.db(), user).await?.is_none() {
+        return Ok(());
+    }
+    // Nothing new is offered from here on; the agent is held only after the conversations, as by all who hold both.
+    for held in assignments::of_agent(tx.db(), user).await? {
+        let task = tasks::known(tx.db(), held.task_id).await?;
+        threads::hold(tx, task.conversation_id).await?;
+        if let Some(held) = assignments::find(tx.db(), held.task_id, user).await? {
+            hand_back(tx, held).await?;
+        }
+    }
+    let mut agent = states::held(tx, user).await?;
+    let offline = Turn { state: AgentState::Offline, reason: None, idle_channels: 0 };
+    if ledger::turn(tx, &mut agent, offline).await? {
+        states::save(tx, &mut agent).await?;
+    }
+    Ok(())
+}
+
+/// Ends a hold on a task whose conversation is held.
+async fn hand_back(tx: &Tx<'_>, held: assignment::Model) -> Result<()> {
+    match held.phase {
+        AssignmentPhase::WrapUp => wrap_ups::give_up(tx, held.id).await,
+        AssignmentPhase::Offered => {
+            let task = tasks::known(tx.db(), held.task_id).await?;
+            offers::take_back(tx, &task).await
+        }
+        AssignmentPhase::Active => leave(tx, held).await,
+    }
+}
+
+async fn leave(tx: &Tx<'_>, held: assignment::Model) -> Result<()> {
+    let mut task = tasks::known(tx.db(), held.task_id).await?;
+    let mut agent = states::held(tx, held.agent_id).await?;
+    assignments::release(tx, &mut agent, &held).await?;
+    states::save(tx, &mut agent).await?;
+    let conversation = threads::hold(tx, task.conversation_id).await?;
+    if let Some(who) = participants::of(tx.db(), conversation.id, Who::User(held.agent_id)).await? {
+        participants::leave(tx, &conversation, who).await?;
+    }
+    if task.owner_id == Some(held.agent_id) {
+        // Its place is that of when it first came.
+        task.owner_id = None;
+        task.status = TaskStatus::Queued;
+        tasks::save(tx, &task).await?;
+        let queue = queues::known(tx.db(), task.queue_id).await?;
+        tasks::wait(tx, &task, &queue).await?;
+    }
+    tasks::tell_also(tx, &task, true, [held.agent_id])
+}

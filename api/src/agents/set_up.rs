@@ -1,0 +1,114 @@
+//! Making queues, entry points and who serves them.
+
+use entity::{
+    channel::Channel,
+    entry_point::{self, Form, Origins},
+    id::{EntryPointId, QueueId, UserId},
+    queue::{self, BusinessHours, SkillSteps, UnacceptedTransfer},
+    queue_agent,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter};
+
+use super::{members, states};
+use crate::{
+    app::Tx,
+    error::{Error, OnConstraint as _, Result, UserErrorCode},
+};
+
+/// A queue to be made.
+#[derive(Clone, Debug)]
+pub struct NewQueue {
+    pub name: String,
+    pub channel: Channel,
+    pub offer_seconds: Option<i32>,
+    pub auto_wrap_up_seconds: Option<i32>,
+    pub inactivity_seconds: Option<i32>,
+    pub skills: SkillSteps,
+    pub hours: Option<BusinessHours>,
+}
+
+impl NewQueue {
+    /// A queue of a channel with nothing of its own.
+    #[must_use]
+    pub fn of(channel: Channel, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            channel,
+            offer_seconds: None,
+            auto_wrap_up_seconds: None,
+            inactivity_seconds: None,
+            skills: SkillSteps::default(),
+            hours: None,
+        }
+    }
+}
+
+/// Makes a queue.
+pub async fn queue(tx: &Tx<'_>, new: NewQueue) -> Result<queue::Model> {
+    let row = queue::Model {
+        id: QueueId(tx.clock().uuid()),
+        name: new.name,
+        channel: new.channel,
+        offer_seconds: new.offer_seconds,
+        on_unaccepted_transfer: UnacceptedTransfer::Drop,
+        auto_wrap_up_seconds: new.auto_wrap_up_seconds,
+        inactivity_seconds: new.inactivity_seconds,
+        service_level_seconds: None,
+        skills: new.skills,
+        hours: new.hours,
+        created_at: tx.clock().now(),
+        archived_at: None,
+    };
+    let insert = queue::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await;
+    insert
+        .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "name"], "A queue has this name already."))?;
+    members::refresh(tx, &row).await?;
+    Ok(row)
+}
+
+/// Names the agents of a queue, in place of all whom it named.
+pub async fn name_agents(tx: &Tx<'_>, queue: &queue::Model, agents: &[UserId]) -> Result<()> {
+    queue_agent::Entity::delete_many().filter(queue_agent::Column::QueueId.eq(queue.id)).exec(tx.db()).await?;
+    for agent in agents {
+        states::enrol(tx, *agent).await?;
+        let row = queue_agent::ActiveModel { queue_id: Set(queue.id), agent_id: Set(*agent) };
+        queue_agent::Entity::insert(row).on_conflict_do_nothing().exec_without_returning(tx.db()).await?;
+    }
+    members::refresh(tx, queue).await
+}
+
+/// An entry point to be made.
+#[derive(Clone, Debug)]
+pub struct NewEntryPoint {
+    pub name: String,
+    pub channel: Channel,
+    pub address: String,
+    pub queue: QueueId,
+    /// 1 to 9; none: the lowest.
+    pub priority: Option<i16>,
+    pub form: Form,
+    pub origins: Origins,
+    pub identity_secret: Option<String>,
+}
+
+/// Makes an entry point.
+pub async fn entry_point(tx: &Tx<'_>, new: NewEntryPoint) -> Result<entry_point::Model> {
+    let row = entry_point::Model {
+        id: EntryPointId(tx.clock().uuid()),
+        name: new.name,
+        channel: new.channel,
+        address: new.address,
+        queue_id: new.queue,
+        priority: new.priority.filter(|priority| (1..=9).contains(priority)).unwrap_or(super::tasks::NO_PRIORITY),
+        form: new.form,
+        origins: new.origins,
+        identity_secret: new.identity_secret,
+        created_at: tx.clock().now(),
+        archived_at: None,
+    };
+    let insert = entry_point::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await;
+    insert.on_unique(|| {
+        Error::refused(UserErrorCode::Duplicate, &["input", "address"], "Another entry point has this name or address.")
+    })?;
+    Ok(row)
+}

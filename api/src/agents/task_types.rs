@@ -1,0 +1,376 @@
+//! Tasks, and what happens to them and to agents, as the API shows them. A customer sees of a task whether they wait, talk or
+//! are done, and nothing of how the organisation works on it.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
+use chrono::{DateTime, Utc};
+use entity::{
+    assignment::AssignmentPhase,
+    event::EventKind,
+    id::{TaskId, UserId},
+    routing_decision::{self, RoutingCause},
+    task::{self, EndedBy, TaskStatus},
+    wrap_up,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::{
+    assignments,
+    loader::{TaskById, WrapUpReasonById, WrapUpsOf},
+    queue_types::Queue,
+    types::{Agent, Offer, WrapUpReason},
+    waiting,
+};
+use crate::{
+    auth::{
+        context::ContextExt,
+        viewer::{Caller, Scope},
+    },
+    conversations::threads::Side,
+    error::{Error, Result},
+    events::{cursor::Cursor, log::Entry},
+};
+
+/// What the viewer may do with a task now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum TaskAction {
+    /// `sendMessage`
+    SendMessage,
+    /// `endConversation`
+    End,
+    /// `wrapUpTask`
+    WrapUp,
+    /// `extendWrapUp`
+    ExtendWrapUp,
+}
+
+/// One routed piece of work on a conversation.
+#[derive(Clone)]
+pub struct Task(pub Arc<task::Model>);
+
+/// One routed piece of work on a conversation, from its first waiting message to wrap-up. Its customer sees whether they wait,
+/// talk or are done; what is about the organisation's work is null or empty for them.
+#[Object]
+impl Task {
+    /// The task's id, `task_…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The queue it waits or waited in.
+    async fn queue(&self, ctx: &Context<'_>) -> Option<Result<Queue>> {
+        Queue::find(ctx, self.0.queue_id).await.transpose()
+    }
+
+    /// Where it stands. A customer sees QUEUED, CONNECTED and, once it has ended, COMPLETED or ABANDONED.
+    async fn status(&self, ctx: &Context<'_>) -> Result<TaskStatus> {
+        Ok(match Side::of(ctx.caller()?) {
+            Side::Staff => self.0.status,
+            Side::Customer => shown(self.0.status),
+        })
+    }
+
+    /// 1, the highest, to 9; 10 where none was set. Null for the customer.
+    async fn priority(&self, ctx: &Context<'_>) -> Result<Option<i32>> {
+        Ok(self.to_staff(ctx)?.then_some(self.0.priority.into()))
+    }
+
+    /// The agent who answers for it. Null until one accepts, and for the customer.
+    async fn owner(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
+        Agent::find(ctx, self.0.owner_id?).await.transpose()
+    }
+
+    /// The agent who has joined in a conference. Null for the customer.
+    async fn joined(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
+        Agent::find(ctx, self.0.joined_id?).await.transpose()
+    }
+
+    /// When the customer began to wait.
+    async fn received_at(&self) -> DateTime<Utc> {
+        self.0.received_at
+    }
+
+    /// When an agent first accepted it.
+    async fn accepted_at(&self) -> Option<DateTime<Utc>> {
+        self.0.accepted_at
+    }
+
+    /// When the talk ended.
+    async fn ended_at(&self) -> Option<DateTime<Utc>> {
+        self.0.ended_at
+    }
+
+    /// Who ended it.
+    async fn ended_by(&self) -> Option<EndedBy> {
+        self.0.ended_by
+    }
+
+    /// Which place it has in its queue, from 1; null once it waits no more.
+    async fn position(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
+        let app = match ctx.app() {
+            Ok(app) => app,
+            Err(fault) => return Some(Err(fault)),
+        };
+        waiting::position(app.db.read(), &self.0).await.map_err(Error::from).transpose()
+    }
+
+    /// How long one may have to wait in its queue, in seconds, by what others have waited in the last hour; null once it waits no
+    /// more and where too little is known.
+    async fn estimated_wait_seconds(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
+        if !matches!(self.0.status, TaskStatus::Queued | TaskStatus::Offered) {
+            return None;
+        }
+        let app = match ctx.app() {
+            Ok(app) => app,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let estimate = waiting::estimate(app.db.read(), self.0.queue_id, app.clock.now()).await;
+        estimate.map(|wait| wait.map(|wait| wait.num_seconds())).map_err(Error::from).transpose()
+    }
+
+    /// What agents owe and have said when it ended, in the order in which it became due. Empty for the customer.
+    async fn wrap_ups(&self, ctx: &Context<'_>) -> Result<Vec<WrapUp>> {
+        if !self.to_staff(ctx)? {
+            return Ok(Vec::new());
+        }
+        let rows = ctx.load(WrapUpsOf(self.0.id)).await?.unwrap_or_default();
+        Ok(rows.iter().cloned().map(WrapUp).collect())
+    }
+
+    /// What the viewer may do with it now.
+    async fn available_actions(&self, ctx: &Context<'_>) -> Result<Vec<TaskAction>> {
+        self.actions(ctx).await
+    }
+
+    /// Why it was offered to whom, the newest last, at most 100. Empty for the customer.
+    async fn routing_decisions(&self, ctx: &Context<'_>) -> Result<Vec<RoutingDecision>> {
+        use sea_orm::QuerySelect as _;
+        if !self.to_staff(ctx)? {
+            return Ok(Vec::new());
+        }
+        let rows = routing_decision::Entity::find()
+            .filter(routing_decision::Column::TaskId.eq(self.0.id))
+            .order_by_desc(routing_decision::Column::Id)
+            .limit(100)
+            .all(ctx.app()?.db.read())
+            .await?;
+        Ok(rows.into_iter().rev().map(RoutingDecision).collect())
+    }
+}
+
+impl Task {
+    /// The task with an id, if the viewer may see its conversation.
+    pub async fn find(ctx: &Context<'_>, id: TaskId) -> Result<Option<Self>> {
+        if !ctx.caller()?.scopes().has(Scope::ConversationsRead) {
+            return Ok(None);
+        }
+        Ok(ctx.load(TaskById(id)).await?.map(Self))
+    }
+
+    fn to_staff(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(Side::of(ctx.caller()?) == Side::Staff)
+    }
+
+    async fn actions(&self, ctx: &Context<'_>) -> Result<Vec<TaskAction>> {
+        let talks =
+            matches!(self.0.status, TaskStatus::Connected | TaskStatus::ConferenceRequested | TaskStatus::Conference);
+        let waits = matches!(self.0.status, TaskStatus::Queued | TaskStatus::Offered);
+        let me = match ctx.caller()? {
+            Caller::Visitor(_) if talks || waits => return Ok(vec![TaskAction::SendMessage, TaskAction::End]),
+            Caller::Visitor(_) | Caller::Service(_) => return Ok(Vec::new()),
+            Caller::Person(viewer) => viewer.user,
+        };
+        let held = assignments::find(ctx.app()?.db.read(), self.0.id, me).await?;
+        Ok(match held.map(|held| held.phase) {
+            Some(AssignmentPhase::Active) if self.0.status == TaskStatus::Connected && self.0.owner_id == Some(me) => {
+                vec![TaskAction::SendMessage, TaskAction::End]
+            }
+            Some(AssignmentPhase::Active) => vec![TaskAction::SendMessage],
+            Some(AssignmentPhase::WrapUp) => self.wrap_up_actions(ctx, me).await?,
+            Some(AssignmentPhase::Offered) | None => Vec::new(),
+        })
+    }
+
+    async fn wrap_up_actions(&self, ctx: &Context<'_>, me: UserId) -> Result<Vec<TaskAction>> {
+        let owed = ctx.load(WrapUpsOf(self.0.id)).await?.unwrap_or_default();
+        let mine = owed.iter().find(|row| row.agent_id == me && row.submitted_at.is_none());
+        let extends = mine.is_some_and(|row| row.due_at.is_some() && !row.extended);
+        Ok([TaskAction::WrapUp].into_iter().chain(extends.then_some(TaskAction::ExtendWrapUp)).collect())
+    }
+}
+
+/// What a customer sees of where a task stands.
+fn shown(status: TaskStatus) -> TaskStatus {
+    match status {
+        TaskStatus::Queued | TaskStatus::Offered => TaskStatus::Queued,
+        TaskStatus::Connected | TaskStatus::ConferenceRequested | TaskStatus::Conference => TaskStatus::Connected,
+        TaskStatus::WrapUp | TaskStatus::Completed | TaskStatus::Dropped => TaskStatus::Completed,
+        TaskStatus::Abandoned => TaskStatus::Abandoned,
+    }
+}
+
+/// What an agent owes after a task, and what they have said.
+pub struct WrapUp(pub wrap_up::Model);
+
+/// What an agent owes after a task, and what they have said.
+#[Object]
+impl WrapUp {
+    /// Whose it is. Null for an agent who can no longer be seen.
+    async fn agent(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
+        Agent::find(ctx, self.0.agent_id).await.transpose()
+    }
+
+    /// What the conversation came to; empty until it is submitted.
+    async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<WrapUpReason>> {
+        let ids = self.0.reasons.0.iter().map(|id| ctx.load(WrapUpReasonById(*id)));
+        let found = futures_util::future::try_join_all(ids).await?;
+        Ok(found.into_iter().flatten().map(WrapUpReason).collect())
+    }
+
+    /// What the agent wrote down.
+    async fn note(&self) -> Option<&str> {
+        self.0.note.as_deref()
+    }
+
+    /// Whether it was done by itself.
+    async fn automatic(&self) -> bool {
+        self.0.automatic
+    }
+
+    /// Since when it is owed.
+    async fn began_at(&self) -> DateTime<Utc> {
+        self.0.began_at
+    }
+
+    /// When it will be done by itself, by the server's clock; null: never.
+    async fn due_at(&self) -> Option<DateTime<Utc>> {
+        self.0.due_at
+    }
+
+    /// Whether it was given as long again.
+    async fn extended(&self) -> bool {
+        self.0.extended
+    }
+
+    /// When it was done; null while it is owed.
+    async fn submitted_at(&self) -> Option<DateTime<Utc>> {
+        self.0.submitted_at
+    }
+}
+
+/// Why a task was offered to an agent, or to nobody.
+pub struct RoutingDecision(pub routing_decision::Model);
+
+/// Why a task was offered to an agent, or to nobody.
+#[Object]
+impl RoutingDecision {
+    /// When it was decided.
+    async fn decided_at(&self) -> DateTime<Utc> {
+        self.0.decided_at
+    }
+
+    /// To whom it was offered; null when nobody was free.
+    async fn chosen(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
+        Agent::find(ctx, self.0.chosen_id?).await.transpose()
+    }
+
+    /// Why.
+    async fn reason(&self) -> RoutingCause {
+        self.0.cause
+    }
+
+    /// How many agents could have taken it.
+    async fn candidates(&self) -> i32 {
+        self.0.candidates
+    }
+
+    /// Which step of the queue's skills held, from 0.
+    async fn step(&self) -> i32 {
+        self.0.step.into()
+    }
+}
+
+macro_rules! event {
+    ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident: $type:ident }) => {
+        $(#[$doc])*
+        #[derive(SimpleObject)]
+        pub struct $name {
+            /// The event's id, `event_…`; the same however the event is read.
+            pub id: ID,
+            /// Resume after this event with it.
+            pub cursor: Cursor,
+            /// When it happened.
+            pub occurred_at: DateTime<Utc>,
+            /// The event's number in its stream: 1, 2, 3, … without holes.
+            pub sequence: i64,
+            $(#[$field_doc])* pub $field: $type,
+        }
+
+        impl $name {
+            /// Reads an entry of the log; `cursor` is the position as the reader counts.
+            pub fn read(entry: &Entry, cursor: Cursor) -> Result<Self> {
+                let row = serde_json::from_value(entry.payload.clone()).map_err(Error::internal)?;
+                let (id, occurred_at, sequence) = (ID::from(entry.id), entry.occurred_at, entry.sequence);
+                Ok(Self { id, cursor, occurred_at, sequence, $field: $type(Arc::new(row)) })
+            }
+        }
+    };
+}
+
+event! {
+    /// A task is held out to the viewer.
+    OfferMade {
+        /// The offer as it was then.
+        offer: Offer
+    }
+}
+event! {
+    /// An offer to the viewer was accepted, declined, withdrawn, or not answered in time.
+    OfferEnded {
+        /// The offer as it was then.
+        offer: Offer
+    }
+}
+event! {
+    /// Something about a task has changed.
+    TaskChanged {
+        /// The task as it was then.
+        task: Task
+    }
+}
+event! {
+    /// The viewer's state as an agent, or how much they hold, has changed.
+    AgentChanged {
+        /// The agent as they were then.
+        agent: Agent
+    }
+}
+
+impl From<task::Model> for Task {
+    fn from(row: task::Model) -> Self {
+        Self(Arc::new(row))
+    }
+}
+
+/// An entry of the log about an agent's desk.
+#[derive(Union)]
+pub enum DeskLogEvent {
+    OfferMade(OfferMade),
+    OfferEnded(OfferEnded),
+    TaskChanged(TaskChanged),
+    AgentChanged(AgentChanged),
+}
+
+impl DeskLogEvent {
+    /// Reads an entry of the log; `cursor` is the position as the reader counts.
+    pub fn read(entry: &Entry, cursor: Cursor) -> Result<Self> {
+        Ok(match entry.kind {
+            EventKind::OfferMade => Self::OfferMade(OfferMade::read(entry, cursor)?),
+            EventKind::OfferEnded => Self::OfferEnded(OfferEnded::read(entry, cursor)?),
+            EventKind::TaskChanged => Self::TaskChanged(TaskChanged::read(entry, cursor)?),
+            EventKind::AgentChanged => Self::AgentChanged(AgentChanged::read(entry, cursor)?),
+            _ => return Err(Error::internal(anyhow::anyhow!("an event of another stream"))),
+        })
+    }
+}

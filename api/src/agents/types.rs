@@ -1,0 +1,340 @@
+//! Agents, their desks and offers as the API shows them to those who answer customers.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use entity::{
+    agent::{self, AgentState},
+    assignment::AssignmentPhase,
+    channel::Channel,
+    id::{AgentId, IdleReasonId, OfferId, TaskId, UserId},
+    idle_reason,
+    offer::{self, OfferKind, OfferStatus},
+    wrap_up_reason,
+};
+
+use super::{
+    assignments, capacity,
+    loader::{AgentById, CustomerOf, EntryPointById, IdleReasonById, OwnOffer, QueueById, TaskById, answers},
+    offers, states,
+    task_types::Task,
+};
+use crate::{
+    auth::{
+        context::{ContextExt, Reads},
+        guard::Needs,
+        viewer::{Scope, Viewer},
+    },
+    conversations::threads,
+    error::{Error, Result},
+    events::{
+        cursor::{Cursor, desk_of},
+        log,
+    },
+    users::{loader::ReferredPerson, types::User},
+};
+
+/// Somebody who answers customers.
+#[derive(Clone)]
+pub struct Agent(pub Arc<agent::Model>);
+
+/// Somebody who answers customers.
+#[Object]
+impl Agent {
+    /// The agent's id, `agent_…`.
+    pub async fn id(&self) -> ID {
+        AgentId(self.0.user_id.0).into()
+    }
+
+    /// The person who is the agent. Null once they have no account any more. Needs the scope PROFILE_READ.
+    #[graphql(guard = "Needs(Scope::ProfileRead)")]
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        User::find(ctx, self.0.user_id).await.transpose()
+    }
+
+    /// The name of the person who is the agent.
+    async fn display_name(&self, ctx: &Context<'_>) -> Result<String> {
+        let person = ctx.load(ReferredPerson(self.0.user_id)).await?;
+        Ok(person.map(|person| person.display_name.clone()).unwrap_or_default())
+    }
+
+    /// Whether the agent may be offered tasks. Says nothing of whether their client is connected.
+    async fn state(&self) -> AgentState {
+        self.0.state
+    }
+
+    /// Since when the state and its reason are what they are.
+    async fn state_since(&self) -> DateTime<Utc> {
+        self.0.state_since
+    }
+
+    /// Why the agent is IDLE, or RONA.
+    async fn idle_reason(&self, ctx: &Context<'_>) -> Option<Result<IdleReason>> {
+        Some(ctx.load(IdleReasonById(self.0.idle_reason_id?)).await.transpose()?.map(IdleReason))
+    }
+
+    /// Channels on which the agent is idle although AVAILABLE.
+    async fn idle_channels(&self) -> Vec<Channel> {
+        Channel::ALL.into_iter().filter(|channel| self.0.idle_channels & channel.bit() != 0).collect()
+    }
+
+    /// How much the agent may hold on each channel and how much of it is held. Messenger, SMS and WhatsApp share a number. What
+    /// is held counts from the offer until it is wrapped up.
+    async fn capacity(&self) -> Vec<ChannelCapacity> {
+        let capacity = |channel| {
+            let (limit, used) = capacity::of(&self.0, channel);
+            let open = self.0.takes & channel.bit() != 0;
+            ChannelCapacity { channel, limit: limit.into(), used: used.into(), open }
+        };
+        Channel::ALL.into_iter().map(capacity).collect()
+    }
+}
+
+impl Agent {
+    /// The agent that a person is, if the viewer is one of those who answer customers.
+    pub async fn find(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>> {
+        if !ctx.caller()?.scopes().has(Scope::AgentsRead) {
+            return Ok(None);
+        }
+        Ok(ctx.load(AgentById(id)).await?.map(Self))
+    }
+}
+
+/// How much of a channel an agent may hold.
+#[derive(SimpleObject)]
+pub struct ChannelCapacity {
+    /// The channel.
+    channel: Channel,
+    /// How many tasks at once.
+    limit: i32,
+    /// How many are held on it and on those that share the number.
+    used: i32,
+    /// Whether the agent may be offered a task of the channel now.
+    open: bool,
+}
+
+/// Why an agent is idle.
+#[derive(Clone)]
+pub struct IdleReason(pub Arc<idle_reason::Model>);
+
+/// Why an agent is idle.
+#[Object]
+impl IdleReason {
+    /// The reason's id, `idle_…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// What it is called.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether only the system gives it: after an offer was declined, or not answered.
+    async fn system(&self) -> bool {
+        self.0.system.is_some()
+    }
+
+    /// Whether it is given where an agent gives none.
+    async fn is_default(&self) -> bool {
+        self.0.is_default
+    }
+}
+
+/// What a conversation came to.
+#[derive(Clone)]
+pub struct WrapUpReason(pub Arc<wrap_up_reason::Model>);
+
+/// What a conversation came to.
+#[Object]
+impl WrapUpReason {
+    /// The reason's id, `reason_…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// What it is called.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether it is given by an automatic wrap-up.
+    async fn is_default(&self) -> bool {
+        self.0.is_default
+    }
+}
+
+/// A task held out to the viewer for a limited time.
+#[derive(Clone)]
+pub struct Offer(pub Arc<offer::Model>);
+
+/// A task held out to the viewer for a limited time.
+#[Object]
+impl Offer {
+    /// The offer's id, `offer_…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// Why the task is offered.
+    async fn kind(&self) -> OfferKind {
+        self.0.kind
+    }
+
+    /// The task. Null for one that the viewer can no longer see. Needs the scope CONVERSATIONS_READ.
+    #[graphql(guard = "Needs(Scope::ConversationsRead)")]
+    async fn task(&self, ctx: &Context<'_>) -> Option<Result<Task>> {
+        Task::find(ctx, self.0.task_id).await.transpose()
+    }
+
+    /// What became of it.
+    async fn status(&self) -> OfferStatus {
+        self.0.status
+    }
+
+    /// When it was made.
+    async fn made_at(&self) -> DateTime<Utc> {
+        self.0.made_at
+    }
+
+    /// Until when it can be accepted, by the server's clock. After that the agent becomes RONA.
+    async fn expires_at(&self) -> DateTime<Utc> {
+        self.0.expires_at
+    }
+
+    /// When it was accepted, declined, withdrawn or found expired; null while it is PENDING.
+    async fn ended_at(&self) -> Option<DateTime<Utc>> {
+        self.0.ended_at
+    }
+
+    /// What to show of the request before it is accepted. Null for a task that the viewer can no longer see. Needs the scope
+    /// CONVERSATIONS_READ.
+    #[graphql(guard = "Needs(Scope::ConversationsRead)")]
+    async fn details(&self, ctx: &Context<'_>) -> Option<Result<OfferDetails>> {
+        OfferDetails::of(ctx, &self.0).await.transpose()
+    }
+}
+
+impl Offer {
+    /// The offer with an id, if it was made to the viewer.
+    pub async fn find(ctx: &Context<'_>, id: OfferId) -> Result<Option<Self>> {
+        if ctx.viewer().is_err() || !ctx.caller()?.scopes().has(Scope::AgentsRead) {
+            return Ok(None);
+        }
+        Ok(ctx.load(OwnOffer(id)).await?.map(Self))
+    }
+}
+
+/// What an incoming request shows. Which fields there are is up to the channel.
+#[derive(SimpleObject)]
+pub struct OfferDetails {
+    /// The channel.
+    channel: Channel,
+    /// The queue the task waits in.
+    queue_name: String,
+    /// When the customer began to wait: the timer counts from here.
+    received_at: DateTime<Utc>,
+    /// What the customer is called: WEBCHAT, EMAIL, WHATSAPP, MESSENGER.
+    customer_name: Option<String>,
+    /// The customer's e-mail address: WEBCHAT, EMAIL.
+    customer_email: Option<String>,
+    /// The customer's telephone number: SMS, WHATSAPP.
+    customer_phone: Option<String>,
+    /// The page the customer wrote to: MESSENGER.
+    source_page: Option<String>,
+    /// The number the customer wrote to: SMS, WHATSAPP.
+    source_number: Option<String>,
+}
+
+impl OfferDetails {
+    async fn of(ctx: &Context<'_>, offer: &offer::Model) -> Result<Option<Self>> {
+        let Some(task) = ctx.load(TaskById(offer.task_id)).await? else { return Ok(None) };
+        let queue = ctx.load(QueueById(task.queue_id)).await?;
+        let customer = ctx.load(CustomerOf(task.conversation_id)).await?;
+        let conversations = threads::by_ids(ctx.app()?.db.read(), &[task.conversation_id]).await?;
+        let entry_point = conversations.first().and_then(|row| row.entry_point_id);
+        let entry_point = match entry_point {
+            Some(id) => ctx.load(EntryPointById(id)).await?,
+            None => None,
+        };
+        let channel = task.channel;
+        let on = |channels: &[Channel]| channels.contains(&channel);
+        let phone = on(&[Channel::Sms, Channel::Whatsapp]);
+        Ok(Some(Self {
+            channel,
+            queue_name: queue.map(|queue| queue.name.clone()).unwrap_or_default(),
+            received_at: task.received_at,
+            customer_name: customer.as_ref().filter(|_| channel != Channel::Sms).map(|row| row.display_name.clone()),
+            customer_email: customer
+                .as_ref()
+                .filter(|_| on(&[Channel::Webchat, Channel::Email]))
+                .and_then(|row| row.email.clone()),
+            customer_phone: customer.as_ref().filter(|_| phone).and_then(|row| row.phone.clone()),
+            source_page: entry_point.as_ref().filter(|_| channel == Channel::Messenger).map(|row| row.name.clone()),
+            source_number: entry_point.as_ref().filter(|_| phone).map(|row| row.address.clone()),
+        }))
+    }
+}
+
+/// Everything on an agent's desk.
+pub struct Desk {
+    pub agent: Arc<agent::Model>,
+    pub stream_cursor: Cursor,
+}
+
+/// Everything on an agent's desk.
+#[Object]
+impl Desk {
+    /// The agent whose desk it is: the viewer.
+    async fn agent(&self) -> Agent {
+        Agent(Arc::clone(&self.agent))
+    }
+
+    /// What is held out to the agent, the oldest first.
+    async fn offers(&self, ctx: &Context<'_>) -> Result<Vec<Offer>> {
+        let rows = offers::of_agent(ctx.app()?.db.read(), self.agent.user_id).await?;
+        Ok(rows.into_iter().map(|row| Offer(Arc::new(row))).collect())
+    }
+
+    /// What the agent has in hand: talks, and what has ended and is to be wrapped up, in the order in which it came. Needs the
+    /// scope CONVERSATIONS_READ.
+    #[graphql(guard = "Needs(Scope::ConversationsRead)")]
+    async fn tasks(&self, ctx: &Context<'_>) -> Result<Vec<Task>> {
+        let held = assignments::of_agent(ctx.app()?.db.read(), self.agent.user_id).await?;
+        let ids: Vec<TaskId> =
+            held.iter().filter(|held| held.phase != AssignmentPhase::Offered).map(|held| held.task_id).collect();
+        let tasks = futures_util::future::try_join_all(ids.into_iter().map(|id| ctx.load(TaskById(id)))).await?;
+        Ok(tasks.into_iter().flatten().map(Task).collect())
+    }
+
+    /// Where the subscription `desk` stood before the desk was read: subscribe with it as `after` and nothing is missed.
+    async fn stream_cursor(&self) -> &Cursor {
+        &self.stream_cursor
+    }
+}
+
+impl Desk {
+    /// The desk of the viewer; none for who is no agent.
+    pub async fn of(ctx: &Context<'_>, viewer: &Viewer) -> Result<Option<Self>> {
+        let app = ctx.app()?;
+        let stream = desk_of(viewer.user);
+        let at = log::extent(app.db.read(), stream).await?.last;
+        let Some(agent) = states::find(app.db.read(), viewer.user).await? else { return Ok(None) };
+        Ok(Some(Self { agent: Arc::new(agent), stream_cursor: Cursor::in_stream(stream, at) }))
+    }
+}
+
+/// Reads the id of a reason to be idle.
+pub fn idle_reason_id(text: Option<&ID>) -> Result<Option<IdleReasonId>> {
+    let Some(text) = text else { return Ok(None) };
+    // An id of nothing names no reason; the verb says so.
+    Ok(Some(IdleReasonId::parse(text).unwrap_or(IdleReasonId(uuid::Uuid::nil()))))
+}
+
+/// Whether the caller may see those who answer customers.
+pub async fn may_see(ctx: &Context<'_>) -> Result<bool> {
+    let reads = ctx.data::<async_graphql::dataloader::DataLoader<Reads>>();
+    let reads = reads.map_err(|error| Error::internal(anyhow::anyhow!("{}", error.message)))?;
+    answers(reads.loader()).await
+}
