@@ -18,6 +18,8 @@
 //! | [`contacts`] | the lists of the Contacts Center: entries, pages, counts, search |
 //! | [`activities`] | what people do, and the feeds in which those related to them see it |
 //! | [`users`] | people: profiles, settings, how one is found |
+//! | [`conversations`], [`agents`] | threads with customers and between people; who answers them, and what waits |
+//! | [`intake`], [`visitors`] | what customers write, whichever channel brings it; visitors of web sites |
 //! | [`personal`] | the private address books |
 //! | [`accounts`] | signing up, in and out, sessions, passwords, API keys |
 //! | [`notifications`] | what a user is told of, in the app and by e-mail |
@@ -61,6 +63,8 @@ pub mod accounts;
 pub mod notifications;
 pub mod conversations;
 pub mod agents;
+pub mod intake;
+pub mod visitors;
 pub mod relationships;
 pub mod cards;
 pub mod administration;

@@ -23,6 +23,7 @@ use crate::{
         mutation::RelationshipsMutation, query::RelationshipsQuery, subscription::RelationshipsSubscription,
     },
     users::{mutation::UsersMutation, query::UsersQuery, types::Actor},
+    visitors::{mutation::VisitorsMutation, query::VisitorsQuery},
 };
 
 /// What can be asked.
@@ -40,6 +41,7 @@ pub struct Query(
     AccountsQuery,
     AuditQuery,
     AgentsQuery,
+    VisitorsQuery,
 );
 
 /// What can be done. Every payload has `userErrors`: expected refusals are data, faults are errors.
@@ -55,6 +57,7 @@ pub struct Mutation(
     ConversationsMutation,
     AdministrationMutation,
     AgentsMutation,
+    VisitorsMutation,
 );
 
 /// What can be followed live. Every subscription takes `after`, begins with SubscriptionStarted and misses nothing.

@@ -12,6 +12,7 @@ use crate::{
     config::{Config, Environment},
     demo, http,
     notifications::{mails, retention},
+    visitors,
 };
 
 /// How long requests under way may take to finish after the signal.
@@ -38,6 +39,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(retention::run(app.clone()));
     tokio::spawn(mails::run(app.clone()));
     tokio::spawn(workers::run(app.clone()));
+    tokio::spawn(visitors::retention::run(app.clone()));
     let listener = TcpListener::bind(app.config.listen)
         .await
         .with_context(|| format!("RAPPORT_LISTEN is refused: {} cannot be listened on", app.config.listen))?;

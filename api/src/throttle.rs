@@ -55,6 +55,7 @@ pub struct Throttle {
     accounts: Option<Buckets<String>>,
     addresses: Option<Buckets<IpAddr>>,
     whispers: Option<Buckets<Uuid>>,
+    chats: Option<Buckets<IpAddr>>,
 }
 
 impl fmt::Debug for Throttle {
@@ -70,6 +71,7 @@ impl Throttle {
         let burst = rates.burst.max(u32::try_from(config.limits.cost).unwrap_or(u32::MAX));
         let minute = Duration::from_secs(60);
         let second = Duration::from_secs(1);
+        let hour = Duration::from_secs(3_600);
         Self {
             cost: Buckets::new(rates.cost, second, burst, clock),
             requests: Buckets::new(rates.requests, second, rates.requests.saturating_mul(4), clock),
@@ -81,6 +83,7 @@ impl Throttle {
                 clock,
             ),
             whispers: Buckets::new(WHISPERS_PER_SECOND, second, WHISPERS, clock),
+            chats: Buckets::new(rates.chats, hour, rates.chats, clock),
         }
     }
 
@@ -108,6 +111,14 @@ impl Throttle {
         match &self.accounts {
             Some(buckets) => buckets.take(&account.to_owned(), 1).map(drop),
             None => Ok(()),
+        }
+    }
+
+    /// Counts a chat that an address begins.
+    pub fn chat(&self, address: Option<IpAddr>) -> Result<(), TooSoon> {
+        match (&self.chats, address) {
+            (Some(buckets), Some(address)) => buckets.take(&address, 1).map(drop),
+            _ => Ok(()),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod api_key;
 pub mod assignment;
 pub mod audit_entry;
 pub mod channel;
+pub mod chat_key;
 pub mod connection_request;
 pub mod contact;
 pub mod conversation;

@@ -121,6 +121,9 @@ pub enum AnnouncementKind {
     /// The conversation has ended.
     #[sea_orm(num_value = 14)]
     EndedBySystem = 14,
+    /// What the customer answered before the chat began, and from which page.
+    #[sea_orm(num_value = 15)]
+    FormAnswered = 15,
 }
 
 /// How a text is written.

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::support::{Expected as _, app::TestApp, graphql::Client, socket::Socket};
 
 /// What an anonymous caller may use.
-const OPEN: [&str; 3] = ["Mutation.signUp", "Mutation.signIn", "Mutation.refreshSession"];
+const OPEN: [&str; 5] =
+    ["Mutation.signUp", "Mutation.signIn", "Mutation.refreshSession", "Mutation.startWebChat", "Query.webChat"];
 
 const INTROSPECTION: &str = "{ __schema { queryType { name } mutationType { name } subscriptionType { name } types { kind name enumValues { name } \
     inputFields { name type { ...T } defaultValue } fields { name type { ...T } args { name type { ...T } defaultValue } } } } } \

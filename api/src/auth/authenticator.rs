@@ -6,11 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
+    context::Site,
     issuer::Outside,
     jwt, keys,
     rights::{Rights, Watch},
     secret,
     viewer::Caller,
+    visits,
 };
 use crate::{
     app::App,
@@ -37,6 +39,18 @@ struct Known {
     until: DateTime<Utc>,
     /// The version of the rights under which the database was asked; none where it was not.
     version: Option<u64>,
+    /// The one site from which a visitor is let in; none where it was given to no page.
+    site: Option<String>,
+}
+
+impl Known {
+    /// A visitor's token is of one site: no page of another may use it.
+    fn is_let_in_from(&self, site: Option<&Site>) -> bool {
+        match (&self.caller, site) {
+            (Caller::Visitor(_), Some(site)) => self.site.as_deref() == Some(&site.origin),
+            _ => true,
+        }
+    }
 }
 
 impl Authenticator {
@@ -58,8 +72,8 @@ impl Authenticator {
         self.outside.as_ref().is_none_or(|outside| outside.is_known())
     }
 
-    /// The caller of an `Authorization` or the like: none without one, an error with a bad one.
-    pub async fn caller(&self, authorization: Option<&str>) -> Result<Option<Caller>> {
+    /// The caller of an `Authorization` or the like, as it comes from a site, if any: none without one, an error with a bad one.
+    pub async fn caller(&self, authorization: Option<&str>, site: Option<&Site>) -> Result<Option<Caller>> {
         let Some(authorization) = authorization else { return Ok(None) };
         let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some((_, token)) = token else { return Err(Error::Unauthenticated) };
@@ -67,18 +81,20 @@ impl Authenticator {
         if token.len() > LONGEST {
             return Err(Error::Unauthenticated);
         }
-        let caller = self.authenticate(token).await?;
-        if caller.expires_at() <= self.app.clock.now() || !self.rights.hold(&caller) {
+        let known = self.authenticate(token).await?;
+        let caller = known.caller;
+        let over = caller.expires_at() <= self.app.clock.now() || !self.rights.hold(&caller);
+        if over || !known.is_let_in_from(site) {
             return Err(Error::Unauthenticated);
         }
         Ok(Some(caller))
     }
 
     /// The caller, and a watch on their rights that missed nothing since they were told.
-    pub async fn watched(&self, authorization: Option<&str>) -> Result<Option<(Caller, Watch)>> {
+    pub async fn watched(&self, authorization: Option<&str>, site: Option<&Site>) -> Result<Option<(Caller, Watch)>> {
         loop {
             let version = self.rights.version();
-            let Some(caller) = self.caller(authorization).await? else { return Ok(None) };
+            let Some(caller) = self.caller(authorization, site).await? else { return Ok(None) };
             let watch = self.rights.watch(&caller);
             if self.rights.version() == version {
                 return Ok(Some((caller, watch)));
@@ -86,7 +102,7 @@ impl Authenticator {
         }
     }
 
-    async fn authenticate(&self, token: &str) -> Result<Caller> {
+    async fn authenticate(&self, token: &str) -> Result<Arc<Known>> {
         // What is remembered is found by its digest, so that no token and no key lies about in memory.
         let name = secret::name(token);
         let version = self.rights.version();
@@ -94,20 +110,24 @@ impl Authenticator {
             && known.until > self.app.clock.now()
             && known.version.is_none_or(|asked| asked == version)
         {
-            return Ok(known.caller);
+            return Ok(known);
         }
-        let (caller, asked) = if token.starts_with(keys::START) {
-            (keys::verify(&self.app, token).await?, true)
+        let (caller, site, asked) = if token.starts_with(keys::START) {
+            (keys::verify(&self.app, token).await?, None, true)
+        } else if token.starts_with(visits::START) {
+            let (caller, site) = visits::verify(&self.app, token).await?;
+            (caller, site, true)
         } else if let Some(outside) = &self.outside {
-            (Caller::Person(outside.verify(&self.app, token).await?), true)
+            (Caller::Person(outside.verify(&self.app, token).await?), None, true)
         } else {
-            (Caller::Person(jwt::verify(&self.app, token)?), false)
+            (Caller::Person(jwt::verify(&self.app, token)?), None, false)
         };
         let until = match asked {
             true => caller.expires_at().min(self.app.clock.now() + REMEMBERED_FOR),
             false => caller.expires_at(),
         };
-        self.known.keep(&name, Arc::new(Known { caller, until, version: asked.then_some(version) }));
-        Ok(caller)
+        let known = Arc::new(Known { caller, until, version: asked.then_some(version), site });
+        self.known.keep(&name, Arc::clone(&known));
+        Ok(known)
     }
 }

@@ -43,6 +43,17 @@ pub struct Origin {
     pub address: Option<IpAddr>,
     /// What the client calls itself.
     pub agent: Option<Arc<str>>,
+    /// The web site whose page calls; none for programs.
+    pub site: Option<Site>,
+}
+
+/// A web site whose page calls, as the browser says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Scheme, host and port in lower case, `https://example.com`.
+    pub origin: Arc<str>,
+    /// Whether it is the very host that is called.
+    pub own: bool,
 }
 
 /// Waits for nothing: a load begins when everything that asks has asked.

@@ -14,3 +14,4 @@ pub mod presence;
 pub mod rights;
 pub mod secret;
 pub mod viewer;
+pub mod visits;

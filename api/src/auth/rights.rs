@@ -1,5 +1,5 @@
 //! Rights that have ended before their time: sessions that were signed out, people who were suspended, keys that were
-//! changed. Every instance knows them all: it reads the state, then follows the one stream of rights. So a token is
+//! changed, visits that were ended. Every instance knows them all: it reads the state, then follows the one stream of rights. So a token is
 //! refused without asking the database, and what is live ends at once, here and on every other instance.
 
 use std::{
@@ -15,7 +15,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use entity::{
     event::EventKind,
-    id::{ApiKeyId, SessionId, UserId},
+    id::{ApiKeyId, SessionId, UserId, VisitorTokenId},
     session,
     stream::StreamKind,
     user::{self, UserStatus},
@@ -53,6 +53,7 @@ pub enum Subject {
     Sessions(Vec<SessionId>),
     User(UserId),
     Key(ApiKeyId),
+    Visit(VisitorTokenId),
 }
 
 /// Tells every instance that rights end when this transaction is committed.
@@ -181,6 +182,7 @@ impl Rights {
                     ids.into_iter().map(|id| id.0).collect()
                 }
                 (_, Subject::Key(id)) => vec![id.0],
+                (_, Subject::Visit(id)) => vec![id.0],
             }
         };
         for subject in told {

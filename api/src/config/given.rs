@@ -29,12 +29,12 @@ impl Given {
 
     pub fn read<T>(&self, name: &str, understand: impl FnOnce(&str) -> Result<T, String>) -> anyhow::Result<T> {
         let (text, source) = self.text(name);
-        let shown =
-            if ["SECRET", "URL", "TOKEN"].iter().any(|word| name.contains(word)) && name != "RAPPORT_TOKEN_LIFETIME" {
-                "its value"
-            } else {
-                text.as_str()
-            };
+        let shown = if ["SECRET", "URL", "TOKEN"].iter().any(|word| name.contains(word)) && !name.ends_with("_LIFETIME")
+        {
+            "its value"
+        } else {
+            text.as_str()
+        };
         understand(text.trim()).map_err(|why| anyhow::anyhow!("{name} ({source}) is refused: {shown} {why}"))
     }
 

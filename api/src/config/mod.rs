@@ -51,6 +51,8 @@ pub struct Config {
     pub listen: SocketAddr,
     pub database: DatabaseConfig,
     pub tokens: TokenConfig,
+    /// Of a visitor's token that is not used.
+    pub visitor_token_lifetime: Duration,
     pub sign_up_open: bool,
     pub allowed_origins: Vec<String>,
     pub demo: bool,
@@ -124,6 +126,8 @@ pub struct Rates {
     pub requests: u32,
     /// Tries per minute to sign in to one account; 0: without limit.
     pub attempts: u32,
+    /// Chats per hour that one address may begin; 0: without limit.
+    pub chats: u32,
 }
 
 /// Who may connect, and how.
@@ -295,6 +299,7 @@ impl Config {
                 lifetime: given.duration("RAPPORT_TOKEN_LIFETIME", SECOND, LONGEST_TOKEN_LIFETIME)?,
                 session_lifetime: given.duration("RAPPORT_SESSION_LIFETIME", 60 * SECOND, 366 * DAY)?,
             },
+            visitor_token_lifetime: given.duration("RAPPORT_VISITOR_TOKEN_LIFETIME", 60 * SECOND, 366 * DAY)?,
             sign_up_open: given.read("RAPPORT_SIGN_UP", |text| match text {
                 "open" => Ok(true),
                 "closed" => Ok(false),
@@ -320,6 +325,7 @@ impl Config {
                 burst: given.count("RAPPORT_RATE_BURST", 1_000, 1_000_000_000)?,
                 requests: given.count("RAPPORT_RATE_REQUESTS", 0, 1_000_000)?,
                 attempts: given.count("RAPPORT_SIGN_IN_ATTEMPTS", 0, 1_000_000)?,
+                chats: given.count("RAPPORT_WEB_CHATS_PER_HOUR", 0, 1_000_000)?,
             },
             connections: Connections {
                 most: given.count("RAPPORT_MAX_CONNECTIONS", 1, 1_000_000)?,

@@ -52,6 +52,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("RAPPORT_JWT_AUDIENCE", "rapport", "the audience that tokens carry and must have"),
     setting("RAPPORT_TOKEN_LIFETIME", "1h", "how long an access token lives (1s to 24h)"),
     setting("RAPPORT_SESSION_LIFETIME", "30d", "how long a session lasts without being refreshed (1m to 366d)"),
+    setting(
+        "RAPPORT_VISITOR_TOKEN_LIFETIME",
+        "30d",
+        "how long a visitor of a web site is known after the token was last used (1m to 366d)",
+    ),
     setting("RAPPORT_SIGN_UP", "open", "open: anyone may make an account; closed: no one may"),
     setting(
         "RAPPORT_ALLOWED_ORIGINS",
@@ -104,6 +109,11 @@ pub const SETTINGS: &[Setting] = &[
         "RAPPORT_SIGN_IN_ATTEMPTS",
         "10",
         "tries per minute to sign in to one account; one address has ten times as many; 0: without limit",
+    ),
+    setting(
+        "RAPPORT_WEB_CHATS_PER_HOUR",
+        "60",
+        "chats per hour that one address may begin on web sites; 0: without limit",
     ),
     setting(
         "RAPPORT_INTROSPECTION",

@@ -44,6 +44,7 @@ pub async fn tell(
         task: None,
         client_message_id: None,
         digest: None,
+        sent_at: None,
     };
     items::append(tx, conversation, new).await
 }
@@ -64,5 +65,6 @@ fn text(kind: AnnouncementKind, name: &str) -> String {
         AnnouncementKind::OutOfHours => "Nobody is here at this time. Your message is kept.".to_owned(),
         AnnouncementKind::Inactive => "The conversation has ended because nobody wrote.".to_owned(),
         AnnouncementKind::EndedBySystem => "The conversation has ended.".to_owned(),
+        AnnouncementKind::FormAnswered => name.to_owned(),
     }
 }

@@ -132,6 +132,7 @@ pub fn audience(channel: Channel, kind: AnnouncementKind) -> ItemVisibility {
         | AnnouncementKind::ConferenceRequested
         | AnnouncementKind::ConferenceNotAccepted
         | AnnouncementKind::WorkflowResult
-        | AnnouncementKind::AttachmentDropped => ItemVisibility::Agent,
+        | AnnouncementKind::AttachmentDropped
+        | AnnouncementKind::FormAnswered => ItemVisibility::Agent,
     }
 }

@@ -28,7 +28,7 @@ pub const MAX_NAME: usize = 200;
 /// The customer with an address; made if there is none. What is said of them now is kept, what is left out stays.
 pub async fn identify(tx: &Tx<'_>, channel: Channel, address: &str, about: &About) -> Result<customer::Model> {
     if let Some(known) = known(tx, channel, address).await? {
-        return update(tx, known, about).await;
+        return learn(tx, known, about).await;
     }
     let now = tx.clock().now();
     let row = customer::Model {
@@ -54,7 +54,8 @@ pub async fn identify(tx: &Tx<'_>, channel: Channel, address: &str, about: &Abou
     }
 }
 
-async fn known(tx: &Tx<'_>, channel: Channel, address: &str) -> Result<Option<customer::Model>> {
+/// The customer with an address, if there is one.
+pub async fn known(tx: &Tx<'_>, channel: Channel, address: &str) -> Result<Option<customer::Model>> {
     let Some(identity) = customer_identity::Entity::find_by_id((channel, address.to_owned())).one(tx.db()).await?
     else {
         return Ok(None);
@@ -62,7 +63,8 @@ async fn known(tx: &Tx<'_>, channel: Channel, address: &str) -> Result<Option<cu
     Ok(customer::Entity::find_by_id(identity.customer_id).one(tx.db()).await?)
 }
 
-async fn update(tx: &Tx<'_>, before: customer::Model, about: &About) -> Result<customer::Model> {
+/// Keeps what is said of a customer now; what is left out stays.
+pub async fn learn(tx: &Tx<'_>, before: customer::Model, about: &About) -> Result<customer::Model> {
     let mut row = before.clone();
     if let Some(name) = &about.name {
         row.display_name.clone_from(name);

@@ -1,6 +1,7 @@
 //! The entries of a conversation. Each takes the next number of those who serve and, if the customer may see it, the next
 //! number of the customer; both under the conversation's lock, so neither has holes.
 
+use chrono::{DateTime, Utc};
 use entity::{
     conversation::{self, ConversationKind},
     event::EventKind,
@@ -41,6 +42,8 @@ pub struct NewItem {
     pub task: Option<TaskId>,
     pub client_message_id: Option<String>,
     pub digest: Option<Vec<u8>>,
+    /// When a provider says it was sent.
+    pub sent_at: Option<DateTime<Utc>>,
 }
 
 impl NewItem {
@@ -59,6 +62,7 @@ impl NewItem {
             task: None,
             client_message_id: None,
             digest: None,
+            sent_at: None,
         }
     }
 }
@@ -88,7 +92,7 @@ pub async fn append(tx: &Tx<'_>, conversation: &mut conversation::Model, new: Ne
         task_id: new.task.or(conversation.task_id),
         client_message_id: new.client_message_id,
         digest: new.digest,
-        sent_at: None,
+        sent_at: new.sent_at,
         created_at: now,
         edited_at: None,
         deleted_at: None,

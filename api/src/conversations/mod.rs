@@ -19,3 +19,4 @@ pub mod mutation;
 pub mod payloads;
 pub mod subscription;
 pub mod loader;
+pub mod transcripts;

@@ -182,11 +182,13 @@ impl Asked {
 }
 
 async fn caller(executor: &Executor, parts: &Parts, scope: Scope) -> Result<Caller, No> {
-    if let Some(address) = peer::origin(executor.app(), parts).address {
+    let origin = peer::origin(executor.app(), parts);
+    if let Some(address) = origin.address {
         executor.app().throttle.request(address).map_err(too_soon)?;
     }
     let authorization = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-    let caller = executor.authenticator.caller(authorization).await?.ok_or(Error::Unauthenticated)?;
+    let caller = executor.authenticator.caller(authorization, origin.site.as_ref()).await?;
+    let caller = caller.ok_or(Error::Unauthenticated)?;
     if caller.scopes().has(scope) { Ok(caller) } else { Err(Error::Forbidden(scope.name()).into()) }
 }
 

@@ -23,6 +23,7 @@ use super::{
     execution::{Asker, Executor, Operation, Params, code_of, fault, is_request_error, refusal},
     peer, socket,
 };
+use crate::auth::context::Site;
 
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
@@ -130,7 +131,7 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
         return render(media, StatusCode::TOO_MANY_REQUESTS, &answer);
     }
     let authorization = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-    let caller = match executor.authenticator.caller(authorization).await {
+    let caller = match executor.authenticator.caller(authorization, origin.site.as_ref()).await {
         Ok(caller) => caller,
         Err(error) => {
             let answer = fault(error);
@@ -141,6 +142,7 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
         let answer = refusal("The body is not a GraphQL request in JSON with a query.", "BAD_REQUEST");
         return render(media, StatusCode::BAD_REQUEST, &answer);
     };
+    let site = origin.site.clone();
     let operation = match executor.prepare(params, Asker { caller, origin }) {
         Ok(operation) => operation,
         Err(answer) => return render(media, status_of(media, &answer), &answer),
@@ -152,13 +154,15 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             response
         }
-        OperationType::Subscription if accepted.event_stream => events(executor, operation, authorization).await,
+        OperationType::Subscription if accepted.event_stream => {
+            events(executor, operation, authorization, site.as_ref()).await
+        }
         OperationType::Subscription => {
             let message = "Subscriptions are served over WebSocket (graphql-transport-ws) and to those who accept \
                            text/event-stream.";
             render(media, StatusCode::NOT_ACCEPTABLE, &refusal(message, "NOT_ACCEPTABLE"))
         }
-        _ if media == Media::EventStream => events(executor, operation, authorization).await,
+        _ if media == Media::EventStream => events(executor, operation, authorization, site.as_ref()).await,
         _ => {
             let answer = executor.run(operation).await;
             compressed(&parts.headers, media, status_of(media, &answer), &answer)
@@ -182,10 +186,15 @@ pub fn status_of(media: Media, answer: &Answer) -> StatusCode {
 }
 
 /// The answers as server-sent events: `next` for each, then `complete`. Ends when the caller's rights end.
-async fn events(executor: &Arc<Executor>, operation: Operation, authorization: Option<&str>) -> Response {
+async fn events(
+    executor: &Arc<Executor>,
+    operation: Operation,
+    authorization: Option<&str>,
+    site: Option<&Site>,
+) -> Response {
     let app = executor.app();
     // Asked again with a watch, so that what ended since the first question is seen.
-    let watched = match executor.authenticator.watched(authorization).await {
+    let watched = match executor.authenticator.watched(authorization, site).await {
         Ok(watched) => watched,
         Err(error) => {
             let answer = fault(error);

@@ -5,10 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use axum::http::{HeaderMap, header, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
 
 use super::listener::Place;
-use crate::{app::App, auth::context::Origin};
+use crate::{
+    app::App,
+    auth::context::{Origin, Site},
+};
 
 /// The peer of a connection, as its requests carry it. A socket that was opened by one keeps the connection's place.
 #[derive(Clone, Debug)]
@@ -18,11 +21,26 @@ pub struct Peer {
     pub place: Arc<Place>,
 }
 
-/// Address and name of the client.
+/// Address, name and web site of the client.
 pub fn origin(app: &App, parts: &Parts) -> Origin {
     let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(Arc::from);
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.address.ip());
-    Origin { address: forwarded(&parts.headers, app.config.connections.proxies).or(peer), agent }
+    Origin {
+        address: forwarded(&parts.headers, app.config.connections.proxies).or(peer),
+        agent,
+        site: site(&parts.headers),
+    }
+}
+
+/// The web site whose page calls; programs name none. What cannot be read is a site that nobody lists.
+pub fn site(headers: &HeaderMap) -> Option<Site> {
+    let text = |value: &HeaderValue| value.to_str().unwrap_or("null").to_lowercase();
+    let mut named = headers.get_all(header::ORIGIN).iter();
+    let origin = text(named.next()?);
+    let origin = if named.next().is_some() { "null".to_owned() } else { origin };
+    let host = headers.get(header::HOST).map(text);
+    let own = origin.split_once("://").is_some_and(|(_, of)| Some(of) == host.as_deref());
+    Some(Site { origin: origin.into(), own })
 }
 
 /// The address that the outermost of our own proxies saw. What stands before it a client may have made up.
@@ -35,9 +53,9 @@ fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderMap, HeaderValue};
+    use axum::http::{HeaderMap, HeaderValue, header};
 
-    use super::forwarded;
+    use super::{forwarded, site};
 
     #[test]
     fn only_what_our_own_proxies_added_is_believed() {
@@ -50,5 +68,23 @@ mod tests {
         assert_eq!(seen(2).as_deref(), Some("203.0.113.9"));
         assert_eq!(seen(4), None);
         assert_eq!(forwarded(&HeaderMap::new(), 1), None);
+    }
+
+    #[test]
+    fn a_site_is_of_the_same_host_or_another_and_nonsense_is_nobodys() {
+        let seen = |origins: &[&'static [u8]]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("API.example:8080"));
+            for origin in origins {
+                headers.append(header::ORIGIN, HeaderValue::from_bytes(origin).unwrap_or(HeaderValue::from_static("")));
+            }
+            site(&headers).map(|site| (site.origin.to_string(), site.own))
+        };
+        assert_eq!(seen(&[]), None);
+        assert_eq!(seen(&[b"https://Api.Example:8080"]), Some(("https://api.example:8080".to_owned(), true)));
+        assert_eq!(seen(&[b"https://api.example"]), Some(("https://api.example".to_owned(), false)));
+        for odd in [&[b"\xff".as_slice()][..], &[b"https://a", b"https://b"], &[b"null"]] {
+            assert_eq!(seen(odd), Some(("null".to_owned(), false)));
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use async_graphql::{Response as Answer, parser::types::OperationType};
 use axum::{
     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, StreamExt as _};
@@ -30,7 +30,11 @@ use super::{
     peer::{self, Peer},
 };
 use crate::{
-    auth::{context::Origin, rights::Watch, viewer::Caller},
+    auth::{
+        context::{Origin, Site},
+        rights::Watch,
+        viewer::Caller,
+    },
     error::Error,
 };
 
@@ -128,11 +132,11 @@ impl Stream for Running {
 /// Opens a socket, if the page that asks may.
 pub fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
     let headers = &parts.headers;
-    if !origin_allowed(&executor, headers) {
+    let origin = peer::origin(executor.app(), parts);
+    if !origin_allowed(&executor, origin.site.as_ref()) {
         return (StatusCode::FORBIDDEN, "This origin may not open sockets.\n").into_response();
     }
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let origin = peer::origin(executor.app(), parts);
     let peer = parts.extensions.get::<Peer>().cloned();
     upgrade
         .protocols([PROTOCOL])
@@ -175,11 +179,9 @@ async fn serve(executor: Arc<Executor>, socket: WebSocket, authorization: Option
 }
 
 /// Programs send no origin. A page may be of the same host, or of a listed origin.
-fn origin_allowed(executor: &Executor, headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
-    let Some(origin) = text(header::ORIGIN).map(str::to_lowercase) else { return true };
-    let same_host = origin.split_once("://").is_some_and(|(_, host)| text(header::HOST) == Some(host));
-    same_host || executor.app().config.allowed_origins.contains(&origin)
+fn origin_allowed(executor: &Executor, site: Option<&Site>) -> bool {
+    let listed = |site: &Site| executor.app().config.allowed_origins.iter().any(|origin| **origin == *site.origin);
+    site.is_none_or(|site| site.own || listed(site))
 }
 
 struct Session {
@@ -263,11 +265,12 @@ impl Session {
         let payload = payload.map(|payload| serde_json::from_str::<Option<InitPayload>>(payload.get()));
         let payload = payload.transpose().map_err(|_| MALFORMED)?.flatten().unwrap_or_default();
         let authorization = payload.authorization.or(self.authorization.take());
-        self.caller = match self.executor.authenticator.watched(authorization.as_deref()).await {
-            Ok(caller) => caller,
-            Err(Error::Unavailable(_)) => return Err(TRY_LATER),
-            Err(_) => return Err(FORBIDDEN),
-        };
+        self.caller =
+            match self.executor.authenticator.watched(authorization.as_deref(), self.origin.site.as_ref()).await {
+                Ok(caller) => caller,
+                Err(Error::Unavailable(_)) => return Err(TRY_LATER),
+                Err(_) => return Err(FORBIDDEN),
+            };
         self.acknowledged = true;
         self.say(json!({ "type": "connection_ack" }).to_string()).await
     }

@@ -183,6 +183,7 @@ impl Instance {
             ("RAPPORT_RATE_COST".to_owned(), "0".to_owned()),
             ("RAPPORT_RATE_REQUESTS".to_owned(), "0".to_owned()),
             ("RAPPORT_SIGN_IN_ATTEMPTS".to_owned(), "0".to_owned()),
+            ("RAPPORT_WEB_CHATS_PER_HOUR".to_owned(), "0".to_owned()),
         ]);
         given.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = Config::read(given).expected("a configuration");

@@ -13,6 +13,7 @@ pub mod process;
 pub mod smtp;
 pub mod socket;
 pub mod vcards;
+pub mod visitors;
 
 use std::{future::Future, time::Duration};
 

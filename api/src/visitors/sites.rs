@@ -1,0 +1,23 @@
+//! Which web sites may begin a chat at an entry point. To a page of any other the entry point does not exist.
+
+use entity::{channel::Channel, entry_point, id::EntryPointId};
+use sea_orm::ConnectionTrait;
+
+use crate::{agents::queues, auth::context::Site, error::Result};
+
+/// The entry point that an id names, if chats can be begun there and from this site.
+pub async fn find(db: &impl ConnectionTrait, id: &str, site: Option<&Site>) -> Result<Option<entry_point::Model>> {
+    let Some(id) = EntryPointId::parse(id) else { return Ok(None) };
+    let found = queues::entry_point(db, id).await?;
+    Ok(found.filter(|row| row.channel == Channel::Webchat && admits(row, site)))
+}
+
+/// Whether a chat may be begun from a site: one that is listed, scheme, host and port alike, or our own. Programs are of no
+/// site; what they could claim tells nothing.
+fn admits(entry_point: &entry_point::Model, site: Option<&Site>) -> bool {
+    let listed = |site: &Site| {
+        let origins = entry_point.origins.0.iter().map(|origin| origin.trim_end_matches('/').to_lowercase());
+        site.origin.contains("://") && origins.into_iter().any(|origin| *origin == *site.origin)
+    };
+    site.is_none_or(|site| site.own || listed(site))
+}

@@ -1,0 +1,89 @@
+//! Giving visitors' tokens, ending and forgetting them. The text of a token is shown once.
+
+use chrono::{DateTime, Utc};
+use entity::{
+    id::{CustomerId, EntryPointId, VisitorTokenId},
+    visitor_token,
+};
+use sea_orm::{EntityTrait, IntoActiveModel as _};
+
+use crate::{
+    app::{App, Tx},
+    auth::{
+        context::Site,
+        rights::{self, Subject},
+        secret,
+        viewer::VisitorViewer,
+        visits,
+    },
+    database::sql::Sql,
+    error::Result,
+};
+
+/// Random bytes of a token.
+const BYTES: usize = 32;
+
+/// Tokens that are forgotten in one transaction.
+const BATCH: i64 = 500;
+
+/// A token that was made. Its text is kept nowhere.
+pub struct Given {
+    pub text: String,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Makes a token for a customer at an entry point, to be taken from no other site than this.
+pub async fn give(tx: &Tx<'_>, customer: CustomerId, entry_point: EntryPointId, site: Option<&Site>) -> Result<Given> {
+    let text = format!("{}{}", visits::START, secret::random(BYTES)?);
+    let now = tx.clock().now();
+    let expires_at = visits::end(tx.config(), now);
+    let row = visitor_token::Model {
+        id: VisitorTokenId(tx.clock().uuid()),
+        secret_hash: secret::digest(&text),
+        customer_id: customer,
+        entry_point_id: entry_point,
+        origin: site.map(|site| site.origin.to_string()),
+        created_at: now,
+        expires_at,
+    };
+    visitor_token::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
+    Ok(Given { text, expires_at })
+}
+
+/// Ends a visitor's token for ever, and what is live by it; whether it had not ended before.
+pub async fn end(app: &App, by: &VisitorViewer) -> Result<bool> {
+    let token = by.token;
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let gone = visitor_token::Entity::delete_by_id(token).exec(tx.db()).await?.rows_affected > 0;
+            if gone {
+                rights::end(tx, &Subject::Visit(token))?;
+            }
+            Ok(gone)
+        })
+    })
+    .await
+}
+
+/// Forgets tokens whose time is up; how many there were.
+pub async fn forget_ended(app: &App) -> Result<u64> {
+    let mut forgotten = 0;
+    loop {
+        let step = app.transaction(|tx| {
+            Box::pin(async move {
+                let mut sql = Sql::new(
+                    "DELETE FROM visitor_token WHERE id IN (SELECT id FROM visitor_token WHERE expires_at <= ",
+                );
+                sql.bind(tx.clock().now());
+                sql.push(" ORDER BY expires_at LIMIT ");
+                sql.bind(BATCH);
+                sql.push(")");
+                Ok(sql.run(tx.db()).await?)
+            })
+        });
+        match step.await? {
+            0 => return Ok(forgotten),
+            some => forgotten += some,
+        }
+    }
+}

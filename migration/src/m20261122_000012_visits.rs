@@ -1,0 +1,29 @@
+//! What visitors have begun by a key of theirs, so that it is begun once.
+
+use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
+
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[sea_orm_migration::async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(
+            manager,
+            &[
+                r"CREATE TABLE chat_key (
+                    customer_id uuid NOT NULL REFERENCES customer (id),
+                    key_hash bytea NOT NULL,
+                    digest bytea NOT NULL,
+                    conversation_id uuid NOT NULL REFERENCES conversation (id),
+                    created_at timestamptz NOT NULL,
+                    PRIMARY KEY (customer_id, key_hash)
+                ) {clustered}",
+                "CREATE INDEX chat_key_of_conversation ON chat_key (conversation_id)",
+            ],
+        )
+        .await
+    }
+}

@@ -1,0 +1,142 @@
+//! Customers and the doors they come through: queues, entry points, visitors of web sites.
+
+use api::{
+    agents::{
+        endings,
+        set_up::{self, NewEntryPoint, NewQueue},
+    },
+    auth::viewer::{Caller, VisitorViewer},
+};
+use entity::{
+    channel::Channel,
+    conversation,
+    entry_point::{self, Form, FormField, FormFieldKind, Origins},
+    id::{ConversationId, VisitorTokenId},
+    queue::BusinessHours,
+};
+use sea_orm::EntityTrait as _;
+use serde_json::{Value, json};
+
+use super::{
+    Expected as _,
+    app::TestApp,
+    graphql::{Answer, Client},
+};
+
+pub const START: &str = "mutation($input: StartWebChatInput!) { startWebChat(input: $input) \
+    { conversationId visitorToken expiresAt outcome replayed userErrors { code field } } }";
+
+/// What an entry point is like.
+#[derive(Clone, Debug, Default)]
+pub struct Door {
+    pub fields: Vec<FormField>,
+    pub origins: Vec<&'static str>,
+    pub secret: Option<&'static str>,
+    pub hours: Option<BusinessHours>,
+}
+
+impl TestApp {
+    /// An entry point of a channel with a queue of its own.
+    pub async fn entry_point(&self, channel: Channel, name: &str, door: Door) -> entry_point::Model {
+        let (door, name) = (&door, &name.to_owned());
+        let made = self.app().transaction(|tx| {
+            let (door, name) = (door.clone(), name.clone());
+            Box::pin(async move {
+                let queue = NewQueue { hours: door.hours, ..NewQueue::of(channel, &name) };
+                let queue = set_up::queue(tx, queue).await?;
+                let new = NewEntryPoint {
+                    address: name.clone(),
+                    name,
+                    channel,
+                    queue: queue.id,
+                    priority: None,
+                    form: Form(door.fields),
+                    origins: Origins(door.origins.iter().map(|origin| (*origin).to_owned()).collect()),
+                    identity_secret: door.secret.map(str::to_owned),
+                };
+                set_up::entry_point(tx, new).await
+            })
+        });
+        made.await.expected("an entry point")
+    }
+
+    /// A web site's entry point without a form.
+    pub async fn web_site(&self, name: &str) -> entry_point::Model {
+        self.entry_point(Channel::Webchat, name, Door::default()).await
+    }
+}
+
+/// A field of a form.
+pub fn field(name: &str, kind: FormFieldKind, required: bool) -> FormField {
+    FormField { name: name.to_owned(), label: format!("Your {name}"), kind, required, options: vec![] }
+}
+
+/// Begins a chat as whoever the client is.
+pub async fn start(client: &Client, at: &entry_point::Model, more: Value) -> Answer {
+    let mut input = json!({ "entryPointId": at.id.to_string() });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        input[name] = value.clone();
+    }
+    client.ask(START, json!({ "input": input })).await
+}
+
+/// A first message.
+pub fn message(id: &str, body: &str) -> Value {
+    json!({ "message": { "clientMessageId": id, "body": body } })
+}
+
+/// A visitor who has begun a chat, and the conversation's id.
+pub async fn visitor(app: &TestApp, at: &entry_point::Model) -> (Client, String) {
+    let answer = start(&app.anonymous(), at, message("1", "Hello")).await;
+    let token = answer.text("startWebChat.visitorToken").to_owned();
+    let client = Client::new(&app.instances[0].url, Some(token));
+    (client, answer.text("startWebChat.conversationId").to_owned())
+}
+
+/// The code of the first refusal, or nothing.
+pub fn refusal(answer: &Answer) -> &str {
+    answer.at("startWebChat.userErrors")[0]["code"].as_str().unwrap_or_default()
+}
+
+/// A page of a web site, whose browser says where it is.
+pub struct Page<'a> {
+    pub client: &'a Client,
+    pub origin: &'a str,
+}
+
+impl Page<'_> {
+    pub async fn ask(&self, query: &str, variables: Value) -> Answer {
+        let request = reqwest::Client::new()
+            .post(format!("{}/graphql", self.client.url))
+            .header("origin", self.origin)
+            .json(&json!({ "query": query, "variables": variables }));
+        let request = match &self.client.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.expected("an answer");
+        Answer { status: response.status().as_u16(), body: response.json().await.expected("JSON") }
+    }
+}
+
+/// The signature of a site for a visitor, until a time in seconds.
+pub fn identity(secret: &str, external_id: &str, expires: i64) -> Value {
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = aws_lc_rs::hmac::sign(&key, format!("{external_id}.{expires}").as_bytes());
+    let signature: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({ "externalId": external_id, "expires": expires, "signature": signature })
+}
+
+/// The customer of a conversation ends it.
+pub async fn leave(app: &TestApp, conversation_id: &str) {
+    let id = ConversationId::parse(conversation_id).expected("an id");
+    let row = conversation::Entity::find_by_id(id).one(app.app().db.read()).await.expected("a look");
+    let row = row.expected("a conversation");
+    let visitor = Caller::Visitor(VisitorViewer {
+        token: VisitorTokenId(app.clock.uuid()),
+        customer: row.customer_id.expected("a customer"),
+        entry_point: row.entry_point_id.expected("an entry point"),
+        expires_at: app.clock.now() + chrono::Duration::hours(1),
+    });
+    endings::end(app.app(), &visitor, conversation_id, false).await.expected("an end");
+}

@@ -1,0 +1,133 @@
+//! Transcripts: a conversation as text, to each side what it may see.
+
+use api::{
+    conversations::{
+        announcements,
+        items::{self, NewItem},
+        participants::{self, Who},
+        threads::{self, Side},
+        transcripts,
+    },
+    error::Result,
+    intake::messages::{self, Incoming},
+};
+use chrono::Duration;
+use entity::{
+    channel::Channel,
+    conversation,
+    id::ConversationId,
+    participant::ParticipantRole,
+    thread_item::{AnnouncementKind, ItemKind, ItemVisibility},
+};
+use sea_orm::EntityTrait as _;
+
+use crate::support::{Expected as _, app::TestApp, person::Person, visitors::Door};
+
+async fn conversation(app: &TestApp, channel: Channel) -> ConversationId {
+    let at = app.entry_point(channel, "door", Door::default()).await;
+    let incoming = Incoming {
+        entry_point: at,
+        address: "kim".to_owned(),
+        about: api::conversations::customers::About { name: Some("Kim  Lee".to_owned()), ..Default::default() },
+        topic: String::new(),
+        written: messages::Written {
+            id: "1".to_owned(),
+            body: "Hello\nis anybody there?".to_owned(),
+            format: entity::thread_item::TextFormat::Plain,
+            sent_at: None,
+            digest: None,
+        },
+    };
+    messages::receive(app.app(), &incoming).await.expected("a message").conversation.id
+}
+
+async fn both(app: &TestApp, id: ConversationId) -> [String; 2] {
+    let db = app.app().db.read();
+    let row = conversation::Entity::find_by_id(id).one(db).await.expected("a look").expected("a conversation");
+    let staff = transcripts::write(db, &row, Side::Staff).await.expected("a transcript");
+    [staff, transcripts::write(db, &row, Side::Customer).await.expected("a transcript")]
+}
+
+/// An agent joins, notes, writes three times, of which one is changed and one removed.
+async fn answer(app: &TestApp, id: ConversationId, ann: &Person) -> Result<()> {
+    let ann = ann.id;
+    let answered = app.app().transaction(|tx| {
+        Box::pin(async move {
+            let mut held = threads::hold(tx, id).await?;
+            let held = &mut held;
+            let me = participants::join(tx, held, Who::User(ann), ParticipantRole::Owner).await?;
+            announcements::announce(tx, held, AnnouncementKind::AgentJoined, Some(&me), "ann").await?;
+            announcements::announce(tx, held, AnnouncementKind::Transferred, None, "Sales").await?;
+            let note = NewItem {
+                kind: ItemKind::Note,
+                visibility: ItemVisibility::Agent,
+                ..NewItem::message(me.id, "A patient one".to_owned())
+            };
+            items::append(tx, held, note).await?;
+            let said = |body: &str| NewItem::message(me.id, body.to_owned());
+            items::append(tx, held, said("Yes")).await?;
+            let mut changed = items::append(tx, held, said("How can I help?")).await?;
+            let mut removed = items::append(tx, held, said("the secret")).await?;
+            changed.edited_at = Some(tx.clock().now());
+            removed.deleted_at = Some(tx.clock().now());
+            items::change(tx, held, &changed).await?;
+            items::change(tx, held, &removed).await
+        })
+    });
+    answered.await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_side_reads_what_it_may_see_in_order() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let id = conversation(&app, Channel::Webchat).await;
+    let first = app.clock.now().format("[%Y-%m-%d %H:%M:%S UTC]").to_string();
+    app.clock.advance(Duration::seconds(61));
+    let then = app.clock.now().format("[%Y-%m-%d %H:%M:%S UTC]").to_string();
+    answer(&app, id, &ann).await.expected("an answer");
+    let [staff, customer] = both(&app, id).await;
+    let seen = format!(
+        "{first} Kim Lee: Hello\n    is anybody there?\n{then} * ann has joined.\n{then} ann: Yes\n\
+         {then} ann: How can I help? (edited)\n{then} ann: (removed)\n"
+    );
+    assert_eq!(customer, seen);
+    let inner = format!("{then} * Handed over to Sales.\n{then} ann noted: A patient one\n");
+    assert_eq!(staff, seen.replace(&format!("{then} ann: Yes"), &format!("{inner}{then} ann: Yes")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_customers_are_not_told_who_answers_a_transcript_does_not_tell_either() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let id = conversation(&app, Channel::Sms).await;
+    answer(&app, id, &ann).await.expected("an answer");
+    let [staff, customer] = both(&app, id).await;
+    assert!(staff.contains("ann: Yes") && staff.contains("ann has joined"));
+    assert!(customer.contains("Agent: Yes") && !customer.contains("ann"), "{customer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_conversation_is_written_in_parts_and_a_very_long_one_by_its_end() {
+    let app = TestApp::new().await;
+    let id = conversation(&app, Channel::Webchat).await;
+    let filled = app.app().transaction(|tx| {
+        Box::pin(async move {
+            let mut held = threads::hold(tx, id).await?;
+            let author = participants::all(tx.db(), id).await?.remove(0).id;
+            for n in 2..=5_100 {
+                items::append(tx, &mut held, NewItem::message(author, format!("number {n}"))).await?;
+            }
+            Ok(())
+        })
+    });
+    filled.await.expected("many messages");
+    app.statements();
+    let [staff, customer] = both(&app, id).await;
+    assert_eq!(staff, customer);
+    let lines: Vec<&str> = staff.lines().collect();
+    assert_eq!(lines.len(), 5_001);
+    assert_eq!(lines[0], "(100 earlier entries are left out.)");
+    assert!(lines[1].ends_with(" Kim Lee: number 101") && lines[5_000].ends_with("number 5100"), "{}", lines[1]);
+    assert!(app.statements().len() < 40);
+}

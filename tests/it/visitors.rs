@@ -1,0 +1,1 @@
+//! Visitors of web sites.
