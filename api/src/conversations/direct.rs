@@ -49,7 +49,11 @@ pub async fn start(app: &App, by: &Viewer, user_id: &str) -> Result<(Conversatio
             let (lo, hi) = (by.user.min(other), by.user.max(other));
             let bond = bond(tx, lo, hi).await?;
             if bond.as_ref().is_some_and(|bond| if by.user == lo { bond.lo_blocks } else { bond.hi_blocks }) {
-                return Err(Error::refused(UserErrorCode::YouBlocked, FIELD, "You block this person. Unblock them first."));
+                return Err(Error::refused(
+                    UserErrorCode::YouBlocked,
+                    FIELD,
+                    "You block this person. Unblock them first.",
+                ));
             }
             if bond.is_none_or(|bond| bond.connection != Connection::Connected) {
                 let why = "Only people who are connected write to one another.";

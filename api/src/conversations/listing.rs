@@ -111,7 +111,9 @@ impl Conversations {
             Source::First(me) => equals(sql, "c.lo = ", me),
             Source::Second(me) => equals(sql, "c.hi = ", me),
             Source::Joined(me) => {
-                sql.push("c.id IN (SELECT j.conversation_id FROM participant j WHERE j.left_at IS NULL AND j.user_id = ");
+                sql.push(
+                    "c.id IN (SELECT j.conversation_id FROM participant j WHERE j.left_at IS NULL AND j.user_id = ",
+                );
                 sql.bind(me);
                 sql.push(") AND ");
             }

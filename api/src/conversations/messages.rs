@@ -206,7 +206,13 @@ fn check_body(body: &str, most: usize) -> Result<String> {
 }
 
 /// Changes the text of a message of the caller; whether it was another.
-pub async fn edit(app: &App, by: &Caller, id: &str, body: &str, format: TextFormat) -> Result<(thread_item::Model, bool)> {
+pub async fn edit(
+    app: &App,
+    by: &Caller,
+    id: &str,
+    body: &str,
+    format: TextFormat,
+) -> Result<(thread_item::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let (conversation, mut item) = own_message(tx, by, id).await?;

@@ -106,12 +106,7 @@ impl AddNoteInput {
     /// The text as the verb takes it.
     #[must_use]
     pub fn draft(self) -> Draft {
-        Draft {
-            client_message_id: self.client_message_id,
-            body: self.body,
-            format: TextFormat::Plain,
-            reply_to: None,
-        }
+        Draft { client_message_id: self.client_message_id, body: self.body, format: TextFormat::Plain, reply_to: None }
     }
 }
 

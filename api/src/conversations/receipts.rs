@@ -76,12 +76,7 @@ fn rise(sql: &mut Sql) {
 }
 
 /// Tells those who may see both the message and that the participant is there.
-fn tell(
-    tx: &Tx<'_>,
-    conversation: &conversation::Model,
-    of: &participant::Model,
-    advance: &Advance,
-) -> Result<()> {
+fn tell(tx: &Tx<'_>, conversation: &conversation::Model, of: &participant::Model, advance: &Advance) -> Result<()> {
     let seen_by = match (advance.item.visibility, participants::shown(conversation, of)) {
         (ItemVisibility::Agent, _) | (_, ItemVisibility::Agent) => ItemVisibility::Agent,
         _ => ItemVisibility::Both,
@@ -252,8 +247,7 @@ pub async fn of(db: &impl ConnectionTrait, ids: &[ThreadItemId]) -> Result<Vec<T
 #[must_use]
 pub fn status(item: &thread_item::Model, told: &[Told], side: Side) -> ReceiptState {
     let counts = |told: &&Told| {
-        told.is_for(side)
-            && (item.inbound || matches!(told.role, ParticipantRole::Customer | ParticipantRole::Member))
+        told.is_for(side) && (item.inbound || matches!(told.role, ParticipantRole::Customer | ParticipantRole::Member))
     };
     told.iter().filter(counts).map(|told| told.state).max().unwrap_or(ReceiptState::Sent)
 }

@@ -2,7 +2,8 @@
 
 use async_graphql::{Context, ID, Object};
 use entity::id::{
-    ActivityId, AgentId, ConnectionRequestId, ConversationId, CustomerId, NotificationId, OfferId, PersonalContactId, QueueId, TaskId, ThreadItemId, UserId,
+    ActivityId, AgentId, ConnectionRequestId, ConversationId, CustomerId, NotificationId, OfferId, PersonalContactId,
+    QueueId, TaskId, ThreadItemId, UserId,
 };
 
 use super::{

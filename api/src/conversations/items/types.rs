@@ -136,12 +136,8 @@ impl Message {
     /// How far it has come to each of the others, where something is known of it.
     async fn receipts(&self, ctx: &Context<'_>) -> Result<Vec<Receipt>> {
         let told = self.told(ctx).await?.into_iter().filter(|told| told.is_for(self.side));
-        let receipt = |told: Told| Receipt {
-            participant: told.participant_id,
-            side: self.side,
-            state: told.state,
-            at: told.at,
-        };
+        let receipt =
+            |told: Told| Receipt { participant: told.participant_id, side: self.side, state: told.state, at: told.at };
         Ok(told.map(receipt).collect())
     }
 
