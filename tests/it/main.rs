@@ -24,6 +24,7 @@ mod imports;
 mod intake;
 mod issuers;
 mod mails;
+mod model;
 mod monitoring;
 mod notifications;
 mod outages;
