@@ -79,7 +79,9 @@ async fn first_messages_of_many_at_once_make_each_one_conversation_that_waits_on
     for some in (0..customers).collect::<Vec<_>>().chunks(5) {
         let all = some.iter().flat_map(|customer| (0..EACH).map(move |n| (*customer, n))).map(|(customer, n)| {
             let (app, at) = (&app, &at);
-            async move { receive(app, n, &incoming(at, &format!("+1555{customer:04}"), &format!("wamid.{customer}.{n}"))).await }
+            async move {
+                receive(app, n, &incoming(at, &format!("+1555{customer:04}"), &format!("wamid.{customer}.{n}"))).await
+            }
         });
         let began = join_all(all).await.into_iter().filter(|received| received.arrival == Arrival::Began).count();
         assert_eq!(began, some.len());
