@@ -27,6 +27,7 @@ use crate::{
         positions::{POSITIONS, Positions},
         pruning, sequencer,
         tails::Tails,
+        whispers::{Whisper, Whispers},
     },
     throttle::Throttle,
 };
@@ -42,6 +43,7 @@ pub struct App {
     pub clock: Clock,
     pub tails: Arc<Tails>,
     pub positions: Arc<Positions>,
+    pub whispers: Arc<Whispers>,
     pub throttle: Arc<Throttle>,
     /// The instance is going to stop and wants no more work; it still does what comes.
     pub leaving: CancellationToken,
@@ -62,7 +64,8 @@ impl App {
         let shutdown = CancellationToken::new();
         let positions = Positions::start(db.clone(), shutdown.clone());
         let tails = Arc::new(Tails::new(db.clone(), Arc::clone(&positions), shutdown.clone()));
-        let bus = Arc::new(Bus::start(db.postgres(), &tails, clock.uuid(), &shutdown));
+        let whispers = Arc::new(Whispers::default());
+        let bus = Arc::new(Bus::start(db.postgres(), &tails, &whispers, clock.uuid(), &shutdown));
         let sequencer = Arc::new(Notify::new());
         let events = config.events;
         tokio::spawn(Arc::clone(&tails).poll(events.poll));
@@ -79,7 +82,21 @@ impl App {
         let (tasks, throttle) = (TaskTracker::new(), Arc::new(Throttle::new(&config, &clock)));
         let config = Arc::new(config);
         let routing = Arc::new(Notify::new());
-        Ok(Self { config, db, clock, tails, positions, throttle, leaving, shutdown, tasks, routing, bus, sequencer })
+        Ok(Self {
+            config,
+            db,
+            clock,
+            tails,
+            positions,
+            whispers,
+            throttle,
+            leaving,
+            shutdown,
+            tasks,
+            routing,
+            bus,
+            sequencer,
+        })
     }
 
     /// Runs `body` in a transaction and commits it with the events it appended, or rolls back if it fails. When another
@@ -131,6 +148,12 @@ impl App {
             self.sequencer.notify_one();
         }
         Ok(value)
+    }
+
+    /// Says something in passing to whoever listens, on whichever instance.
+    pub fn whisper(&self, whisper: Whisper) {
+        self.whispers.spread(whisper);
+        self.bus.whisper(whisper);
     }
 
     /// Follows a stream after a sequence number, or from its present end.

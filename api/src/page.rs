@@ -126,6 +126,24 @@ impl Key for ByName {
     }
 }
 
+/// Position in a numbered list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ByNumber(pub i64);
+
+impl Key for ByNumber {
+    fn write(&self) -> Vec<u8> {
+        self.0.to_be_bytes().to_vec()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        Some(Self(i64::from_be_bytes(bytes.try_into().ok()?)))
+    }
+
+    fn bind(&self, sql: &mut Sql) {
+        sql.bind(self.0);
+    }
+}
+
 /// A page that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Page<K> {

@@ -11,6 +11,9 @@ use crate::{
     cards::{mutation::CardsMutation, query::CardsQuery},
     config::Limits,
     contacts::{query::ContactsQuery, subscription::ContactsSubscription},
+    conversations::{
+        mutation::ConversationsMutation, query::ConversationsQuery, subscription::ConversationsSubscription,
+    },
     events::{query::EventsQuery, types::Event},
     notifications::{
         mutation::NotificationsMutation, query::NotificationsQuery, subscription::NotificationsSubscription,
@@ -33,6 +36,7 @@ pub struct Query(
     CardsQuery,
     ActivitiesQuery,
     NotificationsQuery,
+    ConversationsQuery,
     EventsQuery,
     AccountsQuery,
     AuditQuery,
@@ -50,6 +54,7 @@ pub struct Mutation(
     CardsMutation,
     ActivitiesMutation,
     NotificationsMutation,
+    ConversationsMutation,
     AdministrationMutation,
     AgentsMutation,
     VisitorsMutation,
@@ -63,6 +68,7 @@ pub struct Subscription(
     ActivitiesSubscription,
     NotificationsSubscription,
     AgentsSubscription,
+    ConversationsSubscription,
 );
 
 /// Directives on one field or fragment.

@@ -20,6 +20,10 @@ use crate::{clock::Clock, config::Config};
 /// Tries of one address for each try of one account.
 const ACCOUNTS_PER_ADDRESS: u32 = 10;
 
+/// Hints that somebody may say in passing at once, and that come back each second.
+const WHISPERS: u32 = 20;
+const WHISPERS_PER_SECOND: u32 = 2;
+
 /// Checks after which the buckets that are full again are forgotten.
 const CHECKS_BETWEEN_SWEEPS: u32 = 10_000;
 
@@ -51,6 +55,7 @@ pub struct Throttle {
     accounts: Option<Buckets<String>>,
     addresses: Option<Buckets<IpAddr>>,
     chats: Option<Buckets<IpAddr>>,
+    whispers: Option<Buckets<Uuid>>,
 }
 
 impl fmt::Debug for Throttle {
@@ -78,7 +83,13 @@ impl Throttle {
                 clock,
             ),
             chats: Buckets::new(rates.chats, hour, rates.chats, clock),
+            whispers: Buckets::new(WHISPERS_PER_SECOND, second, WHISPERS, clock),
         }
+    }
+
+    /// Whether somebody may say another thing in passing.
+    pub fn whisper(&self, by: Uuid) -> bool {
+        self.whispers.as_ref().is_none_or(|buckets| buckets.take(&by, 1).is_ok())
     }
 
     /// Takes the cost of an operation from whoever pays; what is left, where there is a limit.

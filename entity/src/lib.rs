@@ -42,6 +42,7 @@ pub mod queue_member;
 pub mod receipt;
 pub mod refresh_token;
 pub mod relationship;
+pub mod routing;
 pub mod routing_decision;
 pub mod session;
 pub mod skill;

@@ -13,6 +13,7 @@ mod blocking;
 mod cards;
 mod crash;
 mod deletion;
+mod desk;
 mod directory;
 mod endings;
 mod events;

@@ -27,7 +27,7 @@ use crate::{
 const FIELD: &[&str] = &["input", "conversationId"];
 
 /// Ends a conversation as the caller may: the agent who owns its task, or its customer. `agreed`: the customer has said yes.
-pub async fn end(app: &App, by: &Caller, id: &str, agreed: bool) -> Result<conversation::Model> {
+pub async fn end(app: &App, by: &Caller, id: &str, agreed: bool) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
             let seen = threads::named(tx.db(), by, id, FIELD).await?;
@@ -41,12 +41,11 @@ pub async fn end(app: &App, by: &Caller, id: &str, agreed: bool) -> Result<conve
                 Caller::Visitor(visitor) => {
                     let who = participants::of(tx.db(), conversation.id, Who::Customer(visitor.customer)).await?;
                     let left = Left { kind: AnnouncementKind::CustomerLeft, who, by: EndedBy::Customer };
-                    close(tx, &mut conversation, task, left, false).await?;
+                    close(tx, &mut conversation, task, left, false).await
                 }
-                Caller::Person(viewer) => by_agent(tx, &mut conversation, task, viewer, agreed).await?,
-                Caller::Service(_) => return Err(Error::PersonsOnly),
+                Caller::Person(viewer) => by_agent(tx, &mut conversation, task, viewer, agreed).await,
+                Caller::Service(_) => Err(Error::PersonsOnly),
             }
-            Ok(conversation)
         })
     })
     .await
@@ -58,7 +57,7 @@ async fn by_agent(
     task: task::Model,
     by: &Viewer,
     agreed: bool,
-) -> Result<()> {
+) -> Result<task::Model> {
     if task.owner_id != Some(by.user) {
         let why = "Only the agent who owns the task ends it.";
         return Err(Error::refused(UserErrorCode::NotAParticipant, FIELD, why));
@@ -89,7 +88,7 @@ pub async fn end_inactive(tx: &Tx<'_>, id: ConversationId) -> Result<()> {
         return deadlines::set(tx, DeadlineKind::Inactivity, id.0, until).await;
     }
     let left = Left { kind: AnnouncementKind::Inactive, who: None, by: EndedBy::System };
-    close(tx, &mut conversation, task, left, false).await
+    close(tx, &mut conversation, task, left, false).await.map(drop)
 }
 
 /// Makes the end for want of words due, where the queue knows it. What is written later moves it when it comes due.
@@ -112,7 +111,7 @@ async fn close(
     mut task: task::Model,
     left: Left,
     agreed: bool,
-) -> Result<()> {
+) -> Result<task::Model> {
     let name = match &left.who {
         Some(participant::Model { user_id: Some(user), .. }) => offers::name(tx, *user).await?,
         _ => customer_name(tx, conversation).await?,
@@ -140,7 +139,8 @@ async fn close(
     for holder in holders.into_iter().filter(|holder| holder.phase == AssignmentPhase::Active) {
         wrap_ups::owe(tx, holder, &queue).await?;
     }
-    tasks::tell(tx, &task, true).await
+    tasks::tell(tx, &task, true).await?;
+    Ok(task)
 }
 
 async fn customer_name(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<String> {

@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::{agent::AgentState, channel::Channel};
 
 use super::{
-    offers,
+    endings, offers,
     states::{self, Choice},
     task_types::Task,
     types::{Agent, Offer, idle_reason_id},
@@ -50,6 +50,16 @@ struct AcceptOffersInput {
 struct DeclineOfferInput {
     /// The offer.
     offer_id: ID,
+}
+
+/// What `endConversation` is about.
+#[derive(InputObject)]
+struct EndConversationInput {
+    /// The conversation.
+    conversation_id: ID,
+    /// Of an agent: the customer has agreed to the end. Asked for on MESSENGER and SMS; kept with the task.
+    #[graphql(default)]
+    customer_agreed: bool,
 }
 
 /// What `wrapUpTask` is about.
@@ -131,6 +141,21 @@ impl AgentsMutation {
         Ok(match settle(offers::decline(ctx.app()?, ctx.viewer()?, &input.offer_id).await)? {
             Ok(row) => DeclineOfferPayload { offer: Some(Offer(Arc::new(row))), user_errors: vec![] },
             Err(user_errors) => DeclineOfferPayload { offer: None, user_errors },
+        })
+    }
+
+    /// Ends a conversation: for the agent who owns its task, who owes a wrap-up then, and for its customer. Refused with
+    /// NOT_FOUND, CONVERSATION_ENDED, NOT_A_PARTICIPANT, CUSTOMER_CONSENT_REQUIRED.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn end_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation.")] input: EndConversationInput,
+    ) -> Result<EndConversationPayload> {
+        let ended = endings::end(ctx.app()?, ctx.caller()?, &input.conversation_id, input.customer_agreed).await;
+        Ok(match settle(ended)? {
+            Ok(row) => EndConversationPayload { task: Some(row.into()), user_errors: vec![] },
+            Err(user_errors) => EndConversationPayload { task: None, user_errors },
         })
     }
 
@@ -220,6 +245,15 @@ struct AcceptOffersPayload {
 struct DeclineOfferPayload {
     /// The offer as it is now; null when refused.
     offer: Option<Offer>,
+    /// Why the call was refused; empty when it was not.
+    user_errors: Vec<UserError>,
+}
+
+/// The answer to `endConversation`.
+#[derive(SimpleObject)]
+struct EndConversationPayload {
+    /// The task that has ended; null when refused.
+    task: Option<Task>,
     /// Why the call was refused; empty when it was not.
     user_errors: Vec<UserError>,
 }

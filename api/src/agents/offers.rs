@@ -19,7 +19,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
 };
 
-use super::{assignments, deadlines, endings, queues, states, tasks};
+use super::{assignments, deadlines, endings, queues, routing, states, tasks};
 use crate::{
     app::{App, Tx},
     auth::viewer::Viewer,
@@ -185,6 +185,8 @@ async fn give_back(
     cause: Option<SystemReason>,
 ) -> Result<offer::Model> {
     let mut task = tasks::known(tx.db(), offer.task_id).await?;
+    // Before the agent: a router holds agents while nobody enters.
+    routing::enter(tx).await?;
     let mut agent = states::held(tx, offer.agent_id).await?;
     let ended = close(tx, offer, status).await?;
     if let Some(held) = assignments::find(tx.db(), task.id, agent.user_id).await? {

@@ -8,7 +8,7 @@ use entity::{
     task::TaskStatus,
 };
 
-use super::{assignments, ledger, ledger::Turn, offers, queues, states, tasks, wrap_ups};
+use super::{assignments, ledger, ledger::Turn, offers, queues, routing, states, tasks, wrap_ups};
 use crate::{
     app::Tx,
     conversations::{
@@ -53,6 +53,7 @@ async fn hand_back(tx: &Tx<'_>, held: assignment::Model) -> Result<()> {
 
 async fn leave(tx: &Tx<'_>, held: assignment::Model) -> Result<()> {
     let mut task = tasks::known(tx.db(), held.task_id).await?;
+    routing::enter(tx).await?;
     let mut agent = states::held(tx, held.agent_id).await?;
     assignments::release(tx, &mut agent, &held).await?;
     states::save(tx, &mut agent).await?;

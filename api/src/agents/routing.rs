@@ -5,10 +5,11 @@
 use entity::{
     id::{ConversationId, RoutingDecisionId, TaskId, UserId},
     offer::OfferKind,
+    routing,
     routing_decision::{self, Candidates, RoutingCause},
     task::{self, TaskStatus},
 };
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryResult};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QuerySelect as _};
 
 use super::{offers, states, tasks};
 use crate::{
@@ -27,6 +28,13 @@ pub async fn run(app: &App) -> Result<()> {
     Ok(())
 }
 
+/// Comes before a task begins to wait: no decision is under way then, and none is taken before the task can be seen. So the
+/// times at which tasks began to wait are the order in which routers see them.
+pub async fn enter(tx: &Tx<'_>) -> Result<()> {
+    routing::Entity::find().lock_shared().one(tx.db()).await?;
+    Ok(())
+}
+
 /// Offers one task; whether there may be more to offer.
 pub async fn step(app: &App) -> Result<bool> {
     // Without a look nobody would wait for the lock of all routers when nothing is to be done, as is mostly so.
@@ -37,7 +45,7 @@ pub async fn step(app: &App) -> Result<bool> {
 }
 
 async fn decide(tx: &Tx<'_>) -> Result<bool> {
-    Sql::new("UPDATE routing SET id = id WHERE id = 1").run(tx.db()).await?;
+    routing::Entity::find().lock_exclusive().one(tx.db()).await?;
     let Some(next) = next(tx.db()).await? else { return Ok(false) };
     let conversation = threads::hold(tx, next.conversation_id).await?;
     let task = tasks::known(tx.db(), next.id).await?;

@@ -1,13 +1,17 @@
 //! Making queues, entry points and who serves them.
 
 use entity::{
+    agent_skill,
     channel::Channel,
     entry_point::{self, Form, Origins},
-    id::{EntryPointId, QueueId, UserId},
+    id::{EntryPointId, QueueId, SkillId, UserId, WrapUpReasonId},
     queue::{self, BusinessHours, SkillSteps, UnacceptedTransfer},
-    queue_agent,
+    queue_agent, skill, wrap_up_reason,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QuerySelect as _,
+    sea_query::OnConflict,
+};
 
 use super::{members, states};
 use crate::{
@@ -75,6 +79,42 @@ pub async fn name_agents(tx: &Tx<'_>, queue: &queue::Model, agents: &[UserId]) -
         queue_agent::Entity::insert(row).on_conflict_do_nothing().exec_without_returning(tx.db()).await?;
     }
     members::refresh(tx, queue).await
+}
+
+/// Makes a skill.
+pub async fn skill(tx: &Tx<'_>, name: &str) -> Result<skill::Model> {
+    let row = skill::Model { id: SkillId(tx.clock().uuid()), name: name.to_owned() };
+    let insert = skill::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await;
+    insert
+        .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "name"], "A skill has this name already."))?;
+    Ok(row)
+}
+
+/// Says how good an agent is at something, and works out anew whom the queues may offer tasks to that ask for it.
+pub async fn rate(tx: &Tx<'_>, agent: UserId, skill: SkillId, level: i16) -> Result<()> {
+    states::enrol(tx, agent).await?;
+    let row = agent_skill::ActiveModel { agent_id: Set(agent), skill_id: Set(skill), level: Set(level) };
+    let again = OnConflict::columns([agent_skill::Column::AgentId, agent_skill::Column::SkillId])
+        .update_column(agent_skill::Column::Level)
+        .to_owned();
+    agent_skill::Entity::insert(row).on_conflict(again).exec_without_returning(tx.db()).await?;
+    for queue in queue::Entity::find().lock_exclusive().all(tx.db()).await? {
+        if queue.skills.0.iter().any(|step| step.required.iter().any(|required| required.skill_id == skill)) {
+            members::refresh(tx, &queue).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a reason of wrap-ups.
+pub async fn wrap_up_reason(tx: &Tx<'_>, name: &str) -> Result<wrap_up_reason::Model> {
+    let id = WrapUpReasonId(tx.clock().uuid());
+    let row = wrap_up_reason::Model { id, name: name.to_owned(), is_default: false, archived_at: None };
+    let insert = wrap_up_reason::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await;
+    insert.on_unique(|| {
+        Error::refused(UserErrorCode::Duplicate, &["input", "name"], "A reason has this name already.")
+    })?;
+    Ok(row)
 }
 
 /// An entry point to be made.

@@ -60,6 +60,7 @@ pub async fn enqueue(
         return Ok(task);
     }
     let queue = queues::known(tx.db(), entry_point.queue_id).await?;
+    routing::enter(tx).await?;
     let now = tx.clock().now();
     let row = task::Model {
         id: TaskId(tx.clock().uuid()),

@@ -2,10 +2,15 @@
 //! says so, however many first messages arrive at once.
 
 use entity::{channel::Channel, customer, customer_identity, id::CustomerId};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel as _, TryInsertResult};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, TryInsertResult,
+};
 
+use super::threads;
 use crate::{
     app::Tx,
+    auth::viewer::Caller,
+    database::sql::Sql,
     error::{Error, Result},
 };
 
@@ -74,4 +79,33 @@ pub async fn learn(tx: &Tx<'_>, before: customer::Model, about: &About) -> Resul
         row.clone().into_active_model().reset_all().update(tx.db()).await?;
     }
     Ok(row)
+}
+
+/// Customers by id, in no order.
+pub async fn by_ids(db: &impl ConnectionTrait, ids: &[CustomerId]) -> Result<Vec<customer::Model>, DbErr> {
+    let mut sql = Sql::new("SELECT k.* FROM customer k WHERE k.id IN ");
+    sql.bind_list(ids);
+    sql.models::<customer::Entity>(db).await
+}
+
+/// The customers with some ids with whom there is a conversation that a caller may see.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    ids: &[CustomerId],
+) -> Result<Vec<customer::Model>, DbErr> {
+    let mut sql = Sql::new("SELECT k.* FROM customer k WHERE k.id IN ");
+    sql.bind_list(ids);
+    sql.push(" AND EXISTS (SELECT 1 FROM conversation c WHERE c.customer_id = k.id AND ");
+    threads::visible(&mut sql, caller);
+    sql.push(")");
+    sql.models::<customer::Entity>(db).await
+}
+
+/// What some customers are reached by, in the order of channels and addresses.
+pub async fn identities(db: &impl ConnectionTrait, ids: &[CustomerId]) -> Result<Vec<customer_identity::Model>, DbErr> {
+    let mut sql = Sql::new("SELECT n.* FROM customer_identity n WHERE n.customer_id IN ");
+    sql.bind_list(ids);
+    sql.push(" ORDER BY n.channel, n.address");
+    sql.models::<customer_identity::Entity>(db).await
 }

@@ -4,8 +4,19 @@
 
 pub mod channels;
 pub mod threads;
+pub mod listing;
 pub mod customers;
 pub mod participants;
 pub mod items;
 pub mod announcements;
 pub mod transcripts;
+pub mod receipts;
+pub mod direct;
+pub mod messages;
+pub mod typing;
+pub mod types;
+pub mod query;
+pub mod mutation;
+pub mod payloads;
+pub mod subscription;
+pub mod loader;

@@ -1,6 +1,7 @@
 //! Who takes part in a conversation: each user and each customer once, however often they come and go.
 
 use entity::{
+    channel::Channel,
     conversation,
     event::EventKind,
     id::{ConversationId, CustomerId, ParticipantId, UserId},
@@ -11,14 +12,43 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
 };
 
-use super::{channels, items};
-use crate::{app::Tx, error::Result, events::log::NewEvent};
+use super::{channels, items, threads::FIELD};
+use crate::{
+    app::Tx,
+    auth::viewer::Caller,
+    database::sql::Sql,
+    error::{Error, Result, UserErrorCode},
+    events::log::NewEvent,
+};
+
+pub mod types;
 
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     User(UserId),
     Customer(CustomerId),
+}
+
+impl Who {
+    /// As whom a caller takes part; a key of the organisation takes part in nothing.
+    #[must_use]
+    pub fn of(caller: &Caller) -> Option<Self> {
+        match caller {
+            Caller::Person(viewer) => Some(Self::User(viewer.user)),
+            Caller::Visitor(visitor) => Some(Self::Customer(visitor.customer)),
+            Caller::Service(_) => None,
+        }
+    }
+
+    /// Whether a participant is this one.
+    #[must_use]
+    pub fn is(self, row: &participant::Model) -> bool {
+        match self {
+            Self::User(user) => row.user_id == Some(user),
+            Self::Customer(customer) => row.customer_id == Some(customer),
+        }
+    }
 }
 
 /// The participant that somebody is in a conversation, also after they have left.
@@ -34,6 +64,24 @@ pub async fn of(
     participant::Entity::find().filter(participant::Column::ConversationId.eq(conversation)).filter(who).one(db).await
 }
 
+/// The participant that a caller is in a conversation.
+pub async fn own(
+    db: &impl ConnectionTrait,
+    conversation: ConversationId,
+    caller: &Caller,
+) -> Result<Option<participant::Model>, DbErr> {
+    match Who::of(caller) {
+        Some(who) => of(db, conversation, who).await,
+        None => Ok(None),
+    }
+}
+
+/// The refusal of somebody who does not take part now.
+#[must_use]
+pub fn takes_no_part() -> Error {
+    Error::refused(UserErrorCode::NotAParticipant, FIELD, "You do not take part in this conversation.")
+}
+
 /// Everybody who takes part or has taken part, in the order in which they first came.
 pub async fn all(db: &impl ConnectionTrait, conversation: ConversationId) -> Result<Vec<participant::Model>, DbErr> {
     participant::Entity::find()
@@ -41,6 +89,21 @@ pub async fn all(db: &impl ConnectionTrait, conversation: ConversationId) -> Res
         .order_by_asc(participant::Column::Id)
         .all(db)
         .await
+}
+
+/// Participants by id, in no order.
+pub async fn by_ids(db: &impl ConnectionTrait, ids: &[ParticipantId]) -> Result<Vec<participant::Model>, DbErr> {
+    let mut sql = Sql::new("SELECT p.* FROM participant p WHERE p.id IN ");
+    sql.bind_list(ids);
+    sql.models::<participant::Entity>(db).await
+}
+
+/// The participants of some conversations, in the order in which they first came.
+pub async fn of_several(db: &impl ConnectionTrait, ids: &[ConversationId]) -> Result<Vec<participant::Model>, DbErr> {
+    let mut sql = Sql::new("SELECT p.* FROM participant p WHERE p.conversation_id IN ");
+    sql.bind_list(ids);
+    sql.push(" ORDER BY p.id");
+    sql.models::<participant::Entity>(db).await
 }
 
 /// Lets somebody take part in a conversation that is held, in a role.
@@ -82,6 +145,25 @@ pub async fn join(
     Ok(row)
 }
 
+/// A supervisor who has something to say in a conversation that is held without taking part in it: noted as one who has
+/// left again, which the customer does not see.
+pub async fn attend(tx: &Tx<'_>, conversation: &conversation::Model, user: UserId) -> Result<participant::Model> {
+    let now = tx.clock().now();
+    let row = participant::Model {
+        id: ParticipantId(tx.clock().uuid()),
+        conversation_id: conversation.id,
+        user_id: Some(user),
+        customer_id: None,
+        role: ParticipantRole::Supervisor,
+        joined_at: now,
+        left_at: Some(now),
+        read_up_to: 0,
+    };
+    participant::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
+    tell(tx, conversation, &row)?;
+    Ok(row)
+}
+
 /// Lets a participant of a conversation that is held leave it.
 pub async fn leave(tx: &Tx<'_>, conversation: &conversation::Model, row: participant::Model) -> Result<()> {
     if row.left_at.is_some() {
@@ -102,7 +184,8 @@ pub async fn dismiss(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<
     Ok(())
 }
 
-fn tell(tx: &Tx<'_>, conversation: &conversation::Model, row: &participant::Model) -> Result<()> {
+/// Tells those who may know it that a participant of a conversation has come or gone.
+pub fn tell(tx: &Tx<'_>, conversation: &conversation::Model, row: &participant::Model) -> Result<()> {
     let streams = items::streams(conversation, shown(conversation, row));
     tx.append(NewEvent::new(EventKind::ParticipantChanged, row, streams)?);
     Ok(())
@@ -111,7 +194,13 @@ fn tell(tx: &Tx<'_>, conversation: &conversation::Model, row: &participant::Mode
 /// Who sees that somebody takes part.
 #[must_use]
 pub fn shown(conversation: &conversation::Model, row: &participant::Model) -> ItemVisibility {
-    match (row.role, conversation.channel) {
+    shown_as(conversation.channel, row.role)
+}
+
+/// Who sees that somebody takes part in a role on a channel; none stands for a direct conversation.
+#[must_use]
+pub fn shown_as(channel: Option<Channel>, role: ParticipantRole) -> ItemVisibility {
+    match (role, channel) {
         (ParticipantRole::Owner | ParticipantRole::Joined, Some(channel)) => channels::of(channel).agents_shown,
         (ParticipantRole::Supervisor, Some(_)) => ItemVisibility::Agent,
         _ => ItemVisibility::Both,

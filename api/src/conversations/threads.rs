@@ -7,7 +7,10 @@ use entity::{
     id::{ConversationId, CustomerId, EntryPointId, QueueId, UserId},
     user::{Role, UserStatus},
 };
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QuerySelect as _};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _, QueryResult,
+    QuerySelect as _,
+};
 
 use super::channels;
 use crate::{
@@ -15,7 +18,14 @@ use crate::{
     auth::viewer::Caller,
     database::sql::Sql,
     error::{Error, Result},
+    events::{
+        cursor::{conversation_of, customer_side_of},
+        log::Stream,
+    },
 };
+
+/// How inputs name a conversation.
+pub const FIELD: &[&str] = &["input", "conversationId"];
 
 /// From where somebody looks at a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +44,58 @@ impl Side {
             Caller::Person(_) | Caller::Service(_) => Self::Staff,
         }
     }
+
+    /// The stream in which this side follows a conversation.
+    #[must_use]
+    pub fn stream(self, conversation: ConversationId) -> Stream {
+        match self {
+            Self::Staff => conversation_of(conversation),
+            Self::Customer => customer_side_of(conversation),
+        }
+    }
+
+    /// The column in which this side counts items.
+    #[must_use]
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::Staff => "i.sequence",
+            Self::Customer => "i.customer_sequence",
+        }
+    }
+}
+
+/// A conversation as it was read, and where its stream stood at that moment: what happened later comes after that.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub row: conversation::Model,
+    pub stream_at: i64,
+}
+
+impl FromQueryResult for Seen {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let stream_at = row.try_get(prefix, "stream_at")?;
+        Ok(Self { row: conversation::Model::from_query_result(row, prefix)?, stream_at })
+    }
+}
+
+/// Begins a statement about conversations `c` as a side sees them: rows and ends of streams, of one moment.
+#[must_use]
+pub fn seen_by(side: Side) -> Sql {
+    let kind = side.stream(ConversationId(uuid::Uuid::nil())).kind.code();
+    Sql::new(&format!(
+        "SELECT c.*, COALESCE((SELECT s.last_sequence FROM stream s WHERE s.kind = {kind} AND s.owner_id = c.id), 0) \
+         AS stream_at FROM conversation c WHERE "
+    ))
+}
+
+/// The conversations with some ids that a caller may see, with the ends of their streams.
+pub async fn see(db: &impl ConnectionTrait, caller: &Caller, ids: &[ConversationId]) -> Result<Vec<Seen>, DbErr> {
+    let mut sql = seen_by(Side::of(caller));
+    sql.push("c.id IN ");
+    sql.bind_list(ids);
+    sql.push(" AND ");
+    visible(&mut sql, caller);
+    sql.all(db).await
 }
 
 /// The conversations with some ids that a caller may see.

@@ -42,6 +42,12 @@ impl Sql {
         self.text.push_str(text);
     }
 
+    /// What is written so far.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()

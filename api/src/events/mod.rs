@@ -7,9 +7,12 @@
 //! holds to what comes live. The [`sequencer`] gives committed events their global position, by which they are pulled; [`positions`] is the live end
 //! of that order.
 //!
+//! [`whispers`] are what is said in passing: no part of the log.
+//!
 //! [`Tx::append`]: crate::app::Tx::append
 
 pub mod bus;
+pub mod whispers;
 pub mod cursor;
 pub mod follow;
 pub mod log;

@@ -15,6 +15,7 @@ use crate::{
     agents::task_types::{AgentChanged, OfferEnded, OfferMade, TaskChanged},
     app::App,
     contacts::subscription::{ContactAdded, ContactEvent, ContactRemoved},
+    conversations::subscription::{ItemAdded, ItemChanged, ParticipantChanged, ReceiptAdvanced},
     error::Result,
     notifications::types::{
         NotificationAdded, NotificationEvent, NotificationsRead, NotificationsRemoved, NotificationsUnread,
@@ -45,6 +46,10 @@ pub enum Event {
     OfferEnded(OfferEnded),
     TaskChanged(TaskChanged),
     AgentChanged(AgentChanged),
+    ItemAdded(ItemAdded),
+    ItemChanged(ItemChanged),
+    ReceiptAdvanced(ReceiptAdvanced),
+    ParticipantChanged(ParticipantChanged),
 }
 
 /// The first event of every subscription: from here on nothing will be missed.
@@ -75,7 +80,7 @@ pub enum Live<E> {
     Resync(ResyncRequired),
 }
 
-/// Follows a stream of a user for a subscription. `read` makes the event of an entry; without `after` it begins now.
+/// Follows a stream for a subscription. `read` makes the event of an entry; without `after` it begins now.
 pub fn live<E>(
     app: &App,
     stream: Stream,

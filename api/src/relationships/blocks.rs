@@ -1,5 +1,5 @@
-//! Blocking: ends connection, follows and requests in both directions, in one transaction, and keeps them from being
-//! made again. Each side owns its block; the other is not told.
+//! Blocking: ends connection, conversation, follows and requests in both directions, in one transaction, and keeps them
+//! from being made again. Each side owns its block; the other is not told.
 
 use entity::{connection_request::RequestStatus, id::UserId};
 
@@ -8,7 +8,7 @@ use super::{
     pairs::{self, State},
     requests::{self, End},
 };
-use crate::{app::Tx, auth::viewer::Viewer, error::Result, notifications::notices};
+use crate::{app::Tx, auth::viewer::Viewer, conversations::direct, error::Result, notifications::notices};
 
 /// Blocks a person.
 pub async fn block(tx: &Tx<'_>, by: &Viewer, other: UserId) -> Result<Done> {
@@ -29,6 +29,7 @@ pub async fn block(tx: &Tx<'_>, by: &Viewer, other: UserId) -> Result<Done> {
     if let Some(id) = pair.view.mine.shadow_at(tx.clock().now()) {
         requests::end_shadow(tx, id, RequestStatus::Closed).await?;
     }
+    let connected = pair.view.state == State::Connected;
     pair.view.mine.shadow = None;
     pair.view.state = State::None;
     pair.view.request = None;
@@ -36,6 +37,9 @@ pub async fn block(tx: &Tx<'_>, by: &Viewer, other: UserId) -> Result<Done> {
     pair.view.theirs.follows = false;
     pair.view.mine.blocks = true;
     pair.save(tx).await?;
+    if connected {
+        direct::close(tx, by.user, other).await?;
+    }
     // What the blocked person caused is no longer told. What the blocker caused stays with the other, who is to notice
     // nothing.
     notices::withdraw_of(tx, by.user, other).await?;

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     app::{App, Tx},
     auth::viewer::Viewer,
+    conversations::direct,
     error::{Error, Result, UserErrorCode},
 };
 
@@ -156,14 +157,18 @@ pub async fn ignore(app: &App, by: &Viewer, request_id: &str) -> Result<Done> {
     .await
 }
 
-/// Ends a connection, for both. Follows stay.
+/// Ends a connection, for both, and closes their conversation. Follows stay.
 pub async fn disconnect(tx: &Tx<'_>, by: &Viewer, other: UserId) -> Result<Done> {
     let mut pair = pairs::hold(tx, by, other, USER_FIELD).await?;
-    if pair.view.state == State::Connected {
+    let connected = pair.view.state == State::Connected;
+    if connected {
         pair.view.state = State::None;
         pair.view.request = None;
     }
     let changed = pair.save(tx).await?;
+    if connected {
+        direct::close(tx, by.user, other).await?;
+    }
     Ok(Done::about(&pair, Outcome::of(changed)))
 }
 

@@ -147,7 +147,7 @@ impl RelationshipsMutation {
         Ok(Answer::of(ctx, done, About::Request(&input.request_id)).await?.into())
     }
 
-    /// Ends the connection with a person. Follows stay. Refused with SELF or NOT_FOUND.
+    /// Ends the connection with a person, and closes the conversation with them. Follows stay. Refused with SELF or NOT_FOUND.
     #[graphql(guard = "Needs(Scope::ContactsWrite)")]
     async fn disconnect(
         &self,
@@ -191,8 +191,8 @@ impl RelationshipsMutation {
         Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
     }
 
-    /// Blocks a person: connection, follows and requests in both directions end, and none can be made until the block
-    /// ends. The other is not told. Refused with SELF or NOT_FOUND.
+    /// Blocks a person: connection, follows and requests in both directions end, the conversation with them is closed, and
+    /// none can be made until the block ends. The other is not told. Refused with SELF or NOT_FOUND.
     #[graphql(guard = "Needs(Scope::ContactsWrite)")]
     async fn block_user(
         &self,

@@ -70,6 +70,8 @@ pub enum RelationshipAction {
     Mute,
     /// `unmuteUser`
     Unmute,
+    /// `startDirectConversation`
+    Message,
 }
 
 /// What the viewer does not want to hear of a person.
@@ -142,7 +144,7 @@ async fn available(
         ConnectionState::RequestReceived => {
             actions.extend([RelationshipAction::AcceptRequest, RelationshipAction::IgnoreRequest]);
         }
-        ConnectionState::Connected => actions.push(RelationshipAction::Disconnect),
+        ConnectionState::Connected => actions.extend([RelationshipAction::Disconnect, RelationshipAction::Message]),
     }
     if view.mine.follows {
         actions.push(RelationshipAction::Unfollow);

@@ -2,7 +2,8 @@
 
 use async_graphql::{Context, ID, Object};
 use entity::id::{
-    ActivityId, AgentId, ConnectionRequestId, NotificationId, OfferId, PersonalContactId, QueueId, TaskId, UserId,
+    ActivityId, AgentId, ConnectionRequestId, ConversationId, CustomerId, NotificationId, OfferId, PersonalContactId,
+    QueueId, TaskId, ThreadItemId, UserId,
 };
 
 use super::{
@@ -17,6 +18,7 @@ use crate::{
         types::{Agent, Offer},
     },
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    conversations::{items::types::ThreadItem, participants::types::Customer, types::Conversation},
     error::{Error, Result},
     notifications::types::Notification,
     personal::types::PersonalContact,
@@ -110,6 +112,16 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
     }
     if let Some(id) = OfferId::parse(id) {
         return Ok(Offer::find(ctx, id).await?.map(Node::Offer));
+    }
+    let reads = Scope::ConversationsRead;
+    if let Some(id) = ConversationId::parse(id) {
+        return Ok(reader(ctx, reads, Conversation::find(ctx, id)).await?.map(Node::Conversation));
+    }
+    if let Some(id) = ThreadItemId::parse(id) {
+        return Ok(reader(ctx, reads, ThreadItem::find(ctx, id)).await?.map(Node::from));
+    }
+    if let Some(id) = CustomerId::parse(id) {
+        return Ok(reader(ctx, reads, Customer::find(ctx, id)).await?.map(Node::Customer));
     }
     Ok(None)
 }

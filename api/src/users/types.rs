@@ -33,6 +33,11 @@ use crate::{
         reach::{EmailAddress, Phone, PostalAddress, Seen, WebAddress},
         types::{ContactCounts, PeoplePage, UserConnection},
     },
+    conversations::{
+        items::types::{Announcement, Message, Note, ThreadItem},
+        participants::types::{Customer, Representative},
+        types::Conversation,
+    },
     error::{Error, Result},
     notifications::types::{Notification, NotificationPreference, UnreadCounts},
     page::PageArguments,
@@ -58,6 +63,22 @@ pub enum Node {
     Queue(Queue),
     Task(Task),
     Offer(Offer),
+    Conversation(Conversation),
+    Message(Message),
+    Announcement(Announcement),
+    Note(Note),
+    Customer(Customer),
+    Representative(Representative),
+}
+
+impl From<ThreadItem> for Node {
+    fn from(item: ThreadItem) -> Self {
+        match item {
+            ThreadItem::Message(item) => Self::Message(item),
+            ThreadItem::Announcement(item) => Self::Announcement(item),
+            ThreadItem::Note(item) => Self::Note(item),
+        }
+    }
 }
 
 /// Somebody who acts. Being one is no permission to see more than the name.
@@ -70,6 +91,8 @@ pub enum Node {
 pub enum Actor {
     User(User),
     ServiceAccount(ServiceAccount),
+    Customer(Customer),
+    Representative(Representative),
 }
 
 /// A person with an account in the organisation.

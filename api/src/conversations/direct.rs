@@ -1,0 +1,159 @@
+//! Conversations between two users: one for each pair, for as long as the two have accounts. It is open while they are
+//! connected: whatever ends the connection closes it in the same transaction, so that a block looks like any other end.
+//! Locked in the order relationship, conversation.
+
+use entity::{
+    conversation::{self, ConversationKind, ConversationStatus},
+    id::{ConversationId, UserId},
+    participant::{self, ParticipantRole},
+    relationship::{self, Connection},
+};
+use sea_orm::{
+    ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QuerySelect as _,
+    TryInsertResult,
+};
+
+use super::{
+    participants::{self, Who},
+    threads,
+};
+use crate::{
+    app::{App, Tx},
+    auth::viewer::Viewer,
+    database::sql::Sql,
+    error::{Error, Result, UserErrorCode},
+    users::people,
+};
+
+const FIELD: &[&str] = &["input", "userId"];
+
+/// What stands between the two of a direct conversation; held as it is until the transaction ends.
+pub async fn bond(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<Option<relationship::Model>, DbErr> {
+    relationship::Entity::find()
+        .filter(relationship::Column::Lo.eq(lo))
+        .filter(relationship::Column::Hi.eq(hi))
+        .lock_shared()
+        .one(tx.db())
+        .await
+}
+
+/// The conversation of the caller with a person they are connected with: made, or opened again; whether it had to be.
+pub async fn start(app: &App, by: &Viewer, user_id: &str) -> Result<(ConversationId, bool)> {
+    let other = UserId::parse(user_id).ok_or_else(|| Error::not_found(FIELD))?;
+    if other == by.user {
+        return Err(Error::refused(UserErrorCode::Oneself, FIELD, "This cannot be done to oneself."));
+    }
+    app.transaction(|tx| {
+        Box::pin(async move {
+            people::hold_both(tx, by, other, FIELD).await?;
+            let (lo, hi) = (by.user.min(other), by.user.max(other));
+            let bond = bond(tx, lo, hi).await?;
+            if bond.as_ref().is_some_and(|bond| if by.user == lo { bond.lo_blocks } else { bond.hi_blocks }) {
+                return Err(Error::refused(
+                    UserErrorCode::YouBlocked,
+                    FIELD,
+                    "You block this person. Unblock them first.",
+                ));
+            }
+            if bond.is_none_or(|bond| bond.connection != Connection::Connected) {
+                let why = "Only people who are connected write to one another.";
+                return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, why));
+            }
+            let mut conversation = match between(tx, lo, hi).await? {
+                Some(row) if row.status == ConversationStatus::Open => return Ok((row.id, false)),
+                Some(row) => row,
+                None => make(tx, lo, hi).await?,
+            };
+            conversation.status = ConversationStatus::Open;
+            threads::save(tx, &conversation).await?;
+            for user in [lo, hi] {
+                participants::join(tx, &conversation, Who::User(user), ParticipantRole::Member).await?;
+            }
+            Ok((conversation.id, true))
+        })
+    })
+    .await
+}
+
+/// The conversation of two, held.
+async fn between(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<Option<conversation::Model>, DbErr> {
+    conversation::Entity::find()
+        .filter(conversation::Column::Lo.eq(lo))
+        .filter(conversation::Column::Hi.eq(hi))
+        .lock_exclusive()
+        .one(tx.db())
+        .await
+}
+
+async fn make(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<conversation::Model> {
+    let now = tx.clock().now();
+    let row = conversation::Model {
+        id: ConversationId(tx.clock().uuid()),
+        kind: ConversationKind::Direct,
+        channel: None,
+        entry_point_id: None,
+        customer_id: None,
+        topic: None,
+        lo: Some(lo),
+        hi: Some(hi),
+        status: ConversationStatus::Closed,
+        queue_id: None,
+        task_id: None,
+        last_sequence: 0,
+        last_customer_sequence: 0,
+        last_item_at: now,
+        created_at: now,
+    };
+    let insert = conversation::Entity::insert(row.clone().into_active_model()).on_conflict_do_nothing();
+    match insert.exec_without_returning(tx.db()).await? {
+        TryInsertResult::Inserted(1) => Ok(row),
+        // The other was quicker.
+        _ => Err(Error::Again),
+    }
+}
+
+/// Closes the conversation of two whose relationship is held, if there is one: their connection has ended.
+pub async fn close(tx: &Tx<'_>, one: UserId, other: UserId) -> Result<()> {
+    let Some(mut row) = between(tx, one.min(other), one.max(other)).await? else { return Ok(()) };
+    if row.status == ConversationStatus::Closed {
+        return Ok(());
+    }
+    threads::close(&mut row);
+    threads::save(tx, &row).await?;
+    participants::dismiss(tx, &row).await
+}
+
+/// Closes all direct conversations of somebody whose connections end all at once, by statements about all of them.
+pub async fn close_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    let theirs = |sql: &mut Sql| {
+        sql.push("(lo = ");
+        sql.bind(user);
+        sql.push(" OR hi = ");
+        sql.bind(user);
+        sql.push(")");
+    };
+    let mut sql = Sql::new("UPDATE conversation SET status = ");
+    sql.bind(ConversationStatus::Closed);
+    sql.push(" WHERE status = ");
+    sql.bind(ConversationStatus::Open);
+    sql.push(" AND ");
+    theirs(&mut sql);
+    sql.push(" RETURNING *");
+    let closed = sql.models::<conversation::Entity>(tx.db()).await?;
+    if closed.is_empty() {
+        return Ok(());
+    }
+    let mut sql = Sql::new("UPDATE participant SET left_at = ");
+    sql.bind(tx.clock().now());
+    sql.push(" WHERE left_at IS NULL AND conversation_id IN (SELECT id FROM conversation WHERE ");
+    theirs(&mut sql);
+    sql.push(") RETURNING *");
+    let mut left = sql.models::<participant::Entity>(tx.db()).await?;
+    left.sort_by_key(|row| row.id);
+    for row in &left {
+        if let Some(conversation) = closed.iter().find(|conversation| conversation.id == row.conversation_id) {
+            participants::tell(tx, conversation, row)?;
+        }
+    }
+    Ok(())
+}

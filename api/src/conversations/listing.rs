@@ -1,0 +1,157 @@
+//! Lists of conversations, the one with the newest item first. What a person may see comes from few places, each a range
+//! of an index; they are joined and cut to the page.
+
+use entity::{
+    channel::Channel,
+    conversation::{ConversationKind, ConversationStatus},
+    id::{CustomerId, UserId},
+    user::Role,
+};
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::threads::{self, Seen, Side};
+use crate::{
+    auth::viewer::Caller,
+    database::sql::Sql,
+    page::{Page, Place, Slice},
+};
+
+/// Which conversations to list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter {
+    pub kind: Option<ConversationKind>,
+    pub status: Option<ConversationStatus>,
+    pub channel: Option<Channel>,
+    pub customer: Option<CustomerId>,
+    /// Only those in which the caller takes part now.
+    pub mine: bool,
+}
+
+/// Conversations that a caller may see.
+pub struct Conversations {
+    pub caller: Caller,
+    /// What a person is in the organisation now.
+    pub role: Option<Role>,
+    pub filter: Filter,
+}
+
+/// From where conversations come.
+#[derive(Clone, Copy)]
+enum Source {
+    /// What the caller may see at all.
+    All,
+    /// Those in which the caller is the first of two, or the second.
+    First(UserId),
+    Second(UserId),
+    /// Those in which the caller takes part, or took part too.
+    Joined(UserId),
+    Left(UserId),
+    /// Those of the queues that the caller serves.
+    Served(UserId),
+    /// The one that is held out to the caller.
+    Offered(UserId),
+}
+
+impl Conversations {
+    /// Names list, filter and order, for the cursors.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let whose = match &self.caller {
+            Caller::Person(viewer) => viewer.user.to_string(),
+            Caller::Service(service) => service.key.to_string(),
+            Caller::Visitor(visitor) => visitor.customer.to_string(),
+        };
+        format!("conversations {whose} {:?}", self.filter)
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        let Caller::Person(viewer) = &self.caller else { return vec![Source::All] };
+        let me = viewer.user;
+        if self.filter.mine {
+            return vec![Source::Joined(me)];
+        }
+        let asks = |kind| self.filter.kind.is_none_or(|asked| asked == kind);
+        let mut sources = Vec::new();
+        if asks(ConversationKind::Direct) && self.filter.channel.is_none() && self.filter.customer.is_none() {
+            sources.extend([Source::First(me), Source::Second(me)]);
+        }
+        if asks(ConversationKind::Customer) {
+            match self.role {
+                Some(Role::Supervisor | Role::Admin) => sources.push(Source::All),
+                Some(Role::Agent) => sources.extend([Source::Left(me), Source::Served(me), Source::Offered(me)]),
+                Some(Role::Member) | None => {}
+            }
+        }
+        sources
+    }
+
+    /// One page.
+    pub async fn page(&self, db: &impl ConnectionTrait, page: &Page<Place>) -> Result<Slice<Seen>, DbErr> {
+        let sources = self.sources();
+        if sources.is_empty() {
+            return Ok(page.slice(Vec::new()));
+        }
+        let mut sql = Sql::new("SELECT * FROM (");
+        let begin = threads::seen_by(Side::of(&self.caller));
+        for (part, source) in sources.iter().enumerate() {
+            sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION SELECT * FROM (" });
+            sql.push(begin.text());
+            self.write(&mut sql, *source);
+            page.write(&mut sql, &["c.last_item_at", "c.id"], true);
+            sql.push(&format!(") AS part_{part}"));
+        }
+        sql.push(") AS each_one WHERE TRUE");
+        page.write(&mut sql, &["last_item_at", "id"], true);
+        Ok(page.slice(sql.all(db).await?))
+    }
+
+    fn write(&self, sql: &mut Sql, source: Source) {
+        match source {
+            Source::All => {}
+            Source::First(me) => equals(sql, "c.lo = ", me),
+            Source::Second(me) => equals(sql, "c.hi = ", me),
+            Source::Joined(me) => {
+                sql.push(
+                    "c.id IN (SELECT j.conversation_id FROM participant j WHERE j.left_at IS NULL AND j.user_id = ",
+                );
+                sql.bind(me);
+                sql.push(") AND ");
+            }
+            Source::Left(me) => {
+                sql.push("c.id IN (SELECT j.conversation_id FROM participant j WHERE j.user_id = ");
+                sql.bind(me);
+                sql.push(") AND ");
+            }
+            Source::Served(me) => {
+                sql.push("c.queue_id IN (SELECT s.queue_id FROM queue_member s WHERE s.agent_id = ");
+                sql.bind(me);
+                sql.push(") AND ");
+            }
+            Source::Offered(me) => {
+                sql.push("c.task_id IN (SELECT o.task_id FROM offer o WHERE o.status = 1 AND o.agent_id = ");
+                sql.bind(me);
+                sql.push(") AND ");
+            }
+        }
+        let Filter { kind, status, channel, customer, .. } = self.filter;
+        if let Some(kind) = kind {
+            equals(sql, "c.kind = ", kind);
+        }
+        if let Some(status) = status {
+            equals(sql, "c.status = ", status);
+        }
+        if let Some(channel) = channel {
+            equals(sql, "c.channel = ", channel);
+        }
+        if let Some(customer) = customer {
+            equals(sql, "c.customer_id = ", customer);
+        }
+        threads::visible(sql, &self.caller);
+    }
+}
+
+fn equals(sql: &mut Sql, what: &str, value: impl Into<sea_orm::Value>) {
+    sql.push(what);
+    sql.bind(value);
+    sql.push(" AND ");
+}

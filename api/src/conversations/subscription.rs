@@ -1,0 +1,268 @@
+//! `conversationEvents`. Whether the follower may still see the conversation is asked again whenever something is delivered.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, SimpleObject, Subscription, Union};
+use async_stream::try_stream;
+use chrono::{DateTime, Utc};
+use entity::{
+    conversation,
+    event::EventKind,
+    id::{ConversationId, ParticipantId},
+    stream::StreamKind,
+    thread_item::ItemVisibility,
+};
+use futures_util::{Stream, StreamExt as _};
+
+use super::{
+    items::types::{Message, Receipt, ThreadItem},
+    participants::{
+        self, Who,
+        types::{Participant, actor_of},
+    },
+    receipts::Advance,
+    threads::{self, Side},
+};
+use crate::{
+    app::App,
+    auth::{
+        context::ContextExt,
+        guard::Needs,
+        viewer::{Caller, Scope},
+    },
+    error::{Error, Result},
+    events::{
+        cursor::Cursor,
+        follow::insist,
+        log::Entry,
+        types::{self as events, Live, ResyncRequired, SubscriptionStarted},
+        whispers::Whisper,
+    },
+    users::types::Actor,
+};
+
+/// Events that are delivered after one look at whether the follower may see them, when many wait.
+const TOGETHER: usize = 64;
+
+macro_rules! event {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(SimpleObject)]
+        pub struct $name {
+            /// The event's id, `event_…`.
+            pub id: ID,
+            /// Resume after this event with it.
+            pub cursor: Cursor,
+            /// When it happened.
+            pub occurred_at: DateTime<Utc>,
+            /// The event's number in the stream of the conversation that the viewer follows: 1, 2, 3, … without holes.
+            pub sequence: i64,
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+    };
+}
+
+event! {
+    /// Something was written, or the system tells something.
+    ItemAdded {
+        /// The entry as it was then.
+        item: ThreadItem,
+    }
+}
+event! {
+    /// A message was changed or taken back.
+    ItemChanged {
+        /// The entry as it is after that.
+        item: ThreadItem,
+    }
+}
+event! {
+    /// Messages have come further to somebody: every message of others than the participant from `fromSequence` to `message`.
+    ReceiptAdvanced {
+        /// The newest of them.
+        message: Message,
+        /// To whom, and how far.
+        receipt: Receipt,
+        /// The `sequence` from which on it holds, as the viewer counts.
+        from_sequence: i64,
+    }
+}
+event! {
+    /// Somebody came or left.
+    ParticipantChanged {
+        /// The participant as it is after that.
+        participant: Participant,
+    }
+}
+
+/// Somebody begins to write or stops. Not part of the stream: without cursor and number, it may be lost. Forget it after a few
+/// seconds.
+pub struct TypingHint {
+    participant: ParticipantId,
+    side: Side,
+    typing: bool,
+}
+
+/// Somebody begins to write or stops. Not part of the stream: without cursor and number, it may be lost. Forget it after a few
+/// seconds.
+#[Object]
+impl TypingHint {
+    /// Who. Customers are shown agents as Representative.
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Actor> {
+        actor_of(ctx, self.participant, self.side).await
+    }
+
+    /// Whether they write.
+    async fn typing(&self) -> bool {
+        self.typing
+    }
+}
+
+/// An entry of the log about a conversation.
+#[derive(Union)]
+pub enum ThreadEvent {
+    ItemAdded(ItemAdded),
+    ItemChanged(ItemChanged),
+    ReceiptAdvanced(ReceiptAdvanced),
+    ParticipantChanged(ParticipantChanged),
+}
+
+impl ThreadEvent {
+    /// Reads an entry of the log as those see it whose stream it stands in; `cursor` is the position as the reader counts.
+    pub fn read(entry: &Entry, cursor: Cursor) -> Result<Self> {
+        let side = if entry.stream_kind == StreamKind::CustomerSide { Side::Customer } else { Side::Staff };
+        let (id, occurred_at, sequence) = (ID::from(entry.id), entry.occurred_at, entry.sequence);
+        let item = || Ok::<_, Error>(ThreadItem::of(Arc::new(subject(entry)?), side));
+        Ok(match entry.kind {
+            EventKind::ItemAdded => Self::ItemAdded(ItemAdded { id, cursor, occurred_at, sequence, item: item()? }),
+            EventKind::ItemChanged => {
+                Self::ItemChanged(ItemChanged { id, cursor, occurred_at, sequence, item: item()? })
+            }
+            EventKind::ReceiptAdvanced => {
+                let Advance { item, receipt, from, from_customer } = subject(entry)?;
+                Self::ReceiptAdvanced(ReceiptAdvanced {
+                    id,
+                    cursor,
+                    occurred_at,
+                    sequence,
+                    message: Message { row: Arc::new(item), side },
+                    receipt: Receipt {
+                        participant: receipt.participant_id,
+                        side,
+                        state: receipt.state,
+                        at: receipt.at,
+                    },
+                    from_sequence: if side == Side::Staff { from } else { from_customer },
+                })
+            }
+            EventKind::ParticipantChanged => {
+                let participant = Participant { row: subject(entry)?, side };
+                Self::ParticipantChanged(ParticipantChanged { id, cursor, occurred_at, sequence, participant })
+            }
+            _ => return Err(Error::internal(anyhow::anyhow!("an event of another stream"))),
+        })
+    }
+}
+
+/// What an event shows.
+fn subject<T: serde::de::DeserializeOwned>(entry: &Entry) -> Result<T> {
+    serde_json::from_value(entry.payload.clone()).map_err(Error::internal)
+}
+
+/// What the subscription `conversationEvents` delivers.
+#[derive(Union)]
+enum ConversationEvent {
+    SubscriptionStarted(SubscriptionStarted),
+    #[graphql(flatten)]
+    Event(ThreadEvent),
+    TypingHint(TypingHint),
+    ResyncRequired(ResyncRequired),
+}
+
+#[derive(Default)]
+pub struct ConversationsSubscription;
+
+#[Subscription]
+impl ConversationsSubscription {
+    /// What happens in a conversation, as the viewer may see it: entries added and changed, receipts, who comes and goes, and
+    /// who is writing. Begins with SubscriptionStarted. With `after` everything since that cursor comes first, without gap or
+    /// repeat; sequence numbers have no holes, which proves it. Those who serve and the customer follow streams of their own,
+    /// each with its own numbers. When the viewer may no longer see the conversation, the stream completes. A cursor that the
+    /// log no longer reaches gets ResyncRequired, and the stream completes.
+    #[graphql(guard = "Needs(Scope::ConversationsRead)")]
+    async fn conversation_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation.")] conversation_id: ID,
+        #[graphql(
+            desc = "The cursor of the last event that was received, or a `streamCursor`; without it, from now on."
+        )]
+        after: Option<Cursor>,
+    ) -> Result<impl Stream<Item = Result<ConversationEvent>> + use<>> {
+        let (app, caller) = (ctx.app()?.clone(), *ctx.caller()?);
+        let unknown = || Error::invalid("conversationId", "There is no such conversation, or it is not yours to see.");
+        let id = ConversationId::parse(&conversation_id).ok_or_else(unknown)?;
+        find(&app, &caller, id).await?.ok_or_else(unknown)?;
+        let side = Side::of(&caller);
+        let live = events::live(&app, side.stream(id), after.as_ref(), ThreadEvent::read)?;
+        let mut said = app.whispers.listen(id.0);
+        Ok(try_stream! {
+            let mut live = Box::pin(live.ready_chunks(TOGETHER));
+            loop {
+                let heard = tokio::select! {
+                    told = live.next() => Heard::Told(told),
+                    whisper = said.next() => Heard::Said(whisper),
+                };
+                match heard {
+                    Heard::Told(Some(told)) => {
+                        if Box::pin(find(&app, &caller, id)).await?.is_none() {
+                            return;
+                        }
+                        for item in told {
+                            yield match item? {
+                                Live::Started(event) => ConversationEvent::SubscriptionStarted(event),
+                                Live::Event(event) => ConversationEvent::Event(event),
+                                Live::Resync(event) => ConversationEvent::ResyncRequired(event),
+                            };
+                        }
+                    }
+                    Heard::Said(Some(whisper)) => {
+                        let Some(conversation) = Box::pin(find(&app, &caller, id)).await? else { return };
+                        if let Some(hint) = Box::pin(hint(&app, &caller, &conversation, whisper)).await? {
+                            yield ConversationEvent::TypingHint(hint);
+                        }
+                    }
+                    Heard::Told(None) | Heard::Said(None) => return,
+                }
+            }
+        })
+    }
+}
+
+enum Heard {
+    Told(Option<Vec<Result<Live<ThreadEvent>>>>),
+    Said(Option<Whisper>),
+}
+
+/// The conversation, if the follower may see it now.
+async fn find(app: &App, caller: &Caller, id: ConversationId) -> Result<Option<conversation::Model>> {
+    Ok(insist(|| async { threads::find(app.db.read(), caller, &[id]).await }).await?.pop())
+}
+
+/// What a follower is shown of somebody who writes: nothing of themselves, and nothing of whom they may not know of.
+async fn hint(
+    app: &App,
+    caller: &Caller,
+    conversation: &conversation::Model,
+    whisper: Whisper,
+) -> Result<Option<TypingHint>> {
+    let by = ParticipantId(whisper.by);
+    let Some(row) = participants::by_ids(app.db.read(), &[by]).await?.pop() else { return Ok(None) };
+    let side = Side::of(caller);
+    let own = Who::of(caller).is_some_and(|who| who.is(&row));
+    let hidden = side == Side::Customer && participants::shown(conversation, &row) == ItemVisibility::Agent;
+    if own || hidden || row.left_at.is_some() || row.conversation_id != conversation.id {
+        return Ok(None);
+    }
+    Ok(Some(TypingHint { participant: by, side, typing: whisper.on }))
+}

@@ -1,0 +1,228 @@
+//! Who is offered what: by priority, then by how long a task waits, to the agent who has waited longest; checked against a
+//! model that knows nothing of the product, and from the log when many act at once.
+
+use std::collections::BTreeMap;
+
+use api::agents::set_up::NewQueue;
+use entity::{
+    channel::Channel,
+    queue::{BusinessHours, SkillStep, SkillSteps},
+};
+use serde_json::{Value, json};
+
+use crate::support::{Expected as _, app::TestApp};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_higher_priority_goes_first_and_inside_one_who_came_first() {
+    let app = TestApp::two().await;
+    let ann = app.agent("ann").await;
+    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let mut waiting = Vec::new();
+    for (name, priority) in [("a", 10), ("b", 5), ("c", 1), ("d", 5), ("e", 10)] {
+        app.clock.advance(chrono::Duration::seconds(1));
+        waiting.push(app.arrives_at(waiting.len(), &floor, name, priority).await.task.to_string());
+    }
+    assert_eq!(positions(&app, &waiting).await, [4, 2, 1, 3, 5]);
+    ann.turns("AVAILABLE").await;
+    app.settle().await;
+    let order: Vec<_> = [2, 1, 3, 0, 4].iter().map(|index| waiting[*index].clone()).collect();
+    assert_eq!(ann.is_offered().await, order);
+}
+
+async fn positions(app: &TestApp, tasks: &[String]) -> Vec<i64> {
+    let sue = app.person_of("sue", "sue", entity::user::Role::Supervisor, api::auth::viewer::Scopes::all()).await;
+    let mut found = Vec::new();
+    for task in tasks {
+        let answer = sue.ask("query($id: ID!) { node(id: $id) { ... on Task { position } } }", json!({ "id": task })).await;
+        found.push(answer.at("node.position").as_i64().expected("a position"));
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_waited_longest_is_asked_and_why_is_written_down() {
+    let app = TestApp::two().await;
+    let [ann, ben, cem] = app.agents(["ann", "ben", "cem"]).await;
+    let floor = app.floor(Channel::Webchat, &[&ann, &ben, &cem]).await;
+    let first = app.arrives(&floor, "1").await;
+    app.settle().await;
+    for agent in [&ben, &cem, &ann] {
+        app.clock.advance(chrono::Duration::seconds(1));
+        agent.turns("AVAILABLE").await;
+        app.clock.advance(chrono::Duration::seconds(1));
+    }
+    app.settle().await;
+    assert_eq!(ben.is_offered().await, [first.task.to_string()]);
+    let second = app.arrives(&floor, "2").await;
+    app.settle().await;
+    assert_eq!(cem.is_offered().await, [second.task.to_string()]);
+    app.clock.advance(chrono::Duration::seconds(1));
+    app.arrives(&floor, "3").await;
+    app.settle().await;
+    assert_eq!(ann.is_offered().await.len(), 1);
+    // All have one; the one who was asked first is asked again.
+    let fourth = app.arrives(&floor, "4").await;
+    app.settle().await;
+    assert!(ben.is_offered().await.contains(&fourth.task.to_string()));
+    let query = "query($id: ID!) { node(id: $id) { ... on Task { routingDecisions { reason candidates chosen { displayName } } } } }";
+    let answer = ben.ask(query, json!({ "id": first.task.to_string() })).await;
+    let decisions = answer.at("node.routingDecisions");
+    assert_eq!(decisions[0], json!({ "reason": "NOBODY_FREE", "candidates": 0, "chosen": null }));
+    assert_eq!(decisions[1], json!({ "reason": "LONGEST_AVAILABLE", "candidates": 3, "chosen": { "displayName": "ben" } }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_holds_more_than_the_profile_says_and_whoever_is_free_again_is_asked_at_once() {
+    let app = TestApp::two().await;
+    let ann = app.agent("ann").await;
+    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    ann.turns("AVAILABLE").await;
+    let mut arrivals = Vec::new();
+    for index in 0..7 {
+        arrivals.push(app.arrives(&floor, &index.to_string()).await);
+    }
+    app.settle().await;
+    assert_eq!(ann.offers().await.len(), 5, "the default profile");
+    for offer in ann.offers().await {
+        ann.accepts(&offer).await.expect("a task");
+    }
+    app.settle().await;
+    assert_eq!(ann.offers().await.len(), 0, "talks count");
+    ann.ends(&arrivals[0].conversation.to_string()).await;
+    app.settle().await;
+    assert_eq!(ann.offers().await.len(), 0, "what is not wrapped up counts");
+    ann.wraps_up(&arrivals[0].task.to_string()).await;
+    app.settle().await;
+    assert_eq!(ann.is_offered().await, [arrivals[5].task.to_string()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_agents_must_be_good_at_is_relaxed_in_steps() {
+    let app = TestApp::two().await;
+    let [ann, ben] = app.agents(["ann", "ben"]).await;
+    let step = |after_seconds| SkillStep { after_seconds, required: vec![] };
+    let french = app.skill("French", &[(&ann, 3), (&ben, 8)]).await;
+    let required = |level| vec![entity::queue::RequiredSkill { skill_id: french, level }];
+    let steps = vec![
+        SkillStep { required: required(9), ..step(0) },
+        SkillStep { required: required(8), ..step(60) },
+        SkillStep { required: required(2), ..step(120) },
+    ];
+    let new = NewQueue { skills: SkillSteps(steps), ..NewQueue::of(Channel::Webchat, "French") };
+    let floor = app.floor_of(new, &[]).await;
+    ann.turns("AVAILABLE").await;
+    ben.turns("IDLE").await;
+    let arrival = app.arrives(&floor, "claire").await;
+    app.pass(60).await;
+    assert_eq!((ann.offers().await.len(), ben.offers().await.len()), (0, 0), "nobody is good enough, or free");
+    app.pass(60).await;
+    assert_eq!(ann.is_offered().await, [arrival.task.to_string()], "in the end less will do");
+    ben.turns("AVAILABLE").await;
+    app.settle().await;
+    let second = app.arrives(&floor, "luc").await;
+    app.pass(60).await;
+    assert_eq!(ben.is_offered().await, [second.task.to_string()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_closed_says_so_and_keeps_what_is_written() {
+    let app = TestApp::two().await;
+    let ann = app.agent("ann").await;
+    let hours = BusinessHours {
+        time_zone: "Asia/Seoul".to_owned(),
+        open: vec![],
+        closed_on: vec![],
+        answer: Some("We are back on Monday.".to_owned()),
+    };
+    let new = NewQueue { hours: Some(hours), ..NewQueue::of(Channel::Webchat, "chat") };
+    let floor = app.floor_of(new, &[&ann]).await;
+    let arrival = app.arrives(&floor, "cem").await;
+    let told = format!(
+        "SELECT body FROM thread_item WHERE conversation_id = {} AND customer_sequence = 2",
+        app.database.literal(arrival.conversation.0)
+    );
+    assert_eq!(app.database.texts(&told).await, ["We are back on Monday."]);
+    ann.turns("AVAILABLE").await;
+    app.settle().await;
+    assert_eq!(ann.offers().await.len(), 1, "who works all the same is offered it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_whose_account_ends_leaves_nothing_behind() {
+    let app = TestApp::two().await;
+    let (ada, ann, ben) = (app.admin("ada").await, app.agent("ann").await, app.agent("ben").await);
+    let floor = app.floor(Channel::Webchat, &[&ann, &ben]).await;
+    ann.turns("AVAILABLE").await;
+    let [talk, over, held] = [app.arrives(&floor, "1").await, app.arrives(&floor, "2").await, app.arrives(&floor, "3").await];
+    app.settle().await;
+    for offer in &ann.offers().await[..2] {
+        ann.accepts(offer).await.expect("a task");
+    }
+    ann.ends(&over.conversation.to_string()).await;
+    let query = "mutation($id: ID!) { setUserRole(input: { userId: $id, role: MEMBER }) { userErrors { code } } }";
+    assert_eq!(ada.ask(query, json!({ "id": ann.id() })).await.at("setUserRole.userErrors"), &json!([]));
+    ben.turns("AVAILABLE").await;
+    app.settle().await;
+    assert_eq!(ben.is_offered().await, [talk.task.to_string(), held.task.to_string()]);
+    assert_eq!(app.database.number("SELECT count(*) FROM assignment").await, 2);
+    let state = "SELECT count(*) FROM agent WHERE state = 1 AND chat_used = 0";
+    assert_eq!(app.database.number(state).await, 1);
+}
+
+/// What stands in the log of a queue: who entered and who left, in order.
+async fn log_of(app: &TestApp, queue: uuid::Uuid) -> Vec<(String, Value)> {
+    let sql = format!(
+        "SELECT e.kind || ' ' || CAST(e.payload AS text) FROM event_entry n JOIN event e ON e.number = n.event_number \
+         WHERE n.stream_kind = 9 AND n.owner_id = {} ORDER BY n.sequence",
+        app.database.literal(queue)
+    );
+    let split = |line: String| {
+        let (kind, payload) = line.split_once(' ').expected("kind and payload");
+        (kind.to_owned(), serde_json::from_str(payload).expected("JSON"))
+    };
+    app.database.texts(&sql).await.into_iter().map(split).collect()
+}
+
+/// Nobody was offered a task while another of the queue stood before it.
+pub async fn nobody_was_passed(app: &TestApp, queue: uuid::Uuid) -> usize {
+    let mut waiting: BTreeMap<(i64, String, String), ()> = BTreeMap::new();
+    let mut offered = 0;
+    for (kind, task) in log_of(app, queue).await {
+        let text = |field: &str| task[field].as_str().unwrap_or_default().to_owned();
+        let place = (task["priority"].as_i64().unwrap_or_default(), text("enqueued_at"), text("id"));
+        if kind == "task_queued" {
+            waiting.insert(place, ());
+            continue;
+        }
+        if task["status"] == "Offered" {
+            let first = waiting.keys().next().expected("somebody waits");
+            assert_eq!(first, &place, "passed");
+            offered += 1;
+        }
+        assert!(waiting.remove(&place).is_some(), "it did not wait: {task}");
+    }
+    offered
+}
+
+/// What must hold of the rows whatever was done.
+pub async fn nothing_contradicts_itself(app: &TestApp) {
+    for (what, sql) in [
+        ("an agent's counts are not what they hold", "SELECT count(*) FROM agent a WHERE a.chat_used + a.email_used + a.social_used <> \
+          (SELECT count(*) FROM assignment s WHERE s.agent_id = a.user_id)"),
+        ("an agent holds more than the limit", "SELECT count(*) FROM agent WHERE chat_used > chat_limit OR email_used > email_limit OR social_used > social_limit"),
+        ("a task has two live offers", "SELECT count(*) FROM (SELECT task_id FROM offer WHERE status = 1 GROUP BY task_id HAVING count(*) > 1) d"),
+        ("an offer of nothing", "SELECT count(*) FROM offer o JOIN task t ON t.id = o.task_id WHERE o.status = 1 AND t.status <> 2"),
+        ("a task that is offered to nobody", "SELECT count(*) FROM task t WHERE t.status = 2 AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.task_id = t.id AND o.status = 1)"),
+        ("a task with two owners", "SELECT count(*) FROM (SELECT task_id FROM assignment WHERE phase = 2 AND NOT joined GROUP BY task_id HAVING count(*) > 1) d"),
+        ("a talk that its owner does not hold", "SELECT count(*) FROM task t WHERE t.status = 3 AND NOT EXISTS \
+          (SELECT 1 FROM assignment s WHERE s.task_id = t.id AND s.agent_id = t.owner_id AND s.phase = 2)"),
+        ("a hold on what is over", "SELECT count(*) FROM assignment s JOIN task t ON t.id = s.task_id WHERE t.status >= 7"),
+        ("a wrap-up that nobody holds", "SELECT count(*) FROM wrap_up w WHERE w.submitted_at IS NULL AND NOT EXISTS (SELECT 1 FROM assignment s WHERE s.id = w.id AND s.phase = 3)"),
+        ("a pending offer that will not end", "SELECT count(*) FROM offer o WHERE o.status = 1 AND NOT EXISTS (SELECT 1 FROM deadline d WHERE d.kind = 1 AND d.target = o.id)"),
+        ("a deadline of what is over", "SELECT count(*) FROM deadline d WHERE d.kind = 1 AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.id = d.target AND o.status = 1)"),
+        ("a closed conversation with a live task", "SELECT count(*) FROM conversation c JOIN task t ON t.id = c.task_id WHERE c.status = 2 AND t.status < 6"),
+        ("two intervals at once", "SELECT count(*) FROM (SELECT agent_id FROM agent_interval WHERE ended_at IS NULL GROUP BY agent_id HAVING count(*) <> 1) d"),
+    ] {
+        assert_eq!(app.database.number(sql).await, 0, "{what}");
+    }
+}
