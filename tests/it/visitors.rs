@@ -37,7 +37,7 @@ fn by(app: &TestApp, answer: &Answer) -> Client {
 }
 
 fn chat(answer: &Answer) -> &str {
-    answer.text("startWebChat.conversationId")
+    answer.text("startWebChat.conversation.id")
 }
 
 /// Whether a token is taken.

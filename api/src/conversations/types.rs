@@ -23,6 +23,7 @@ use super::{
         types::{Customer, Participant},
     },
     threads::{Seen, Side},
+    transcripts,
 };
 use crate::{
     auth::context::ContextExt,
@@ -123,6 +124,13 @@ impl Conversation {
     /// When it began.
     async fn created_at(&self) -> DateTime<Utc> {
         self.row().created_at
+    }
+
+    /// The whole conversation as plain text, a line for each entry with when (UTC), who and what; further lines of a message
+    /// are indented. As the viewer may see it: a customer reads no notes and nothing that only agents are told, and of a
+    /// message that was taken back only that it was removed. Of a longer conversation the newest 5,000 entries.
+    async fn transcript(&self, ctx: &Context<'_>) -> Result<String> {
+        transcripts::write(ctx.app()?.db.read(), self.row(), self.side).await
     }
 }
 

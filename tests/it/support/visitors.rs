@@ -24,7 +24,7 @@ use super::{
 };
 
 pub const START: &str = "mutation($input: StartWebChatInput!) { startWebChat(input: $input) \
-    { conversationId visitorToken expiresAt outcome replayed userErrors { code field } } }";
+    { conversation { id } visitorToken expiresAt outcome replayed userErrors { code field } } }";
 
 /// What an entry point is like.
 #[derive(Clone, Debug, Default)]
@@ -90,7 +90,7 @@ pub async fn visitor(app: &TestApp, at: &entry_point::Model) -> (Client, String)
     let answer = start(&app.anonymous(), at, message("1", "Hello")).await;
     let token = answer.text("startWebChat.visitorToken").to_owned();
     let client = Client::new(&app.instances[0].url, Some(token));
-    (client, answer.text("startWebChat.conversationId").to_owned())
+    (client, answer.text("startWebChat.conversation.id").to_owned())
 }
 
 /// The code of the first refusal, or nothing.
