@@ -39,3 +39,4 @@ mod states;
 mod support;
 mod transcripts;
 mod visitors;
+mod visits;

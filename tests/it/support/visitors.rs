@@ -140,3 +140,21 @@ pub async fn leave(app: &TestApp, conversation_id: &str) {
     });
     endings::end(app.app(), &visitor, conversation_id, false).await.expected("an end");
 }
+
+/// Whoever a chat was begun by, from then on.
+pub fn by(app: &TestApp, answer: &Answer) -> Client {
+    let token = answer.text("startWebChat.visitorToken").to_owned();
+    Client::new(&app.instances[0].url, Some(token))
+}
+
+/// The id of a chat that was begun.
+pub fn chat(answer: &Answer) -> &str {
+    answer.text("startWebChat.conversation.id")
+}
+
+/// Whether a token is taken.
+pub async fn is_taken(client: &Client) -> bool {
+    let answer = client.ask("{ __typename }", Value::Null).await;
+    assert!(answer.status == 200 || answer.code() == "UNAUTHENTICATED", "{}", answer.body);
+    answer.status == 200
+}
