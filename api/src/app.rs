@@ -21,6 +21,7 @@ use crate::{
     database::{Database, Observer, is_conflict},
     error::{Error, Result},
     events::{
+        boards::Boards,
         bus::Bus,
         follow::{Followed, follow},
         log::{self, NewEvent, Stream},
@@ -44,6 +45,7 @@ pub struct App {
     pub tails: Arc<Tails>,
     pub positions: Arc<Positions>,
     pub whispers: Arc<Whispers>,
+    pub boards: Arc<Boards>,
     pub throttle: Arc<Throttle>,
     /// The instance is going to stop and wants no more work; it still does what comes.
     pub leaving: CancellationToken,
@@ -64,7 +66,7 @@ impl App {
         let shutdown = CancellationToken::new();
         let positions = Positions::start(db.clone(), shutdown.clone());
         let tails = Arc::new(Tails::new(db.clone(), Arc::clone(&positions), shutdown.clone()));
-        let whispers = Arc::new(Whispers::default());
+        let (whispers, boards) = (Arc::new(Whispers::default()), Arc::new(Boards::default()));
         let bus = Arc::new(Bus::start(db.postgres(), &tails, &whispers, clock.uuid(), &shutdown));
         let sequencer = Arc::new(Notify::new());
         let events = config.events;
@@ -89,6 +91,7 @@ impl App {
             tails,
             positions,
             whispers,
+            boards,
             throttle,
             leaving,
             shutdown,

@@ -54,8 +54,8 @@ pub struct Throttle {
     requests: Option<Buckets<IpAddr>>,
     accounts: Option<Buckets<String>>,
     addresses: Option<Buckets<IpAddr>>,
-    chats: Option<Buckets<IpAddr>>,
     whispers: Option<Buckets<Uuid>>,
+    chats: Option<Buckets<IpAddr>>,
 }
 
 impl fmt::Debug for Throttle {
@@ -82,8 +82,8 @@ impl Throttle {
                 rates.attempts.saturating_mul(ACCOUNTS_PER_ADDRESS),
                 clock,
             ),
-            chats: Buckets::new(rates.chats, hour, rates.chats, clock),
             whispers: Buckets::new(WHISPERS_PER_SECOND, second, WHISPERS, clock),
+            chats: Buckets::new(rates.chats, hour, rates.chats, clock),
         }
     }
 

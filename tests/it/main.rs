@@ -32,6 +32,7 @@ mod personal;
 mod races;
 mod relationships;
 mod rights;
+mod routing;
 mod schema;
 mod sequences;
 mod stack;

@@ -33,7 +33,8 @@ async fn positions(app: &TestApp, tasks: &[String]) -> Vec<i64> {
     let sue = app.person_of("sue", "sue", entity::user::Role::Supervisor, api::auth::viewer::Scopes::all()).await;
     let mut found = Vec::new();
     for task in tasks {
-        let answer = sue.ask("query($id: ID!) { node(id: $id) { ... on Task { position } } }", json!({ "id": task })).await;
+        let answer =
+            sue.ask("query($id: ID!) { node(id: $id) { ... on Task { position } } }", json!({ "id": task })).await;
         found.push(answer.at("node.position").as_i64().expected("a position"));
     }
     found
@@ -68,7 +69,10 @@ async fn whoever_has_waited_longest_is_asked_and_why_is_written_down() {
     let answer = ben.ask(query, json!({ "id": first.task.to_string() })).await;
     let decisions = answer.at("node.routingDecisions");
     assert_eq!(decisions[0], json!({ "reason": "NOBODY_FREE", "candidates": 0, "chosen": null }));
-    assert_eq!(decisions[1], json!({ "reason": "LONGEST_AVAILABLE", "candidates": 3, "chosen": { "displayName": "ben" } }));
+    assert_eq!(
+        decisions[1],
+        json!({ "reason": "LONGEST_AVAILABLE", "candidates": 3, "chosen": { "displayName": "ben" } })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +157,8 @@ async fn somebody_whose_account_ends_leaves_nothing_behind() {
     let (ada, ann, ben) = (app.admin("ada").await, app.agent("ann").await, app.agent("ben").await);
     let floor = app.floor(Channel::Webchat, &[&ann, &ben]).await;
     ann.turns("AVAILABLE").await;
-    let [talk, over, held] = [app.arrives(&floor, "1").await, app.arrives(&floor, "2").await, app.arrives(&floor, "3").await];
+    let [talk, over, held] =
+        [app.arrives(&floor, "1").await, app.arrives(&floor, "2").await, app.arrives(&floor, "3").await];
     app.settle().await;
     for offer in &ann.offers().await[..2] {
         ann.accepts(offer).await.expect("a task");
@@ -207,21 +212,60 @@ pub async fn nobody_was_passed(app: &TestApp, queue: uuid::Uuid) -> usize {
 /// What must hold of the rows whatever was done.
 pub async fn nothing_contradicts_itself(app: &TestApp) {
     for (what, sql) in [
-        ("an agent's counts are not what they hold", "SELECT count(*) FROM agent a WHERE a.chat_used + a.email_used + a.social_used <> \
-          (SELECT count(*) FROM assignment s WHERE s.agent_id = a.user_id)"),
-        ("an agent holds more than the limit", "SELECT count(*) FROM agent WHERE chat_used > chat_limit OR email_used > email_limit OR social_used > social_limit"),
-        ("a task has two live offers", "SELECT count(*) FROM (SELECT task_id FROM offer WHERE status = 1 GROUP BY task_id HAVING count(*) > 1) d"),
-        ("an offer of nothing", "SELECT count(*) FROM offer o JOIN task t ON t.id = o.task_id WHERE o.status = 1 AND t.status <> 2"),
-        ("a task that is offered to nobody", "SELECT count(*) FROM task t WHERE t.status = 2 AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.task_id = t.id AND o.status = 1)"),
-        ("a task with two owners", "SELECT count(*) FROM (SELECT task_id FROM assignment WHERE phase = 2 AND NOT joined GROUP BY task_id HAVING count(*) > 1) d"),
-        ("a talk that its owner does not hold", "SELECT count(*) FROM task t WHERE t.status = 3 AND NOT EXISTS \
-          (SELECT 1 FROM assignment s WHERE s.task_id = t.id AND s.agent_id = t.owner_id AND s.phase = 2)"),
-        ("a hold on what is over", "SELECT count(*) FROM assignment s JOIN task t ON t.id = s.task_id WHERE t.status >= 7"),
-        ("a wrap-up that nobody holds", "SELECT count(*) FROM wrap_up w WHERE w.submitted_at IS NULL AND NOT EXISTS (SELECT 1 FROM assignment s WHERE s.id = w.id AND s.phase = 3)"),
-        ("a pending offer that will not end", "SELECT count(*) FROM offer o WHERE o.status = 1 AND NOT EXISTS (SELECT 1 FROM deadline d WHERE d.kind = 1 AND d.target = o.id)"),
-        ("a deadline of what is over", "SELECT count(*) FROM deadline d WHERE d.kind = 1 AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.id = d.target AND o.status = 1)"),
-        ("a closed conversation with a live task", "SELECT count(*) FROM conversation c JOIN task t ON t.id = c.task_id WHERE c.status = 2 AND t.status < 6"),
-        ("two intervals at once", "SELECT count(*) FROM (SELECT agent_id FROM agent_interval WHERE ended_at IS NULL GROUP BY agent_id HAVING count(*) <> 1) d"),
+        (
+            "an agent's counts are not what they hold",
+            "SELECT count(*) FROM agent a WHERE a.chat_used + a.email_used + a.social_used <> \
+          (SELECT count(*) FROM assignment s WHERE s.agent_id = a.user_id)",
+        ),
+        (
+            "an agent holds more than the limit",
+            "SELECT count(*) FROM agent WHERE chat_used > chat_limit OR email_used > email_limit OR social_used > social_limit",
+        ),
+        (
+            "a task has two live offers",
+            "SELECT count(*) FROM (SELECT task_id FROM offer WHERE status = 1 GROUP BY task_id HAVING count(*) > 1) d",
+        ),
+        (
+            "an offer of nothing",
+            "SELECT count(*) FROM offer o JOIN task t ON t.id = o.task_id WHERE o.status = 1 AND t.status <> 2",
+        ),
+        (
+            "a task that is offered to nobody",
+            "SELECT count(*) FROM task t WHERE t.status = 2 AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.task_id = t.id AND o.status = 1)",
+        ),
+        (
+            "a task with two owners",
+            "SELECT count(*) FROM (SELECT task_id FROM assignment WHERE phase = 2 AND NOT joined GROUP BY task_id HAVING count(*) > 1) d",
+        ),
+        (
+            "a talk that its owner does not hold",
+            "SELECT count(*) FROM task t WHERE t.status = 3 AND NOT EXISTS \
+          (SELECT 1 FROM assignment s WHERE s.task_id = t.id AND s.agent_id = t.owner_id AND s.phase = 2)",
+        ),
+        (
+            "a hold on what is over",
+            "SELECT count(*) FROM assignment s JOIN task t ON t.id = s.task_id WHERE t.status >= 7",
+        ),
+        (
+            "a wrap-up that nobody holds",
+            "SELECT count(*) FROM wrap_up w WHERE w.submitted_at IS NULL AND NOT EXISTS (SELECT 1 FROM assignment s WHERE s.id = w.id AND s.phase = 3)",
+        ),
+        (
+            "a pending offer that will not end",
+            "SELECT count(*) FROM offer o WHERE o.status = 1 AND NOT EXISTS (SELECT 1 FROM deadline d WHERE d.kind = 1 AND d.target = o.id)",
+        ),
+        (
+            "a deadline of what is over",
+            "SELECT count(*) FROM deadline d WHERE d.kind = 1 AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.id = d.target AND o.status = 1)",
+        ),
+        (
+            "a closed conversation with a live task",
+            "SELECT count(*) FROM conversation c JOIN task t ON t.id = c.task_id WHERE c.status = 2 AND t.status < 6",
+        ),
+        (
+            "two intervals at once",
+            "SELECT count(*) FROM (SELECT agent_id FROM agent_interval WHERE ended_at IS NULL GROUP BY agent_id HAVING count(*) <> 1) d",
+        ),
     ] {
         assert_eq!(app.database.number(sql).await, 0, "{what}");
     }

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    conversations::types::Conversation,
     error::{Error, Refusal, Result, UserError, UserErrorCode, settle},
 };
 
@@ -154,8 +155,11 @@ impl AgentsMutation {
     ) -> Result<EndConversationPayload> {
         let ended = endings::end(ctx.app()?, ctx.caller()?, &input.conversation_id, input.customer_agreed).await;
         Ok(match settle(ended)? {
-            Ok(row) => EndConversationPayload { task: Some(row.into()), user_errors: vec![] },
-            Err(user_errors) => EndConversationPayload { task: None, user_errors },
+            Ok(row) => {
+                let conversation = Conversation::find(ctx, row.conversation_id).await?;
+                EndConversationPayload { conversation, task: Some(row.into()), user_errors: vec![] }
+            }
+            Err(user_errors) => EndConversationPayload { conversation: None, task: None, user_errors },
         })
     }
 
@@ -252,6 +256,8 @@ struct DeclineOfferPayload {
 /// The answer to `endConversation`.
 #[derive(SimpleObject)]
 struct EndConversationPayload {
+    /// The conversation as it is now; null when refused.
+    conversation: Option<Conversation>,
     /// The task that has ended; null when refused.
     task: Option<Task>,
     /// Why the call was refused; empty when it was not.

@@ -27,7 +27,7 @@ use crate::{
         context::ContextExt,
         viewer::{Caller, Scope},
     },
-    conversations::threads::Side,
+    conversations::{threads::Side, types::Conversation},
     error::{Error, Result},
     events::{cursor::Cursor, log::Entry},
 };
@@ -58,7 +58,12 @@ impl Task {
         self.0.id.into()
     }
 
-    /// The queue it waits or waited in.
+    /// The conversation it is about. Null for one that the viewer can no longer see.
+    async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
+        Conversation::find(ctx, self.0.conversation_id).await.transpose()
+    }
+
+    /// The queue it waits or waited in. Null for the customer.
     async fn queue(&self, ctx: &Context<'_>) -> Option<Result<Queue>> {
         Queue::find(ctx, self.0.queue_id).await.transpose()
     }

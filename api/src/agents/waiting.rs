@@ -1,5 +1,7 @@
 //! How long a customer still waits: how many stand before them, and what others have waited of late.
 
+use std::{pin::pin, sync::Arc};
+
 use chrono::{DateTime, Duration, Utc};
 use entity::{
     id::{QueueId, TaskId},
@@ -7,7 +9,18 @@ use entity::{
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
-use crate::{app::App, database::sql::Sql};
+use futures_util::StreamExt as _;
+use tokio::sync::watch;
+
+use crate::{
+    app::App,
+    database::sql::Sql,
+    events::{
+        boards::{Board, Shown},
+        cursor::queue_of,
+        follow::Followed,
+    },
+};
 
 /// How far back is looked for what others have waited.
 const LOOK_BACK: Duration = Duration::minutes(60);
@@ -55,6 +68,48 @@ pub async fn position(db: &impl ConnectionTrait, task: &task::Model) -> Result<O
     sql.bind(task.id);
     sql.push(")");
     sql.one(db).await?.map(|row| row.try_get("", "count")).transpose()
+}
+
+/// Between two looks at a queue that goes on changing.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
+
+/// Shows how long those in a queue still wait, now and whenever it changes.
+pub fn look(app: &App, queue: QueueId) -> watch::Receiver<Arc<Board>> {
+    app.boards.look(queue.0, |shown| {
+        tokio::spawn(app.shutdown.clone().run_until_cancelled_owned(keep(app.clone(), queue, shown)));
+    })
+}
+
+async fn keep(app: App, queue: QueueId, shown: Arc<Shown>) {
+    let mut changes = pin!(app.follow(queue_of(queue), None));
+    // Ends when nobody looks any more, or the log does not go on: whoever looks next begins anew.
+    while !app.boards.is_left(queue.0, &shown) {
+        match tokio::time::timeout(LOOK_EVERY, changes.next()).await {
+            Ok(Some(Ok(Followed::Started(_) | Followed::Entry(_)))) | Err(_) => {}
+            Ok(_) => break,
+        }
+        match board(&app, queue).await {
+            Ok(board) => {
+                shown.send_if_modified(|now| {
+                    let new = **now != board;
+                    *now = Arc::new(board);
+                    new
+                });
+            }
+            Err(error) => tracing::warn!(cause = %error, "a queue could not be read; it will be tried again"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// How long a board stays as it is while its queue does not change: the estimate moves with time.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(15);
+
+async fn board(app: &App, queue: QueueId) -> Result<Board, DbErr> {
+    let standing = order(app.db.read(), queue).await?;
+    let places = standing.into_iter().zip(1..).map(|(task, place)| (task.0, place)).collect();
+    let estimate = estimate(app.db.read(), queue, app.clock.now()).await?.map(|wait| wait.num_seconds());
+    Ok(Board { places, estimate })
 }
 
 #[derive(FromQueryResult)]

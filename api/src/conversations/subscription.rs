@@ -1,6 +1,6 @@
 //! `conversationEvents`. Whether the follower may still see the conversation is asked again whenever something is delivered.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use async_graphql::{Context, ID, Object, SimpleObject, Subscription, Union};
 use async_stream::try_stream;
@@ -13,6 +13,7 @@ use entity::{
     thread_item::ItemVisibility,
 };
 use futures_util::{Stream, StreamExt as _};
+use tokio_stream::wrappers::WatchStream;
 
 use super::{
     items::types::{Message, Receipt, ThreadItem},
@@ -24,6 +25,7 @@ use super::{
     threads::{self, Side},
 };
 use crate::{
+    agents::{task_types::TaskChanged, waiting},
     app::App,
     auth::{
         context::ContextExt,
@@ -118,6 +120,16 @@ impl TypingHint {
     }
 }
 
+/// How long the customer still waits, whenever that changes. Not part of the stream: without cursor and number; what it says is
+/// what `task` says too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SimpleObject)]
+pub struct WaitHint {
+    /// The place in the queue, from 1.
+    position: i64,
+    /// How long one may have to wait, in seconds, by what others have waited in the last hour; null where too little is known.
+    estimated_wait_seconds: Option<i64>,
+}
+
 /// An entry of the log about a conversation.
 #[derive(Union)]
 pub enum ThreadEvent {
@@ -125,6 +137,7 @@ pub enum ThreadEvent {
     ItemChanged(ItemChanged),
     ReceiptAdvanced(ReceiptAdvanced),
     ParticipantChanged(ParticipantChanged),
+    TaskChanged(TaskChanged),
 }
 
 impl ThreadEvent {
@@ -159,6 +172,7 @@ impl ThreadEvent {
                 let participant = Participant { row: subject(entry)?, side };
                 Self::ParticipantChanged(ParticipantChanged { id, cursor, occurred_at, sequence, participant })
             }
+            EventKind::TaskChanged => Self::TaskChanged(TaskChanged::read(entry, cursor)?),
             _ => return Err(Error::internal(anyhow::anyhow!("an event of another stream"))),
         })
     }
@@ -176,6 +190,7 @@ enum ConversationEvent {
     #[graphql(flatten)]
     Event(ThreadEvent),
     TypingHint(TypingHint),
+    WaitHint(WaitHint),
     ResyncRequired(ResyncRequired),
 }
 
@@ -184,8 +199,8 @@ pub struct ConversationsSubscription;
 
 #[Subscription]
 impl ConversationsSubscription {
-    /// What happens in a conversation, as the viewer may see it: entries added and changed, receipts, who comes and goes, and
-    /// who is writing. Begins with SubscriptionStarted. With `after` everything since that cursor comes first, without gap or
+    /// What happens in a conversation, as the viewer may see it: entries added and changed, receipts, who comes and goes,
+    /// who is writing, and to a customer who waits for how long still. Begins with SubscriptionStarted. With `after` everything since that cursor comes first, without gap or
     /// repeat; sequence numbers have no holes, which proves it. Those who serve and the customer follow streams of their own,
     /// each with its own numbers. When the viewer may no longer see the conversation, the stream completes. A cursor that the
     /// log no longer reaches gets ResyncRequired, and the stream completes.
@@ -202,16 +217,18 @@ impl ConversationsSubscription {
         let (app, caller) = (ctx.app()?.clone(), *ctx.caller()?);
         let unknown = || Error::invalid("conversationId", "There is no such conversation, or it is not yours to see.");
         let id = ConversationId::parse(&conversation_id).ok_or_else(unknown)?;
-        find(&app, &caller, id).await?.ok_or_else(unknown)?;
+        let seen = find(&app, &caller, id).await?.ok_or_else(unknown)?;
         let side = Side::of(&caller);
         let live = events::live(&app, side.stream(id), after.as_ref(), ThreadEvent::read)?;
         let mut said = app.whispers.listen(id.0);
+        let mut waits = waits_of(&app, &seen, side);
         Ok(try_stream! {
             let mut live = Box::pin(live.ready_chunks(TOGETHER));
             loop {
                 let heard = tokio::select! {
                     told = live.next() => Heard::Told(told),
                     whisper = said.next() => Heard::Said(whisper),
+                    Some(hint) = waits.next() => Heard::Waits(hint),
                 };
                 match heard {
                     Heard::Told(Some(told)) => {
@@ -232,6 +249,7 @@ impl ConversationsSubscription {
                             yield ConversationEvent::TypingHint(hint);
                         }
                     }
+                    Heard::Waits(hint) => yield ConversationEvent::WaitHint(hint),
                     Heard::Told(None) | Heard::Said(None) => return,
                 }
             }
@@ -242,6 +260,22 @@ impl ConversationsSubscription {
 enum Heard {
     Told(Option<Vec<Result<Live<ThreadEvent>>>>),
     Said(Option<Whisper>),
+    Waits(WaitHint),
+}
+
+/// How long the customer of a conversation still waits, each time it changes; nothing for anybody else.
+fn waits_of(app: &App, conversation: &conversation::Model, side: Side) -> Pin<Box<dyn Stream<Item = WaitHint> + Send>> {
+    let (Side::Customer, Some(queue), Some(task)) = (side, conversation.queue_id, conversation.task_id) else {
+        return Box::pin(futures_util::stream::empty());
+    };
+    let boards = WatchStream::new(waiting::look(app, queue));
+    let hints = boards.filter_map(move |board| {
+        let estimated_wait_seconds = board.estimate;
+        let hint = board.places.get(&task.0).map(|place| WaitHint { position: *place, estimated_wait_seconds });
+        std::future::ready(hint)
+    });
+    let mut last = None;
+    Box::pin(hints.filter(move |hint| std::future::ready(last.replace(*hint) != Some(*hint))))
 }
 
 /// The conversation, if the follower may see it now.

@@ -26,6 +26,7 @@ use super::{
     transcripts,
 };
 use crate::{
+    agents::{queue_types::EntryPoint, task_types::Task},
     auth::context::ContextExt,
     error::{Result, UserErrorCode},
     events::cursor::Cursor,
@@ -56,6 +57,21 @@ impl Conversation {
     /// On what the customer writes; null for a direct conversation.
     async fn channel(&self) -> Option<Channel> {
         self.row().channel
+    }
+
+    /// Where the customer wrote to; null for a direct conversation.
+    async fn entry_point(&self, ctx: &Context<'_>) -> Option<Result<EntryPoint>> {
+        EntryPoint::named(ctx, self.row().entry_point_id?).await.transpose()
+    }
+
+    /// The latest piece of work on it; null for a direct conversation.
+    async fn task(&self, ctx: &Context<'_>) -> Option<Result<Task>> {
+        Task::find(ctx, self.row().task_id?).await.transpose()
+    }
+
+    /// The conversation as plain text, as the viewer may see it: who, when in UTC, what. The newest 5,000 entries.
+    async fn transcript(&self, ctx: &Context<'_>) -> Result<String> {
+        transcripts::write(ctx.app()?.db.read(), self.row(), self.side).await
     }
 
     /// The customer; null for a direct conversation.
@@ -124,13 +140,6 @@ impl Conversation {
     /// When it began.
     async fn created_at(&self) -> DateTime<Utc> {
         self.row().created_at
-    }
-
-    /// The whole conversation as plain text, a line for each entry with when (UTC), who and what; further lines of a message
-    /// are indented. As the viewer may see it: a customer reads no notes and nothing that only agents are told, and of a
-    /// message that was taken back only that it was removed. Of a longer conversation the newest 5,000 entries.
-    async fn transcript(&self, ctx: &Context<'_>) -> Result<String> {
-        transcripts::write(ctx.app()?.db.read(), self.row(), self.side).await
     }
 }
 

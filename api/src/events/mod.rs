@@ -11,6 +11,7 @@
 //!
 //! [`Tx::append`]: crate::app::Tx::append
 
+pub mod boards;
 pub mod bus;
 pub mod whispers;
 pub mod cursor;
