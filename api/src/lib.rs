@@ -18,12 +18,12 @@
 //! | [`contacts`] | the lists of the Contacts Center: entries, pages, counts, search |
 //! | [`activities`] | what people do, and the feeds in which those related to them see it |
 //! | [`users`] | people: profiles, settings, how one is found |
-//! | [`conversations`], [`agents`] | threads with customers and between people; who answers them, and what waits |
-//! | [`intake`], [`visitors`] | what customers write, whichever channel brings it; visitors of web sites |
 //! | [`personal`] | the private address books |
 //! | [`accounts`] | signing up, in and out, sessions, passwords, API keys |
 //! | [`notifications`] | what a user is told of, in the app and by e-mail |
 //! | [`conversations`] | threads between a customer and the organisation, and between two users |
+//! | [`agents`] | who answers customers: states, queues, routing, offers, tasks, wrap-ups |
+//! | [`intake`], [`visitors`] | what customers write, whichever channel brings it; visitors of web sites |
 //! | [`relationships`] | pairs of people: connection by request, follow, block, mute; notes |
 //! | [`cards`] | vCards of people and of personal contacts, out and in |
 //! | [`administration`] | accounts that end or change: suspending, roles, putting to rest, deleting, exporting |

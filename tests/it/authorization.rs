@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use crate::support::{Expected as _, app::TestApp, graphql::Client, socket::Socket};
 
 /// What an anonymous caller may use.
-const OPEN: [&str; 5] =
+pub const OPEN: [&str; 5] =
     ["Mutation.signUp", "Mutation.signIn", "Mutation.refreshSession", "Mutation.startWebChat", "Query.webChat"];
 
-const INTROSPECTION: &str = "{ __schema { queryType { name } mutationType { name } subscriptionType { name } types { kind name enumValues { name } \
+pub const INTROSPECTION: &str = "{ __schema { queryType { name } mutationType { name } subscriptionType { name } types { kind name enumValues { name } \
     inputFields { name type { ...T } defaultValue } fields { name type { ...T } args { name type { ...T } defaultValue } } } } } \
     fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 
 /// The smallest operation that uses a root field.
-fn operation(types: &[Value], root: &str, field: &Value) -> String {
+pub fn operation(types: &[Value], root: &str, field: &Value) -> String {
     let arguments: Vec<String> = required(&field["args"])
         .map(|argument| format!("{}: {}", text(&argument["name"]), literal(types, &argument["type"])))
         .collect();
@@ -58,7 +58,7 @@ fn text(value: &Value) -> &str {
 }
 
 /// The code with which an operation is refused, over the door it is for.
-async fn refusal(client: &Client, root: &str, operation: &str) -> String {
+pub async fn refusal(client: &Client, root: &str, operation: &str) -> String {
     if root != "Subscription" {
         return client.ask(operation, Value::Null).await.code().to_owned();
     }

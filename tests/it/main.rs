@@ -41,3 +41,4 @@ mod states;
 mod support;
 mod transcripts;
 mod visitors;
+mod visits;

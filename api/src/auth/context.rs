@@ -1,6 +1,11 @@
 //! What a resolver can ask of its context: the app, the caller, and rows by key, batched.
 
-use std::{hash::Hash, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    hash::Hash,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_graphql::{
     Context,
@@ -11,7 +16,7 @@ use futures_util::future::BoxFuture;
 
 use super::{
     turns::Turns,
-    viewer::{Caller, Viewer},
+    viewer::{Caller, Viewer, VisitorViewer},
 };
 use crate::{
     app::App,
@@ -24,9 +29,16 @@ pub struct Reads {
     pub app: App,
     pub caller: Option<Caller>,
     pub origin: Origin,
+    /// Whom the operation itself has let in: what it shows after that is theirs.
+    let_in: OnceLock<Caller>,
 }
 
 impl Reads {
+    /// Whoever calls, or was let in.
+    pub fn asker(&self) -> Result<&Caller> {
+        self.let_in.get().or(self.caller.as_ref()).ok_or(Error::Unauthenticated)
+    }
+
     /// The caller, if it is a person.
     pub fn viewer(&self) -> Result<&Viewer> {
         match &self.caller {
@@ -68,7 +80,7 @@ impl Timer for AtOnce {
 /// The data of one operation, whose loads run in turns.
 #[must_use]
 pub fn operation(app: App, caller: Option<Caller>, origin: Origin, turns: Turns) -> DataLoader<Reads> {
-    DataLoader::new(Reads { app, caller, origin }, turns, AtOnce)
+    DataLoader::new(Reads { app, caller, origin, let_in: OnceLock::new() }, turns, AtOnce)
 }
 
 pub trait ContextExt {
@@ -77,6 +89,8 @@ pub trait ContextExt {
     fn caller(&self) -> Result<&Caller>;
     /// The caller, or the refusal of one who is no person.
     fn viewer(&self) -> Result<&Viewer>;
+    /// Lets a visitor in who has just begun: the rest of the operation is theirs.
+    fn let_in(&self, visitor: VisitorViewer) -> Result<()>;
     /// Where the call comes from.
     fn origin(&self) -> Result<&Origin>;
     /// Loads one row together with those that its siblings ask for.
@@ -96,11 +110,17 @@ impl ContextExt for Context<'_> {
     }
 
     fn caller(&self) -> Result<&Caller> {
-        reads(self)?.loader().caller.as_ref().ok_or(Error::Unauthenticated)
+        reads(self)?.loader().asker()
     }
 
     fn viewer(&self) -> Result<&Viewer> {
         reads(self)?.loader().viewer()
+    }
+
+    fn let_in(&self, visitor: VisitorViewer) -> Result<()> {
+        // Whoever was let in before stays: one operation is one visitor's.
+        reads(self)?.loader().let_in.get_or_init(|| Caller::Visitor(visitor));
+        Ok(())
     }
 
     fn origin(&self) -> Result<&Origin> {

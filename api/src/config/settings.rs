@@ -61,7 +61,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "RAPPORT_ALLOWED_ORIGINS",
         "",
-        "web origins that may call and open sockets beside the same host, separated by commas",
+        "web origins that may call and open sockets beside the same host and the sites of web chats, separated by commas",
     ),
     setting(
         "RAPPORT_DEMO",

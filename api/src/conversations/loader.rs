@@ -17,16 +17,10 @@ use super::{
     threads::{self, Seen},
 };
 use crate::{
-    auth::{context::Reads, viewer::Caller},
+    auth::context::Reads,
     error::{Error, Result},
     page::Slice,
 };
-
-impl Reads {
-    fn asker(&self) -> Result<&Caller> {
-        self.caller.as_ref().ok_or(Error::Unauthenticated)
-    }
-}
 
 /// A conversation that the caller may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

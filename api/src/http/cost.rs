@@ -27,6 +27,8 @@ const MAX_LEVELS: usize = 64;
 const STATEMENT: u64 = 10;
 /// Arguments that name what is asked for one by one.
 const IDS: [&str; 2] = ["ids", "userIds"];
+/// Fields that read a great deal, and what they cost.
+const DEAR: [(&str, u64); 1] = [("transcript", 500)];
 /// Lists of the introspection, which have no pages, and how long they are taken to be.
 const INTROSPECTION: [&str; 7] =
     ["types", "fields", "inputFields", "interfaces", "possibleTypes", "enumValues", "args"];
@@ -187,6 +189,8 @@ impl<'a> Meter<'a> {
             (1 + STATEMENT, self.length(field, ids))
         } else if name == "totalCount" {
             (1 + STATEMENT, 1)
+        } else if let Some((_, cost)) = DEAR.into_iter().find(|(dear, _)| *dear == name) {
+            (cost, 1)
         } else if INTROSPECTION.contains(&name) {
             (1, INTROSPECTION_LENGTH)
         } else {

@@ -19,6 +19,7 @@ use super::{
     cost::{self, Lists},
     document,
     metrics::{Metrics, Outcome},
+    sites::Sites,
 };
 use crate::{
     app::App,
@@ -101,6 +102,7 @@ pub struct Executor {
     lists: Lists,
     documents: Memory<Parsed>,
     pub authenticator: Authenticator,
+    pub sites: Sites,
     pub metrics: Metrics,
 }
 
@@ -112,7 +114,8 @@ impl Executor {
         let lists = Lists::of(&parse_schema(schema.sdl())?);
         let started = Authenticator::start(&app).await;
         let authenticator = started.map_err(|error| anyhow::anyhow!("callers cannot be told: {}", error.code()))?;
-        Ok(Self { app, schema, lists, documents: Memory::default(), authenticator, metrics: Metrics::new()? })
+        let sites = Sites::new(app.clone());
+        Ok(Self { app, schema, lists, documents: Memory::default(), authenticator, sites, metrics: Metrics::new()? })
     }
 
     pub fn app(&self) -> &App {

@@ -42,7 +42,7 @@ pub async fn get(State(executor): State<Arc<Executor>>, request: Request) -> Res
     let upgrade = parts.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
     if upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket")) {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => socket::open(executor, upgrade, &parts),
+            Ok(upgrade) => socket::open(executor, upgrade, &parts).await,
             Err(rejection) => rejection.into_response(),
         };
     }

@@ -8,6 +8,7 @@ pub mod metrics;
 pub mod execution;
 pub mod listener;
 pub mod peer;
+pub mod sites;
 pub mod graphql;
 pub mod cards;
 pub mod socket;
@@ -20,11 +21,11 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     extract::State,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::IntoResponse,
     routing::get,
 };
-use tower_http::cors::CorsLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use self::execution::Executor;
 use crate::{administration, app::App, schema};
@@ -37,9 +38,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// All routes. There are no layers but those that are asked for: each costs every request a microsecond or two.
 pub async fn router(app: App) -> anyhow::Result<Router> {
-    let cors = cors(&app.config.allowed_origins);
     let open = app.config.limits.introspection;
     let executor = Arc::new(Executor::start(app).await?);
+    let cors = cors(&executor);
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/contacts.vcf", get(cards::many).post(cards::import))
@@ -55,29 +56,28 @@ pub async fn router(app: App) -> anyhow::Result<Router> {
             .route("/", get(graphiql::page))
             .route("/graphiql/{file}", get(graphiql::file));
     }
-    if let Some(cors) = cors {
-        router = router.layer(cors);
-    }
-    Ok(router.with_state(executor))
+    Ok(router.layer(cors).with_state(executor))
 }
 
-/// What pages of the listed sites may do; without a list nothing is said, and browsers let no other site read.
-fn cors(allowed: &[String]) -> Option<CorsLayer> {
-    let origins: Vec<HeaderValue> = allowed.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
-    (!origins.is_empty()).then(|| {
-        CorsLayer::new()
-            .allow_origin(origins)
-            .allow_methods([Method::GET, Method::POST])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
-            .expose_headers([
-                REQUEST_ID,
-                header::RETRY_AFTER,
-                header::CONTENT_DISPOSITION,
-                cards::LEFT_OUT,
-                cards::LEFT_OUT_COUNT,
-            ])
-            .max_age(CORS_KEPT)
-    })
+/// What pages of other sites may do that may call; to all others nothing is said, and browsers do not let them read.
+fn cors(executor: &Arc<Executor>) -> CorsLayer {
+    let executor = Arc::clone(executor);
+    let may_call = move |_: HeaderValue, parts: &Parts| {
+        let site = peer::site(&parts.headers);
+        async move { matches!(site, Some(site) if executor.sites.may_call(&site).await) }
+    };
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::async_predicate(may_call))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
+        .expose_headers([
+            REQUEST_ID,
+            header::RETRY_AFTER,
+            header::CONTENT_DISPOSITION,
+            cards::LEFT_OUT,
+            cards::LEFT_OUT_COUNT,
+        ])
+        .max_age(CORS_KEPT)
 }
 
 async fn schema_file() -> impl IntoResponse {

@@ -30,11 +30,7 @@ use super::{
     peer::{self, Peer},
 };
 use crate::{
-    auth::{
-        context::{Origin, Site},
-        rights::Watch,
-        viewer::Caller,
-    },
+    auth::{context::Origin, rights::Watch, viewer::Caller},
     error::Error,
 };
 
@@ -130,10 +126,13 @@ impl Stream for Running {
 }
 
 /// Opens a socket, if the page that asks may.
-pub fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
+pub async fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
     let headers = &parts.headers;
     let origin = peer::origin(executor.app(), parts);
-    if !origin_allowed(&executor, origin.site.as_ref()) {
+    // Programs are of no site.
+    if let Some(site) = &origin.site
+        && !executor.sites.may_call(site).await
+    {
         return (StatusCode::FORBIDDEN, "This origin may not open sockets.\n").into_response();
     }
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -176,12 +175,6 @@ async fn serve(executor: Arc<Executor>, socket: WebSocket, authorization: Option
         }
     }
     open.dec();
-}
-
-/// Programs send no origin. A page may be of the same host, or of a listed origin.
-fn origin_allowed(executor: &Executor, site: Option<&Site>) -> bool {
-    let listed = |site: &Site| executor.app().config.allowed_origins.iter().any(|origin| **origin == *site.origin);
-    site.is_none_or(|site| site.own || listed(site))
 }
 
 struct Session {

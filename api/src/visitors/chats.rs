@@ -2,7 +2,7 @@
 //! and after its end begins another.
 
 use async_graphql::{ID, InputObject};
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use entity::{
     channel::Channel,
     chat_key, conversation, customer, entry_point,
@@ -16,8 +16,7 @@ use serde_json::json;
 use super::{
     forms::{self, Answers, WebChatAnswerInput},
     identities::{self, Signed, VisitorIdentityInput},
-    sites,
-    tokens::{self, Given},
+    sites, tokens,
 };
 use crate::{
     agents::tasks,
@@ -71,9 +70,9 @@ pub struct FirstMessageInput {
 /// A chat that goes on.
 pub struct Started {
     pub conversation: conversation::Model,
-    /// None for a visitor who came with a token that still does.
-    pub token: Option<Given>,
-    pub expires_at: DateTime<Utc>,
+    pub visitor: VisitorViewer,
+    /// The text of a new token; none for a visitor who came with one that opens the chat.
+    pub token: Option<String>,
     /// Whether the chat is new.
     pub new: bool,
     /// Whether an earlier call with the same key has done this.
@@ -247,10 +246,10 @@ async fn hand_out(
     let entry_point = wish.entry_point.id;
     let opens = |visitor: &&VisitorViewer| visitor.customer == customer.id && visitor.entry_point == entry_point;
     if let Some(visitor) = wish.visitor.filter(opens) {
-        return Ok(Started { conversation, token: None, expires_at: visitor.expires_at, new, replayed });
+        return Ok(Started { conversation, visitor: *visitor, token: None, new, replayed });
     }
     let given = tokens::give(tx, customer.id, entry_point, wish.origin.site.as_ref()).await?;
-    Ok(Started { conversation, expires_at: given.expires_at, token: Some(given), new, replayed })
+    Ok(Started { conversation, visitor: given.visitor, token: Some(given.text), new, replayed })
 }
 
 /// What agents are told before the first message.

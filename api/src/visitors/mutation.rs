@@ -1,6 +1,6 @@
 //! `startWebChat`, `endVisit`.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{Context, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -13,6 +13,7 @@ use crate::{
         guard::Needs,
         viewer::{Caller, Scope},
     },
+    conversations::types::Conversation,
     error::{Error, Result, UserError, settle},
     relationships::deeds::Outcome,
 };
@@ -40,16 +41,19 @@ impl VisitorsMutation {
             Err(fault) => return Err(fault),
         };
         Ok(match settle(chats::start(ctx.app()?, by, ctx.origin()?, &input).await)? {
-            Ok(Started { conversation, token, expires_at, new, replayed }) => StartWebChatPayload {
-                conversation_id: Some(conversation.id.into()),
-                visitor_token: token.map(|given| given.text),
-                expires_at: Some(expires_at),
-                outcome: Outcome::of(new),
-                replayed,
-                user_errors: vec![],
-            },
+            Ok(Started { conversation, visitor, token, new, replayed }) => {
+                ctx.let_in(visitor)?;
+                StartWebChatPayload {
+                    conversation: Conversation::find(ctx, conversation.id).await?,
+                    visitor_token: token,
+                    expires_at: Some(visitor.expires_at),
+                    outcome: Outcome::of(new),
+                    replayed,
+                    user_errors: vec![],
+                }
+            }
             Err(user_errors) => StartWebChatPayload {
-                conversation_id: None,
+                conversation: None,
                 visitor_token: None,
                 expires_at: None,
                 outcome: Outcome::Refused,
@@ -74,8 +78,9 @@ impl VisitorsMutation {
 /// The answer to `startWebChat`.
 #[derive(SimpleObject)]
 struct StartWebChatPayload {
-    /// The id of the conversation, `conv_…`; null when refused.
-    conversation_id: Option<ID>,
+    /// The conversation, as the visitor sees it; null when refused. Follow it by `conversationEvents` after its
+    /// `streamCursor`.
+    conversation: Option<Conversation>,
     /// The visitor's token, `rv_…`. Shown this once; keep it as safe as a password. Null for a visitor who came with a token
     /// that opens the chat, and when refused.
     visitor_token: Option<String>,

@@ -1,7 +1,9 @@
 //! Which web sites may begin a chat at an entry point. To a page of any other the entry point does not exist.
 
+use std::collections::HashSet;
+
 use entity::{channel::Channel, entry_point, id::EntryPointId};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
 use crate::{agents::queues, auth::context::Site, error::Result};
 
@@ -15,9 +17,20 @@ pub async fn find(db: &impl ConnectionTrait, id: &str, site: Option<&Site>) -> R
 /// Whether a chat may be begun from a site: one that is listed, scheme, host and port alike, or our own. Programs are of no
 /// site; what they could claim tells nothing.
 fn admits(entry_point: &entry_point::Model, site: Option<&Site>) -> bool {
-    let listed = |site: &Site| {
-        let origins = entry_point.origins.0.iter().map(|origin| origin.trim_end_matches('/').to_lowercase());
-        site.origin.contains("://") && origins.into_iter().any(|origin| *origin == *site.origin)
-    };
+    let listed = |site: &Site| origins(entry_point).any(|origin| *origin == *site.origin);
     site.is_none_or(|site| site.own || listed(site))
+}
+
+/// The web sites of all entry points at which chats can be begun.
+pub async fn all(db: &impl ConnectionTrait) -> Result<HashSet<String>, DbErr> {
+    let open = entry_point::Entity::find()
+        .filter(entry_point::Column::Channel.eq(Channel::Webchat))
+        .filter(entry_point::Column::ArchivedAt.is_null());
+    Ok(open.all(db).await?.iter().flat_map(origins).collect())
+}
+
+/// As browsers write them. `null`, which a browser says for pages of nowhere, is nobody's.
+fn origins(entry_point: &entry_point::Model) -> impl Iterator<Item = String> + '_ {
+    let listed = entry_point.origins.0.iter().map(|origin| origin.trim_end_matches('/').to_lowercase());
+    listed.filter(|origin| origin.contains("://"))
 }

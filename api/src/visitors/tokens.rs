@@ -1,6 +1,5 @@
 //! Giving visitors' tokens, ending and forgetting them. The text of a token is shown once.
 
-use chrono::{DateTime, Utc};
 use entity::{
     id::{CustomerId, EntryPointId, VisitorTokenId},
     visitor_token,
@@ -26,10 +25,10 @@ const BYTES: usize = 32;
 /// Tokens that are forgotten in one transaction.
 const BATCH: i64 = 500;
 
-/// A token that was made. Its text is kept nowhere.
+/// A token that was made, and who has it. Its text is kept nowhere.
 pub struct Given {
     pub text: String,
-    pub expires_at: DateTime<Utc>,
+    pub visitor: VisitorViewer,
 }
 
 /// Makes a token for a customer at an entry point, to be taken from no other site than this.
@@ -46,8 +45,9 @@ pub async fn give(tx: &Tx<'_>, customer: CustomerId, entry_point: EntryPointId, 
         created_at: now,
         expires_at,
     };
+    let visitor = VisitorViewer { token: row.id, customer, entry_point, expires_at };
     visitor_token::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
-    Ok(Given { text, expires_at })
+    Ok(Given { text, visitor })
 }
 
 /// Ends a visitor's token for ever, and what is live by it; whether it had not ended before.

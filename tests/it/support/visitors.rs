@@ -24,7 +24,7 @@ use super::{
 };
 
 pub const START: &str = "mutation($input: StartWebChatInput!) { startWebChat(input: $input) \
-    { conversationId visitorToken expiresAt outcome replayed userErrors { code field } } }";
+    { conversation { id } visitorToken expiresAt outcome replayed userErrors { code field } } }";
 
 /// What an entry point is like.
 #[derive(Clone, Debug, Default)]
@@ -90,7 +90,7 @@ pub async fn visitor(app: &TestApp, at: &entry_point::Model) -> (Client, String)
     let answer = start(&app.anonymous(), at, message("1", "Hello")).await;
     let token = answer.text("startWebChat.visitorToken").to_owned();
     let client = Client::new(&app.instances[0].url, Some(token));
-    (client, answer.text("startWebChat.conversationId").to_owned())
+    (client, answer.text("startWebChat.conversation.id").to_owned())
 }
 
 /// The code of the first refusal, or nothing.
@@ -139,4 +139,22 @@ pub async fn leave(app: &TestApp, conversation_id: &str) {
         expires_at: app.clock.now() + chrono::Duration::hours(1),
     });
     endings::end(app.app(), &visitor, conversation_id, false).await.expected("an end");
+}
+
+/// Whoever a chat was begun by, from then on.
+pub fn by(app: &TestApp, answer: &Answer) -> Client {
+    let token = answer.text("startWebChat.visitorToken").to_owned();
+    Client::new(&app.instances[0].url, Some(token))
+}
+
+/// The id of a chat that was begun.
+pub fn chat(answer: &Answer) -> &str {
+    answer.text("startWebChat.conversation.id")
+}
+
+/// Whether a token is taken.
+pub async fn is_taken(client: &Client) -> bool {
+    let answer = client.ask("{ __typename }", Value::Null).await;
+    assert!(answer.status == 200 || answer.code() == "UNAUTHENTICATED", "{}", answer.body);
+    answer.status == 200
 }
