@@ -82,7 +82,21 @@ impl App {
         let (tasks, throttle) = (TaskTracker::new(), Arc::new(Throttle::new(&config, &clock)));
         let config = Arc::new(config);
         let routing = Arc::new(Notify::new());
-        Ok(Self { config, db, clock, tails, positions, whispers, throttle, leaving, shutdown, tasks, routing, bus, sequencer })
+        Ok(Self {
+            config,
+            db,
+            clock,
+            tails,
+            positions,
+            whispers,
+            throttle,
+            leaving,
+            shutdown,
+            tasks,
+            routing,
+            bus,
+            sequencer,
+        })
     }
 
     /// Runs `body` in a transaction and commits it with the events it appended, or rolls back if it fails. When another

@@ -18,6 +18,7 @@ use crate::{
     app::Tx,
     auth::rights::{self, Subject},
     contacts::entries,
+    conversations::direct,
     database::sql::Sql,
     error::Result,
     events::{
@@ -67,6 +68,7 @@ pub async fn erase(tx: &Tx<'_>, person: user::Model) -> Result<()> {
         sql.bind(user);
         sql.run(tx.db()).await?;
     }
+    direct::close_all(tx, user).await?;
     sessions::forget_all(tx, user).await?;
     api_keys::forget_all(tx, user).await?;
     let mut sql = Sql::new("DELETE FROM credential WHERE user_id = ");

@@ -101,10 +101,7 @@ pub async fn find(
 }
 
 /// What some customers are reached by, in the order of channels and addresses.
-pub async fn identities(
-    db: &impl ConnectionTrait,
-    ids: &[CustomerId],
-) -> Result<Vec<customer_identity::Model>, DbErr> {
+pub async fn identities(db: &impl ConnectionTrait, ids: &[CustomerId]) -> Result<Vec<customer_identity::Model>, DbErr> {
     let mut sql = Sql::new("SELECT n.* FROM customer_identity n WHERE n.customer_id IN ");
     sql.bind_list(ids);
     sql.push(" ORDER BY n.channel, n.address");

@@ -5,6 +5,7 @@
 use entity::{
     conversation::{self, ConversationKind, ConversationStatus},
     id::{ConversationId, UserId},
+    notification::NotificationKind,
     participant::{self, ParticipantRole},
     relationship::{self, Connection},
 };
@@ -15,13 +16,14 @@ use sea_orm::{
 
 use super::{
     participants::{self, Who},
-    threads,
+    receipts, threads,
 };
 use crate::{
     app::{App, Tx},
     auth::viewer::Viewer,
     database::sql::Sql,
     error::{Error, Result, UserErrorCode},
+    notifications::notices::{self, Notice},
     users::people,
 };
 
@@ -49,7 +51,11 @@ pub async fn start(app: &App, by: &Viewer, user_id: &str) -> Result<(Conversatio
             let (lo, hi) = (by.user.min(other), by.user.max(other));
             let bond = bond(tx, lo, hi).await?;
             if bond.as_ref().is_some_and(|bond| if by.user == lo { bond.lo_blocks } else { bond.hi_blocks }) {
-                return Err(Error::refused(UserErrorCode::YouBlocked, FIELD, "You block this person. Unblock them first."));
+                return Err(Error::refused(
+                    UserErrorCode::YouBlocked,
+                    FIELD,
+                    "You block this person. Unblock them first.",
+                ));
             }
             if bond.is_none_or(|bond| bond.connection != Connection::Connected) {
                 let why = "Only people who are connected write to one another.";
@@ -150,6 +156,35 @@ pub async fn close_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
         if let Some(conversation) = closed.iter().find(|conversation| conversation.id == row.conversation_id) {
             participants::tell(tx, conversation, row)?;
         }
+    }
+    Ok(())
+}
+
+/// Tells the other of a direct conversation that somebody wrote, unless they are told already or do not want to hear of them.
+pub async fn tell(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+    author: UserId,
+    bond: &relationship::Model,
+) -> Result<()> {
+    let (to, mutes, until) = if author == bond.hi {
+        (bond.lo, bond.lo_mutes, bond.lo_mutes_until)
+    } else {
+        (bond.hi, bond.hi_mutes, bond.hi_mutes_until)
+    };
+    if mutes.notifications() && until.is_none_or(|until| until > tx.clock().now()) {
+        return Ok(());
+    }
+    let notice = Notice::from(author, NotificationKind::Message, to);
+    notices::tell(tx, Notice { conversation: Some(conversation.id), ..notice }).await
+}
+
+/// What told somebody of a direct conversation is done with, once they have read it to its end.
+pub async fn settle(tx: &Tx<'_>, conversation: &conversation::Model, me: &participant::Model) -> Result<()> {
+    let (Some(lo), Some(hi), Some(user)) = (conversation.lo, conversation.hi, me.user_id) else { return Ok(()) };
+    let unread = receipts::unread(tx.db(), Who::User(user), &[conversation.id]).await?;
+    if unread.is_empty() {
+        notices::settle_conversation(tx, user, conversation.id, if user == lo { hi } else { lo }).await?;
     }
     Ok(())
 }

@@ -182,14 +182,18 @@ pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf]) -> Result<Vec<Sl
             part.push(row);
         }
     }
-    Ok(asked.iter().zip(parts).map(|(one, mut rows)| {
-        // The parts of a statement may come in any order.
-        rows.sort_by_key(|row| number(row, one.side));
-        if one.page.is_backwards() {
-            rows.reverse();
-        }
-        one.page.slice(rows)
-    }).collect())
+    Ok(asked
+        .iter()
+        .zip(parts)
+        .map(|(one, mut rows)| {
+            // The parts of a statement may come in any order.
+            rows.sort_by_key(|row| number(row, one.side));
+            if one.page.is_backwards() {
+                rows.reverse();
+            }
+            one.page.slice(rows)
+        })
+        .collect())
 }
 
 /// A message about which a caller wants to do something, if they may see it.

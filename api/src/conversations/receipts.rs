@@ -17,7 +17,7 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, FromQueryResult, IntoAct
 use serde::{Deserialize, Serialize};
 
 use super::{
-    items,
+    direct, items,
     participants::{self, Who},
     threads::{self, Side},
 };
@@ -76,12 +76,7 @@ fn rise(sql: &mut Sql) {
 }
 
 /// Tells those who may see both the message and that the participant is there.
-fn tell(
-    tx: &Tx<'_>,
-    conversation: &conversation::Model,
-    of: &participant::Model,
-    advance: &Advance,
-) -> Result<()> {
+fn tell(tx: &Tx<'_>, conversation: &conversation::Model, of: &participant::Model, advance: &Advance) -> Result<()> {
     let seen_by = match (advance.item.visibility, participants::shown(conversation, of)) {
         (ItemVisibility::Agent, _) | (_, ItemVisibility::Agent) => ItemVisibility::Agent,
         _ => ItemVisibility::Both,
@@ -113,6 +108,7 @@ pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(
             if me.left_at.is_none() {
                 read(tx, &conversation, &me, before).await?;
             }
+            direct::settle(tx, &conversation, &me).await?;
             Ok((id, true))
         })
     })
@@ -252,8 +248,7 @@ pub async fn of(db: &impl ConnectionTrait, ids: &[ThreadItemId]) -> Result<Vec<T
 #[must_use]
 pub fn status(item: &thread_item::Model, told: &[Told], side: Side) -> ReceiptState {
     let counts = |told: &&Told| {
-        told.is_for(side)
-            && (item.inbound || matches!(told.role, ParticipantRole::Customer | ParticipantRole::Member))
+        told.is_for(side) && (item.inbound || matches!(told.role, ParticipantRole::Customer | ParticipantRole::Member))
     };
     told.iter().filter(counts).map(|told| told.state).max().unwrap_or(ReceiptState::Sent)
 }

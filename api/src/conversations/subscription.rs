@@ -146,7 +146,12 @@ impl ThreadEvent {
                     occurred_at,
                     sequence,
                     message: Message { row: Arc::new(item), side },
-                    receipt: Receipt { participant: receipt.participant_id, side, state: receipt.state, at: receipt.at },
+                    receipt: Receipt {
+                        participant: receipt.participant_id,
+                        side,
+                        state: receipt.state,
+                        at: receipt.at,
+                    },
                     from_sequence: if side == Side::Staff { from } else { from_customer },
                 })
             }

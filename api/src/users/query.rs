@@ -2,7 +2,8 @@
 
 use async_graphql::{Context, ID, Object};
 use entity::id::{
-    ActivityId, ConnectionRequestId, ConversationId, CustomerId, NotificationId, PersonalContactId, ThreadItemId, UserId,
+    ActivityId, ConnectionRequestId, ConversationId, CustomerId, NotificationId, PersonalContactId, ThreadItemId,
+    UserId,
 };
 
 use super::{

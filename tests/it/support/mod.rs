@@ -11,6 +11,7 @@ pub mod plans;
 pub mod process;
 pub mod smtp;
 pub mod socket;
+pub mod threads;
 pub mod vcards;
 
 use std::{future::Future, time::Duration};

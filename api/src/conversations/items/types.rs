@@ -16,6 +16,7 @@ use crate::{
     auth::context::ContextExt,
     conversations::{
         loader::{ItemById, ReceiptsOf, ReferredParticipant},
+        markdown,
         participants::{Who, types::actor_of},
         receipts::{self, Told},
         threads::Side,
@@ -118,6 +119,12 @@ impl Message {
         self.row.format
     }
 
+    /// The text of a MARKDOWN message as HTML that is safe to show: emphasis, strong emphasis, strike-through, code, links to
+    /// `http`, `https` and `mailto`, lists, quotes and line breaks; other marks are shown as they stand. Null for PLAIN.
+    async fn html(&self) -> Option<String> {
+        (self.row.format == TextFormat::Markdown).then(|| markdown::html(&self.row.body))
+    }
+
     /// The message it answers; null when it answers none, or none that the viewer may see.
     async fn reply_to(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         match ThreadItem::find(ctx, self.row.reply_to_id?).await {
@@ -136,12 +143,8 @@ impl Message {
     /// How far it has come to each of the others, where something is known of it.
     async fn receipts(&self, ctx: &Context<'_>) -> Result<Vec<Receipt>> {
         let told = self.told(ctx).await?.into_iter().filter(|told| told.is_for(self.side));
-        let receipt = |told: Told| Receipt {
-            participant: told.participant_id,
-            side: self.side,
-            state: told.state,
-            at: told.at,
-        };
+        let receipt =
+            |told: Told| Receipt { participant: told.participant_id, side: self.side, state: told.state, at: told.at };
         Ok(told.map(receipt).collect())
     }
 
