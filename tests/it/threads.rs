@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use api::conversations::{
+    items::{self, NewItem},
     participants::{self, Who},
     receipts, threads,
 };
@@ -424,6 +425,40 @@ async fn who_may_no_longer_see_a_conversation_is_told_nothing_more_of_it() {
     socket.subscribe("1", EVENTS, json!({ "id": chat.id(), "after": begin(&chat.id(), false) })).await;
     let refused = socket.hear().await.expected("an answer");
     assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_first_messages_at_once_begin_one_conversation() {
+    let app = TestApp::two().await;
+    let other = app.chat(Channel::Sms, "kim").await;
+    let row =
+        app.app().transaction(|tx| Box::pin(async move { threads::hold(tx, other.id).await })).await.expected("a row");
+    let place = &threads::Place {
+        channel: Channel::Sms,
+        entry_point: row.entry_point_id.expected("an entry point"),
+        queue: other.queue,
+        customer: other.customer,
+        topic: "new".to_owned(),
+    };
+    let made = join_all((0..20).map(|number| {
+        let instance = &app.instances[number % app.instances.len()].app;
+        instance.transaction(|tx| {
+            Box::pin(async move {
+                let (mut row, made) = threads::open_or_make(tx, place).await?;
+                let who = Who::Customer(place.customer);
+                let author = participants::join(tx, &row, who, ParticipantRole::Customer).await?;
+                let new = NewItem { inbound: true, ..NewItem::message(author.id, "Hi".to_owned()) };
+                items::append(tx, &mut row, new).await?;
+                Ok((row.id, made))
+            })
+        })
+    }))
+    .await;
+    let made: Vec<_> = made.into_iter().map(|made| made.expected("a message")).collect();
+    assert_eq!(made.iter().filter(|(_, made)| *made).count(), 1);
+    assert!(made.iter().all(|(id, _)| *id == made[0].0));
+    assert_eq!(app.database.number("SELECT max(last_sequence) FROM conversation").await, 20);
+    consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,10 +9,7 @@ use entity::{
     participant::{self, ParticipantRole},
     relationship::{self, Connection},
 };
-use sea_orm::{
-    ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QuerySelect as _,
-    TryInsertResult,
-};
+use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::{
     participants::{self, Who},
@@ -106,12 +103,8 @@ async fn make(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<conversation::Model
         last_item_at: now,
         created_at: now,
     };
-    let insert = conversation::Entity::insert(row.clone().into_active_model()).on_conflict_do_nothing();
-    match insert.exec_without_returning(tx.db()).await? {
-        TryInsertResult::Inserted(1) => Ok(row),
-        // The other was quicker.
-        _ => Err(Error::Again),
-    }
+    // The other may have been quicker.
+    if threads::insert(tx, &row).await? { Ok(row) } else { Err(Error::Again) }
 }
 
 /// Closes the conversation of two whose relationship is held, if there is one: their connection has ended.
