@@ -92,6 +92,7 @@ impl TestApp {
         self.person_of(handle, display_name, Role::Member, scopes).await
     }
 
+    /// Somebody of a role.
     pub async fn person_of(&self, handle: &str, display_name: &str, role: Role, scopes: Scopes) -> Person {
         let app = self.app();
         let person = NewPerson {

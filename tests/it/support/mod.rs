@@ -12,6 +12,7 @@ pub mod plans;
 pub mod process;
 pub mod smtp;
 pub mod socket;
+pub mod threads;
 pub mod vcards;
 pub mod visitors;
 

@@ -97,6 +97,14 @@ impl Socket {
         started
     }
 
+    /// Follows a conversation from a cursor and waits for the first event.
+    pub async fn follow_conversation(&mut self, id: &str, after: Option<&str>) -> Value {
+        self.subscribe("1", super::threads::EVENTS, json!({ "id": id, "after": after })).await;
+        let started = self.event().await.expected("the first event");
+        assert_eq!(started["__typename"], "SubscriptionStarted");
+        started
+    }
+
     /// The next event of the followed requests; none when the socket or the subscription ends.
     pub async fn event(&mut self) -> Option<Value> {
         let message = self.hear().await.ok()?;
