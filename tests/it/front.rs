@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use sqlx::Connection as _;
 
-use crate::support::{Expected as _, app::TestApp, eventually, socket::Socket};
+use crate::support::{Expected as _, app::TestApp, eventually, graphql::Answer, socket::Socket};
 
 const WS: Option<&str> = Some("graphql-transport-ws");
 
@@ -125,6 +125,36 @@ async fn whoever_spends_too_much_is_told_when_to_come_back() {
     }
     let last = last.expected("an answer");
     assert_eq!((last.status().as_u16(), last.headers().contains_key("retry-after")), (429, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_to_spend_can_be_asked_for() {
+    let settings = [("RAPPORT_RATE_COST", "10"), ("RAPPORT_RATE_BURST", "1000"), ("RAPPORT_MAX_COST", "1000")];
+    let app = TestApp::with(1, &settings).await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let left = "{ rateLimit { limit used remaining restoreRate fullAt } }";
+    ann.ask("{ contacts(first: 90) { nodes { id displayName heading } } }", Value::Null).await.at("contacts");
+    let answer = ann.ask(left, Value::Null).await;
+    let (limit, cost) = (answer.at("rateLimit"), &answer.body["extensions"]["cost"]);
+    for name in ["limit", "remaining", "restoreRate"] {
+        assert_eq!(limit[name], cost[name], "{name}");
+    }
+    let used = limit["used"].as_i64().expected("points");
+    assert!(used > 90 && limit["remaining"] == 1_000 - used, "{limit}");
+    let full = |answer: &Answer| {
+        let text = answer.text("rateLimit.fullAt").to_owned();
+        chrono::DateTime::parse_from_rfc3339(&text).expected("a time").to_utc() - app.clock.now()
+    };
+    assert_eq!(full(&answer).num_milliseconds(), used * 100);
+    // It fills again, to the time that was named.
+    app.clock.advance(full(&answer));
+    let again = ann.ask(left, Value::Null).await;
+    let spent = again.body["extensions"]["cost"]["requested"].as_i64().expected("a cost");
+    assert_eq!(again.at("rateLimit.used").as_i64(), Some(spent));
+    assert_eq!(ben.ask(left, Value::Null).await.at("rateLimit.used").as_i64(), Some(spent), "each has their own");
+    let without = TestApp::with(1, &[("RAPPORT_RATE_COST", "0")]).await;
+    let answer = without.person("ann").await.ask(left, Value::Null).await;
+    assert_eq!(answer.body["data"], json!({ "rateLimit": null }), "nothing is limited");
 }
 
 #[tokio::test(flavor = "multi_thread")]

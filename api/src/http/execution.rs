@@ -196,7 +196,8 @@ impl Executor {
             None => None,
         };
         let turns = Turns::default();
-        request = request.data(context::operation(self.app.clone(), asker.caller, asker.origin, turns.clone()));
+        let data = context::operation(self.app.clone(), asker.caller, asker.origin, budget, turns.clone());
+        request = request.data(data);
         request.set_parsed_query(document.clone());
         Ok(Operation { request, kind, single, name, cost, budget, turns })
     }
