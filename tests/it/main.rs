@@ -32,6 +32,7 @@ mod relationships;
 mod rights;
 mod schema;
 mod sequences;
+mod sockets;
 mod stack;
 mod states;
 mod support;
