@@ -107,7 +107,7 @@ impl Authenticator {
             true => caller.expires_at().min(self.app.clock.now() + REMEMBERED_FOR),
             false => caller.expires_at(),
         };
-        self.known.keep(&name, Arc::new(Known { caller, until, version: asked.then_some(version) }));
+        self.known.keep(&name, 1, Arc::new(Known { caller, until, version: asked.then_some(version) }));
         Ok(caller)
     }
 }
