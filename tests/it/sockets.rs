@@ -207,9 +207,17 @@ async fn request_of(person: &crate::support::person::Person) -> String {
     person.ask(asked, Value::Null).await.text("connectionRequests.nodes.0.id").to_owned()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_says_it_is_very_long_is_not_waited_for() {
-    let app = TestApp::new().await;
+/// Text as a frame of a client, masked with zeros.
+fn frame(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81, 0x80 | 127];
+    frame.extend_from_slice(&(text.len() as u64).to_be_bytes());
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(text.as_bytes());
+    frame
+}
+
+/// A socket of bytes, acknowledged, so that nothing but its own end is waited for.
+async fn bytes(app: &TestApp) -> TcpStream {
     let address = app.instances[0].url.trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).await.expected("a connection");
     let upgrade = format!(
@@ -218,22 +226,43 @@ async fn a_message_that_says_it_is_very_long_is_not_waited_for() {
          sec-websocket-protocol: graphql-transport-ws\r\n\r\n"
     );
     stream.write_all(upgrade.as_bytes()).await.expected("written");
-    // Text, masked with zeros: acknowledged first, so that no other time-out runs.
-    let init = b"{\"type\":\"connection_init\"}";
-    let mut frame = vec![0x81, 0x80 | u8::try_from(init.len()).expected("short"), 0, 0, 0, 0];
-    frame.extend_from_slice(init);
-    stream.write_all(&frame).await.expected("written");
+    stream.write_all(&frame("{\"type\":\"connection_init\"}")).await.expected("written");
     let mut answer = Vec::new();
     while !String::from_utf8_lossy(&answer).contains("connection_ack") {
         assert_ne!(stream.read_buf(&mut answer).await.expected("an answer"), 0);
     }
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_says_it_is_very_long_is_not_waited_for() {
+    let app = TestApp::new().await;
+    let mut stream = bytes(&app).await;
     // Ten megabytes are promised, and none sent.
-    let mut frame = vec![0x81, 0x80 | 127];
-    frame.extend_from_slice(&10_000_000_u64.to_be_bytes());
-    frame.extend_from_slice(&[0; 4]);
-    stream.write_all(&frame).await.expected("written");
-    let ended = tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut answer)).await;
+    let mut promise = vec![0x81, 0x80 | 127];
+    promise.extend_from_slice(&10_000_000_u64.to_be_bytes());
+    promise.extend_from_slice(&[0; 4]);
+    stream.write_all(&promise).await.expected("written");
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "it is waited for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_who_still_talks_hears_why_it_is_sent_away() {
+    let app = TestApp::new().await;
+    let mut stream = bytes(&app).await;
+    // Let go with this unread, the connection would be reset, and the code could be lost.
+    let mut said = frame("not a message");
+    said.extend(frame(&"x".repeat(200_000)));
+    stream.write_all(&said).await.expected("written");
+    let mut heard = Vec::new();
+    while !heard.windows(2).any(|two| two == 4400_u16.to_be_bytes()) {
+        assert_ne!(stream.read_buf(&mut heard).await.expected("no reset"), 0, "no code");
+    }
+    let answer = [0x88, 0x80, 0, 0, 0, 0];
+    stream.write_all(&answer).await.expected("it is still heard");
+    stream.read_to_end(&mut heard).await.expected("an end in order");
 }
 
 #[tokio::test(flavor = "multi_thread")]
