@@ -5,6 +5,7 @@ pub mod chance;
 pub mod consistency;
 pub mod contacts;
 pub mod database;
+pub mod documents;
 pub mod graphql;
 pub mod person;
 pub mod plans;
