@@ -37,6 +37,7 @@ mod rights;
 mod routing;
 mod schema;
 mod sequences;
+mod sockets;
 mod stack;
 mod states;
 mod support;

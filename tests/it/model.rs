@@ -150,7 +150,8 @@ impl Both {
         let all: Vec<&Person> = people.iter().collect();
         let some: Vec<&Person> = people.iter().step_by(2).collect();
         let floors = vec![app.floor(Channel::Webchat, &all).await, app.floor(Channel::Sms, &some).await];
-        let agent = |person: &Person| Agent { id: person.id, state: State::Offline, free_since: 0, held: BTreeSet::new() };
+        let agent =
+            |person: &Person| Agent { id: person.id, state: State::Offline, free_since: 0, held: BTreeSet::new() };
         let model = Model { now: 0, agents: people.iter().map(agent).collect(), tasks: vec![], live: BTreeSet::new() };
         Self { app, people, floors, model, chance: Chance::seeded(seed) }
     }
@@ -165,7 +166,8 @@ impl Both {
 
     /// A live task that stands so, by chance.
     fn some(&mut self, stands: impl Fn(Stand) -> bool) -> Option<usize> {
-        let found: Vec<usize> = self.model.live.iter().copied().filter(|task| stands(self.model.tasks[*task].stand)).collect();
+        let found: Vec<usize> =
+            self.model.live.iter().copied().filter(|task| stands(self.model.tasks[*task].stand)).collect();
         (!found.is_empty()).then(|| *self.chance.pick(&found))
     }
 

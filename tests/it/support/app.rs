@@ -146,6 +146,14 @@ impl TestApp {
         Client::new(&self.instances[0].url, None)
     }
 
+    /// A number of `/metrics` of the first instance, by the start of its line.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let answer = reqwest::get(format!("{}/metrics", self.instances[0].url)).await.expected("an answer");
+        let text = answer.text().await.expected("text");
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|number| number.trim().parse().ok()).expected(name)
+    }
+
     /// What was sent to the database since the last call, but for what the log does on its own.
     pub fn statements(&self) -> Vec<Statement> {
         let all = std::mem::take(&mut *self.statements.lock().unwrap_or_else(PoisonError::into_inner));

@@ -6,6 +6,7 @@ pub mod consistency;
 pub mod contacts;
 pub mod database;
 pub mod desk;
+pub mod documents;
 pub mod graphql;
 pub mod person;
 pub mod plans;
