@@ -121,6 +121,7 @@ async fn what_agents_must_be_good_at_is_relaxed_in_steps() {
     assert_eq!((ann.offers().await.len(), ben.offers().await.len()), (0, 0), "nobody is good enough, or free");
     app.pass(60).await;
     assert_eq!(ann.is_offered().await, [arrival.task.to_string()], "in the end less will do");
+    ann.accepts_it().await;
     ben.turns("AVAILABLE").await;
     app.settle().await;
     let second = app.arrives(&floor, "luc").await;
