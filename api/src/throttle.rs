@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use governor::{
     Quota, RateLimiter, clock::Clock as Seconds, middleware::StateInformationMiddleware, nanos::Nanos,
     state::keyed::DashMapStateStore,
@@ -43,6 +44,21 @@ pub struct Budget {
     pub remaining: u32,
     /// What comes back each second.
     pub restore_rate: u32,
+}
+
+impl Budget {
+    /// What is missing to a full bucket.
+    #[must_use]
+    pub fn used(&self) -> u32 {
+        self.limit.saturating_sub(self.remaining)
+    }
+
+    /// How long a bucket that is left alone takes to be full.
+    #[must_use]
+    pub fn full_in(&self) -> TimeDelta {
+        let millis = u64::from(self.used()) * 1_000 / u64::from(self.restore_rate.max(1));
+        TimeDelta::milliseconds(millis.try_into().unwrap_or(i64::MAX))
+    }
 }
 
 /// Not now, but after this time.
@@ -177,9 +193,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use chrono::TimeDelta;
-
-    use super::{Payer, Throttle};
+    use super::{Payer, Throttle, TimeDelta};
     use crate::{clock::Clock, config::Config};
 
     fn throttle(pairs: &[(&str, &str)]) -> anyhow::Result<(Throttle, Clock)> {

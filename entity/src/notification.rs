@@ -8,7 +8,7 @@ use sea_orm::entity::prelude::{
 use async_graphql::Enum;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ConnectionRequestId, NotificationId, UserId};
+use crate::id::{ConnectionRequestId, ConversationId, NotificationId, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "notification")]
@@ -20,6 +20,8 @@ pub struct Model {
     /// Who caused it.
     pub actor_id: Option<UserId>,
     pub request_id: Option<ConnectionRequestId>,
+    /// Unique with the user.
+    pub conversation_id: Option<ConversationId>,
     /// What the organisation says, in a notification of the system.
     pub text: Option<String>,
     pub created_at: DateTimeUtc,
@@ -49,4 +51,7 @@ pub enum NotificationKind {
     /// The organisation says something about the user's account.
     #[sea_orm(num_value = 4)]
     System,
+    /// Somebody wrote to the user in a direct conversation; told once until it is read.
+    #[sea_orm(num_value = 5)]
+    Message,
 }

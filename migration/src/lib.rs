@@ -14,6 +14,7 @@ mod m20261121_000007_personal_contacts;
 mod m20261121_000008_audit;
 mod m20261122_000009_conversations;
 mod m20261122_000010_agents;
+mod m20261122_000011_threads;
 mod m20261122_000012_visits;
 
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000008_audit::Migration),
             Box::new(m20261122_000009_conversations::Migration),
             Box::new(m20261122_000010_agents::Migration),
+            Box::new(m20261122_000011_threads::Migration),
             Box::new(m20261122_000012_visits::Migration),
         ]
     }

@@ -18,10 +18,19 @@ use crate::{
     },
 };
 
-/// What may name somebody who was deleted: the row that is left, the log, the audit, and a key of the organisation that they
-/// made.
-const MAY_NAME: [&str; 5] =
-    ["user id", "stream owner_id", "event_entry owner_id", "audit_entry user_id", "api_key owner_id"];
+/// What may name somebody who was deleted: the row that is left, the log, conversations, the audit, and a key of the organisation
+/// that they made.
+const MAY_NAME: [&str; 8] = [
+    "user id",
+    "stream owner_id",
+    "event_entry owner_id",
+    // What they wrote stays with those to whom they wrote it.
+    "conversation lo",
+    "conversation hi",
+    "participant user_id",
+    "audit_entry user_id",
+    "api_key owner_id",
+];
 
 async fn delete(client: &Client) {
     let answer = about_account(client, "deleteAccount", json!({ "password": "correct horse" })).await;
@@ -35,6 +44,14 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
     ann.must("acceptConnectionRequest", &accepted).await;
     jane.asks(ben).await;
     cem.asks(jane).await;
+    let of_eli = jane.asks(eli).await;
+    eli.must("acceptConnectionRequest", &of_eli).await;
+    // With one before and one after in the order of ids; the second ends with the block.
+    for other in [ann, eli] {
+        let id = talk(jane, other).await;
+        other.sends(0, &id, "1", "Hello").await;
+        jane.sends(0, &id, "1", "Hello too").await;
+    }
     let ignored = jane.asks(fay).await;
     fay.must("ignoreConnectionRequest", &ignored).await;
     for (who, verb, whom) in
@@ -87,6 +104,47 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
     ] {
         app.database.run(&sql).await;
     }
+}
+
+const START: &str = "mutation($u: ID!) { started: startDirectConversation(input: { userId: $u }) { conversation { id } userErrors { code } } }";
+
+/// The conversation of two who are connected.
+async fn talk(one: &Person, other: &Person) -> String {
+    one.ask(START, json!({ "u": other.id() })).await.text("started.conversation.id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_who_was_deleted_wrote_stays_with_the_other_and_names_nobody() {
+    let app = TestApp::two().await;
+    let ann = app.person("ann").await;
+    let (jane, client) = with_password(&app, "jane.zanzibar").await;
+    let request = jane.asks(&ann).await;
+    ann.must("acceptConnectionRequest", &request).await;
+    let id = talk(&jane, &ann).await;
+    jane.sends(0, &id, "1", "Lunch?").await;
+    ann.sends(0, &id, "1", "Yes").await;
+    let mut socket = ann.socket(1).await;
+    socket.follow_conversation(&id, None).await;
+    delete(&client).await;
+    for _ in 0..2 {
+        let event = socket.event().await.expected("an event");
+        assert_eq!(event["__typename"], "ParticipantChanged");
+        assert!(event["participant"]["leftAt"].is_string(), "{event}");
+    }
+    let query = "query($id: ID!) { conversation(id: $id) { status replyCapability { reason } participants { actor { displayName } } \
+                 items { nodes { ... on Message { body direction author { id displayName ... on User { handle relationship { availableActions } } } } } } } }";
+    let seen = ann.ask(query, json!({ "id": id })).await;
+    assert_eq!(seen.at("conversation.status"), "CLOSED");
+    let first = seen.at("conversation.items.nodes.0");
+    assert_eq!(
+        (&first["body"], &first["direction"], &first["author"]["displayName"]),
+        (&json!("Lunch?"), &json!("INBOUND"), &json!("Deleted user"))
+    );
+    assert_eq!(first["author"]["handle"], jane.id());
+    assert!(!seen.body.to_string().contains("zanzibar"));
+    assert_eq!(ann.sends(0, &id, "2", "x").await["userErrors"][0]["code"], "CONVERSATION_ENDED");
+    assert_eq!(ann.ask(START, json!({ "u": jane.id() })).await.at("started.userErrors.0.code"), "NOT_FOUND");
+    consistency::check(&app.database).await;
 }
 
 fn some_id() -> Uuid {
@@ -144,7 +202,7 @@ async fn nothing_that_names_who_was_deleted_is_left() {
     assert!(tell(&app, "zanzibar").await.len() >= 12, "{:?}", tell(&app, "zanzibar").await);
     delete(&client).await;
     let left = names(&app, jane.id.0).await;
-    assert!(left.iter().all(|column| MAY_NAME[..3].contains(&column.as_str())), "{left:?}");
+    assert!(left.iter().all(|column| MAY_NAME[..6].contains(&column.as_str())), "{left:?}");
     assert_eq!(tell(&app, "zanzibar").await, Vec::<String>::new());
     consistency::check(&app.database).await;
 }
@@ -390,7 +448,7 @@ async fn no_race_brings_anything_of_who_is_deleted_back() {
             };
             let ((), ()) = tokio::join!(act, delete(&client));
             let left = names(&app, jane.id.0).await;
-            assert!(left.iter().all(|column| MAY_NAME[..3].contains(&column.as_str())), "{racer}: {left:?}");
+            assert!(left.iter().all(|column| MAY_NAME[..6].contains(&column.as_str())), "{racer}: {left:?}");
         }
         consistency::check(&app.database).await;
     }

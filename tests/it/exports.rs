@@ -91,6 +91,7 @@ async fn an_export_holds_what_one_can_see_and_nothing_one_must_not_know() {
             "README.txt",
             "activities.json",
             "keys.json",
+            "messages.json",
             "notifications.json",
             "personal-contacts.json",
             "profile.json",
@@ -195,4 +196,38 @@ async fn an_export_of_much_comes_whole() {
     assert_eq!(told.len(), 1_203);
     assert_eq!(told[0]["text"], "number 1202");
     assert_eq!(told[1_202]["text"], "number 0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_holds_what_one_and_others_wrote_to_one_another() {
+    let app = TestApp::two().await;
+    let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
+    let (jane, client) = with_password(&app, "jane").await;
+    for other in [&ann, &ben] {
+        let request = jane.asks(other).await;
+        other.must("acceptConnectionRequest", &request).await;
+    }
+    let request = ann.asks(&cem).await;
+    cem.must("acceptConnectionRequest", &request).await;
+    let start = "mutation($u: ID!) { started: startDirectConversation(input: { userId: $u }) { conversation { id } } }";
+    for (one, other, what) in [(&jane, &ann, "Lunch?"), (&ben, &jane, "Hello"), (&ann, &cem, "a secret")] {
+        let id = one.ask(start, json!({ "u": other.id() })).await.text("started.conversation.id").to_owned();
+        one.sends(0, &id, "1", what).await;
+        other.sends(0, &id, "1", "Yes").await;
+    }
+    ben.must("blockUser", &jane.id()).await;
+    let files = fetch(&address(&client, None).await).await;
+    let said: Vec<Value> = list(&files, "messages.json")
+        .into_iter()
+        .map(|one| json!([one["person"]["handle"], one["direction"], one["body"]]))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            json!(["ann", "OUTBOUND", "Lunch?"]),
+            json!(["ann", "INBOUND", "Yes"]),
+            json!(["ben", "INBOUND", "Hello"]),
+            json!(["ben", "OUTBOUND", "Yes"]),
+        ]
+    );
 }

@@ -1,10 +1,10 @@
-//! The doors: HTTP, server-sent events, sockets, and the limits of an operation.
+//! The doors: HTTP and server-sent events, and the limits of an operation.
 
 use serde_json::{Value, json};
 
 use sqlx::Connection as _;
 
-use crate::support::{Expected as _, app::TestApp, eventually, socket::Socket};
+use crate::support::{Expected as _, app::TestApp, eventually, graphql::Answer, socket::Socket};
 
 const WS: Option<&str> = Some("graphql-transport-ws");
 
@@ -128,6 +128,36 @@ async fn whoever_spends_too_much_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_to_spend_can_be_asked_for() {
+    let settings = [("RAPPORT_RATE_COST", "10"), ("RAPPORT_RATE_BURST", "1000"), ("RAPPORT_MAX_COST", "1000")];
+    let app = TestApp::with(1, &settings).await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let left = "{ rateLimit { limit used remaining restoreRate fullAt } }";
+    ann.ask("{ contacts(first: 90) { nodes { id displayName heading } } }", Value::Null).await.at("contacts");
+    let answer = ann.ask(left, Value::Null).await;
+    let (limit, cost) = (answer.at("rateLimit"), &answer.body["extensions"]["cost"]);
+    for name in ["limit", "remaining", "restoreRate"] {
+        assert_eq!(limit[name], cost[name], "{name}");
+    }
+    let used = limit["used"].as_i64().expected("points");
+    assert!(used > 90 && limit["remaining"] == 1_000 - used, "{limit}");
+    let full = |answer: &Answer| {
+        let text = answer.text("rateLimit.fullAt").to_owned();
+        chrono::DateTime::parse_from_rfc3339(&text).expected("a time").to_utc() - app.clock.now()
+    };
+    assert_eq!(full(&answer).num_milliseconds(), used * 100);
+    // It fills again, to the time that was named.
+    app.clock.advance(full(&answer));
+    let again = ann.ask(left, Value::Null).await;
+    let spent = again.body["extensions"]["cost"]["requested"].as_i64().expected("a cost");
+    assert_eq!(again.at("rateLimit.used").as_i64(), Some(spent));
+    assert_eq!(ben.ask(left, Value::Null).await.at("rateLimit.used").as_i64(), Some(spent), "each has their own");
+    let without = TestApp::with(1, &[("RAPPORT_RATE_COST", "0")]).await;
+    let answer = without.person("ann").await.ask(left, Value::Null).await;
+    assert_eq!(answer.body["data"], json!({ "rateLimit": null }), "nothing is limited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn request_errors_have_no_data_and_a_code() {
     let app = TestApp::new().await;
     let url = format!("{}/graphql", app.instances[0].url);
@@ -220,193 +250,6 @@ async fn a_subscription_is_served_as_server_sent_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_that_breaks_the_protocol_is_closed_with_its_code() {
-    let app = TestApp::new().await;
-    let ann = app.person("ann").await;
-    let url = app.instances[0].url.clone();
-    let init = json!({ "type": "connection_init" });
-    let subscribe = json!({ "type": "subscribe", "id": "1", "payload": { "query": "{ __typename }" } });
-
-    let mut socket = Socket::raw(&url, Some("graphql-ws"), None).await;
-    if let Ok(socket) = &mut socket {
-        assert_eq!(socket.hear().await, Err(4406));
-    }
-    let mut socket = Socket::raw(&url, WS, None).await.expected("a socket");
-    socket.say(&subscribe).await;
-    assert_eq!(socket.hear().await, Err(4401));
-    for malformed in ["", "{", "[]", "{\"type\":\"start\"}", "{\"type\":\"subscribe\"}"] {
-        let mut socket = Socket::open(&url, None).await;
-        socket.say_text(malformed).await;
-        assert_eq!(socket.hear().await, Err(4400), "{malformed}");
-    }
-    let mut socket = Socket::open(&url, None).await;
-    socket.say(&init).await;
-    assert_eq!(socket.hear().await, Err(4429));
-
-    let mut socket = ann.socket(0).await;
-    socket.follow(None).await;
-    socket.subscribe("1", "{ __typename }", json!({})).await;
-    assert_eq!(socket.hear().await, Err(4409));
-
-    let refused = Socket::raw(&url, WS, Some("https://evil.example")).await;
-    assert!(refused.err().is_some_and(|error| error.contains("403")));
-    assert!(Socket::raw(&url, WS, Some(&url)).await.is_ok());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn operations_over_a_socket_answer_once_and_complete() {
-    let app = TestApp::new().await;
-    let ann = app.person("ann").await;
-    let mut socket = ann.socket(0).await;
-    socket.say(&json!({ "type": "ping" })).await;
-    assert_eq!(socket.hear().await, Ok(json!({ "type": "pong" })));
-    socket.subscribe("q", "{ viewer { user { handle } } }", json!({})).await;
-    let next = socket.hear().await.expected("a message");
-    assert_eq!(next["payload"]["data"]["viewer"]["user"]["handle"], "ann");
-    assert_eq!(socket.hear().await, Ok(json!({ "type": "complete", "id": "q" })));
-    for (query, code) in [
-        ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
-        ("{", "GRAPHQL_PARSE_FAILED"),
-        ("subscription { nothing }", "GRAPHQL_VALIDATION_FAILED"),
-    ] {
-        socket.subscribe("e", query, json!({})).await;
-        let error = socket.hear().await.expected("a message");
-        assert_eq!(
-            (&error["type"], &error["payload"][0]["extensions"]["code"]),
-            (&json!("error"), &json!(code)),
-            "{query}"
-        );
-    }
-    // After the client's complete there is silence, also from the server.
-    socket.follow(None).await;
-    socket.say(&json!({ "type": "complete", "id": "1" })).await;
-    socket.subscribe("q", "{ __typename }", json!({})).await;
-    assert_eq!(socket.hear().await.expected("a message")["id"], "q");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shut_down_closes_sockets_so_that_clients_come_back() {
-    let app = TestApp::new().await;
-    let ann = app.person("ann").await;
-    let mut socket = ann.socket(0).await;
-    socket.follow(None).await;
-    let ready = format!("{}/health/ready", app.instances[0].url);
-    assert_eq!(reqwest::get(&ready).await.expected("an answer").status(), 200);
-    assert_eq!(reqwest::get(ready.replace("ready", "live")).await.expected("an answer").status(), 200);
-    app.app().shutdown.cancel();
-    assert_eq!(socket.hear().await, Err(1012));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_socket_ends_with_its_token() {
-    let app = TestApp::new().await;
-    let ann = app.person("ann").await;
-    let lifetime = std::time::Duration::from_secs(2);
-    let token =
-        api::auth::jwt::issue(app.app(), ann.id, api::auth::viewer::Scopes::all(), None, lifetime).expected("a token");
-    let mut socket = Socket::open(&app.instances[0].url, Some(&token.text)).await;
-    socket.follow(None).await;
-    app.clock.advance(chrono::Duration::seconds(3));
-    // Any turn of the socket looks at the clock.
-    socket.say(&json!({ "type": "ping" })).await;
-    let ended = match socket.hear().await {
-        Ok(pong) => {
-            assert_eq!(pong["type"], "pong");
-            socket.hear().await
-        }
-        closed => closed,
-    };
-    assert_eq!(ended, Err(4403));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_socket_that_says_nothing_is_closed() {
-    let app = TestApp::new().await;
-    let mut socket = Socket::raw(&app.instances[0].url, WS, None).await.expected("a socket");
-    assert_eq!(socket.hear().await, Err(4408));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_who_is_gone_without_a_word_is_found_out_by_pings() {
-    let app = TestApp::with(1, &[("RAPPORT_PING_EVERY", "200ms")]).await;
-    let ann = app.person("ann").await;
-    let mut living = ann.socket(0).await;
-    // Pings are answered while a client reads; this one does not.
-    let dead = ann.socket(0).await;
-    let listening = tokio::spawn(async move { living.hear().await });
-    eventually("the dead socket is dropped", || async { metric(&app, "rapport_sockets ").await < 1.5 }).await;
-    assert!(!listening.is_finished(), "the living one is kept");
-    drop(dead);
-    listening.abort();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_socket_runs_so_many_operations_and_takes_messages_of_so_many_bytes() {
-    let app = TestApp::new().await;
-    let ann = app.person("ann").await;
-    let mut socket = ann.socket(0).await;
-    for number in 0..33 {
-        socket.subscribe(&number.to_string(), crate::support::socket::INCOMING, json!({})).await;
-    }
-    let refused = loop {
-        let said = socket.hear().await.expected("an answer");
-        if said["type"] == "error" {
-            break said;
-        }
-    };
-    assert_eq!(
-        (&refused["id"], &refused["payload"][0]["extensions"]["code"]),
-        (&json!("32"), &json!("LIMIT_EXCEEDED"))
-    );
-    socket.say(&json!({ "type": "ping", "payload": { "x": "x".repeat(300_000) } })).await;
-    let end = loop {
-        match socket.hear().await {
-            Ok(_) => {}
-            Err(code) => break code,
-        }
-    };
-    assert_eq!(end, 1009);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reader_who_stalls_is_sent_away_and_resumes_without_loss() {
-    let app = TestApp::new().await;
-    let [ann, ben] = app.people(["ann", "ben"]).await;
-    let mut stalled = ben.socket(0).await;
-    let started = stalled.follow(None).await;
-    // More than the buffers between the two hold.
-    for number in 0..30 {
-        let part = |n| format!("a{n}: __schema {{ types {{ name description fields {{ name description }} }} }}");
-        let query = format!("{{ {} }}", (0..20).map(part).collect::<Vec<_>>().join(" "));
-        stalled.subscribe(&format!("big{number}"), &query, json!({})).await;
-    }
-    for _ in 0..3 {
-        ann.asks(&ben).await;
-        ann.must("withdrawConnectionRequest", &request_of(&ann).await).await;
-    }
-    eventually("it is found slow", || async { metric(&app, "rapport_slow_readers_total ").await > 0.5 }).await;
-    assert_eq!(stalled.end().await, 1013);
-    let mut again = ben.socket(0).await;
-    again.follow(started["cursor"].as_str()).await;
-    for sequence in 1..=6 {
-        assert_eq!(again.event().await.expected("an event")["sequence"], sequence);
-    }
-}
-
-async fn request_of(person: &crate::support::person::Person) -> String {
-    let asked = "{ connectionRequests(direction: OUTGOING, status: PENDING) { nodes { id } } }";
-    person.ask(asked, Value::Null).await.text("connectionRequests.nodes.0.id").to_owned()
-}
-
-/// A number of `/metrics`.
-async fn metric(app: &TestApp, name: &str) -> f64 {
-    let text = reqwest::get(format!("{}/metrics", app.instances[0].url)).await.expected("an answer").text().await;
-    let text = text.expected("text");
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|number| number.trim().parse().ok()).expected(name)
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn metrics_count_operations_and_are_for_who_may_see_them() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
@@ -416,9 +259,9 @@ async fn metrics_count_operations_and_are_for_who_may_see_them() {
     socket.subscribe("1", "subscription Follow { incomingRequests { __typename } }", json!({})).await;
     socket.hear().await.expected("an event");
     let named = "rapport_operations_total{kind=\"query\",name=\"Whoami\",outcome=\"done\"} ";
-    assert!((metric(&app, named).await - 1.0).abs() < 0.1);
-    assert!((metric(&app, "rapport_subscriptions{name=\"Follow\"} ").await - 1.0).abs() < 0.1);
-    assert!((metric(&app, "rapport_sockets ").await - 1.0).abs() < 0.1);
+    assert!((app.metric(named).await - 1.0).abs() < 0.1);
+    assert!((app.metric("rapport_subscriptions{name=\"Follow\"} ").await - 1.0).abs() < 0.1);
+    assert!((app.metric("rapport_sockets ").await - 1.0).abs() < 0.1);
     let secret = "a-token-for-metrics";
     let app = TestApp::with(1, &[("RAPPORT_METRICS_TOKEN", secret)]).await;
     let url = format!("{}/metrics", app.instances[0].url);

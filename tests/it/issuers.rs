@@ -84,6 +84,62 @@ async fn tokens_are_signed_with_an_ed25519_key_which_is_published_and_rotated() 
     assert_eq!(answer.status(), 404);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_goes_from_a_secret_to_an_ed25519_key_and_back_without_signing_anybody_out() {
+    let directory = tempfile::TempDir::new().expected("a directory");
+    let path = |name: &str| directory.path().join(name).to_str().expected("a path").to_owned();
+    let pair = Ed25519KeyPair::generate().expected("a key");
+    let (private, public) = (path("new.pem"), path("new.pub"));
+    pem(Path::new(&private), "PRIVATE KEY", pair.to_pkcs8v1().expected("a key").as_ref());
+    pem(Path::new(&public), "PUBLIC KEY", pair.public_key().as_der().expected("a key").as_ref());
+    let secret = "an-old-secret-of-32-bytes-or-more";
+    let by_secret = TestApp::with(1, &[("RAPPORT_JWT_SECRET", secret)]).await;
+    let ann = by_secret.person("ann").await;
+    let start = async |settings: &[(&str, &str)]| {
+        crate::support::app::Instance::start(&by_secret.database, &by_secret.clock, settings, None).await
+    };
+    let ask = async |url: &str, token: &str| Client::new(url, Some(token.to_owned())).ask(ME, Value::Null).await.status;
+    let by_key = start(&[("RAPPORT_JWT_PRIVATE_KEY", &private), ("RAPPORT_JWT_PREVIOUS_SECRETS", secret)]).await;
+    let key_only = start(&[("RAPPORT_JWT_PRIVATE_KEY", &private)]).await;
+    assert_eq!((ask(&by_key.url, &ann.token).await, ask(&key_only.url, &ann.token).await), (200, 401));
+    // Each key has its own algorithm: the secret does not open what is said to be signed with EdDSA, nor the other way.
+    let lifetime = std::time::Duration::from_secs(600);
+    let signed = jwt::issue(&by_key.app, ann.id, Scopes::all(), None, lifetime).expected("a token").text;
+    let name = |token: &str| jsonwebtoken::decode_header(token).expected("a header").kid;
+    let claims = json!({ "sub": ann.id(), "iss": "rapport", "aud": "rapport", "exp": 32_503_680_000_i64, "scope": "PROFILE_READ" });
+    for kid in [name(&signed), name(&ann.token), None] {
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = kid;
+        let key = EncodingKey::from_secret(pair.public_key().as_ref());
+        let forged = jsonwebtoken::encode(&header, &claims, &key).expected("a token");
+        assert_eq!(ask(&by_key.url, &forged).await, 401);
+    }
+    // And back.
+    let back = start(&[("RAPPORT_JWT_SECRET", secret), ("RAPPORT_JWT_PREVIOUS_PUBLIC_KEYS", &public)]).await;
+    let secret_only = start(&[("RAPPORT_JWT_SECRET", secret)]).await;
+    assert_eq!((ask(&back.url, &signed).await, ask(&secret_only.url, &signed).await), (200, 401));
+}
+
+#[test]
+fn a_secret_beside_a_private_key_is_refused_rather_than_ignored() {
+    let directory = tempfile::TempDir::new().expected("a directory");
+    let private = directory.path().join("key.pem");
+    let pair = Ed25519KeyPair::generate().expected("a key");
+    pem(&private, "PRIVATE KEY", pair.to_pkcs8v1().expected("a key").as_ref());
+    let private = private.to_str().expected("a path");
+    for (name, value, why) in [
+        ("RAPPORT_JWT_SECRET", "an-old-secret-of-32-bytes-or-more", "RAPPORT_JWT_PREVIOUS_SECRETS"),
+        ("RAPPORT_JWT_PREVIOUS_SECRETS", "hunter2", "32 bytes"),
+        ("RAPPORT_JWT_PREVIOUS_PUBLIC_KEYS", private, "PUBLIC KEY"),
+    ] {
+        let given = [("RAPPORT_JWT_PRIVATE_KEY", private), (name, value)];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let sentence = api::config::Config::read(given).err().expected(name).to_string();
+        assert!(sentence.starts_with(name) && sentence.contains(why), "{sentence}");
+        assert!(!name.contains("SECRET") || !sentence.contains(value), "{sentence}");
+    }
+}
+
 /// Serves a list of keys that can be changed, and counts how often it is asked.
 async fn issuer(keys: Value) -> (String, Arc<Mutex<(Value, usize)>>) {
     let served = Arc::new(Mutex::new((keys, 0)));

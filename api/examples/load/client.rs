@@ -36,12 +36,20 @@ pub fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: load\r\n\r\n").into_bytes()
 }
 
-/// The bytes of a GraphQL request.
+/// The bytes of a GraphQL request of somebody.
 pub fn post(token: &str, query: &str) -> Vec<u8> {
+    request(&format!("authorization: Bearer {token}\r\n"), query)
+}
+
+/// The bytes of a GraphQL request of nobody.
+pub fn post_anonymous(query: &str) -> Vec<u8> {
+    request("", query)
+}
+
+fn request(header: &str, query: &str) -> Vec<u8> {
     let body = serde_json::json!({ "query": query }).to_string();
     format!(
-        "POST /graphql HTTP/1.1\r\nhost: load\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\n\r\n{body}",
+        "POST /graphql HTTP/1.1\r\nhost: load\r\n{header}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use futures_util::{SinkExt as _, StreamExt as _, stream};
+use futures_util::{SinkExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
@@ -18,12 +18,14 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest as _, http::HeaderValue},
 };
 
-use super::{Server, client, cpu, operations::People};
+use super::{Server, client, cpu, memory::resident, operations::People};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const FOLLOW: &str = "subscription { incomingRequests { __typename ... on ConnectionRequestReceived { sequence cursor \
                       request { id } } ... on ConnectionRequestChanged { sequence cursor request { id status } } } }";
+/// Subscribers before the first figure.
+const FIRST: usize = 50;
 /// An answer of about a megabyte.
 const LARGE: usize = 20;
 
@@ -32,20 +34,16 @@ type Arrivals = Arc<Mutex<Vec<(i64, Instant)>>>;
 
 /// Opens the subscribers and tells them of events; prints what was found.
 pub async fn measure(server: &Server, people: &People, subscribers: usize, stalled: usize) -> anyhow::Result<()> {
-    let before = resident(server)?;
     let (arrivals, waiting) = (Arrivals::default(), Arc::new(AtomicUsize::new(0)));
     let token = &people.connected.token;
-    let opened = stream::iter(0..subscribers)
-        .map(|_| async {
-            let mut socket = open(server, token).await?;
-            let started = socket.next().await.context("closed")??;
-            ensure!(started.to_text()?.contains("SubscriptionStarted"), "{started}");
-            Ok(socket)
-        })
-        .buffer_unordered(64);
-    let sockets: Vec<anyhow::Result<Socket>> = opened.collect().await;
-    for socket in sockets {
-        let (mut socket, arrivals, waiting) = (socket?, Arc::clone(&arrivals), Arc::clone(&waiting));
+    // A few come and go first: what the server needs once is not the price of each.
+    for mut socket in follow(server, token, FIRST).await? {
+        socket.close(None).await?;
+        while socket.next().await.is_some() {}
+    }
+    let before = resident(server.child.id())?;
+    for socket in follow(server, token, subscribers).await? {
+        let (mut socket, arrivals, waiting) = (socket, Arc::clone(&arrivals), Arc::clone(&waiting));
         tokio::spawn(async move {
             while let Some(Ok(message)) = socket.next().await {
                 let at = Instant::now();
@@ -58,7 +56,7 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
             }
         });
     }
-    let each = (resident(server)? - before) / subscribers.max(1) as f64;
+    let each = (resident(server.child.id())? - before) / subscribers.max(1) as f64;
     println!("{subscribers} idle subscribers: {:.1} kB each", each / 1024.0);
     events("one event at a time", server, people, subscribers, &arrivals, &waiting).await?;
     if stalled > 0 {
@@ -76,6 +74,17 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
         events(&format!("with {stalled} who do not read"), server, people, subscribers, &arrivals, &waiting).await?;
     }
     Ok(())
+}
+
+/// So many who follow and have heard where they begin.
+async fn follow(server: &Server, token: &str, subscribers: usize) -> anyhow::Result<Vec<Socket>> {
+    let opened = stream::iter(0..subscribers).map(|_| async {
+        let mut socket = open(server, token).await?;
+        let started = socket.next().await.context("closed")??;
+        ensure!(started.to_text()?.contains("SubscriptionStarted"), "{started}");
+        Ok(socket)
+    });
+    opened.buffer_unordered(64).try_collect().await
 }
 
 fn subscribe(id: &str, query: &str) -> Message {
@@ -141,11 +150,4 @@ async fn events(
         at(99)
     );
     Ok(())
-}
-
-/// Bytes that the server has in memory.
-fn resident(server: &Server) -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? * 1024.0)
 }

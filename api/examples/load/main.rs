@@ -8,8 +8,14 @@ mod client;
 mod cpu;
 mod fill;
 mod fanout;
+mod hostile;
+mod memory;
 mod operations;
 mod raw;
+
+/// Those of the tests.
+#[path = "../../../tests/it/support/documents.rs"]
+mod documents;
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -50,6 +56,9 @@ struct Arguments {
     /// With subscribers: so many more who do not read.
     #[arg(long, default_value_t = 0)]
     stalled: usize,
+    /// Instead of operations: what documents that mean no good take of memory.
+    #[arg(long)]
+    hostile: bool,
     /// Instead of operations: add activities until there are so many, and notifications.
     #[arg(long)]
     activities: Option<u64>,
@@ -96,6 +105,9 @@ async fn main() -> anyhow::Result<()> {
         true => Some(Server::start(Command::new(&here).args(["--serve-raw", "--database", &arguments.database]))?),
         false => None,
     };
+    if arguments.hostile {
+        return hostile::measure(&server).await;
+    }
     let people = People::find(&binary, &arguments.database, &server.address).await?;
     if let Some(subscribers) = arguments.subscribers {
         return fanout::measure(&server, &people, subscribers, arguments.stalled).await;

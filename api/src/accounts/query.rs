@@ -1,8 +1,11 @@
-//! `apiKeys`.
+//! `apiKeys`, `rateLimit`.
 
 use async_graphql::{Context, Object};
 
-use super::{api_keys, types::ApiKey};
+use super::{
+    api_keys,
+    types::{ApiKey, RateLimit},
+};
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::Result,
@@ -19,5 +22,13 @@ impl AccountsQuery {
     async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>> {
         let keys = api_keys::visible_to(ctx.app()?.db.read(), ctx.viewer()?).await?;
         Ok(keys.into_iter().map(ApiKey).collect())
+    }
+
+    /// What the caller may still spend at this instance, after this call was paid for; `extensions.cost` says the same
+    /// beside every query and mutation. Null where nothing is limited.
+    #[graphql(guard = "Needs(Scope::ProfileRead)")]
+    async fn rate_limit(&self, ctx: &Context<'_>) -> Result<Option<RateLimit>> {
+        let now = ctx.app()?.clock.now();
+        Ok(ctx.budget()?.map(|budget| RateLimit { budget, now }))
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions and keys as the API shows them.
+//! Sessions, keys and what is left to spend, as the API shows them.
 
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
@@ -13,6 +13,7 @@ use crate::{
         viewer::{Proof, Scope, Scopes},
     },
     error::Result,
+    throttle::Budget,
 };
 
 /// One of the viewer's sign-ins that last.
@@ -107,5 +108,44 @@ impl ApiKey {
     /// When it was revoked; null when it was not.
     async fn revoked_at(&self) -> Option<DateTime<Utc>> {
         self.0.revoked_at
+    }
+}
+
+/// What a caller may spend: a bucket of points that refills while time goes by. A person has one for all their
+/// tokens and keys, and a key of the organisation one of its own, at each instance. What an operation costs is taken
+/// before it runs; one that finds too little is refused with RATE_LIMITED and takes nothing.
+pub struct RateLimit {
+    pub budget: Budget,
+    pub now: DateTime<Utc>,
+}
+
+/// What a caller may spend: a bucket of points that refills while time goes by. A person has one for all their
+/// tokens and keys, and a key of the organisation one of its own, at each instance. What an operation costs is taken
+/// before it runs; one that finds too little is refused with RATE_LIMITED and takes nothing.
+#[Object]
+impl RateLimit {
+    /// Points that a full bucket holds: the most that can be spent at once.
+    async fn limit(&self) -> u32 {
+        self.budget.limit
+    }
+
+    /// Points that were spent and have not come back, this call among them.
+    async fn used(&self) -> u32 {
+        self.budget.used()
+    }
+
+    /// Points that are left: `limit` less `used`.
+    async fn remaining(&self) -> u32 {
+        self.budget.remaining
+    }
+
+    /// Points that come back each second.
+    async fn restore_rate(&self) -> u32 {
+        self.budget.restore_rate
+    }
+
+    /// When the bucket is full again if nothing more is spent.
+    async fn full_at(&self) -> DateTime<Utc> {
+        self.now + self.budget.full_in()
     }
 }

@@ -46,7 +46,7 @@ impl ActivitiesSubscription {
         let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
         let after = after.map(|cursor| cursor.position_of(user)).transpose()?;
         let clock = app.clock.clone();
-        Ok(live::follow(app, user, after).map(move |item| {
+        Ok(live::follow(app, user, after).boxed().map(move |item| {
             let cursor = |position| Cursor::global(user, position);
             Ok(match item? {
                 Seen::Started(at) => ActivityFeedEvent::SubscriptionStarted(SubscriptionStarted {

@@ -5,6 +5,7 @@ use entity::user::UserStatus;
 use super::authority::{FIELD, Whose};
 use crate::{
     accounts::standing,
+    agents::retirement,
     app::App,
     audit::entries::{self, Act},
     auth::{context::Origin, viewer::Viewer},
@@ -28,6 +29,7 @@ pub async fn deactivate(app: &App, by: &Viewer, whose: &Whose, origin: &Origin) 
                 UserStatus::Deactivated | UserStatus::Deleted => return Ok(false),
             }
             standing::set(tx, held.person, UserStatus::Deactivated).await?;
+            retirement::retire(tx, user).await?;
             if whose.is_another() {
                 entries::record(tx, by, Act::on("deactivateAccount", &user, origin)).await?;
             }

@@ -19,6 +19,7 @@ use crate::{
     app::Tx,
     auth::rights::{self, Subject},
     contacts::entries,
+    conversations::direct,
     database::sql::Sql,
     error::Result,
     events::{
@@ -69,6 +70,7 @@ pub async fn erase(tx: &Tx<'_>, person: user::Model) -> Result<()> {
         sql.bind(user);
         sql.run(tx.db()).await?;
     }
+    direct::close_all(tx, user).await?;
     sessions::forget_all(tx, user).await?;
     api_keys::forget_all(tx, user).await?;
     let mut sql = Sql::new("DELETE FROM credential WHERE user_id = ");

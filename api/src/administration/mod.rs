@@ -10,6 +10,7 @@ pub mod erasure;
 pub mod deletion;
 pub mod export;
 pub mod related;
+pub mod talks;
 pub mod portions;
 pub mod archive;
 pub mod mutation;

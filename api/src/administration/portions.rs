@@ -15,7 +15,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::related;
+use super::{related, talks};
 use crate::{
     activities::feed::{Activities, FeedScope, Whose},
     app::App,
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Rows of one reading.
-const TOGETHER: u64 = 500;
+pub const TOGETHER: u64 = 500;
 
 /// One file of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,25 +36,27 @@ pub enum Portion {
     Requests,
     Activities,
     Notifications,
+    Messages,
     PersonalContacts,
     Sessions,
     Keys,
 }
 
 /// All of them, in the order in which they are written.
-pub const PORTIONS: [Portion; 8] = [
+pub const PORTIONS: [Portion; 9] = [
     Portion::Profile,
     Portion::Relationships,
     Portion::Requests,
     Portion::Activities,
     Portion::Notifications,
+    Portion::Messages,
     Portion::PersonalContacts,
     Portion::Sessions,
     Portion::Keys,
 ];
 
 /// A page of a portion, and where the next begins if there is one.
-type Read = (Vec<Value>, Option<String>);
+pub type Read = (Vec<Value>, Option<String>);
 
 impl Portion {
     /// What the file is called.
@@ -66,6 +68,7 @@ impl Portion {
             Self::Requests => "requests.json",
             Self::Activities => "activities.json",
             Self::Notifications => "notifications.json",
+            Self::Messages => "messages.json",
             Self::PersonalContacts => "personal-contacts.json",
             Self::Sessions => "sessions.json",
             Self::Keys => "keys.json",
@@ -81,6 +84,7 @@ impl Portion {
             Self::Requests => connection_requests(app, me, after).await,
             Self::Activities => activities(app, me, after).await,
             Self::Notifications => notifications(app, me, after).await,
+            Self::Messages => talks::messages(app, me, after).await,
             Self::PersonalContacts => personal_contacts(app, me, after).await,
             Self::Sessions => sessions(app, me, after).await,
             Self::Keys => keys(app, me, after).await,
@@ -89,7 +93,7 @@ impl Portion {
 }
 
 /// A word of the API for a stored enum.
-fn word<T: async_graphql::resolver_utils::EnumType>(value: T) -> &'static str {
+pub fn word<T: async_graphql::resolver_utils::EnumType>(value: T) -> &'static str {
     T::items().iter().find(|item| item.value == value).map_or("", |item| item.name)
 }
 
@@ -112,7 +116,7 @@ fn more<T>(rows: &[T], id: impl Fn(&T) -> Uuid) -> Option<String> {
 }
 
 /// Some people by id, those who take part; as an archive names them.
-async fn names(app: &App, ids: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, Value>> {
+pub async fn names(app: &App, ids: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, Value>> {
     let people = user::Entity::find()
         .filter(user::Column::Id.is_in(ids))
         .filter(user::Column::Status.eq(UserStatus::Active))

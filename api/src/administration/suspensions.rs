@@ -8,6 +8,7 @@ use entity::{
 use super::authority::{self, FIELD};
 use crate::{
     accounts::standing,
+    agents::retirement,
     app::App,
     audit::entries::{self, Act},
     auth::{context::Origin, viewer::Viewer},
@@ -36,6 +37,9 @@ async fn change(app: &App, by: &Viewer, user: &str, status: UserStatus, act: &Ac
                 return Ok((person, false));
             }
             let person = standing::set(tx, person, status).await?;
+            if status != UserStatus::Active {
+                retirement::retire(tx, user).await?;
+            }
             entries::record(tx, by, act.clone()).await?;
             Ok((person, true))
         })

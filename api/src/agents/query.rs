@@ -1,17 +1,18 @@
-//! `agent`, `agents`, `queue`, `queues`, `wrapUpReasons`, `idleReasons`.
+//! `agent`, `queue`, `queues`, `entryPoints`, `wrapUpReasons`, `idleReasons`.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use entity::{
     channel::Channel,
+    entry_point,
     id::{AgentId, QueueId, UserId},
     idle_reason, queue, wrap_up_reason,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect as _};
 
 use super::{
-    queue_types::{Queue, QueueConnection},
+    queue_types::{EntryPoint, Queue, QueueConnection},
     types::{Agent, IdleReason, WrapUpReason, may_see},
 };
 use crate::{
@@ -21,8 +22,8 @@ use crate::{
     page::{ByName, Page, PageArguments},
 };
 
-/// The most reasons that are listed, and that there are.
-pub const MAX_REASONS: u64 = 200;
+/// The most reasons and entry points that are listed.
+pub const MAX_LISTED: u64 = 200;
 
 #[derive(Default)]
 pub struct AgentsQuery;
@@ -73,6 +74,25 @@ impl AgentsQuery {
         Ok(QueueConnection(page.slice(rows)))
     }
 
+    /// The entry points in use, by name, at most 200. Empty for who does not answer customers.
+    #[graphql(guard = "Needs(Scope::AgentsRead)")]
+    async fn entry_points(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those of this channel.")] channel: Option<Channel>,
+    ) -> Result<Vec<EntryPoint>> {
+        if !may_see(ctx).await? {
+            return Ok(Vec::new());
+        }
+        let mut found = entry_point::Entity::find().filter(entry_point::Column::ArchivedAt.is_null());
+        if let Some(channel) = channel {
+            found = found.filter(entry_point::Column::Channel.eq(channel));
+        }
+        let found = found.order_by_asc(entry_point::Column::Name).limit(MAX_LISTED);
+        let rows = found.all(ctx.app()?.db.read()).await?;
+        Ok(rows.into_iter().map(|row| EntryPoint(Arc::new(row))).collect())
+    }
+
     /// What a wrap-up can give as reasons, by name, at most 200.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn wrap_up_reasons(
@@ -88,7 +108,7 @@ impl AgentsQuery {
             sql.push(" AND ");
             containing(&mut sql, "r.name", search);
         }
-        sql.push(&format!(" ORDER BY r.name LIMIT {MAX_REASONS}"));
+        sql.push(&format!(" ORDER BY r.name LIMIT {MAX_LISTED}"));
         let rows = sql.models::<wrap_up_reason::Entity>(ctx.app()?.db.read()).await?;
         Ok(rows.into_iter().map(|row| WrapUpReason(Arc::new(row))).collect())
     }
@@ -102,7 +122,7 @@ impl AgentsQuery {
         let rows = idle_reason::Entity::find()
             .filter(idle_reason::Column::ArchivedAt.is_null())
             .order_by_asc(idle_reason::Column::Name)
-            .limit(MAX_REASONS)
+            .limit(MAX_LISTED)
             .all(ctx.app()?.db.read())
             .await?;
         Ok(rows.into_iter().map(|row| IdleReason(Arc::new(row))).collect())

@@ -127,7 +127,7 @@ impl Authenticator {
             false => caller.expires_at(),
         };
         let known = Arc::new(Known { caller, until, version: asked.then_some(version), site });
-        self.known.keep(&name, Arc::clone(&known));
+        self.known.keep(&name, 1, Arc::clone(&known));
         Ok(known)
     }
 }

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     app::App,
     error::{Error, Result},
+    throttle::Budget,
 };
 
 /// What the loaders of one operation read with. Every feature's `loader.rs` implements [`Loader`] for it, each for its
@@ -31,6 +32,8 @@ pub struct Reads {
     pub origin: Origin,
     /// Whom the operation itself has let in: what it shows after that is theirs.
     let_in: OnceLock<Caller>,
+    /// What was left to the caller when this operation was paid for; none where there is no limit.
+    pub budget: Option<Budget>,
 }
 
 impl Reads {
@@ -79,8 +82,14 @@ impl Timer for AtOnce {
 
 /// The data of one operation, whose loads run in turns.
 #[must_use]
-pub fn operation(app: App, caller: Option<Caller>, origin: Origin, turns: Turns) -> DataLoader<Reads> {
-    DataLoader::new(Reads { app, caller, origin, let_in: OnceLock::new() }, turns, AtOnce)
+pub fn operation(
+    app: App,
+    caller: Option<Caller>,
+    origin: Origin,
+    budget: Option<Budget>,
+    turns: Turns,
+) -> DataLoader<Reads> {
+    DataLoader::new(Reads { app, caller, origin, budget, let_in: OnceLock::new() }, turns, AtOnce)
 }
 
 pub trait ContextExt {
@@ -93,6 +102,8 @@ pub trait ContextExt {
     fn let_in(&self, visitor: VisitorViewer) -> Result<()>;
     /// Where the call comes from.
     fn origin(&self) -> Result<&Origin>;
+    /// What is left to the caller; none where there is no limit.
+    fn budget(&self) -> Result<Option<Budget>>;
     /// Loads one row together with those that its siblings ask for.
     fn load<K>(&self, key: K) -> impl Future<Output = Result<Option<<Reads as Loader<K>>::Value>>> + Send
     where
@@ -125,6 +136,10 @@ impl ContextExt for Context<'_> {
 
     fn origin(&self) -> Result<&Origin> {
         Ok(&reads(self)?.loader().origin)
+    }
+
+    fn budget(&self) -> Result<Option<Budget>> {
+        Ok(reads(self)?.loader().budget)
     }
 
     async fn load<K>(&self, key: K) -> Result<Option<<Reads as Loader<K>>::Value>>

@@ -10,7 +10,10 @@ use base64::{
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use sha2::{Digest as _, Sha256};
 
-use super::Secret;
+use super::{Secret, given::Given};
+
+/// The key that signs tokens in development, known to everybody and refused in production.
+const DEVELOPMENT_SECRET: &str = "rapport-development-secret-do-not-use";
 
 /// The keys of this deployment: the one that signs, and all whose tokens are taken.
 #[derive(Clone)]
@@ -53,41 +56,61 @@ fn name(material: &[u8]) -> String {
 }
 
 impl Keyring {
-    /// Shared secrets (HS256): the present one, and earlier ones whose tokens are still taken.
-    #[must_use]
-    pub fn hs256(secret: &Secret, previous: &[Secret]) -> Self {
-        let verifying = std::iter::once(secret).chain(previous).map(|secret| {
-            let bytes = secret.expose().as_bytes();
-            VerifyingKey {
-                id: Some(name(bytes)),
-                algorithm: Algorithm::HS256,
-                key: DecodingKey::from_secret(bytes),
-                public: None,
+    /// The key that signs is a secret (HS256) or an Ed25519 key (EdDSA); earlier keys of both kinds are taken beside either,
+    /// so that a deployment can go from the one to the other without signing anybody out.
+    pub(super) fn read(given: &Given, development: bool) -> anyhow::Result<Self> {
+        let understand = |text: &str| match text {
+            DEVELOPMENT_SECRET if !development => Err("is the development secret".to_owned()),
+            _ if text.len() < 32 => Err("is shorter than 32 bytes".to_owned()),
+            _ => Ok(Secret::from(text)),
+        };
+        let mut keyring = match given.text("RAPPORT_JWT_PRIVATE_KEY").0.is_empty() {
+            false => {
+                given.read("RAPPORT_JWT_SECRET", |text| match text {
+                    "" => Ok(()),
+                    _ => {
+                        Err("is not needed beside RAPPORT_JWT_PRIVATE_KEY, which signs; if its tokens are still to be \
+                              taken, name it in RAPPORT_JWT_PREVIOUS_SECRETS"
+                            .to_owned())
+                    }
+                })?;
+                given.read("RAPPORT_JWT_PRIVATE_KEY", |path| {
+                    Self::eddsa(Path::new(path)).map_err(|why| format!("is no key to sign with: {why}"))
+                })?
             }
-        });
-        let bytes = secret.expose().as_bytes();
-        let signing = SigningKey { id: name(bytes), algorithm: Algorithm::HS256, key: EncodingKey::from_secret(bytes) };
-        Self { signing, verifying: verifying.collect() }
+            true => Self::hs256(&given.read("RAPPORT_JWT_SECRET", |text| match text {
+                "" if development => Ok(Secret::from(DEVELOPMENT_SECRET)),
+                "" => Err("is missing, and production has no default".to_owned()),
+                _ => understand(text),
+            })?),
+        };
+        let secrets = given.read("RAPPORT_JWT_PREVIOUS_SECRETS", |text| {
+            listed(text).map(|secret| Ok(shared(&understand(secret)?))).collect::<Result<Vec<_>, String>>()
+        })?;
+        let public = given.read("RAPPORT_JWT_PREVIOUS_PUBLIC_KEYS", |text| {
+            listed(text).map(|path| public(Path::new(path))).collect::<Result<Vec<_>, _>>()
+        })?;
+        keyring.verifying.extend(secrets);
+        keyring.verifying.extend(public);
+        Ok(keyring)
     }
 
-    /// Ed25519 keys (EdDSA): the present one as PKCS#8 in PEM, and earlier public ones as PEM.
-    pub fn eddsa(private: &Path, previous: &[&Path]) -> Result<Self, String> {
+    /// A shared secret.
+    fn hs256(secret: &Secret) -> Self {
+        let bytes = secret.expose().as_bytes();
+        let signing = SigningKey { id: name(bytes), algorithm: Algorithm::HS256, key: EncodingKey::from_secret(bytes) };
+        Self { signing, verifying: vec![shared(secret)] }
+    }
+
+    /// An Ed25519 key, as PKCS#8 in PEM.
+    fn eddsa(private: &Path) -> Result<Self, String> {
         let der = pem(private, "PRIVATE KEY")?;
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der)
             .map_err(|_| format!("{} holds no Ed25519 key", private.display()))?;
         let public = pair.public_key().as_ref().to_vec();
         let signing =
             SigningKey { id: name(&public), algorithm: Algorithm::EdDSA, key: EncodingKey::from_ed_der(&der) };
-        let mut verifying = vec![ed25519(public)];
-        for path in previous {
-            let der = pem(path, "PUBLIC KEY")?;
-            // The key stands at the end of its description, which is the same for all keys of this kind.
-            let Some(at) = der.len().checked_sub(32).filter(|at| *at == 12) else {
-                return Err(format!("{} holds no Ed25519 key", path.display()));
-            };
-            verifying.push(ed25519(der[at..].to_vec()));
-        }
-        Ok(Self { signing, verifying })
+        Ok(Self { signing, verifying: vec![ed25519(public)] })
     }
 
     /// The public keys as a JWK set, for who verifies the tokens elsewhere.
@@ -102,6 +125,30 @@ impl Keyring {
         });
         serde_json::json!({ "keys": keys.collect::<Vec<_>>() })
     }
+}
+
+/// The parts of a list that is written with commas.
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn shared(secret: &Secret) -> VerifyingKey {
+    let bytes = secret.expose().as_bytes();
+    VerifyingKey {
+        id: Some(name(bytes)),
+        algorithm: Algorithm::HS256,
+        key: DecodingKey::from_secret(bytes),
+        public: None,
+    }
+}
+
+/// An Ed25519 public key, as PEM.
+fn public(path: &Path) -> Result<VerifyingKey, String> {
+    let der = pem(path, "PUBLIC KEY")?;
+    // The key stands at the end of its description, which is the same for all keys of this kind.
+    let at = der.len().checked_sub(32).filter(|at| *at == 12);
+    let at = at.ok_or_else(|| format!("{} holds no Ed25519 key", path.display()))?;
+    Ok(ed25519(der[at..].to_vec()))
 }
 
 fn ed25519(public: Vec<u8>) -> VerifyingKey {

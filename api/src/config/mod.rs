@@ -6,15 +6,12 @@ pub mod keys;
 pub mod mail;
 mod settings;
 
-use std::{collections::HashMap, fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::HashMap, fmt, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, bail};
 
 pub use self::settings::{SETTINGS, Setting, help};
 use self::{given::Given, keys::Keyring, mail::MailConfig};
-
-/// The key that signs tokens in development, known to everybody and refused in production.
-const DEVELOPMENT_SECRET: &str = "rapport-development-secret-do-not-use";
 
 /// Text that never shows itself.
 #[derive(Clone)]
@@ -153,7 +150,6 @@ pub struct LogConfig {
     pub json: bool,
 }
 
-/// What one operation may ask for.
 /// Web origins, parted by commas.
 fn origins(text: &str) -> Result<Vec<String>, String> {
     let all = text.split(',').map(|origin| origin.trim().trim_end_matches('/').to_lowercase());
@@ -175,36 +171,6 @@ fn limits(given: &Given, development: bool) -> anyhow::Result<Limits> {
         introspection: given.flag("RAPPORT_INTROSPECTION", development)?,
         request_timeout: given.duration("RAPPORT_REQUEST_TIMEOUT", TENTH, 600 * SECOND)?,
     })
-}
-
-/// The keys that sign and verify access tokens.
-fn keyring(given: &Given, development: bool) -> anyhow::Result<Keyring> {
-    let listed = |name| {
-        let (text, _) = given.text(name);
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>()
-    };
-    if !given.text("RAPPORT_JWT_PRIVATE_KEY").0.is_empty() {
-        let earlier = listed("RAPPORT_JWT_PREVIOUS_PUBLIC_KEYS");
-        let earlier: Vec<&Path> = earlier.iter().map(Path::new).collect();
-        return given.read("RAPPORT_JWT_PRIVATE_KEY", |path| {
-            Keyring::eddsa(Path::new(path), &earlier).map_err(|why| format!("is no key to sign with: {why}"))
-        });
-    }
-    let understand = |text: &str| match text {
-        DEVELOPMENT_SECRET if !development => Err("is the development secret".to_owned()),
-        _ if text.len() < 32 => Err("is shorter than 32 bytes".to_owned()),
-        _ => Ok(Secret::from(text)),
-    };
-    let secret = given.read("RAPPORT_JWT_SECRET", |text| match text {
-        "" if development => Ok(Secret::from(DEVELOPMENT_SECRET)),
-        "" => Err("is missing, and production has no default".to_owned()),
-        _ => understand(text),
-    })?;
-    let earlier = listed("RAPPORT_JWT_PREVIOUS_SECRETS");
-    let earlier = given.read("RAPPORT_JWT_PREVIOUS_SECRETS", |_| {
-        earlier.iter().map(|secret| understand(secret)).collect::<Result<Vec<_>, _>>()
-    })?;
-    Ok(Keyring::hs256(&secret, &earlier))
 }
 
 /// The address of an outside issuer's keys: encrypted, unless it is this machine.
@@ -289,7 +255,7 @@ impl Config {
                 statement_timeout: given.duration("RAPPORT_STATEMENT_TIMEOUT", TENTH, 600 * SECOND)?,
             },
             tokens: TokenConfig {
-                keys: keyring(given, development)?,
+                keys: Keyring::read(given, development)?,
                 outside: match given.text("RAPPORT_JWKS_URL").0 {
                     url if url.is_empty() => None,
                     _ => Some((jwks_url(given)?, given.duration("RAPPORT_JWKS_REFRESH", SECOND, DAY)?)),

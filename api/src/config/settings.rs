@@ -30,17 +30,17 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "RAPPORT_JWT_PREVIOUS_SECRETS",
         "",
-        "earlier signing keys whose tokens are still taken, separated by commas",
+        "earlier secrets whose tokens are still taken, whichever key signs now, separated by commas",
     ),
     setting(
         "RAPPORT_JWT_PRIVATE_KEY",
         "",
-        "path of an Ed25519 private key (PKCS#8, PEM): tokens are signed with EdDSA in place of the secret",
+        "path of an Ed25519 private key (PKCS#8, PEM): tokens are signed with EdDSA, and RAPPORT_JWT_SECRET is left out",
     ),
     setting(
         "RAPPORT_JWT_PREVIOUS_PUBLIC_KEYS",
         "",
-        "paths of earlier Ed25519 public keys (PEM) whose tokens are still taken, separated by commas",
+        "paths of earlier Ed25519 public keys (PEM) whose tokens are still taken, whichever key signs now, by commas",
     ),
     setting(
         "RAPPORT_JWKS_URL",

@@ -5,23 +5,22 @@
 use entity::{
     conversation::{self, ConversationKind, ConversationStatus},
     id::{ConversationId, UserId},
+    notification::NotificationKind,
     participant::{self, ParticipantRole},
     relationship::{self, Connection},
 };
-use sea_orm::{
-    ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QuerySelect as _,
-    TryInsertResult,
-};
+use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::{
     participants::{self, Who},
-    threads,
+    receipts, threads,
 };
 use crate::{
     app::{App, Tx},
     auth::viewer::Viewer,
     database::sql::Sql,
     error::{Error, Result, UserErrorCode},
+    notifications::notices::{self, Notice},
     users::people,
 };
 
@@ -104,12 +103,8 @@ async fn make(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<conversation::Model
         last_item_at: now,
         created_at: now,
     };
-    let insert = conversation::Entity::insert(row.clone().into_active_model()).on_conflict_do_nothing();
-    match insert.exec_without_returning(tx.db()).await? {
-        TryInsertResult::Inserted(1) => Ok(row),
-        // The other was quicker.
-        _ => Err(Error::Again),
-    }
+    // The other may have been quicker.
+    if threads::insert(tx, &row).await? { Ok(row) } else { Err(Error::Again) }
 }
 
 /// Closes the conversation of two whose relationship is held, if there is one: their connection has ended.
@@ -154,6 +149,35 @@ pub async fn close_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
         if let Some(conversation) = closed.iter().find(|conversation| conversation.id == row.conversation_id) {
             participants::tell(tx, conversation, row)?;
         }
+    }
+    Ok(())
+}
+
+/// Tells the other of a direct conversation that somebody wrote, unless they are told already or do not want to hear of them.
+pub async fn tell(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+    author: UserId,
+    bond: &relationship::Model,
+) -> Result<()> {
+    let (to, mutes, until) = if author == bond.hi {
+        (bond.lo, bond.lo_mutes, bond.lo_mutes_until)
+    } else {
+        (bond.hi, bond.hi_mutes, bond.hi_mutes_until)
+    };
+    if mutes.notifications() && until.is_none_or(|until| until > tx.clock().now()) {
+        return Ok(());
+    }
+    let notice = Notice::from(author, NotificationKind::Message, to);
+    notices::tell(tx, Notice { conversation: Some(conversation.id), ..notice }).await
+}
+
+/// What told somebody of a direct conversation is done with, once they have read it to its end.
+pub async fn settle(tx: &Tx<'_>, conversation: &conversation::Model, me: &participant::Model) -> Result<()> {
+    let (Some(lo), Some(hi), Some(user)) = (conversation.lo, conversation.hi, me.user_id) else { return Ok(()) };
+    let unread = receipts::unread(tx.db(), Who::User(user), &[conversation.id]).await?;
+    if unread.is_empty() {
+        notices::settle_conversation(tx, user, conversation.id, if user == lo { hi } else { lo }).await?;
     }
     Ok(())
 }

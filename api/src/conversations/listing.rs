@@ -38,8 +38,10 @@ pub struct Conversations {
 /// From where conversations come.
 #[derive(Clone, Copy)]
 enum Source {
-    /// What the caller may see at all.
-    All,
+    /// The visitor's own.
+    Own(CustomerId),
+    /// All that are with customers.
+    Customers,
     /// Those in which the caller is the first of two, or the second.
     First(UserId),
     Second(UserId),
@@ -65,8 +67,11 @@ impl Conversations {
     }
 
     fn sources(&self) -> Vec<Source> {
-        let Caller::Person(viewer) = &self.caller else { return vec![Source::All] };
-        let me = viewer.user;
+        let me = match &self.caller {
+            Caller::Person(viewer) => viewer.user,
+            Caller::Visitor(visitor) => return vec![Source::Own(visitor.customer)],
+            Caller::Service(_) => return vec![Source::Customers],
+        };
         if self.filter.mine {
             return vec![Source::Joined(me)];
         }
@@ -77,7 +82,7 @@ impl Conversations {
         }
         if asks(ConversationKind::Customer) {
             match self.role {
-                Some(Role::Supervisor | Role::Admin) => sources.push(Source::All),
+                Some(Role::Supervisor | Role::Admin) => sources.push(Source::Customers),
                 Some(Role::Agent) => sources.extend([Source::Left(me), Source::Served(me), Source::Offered(me)]),
                 Some(Role::Member) | None => {}
             }
@@ -107,7 +112,8 @@ impl Conversations {
 
     fn write(&self, sql: &mut Sql, source: Source) {
         match source {
-            Source::All => {}
+            Source::Own(customer) => equals(sql, "c.customer_id = ", customer),
+            Source::Customers => equals(sql, "c.kind = ", ConversationKind::Customer),
             Source::First(me) => equals(sql, "c.lo = ", me),
             Source::Second(me) => equals(sql, "c.hi = ", me),
             Source::Joined(me) => {

@@ -31,7 +31,7 @@ use crate::{
 const MAX_CLIENT_ID: usize = 100;
 /// The longest note, and the longest message where a channel has no limit, in Unicode scalar values.
 pub const MAX_NOTE: usize = 4_096;
-pub const MAX_BODY: usize = 65_536;
+pub const MAX_BODY: usize = 32_768;
 
 const BODY: &[&str] = &["input", "body"];
 const FORMAT: &[&str] = &["input", "format"];
@@ -107,6 +107,9 @@ pub async fn send(app: &App, by: &Caller, conversation_id: &str, draft: &Draft) 
                 ..NewItem::message(me.id, body)
             };
             let item = items::append(tx, &mut conversation, new).await?;
+            if let (Some(bond), Some(user)) = (&bond, me.user_id) {
+                direct::tell(tx, &conversation, user, bond).await?;
+            }
             Ok(Sent { item, replayed: false })
         })
     })

@@ -12,6 +12,7 @@ pub mod announcements;
 pub mod receipts;
 pub mod direct;
 pub mod messages;
+pub mod markdown;
 pub mod typing;
 pub mod types;
 pub mod query;

@@ -24,7 +24,7 @@ pub struct SendMessageInput {
     /// An id that the client makes up for this message, 1 to 100 printable characters, such as a UUID: sent again with the
     /// same one, the message is not sent again, but answered once more.
     pub client_message_id: String,
-    /// The text: not empty, at most as long as `replyCapability.characterLimit` says, in Unicode scalar values; 65,536 where
+    /// The text: not empty, at most as long as `replyCapability.characterLimit` says, in Unicode scalar values; 32,768 where
     /// it says nothing. Without control characters but for tabs and new lines.
     pub body: String,
     /// How it is written: PLAIN, or MARKDOWN where `replyCapability.formats` has it.

@@ -17,7 +17,7 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, FromQueryResult, IntoAct
 use serde::{Deserialize, Serialize};
 
 use super::{
-    items,
+    direct, items,
     participants::{self, Who},
     threads::{self, Side},
 };
@@ -108,6 +108,7 @@ pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(
             if me.left_at.is_none() {
                 read(tx, &conversation, &me, before).await?;
             }
+            direct::settle(tx, &conversation, &me).await?;
             Ok((id, true))
         })
     })

@@ -13,7 +13,6 @@ use entity::{
     thread_item::ItemVisibility,
 };
 use futures_util::{Stream, StreamExt as _};
-use tokio_stream::wrappers::WatchStream;
 
 use super::{
     items::types::{Message, Receipt, ThreadItem},
@@ -268,7 +267,12 @@ fn waits_of(app: &App, conversation: &conversation::Model, side: Side) -> Pin<Bo
     let (Side::Customer, Some(queue), Some(task)) = (side, conversation.queue_id, conversation.task_id) else {
         return Box::pin(futures_util::stream::empty());
     };
-    let boards = WatchStream::new(waiting::look(app, queue));
+    let looking = waiting::look(app, queue);
+    let boards = futures_util::stream::unfold(looking, |mut looking| async move {
+        looking.changed().await.ok()?;
+        let board = Arc::clone(&looking.borrow_and_update());
+        Some((board, looking))
+    });
     let hints = boards.filter_map(move |board| {
         let estimated_wait_seconds = board.estimate;
         let hint = board.places.get(&task.0).map(|place| WaitHint { position: *place, estimated_wait_seconds });

@@ -9,7 +9,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _, QueryResult,
-    QuerySelect as _,
+    QuerySelect as _, TryInsertResult, sea_query::OnConflict,
 };
 
 use super::channels;
@@ -210,12 +210,19 @@ pub async fn open_or_make(tx: &Tx<'_>, place: &Place) -> Result<(conversation::M
         last_item_at: now,
         created_at: now,
     };
-    let insert = conversation::Entity::insert(row.clone().into_active_model()).on_conflict_do_nothing();
-    match insert.exec_without_returning(tx.db()).await? {
-        sea_orm::TryInsertResult::Inserted(1) => Ok((row, true)),
-        // Another call was quicker; its conversation is there now, unless it has failed.
-        _ => at(tx, place).await?.map(|row| (row, false)).ok_or(Error::Again),
+    if insert(tx, &row).await? {
+        return Ok((row, true));
     }
+    // Another call was quicker; its conversation is there now, unless it has failed.
+    at(tx, place).await?.map(|row| (row, false)).ok_or(Error::Again)
+}
+
+/// Adds a conversation, unless a constraint says that there is one already; whether it did.
+pub async fn insert(tx: &Tx<'_>, row: &conversation::Model) -> Result<bool> {
+    // By any of the constraints, not that of the id alone.
+    let insert = conversation::Entity::insert(row.clone().into_active_model());
+    let insert = insert.on_conflict(OnConflict::new().do_nothing().to_owned()).try_insert();
+    Ok(matches!(insert.exec_without_returning(tx.db()).await?, TryInsertResult::Inserted(1)))
 }
 
 async fn at(tx: &Tx<'_>, place: &Place) -> Result<Option<conversation::Model>, DbErr> {

@@ -31,7 +31,9 @@ impl Boards {
         let mut boards = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         boards.retain(|_, shown| shown.strong_count() > 0);
         if let Some(shown) = boards.get(&of).and_then(Weak::upgrade) {
-            return shown.subscribe();
+            let mut looking = shown.subscribe();
+            looking.mark_changed();
+            return looking;
         }
         let (shown, looking) = watch::channel(Arc::default());
         let shown = Arc::new(shown);

@@ -3,7 +3,7 @@
 use async_graphql::{Enum, Interface, SimpleObject, Union};
 use chrono::{DateTime, Utc};
 use entity::stream::StreamKind;
-use futures_util::{Stream as FuturesStream, StreamExt as _};
+use futures_util::{StreamExt as _, stream::BoxStream};
 
 use super::{
     cursor::Cursor,
@@ -80,16 +80,20 @@ pub enum Live<E> {
     Resync(ResyncRequired),
 }
 
-/// Follows a stream for a subscription. `read` makes the event of an entry; without `after` it begins now.
+/// Follows a stream for a subscription. `read` makes the event of an entry; without `after` it begins now. Boxed,
+/// because whatever hands it on would hold room for it a second and a third time.
 pub fn live<E>(
     app: &App,
     stream: Stream,
     after: Option<&Cursor>,
     read: fn(&Entry, Cursor) -> Result<E>,
-) -> Result<impl FuturesStream<Item = Result<Live<E>>> + use<E>> {
+) -> Result<BoxStream<'static, Result<Live<E>>>>
+where
+    E: Send + 'static,
+{
     let after = after.map(|cursor| cursor.sequence_in(stream)).transpose()?;
     let clock = app.clock.clone();
-    Ok(app.follow(stream, after).map(move |item| {
+    let followed = app.follow(stream, after).map(move |item| {
         let cursor = |sequence| Cursor::in_stream(stream, sequence);
         Ok(match item? {
             Followed::Started(at) => {
@@ -100,7 +104,8 @@ pub fn live<E>(
                 Live::Resync(ResyncRequired { cursor: cursor(at), occurred_at: clock.now(), reason: reason.to_owned() })
             }
         })
-    }))
+    });
+    Ok(followed.boxed())
 }
 
 /// What a pulled event is about.

@@ -7,8 +7,8 @@ use crate::config::Limits;
 /// Brackets a document may be nested in before it is even parsed.
 const MAX_NESTING: usize = 100;
 
-/// Refuses text that no parser should be given.
-pub fn check(query: &str, limits: &Limits) -> Result<(), TooMuch> {
+/// How many words and signs a text has; refuses text that no parser should be given.
+pub fn check(query: &str, limits: &Limits) -> Result<usize, TooMuch> {
     if query.len() > limits.document_bytes {
         return Err(TooMuch(format!("The document is longer than {} bytes.", limits.document_bytes)));
     }
@@ -49,7 +49,7 @@ pub fn check(query: &str, limits: &Limits) -> Result<(), TooMuch> {
             return Err(TooMuch(format!("The document has more than {} words and signs.", limits.tokens)));
         }
     }
-    Ok(())
+    Ok(tokens)
 }
 
 fn until(text: &[u8], end: impl Fn(u8) -> bool) -> &[u8] {

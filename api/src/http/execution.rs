@@ -133,7 +133,8 @@ impl Executor {
         if let Some(parsed) = self.documents.recall(query) {
             return Ok(parsed);
         }
-        document::check(query, &self.app.config.limits).map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
+        let checked = document::check(query, &self.app.config.limits);
+        let tokens = checked.map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
         let document = parse_query(query).map_err(|error| {
             let mut answer = Response::from_errors(vec![error.into()]);
             tidy(&mut answer, "GRAPHQL_PARSE_FAILED");
@@ -142,7 +143,7 @@ impl Executor {
         let varies = document.operations.iter().any(|(_, operation)| !operation.node.variable_definitions.is_empty());
         let cost = if varies { None } else { Some(self.cost(&document, &Variables::default())?) };
         let parsed = Arc::new(Parsed { document, cost });
-        self.documents.keep(query, Arc::clone(&parsed));
+        self.documents.keep(query, tokens, Arc::clone(&parsed));
         Ok(parsed)
     }
 
@@ -200,7 +201,8 @@ impl Executor {
             None => None,
         };
         let turns = Turns::default();
-        request = request.data(context::operation(self.app.clone(), asker.caller, asker.origin, turns.clone()));
+        let data = context::operation(self.app.clone(), asker.caller, asker.origin, budget, turns.clone());
+        request = request.data(data);
         request.set_parsed_query(document.clone());
         Ok(Operation { request, kind, single, name, cost, budget, turns })
     }

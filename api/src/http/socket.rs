@@ -2,6 +2,7 @@
 //! in time closes the socket, and the client resumes by its cursor; nothing is buffered without bound.
 
 use std::{
+    future::ready,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -14,15 +15,15 @@ use axum::{
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use futures_util::{Stream, StreamExt as _};
+use futures_channel::mpsc;
+use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 use tokio::{
-    sync::mpsc,
     task::AbortHandle,
     time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
 };
-use tokio_stream::{StreamMap, wrappers::ReceiverStream};
+use tokio_stream::StreamMap;
 
 use super::{
     execution::{Asker, Executor, Operation, Params, is_request_error},
@@ -41,8 +42,8 @@ const SEND_WITHIN: Duration = Duration::from_secs(10);
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to answer that frame.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// Answers of one operation that may wait for the socket.
-const WAITING_ANSWERS: usize = 2;
+/// Answers of one operation that may wait for the socket, beside the one that its task holds out.
+const WAITING_ANSWERS: usize = 1;
 const MAX_OPERATIONS: usize = 32;
 /// A message that is too long is read up to so many times what is allowed: what is left unread would reset the connection, and
 /// the frame that says why would be lost with it.
@@ -84,8 +85,8 @@ struct InitPayload {
 /// The answers of an operation, and the task that makes them. The task is apart from the socket's, so that a reader who
 /// is slow holds up no database connection that an operation has in hand.
 struct Running {
-    /// `None` marks the end. Boxed, because a channel has room for 32 of what it carries, however few may wait.
-    answers: ReceiverStream<Option<Box<Answer>>>,
+    /// `None` marks the end. Boxed, because a channel always has room for one.
+    answers: mpsc::Receiver<Option<Box<Answer>>>,
     /// Ended with the operation, but for a mutation, which goes on to its end.
     _ended: Option<AbortOnDrop>,
 }
@@ -100,11 +101,12 @@ impl Drop for AbortOnDrop {
 
 impl Running {
     fn start(executor: &Arc<Executor>, operation: Operation) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING_ANSWERS);
+        // The channel of futures, because that of tokio takes four times the memory, idle or not.
+        let (mut sender, answers) = mpsc::channel(WAITING_ANSWERS);
         let mutates = operation.kind == OperationType::Mutation;
-        let mut answers = Box::pin(executor.stream(operation));
+        let mut stream = Box::pin(executor.stream(operation));
         let task = tokio::spawn(async move {
-            while let Some(answer) = answers.next().await {
+            while let Some(answer) = stream.next().await {
                 if sender.send(Some(Box::new(answer))).await.is_err() {
                     return;
                 }
@@ -113,7 +115,7 @@ impl Running {
             drop(sender.send(None).await);
         });
         let ended = (!mutates).then(|| AbortOnDrop(task.abort_handle()));
-        Self { answers: ReceiverStream::new(receiver), _ended: ended }
+        Self { answers, _ended: ended }
     }
 }
 
@@ -145,36 +147,20 @@ pub async fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Pa
         .write_buffer_size(BUFFER)
         .on_upgrade(move |socket| {
             let tasks = executor.app().tasks.clone();
-            tasks.track_future(async move {
-                let _peer = peer;
-                serve(executor, socket, authorization, origin).await;
-            })
+            let mut session = Session {
+                executor,
+                socket,
+                authorization,
+                origin,
+                _peer: peer,
+                caller: None,
+                acknowledged: false,
+                operations: StreamMap::new(),
+            };
+            // A task of its own: the one that waited for the upgrade has room for much that is no longer needed.
+            tasks.spawn(async move { session.serve().await });
+            ready(())
         })
-}
-
-/// Serves a socket to its end.
-async fn serve(executor: Arc<Executor>, socket: WebSocket, authorization: Option<String>, origin: Origin) {
-    let open = executor.metrics.sockets.clone();
-    open.inc();
-    let mut session = Session {
-        executor,
-        socket,
-        authorization,
-        origin,
-        caller: None,
-        acknowledged: false,
-        operations: StreamMap::new(),
-    };
-    if let Err(Close(code, reason)) = session.run().await {
-        let frame = CloseFrame { code, reason: reason.into() };
-        // Whoever is gone does not hear it.
-        if let Ok(Ok(())) = timeout(CLOSE_WITHIN, session.socket.send(Message::Close(Some(frame)))).await {
-            // Let go with something unread, the connection would be reset, and the frame lost with it.
-            let heard = async { while let Some(Ok(_)) = session.socket.recv().await {} };
-            drop(timeout(ANSWER_WITHIN, heard).await);
-        }
-    }
-    open.dec();
 }
 
 struct Session {
@@ -182,12 +168,34 @@ struct Session {
     socket: WebSocket,
     authorization: Option<String>,
     origin: Origin,
+    /// Its place among the connections, until it ends.
+    _peer: Option<Peer>,
     caller: Option<(Caller, Watch)>,
     acknowledged: bool,
     operations: StreamMap<String, Running>,
 }
 
+/// An idle socket waits in `run`; what is done only now and then is boxed there, so that it holds no room for it.
 impl Session {
+    async fn serve(&mut self) {
+        let open = self.executor.metrics.sockets.clone();
+        open.inc();
+        if let Err(close) = self.run().await {
+            Box::pin(self.close(close)).await;
+        }
+        open.dec();
+    }
+
+    async fn close(&mut self, Close(code, reason): Close) {
+        let frame = CloseFrame { code, reason: reason.into() };
+        // Whoever is gone does not hear it.
+        if let Ok(Ok(())) = timeout(CLOSE_WITHIN, self.socket.send(Message::Close(Some(frame)))).await {
+            // Let go with something unread, the connection would be reset, and the frame lost with it.
+            let heard = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+            drop(timeout(ANSWER_WITHIN, heard).await);
+        }
+    }
+
     /// Until the client leaves (`Ok`) or has to be sent away.
     async fn run(&mut self) -> Result<(), Close> {
         if self.socket.protocol().is_none_or(|protocol| protocol != PROTOCOL) {
@@ -223,14 +231,14 @@ impl Session {
                     }
                 }
                 Some((id, answer)) = self.operations.next(), if !self.operations.is_empty() => {
-                    self.deliver(id, answer).await?;
+                    Box::pin(self.deliver(id, answer)).await?;
                 }
                 _ = pings.tick() => {
                     if !heard {
                         return Ok(());
                     }
                     heard = false;
-                    self.send(Message::Ping(bytes::Bytes::new())).await?;
+                    Box::pin(self.send(Message::Ping(bytes::Bytes::new()))).await?;
                 }
             }
         }

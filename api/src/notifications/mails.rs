@@ -196,6 +196,7 @@ fn line(item: &notification_mail::Model, people: &HashMap<UserId, user::Model>) 
         NotificationKind::ConnectionRequested => format!("{} asks to connect with you.", name()?),
         NotificationKind::ConnectionAccepted => format!("{} is connected with you now.", name()?),
         NotificationKind::Followed => format!("{} follows you now.", name()?),
+        NotificationKind::Message => format!("{} wrote to you.", name()?),
         NotificationKind::System => item.text.clone()?,
     })
 }

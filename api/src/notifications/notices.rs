@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::{
     event::EventKind,
-    id::{ConnectionRequestId, NotificationId, UserId},
+    id::{ConnectionRequestId, ConversationId, NotificationId, UserId},
     notification::{self, NotificationKind},
     notification_mail,
 };
@@ -35,6 +35,7 @@ pub struct Notice {
     pub kind: NotificationKind,
     pub actor: Option<UserId>,
     pub request: Option<ConnectionRequestId>,
+    pub conversation: Option<ConversationId>,
     pub text: Option<String>,
 }
 
@@ -42,7 +43,7 @@ impl Notice {
     /// That somebody did something.
     #[must_use]
     pub fn from(actor: UserId, kind: NotificationKind, to: UserId) -> Self {
-        Self { to, kind, actor: Some(actor), request: None, text: None }
+        Self { to, kind, actor: Some(actor), request: None, conversation: None, text: None }
     }
 }
 
@@ -53,7 +54,7 @@ pub struct Several {
     pub read_at: Option<DateTime<Utc>>,
 }
 
-/// Tells a user of something, as they want to be told. What is told already (the same request, the same follower) is not
+/// Tells a user of something, as they want to be told. What is told already (the same request, the same follower, a conversation that is not read) is not
 /// told again.
 pub async fn tell(tx: &Tx<'_>, notice: Notice) -> Result<()> {
     let wish = preferences::of(tx.db(), notice.to, notice.kind).await?;
@@ -64,11 +65,15 @@ pub async fn tell(tx: &Tx<'_>, notice: Notice) -> Result<()> {
         kind: notice.kind,
         actor_id: notice.actor,
         request_id: notice.request,
+        conversation_id: notice.conversation,
         text: notice.text,
         created_at: now,
         read_at: None,
     };
     if wish.in_app {
+        if let Some(conversation) = notice.conversation {
+            make_room(tx, notice.to, conversation).await?;
+        }
         let insert = notification::Entity::insert(row.clone().into_active_model()).on_conflict(told_before());
         let inserted = insert.try_insert().exec_without_returning(tx.db()).await?;
         if !matches!(inserted, TryInsertResult::Inserted(1)) {
@@ -93,6 +98,36 @@ pub async fn tell(tx: &Tx<'_>, notice: Notice) -> Result<()> {
         let insert = notification_mail::Entity::insert(mail).on_conflict(told_before());
         insert.try_insert().exec_without_returning(tx.db()).await?;
     }
+    Ok(())
+}
+
+/// Removes what told of a conversation and was read: what comes now is told anew.
+async fn make_room(tx: &Tx<'_>, user: UserId, conversation: ConversationId) -> Result<()> {
+    let mut sql = Sql::new("DELETE FROM notification");
+    of_conversation(&mut sql, user, conversation);
+    sql.push(" AND read_at IS NOT NULL RETURNING id");
+    let ids = changed(sql, tx.db()).await?;
+    tell_several(tx, user, EventKind::NotificationsRemoved, &ids, None)
+}
+
+fn of_conversation(sql: &mut Sql, user: UserId, conversation: ConversationId) {
+    sql.push(" WHERE user_id = ");
+    sql.bind(user);
+    sql.push(" AND conversation_id = ");
+    sql.bind(conversation);
+}
+
+/// A user has read a conversation with somebody: what told of it counts as read, and no mail tells of it any more.
+pub async fn settle_conversation(tx: &Tx<'_>, user: UserId, conversation: ConversationId, actor: UserId) -> Result<()> {
+    read_where(tx, user, &|sql| of_conversation(sql, user, conversation)).await?;
+    let mut sql = Sql::new("DELETE FROM notification_mail WHERE user_id = ");
+    sql.bind(user);
+    sql.push(" AND kind = ");
+    sql.bind(NotificationKind::Message);
+    sql.push(" AND actor_id = ");
+    sql.bind(actor);
+    sql.push(" AND sent_at IS NULL");
+    sql.run(tx.db()).await?;
     Ok(())
 }
 

@@ -20,6 +20,7 @@ use crate::{
         viewer::{Scope, Viewer},
     },
     contacts::loader::SizeOf,
+    conversations::types::Conversation,
     error::{Error, Result},
     events::{cursor::Cursor, log::Entry},
     page::{ByAge, PageInfo, Slice},
@@ -85,6 +86,18 @@ impl Notification {
     /// The request it is about, as it is now: one that is no longer PENDING needs no answer. Needs the scope CONTACTS_READ.
     async fn request(&self, ctx: &Context<'_>) -> Option<Result<ConnectionRequest>> {
         ConnectionRequest::find(ctx, self.0.request_id?).await.transpose()
+    }
+
+    /// The conversation it is about. Needs the scope CONVERSATIONS_READ.
+    async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
+        let id = self.0.conversation_id?;
+        match ctx.caller() {
+            Ok(caller) if caller.scopes().has(Scope::ConversationsRead) => {
+                Conversation::find(ctx, id).await.transpose()
+            }
+            Ok(_) => None,
+            Err(fault) => Some(Err(fault)),
+        }
     }
 
     /// What the organisation says, of SYSTEM.

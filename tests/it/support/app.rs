@@ -92,6 +92,7 @@ impl TestApp {
         self.person_of(handle, display_name, Role::Member, scopes).await
     }
 
+    /// Somebody of a role.
     pub async fn person_of(&self, handle: &str, display_name: &str, role: Role, scopes: Scopes) -> Person {
         let app = self.app();
         let person = NewPerson {
@@ -143,6 +144,14 @@ impl TestApp {
     /// Somebody without a token.
     pub fn anonymous(&self) -> Client {
         Client::new(&self.instances[0].url, None)
+    }
+
+    /// A number of `/metrics` of the first instance, by the start of its line.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let answer = reqwest::get(format!("{}/metrics", self.instances[0].url)).await.expected("an answer");
+        let text = answer.text().await.expected("text");
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|number| number.trim().parse().ok()).expected(name)
     }
 
     /// What was sent to the database since the last call, but for what the log does on its own.

@@ -3,7 +3,7 @@
 use super::database::TestDatabase;
 
 /// Each counts what contradicts it.
-const INVARIANTS: [(&str, &str); 17] = [
+const INVARIANTS: [(&str, &str); 22] = [
     (
         "the directory counts its people",
         "SELECT abs((SELECT people FROM directory) - (SELECT count(*) FROM \"user\" WHERE status = 1))",
@@ -120,6 +120,35 @@ const INVARIANTS: [(&str, &str); 17] = [
         "of a request that was taken back nobody is notified",
         "SELECT count(*) FROM notification n JOIN connection_request q ON q.id = n.request_id WHERE n.kind = 1 \
          AND q.recipient_status IN (4, 5)",
+    ),
+    (
+        "the entries of a conversation are numbered without holes, for each side",
+        "SELECT count(*) FROM conversation c WHERE c.last_sequence <> (SELECT count(*) FROM thread_item i WHERE i.conversation_id = c.id) \
+         OR c.last_sequence <> (SELECT COALESCE(max(i.sequence), 0) FROM thread_item i WHERE i.conversation_id = c.id) \
+         OR c.last_customer_sequence <> (SELECT count(*) FROM thread_item i WHERE i.conversation_id = c.id AND i.customer_sequence IS NOT NULL) \
+         OR c.last_customer_sequence <> (SELECT COALESCE(max(i.customer_sequence), 0) FROM thread_item i WHERE i.conversation_id = c.id)",
+    ),
+    (
+        "what is numbered later for those who serve is numbered later for the customer",
+        "SELECT count(*) FROM thread_item a JOIN thread_item b ON b.conversation_id = a.conversation_id AND b.sequence > a.sequence \
+         WHERE b.customer_sequence <= a.customer_sequence",
+    ),
+    (
+        "a direct conversation is open only while its two are connected, and both take part in it just then",
+        "SELECT count(*) FROM conversation c WHERE c.kind = 2 AND ((c.status = 1 AND NOT EXISTS (SELECT 1 FROM relationship r \
+         WHERE r.lo = c.lo AND r.hi = c.hi AND r.connection = 3)) \
+         OR (SELECT count(*) FROM participant p WHERE p.conversation_id = c.id AND p.user_id IN (c.lo, c.hi) AND p.left_at IS NULL) \
+         <> CASE WHEN c.status = 1 THEN 2 ELSE 0 END)",
+    ),
+    (
+        "nobody has read further than there is, and nobody has a receipt on what they wrote",
+        "SELECT (SELECT count(*) FROM participant p JOIN conversation c ON c.id = p.conversation_id WHERE p.read_up_to > c.last_sequence) \
+         + (SELECT count(*) FROM receipt r JOIN thread_item i ON i.id = r.item_id WHERE i.author_id = r.participant_id)",
+    ),
+    (
+        "each entry was told once when it was made",
+        "SELECT count(*) FROM (SELECT replace(e.payload->>'id', '-', '') AS id, count(*) AS told FROM event e WHERE e.kind = 'item_added' GROUP BY 1) t \
+         WHERE t.told <> 1",
     ),
 ];
 

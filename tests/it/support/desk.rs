@@ -156,7 +156,7 @@ impl TestApp {
 /// What somebody sees of their desk.
 const DESK: &str = "{ viewer { desk { agent { state idleReason { name } capacity { channel limit used open } } \
     offers { id status expiresAt task { id status position } details { queueName customerName customerEmail customerPhone sourceNumber sourcePage receivedAt } } \
-    tasks { id status availableActions owner { displayName } wrapUps { dueAt submittedAt automatic reasons { name } } } streamCursor } } }";
+    tasks { id status conversation { id } availableActions owner { displayName } wrapUps { dueAt submittedAt automatic reasons { name } } } streamCursor } } }";
 
 impl Person {
     pub async fn desk(&self) -> Value {

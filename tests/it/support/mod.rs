@@ -6,12 +6,14 @@ pub mod consistency;
 pub mod contacts;
 pub mod database;
 pub mod desk;
+pub mod documents;
 pub mod graphql;
 pub mod person;
 pub mod plans;
 pub mod process;
 pub mod smtp;
 pub mod socket;
+pub mod threads;
 pub mod vcards;
 pub mod visitors;
 

@@ -61,27 +61,50 @@ impl Socket {
         drop(self.0.send(Message::Text(text.into())).await);
     }
 
-    /// The next message, or the code with which the socket was closed (0 when without one).
-    pub async fn hear(&mut self) -> Result<Value, u16> {
-        loop {
-            match tokio::time::timeout(PATIENCE, self.0.next()).await.expected("a message in time") {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expected("JSON")),
-                Some(Ok(Message::Close(frame))) => return Err(frame.map_or(0, |frame| frame.code.into())),
+    pub async fn say_bytes(&mut self, bytes: &'static [u8]) {
+        drop(self.0.send(Message::Binary(bytes.into())).await);
+    }
+
+    /// Reads on until so many pings of the server have come.
+    pub async fn pings(&mut self, count: usize) {
+        let mut heard = 0;
+        while heard < count {
+            match tokio::time::timeout(PATIENCE, self.0.next()).await.expected("a ping in time") {
+                Some(Ok(Message::Ping(_))) => heard += 1,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => panic!("closed after {heard} pings"),
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(0),
             }
         }
     }
 
+    /// The next message, or the code with which the socket was closed (0 when without one).
+    pub async fn hear(&mut self) -> Result<Value, u16> {
+        // Pings in between are no sign that more will come.
+        let heard = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expected("JSON")),
+                    Some(Ok(Message::Close(frame))) => return Err(frame.map_or(0, |frame| frame.code.into())),
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return Err(0),
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, heard).await.expected("a message in time")
+    }
+
     /// Reads without looking at it whatever still comes; the code with which the socket was closed (0 when without one).
     pub async fn end(&mut self) -> u16 {
-        loop {
-            match tokio::time::timeout(PATIENCE, self.0.next()).await.expected("the end in time") {
-                Some(Ok(Message::Close(frame))) => return frame.map_or(0, |frame| frame.code.into()),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return 0,
+        let ended = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Close(frame))) => return frame.map_or(0, |frame| frame.code.into()),
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return 0,
+                }
             }
-        }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.expected("the end in time")
     }
 
     pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
@@ -92,6 +115,14 @@ impl Socket {
     /// Follows the requests to oneself and waits for the first event.
     pub async fn follow(&mut self, after: Option<&str>) -> Value {
         self.subscribe("1", INCOMING, json!({ "after": after })).await;
+        let started = self.event().await.expected("the first event");
+        assert_eq!(started["__typename"], "SubscriptionStarted");
+        started
+    }
+
+    /// Follows a conversation from a cursor and waits for the first event.
+    pub async fn follow_conversation(&mut self, id: &str, after: Option<&str>) -> Value {
+        self.subscribe("1", super::threads::EVENTS, json!({ "id": id, "after": after })).await;
         let started = self.event().await.expected("the first event");
         assert_eq!(started["__typename"], "SubscriptionStarted");
         started

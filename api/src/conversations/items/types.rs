@@ -16,6 +16,7 @@ use crate::{
     auth::context::ContextExt,
     conversations::{
         loader::{ItemById, ReceiptsOf, ReferredParticipant},
+        markdown,
         participants::{Who, types::actor_of},
         receipts::{self, Told},
         threads::Side,
@@ -116,6 +117,12 @@ impl Message {
     /// How the text is written.
     async fn format(&self) -> TextFormat {
         self.row.format
+    }
+
+    /// The text of a MARKDOWN message as HTML that is safe to show: emphasis, strong emphasis, strike-through, code, links to
+    /// `http`, `https` and `mailto`, lists, quotes and line breaks; other marks are shown as they stand. Null for PLAIN.
+    async fn html(&self) -> Option<String> {
+        (self.row.format == TextFormat::Markdown).then(|| markdown::html(&self.row.body))
     }
 
     /// The message it answers; null when it answers none, or none that the viewer may see.

@@ -1,0 +1,94 @@
+//! Who is writing is said in passing: to the others, on every instance, and kept nowhere.
+
+use entity::{channel::Channel, participant::ParticipantRole};
+use serde_json::json;
+
+use crate::support::{Expected as _, app::TestApp, graphql::Answer, threads::code};
+
+const TYPING: &str = "mutation($c: ID!, $t: Boolean!) { said: setTyping(input: { conversationId: $c, typing: $t }) { outcome userErrors { code } } }";
+
+fn said(answer: &Answer) -> String {
+    let said = answer.at("said");
+    if code(said).is_empty() { said["outcome"].as_str().unwrap_or_default().to_owned() } else { code(said).to_owned() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_and_customers_see_one_another_write_on_every_instance() {
+    let app = TestApp::two().await;
+    let ann = app.agent("ann").await;
+    let sue = app.supervisor("sue").await;
+    let chat = app.chat(Channel::Webchat, "kim").await;
+    app.answers(&chat, &ann, ParticipantRole::Owner).await;
+    let id = chat.id();
+    for instance in 0..app.instances.len() {
+        // Everybody looks on, from the other instance where there is one.
+        let mut of_ann = ann.socket(instance + 1).await;
+        of_ann.follow_conversation(&id, None).await;
+        let mut of_kim = chat.visitor.follow(instance + 1, &id, None).await;
+        let mut of_sue = sue.socket(instance + 1).await;
+        of_sue.follow_conversation(&id, None).await;
+        for typing in [true, false] {
+            let variables = json!({ "c": id, "t": typing });
+            assert_eq!(said(&ann.clients[instance].ask(TYPING, variables.clone()).await), "APPLIED");
+            let hint = json!({ "__typename": "TypingHint", "typing": typing, "actor": { "__typename": "Representative", "displayName": "ann" } });
+            assert_eq!(of_kim.event().await.expected("a hint"), hint);
+            let hint = json!({ "__typename": "TypingHint", "typing": typing, "actor": { "__typename": "User", "displayName": "ann" } });
+            assert_eq!(of_sue.event().await.expected("a hint"), hint);
+            // Oneself is told of the other and not of oneself.
+            assert_eq!(said(&chat.visitor.ask_on(instance, TYPING, variables).await), "APPLIED");
+            let hint = json!({ "__typename": "TypingHint", "typing": typing, "actor": { "__typename": "Customer", "displayName": "kim" } });
+            assert_eq!(of_ann.event().await.expected("a hint"), hint);
+            assert_eq!(of_sue.event().await.expected("a hint"), hint);
+        }
+        of_ann.cut();
+        of_sue.cut();
+    }
+    assert_eq!(
+        app.database.number("SELECT count(*) FROM event WHERE kind <> 'rights_ended'").await,
+        app.database.number("SELECT count(*) FROM event WHERE kind IN ('item_added', 'participant_changed')").await
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_customer_does_not_see_those_write_of_whom_they_may_not_know() {
+    let app = TestApp::new().await;
+    let (ann, ben) = (app.agent("ann").await, app.agent("ben").await);
+    let chat = app.chat(Channel::Webchat, "kim").await;
+    app.answers(&chat, &ann, ParticipantRole::Owner).await;
+    app.answers(&chat, &ben, ParticipantRole::Supervisor).await;
+    let id = chat.id();
+    let mut of_kim = chat.visitor.follow(0, &id, None).await;
+    assert_eq!(said(&ben.ask(TYPING, json!({ "c": id, "t": true })).await), "APPLIED");
+    assert_eq!(said(&ann.ask(TYPING, json!({ "c": id, "t": true })).await), "APPLIED");
+    assert_eq!(of_kim.event().await.expected("a hint")["actor"]["displayName"], "ann");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_no_part_and_who_says_too_much_is_not_heard() {
+    let app = TestApp::new().await;
+    let [ann, ben] = [app.agent("ann").await, app.agent("ben").await];
+    let (sue, jane) = (app.supervisor("sue").await, app.person("jane").await);
+    let chat = app.chat(Channel::Webchat, "kim").await;
+    app.answers(&chat, &ann, ParticipantRole::Owner).await;
+    app.answers(&chat, &ben, ParticipantRole::Joined).await;
+    app.leaves(&chat, &ben).await;
+    let variables = json!({ "c": chat.id(), "t": true });
+    for (person, refused) in [(&ben, "NOT_A_PARTICIPANT"), (&sue, "NOT_A_PARTICIPANT"), (&jane, "NOT_FOUND")] {
+        assert_eq!(said(&person.ask(TYPING, variables.clone()).await), refused, "{}", person.handle);
+    }
+    let mut taken = Vec::new();
+    for _ in 0..25 {
+        taken.push(said(&ann.ask(TYPING, variables.clone()).await));
+    }
+    assert_eq!(taken.iter().filter(|said| *said == "APPLIED").count(), 20);
+    assert_eq!(taken.iter().filter(|said| *said == "NO_CHANGE").count(), 5);
+    app.clock.advance(chrono::Duration::seconds(10));
+    assert_eq!(said(&ann.ask(TYPING, variables.clone()).await), "APPLIED");
+    assert_eq!(said(&chat.visitor.ask(TYPING, variables.clone()).await), "APPLIED", "each for themselves");
+    app.ends(&chat).await;
+    assert_eq!(said(&ann.ask(TYPING, variables).await), "CONVERSATION_ENDED");
+    assert_eq!(
+        ann.ask(TYPING, json!({ "c": "x", "t": true })).await.at("said.userErrors"),
+        &json!([{ "code": "NOT_FOUND" }])
+    );
+}
