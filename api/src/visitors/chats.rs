@@ -92,6 +92,9 @@ const MIN_SECRET_KEY: usize = 22;
 /// For how long such a key brings a token: as long as one may try to get a first answer.
 const KEY_COUNTS_FOR: Duration = Duration::hours(1);
 
+const KEY: &[&str] = &["input", "idempotencyKey"];
+const BODY: &[&str] = &["input", "message", "body"];
+
 /// A wish that was found to be in order.
 struct Wish<'a> {
     entry_point: entry_point::Model,
@@ -274,7 +277,6 @@ fn first(given: &FirstMessageInput) -> Result<Written> {
         let why = format!("An id has 1 to {MAX_KEY} printable characters.");
         return Err(Error::refused(UserErrorCode::Invalid, &["input", "message", "clientMessageId"], why));
     }
-    const BODY: &[&str] = &["input", "message", "body"];
     let most = channels::of(Channel::Webchat).character_limit.unwrap_or(usize::MAX);
     if body.chars().count() > most {
         return Err(Error::refused(UserErrorCode::TooLong, BODY, format!("At most {most} characters.")));
@@ -297,8 +299,6 @@ fn asked(body: &str) -> Vec<u8> {
     let (kind, format) = (ItemKind::Message as i16, TextFormat::Plain as i16);
     secret::digest(&json!([kind, body, format, null]).to_string())
 }
-
-const KEY: &[&str] = &["input", "idempotencyKey"];
 
 /// The key of a call, if it has one; `known` is whose call it is without it.
 fn key(input: &StartWebChatInput, known: bool) -> Result<Option<Key>> {

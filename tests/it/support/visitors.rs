@@ -123,7 +123,12 @@ impl Page<'_> {
 pub fn identity(secret: &str, external_id: &str, expires: i64) -> Value {
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
     let tag = aws_lc_rs::hmac::sign(&key, format!("{external_id}.{expires}").as_bytes());
-    let signature: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature: String = tag
+        .as_ref()
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect();
     json!({ "externalId": external_id, "expires": expires, "signature": signature })
 }
 
