@@ -102,6 +102,7 @@ async fn notify(app: &App, people: &[UserId]) -> anyhow::Result<()> {
             kind: Set(NotificationKind::Followed),
             actor_id: Set(Some(*actor)),
             request_id: Set(None),
+            conversation_id: Set(None),
             text: Set(None),
             created_at: Set(now),
             read_at: Set((number % 10 != 0).then_some(now)),

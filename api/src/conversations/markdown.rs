@@ -55,7 +55,8 @@ impl Kept {
             Event::End(tag) => {
                 let shown = self.open.pop().unwrap_or_default();
                 self.shown -= usize::from(shown);
-                shown.then(|| Event::End(if matches!(tag, TagEnd::Heading(_)) { TagEnd::Paragraph } else { tag }))
+                let tag = if matches!(tag, TagEnd::Heading(_)) { TagEnd::Paragraph } else { tag };
+                shown.then_some(Event::End(tag))
             }
             Event::Html(raw) | Event::InlineHtml(raw) => Some(Event::Text(raw)),
             // A new line in a message is meant as one.

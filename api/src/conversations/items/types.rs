@@ -104,7 +104,7 @@ impl Message {
     async fn direction(&self, ctx: &Context<'_>) -> Result<Direction> {
         let inbound = self.row.inbound || {
             let author = self.author_row(ctx).await?;
-            author.role == participant::ParticipantRole::Member && !self.is_own(ctx, &author)
+            author.role == participant::ParticipantRole::Member && !is_own(ctx, &author)
         };
         Ok(if inbound { Direction::Inbound } else { Direction::Outbound })
     }
@@ -162,7 +162,7 @@ impl Message {
     async fn client_message_id(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         let id = self.row.client_message_id.as_ref()?;
         match self.author_row(ctx).await {
-            Ok(author) if self.is_own(ctx, &author) => Some(Ok(id.clone())),
+            Ok(author) if is_own(ctx, &author) => Some(Ok(id.clone())),
             Ok(_) => None,
             Err(fault) => Some(Err(fault)),
         }
@@ -188,10 +188,11 @@ impl Message {
         let row = ctx.load(ReferredParticipant(author(&self.row)?)).await?;
         row.ok_or_else(|| Error::internal(anyhow::anyhow!("a message without its author")))
     }
+}
 
-    fn is_own(&self, ctx: &Context<'_>, author: &participant::Model) -> bool {
-        ctx.caller().is_ok_and(|caller| Who::of(caller).is_some_and(|who| who.is(author)))
-    }
+/// Whether a participant is the viewer.
+fn is_own(ctx: &Context<'_>, author: &participant::Model) -> bool {
+    ctx.caller().is_ok_and(|caller| Who::of(caller).is_some_and(|who| who.is(author)))
 }
 
 fn author(row: &thread_item::Model) -> Result<ParticipantId> {
