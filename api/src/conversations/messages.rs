@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use super::{
     channels, direct,
     items::{self, NewItem},
-    participants, threads,
+    markdown, participants, threads,
 };
 use crate::{
     app::{App, Tx},
@@ -86,7 +86,7 @@ pub async fn send(app: &App, by: &Caller, conversation_id: &str, draft: &Draft) 
                 return Ok(sent);
             }
             may_write(tx, &conversation, &me, bond.as_ref()).await?;
-            let body = check_body(&draft.body, limit(&conversation))?;
+            let body = check_body(&draft.body, limit(&conversation, draft.format))?;
             check_format(&conversation, draft.format)?;
             let reply_to = match &draft.reply_to {
                 Some(id) => {
@@ -174,8 +174,9 @@ pub fn channel_limit(conversation: &conversation::Model) -> Option<usize> {
     }
 }
 
-fn limit(conversation: &conversation::Model) -> usize {
-    channel_limit(conversation).unwrap_or(MAX_BODY)
+fn limit(conversation: &conversation::Model, format: TextFormat) -> usize {
+    let most = channel_limit(conversation).unwrap_or(MAX_BODY);
+    if format == TextFormat::Plain { most } else { most.min(markdown::LONGEST) }
 }
 
 /// Whether the texts of a conversation may be Markdown.
@@ -222,7 +223,7 @@ pub async fn edit(
             if item.deleted_at.is_some() {
                 return Err(Error::refused(UserErrorCode::NotAllowed, MESSAGE, "The message was taken back."));
             }
-            let body = check_body(body, limit(&conversation))?;
+            let body = check_body(body, limit(&conversation, format))?;
             check_format(&conversation, format)?;
             if item.body == body && item.format == format {
                 return Ok((item, false));

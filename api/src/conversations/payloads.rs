@@ -25,7 +25,7 @@ pub struct SendMessageInput {
     /// same one, the message is not sent again, but answered once more.
     pub client_message_id: String,
     /// The text: not empty, at most as long as `replyCapability.characterLimit` says, in Unicode scalar values; 32,768 where
-    /// it says nothing. Without control characters but for tabs and new lines.
+    /// it says nothing, and 8,192 of MARKDOWN. Without control characters but for tabs and new lines.
     pub body: String,
     /// How it is written: PLAIN, or MARKDOWN where `replyCapability.formats` has it.
     #[graphql(default_with = "TextFormat::Plain")]
