@@ -9,6 +9,7 @@ pub struct Migration;
 
 #[sea_orm_migration::async_trait::async_trait]
 impl MigrationTrait for Migration {
+    #[expect(clippy::too_many_lines, reason = "one statement after another")]
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         dialect::run(
             manager,

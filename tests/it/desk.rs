@@ -12,7 +12,7 @@ async fn whoever_becomes_available_is_offered_what_waits_and_shown_who_it_is() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let floor = app.floor(Channel::Whatsapp, &[&ann]).await;
-    let waiting = app.arrives(&floor, "+15550199").await;
+    let waiting = app.waits(&floor, "+15550199").await;
     app.settle().await;
     assert_eq!(ann.state().await, "OFFLINE", "whoever has not turned to anything is not at work");
     assert_eq!(ann.turns("AVAILABLE").await, "");
@@ -40,7 +40,7 @@ async fn an_offer_that_is_not_answered_goes_to_the_next_and_the_agent_is_rona_un
     ann.turns("AVAILABLE").await;
     app.clock.advance(chrono::Duration::seconds(1));
     ben.turns("AVAILABLE").await;
-    let task = app.arrives(&floor, "cem").await.task.to_string();
+    let task = app.waits(&floor, "cem").await.task.to_string();
     app.settle().await;
     let late = ann.offers().await.pop().expected("the one who has waited longest");
     app.pass(29).await;
@@ -52,7 +52,7 @@ async fn an_offer_that_is_not_answered_goes_to_the_next_and_the_agent_is_rona_un
     assert_eq!(ann.accepts(&late).await, Err(("OFFER_EXPIRED".to_owned(), None)));
     ben.accepts_it().await;
     assert_eq!(ann.accepts(&late).await, Err(("OFFER_TAKEN".to_owned(), Some("ben".to_owned()))));
-    app.arrives(&floor, "dan").await;
+    app.waits(&floor, "dan").await;
     ben.turns("IDLE").await;
     app.settle().await;
     assert_eq!(ann.offers().await.len(), 0, "who is RONA is offered nothing");
@@ -68,9 +68,9 @@ async fn who_declines_is_idle_and_the_task_goes_back_to_its_place() {
     let [ann, ben] = app.agents(["ann", "ben"]).await;
     let floor = app.floor(Channel::Sms, &[&ann, &ben]).await;
     ann.turns("AVAILABLE").await;
-    let first = app.arrives(&floor, "1").await.task.to_string();
+    let first = app.waits(&floor, "1").await.task.to_string();
     app.settle().await;
-    let second = app.arrives(&floor, "2").await.task.to_string();
+    let second = app.waits(&floor, "2").await.task.to_string();
     let offer = ann.offers().await.pop().expected("an offer");
     assert_eq!(ann.declines(&offer).await, "");
     assert_eq!(ann.declines(&offer).await, "", "again is the same");
@@ -89,7 +89,7 @@ async fn an_offer_is_for_one_agent_and_nobody_else_can_touch_it() {
     let floor = app.floor(Channel::Webchat, &[&ann, &ben]).await;
     let jane = app.person("jane").await;
     ann.turns("AVAILABLE").await;
-    app.arrives(&floor, "cem").await;
+    app.waits(&floor, "cem").await;
     app.settle().await;
     let offer = ann.offers().await.pop().expected("an offer");
     for other in [&ben, &jane] {
@@ -109,7 +109,7 @@ async fn nobody_goes_offline_with_something_in_hand() {
     let ann = app.agent("ann").await;
     let floor = app.floor(Channel::Webchat, &[&ann]).await;
     ann.turns("AVAILABLE").await;
-    let arrival = app.arrives(&floor, "cem").await;
+    let arrival = app.waits(&floor, "cem").await;
     app.settle().await;
     assert_eq!(ann.turns("OFFLINE").await, "STATE_NOT_SETTABLE", "an offer");
     let task = ann.accepts_it().await;
@@ -149,8 +149,8 @@ async fn an_agent_is_idle_on_the_channels_where_they_say_so() {
     let chat = app.floor(Channel::Webchat, &[&ann]).await;
     ann.turns("AVAILABLE").await;
     assert_eq!(ann.turns_with(json!({ "state": "IDLE", "channels": ["SMS"] })).await, "");
-    app.arrives(&sms, "1").await;
-    let second = app.arrives(&chat, "2").await.task.to_string();
+    app.waits(&sms, "1").await;
+    let second = app.waits(&chat, "2").await.task.to_string();
     app.settle().await;
     assert_eq!(ann.is_offered().await, [second]);
     assert_eq!(ann.turns_with(json!({ "state": "AVAILABLE", "channels": ["SMS"] })).await, "");
@@ -161,7 +161,7 @@ async fn an_agent_is_idle_on_the_channels_where_they_say_so() {
 async fn talk(app: &TestApp, ann: &Person, channel: Channel, new: NewQueue) -> (String, String) {
     let floor = app.floor_of(NewQueue { channel, ..new }, &[ann]).await;
     ann.turns("AVAILABLE").await;
-    let arrival = app.arrives(&floor, "cem").await;
+    let arrival = app.waits(&floor, "cem").await;
     app.settle().await;
     (ann.accepts_it().await, arrival.conversation.to_string())
 }
@@ -264,7 +264,7 @@ async fn the_ledger_has_no_holes_also_when_the_clock_goes_back() {
     app.clock.advance(chrono::Duration::seconds(-3_600));
     ann.turns("AVAILABLE").await;
     app.clock.advance(chrono::Duration::seconds(3_700));
-    app.arrives(&floor, "cem").await;
+    app.waits(&floor, "cem").await;
     app.settle().await;
     app.pass(30).await;
     assert_eq!(ann.state().await, "RONA");

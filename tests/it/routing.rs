@@ -45,7 +45,7 @@ async fn whoever_has_waited_longest_is_asked_and_why_is_written_down() {
     let app = TestApp::two().await;
     let [ann, ben, cem] = app.agents(["ann", "ben", "cem"]).await;
     let floor = app.floor(Channel::Webchat, &[&ann, &ben, &cem]).await;
-    let first = app.arrives(&floor, "1").await;
+    let first = app.waits(&floor, "1").await;
     app.settle().await;
     for agent in [&ben, &cem, &ann] {
         app.clock.advance(chrono::Duration::seconds(1));
@@ -54,15 +54,15 @@ async fn whoever_has_waited_longest_is_asked_and_why_is_written_down() {
     }
     app.settle().await;
     assert_eq!(ben.is_offered().await, [first.task.to_string()]);
-    let second = app.arrives(&floor, "2").await;
+    let second = app.waits(&floor, "2").await;
     app.settle().await;
     assert_eq!(cem.is_offered().await, [second.task.to_string()]);
     app.clock.advance(chrono::Duration::seconds(1));
-    app.arrives(&floor, "3").await;
+    app.waits(&floor, "3").await;
     app.settle().await;
     assert_eq!(ann.is_offered().await.len(), 1);
     // All have one; the one who was asked first is asked again.
-    let fourth = app.arrives(&floor, "4").await;
+    let fourth = app.waits(&floor, "4").await;
     app.settle().await;
     assert!(ben.is_offered().await.contains(&fourth.task.to_string()));
     let query = "query($id: ID!) { node(id: $id) { ... on Task { routingDecisions { reason candidates chosen { displayName } } } } }";
@@ -83,7 +83,7 @@ async fn nobody_holds_more_than_the_profile_says_and_whoever_is_free_again_is_as
     ann.turns("AVAILABLE").await;
     let mut arrivals = Vec::new();
     for index in 0..7 {
-        arrivals.push(app.arrives(&floor, &index.to_string()).await);
+        arrivals.push(app.waits(&floor, &index.to_string()).await);
     }
     app.settle().await;
     assert_eq!(ann.offers().await.len(), 5, "the default profile");
@@ -116,7 +116,7 @@ async fn what_agents_must_be_good_at_is_relaxed_in_steps() {
     let floor = app.floor_of(new, &[]).await;
     ann.turns("AVAILABLE").await;
     ben.turns("IDLE").await;
-    let arrival = app.arrives(&floor, "claire").await;
+    let arrival = app.waits(&floor, "claire").await;
     app.pass(60).await;
     assert_eq!((ann.offers().await.len(), ben.offers().await.len()), (0, 0), "nobody is good enough, or free");
     app.pass(60).await;
@@ -124,7 +124,7 @@ async fn what_agents_must_be_good_at_is_relaxed_in_steps() {
     ann.accepts_it().await;
     ben.turns("AVAILABLE").await;
     app.settle().await;
-    let second = app.arrives(&floor, "luc").await;
+    let second = app.waits(&floor, "luc").await;
     app.pass(60).await;
     assert_eq!(ben.is_offered().await, [second.task.to_string()]);
 }
@@ -141,7 +141,7 @@ async fn a_queue_that_is_closed_says_so_and_keeps_what_is_written() {
     };
     let new = NewQueue { hours: Some(hours), ..NewQueue::of(Channel::Webchat, "chat") };
     let floor = app.floor_of(new, &[&ann]).await;
-    let arrival = app.arrives(&floor, "cem").await;
+    let arrival = app.waits(&floor, "cem").await;
     let told = format!(
         "SELECT body FROM thread_item WHERE conversation_id = {} AND customer_sequence = 2",
         app.database.literal(arrival.conversation.0)
@@ -158,8 +158,7 @@ async fn somebody_whose_account_ends_leaves_nothing_behind() {
     let (ada, ann, ben) = (app.admin("ada").await, app.agent("ann").await, app.agent("ben").await);
     let floor = app.floor(Channel::Webchat, &[&ann, &ben]).await;
     ann.turns("AVAILABLE").await;
-    let [talk, over, held] =
-        [app.arrives(&floor, "1").await, app.arrives(&floor, "2").await, app.arrives(&floor, "3").await];
+    let [talk, over, held] = [app.waits(&floor, "1").await, app.waits(&floor, "2").await, app.waits(&floor, "3").await];
     app.settle().await;
     for offer in &ann.offers().await[..2] {
         ann.accepts(offer).await.expect("a task");

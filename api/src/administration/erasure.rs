@@ -19,7 +19,7 @@ use crate::{
     app::Tx,
     auth::rights::{self, Subject},
     contacts::entries,
-    conversations::direct,
+    conversations::{announcements, direct},
     database::sql::Sql,
     error::Result,
     events::{
@@ -36,7 +36,7 @@ pub const NAME: &str = "Deleted user";
 const TOGETHER: usize = 1_000;
 
 /// Whose rows go by the person's id alone, after what refers to them.
-const OWN: [(&str, &str); 18] = [
+const OWN: [(&str, &str); 21] = [
     ("notification", "user_id"),
     ("notification_mail", "user_id"),
     ("notification_mail", "actor_id"),
@@ -55,12 +55,16 @@ const OWN: [(&str, &str); 18] = [
     ("user_detail", "user_id"),
     ("user_search", "user_id"),
     ("user_gram", "user_id"),
+    ("queue_member", "agent_id"),
+    ("queue_agent", "agent_id"),
+    ("agent_skill", "agent_id"),
 ];
 
 /// Erases a person whose row is held exclusively.
 pub async fn erase(tx: &Tx<'_>, person: user::Model) -> Result<()> {
     let user = person.id;
     retirement::retire(tx, user).await?;
+    announcements::forget(tx, user, NAME).await?;
     withdraw_notifications(tx, user).await?;
     withdraw_requests(tx, user).await?;
     remove_activities(tx, user).await?;

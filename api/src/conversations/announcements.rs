@@ -1,7 +1,9 @@
 //! What the system tells in a thread. Who sees it is said by the channel's capabilities.
 
 use entity::{
-    conversation, participant, thread_item,
+    conversation,
+    id::UserId,
+    participant, thread_item,
     thread_item::{AnnouncementKind, ItemKind, ItemVisibility, TextFormat},
 };
 
@@ -9,7 +11,7 @@ use super::{
     channels,
     items::{self, NewItem},
 };
-use crate::{app::Tx, error::Result};
+use crate::{app::Tx, database::sql::Sql, error::Result};
 
 /// Tells in a conversation that is held what happened, of whom, by the channel's rule of who sees it.
 pub async fn announce(
@@ -47,6 +49,21 @@ pub async fn tell(
         sent_at: None,
     };
     items::append(tx, conversation, new).await
+}
+
+/// Calls somebody who is deleted by another name in all that was told of them.
+pub async fn forget(tx: &Tx<'_>, user: UserId, name: &str) -> Result<()> {
+    for kind in [AnnouncementKind::AgentJoined, AnnouncementKind::AgentLeft] {
+        let mut sql = Sql::new("UPDATE thread_item SET body = ");
+        sql.bind(text(kind, name));
+        sql.push(" WHERE announcement = ");
+        sql.bind(kind);
+        sql.push(" AND author_id IN (SELECT id FROM participant WHERE user_id = ");
+        sql.bind(user);
+        sql.push(")");
+        sql.run(tx.db()).await?;
+    }
+    Ok(())
 }
 
 fn text(kind: AnnouncementKind, name: &str) -> String {

@@ -108,7 +108,7 @@ impl TestApp {
         arrived.await.expected("a task")
     }
 
-    pub async fn arrives(&self, floor: &Floor, name: &str) -> Arrival {
+    pub async fn waits(&self, floor: &Floor, name: &str) -> Arrival {
         self.arrives_at(0, floor, name, 10).await
     }
 

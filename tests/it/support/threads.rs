@@ -60,11 +60,6 @@ pub struct Visitor {
 pub struct Following(Pin<Box<dyn Stream<Item = async_graphql::Response> + Send>>);
 
 impl TestApp {
-    /// Somebody who answers customers.
-    pub async fn agent(&self, handle: &str) -> Person {
-        self.person_of(handle, handle, Role::Agent, Scopes::all()).await
-    }
-
     /// Somebody who watches over agents.
     pub async fn supervisor(&self, handle: &str) -> Person {
         self.person_of(handle, handle, Role::Supervisor, Scopes::all()).await
