@@ -1,7 +1,7 @@
 //! Who is offered what: by priority, then by how long a task waits, to the agent who has waited longest; checked against a
 //! model that knows nothing of the product, and from the log when many act at once.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use api::agents::set_up::NewQueue;
 use entity::{
@@ -190,21 +190,21 @@ async fn log_of(app: &TestApp, queue: uuid::Uuid) -> Vec<(String, Value)> {
 
 /// Nobody was offered a task while another of the queue stood before it.
 pub async fn nobody_was_passed(app: &TestApp, queue: uuid::Uuid) -> usize {
-    let mut waiting: BTreeMap<(i64, String, String), ()> = BTreeMap::new();
+    let mut waiting: BTreeSet<(i64, String, String)> = BTreeSet::new();
     let mut offered = 0;
     for (kind, task) in log_of(app, queue).await {
         let text = |field: &str| task[field].as_str().unwrap_or_default().to_owned();
         let place = (task["priority"].as_i64().unwrap_or_default(), text("enqueued_at"), text("id"));
         if kind == "task_queued" {
-            waiting.insert(place, ());
+            waiting.insert(place);
             continue;
         }
         if task["status"] == "Offered" {
-            let first = waiting.keys().next().expected("somebody waits");
+            let first = waiting.first().expected("somebody waits");
             assert_eq!(first, &place, "passed");
             offered += 1;
         }
-        assert!(waiting.remove(&place).is_some(), "it did not wait: {task}");
+        assert!(waiting.remove(&place), "it did not wait: {task}");
     }
     offered
 }

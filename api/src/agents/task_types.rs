@@ -78,7 +78,7 @@ impl Task {
 
     /// 1, the highest, to 9; 10 where none was set. Null for the customer.
     async fn priority(&self, ctx: &Context<'_>) -> Result<Option<i32>> {
-        Ok(self.to_staff(ctx)?.then_some(self.0.priority.into()))
+        Ok(to_staff(ctx)?.then_some(self.0.priority.into()))
     }
 
     /// The agent who answers for it. Null until one accepts, and for the customer.
@@ -136,7 +136,7 @@ impl Task {
 
     /// What agents owe and have said when it ended, in the order in which it became due. Empty for the customer.
     async fn wrap_ups(&self, ctx: &Context<'_>) -> Result<Vec<WrapUp>> {
-        if !self.to_staff(ctx)? {
+        if !to_staff(ctx)? {
             return Ok(Vec::new());
         }
         let rows = ctx.load(WrapUpsOf(self.0.id)).await?.unwrap_or_default();
@@ -151,7 +151,7 @@ impl Task {
     /// Why it was offered to whom, the newest last, at most 100. Empty for the customer.
     async fn routing_decisions(&self, ctx: &Context<'_>) -> Result<Vec<RoutingDecision>> {
         use sea_orm::QuerySelect as _;
-        if !self.to_staff(ctx)? {
+        if !to_staff(ctx)? {
             return Ok(Vec::new());
         }
         let rows = routing_decision::Entity::find()
@@ -171,10 +171,6 @@ impl Task {
             return Ok(None);
         }
         Ok(ctx.load(TaskById(id)).await?.map(Self))
-    }
-
-    fn to_staff(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(Side::of(ctx.caller()?) == Side::Staff)
     }
 
     async fn actions(&self, ctx: &Context<'_>) -> Result<Vec<TaskAction>> {
@@ -203,6 +199,10 @@ impl Task {
         let extends = mine.is_some_and(|row| row.due_at.is_some() && !row.extended);
         Ok([TaskAction::WrapUp].into_iter().chain(extends.then_some(TaskAction::ExtendWrapUp)).collect())
     }
+}
+
+fn to_staff(ctx: &Context<'_>) -> Result<bool> {
+    Ok(Side::of(ctx.caller()?) == Side::Staff)
 }
 
 /// What a customer sees of where a task stands.
