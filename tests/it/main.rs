@@ -24,6 +24,7 @@ mod hostile;
 mod imports;
 mod intake;
 mod issuers;
+mod killing;
 mod mails;
 mod model;
 mod monitoring;

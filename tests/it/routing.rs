@@ -10,7 +10,7 @@ use entity::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Expected as _, app::TestApp};
+use crate::support::{Expected as _, app::TestApp, database::TestDatabase};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_higher_priority_goes_first_and_inside_one_who_came_first() {
@@ -210,7 +210,7 @@ pub async fn nobody_was_passed(app: &TestApp, queue: uuid::Uuid) -> usize {
 }
 
 /// What must hold of the rows whatever was done.
-pub async fn nothing_contradicts_itself(app: &TestApp) {
+pub async fn nothing_contradicts_itself(database: &TestDatabase) {
     for (what, sql) in [
         (
             "an agent's counts are not what they hold",
@@ -267,6 +267,6 @@ pub async fn nothing_contradicts_itself(app: &TestApp) {
             "SELECT count(*) FROM (SELECT agent_id FROM agent_interval WHERE ended_at IS NULL GROUP BY agent_id HAVING count(*) <> 1) d",
         ),
     ] {
-        assert_eq!(app.database.number(sql).await, 0, "{what}");
+        assert_eq!(database.number(sql).await, 0, "{what}");
     }
 }
