@@ -37,6 +37,7 @@ mod relationships;
 mod rights;
 mod routing;
 mod schema;
+mod secrecy;
 mod sequences;
 mod sockets;
 mod stack;

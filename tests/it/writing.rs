@@ -5,8 +5,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{
-    app::TestApp,
-    graphql::Answer,
+    app::{Instance, TestApp},
+    graphql::{Answer, Client},
     person::Person,
     threads::{SEND, code},
 };
@@ -113,6 +113,13 @@ async fn fifty_copies_of_one_message_at_once_make_one() {
     // The same id of somebody else is another message.
     let copies = join_all((0..50).map(|copy| chat.visitor.sends(copy, id, "once", "Hello"))).await;
     assert_eq!(copies.iter().filter(|sent| sent["replayed"] == true).count(), 49);
+    assert_eq!(app.database.number("SELECT count(*) FROM thread_item WHERE kind = 1").await, 2);
+    // And so it is for an instance that has just started.
+    let fresh = Instance::start(&app.database, &app.clock, &[], None).await;
+    let ann = Person { clients: vec![Client::new(&fresh.url, Some(ann.token.clone()))], ..ann };
+    let again = ann.sends(0, id, "once", "Hello").await;
+    assert_eq!((&again["replayed"], code(&again)), (&json!(true), ""));
+    assert_eq!(code(&ann.sends(0, id, "once", "Good day").await), "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(app.database.number("SELECT count(*) FROM thread_item WHERE kind = 1").await, 2);
 }
 

@@ -10,6 +10,7 @@ pub mod documents;
 pub mod graphql;
 pub mod person;
 pub mod plans;
+pub mod probes;
 pub mod process;
 pub mod smtp;
 pub mod socket;
