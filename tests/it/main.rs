@@ -19,6 +19,7 @@ mod directory;
 mod endings;
 mod events;
 mod exports;
+mod following;
 mod front;
 mod hostile;
 mod imports;

@@ -1,0 +1,189 @@
+//! Many who follow many conversations over bad networks: none misses anything, hears anything twice or out of order, and
+//! customers see no trace of what is between agents. In a full run 200 follow 20 conversations of 5,000 messages through
+//! 1,000 cuts.
+
+use std::sync::Arc;
+
+use api::{agents::set_up::NewQueue, conversations::threads::Side, events::cursor::Cursor};
+use entity::{channel::Channel, id::ConversationId};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    chance::Chance,
+    consistency,
+    desk::ids,
+    graphql::Client,
+    rounds,
+    socket::Socket,
+    threads::{SEND, code},
+    visitors::{by, chat, message, start},
+};
+
+const FOLLOW: &str = "subscription($id: ID!, $after: Cursor) { event: conversationEvents(conversationId: $id, after: $after) { __typename \
+    ... on SubscriptionStarted { cursor } ... on ResyncRequired { reason } ... on Event { cursor } \
+    ... on ItemAdded { sequence item { ...Item } } ... on ItemChanged { sequence item { ...Item } } \
+    ... on ReceiptAdvanced { sequence } ... on ParticipantChanged { sequence } ... on TaskChanged { sequence } } } \
+    fragment Item on ThreadItem { __typename sequence ... on Message { body } ... on Note { body } ... on Announcement { text } }";
+const NOTE: &str = "mutation($c: ID!, $m: String!) { addNote(input: { conversationId: $c, clientMessageId: $m, body: \"between us\" }) { userErrors { code } } }";
+const READ: &str = "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 100000 }) { userErrors { code } } }";
+/// What is said last.
+const END: &str = "That is all";
+
+/// A talk between a customer and an agent, each as a client of every instance.
+struct Talk {
+    id: String,
+    agent: Vec<Client>,
+    customer: Vec<Client>,
+}
+
+/// Somebody who follows a talk.
+struct Follower {
+    id: String,
+    side: Side,
+    clients: Vec<Client>,
+    cuts: usize,
+    /// How many events come between two cuts, at most.
+    stretch: usize,
+}
+
+fn on_all(app: &TestApp, token: Option<&str>) -> Vec<Client> {
+    app.instances.iter().map(|instance| Client::new(&instance.url, token.map(str::to_owned))).collect()
+}
+
+impl Talk {
+    async fn says(&self, by: &[Client], turn: usize, body: &str) {
+        let variables = json!({ "c": self.id, "m": format!("{turn} {body}"), "b": body });
+        let sent = by[turn % by.len()].ask(SEND, variables).await.at("sent").clone();
+        assert_eq!(code(&sent), "");
+    }
+
+    /// Both write at once; the agent notes something now and then, and both read.
+    async fn goes_on(&self, messages: usize) {
+        let of_agent = async {
+            for turn in 0..messages / 2 {
+                self.says(&self.agent, turn, "Hello").await;
+                if turn % 3 == 1 {
+                    let variables = json!({ "c": self.id, "m": format!("note {turn}") });
+                    let noted = self.agent[turn % self.agent.len()].ask(NOTE, variables).await;
+                    assert_eq!(noted.at("addNote.userErrors"), &json!([]));
+                }
+            }
+        };
+        let of_customer = async {
+            for turn in 0..messages - messages / 2 {
+                self.says(&self.customer, turn, "Hi").await;
+                if turn % 5 == 1 {
+                    let read = self.customer[turn % self.customer.len()].ask(READ, json!({ "c": self.id })).await;
+                    assert_eq!(read.at("markConversationRead.userErrors"), &json!([]));
+                }
+            }
+        };
+        futures_util::future::join(of_agent, of_customer).await;
+        self.says(&self.agent, messages, END).await;
+    }
+}
+
+impl Follower {
+    /// Follows from before the first event to the end of the talk, cut off again and again; how many messages it was told.
+    async fn follows(self, seed: u64) -> (usize, usize) {
+        let mut chance = Chance::seeded(seed);
+        let id = ConversationId::parse(&self.id).expected("an id");
+        let mut cursor = Cursor::in_stream(self.side.stream(id), 0).0;
+        let (mut seen, mut items, mut messages, mut cut) = (0, 0, 0, 0);
+        loop {
+            let client = &self.clients[chance.below(self.clients.len())];
+            let mut socket = Socket::open(&client.url, client.token.as_deref()).await;
+            socket.subscribe("1", FOLLOW, json!({ "id": self.id, "after": cursor })).await;
+            assert_eq!(socket.event().await.expected("the first event")["__typename"], "SubscriptionStarted");
+            let mut left = if cut < self.cuts { 1 + chance.below(self.stretch) } else { usize::MAX };
+            while left > 0 {
+                let event = socket.event().await.expected("an event");
+                // Hints stand in no stream.
+                let Some(sequence) = event["sequence"].as_i64() else { continue };
+                assert_eq!(sequence, seen + 1, "{event}");
+                (seen, left) = (sequence, left - 1);
+                event["cursor"].as_str().expected("a cursor").clone_into(&mut cursor);
+                if self.side == Side::Customer {
+                    let said = event.to_string();
+                    assert!(!said.contains("between us") && !said.contains("Note"), "{said}");
+                }
+                if event["__typename"] == "ItemAdded" {
+                    items += 1;
+                    assert_eq!(event["item"]["sequence"], items, "{event}");
+                    messages += usize::from(event["item"]["__typename"] == "Message");
+                    if event["item"]["body"] == END {
+                        return (messages, cut);
+                    }
+                }
+            }
+            socket.cut();
+            cut += 1;
+        }
+    }
+}
+
+/// Conversations that have been accepted, each by who has room for it.
+async fn talks(app: &TestApp, number: usize) -> Vec<Talk> {
+    let mut agents = Vec::new();
+    for agent in 0..number.div_ceil(5) {
+        agents.push(app.agent(&format!("agent{agent}")).await);
+    }
+    let floor = app.floor_of(NewQueue::of(Channel::Webchat, "Chats"), &agents.iter().collect::<Vec<_>>()).await;
+    let mut customers = std::collections::BTreeMap::new();
+    for customer in 0..number {
+        let begun = start(&app.anonymous(), &floor.entry_point, message("1", &format!("I am {customer}"))).await;
+        customers.insert(chat(&begun).to_owned(), by(app, &begun));
+    }
+    let mut talks = Vec::new();
+    for agent in &agents {
+        assert_eq!(agent.turns("AVAILABLE").await, "");
+        app.settle().await;
+        for offer in agent.offers().await {
+            agent.accepts(&offer).await.expected("a task");
+        }
+        let answer = agent.ask("{ conversations(filter: { mine: true }) { nodes { id } } }", Value::Null).await;
+        for id in ids(answer.at("conversations.nodes")) {
+            let customer = customers.remove(&id).expected("a customer");
+            talks.push(Talk { id, agent: agent.clients.clone(), customer: on_all(app, customer.token.as_deref()) });
+        }
+    }
+    assert_eq!(talks.len(), number);
+    talks
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn followers_cut_off_at_random_miss_nothing_and_hear_nothing_twice() {
+    let app = TestApp::two().await;
+    let messages = rounds(120);
+    let is_full = messages >= 1_000;
+    let (number, of_each) = if is_full { (20, 10) } else { (3, 5) };
+    let messages = messages.min(5_000) / number;
+    let sue = app.supervisor("sue").await;
+    let talks = Arc::new(talks(&app, number).await);
+    let mut following = Vec::new();
+    for (place, talk) in talks.iter().enumerate() {
+        for which in 0..of_each {
+            let (side, clients) = match which % 5 {
+                0 | 1 => (Side::Staff, talk.agent.clone()),
+                2 => (Side::Staff, sue.clients.clone()),
+                _ => (Side::Customer, talk.customer.clone()),
+            };
+            // There are more events than messages, so five stretches of a fifth each are over before the end.
+            let follower = Follower { id: talk.id.clone(), side, clients, cuts: 5, stretch: (messages / 5).max(1) };
+            following.push(tokio::spawn(follower.follows((place * of_each + which) as u64)));
+        }
+    }
+    join_all(talks.iter().map(|talk| talk.goes_on(messages))).await;
+    let mut cuts = 0;
+    for told in join_all(following).await {
+        let (told, cut) = told.expected("a follower");
+        // What was said first, and what last.
+        assert_eq!(told, messages + 2);
+        cuts += cut;
+    }
+    assert_eq!(cuts, number * of_each * 5);
+    consistency::check(&app.database).await;
+}
