@@ -193,7 +193,11 @@ async fn out_of_hours_the_customer_is_told_once_and_the_message_waits() {
     for id in ["1", "2", "3"] {
         receive(&app, 0, &incoming(&at, "+82 2", id)).await;
     }
-    let told = app.database.texts("SELECT body FROM thread_item WHERE kind = 2").await;
-    assert_eq!(told, ["Back on Monday"]);
+    let thread = app.database.texts("SELECT body FROM thread_item ORDER BY customer_sequence").await;
+    assert_eq!(
+        thread,
+        ["This is 1", "Back on Monday", "This is 2", "This is 3"],
+        "an answer comes after what it answers"
+    );
     assert_eq!(app.database.number("SELECT count(*) FROM task WHERE status = 1").await, 1);
 }

@@ -11,6 +11,7 @@ mod authorization;
 mod binary;
 mod blocking;
 mod cards;
+mod channels;
 mod crash;
 mod deletion;
 mod desk;

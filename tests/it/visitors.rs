@@ -164,6 +164,8 @@ async fn a_closed_door_says_so_and_takes_the_chat_all_the_same() {
     assert_eq!(seen.at("webChat.open"), false);
     assert_eq!(refusal(&start(&app.anonymous(), &at, message("1", "Hello")).await), "");
     assert_eq!(app.database.number("SELECT count(*) FROM task WHERE status = 1").await, 1);
+    let thread = app.database.texts("SELECT body FROM thread_item ORDER BY customer_sequence").await;
+    assert_eq!((thread.len(), thread[0].as_str()), (2, "Hello"), "{thread:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,14 +50,22 @@ pub async fn live(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<Opt
     Ok(find(tx.db(), id).await?.filter(|task| is_live(task.status)))
 }
 
+/// A task that waits, or was there already.
+pub struct Enqueued {
+    pub task: task::Model,
+    /// What its customer is told of the queue's hours, once what they wrote stands in the thread.
+    answer: Option<String>,
+}
+
 /// Lets a conversation that is held wait for an agent; it is open from now on. Its live task stays if there is one.
+/// [`answer`] follows when what the customer wrote has been added.
 pub async fn enqueue(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     entry_point: &entry_point::Model,
-) -> Result<task::Model> {
+) -> Result<Enqueued> {
     if let Some(task) = live(tx, conversation).await? {
-        return Ok(task);
+        return Ok(Enqueued { task, answer: None });
     }
     let queue = queues::known(tx.db(), entry_point.queue_id).await?;
     routing::enter(tx).await?;
@@ -87,11 +95,16 @@ pub async fn enqueue(
     threads::save(tx, conversation).await?;
     wait(tx, &row, &queue).await?;
     tell(tx, &row, true).await?;
-    if let Some(answer) = hours::closed(&queue, now) {
+    routing::note(tx, &row).await?;
+    Ok(Enqueued { task: row, answer: hours::closed(&queue, now) })
+}
+
+/// Tells a customer who has come out of hours so.
+pub async fn answer(tx: &Tx<'_>, conversation: &mut conversation::Model, enqueued: Enqueued) -> Result<task::Model> {
+    if let Some(answer) = enqueued.answer {
         announcements::tell(tx, conversation, AnnouncementKind::OutOfHours, None, answer).await?;
     }
-    routing::note(tx, &row).await?;
-    Ok(row)
+    Ok(enqueued.task)
 }
 
 /// What follows from beginning to wait in a queue: the next step of its skills becomes due, and agents may be offered it.

@@ -22,10 +22,22 @@ pub enum TargetKind {
     Queue,
 }
 
+/// What customers are reached by on a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressKind {
+    /// A name of the provider's, which says nothing.
+    Opaque,
+    /// A telephone number.
+    Phone,
+    /// An e-mail address.
+    Email,
+}
+
 /// What a channel can do, and by which rules its conversations go.
 #[derive(Clone, Copy, Debug)]
 pub struct Capabilities {
     pub media: Media,
+    pub address: AddressKind,
     /// The longest message, in Unicode scalar values.
     pub character_limit: Option<usize>,
     pub rich_text: bool,
@@ -56,6 +68,7 @@ const QUEUE: &[TargetKind] = &[TargetKind::Queue];
 /// What the channels of short messages have in common.
 const SOCIAL: Capabilities = Capabilities {
     media: Media::Social,
+    address: AddressKind::Opaque,
     character_limit: Some(1_000),
     rich_text: false,
     emoji: false,
@@ -78,7 +91,7 @@ const SOCIAL: Capabilities = Capabilities {
 pub const fn of(channel: Channel) -> Capabilities {
     match channel {
         Channel::Messenger => Capabilities { rich_text: true, ..SOCIAL },
-        Channel::Sms => Capabilities { attachments: false, ..SOCIAL },
+        Channel::Sms => Capabilities { address: AddressKind::Phone, attachments: false, ..SOCIAL },
         Channel::Webchat => Capabilities {
             media: Media::Chat,
             several_wrap_up_reasons: true,
@@ -91,6 +104,7 @@ pub const fn of(channel: Channel) -> Capabilities {
         },
         Channel::Email => Capabilities {
             media: Media::Email,
+            address: AddressKind::Email,
             character_limit: None,
             rich_text: true,
             templates: false,
@@ -100,6 +114,7 @@ pub const fn of(channel: Channel) -> Capabilities {
             ..SOCIAL
         },
         Channel::Whatsapp => Capabilities {
+            address: AddressKind::Phone,
             character_limit: Some(4_096),
             rich_text: true,
             emoji: true,

@@ -6,7 +6,10 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, TryInsertResult,
 };
 
-use super::threads;
+use super::{
+    channels::{self, AddressKind},
+    threads,
+};
 use crate::{
     app::Tx,
     auth::viewer::Caller,
@@ -31,11 +34,13 @@ pub async fn identify(tx: &Tx<'_>, channel: Channel, address: &str, about: &Abou
         return learn(tx, known, about).await;
     }
     let now = tx.clock().now();
+    // The address may be what an agent would want to know them by.
+    let of_kind = |kind| (channels::of(channel).address == kind).then(|| address.to_owned());
     let row = customer::Model {
         id: CustomerId(tx.clock().uuid()),
         display_name: about.name.clone().unwrap_or_else(|| address.to_owned()),
-        email: about.email.clone(),
-        phone: about.phone.clone(),
+        email: about.email.clone().or_else(|| of_kind(AddressKind::Email)),
+        phone: about.phone.clone().or_else(|| of_kind(AddressKind::Phone)),
         created_at: now,
         updated_at: now,
     };

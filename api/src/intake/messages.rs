@@ -94,8 +94,9 @@ pub async fn take(tx: &Tx<'_>, incoming: &Incoming) -> Result<Received> {
         ConversationStatus::Open => Arrival::WentOn,
     };
     let author = participants::join(tx, &conversation, who, ParticipantRole::Customer).await?;
-    tasks::enqueue(tx, &mut conversation, entry_point).await?;
+    let enqueued = tasks::enqueue(tx, &mut conversation, entry_point).await?;
     let message = write(tx, &mut conversation, &author, written).await?;
+    tasks::answer(tx, &mut conversation, enqueued).await?;
     Ok(Received { message, conversation, arrival })
 }
 

@@ -164,12 +164,13 @@ async fn begin(tx: &Tx<'_>, wish: &Wish<'_>) -> Result<Started> {
     if new && !said.is_empty() {
         announcements::tell(tx, &mut conversation, AnnouncementKind::FormAnswered, Some(&author), said).await?;
     }
-    tasks::enqueue(tx, &mut conversation, entry_point).await?;
+    let enqueued = tasks::enqueue(tx, &mut conversation, entry_point).await?;
     if let Some(first) = &wish.first
         && messages::once(tx, author.id, first).await?.is_none()
     {
         messages::write(tx, &mut conversation, &author, first).await?;
     }
+    tasks::answer(tx, &mut conversation, enqueued).await?;
     if let Some(key) = &wish.key {
         remember(tx, &customer, &conversation, key).await?;
     }

@@ -101,7 +101,8 @@ impl TestApp {
                 let customer = participants::join(tx, &conversation, who, ParticipantRole::Customer).await?;
                 let message = NewItem { inbound: true, ..NewItem::message(customer.id, format!("I am {name}")) };
                 items::append(tx, &mut conversation, message).await?;
-                let task = tasks::enqueue(tx, &mut conversation, door).await?;
+                let enqueued = tasks::enqueue(tx, &mut conversation, door).await?;
+                let task = tasks::answer(tx, &mut conversation, enqueued).await?;
                 Ok(Arrival { task: task.id, conversation: conversation.id })
             })
         });
