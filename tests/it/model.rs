@@ -35,6 +35,10 @@ use crate::{
 /// What an agent of the floor holds at most, and how long they may take to accept.
 const CAPACITY: usize = 3;
 const OFFER_MILLIS: i64 = 30_000;
+/// How many queues there are, each of a channel of its own.
+const QUEUES: usize = 2;
+/// Nobody comes while so many wait.
+const MOST_WAITING: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -83,27 +87,38 @@ impl Model {
         queue == 0 || agent.is_multiple_of(2)
     }
 
+    /// Whether an agent may be offered a task of a queue now.
+    fn is_free(&self, agent: usize, queue: usize) -> bool {
+        let held = self.agents[agent].held.iter().filter(|held| self.tasks[**held].queue == queue).count();
+        self.agents[agent].state == State::Available && Self::serves(agent, queue) && held < CAPACITY
+    }
+
     /// Offers whatever can be offered, in the order of the tasks.
     fn route(&mut self) {
+        // Of each queue those who are free for it, who has waited longest first.
+        let mut free: [BTreeSet<(i64, UserId, usize)>; QUEUES] = std::array::from_fn(|queue| {
+            let agents = self.agents.iter().enumerate().filter(|(index, _)| self.is_free(*index, queue));
+            agents.map(|(index, agent)| (agent.free_since, agent.id, index)).collect()
+        });
+        if free.iter().all(BTreeSet::is_empty) {
+            return;
+        }
         let mut waiting: Vec<usize> =
             self.live.iter().copied().filter(|task| self.tasks[*task].stand == Stand::Queued).collect();
         waiting.sort_by_key(|task| (self.tasks[*task].priority, self.tasks[*task].since, *task));
         for task in waiting {
-            let queue = self.tasks[task].queue;
-            let free = |index: &usize| {
-                let agent = &self.agents[*index];
-                let held = agent.held.iter().filter(|held| self.tasks[**held].queue == queue).count();
-                agent.state == State::Available && Self::serves(*index, queue) && held < CAPACITY
-            };
-            let chosen = (0..self.agents.len()).filter(free).min_by_key(|index| {
-                let agent = &self.agents[*index];
-                (agent.free_since, agent.id)
-            });
-            let Some(chosen) = chosen else { continue };
+            let Some(first) = free[self.tasks[task].queue].first().copied() else { continue };
+            let (_, id, chosen) = first;
             let expires = self.now + OFFER_MILLIS;
             self.tasks[task].stand = Stand::Offered { agent: chosen, expires };
             self.agents[chosen].held.insert(task);
             self.agents[chosen].free_since = self.now;
+            for (queue, agents) in free.iter_mut().enumerate() {
+                agents.remove(&first);
+                if self.is_free(chosen, queue) {
+                    agents.insert((self.now, id, chosen));
+                }
+            }
         }
     }
 
@@ -172,7 +187,10 @@ impl Both {
     }
 
     async fn arrive(&mut self) {
-        let queue = self.chance.below(2);
+        if self.model.live.len() > MOST_WAITING + self.people.len() * CAPACITY {
+            return;
+        }
+        let queue = self.chance.below(QUEUES);
         let priority = *self.chance.pick(&[1, 5, 10, 10, 10]);
         let index = self.model.tasks.len();
         let name = format!("customer {index}");
