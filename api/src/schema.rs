@@ -6,7 +6,9 @@ use crate::{
     accounts::{mutation::AccountsMutation, query::AccountsQuery},
     activities::{mutation::ActivitiesMutation, query::ActivitiesQuery, subscription::ActivitiesSubscription},
     administration::mutation::AdministrationMutation,
-    agents::{mutation::AgentsMutation, query::AgentsQuery, subscription::AgentsSubscription},
+    agents::{
+        mutation::AgentsMutation, query::AgentsQuery, subscription::AgentsSubscription, teamwork::TeamworkMutation,
+    },
     audit::query::AuditQuery,
     cards::{mutation::CardsMutation, query::CardsQuery},
     config::Limits,
@@ -57,6 +59,7 @@ pub struct Mutation(
     ConversationsMutation,
     AdministrationMutation,
     AgentsMutation,
+    TeamworkMutation,
     VisitorsMutation,
 );
 

@@ -6,6 +6,7 @@ use sea_orm::entity::prelude::{
     EntityTrait, EnumIter, PrimaryKeyTrait,
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::id::{OfferId, QueueId, TaskId, UserId};
 
@@ -17,6 +18,8 @@ pub struct Model {
     pub kind: OfferKind,
     pub task_id: TaskId,
     pub queue_id: QueueId,
+    /// The invitation of a queue to a conference that it is part of: whoever does not join is followed by the next.
+    pub invitation: Option<Uuid>,
     pub agent_id: UserId,
     pub status: OfferStatus,
     pub made_at: DateTimeUtc,

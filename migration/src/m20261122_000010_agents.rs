@@ -142,6 +142,7 @@ impl MigrationTrait for Migration {
                     kind smallint NOT NULL,
                     task_id uuid NOT NULL REFERENCES task (id),
                     queue_id uuid NOT NULL REFERENCES queue (id),
+                    invitation uuid,
                     agent_id uuid NOT NULL REFERENCES agent (user_id),
                     status smallint NOT NULL,
                     made_at timestamptz NOT NULL,

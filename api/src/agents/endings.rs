@@ -62,17 +62,34 @@ async fn by_agent(
         let why = "Only the agent who owns the task ends it.";
         return Err(Error::refused(UserErrorCode::NotAParticipant, FIELD, why));
     }
-    if matches!(task.status, TaskStatus::Conference | TaskStatus::ConferenceRequested) {
+    if task.status == TaskStatus::Conference {
         let why = "A conference is ended by endConference.";
         return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, why));
     }
+    by_owner(tx, conversation, task, by.user, agreed).await
+}
+
+/// Ends the talk of a task for all who take part, as the agent who owns it may.
+pub async fn by_owner(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: task::Model,
+    owner: UserId,
+    agreed: bool,
+) -> Result<task::Model> {
     if channels::of(task.channel).end_needs_consent && !agreed {
         let why = "On this channel the customer has to agree first.";
         return Err(Error::refused(UserErrorCode::CustomerConsentRequired, &["input", "customerAgreed"], why));
     }
-    let who = participants::of(tx.db(), conversation.id, Who::User(by.user)).await?;
+    let who = participants::of(tx.db(), conversation.id, Who::User(owner)).await?;
     let left = Left { kind: AnnouncementKind::AgentLeft, who, by: EndedBy::Agent };
     close(tx, conversation, task, left, agreed).await
+}
+
+/// Ends a conversation that was handed to an agent who has not taken it.
+pub async fn drop_task(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<()> {
+    let left = Left { kind: AnnouncementKind::TransferDropped, who: None, by: EndedBy::System };
+    close(tx, conversation, task, left, false).await.map(drop)
 }
 
 /// Ends a conversation in which nobody has written for too long.
@@ -117,7 +134,11 @@ async fn close(
         _ => customer_name(tx, conversation).await?,
     };
     announcements::announce(tx, conversation, left.kind, left.who.as_ref(), &name).await?;
-    let waiting = matches!(task.status, TaskStatus::Queued | TaskStatus::Offered);
+    let ended = match (left.kind, task.status) {
+        (AnnouncementKind::TransferDropped, _) => TaskStatus::Dropped,
+        (_, TaskStatus::Queued | TaskStatus::Offered) => TaskStatus::Abandoned,
+        _ => TaskStatus::WrapUp,
+    };
     if task.status == TaskStatus::Queued {
         tasks::unqueued(tx, &task)?;
     }
@@ -125,7 +146,7 @@ async fn close(
     task.ended_at = Some(tx.clock().now());
     task.ended_by = Some(left.by);
     task.customer_agreed = agreed;
-    task.status = if waiting { TaskStatus::Abandoned } else { TaskStatus::WrapUp };
+    task.status = ended;
     tasks::save(tx, &task).await?;
     threads::close(conversation);
     threads::save(tx, conversation).await?;

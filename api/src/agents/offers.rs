@@ -8,7 +8,7 @@ use entity::{
     conversation,
     deadline::DeadlineKind,
     event::EventKind,
-    id::{OfferId, UserId},
+    id::{OfferId, QueueId, UserId},
     idle_reason::SystemReason,
     offer::{self, OfferKind, OfferStatus},
     participant::ParticipantRole,
@@ -18,8 +18,9 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
 };
+use uuid::Uuid;
 
-use super::{assignments, deadlines, endings, queues, routing, states, tasks};
+use super::{assignments, conferences, deadlines, endings, queues, routing, states, tasks, transfers};
 use crate::{
     app::{App, Tx},
     auth::viewer::Viewer,
@@ -38,16 +39,35 @@ use crate::{
 
 const FIELD: &[&str] = &["input", "offerId"];
 
+/// For what a task is held out.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose {
+    pub kind: OfferKind,
+    /// The queue by whose rules.
+    pub queue: QueueId,
+    /// The invitation of a queue to a conference that it is part of.
+    pub invitation: Option<Uuid>,
+}
+
+impl Purpose {
+    /// By the rules of the queue of the task.
+    #[must_use]
+    pub fn of(kind: OfferKind, task: &task::Model) -> Self {
+        Self { kind, queue: task.queue_id, invitation: None }
+    }
+}
+
 /// Holds a task out to an agent; the conversation and the agent are held.
 pub async fn make(
     tx: &Tx<'_>,
     conversation: &conversation::Model,
-    mut task: task::Model,
+    task: &task::Model,
     agent: &mut agent::Model,
-    kind: OfferKind,
+    purpose: Purpose,
 ) -> Result<offer::Model> {
     debug_assert_eq!(conversation.id, task.conversation_id);
-    let queue = queues::known(tx.db(), task.queue_id).await?;
+    let queue = queues::known(tx.db(), purpose.queue).await?;
+    let Purpose { kind, invitation, .. } = purpose;
     let now = tx.clock().now();
     let seconds = queue.offer_seconds.unwrap_or(channels::of(task.channel).offer_seconds);
     let row = offer::Model {
@@ -55,6 +75,7 @@ pub async fn make(
         kind,
         task_id: task.id,
         queue_id: queue.id,
+        invitation,
         agent_id: agent.user_id,
         status: OfferStatus::Pending,
         made_at: now,
@@ -63,16 +84,21 @@ pub async fn make(
     };
     offer::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
     deadlines::set(tx, DeadlineKind::Offer, row.id.0, row.expires_at).await?;
-    assignments::take(tx, agent, &task, kind == OfferKind::Conference).await?;
+    assignments::take(tx, agent, task, kind == OfferKind::Conference).await?;
     agent.free_since = now;
     states::save(tx, agent).await?;
-    if kind != OfferKind::Conference {
-        task.status = TaskStatus::Offered;
-        tasks::save(tx, &task).await?;
-        tasks::unqueued(tx, &task)?;
-    }
     tell(tx, EventKind::OfferMade, &row)?;
-    tasks::tell(tx, &task, false).await?;
+    if kind == OfferKind::Conference {
+        tasks::tell(tx, task, false).await?;
+        return Ok(row);
+    }
+    let offered = task::Model { status: TaskStatus::Offered, ..task.clone() };
+    tasks::save(tx, &offered).await?;
+    if task.status == TaskStatus::Queued {
+        tasks::unqueued(tx, &offered)?;
+    }
+    // A customer who is handed over waits from now on.
+    tasks::tell(tx, &offered, kind == OfferKind::Transfer).await?;
     Ok(row)
 }
 
@@ -100,7 +126,13 @@ pub async fn accept(app: &App, by: &Viewer, id: &str) -> Result<std::result::Res
                     let task = take_over(tx, &mut conversation, task, &offer).await?;
                     Ok(Ok(Accepted { task }))
                 }
-                _ => Ok(Err(Lost { taken_by: task.owner_id.filter(|owner| *owner != by.user) })),
+                _ => {
+                    let taken_by = match offer.kind {
+                        OfferKind::Conference => task.joined_id,
+                        OfferKind::Queue | OfferKind::Transfer => task.owner_id,
+                    };
+                    Ok(Err(Lost { taken_by: taken_by.filter(|agent| *agent != by.user) }))
+                }
             }
         })
     })
@@ -117,6 +149,9 @@ async fn take_over(
     close(tx, offer, OfferStatus::Accepted).await?;
     if let Some(held) = assignments::find(tx.db(), task.id, agent.user_id).await? {
         assignments::advance(tx, held, AssignmentPhase::Active).await?;
+    }
+    if offer.kind == OfferKind::Conference {
+        return conferences::join(tx, conversation, task, agent.user_id).await;
     }
     task.status = TaskStatus::Connected;
     task.owner_id = Some(agent.user_id);
@@ -136,11 +171,12 @@ pub async fn decline(app: &App, by: &Viewer, id: &str) -> Result<offer::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
             states::answers_customers(tx, by.user).await?;
-            let (_, offer) = hold(tx, by.user, id).await?;
+            let (mut conversation, offer) = hold(tx, by.user, id).await?;
             match offer.status {
                 OfferStatus::Declined => Ok(offer),
                 OfferStatus::Pending if offer.expires_at > tx.clock().now() => {
-                    give_back(tx, &offer, OfferStatus::Declined, Some(SystemReason::Declined)).await
+                    let cause = Some(SystemReason::Declined);
+                    give_back(tx, &mut conversation, &offer, OfferStatus::Declined, cause).await
                 }
                 _ => Err(Error::refused(UserErrorCode::OfferExpired, FIELD, "The offer is no longer to be had.")),
             }
@@ -153,15 +189,15 @@ pub async fn decline(app: &App, by: &Viewer, id: &str) -> Result<offer::Model> {
 pub async fn expire(tx: &Tx<'_>, id: OfferId) -> Result<()> {
     let Some(offer) = offer::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
     let task = tasks::known(tx.db(), offer.task_id).await?;
-    threads::hold(tx, task.conversation_id).await?;
+    let mut conversation = threads::hold(tx, task.conversation_id).await?;
     let Some(offer) = offer::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
     if offer.status == OfferStatus::Pending && offer.expires_at <= tx.clock().now() {
-        give_back(tx, &offer, OfferStatus::Expired, Some(SystemReason::Rona)).await?;
+        give_back(tx, &mut conversation, &offer, OfferStatus::Expired, Some(SystemReason::Rona)).await?;
     }
     deadlines::clear(tx, DeadlineKind::Offer, id.0).await
 }
 
-/// Takes back the pending offer of a task whose conversation is held, because the task has ended.
+/// Takes back the pending offer of a task whose conversation is held, because the task has ended or nobody is asked any more.
 pub async fn withdraw(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     let Some(offer) = pending(tx.db(), task).await? else { return Ok(()) };
     let mut agent = states::held(tx, offer.agent_id).await?;
@@ -172,19 +208,21 @@ pub async fn withdraw(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     states::save(tx, &mut agent).await
 }
 
-/// Takes the pending offer of a task whose conversation is held from its agent, who is gone; the task goes back to its place.
-pub async fn take_back(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+/// Takes the pending offer of a task whose conversation is held from its agent, who is gone.
+pub async fn take_back(tx: &Tx<'_>, conversation: &mut conversation::Model, task: &task::Model) -> Result<()> {
     let Some(offer) = pending(tx.db(), task).await? else { return Ok(()) };
-    give_back(tx, &offer, OfferStatus::Withdrawn, None).await.map(drop)
+    give_back(tx, conversation, &offer, OfferStatus::Withdrawn, None).await.map(drop)
 }
 
+/// Ends an offer that its agent has not taken; what becomes of the task follows from what it was held out for.
 async fn give_back(
     tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
     offer: &offer::Model,
     status: OfferStatus,
     cause: Option<SystemReason>,
 ) -> Result<offer::Model> {
-    let mut task = tasks::known(tx.db(), offer.task_id).await?;
+    let task = tasks::known(tx.db(), offer.task_id).await?;
     // Before the agent: a router holds agents while nobody enters.
     routing::enter(tx).await?;
     let mut agent = states::held(tx, offer.agent_id).await?;
@@ -196,13 +234,16 @@ async fn give_back(
         states::stand_down(tx, &mut agent, cause).await?;
     }
     states::save(tx, &mut agent).await?;
-    if task.status == TaskStatus::Offered {
-        task.status = TaskStatus::Queued;
-        tasks::save(tx, &task).await?;
-        let queue = queues::known(tx.db(), task.queue_id).await?;
-        tasks::wait(tx, &task, &queue).await?;
+    match offer.kind {
+        OfferKind::Queue => {
+            let task = task::Model { status: TaskStatus::Queued, ..task };
+            tasks::save(tx, &task).await?;
+            tasks::wait(tx, &task, &queues::known(tx.db(), task.queue_id).await?).await?;
+            tasks::tell_also(tx, &task, false, [agent.user_id])?;
+        }
+        OfferKind::Transfer => transfers::not_taken(tx, conversation, task).await?,
+        OfferKind::Conference => conferences::not_taken(tx, conversation, task, offer).await?,
     }
-    tasks::tell_also(tx, &task, false, [agent.user_id])?;
     Ok(ended)
 }
 

@@ -1,25 +1,28 @@
-//! `agent`, `queue`, `queues`, `entryPoints`, `wrapUpReasons`, `idleReasons`.
+//! `agent`, `agents`, `queue`, `queues`, `entryPoints`, `wrapUpReasons`, `idleReasons`.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use entity::{
+    agent::AgentState,
     channel::Channel,
     entry_point,
     id::{AgentId, QueueId, UserId},
-    idle_reason, queue, wrap_up_reason,
+    idle_reason, wrap_up_reason,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect as _};
 
 use super::{
+    listing::{self, Search, Wanted, containing},
     queue_types::{EntryPoint, Queue, QueueConnection},
-    types::{Agent, IdleReason, WrapUpReason, may_see},
+    types::{Agent, AgentConnection, IdleReason, WrapUpReason, may_see},
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    conversations::channels::TargetKind,
     database::sql::Sql,
-    error::Result,
-    page::{ByName, Page, PageArguments},
+    error::{Error, Result},
+    page::{ByName, Page, PageArguments, Place},
 };
 
 /// The most reasons and entry points that are listed.
@@ -49,29 +52,72 @@ impl AgentsQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Only those whose name contains this, in any case of letters.")] search: Option<String>,
         #[graphql(desc = "Only those of this channel.")] channel: Option<Channel>,
+        #[graphql(desc = "Only those to which this task of the viewer's can be handed; none for another's.")]
+        for_transfer_of: Option<ID>,
         #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
         first: Option<i32>,
         #[graphql(desc = "Begin after this cursor of the same search.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "End before this cursor of the same search.")] before: Option<String>,
     ) -> Result<QueueConnection> {
-        let list = format!("queues {search:?} {channel:?}");
+        let target = for_transfer_of.as_ref().map(|task| ("transfer", task));
+        let list = format!("queues {search:?} {channel:?} {target:?}");
         let page: Page<ByName> = Page::new(PageArguments { first, after, last, before }, &list)?;
         if !may_see(ctx).await? {
             return Ok(QueueConnection(page.slice(Vec::new())));
         }
-        let mut sql = Sql::new("SELECT q.* FROM queue q WHERE q.archived_at IS NULL");
-        if let Some(channel) = channel {
-            sql.push(" AND q.channel = ");
-            sql.bind(channel);
+        let channel = match &for_transfer_of {
+            None => channel,
+            Some(task) => {
+                let me = ctx.viewer()?.user;
+                let target = Search::begin(ctx.app()?, me, task, Wanted::Transfer, TargetKind::Queue).await?;
+                match target.map(|target| target.task.channel).filter(|of| channel.is_none_or(|wanted| wanted == *of)) {
+                    Some(channel) => Some(channel),
+                    None => return Ok(QueueConnection(page.slice(Vec::new()))),
+                }
+            }
+        };
+        Ok(QueueConnection(listing::queues(ctx.app()?, search.as_deref(), channel, page).await?))
+    }
+
+    /// The agents, by name. With `forTransferOf` or `forConferenceOf` those to whom a task of the viewer's can be handed, or who
+    /// can be asked to join in it; asking again refreshes the list. For a conference agents are shown who are not free
+    /// now, but on WHATSAPP. Empty for who does not answer customers, and for a task that is not the viewer's.
+    #[graphql(guard = "Needs(Scope::AgentsRead)")]
+    async fn agents(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those whose name contains this, in any case of letters.")] search: Option<String>,
+        #[graphql(desc = "Only those in this state.")] state: Option<AgentState>,
+        #[graphql(desc = "Only those to whom this task can be handed now.")] for_transfer_of: Option<ID>,
+        #[graphql(desc = "Only those who can be asked to join in this task.")] for_conference_of: Option<ID>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor of the same search.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor of the same search.")] before: Option<String>,
+    ) -> Result<AgentConnection> {
+        let target = match (&for_transfer_of, &for_conference_of) {
+            (None, None) => None,
+            (Some(task), None) => Some((task, Wanted::Transfer)),
+            (None, Some(task)) => Some((task, Wanted::Conference)),
+            (Some(_), Some(_)) => return Err(Error::invalid("forConferenceOf", "Look for one of the two.")),
+        };
+        let list = format!("agents {search:?} {state:?} {target:?}");
+        let page: Page<Place> = Page::new(PageArguments { first, after, last, before }, &list)?;
+        if !may_see(ctx).await? {
+            return Ok(AgentConnection(page.slice(Vec::new())));
         }
-        if let Some(search) = &search {
-            sql.push(" AND ");
-            containing(&mut sql, "q.name", search);
-        }
-        page.write(&mut sql, &["q.name", "q.id"], false);
-        let rows = sql.models::<queue::Entity>(ctx.app()?.db.read()).await?;
-        Ok(QueueConnection(page.slice(rows)))
+        let target = match target {
+            None => None,
+            Some((task, wanted)) => {
+                match Search::begin(ctx.app()?, ctx.viewer()?.user, task, wanted, TargetKind::Agent).await? {
+                    None => return Ok(AgentConnection(page.slice(Vec::new()))),
+                    found => found,
+                }
+            }
+        };
+        Ok(AgentConnection(listing::agents(ctx.app()?, search.as_deref(), state, target.as_ref(), page).await?))
     }
 
     /// The entry points in use, by name, at most 200. Empty for who does not answer customers.
@@ -127,12 +173,4 @@ impl AgentsQuery {
             .await?;
         Ok(rows.into_iter().map(|row| IdleReason(Arc::new(row))).collect())
     }
-}
-
-/// Adds that a column contains a text, in any case of letters.
-fn containing(sql: &mut Sql, column: &str, search: &str) {
-    sql.push(&format!("lower({column}) LIKE "));
-    let escaped = search.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    sql.bind(format!("%{escaped}%"));
-    sql.push(" ESCAPE '\\'");
 }

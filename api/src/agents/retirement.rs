@@ -4,11 +4,12 @@
 use entity::{
     agent::AgentState,
     assignment::{self, AssignmentPhase},
+    conversation,
     id::UserId,
     task::TaskStatus,
 };
 
-use super::{assignments, ledger, ledger::Turn, offers, queues, routing, states, tasks, wrap_ups};
+use super::{assignments, conferences, ledger, ledger::Turn, offers, queues, routing, states, tasks, wrap_ups};
 use crate::{
     app::Tx,
     conversations::{
@@ -26,9 +27,9 @@ pub async fn retire(tx: &Tx<'_>, user: UserId) -> Result<()> {
     // Nothing new is offered from here on; the agent is held only after the conversations, as by all who hold both.
     for held in assignments::of_agent(tx.db(), user).await? {
         let task = tasks::known(tx.db(), held.task_id).await?;
-        threads::hold(tx, task.conversation_id).await?;
+        let mut conversation = threads::hold(tx, task.conversation_id).await?;
         if let Some(held) = assignments::find(tx.db(), held.task_id, user).await? {
-            hand_back(tx, held).await?;
+            hand_back(tx, &mut conversation, held).await?;
         }
     }
     let mut agent = states::held(tx, user).await?;
@@ -40,26 +41,34 @@ pub async fn retire(tx: &Tx<'_>, user: UserId) -> Result<()> {
 }
 
 /// Ends a hold on a task whose conversation is held.
-async fn hand_back(tx: &Tx<'_>, held: assignment::Model) -> Result<()> {
+async fn hand_back(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assignment::Model) -> Result<()> {
     match held.phase {
         AssignmentPhase::WrapUp => wrap_ups::give_up(tx, held.id).await,
         AssignmentPhase::Offered => {
             let task = tasks::known(tx.db(), held.task_id).await?;
-            offers::take_back(tx, &task).await
+            offers::take_back(tx, conversation, &task).await
         }
-        AssignmentPhase::Active => leave(tx, held).await,
+        AssignmentPhase::Active => leave(tx, conversation, held).await,
     }
 }
 
-async fn leave(tx: &Tx<'_>, held: assignment::Model) -> Result<()> {
+async fn leave(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assignment::Model) -> Result<()> {
     let mut task = tasks::known(tx.db(), held.task_id).await?;
     routing::enter(tx).await?;
+    if task.owner_id == Some(held.agent_id) && task.status == TaskStatus::ConferenceRequested {
+        offers::withdraw(tx, &task).await?;
+    }
     let mut agent = states::held(tx, held.agent_id).await?;
     assignments::release(tx, &mut agent, &held).await?;
     states::save(tx, &mut agent).await?;
-    let conversation = threads::hold(tx, task.conversation_id).await?;
+    if task.joined_id == Some(held.agent_id) {
+        return conferences::go(tx, conversation, task, held.agent_id).await.map(drop);
+    }
     if let Some(who) = participants::of(tx.db(), conversation.id, Who::User(held.agent_id)).await? {
-        participants::leave(tx, &conversation, who).await?;
+        participants::leave(tx, conversation, who).await?;
+    }
+    if task.joined_id.is_some() {
+        return conferences::inherit(tx, conversation, task).await;
     }
     if task.owner_id == Some(held.agent_id) {
         // Its place is that of when it first came.

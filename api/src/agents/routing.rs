@@ -3,7 +3,7 @@
 //! later task passes an earlier one.
 
 use entity::{
-    id::{ConversationId, RoutingDecisionId, TaskId, UserId},
+    id::{ConversationId, QueueId, RoutingDecisionId, TaskId, UserId},
     offer::OfferKind,
     routing,
     routing_decision::{self, Candidates, RoutingCause},
@@ -11,7 +11,10 @@ use entity::{
 };
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QuerySelect as _};
 
-use super::{offers, states, tasks};
+use super::{
+    offers::{self, Purpose},
+    states, tasks,
+};
 use crate::{
     app::{App, Tx},
     conversations::threads,
@@ -52,14 +55,14 @@ async fn decide(tx: &Tx<'_>) -> Result<bool> {
     if task.status != TaskStatus::Queued {
         return Ok(true);
     }
-    let candidates = candidates(tx.db(), &task).await?;
+    let candidates = free(tx.db(), &task, task.queue_id).await?;
     let Some(chosen) = candidates.first() else { return Ok(true) };
     let mut agent = states::held(tx, *chosen).await?;
     if agent.takes & task.channel.bit() == 0 {
         return Ok(true);
     }
     remember(tx, &task, RoutingCause::LongestAvailable, &candidates).await?;
-    offers::make(tx, &conversation, task, &mut agent, OfferKind::Queue).await?;
+    offers::make(tx, &conversation, &task, &mut agent, Purpose::of(OfferKind::Queue, &task)).await?;
     Ok(true)
 }
 
@@ -75,7 +78,8 @@ async fn next(db: &impl ConnectionTrait) -> Result<Option<Next>, DbErr> {
         "SELECT t.id, t.conversation_id FROM task t WHERE t.status = 1 AND t.queue_id IN \
          (SELECT m.queue_id FROM agent a JOIN queue_member m ON m.agent_id = a.user_id WHERE a.takes <> 0) \
          AND EXISTS (SELECT 1 FROM queue_member m JOIN agent a ON a.user_id = m.agent_id \
-         WHERE m.queue_id = t.queue_id AND m.from_step <= t.step AND (a.takes & (1 << t.channel)) <> 0) \
+         WHERE m.queue_id = t.queue_id AND m.from_step <= t.step AND (a.takes & (1 << t.channel)) <> 0 \
+         AND NOT EXISTS (SELECT 1 FROM assignment s WHERE s.task_id = t.id AND s.agent_id = a.user_id)) \
          ORDER BY t.priority, t.enqueued_at, t.id LIMIT 1",
     );
     Ok(sql.all(db).await?.pop())
@@ -86,24 +90,37 @@ struct Candidate {
     user_id: UserId,
 }
 
-/// Who may be offered a task now, who has waited longest first.
-async fn candidates(db: &impl ConnectionTrait, task: &task::Model) -> Result<Vec<UserId>, DbErr> {
+/// Who of a queue may be offered a task now, who has waited longest first. Not who has handed it over or left it and has not
+/// wrapped it up yet.
+pub async fn free(db: &impl ConnectionTrait, task: &task::Model, queue: QueueId) -> Result<Vec<UserId>, DbErr> {
     let mut sql =
         Sql::new("SELECT a.user_id FROM queue_member m JOIN agent a ON a.user_id = m.agent_id WHERE m.queue_id = ");
-    sql.bind(task.queue_id);
+    sql.bind(queue);
+    // In another queue than its own a task is at no step.
     sql.push(" AND m.from_step <= ");
-    sql.bind(task.step);
-    sql.push(&format!(" AND (a.takes & {}) <> 0 ORDER BY a.free_since, a.user_id", task.channel.bit()));
+    sql.bind(if queue == task.queue_id { task.step } else { 0 });
+    sql.push(&format!(
+        " AND (a.takes & {}) <> 0 AND NOT EXISTS (SELECT 1 FROM assignment s WHERE ",
+        task.channel.bit()
+    ));
+    sql.push("s.agent_id = a.user_id AND s.task_id = ");
+    sql.bind(task.id);
+    sql.push(") ORDER BY a.free_since, a.user_id");
     let found: Vec<Candidate> = sql.all(db).await?;
     Ok(found.into_iter().map(|found| found.user_id).collect())
 }
 
 /// Writes down that nobody is free for a task that has just begun to wait, if that is so.
 pub async fn note(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
-    if candidates(tx.db(), task).await?.is_empty() {
+    if free(tx.db(), task, task.queue_id).await?.is_empty() {
         remember(tx, task, RoutingCause::NobodyFree, &[]).await?;
     }
     Ok(())
+}
+
+/// Writes down that somebody chose the agent to whom a task goes.
+pub async fn remember_named(tx: &Tx<'_>, task: &task::Model, agent: UserId) -> Result<()> {
+    remember(tx, task, RoutingCause::Named, &[agent]).await
 }
 
 async fn remember(tx: &Tx<'_>, task: &task::Model, cause: RoutingCause, candidates: &[UserId]) -> Result<()> {

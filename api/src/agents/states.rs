@@ -18,7 +18,7 @@ use sea_orm::{
 use super::{assignments, capacity, ledger, ledger::Turn};
 use crate::{
     app::{App, Tx},
-    auth::viewer::Viewer,
+    auth::viewer::{Caller, Viewer},
     error::{Error, Result, UserErrorCode},
     events::{cursor::desk_of, log::NewEvent},
 };
@@ -196,6 +196,13 @@ pub async fn answers_customers(tx: &Tx<'_>, id: UserId) -> Result<()> {
         .one(tx.db())
         .await?;
     held.map(drop).ok_or_else(no_agent)
+}
+
+/// The agent that a caller is.
+pub async fn agent(tx: &Tx<'_>, by: &Caller) -> Result<UserId> {
+    let Caller::Person(viewer) = by else { return Err(Error::PersonsOnly) };
+    answers_customers(tx, viewer.user).await?;
+    Ok(viewer.user)
 }
 
 fn no_agent() -> Error {

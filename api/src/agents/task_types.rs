@@ -27,7 +27,7 @@ use crate::{
         context::ContextExt,
         viewer::{Caller, Scope},
     },
-    conversations::{threads::Side, types::Conversation},
+    conversations::{channels, threads::Side, types::Conversation},
     error::{Error, Result},
     events::{cursor::Cursor, log::Entry},
 };
@@ -39,6 +39,18 @@ pub enum TaskAction {
     SendMessage,
     /// `endConversation`
     End,
+    /// `transferTask`
+    Transfer,
+    /// `requestConference`
+    RequestConference,
+    /// `cancelConference`
+    CancelConference,
+    /// `endConference`
+    EndConference,
+    /// `removeFromConference`
+    RemoveFromConference,
+    /// `exitConference`
+    ExitConference,
     /// `wrapUpTask`
     WrapUp,
     /// `extendWrapUp`
@@ -96,7 +108,7 @@ impl Task {
         self.0.received_at
     }
 
-    /// When an agent first accepted it.
+    /// When the agent who answers for it, or did last, accepted it; null while the customer waits.
     async fn accepted_at(&self) -> Option<DateTime<Utc>> {
         self.0.accepted_at
     }
@@ -184,13 +196,25 @@ impl Task {
         };
         let held = assignments::find(ctx.app()?.db.read(), self.0.id, me).await?;
         Ok(match held.map(|held| held.phase) {
-            Some(AssignmentPhase::Active) if self.0.status == TaskStatus::Connected && self.0.owner_id == Some(me) => {
-                vec![TaskAction::SendMessage, TaskAction::End]
-            }
-            Some(AssignmentPhase::Active) => vec![TaskAction::SendMessage],
+            Some(AssignmentPhase::Active) if self.0.owner_id == Some(me) => self.owner_actions(),
+            Some(AssignmentPhase::Active) => vec![TaskAction::SendMessage, TaskAction::ExitConference],
             Some(AssignmentPhase::WrapUp) => self.wrap_up_actions(ctx, me).await?,
             Some(AssignmentPhase::Offered) | None => Vec::new(),
         })
+    }
+
+    fn owner_actions(&self) -> Vec<TaskAction> {
+        let channel = channels::of(self.0.channel);
+        let mut actions = vec![TaskAction::SendMessage];
+        match self.0.status {
+            TaskStatus::Conference => actions.extend([TaskAction::EndConference, TaskAction::RemoveFromConference]),
+            TaskStatus::ConferenceRequested => actions.extend([TaskAction::End, TaskAction::CancelConference]),
+            _ => {
+                actions.extend([TaskAction::End, TaskAction::Transfer]);
+                actions.extend((!channel.conference_targets.is_empty()).then_some(TaskAction::RequestConference));
+            }
+        }
+        actions
     }
 
     async fn wrap_up_actions(&self, ctx: &Context<'_>, me: UserId) -> Result<Vec<TaskAction>> {

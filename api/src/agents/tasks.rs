@@ -17,8 +17,9 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveM
 use super::{assignments, deadlines, hours, queues, routing};
 use crate::{
     app::Tx,
+    auth::viewer::Caller,
     conversations::{announcements, threads},
-    error::{Error, Result},
+    error::{Error, Result, UserErrorCode},
     events::{
         cursor::{conversation_of, customer_side_of, desk_of, queue_of},
         log::NewEvent,
@@ -36,6 +37,35 @@ pub async fn find(db: &impl ConnectionTrait, id: TaskId) -> Result<Option<task::
 /// A task that must be there.
 pub async fn known(db: &impl ConnectionTrait, id: TaskId) -> Result<task::Model> {
     find(db, id).await?.ok_or_else(|| Error::internal(anyhow::anyhow!("a task is gone")))
+}
+
+/// How inputs name a task.
+pub const FIELD: &[&str] = &["input", "taskId"];
+
+/// The task that an id of the API names, if the caller may see it, with its conversation, which is held.
+pub async fn hold_named(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation::Model, task::Model)> {
+    let id = TaskId::parse(id).ok_or_else(|| Error::not_found(FIELD))?;
+    let found = find(tx.db(), id).await?.ok_or_else(|| Error::not_found(FIELD))?;
+    if threads::find(tx.db(), by, &[found.conversation_id]).await?.is_empty() {
+        return Err(Error::not_found(FIELD));
+    }
+    let conversation = threads::hold(tx, found.conversation_id).await?;
+    Ok((conversation, known(tx.db(), id).await?))
+}
+
+/// The same of a task that the caller owns and on which the talk goes on.
+pub async fn hold_owned(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation::Model, task::Model)> {
+    let (conversation, task) = hold_named(tx, by, id).await?;
+    if !is_live(task.status) {
+        return Err(Error::refused(UserErrorCode::ConversationEnded, FIELD, "The conversation has ended."));
+    }
+    match by {
+        Caller::Person(viewer) if task.owner_id == Some(viewer.user) => Ok((conversation, task)),
+        _ => {
+            let why = "Only the agent who owns the task does this.";
+            Err(Error::refused(UserErrorCode::NotAParticipant, FIELD, why))
+        }
+    }
 }
 
 /// Whether a task still occupies its conversation.

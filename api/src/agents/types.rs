@@ -16,6 +16,7 @@ use entity::{
 
 use super::{
     assignments, capacity,
+    listing::Listed,
     loader::{AgentById, CustomerOf, EntryPointById, IdleReasonById, OwnOffer, QueueById, TaskById, answers},
     offers, states,
     task_types::Task,
@@ -32,6 +33,7 @@ use crate::{
         cursor::{Cursor, desk_of},
         log,
     },
+    page::{PageInfo, Slice},
     users::{loader::ReferredPerson, types::User},
 };
 
@@ -99,6 +101,39 @@ impl Agent {
         }
         Ok(ctx.load(AgentById(id)).await?.map(Self))
     }
+}
+
+/// A page of agents, by name.
+pub struct AgentConnection(pub Slice<Listed>);
+
+/// A page of agents, by name.
+#[Object]
+impl AgentConnection {
+    /// The agents with their cursors.
+    async fn edges(&self) -> Vec<AgentEdge> {
+        let edge =
+            |row: &Listed| AgentEdge { cursor: self.0.cursor(&row.place()), node: Agent(Arc::new(row.agent.clone())) };
+        self.0.items.iter().map(edge).collect()
+    }
+
+    /// The agents.
+    async fn nodes(&self) -> Vec<Agent> {
+        self.0.items.iter().map(|row| Agent(Arc::new(row.agent.clone()))).collect()
+    }
+
+    /// Where this page lies in the list.
+    async fn page_info(&self) -> PageInfo {
+        self.0.info(Listed::place)
+    }
+}
+
+/// An agent in a page.
+#[derive(SimpleObject)]
+pub struct AgentEdge {
+    /// The place in the list.
+    pub cursor: String,
+    /// The agent.
+    pub node: Agent,
 }
 
 /// How much of a channel an agent may hold.

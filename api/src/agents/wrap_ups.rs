@@ -144,6 +144,10 @@ async fn finish(tx: &Tx<'_>, mut task: task::Model, row: wrap_up::Model) -> Resu
         assignments::release(tx, &mut agent, &held).await?;
     }
     states::save(tx, &mut agent).await?;
+    // Who has handed the task over may be offered it again from now on.
+    if task.status == TaskStatus::Queued {
+        tx.may_route();
+    }
     let left = assignments::of_task(tx.db(), task.id).await?;
     if left.is_empty() && task.status == TaskStatus::WrapUp {
         task.status = TaskStatus::Completed;

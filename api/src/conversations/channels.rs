@@ -46,6 +46,10 @@ pub struct Capabilities {
     pub templates: bool,
     pub transfer_targets: &'static [TargetKind],
     pub conference_targets: &'static [TargetKind],
+    /// Supervisors who are at work as agents can be handed a task, and be asked to join.
+    pub supervisors_are_targets: bool,
+    /// Of those who can be asked to join only who is free now is shown.
+    pub conference_shows_free_only: bool,
     pub several_wrap_up_reasons: bool,
     pub delivery_receipts: bool,
     pub read_receipts: bool,
@@ -76,6 +80,8 @@ const SOCIAL: Capabilities = Capabilities {
     templates: true,
     transfer_targets: BOTH,
     conference_targets: AGENT,
+    supervisors_are_targets: false,
+    conference_shows_free_only: false,
     several_wrap_up_reasons: false,
     delivery_receipts: true,
     read_receipts: false,
@@ -94,6 +100,7 @@ pub const fn of(channel: Channel) -> Capabilities {
         Channel::Sms => Capabilities { address: AddressKind::Phone, attachments: false, ..SOCIAL },
         Channel::Webchat => Capabilities {
             media: Media::Chat,
+            supervisors_are_targets: true,
             several_wrap_up_reasons: true,
             delivery_receipts: false,
             edits: true,
@@ -119,6 +126,7 @@ pub const fn of(channel: Channel) -> Capabilities {
             rich_text: true,
             emoji: true,
             conference_targets: BOTH,
+            conference_shows_free_only: true,
             several_wrap_up_reasons: true,
             read_receipts: true,
             end_needs_consent: false,

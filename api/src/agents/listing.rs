@@ -1,0 +1,148 @@
+//! Agents and queues in lists: all, and those to whom a task of the caller's can be handed or who can be asked to join.
+
+use entity::{
+    agent::{self, AgentState},
+    channel::Channel,
+    id::{TaskId, UserId},
+    queue,
+    task::{self, TaskStatus},
+    user::{Role, UserStatus},
+};
+use sea_orm::{DbErr, FromQueryResult, QueryResult};
+
+use super::tasks;
+use crate::{
+    app::App,
+    conversations::channels::{self, TargetKind},
+    database::sql::Sql,
+    error::Result,
+    page::{ByName, Page, Place, Slice},
+};
+
+/// What somebody is looked for to do with a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Transfer,
+    Conference,
+}
+
+/// For which task of the caller's somebody is looked for.
+#[derive(Clone, Debug)]
+pub struct Search {
+    pub me: UserId,
+    pub task: task::Model,
+    pub wanted: Wanted,
+}
+
+impl Search {
+    /// Nothing for a task that is not the caller's, and where the channel has no such targets.
+    pub async fn begin(app: &App, me: UserId, id: &str, wanted: Wanted, kind: TargetKind) -> Result<Option<Self>> {
+        let Some(id) = TaskId::parse(id) else { return Ok(None) };
+        let found = tasks::find(app.db.read(), id).await?;
+        let mine = found.filter(|task| task.owner_id == Some(me) && task.status == TaskStatus::Connected);
+        let possible = |task: &task::Model| {
+            let channel = channels::of(task.channel);
+            match wanted {
+                Wanted::Transfer => channel.transfer_targets.contains(&kind),
+                Wanted::Conference => channel.conference_targets.contains(&kind),
+            }
+        };
+        Ok(mine.filter(possible).map(|task| Self { me, task, wanted }))
+    }
+}
+
+/// An agent in a list, with what the list is ordered by.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub agent: agent::Model,
+    pub name_key: Vec<u8>,
+}
+
+impl Listed {
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place::Name(self.name_key.clone(), self.agent.user_id.0)
+    }
+}
+
+impl FromQueryResult for Listed {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self { agent: agent::Model::from_query_result(row, prefix)?, name_key: row.try_get(prefix, "name_key")? })
+    }
+}
+
+/// Agents by name.
+pub async fn agents(
+    app: &App,
+    search: Option<&str>,
+    state: Option<AgentState>,
+    target: Option<&Search>,
+    page: Page<Place>,
+) -> Result<Slice<Listed>> {
+    let mut sql = Sql::new("SELECT a.*, u.name_key FROM agent a JOIN \"user\" u ON u.id = a.user_id WHERE u.status = ");
+    sql.bind(UserStatus::Active);
+    sql.push(" AND u.role >= ");
+    sql.bind(Role::Agent);
+    if let Some(search) = search {
+        sql.push(" AND ");
+        containing(&mut sql, "u.display_name", search);
+    }
+    if let Some(state) = state {
+        sql.push(" AND a.state = ");
+        sql.bind(state);
+    }
+    if let Some(target) = target {
+        for_task(&mut sql, target);
+    }
+    page.write(&mut sql, &["u.name_key", "a.user_id"], false);
+    let rows = sql.all(app.db.read()).await?;
+    Ok(page.slice(rows))
+}
+
+fn for_task(sql: &mut Sql, target: &Search) {
+    let channel = channels::of(target.task.channel);
+    sql.push(" AND a.user_id <> ");
+    sql.bind(target.me);
+    if !channel.supervisors_are_targets {
+        sql.push(" AND u.role = ");
+        sql.bind(Role::Agent);
+    }
+    if target.wanted == Wanted::Transfer || channel.conference_shows_free_only {
+        sql.push(&format!(" AND (a.takes & {}) <> 0", target.task.channel.bit()));
+    } else {
+        sql.push(" AND a.state <> ");
+        sql.bind(AgentState::Offline);
+    }
+    sql.push(" AND NOT EXISTS (SELECT 1 FROM assignment s WHERE s.agent_id = a.user_id AND s.task_id = ");
+    sql.bind(target.task.id);
+    sql.push(")");
+}
+
+/// The queues in use, by name.
+pub async fn queues(
+    app: &App,
+    search: Option<&str>,
+    channel: Option<Channel>,
+    page: Page<ByName>,
+) -> Result<Slice<queue::Model>> {
+    let mut sql = Sql::new("SELECT q.* FROM queue q WHERE q.archived_at IS NULL");
+    if let Some(channel) = channel {
+        sql.push(" AND q.channel = ");
+        sql.bind(channel);
+    }
+    if let Some(search) = search {
+        sql.push(" AND ");
+        containing(&mut sql, "q.name", search);
+    }
+    page.write(&mut sql, &["q.name", "q.id"], false);
+    let rows = sql.models::<queue::Entity>(app.db.read()).await?;
+    Ok(page.slice(rows))
+}
+
+/// Adds that a column contains a text, in any case of letters.
+pub fn containing(sql: &mut Sql, column: &str, search: &str) {
+    sql.push(&format!("lower({column}) LIKE "));
+    let escaped = search.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    sql.bind(format!("%{escaped}%"));
+    sql.push(" ESCAPE '\\'");
+}
