@@ -34,7 +34,7 @@ async fn channels(app: &TestApp) -> Vec<(Channel, Person, Floor)> {
 }
 
 /// A customer whose task the agent has accepted.
-async fn talk(app: &TestApp, agent: &Person, floor: &Floor, name: &str) -> Arrival {
+pub async fn talk(app: &TestApp, agent: &Person, floor: &Floor, name: &str) -> Arrival {
     let arrival = app.waits(floor, name).await;
     app.settle().await;
     assert_eq!(agent.accepts_it().await, arrival.task.to_string());
@@ -42,7 +42,7 @@ async fn talk(app: &TestApp, agent: &Person, floor: &Floor, name: &str) -> Arriv
 }
 
 /// What was announced in a conversation, and whether its customer was told.
-async fn announced(app: &TestApp, arrival: Arrival) -> Vec<(String, bool)> {
+pub async fn announced(app: &TestApp, arrival: Arrival) -> Vec<(String, bool)> {
     let sql = format!(
         "SELECT CASE WHEN customer_sequence IS NULL THEN '-' ELSE '+' END || body FROM thread_item \
          WHERE kind = 2 AND conversation_id = {} ORDER BY sequence",

@@ -29,7 +29,7 @@ async fn whoever_becomes_available_is_offered_what_waits_and_shown_who_it_is() {
     let desk = ann.desk().await;
     assert_eq!(desk["offers"], json!([]));
     assert_eq!(desk["tasks"][0]["status"], "CONNECTED");
-    assert_eq!(desk["tasks"][0]["availableActions"], json!(["SEND_MESSAGE", "END"]));
+    assert_eq!(desk["tasks"][0]["availableActions"], json!(["SEND_MESSAGE", "END", "TRANSFER", "REQUEST_CONFERENCE"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

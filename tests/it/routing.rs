@@ -227,7 +227,8 @@ pub async fn nothing_contradicts_itself(database: &TestDatabase) {
         ),
         (
             "an offer of nothing",
-            "SELECT count(*) FROM offer o JOIN task t ON t.id = o.task_id WHERE o.status = 1 AND t.status <> 2",
+            "SELECT count(*) FROM offer o JOIN task t ON t.id = o.task_id \
+             WHERE o.status = 1 AND t.status <> CASE WHEN o.kind = 3 THEN 4 ELSE 2 END",
         ),
         (
             "a task that is offered to nobody",
@@ -239,12 +240,12 @@ pub async fn nothing_contradicts_itself(database: &TestDatabase) {
         ),
         (
             "a talk that its owner does not hold",
-            "SELECT count(*) FROM task t WHERE t.status = 3 AND NOT EXISTS \
+            "SELECT count(*) FROM task t WHERE t.status IN (3, 4, 5) AND NOT EXISTS \
           (SELECT 1 FROM assignment s WHERE s.task_id = t.id AND s.agent_id = t.owner_id AND s.phase = 2)",
         ),
         (
             "a hold on what is over",
-            "SELECT count(*) FROM assignment s JOIN task t ON t.id = s.task_id WHERE t.status >= 7",
+            "SELECT count(*) FROM assignment s JOIN task t ON t.id = s.task_id WHERE t.status = 7 OR (t.status > 7 AND s.phase <> 3)",
         ),
         (
             "a wrap-up that nobody holds",
@@ -257,6 +258,15 @@ pub async fn nothing_contradicts_itself(database: &TestDatabase) {
         (
             "a deadline of what is over",
             "SELECT count(*) FROM deadline d WHERE d.kind = 1 AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.id = d.target AND o.status = 1)",
+        ),
+        (
+            "a conference that nobody has joined, or a joined one without",
+            "SELECT count(*) FROM task t WHERE (t.status = 5) <> (t.joined_id IS NOT NULL AND EXISTS (SELECT 1 FROM assignment s \
+             WHERE s.task_id = t.id AND s.agent_id = t.joined_id AND s.phase = 2 AND s.joined)) AND t.status IN (3, 4, 5)",
+        ),
+        (
+            "somebody is asked to join and nobody knows",
+            "SELECT count(*) FROM task t WHERE t.status = 4 AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.task_id = t.id AND o.status = 1 AND o.kind = 3)",
         ),
         (
             "a closed conversation with a live task",

@@ -256,6 +256,63 @@ impl Person {
     }
 }
 
+impl Person {
+    /// Does something with a task and another agent or queue; the code of the refusal, or nothing.
+    pub async fn directs_on(&self, instance: usize, verb: &str, task: &str, to: Value) -> String {
+        let input = format!("{}{}Input", verb[..1].to_uppercase(), &verb[1..]);
+        let query = format!(
+            "mutation($input: {input}!) {{ {verb}(input: $input) {{ task {{ status }} userErrors {{ code }} }} }}"
+        );
+        let client = &self.clients[instance % self.clients.len()];
+        let answer = client.ask(&query, json!({ "input": { "taskId": task, "to": to } })).await;
+        refusal(&answer, verb)
+    }
+
+    pub async fn transfers(&self, task: &str, to: Value) -> String {
+        self.directs_on(0, "transferTask", task, to).await
+    }
+
+    pub async fn invites(&self, task: &str, to: Value) -> String {
+        self.directs_on(0, "requestConference", task, to).await
+    }
+
+    /// Does something about a conference; the code of the refusal, or nothing.
+    pub async fn confers_on(&self, instance: usize, verb: &str, task: &str) -> String {
+        let (input, more) = match verb {
+            "endConference" => ("EndConferenceInput", json!({ "taskId": task, "customerAgreed": true })),
+            _ => ("ConferenceInput", json!({ "taskId": task })),
+        };
+        let query = format!(
+            "mutation($input: {input}!) {{ {verb}(input: $input) {{ task {{ status }} userErrors {{ code }} }} }}"
+        );
+        let client = &self.clients[instance % self.clients.len()];
+        refusal(&client.ask(&query, json!({ "input": more })).await, verb)
+    }
+
+    pub async fn confers(&self, verb: &str, task: &str) -> String {
+        self.confers_on(0, verb, task).await
+    }
+
+    /// As others name the agent.
+    pub fn as_target(&self) -> Value {
+        json!({ "agentId": entity::id::AgentId(self.id.0).to_string() })
+    }
+
+    /// Where the person sees a task stand; nothing of one that they may not see.
+    pub async fn sees(&self, task: &str) -> String {
+        let query = "query($id: ID!) { node(id: $id) { ... on Task { status } } }";
+        let answer = self.ask(query, json!({ "id": task })).await;
+        answer.body["data"]["node"]["status"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Floor {
+    /// As a transfer names the queue.
+    pub fn as_target(&self) -> Value {
+        json!({ "queueId": self.queue.id.to_string() })
+    }
+}
+
 /// The code with which a mutation was refused, or nothing.
 #[track_caller]
 fn refusal(answer: &Answer, field: &str) -> String {
