@@ -107,6 +107,9 @@ async fn a_task_goes_to_an_agent_who_is_available_and_has_room_and_to_no_other()
         if channel == Channel::Email {
             assert_eq!(ann.transfers(&task, ben.as_target()).await, "TRANSFER_TARGET_REFUSED", "mails go to queues");
             assert_eq!(listed(&ann, "agents", "forTransferOf", &task).await, Vec::<String>::new());
+            for agent in [&ann, &ben] {
+                assert_eq!(agent.turns("IDLE").await, "");
+            }
             continue;
         }
         assert_eq!(

@@ -8,6 +8,7 @@ pub mod database;
 pub mod desk;
 pub mod documents;
 pub mod graphql;
+pub mod model;
 pub mod person;
 pub mod plans;
 pub mod probes;
