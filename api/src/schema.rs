@@ -7,7 +7,11 @@ use crate::{
     activities::{mutation::ActivitiesMutation, query::ActivitiesQuery, subscription::ActivitiesSubscription},
     administration::mutation::AdministrationMutation,
     agents::{
-        mutation::AgentsMutation, query::AgentsQuery, subscription::AgentsSubscription, teamwork::TeamworkMutation,
+        mutation::AgentsMutation,
+        query::AgentsQuery,
+        subscription::AgentsSubscription,
+        teamwork::TeamworkMutation,
+        watching::{SupervisionMutation, SupervisionSubscription},
     },
     audit::query::AuditQuery,
     cards::{mutation::CardsMutation, query::CardsQuery},
@@ -60,6 +64,7 @@ pub struct Mutation(
     AdministrationMutation,
     AgentsMutation,
     TeamworkMutation,
+    SupervisionMutation,
     VisitorsMutation,
 );
 
@@ -71,6 +76,7 @@ pub struct Subscription(
     ActivitiesSubscription,
     NotificationsSubscription,
     AgentsSubscription,
+    SupervisionSubscription,
     ConversationsSubscription,
 );
 

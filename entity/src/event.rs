@@ -74,4 +74,10 @@ pub enum EventKind {
     TaskQueued,
     #[sea_orm(string_value = "task_unqueued")]
     TaskUnqueued,
+    #[sea_orm(string_value = "task_served")]
+    TaskServed,
+    #[sea_orm(string_value = "task_left")]
+    TaskLeft,
+    #[sea_orm(string_value = "agent_turned")]
+    AgentTurned,
 }

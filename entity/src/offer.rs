@@ -22,6 +22,8 @@ pub struct Model {
     pub invitation: Option<Uuid>,
     pub agent_id: UserId,
     pub status: OfferStatus,
+    /// Since when the customer had waited in the queue.
+    pub waiting_since: DateTimeUtc,
     pub made_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
     pub ended_at: Option<DateTimeUtc>,

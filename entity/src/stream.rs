@@ -56,6 +56,9 @@ pub enum StreamKind {
     /// What enters a queue and what leaves it.
     #[sea_orm(num_value = 9)]
     Queue = 9,
+    /// In which state agents are. One for all.
+    #[sea_orm(num_value = 10)]
+    Agents = 10,
 }
 
 impl StreamKind {

@@ -78,6 +78,7 @@ impl MigrationTrait for Migration {
                     PRIMARY KEY (agent_id, number),
                     CHECK (ended_at >= started_at)
                 ) {clustered}",
+                "CREATE INDEX agent_interval_ended ON agent_interval (agent_id, ended_at)",
                 "CREATE UNIQUE INDEX agent_interval_open ON agent_interval (agent_id) WHERE ended_at IS NULL",
                 r"CREATE TABLE agent_skill (
                     agent_id uuid NOT NULL REFERENCES agent (user_id),
@@ -123,6 +124,7 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX task_of_conversation ON task (conversation_id, id)",
                 "CREATE INDEX task_accepted ON task (queue_id, accepted_at)",
                 "CREATE INDEX task_of_queue ON task (queue_id, status, id)",
+                "CREATE INDEX task_abandoned ON task (queue_id, ended_at) WHERE status = 8",
                 "CREATE INDEX task_of_owner ON task (owner_id, id)",
                 "CREATE INDEX task_of_joined ON task (joined_id, id)",
                 "CREATE INDEX task_after ON task (previous_id)",
@@ -145,11 +147,13 @@ impl MigrationTrait for Migration {
                     invitation uuid,
                     agent_id uuid NOT NULL REFERENCES agent (user_id),
                     status smallint NOT NULL,
+                    waiting_since timestamptz NOT NULL,
                     made_at timestamptz NOT NULL,
                     expires_at timestamptz NOT NULL,
                     ended_at timestamptz
                 )",
                 "CREATE UNIQUE INDEX offer_live ON offer (task_id) WHERE status = 1",
+                "CREATE INDEX offer_accepted ON offer (queue_id, ended_at) WHERE status = 2 AND kind < 3",
                 "CREATE INDEX offer_of_task ON offer (task_id, id)",
                 "CREATE INDEX offer_of_agent ON offer (agent_id, id)",
                 r"CREATE TABLE wrap_up (

@@ -45,6 +45,7 @@ mod sequences;
 mod sockets;
 mod stack;
 mod states;
+mod supervision;
 mod support;
 mod transcripts;
 mod visitors;

@@ -107,8 +107,10 @@ async fn a_task_goes_to_an_agent_who_is_available_and_has_room_and_to_no_other()
         if channel == Channel::Email {
             assert_eq!(ann.transfers(&task, ben.as_target()).await, "TRANSFER_TARGET_REFUSED", "mails go to queues");
             assert_eq!(listed(&ann, "agents", "forTransferOf", &task).await, Vec::<String>::new());
+            assert_eq!(ann.ends(&arrival.conversation.to_string()).await, "");
+            assert_eq!(ann.wraps_up(&task).await, "");
             for agent in [&ann, &ben] {
-                assert_eq!(agent.turns("IDLE").await, "");
+                assert_eq!(agent.turns("OFFLINE").await, "");
             }
             continue;
         }

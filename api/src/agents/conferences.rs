@@ -51,7 +51,7 @@ pub async fn request(app: &App, by: &Caller, task: &str, to: Target) -> Result<t
             let task = task::Model { status: TaskStatus::ConferenceRequested, ..task };
             let (mut agent, purpose, name) = match (to, person) {
                 (Target::Agent(_), Some(person)) => {
-                    let agent = targets::hold(tx, user, &task, &person).await?;
+                    let agent = targets::hold(tx, &task, &person).await?;
                     (agent, Purpose::of(OfferKind::Conference, &task), person.display_name)
                 }
                 (Target::Queue(id), _) => {

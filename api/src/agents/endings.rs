@@ -148,6 +148,7 @@ async fn close(
     task.customer_agreed = agreed;
     task.status = ended;
     tasks::save(tx, &task).await?;
+    tasks::left(tx, &task, task.queue_id)?;
     threads::close(conversation);
     threads::save(tx, conversation).await?;
     participants::dismiss(tx, conversation).await?;

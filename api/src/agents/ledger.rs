@@ -1,16 +1,23 @@
 //! In which state an agent was, and when: intervals without holes. One ends at the moment the next begins, also when the
 //! clock was set back meanwhile.
 
+use chrono::{DateTime, Utc};
 use entity::{
     agent::{self, AgentState},
     agent_interval,
-    id::IdleReasonId,
+    event::EventKind,
+    id::{IdleReasonId, UserId},
 };
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 
+use super::capacity;
 use crate::{
     app::Tx,
     error::{Error, Result},
+    events::{cursor::all_agents, log::NewEvent},
 };
 
 /// What an agent turns to.
@@ -57,11 +64,34 @@ pub async fn turn(tx: &Tx<'_>, agent: &mut agent::Model, to: Turn) -> Result<boo
         agent.free_since = now;
     }
     begin(tx, agent, now).await?;
+    let turned = agent::Model { takes: capacity::takes(agent), ..agent.clone() };
+    tx.append(NewEvent::new(EventKind::AgentTurned, &turned, vec![all_agents()])?);
     Ok(true)
 }
 
+/// The intervals of an agent that lie in a period, wholly or in part, the earliest first, at most 1,000.
+pub async fn between(
+    db: &impl ConnectionTrait,
+    agent: UserId,
+    since: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+) -> Result<Vec<agent_interval::Model>, DbErr> {
+    let lasts =
+        Condition::any().add(agent_interval::Column::EndedAt.is_null()).add(agent_interval::Column::EndedAt.gt(since));
+    let mut found = agent_interval::Entity::find().filter(agent_interval::Column::AgentId.eq(agent)).filter(lasts);
+    // After a clock was set back the one that lasts may have begun later than now.
+    if let Some(until) = until {
+        found = found.filter(agent_interval::Column::StartedAt.lt(until));
+    }
+    found
+        .order_by_asc(agent_interval::Column::Number)
+        .limit(1_000)
+        .all(db)
+        .await
+}
+
 /// Writes the interval that an agent is in.
-pub async fn begin(tx: &Tx<'_>, agent: &agent::Model, started_at: chrono::DateTime<chrono::Utc>) -> Result<()> {
+pub async fn begin(tx: &Tx<'_>, agent: &agent::Model, started_at: DateTime<Utc>) -> Result<()> {
     let interval = agent_interval::ActiveModel {
         agent_id: Set(agent.user_id),
         number: Set(agent.interval),

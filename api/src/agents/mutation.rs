@@ -30,6 +30,8 @@ struct SetAgentStateInput {
     idle_reason_id: Option<ID>,
     /// Only for these channels, where it is AVAILABLE or IDLE; for all where it is left out.
     channels: Option<Vec<Channel>>,
+    /// Whose state, set by a supervisor; the viewer's own where it is left out.
+    agent_id: Option<ID>,
 }
 
 /// What `acceptOffer` is about.
@@ -86,8 +88,8 @@ pub struct AgentsMutation;
 
 #[Object]
 impl AgentsMutation {
-    /// Sets the viewer's own state as an agent. AVAILABLE agents are offered tasks; who was RONA is offered something again only
-    /// after this. Refused with NOT_ALLOWED for who is no agent, STATE_NOT_SETTABLE for RONA and for OFFLINE with an offer or a
+    /// Sets the viewer's own state as an agent, or as a supervisor that of another. AVAILABLE agents are offered tasks; who was RONA is offered something again only
+    /// after this. Refused with NOT_ALLOWED for who is no agent and, where it is another's, no supervisor, NOT_FOUND, STATE_NOT_SETTABLE for RONA and for OFFLINE with an offer or a
     /// task in hand, WRAP_UP_PENDING for OFFLINE while a wrap-up is owed, REASON_NOT_ALLOWED.
     #[graphql(guard = "Needs(Scope::AgentsWrite)")]
     async fn set_agent_state(
@@ -97,7 +99,11 @@ impl AgentsMutation {
     ) -> Result<SetAgentStatePayload> {
         let reason = idle_reason_id(input.idle_reason_id.as_ref())?;
         let choice = Choice { state: input.state, reason, channels: input.channels };
-        Ok(match settle(states::choose(ctx.app()?, ctx.viewer()?, &choice).await)? {
+        let chosen = match &input.agent_id {
+            None => states::choose(ctx.app()?, ctx.viewer()?, &choice).await,
+            Some(agent) => states::choose_for(ctx.app()?, ctx.caller()?, agent, &choice).await,
+        };
+        Ok(match settle(chosen)? {
             Ok(row) => SetAgentStatePayload { agent: Some(Agent(Arc::new(row))), user_errors: vec![] },
             Err(user_errors) => SetAgentStatePayload { agent: None, user_errors },
         })
@@ -218,7 +224,7 @@ async fn accept(ctx: &Context<'_>, id: &str) -> Result<AcceptOfferPayload> {
 /// The answer to `setAgentState`.
 #[derive(SimpleObject)]
 struct SetAgentStatePayload {
-    /// The viewer as an agent now; null when refused.
+    /// The agent as they are now; null when refused.
     agent: Option<Agent>,
     /// Why the call was refused; empty when it was not.
     user_errors: Vec<UserError>,

@@ -78,6 +78,7 @@ pub async fn make(
         invitation,
         agent_id: agent.user_id,
         status: OfferStatus::Pending,
+        waiting_since: task.enqueued_at,
         made_at: now,
         expires_at: now + Duration::seconds(i64::from(seconds)),
         ended_at: None,
@@ -162,6 +163,7 @@ async fn take_over(
     let name = name(tx, agent.user_id).await?;
     announcements::announce(tx, conversation, AnnouncementKind::AgentJoined, Some(&owner), &name).await?;
     endings::watch(tx, conversation, &task).await?;
+    tasks::served(tx, &task)?;
     tasks::tell(tx, &task, true).await?;
     Ok(task)
 }

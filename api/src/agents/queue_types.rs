@@ -11,11 +11,13 @@ use entity::{
 };
 
 use super::{
+    counts::{self, QueueCounts},
     hours,
     loader::{AgentById, EntryPointById, QueueById},
     members,
     types::Agent,
     waiting,
+    watching::supervises,
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
@@ -92,6 +94,25 @@ impl Queue {
     /// What becomes of a transfer to a named agent of it who does not accept.
     async fn on_unaccepted_transfer(&self) -> UnacceptedTransfer {
         self.0.on_unaccepted_transfer
+    }
+
+    /// After how many seconds at most customers should be accepted; null where nothing is set.
+    async fn service_level_seconds(&self) -> Option<i32> {
+        self.0.service_level_seconds
+    }
+
+    /// How it is doing, for supervisors; null for others.
+    async fn counts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "From when to count what has happened, at most 31 days back; 24 hours back when left out.")]
+        since: Option<chrono::DateTime<chrono::Utc>>,
+    ) -> Result<Option<QueueCounts>> {
+        if !supervises(ctx).await? {
+            return Ok(None);
+        }
+        let app = ctx.app()?;
+        Ok(Some(counts::show(app, &self.0, counts::period(app, since)?).await?))
     }
 
     /// Whether it is served at this time.

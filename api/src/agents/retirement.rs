@@ -32,6 +32,12 @@ pub async fn retire(tx: &Tx<'_>, user: UserId) -> Result<()> {
             hand_back(tx, &mut conversation, held).await?;
         }
     }
+    for conversation in participants::open_with_customers(tx.db(), user).await? {
+        let conversation = threads::hold(tx, conversation).await?;
+        if let Some(who) = participants::of(tx.db(), conversation.id, Who::User(user)).await? {
+            participants::leave(tx, &conversation, who).await?;
+        }
+    }
     let mut agent = states::held(tx, user).await?;
     let offline = Turn { state: AgentState::Offline, reason: None, idle_channels: 0 };
     if ledger::turn(tx, &mut agent, offline).await? {
@@ -75,6 +81,7 @@ async fn leave(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assign
         task.owner_id = None;
         task.status = TaskStatus::Queued;
         tasks::save(tx, &task).await?;
+        tasks::left(tx, &task, task.queue_id)?;
         let queue = queues::known(tx.db(), task.queue_id).await?;
         tasks::wait(tx, &task, &queue).await?;
     }

@@ -6,7 +6,7 @@ use entity::{
     assignment::AssignmentPhase,
     channel::Channel,
     event::EventKind,
-    id::{IdleReasonId, UserId},
+    id::{AgentId, IdleReasonId, UserId},
     idle_reason::{self, SystemReason},
     multimedia_profile,
     user::{self, Role, UserStatus},
@@ -104,6 +104,34 @@ pub async fn choose(app: &App, by: &Viewer, choice: &Choice) -> Result<agent::Mo
         })
     })
     .await
+}
+
+/// Sets the state of another agent, as a supervisor may.
+pub async fn choose_for(app: &App, by: &Caller, agent: &str, choice: &Choice) -> Result<agent::Model> {
+    const FIELD: &[&str] = &["input", "agentId"];
+    app.transaction(|tx| {
+        Box::pin(async move {
+            supervisor(tx, by).await?;
+            let id = AgentId::parse(agent).ok_or_else(|| Error::not_found(FIELD))?;
+            let mut agent = hold(tx, UserId(id.0)).await?.ok_or_else(|| Error::not_found(FIELD))?;
+            set(tx, &mut agent, choice).await?;
+            Ok(agent)
+        })
+    })
+    .await
+}
+
+/// The supervisor that a caller is.
+pub async fn supervisor(tx: &Tx<'_>, by: &Caller) -> Result<UserId> {
+    let Caller::Person(viewer) = by else { return Err(Error::PersonsOnly) };
+    let held = user::Entity::find_by_id(viewer.user)
+        .filter(user::Column::Status.eq(UserStatus::Active))
+        .filter(user::Column::Role.gte(Role::Supervisor))
+        .lock_shared()
+        .one(tx.db())
+        .await?;
+    let why = "Only supervisors do this.";
+    held.map(|person| person.id).ok_or_else(|| Error::refused(UserErrorCode::NotAllowed, &[], why))
 }
 
 /// Sets the state of an agent who is held, as somebody chose it.

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Subscription, Union};
 use futures_util::{Stream, StreamExt as _};
 
-use super::task_types::DeskLogEvent;
+use super::event_types::DeskLogEvent;
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::Result,

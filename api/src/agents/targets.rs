@@ -64,16 +64,13 @@ pub async fn admit(tx: &Tx<'_>, to: Target) -> Result<Option<user::Model>> {
 }
 
 /// The agent who is to take a task or to join in it, held, if they can now. The conversation is held.
-pub async fn hold(tx: &Tx<'_>, by: UserId, task: &task::Model, person: &user::Model) -> Result<agent::Model> {
-    if person.id == by {
-        return Err(refused("This is your own task."));
-    }
+pub async fn hold(tx: &Tx<'_>, task: &task::Model, person: &user::Model) -> Result<agent::Model> {
     if person.role >= Role::Supervisor && !channels::of(task.channel).supervisors_are_targets {
         return Err(refused("On this channel supervisors are not asked."));
     }
     let agent = states::hold(tx, person.id).await?.ok_or_else(unavailable)?;
     if assignments::find(tx.db(), task.id, agent.user_id).await?.is_some() {
-        return Err(refused("The agent has not done with this task yet."));
+        return Err(refused("The agent has this task, or has not wrapped it up yet."));
     }
     match agent.takes & task.channel.bit() {
         0 => Err(why_not(&agent, task.channel)),

@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
+use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 use entity::{
     assignment::AssignmentPhase,
-    event::EventKind,
     id::{TaskId, UserId},
     routing_decision::{self, RoutingCause},
     task::{self, EndedBy, TaskStatus},
@@ -19,7 +18,7 @@ use super::{
     assignments,
     loader::{TaskById, WrapUpReasonById, WrapUpsOf},
     queue_types::Queue,
-    types::{Agent, Offer, WrapUpReason},
+    types::{Agent, WrapUpReason},
     waiting,
 };
 use crate::{
@@ -29,7 +28,6 @@ use crate::{
     },
     conversations::{channels, threads::Side, types::Conversation},
     error::{Error, Result},
-    events::{cursor::Cursor, log::Entry},
 };
 
 /// What the viewer may do with a task now.
@@ -320,86 +318,8 @@ impl RoutingDecision {
     }
 }
 
-macro_rules! event {
-    ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident: $type:ident }) => {
-        $(#[$doc])*
-        #[derive(SimpleObject)]
-        pub struct $name {
-            /// The event's id, `event_…`; the same however the event is read.
-            pub id: ID,
-            /// Resume after this event with it.
-            pub cursor: Cursor,
-            /// When it happened.
-            pub occurred_at: DateTime<Utc>,
-            /// The event's number in its stream: 1, 2, 3, … without holes.
-            pub sequence: i64,
-            $(#[$field_doc])* pub $field: $type,
-        }
-
-        impl $name {
-            /// Reads an entry of the log; `cursor` is the position as the reader counts.
-            pub fn read(entry: &Entry, cursor: Cursor) -> Result<Self> {
-                let row = serde_json::from_value(entry.payload.clone()).map_err(Error::internal)?;
-                let (id, occurred_at, sequence) = (ID::from(entry.id), entry.occurred_at, entry.sequence);
-                Ok(Self { id, cursor, occurred_at, sequence, $field: $type(Arc::new(row)) })
-            }
-        }
-    };
-}
-
-event! {
-    /// A task is held out to the viewer.
-    OfferMade {
-        /// The offer as it was then.
-        offer: Offer
-    }
-}
-event! {
-    /// An offer to the viewer was accepted, declined, withdrawn, or not answered in time.
-    OfferEnded {
-        /// The offer as it was then.
-        offer: Offer
-    }
-}
-event! {
-    /// Something about a task has changed.
-    TaskChanged {
-        /// The task as it was then.
-        task: Task
-    }
-}
-event! {
-    /// The viewer's state as an agent, or how much they hold, has changed.
-    AgentChanged {
-        /// The agent as they were then.
-        agent: Agent
-    }
-}
-
 impl From<task::Model> for Task {
     fn from(row: task::Model) -> Self {
         Self(Arc::new(row))
-    }
-}
-
-/// An entry of the log about an agent's desk.
-#[derive(Union)]
-pub enum DeskLogEvent {
-    OfferMade(OfferMade),
-    OfferEnded(OfferEnded),
-    TaskChanged(TaskChanged),
-    AgentChanged(AgentChanged),
-}
-
-impl DeskLogEvent {
-    /// Reads an entry of the log; `cursor` is the position as the reader counts.
-    pub fn read(entry: &Entry, cursor: Cursor) -> Result<Self> {
-        Ok(match entry.kind {
-            EventKind::OfferMade => Self::OfferMade(OfferMade::read(entry, cursor)?),
-            EventKind::OfferEnded => Self::OfferEnded(OfferEnded::read(entry, cursor)?),
-            EventKind::TaskChanged => Self::TaskChanged(TaskChanged::read(entry, cursor)?),
-            EventKind::AgentChanged => Self::AgentChanged(AgentChanged::read(entry, cursor)?),
-            _ => return Err(Error::internal(anyhow::anyhow!("an event of another stream"))),
-        })
     }
 }

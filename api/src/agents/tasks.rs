@@ -7,7 +7,7 @@ use entity::{
     deadline::DeadlineKind,
     entry_point,
     event::EventKind,
-    id::{TaskId, UserId},
+    id::{QueueId, TaskId, UserId},
     queue,
     task::{self, TaskStatus},
     thread_item::AnnouncementKind,
@@ -199,6 +199,18 @@ pub fn tell_also(
     }
     streams.extend(desks.into_iter().map(desk_of));
     tx.append(NewEvent::new(EventKind::TaskChanged, task, streams)?);
+    Ok(())
+}
+
+/// An agent talks with the customer now.
+pub fn served(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+    tx.append(NewEvent::new(EventKind::TaskServed, task, vec![queue_of(task.queue_id)])?);
+    Ok(())
+}
+
+/// A task has left a queue, or those who serve it: it has ended or was handed over, as it says itself.
+pub fn left(tx: &Tx<'_>, task: &task::Model, queue: QueueId) -> Result<()> {
+    tx.append(NewEvent::new(EventKind::TaskLeft, task, vec![queue_of(queue)])?);
     Ok(())
 }
 

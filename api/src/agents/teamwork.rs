@@ -12,7 +12,7 @@ use crate::{
 
 /// To whom a task goes, or who is asked to join: one agent, or whoever of a queue is free.
 #[derive(OneofObject)]
-enum TargetInput {
+pub enum TargetInput {
     /// An agent.
     AgentId(ID),
     /// A queue of the task's channel.
@@ -20,7 +20,8 @@ enum TargetInput {
 }
 
 impl TargetInput {
-    fn read(&self) -> Result<Target> {
+    /// The target that is named.
+    pub fn read(&self) -> Result<Target> {
         match self {
             Self::AgentId(id) => Target::agent(id),
             Self::QueueId(id) => Target::queue(id),

@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
     agent::{self, AgentState},
+    agent_interval,
     assignment::AssignmentPhase,
     channel::Channel,
     id::{AgentId, IdleReasonId, OfferId, TaskId, UserId},
@@ -15,11 +16,12 @@ use entity::{
 };
 
 use super::{
-    assignments, capacity,
+    assignments, capacity, counts, ledger,
     listing::Listed,
     loader::{AgentById, CustomerOf, EntryPointById, IdleReasonById, OwnOffer, QueueById, TaskById, answers},
     offers, states,
     task_types::Task,
+    watching::supervises,
 };
 use crate::{
     auth::{
@@ -76,6 +78,23 @@ impl Agent {
         Some(ctx.load(IdleReasonById(self.0.idle_reason_id?)).await.transpose()?.map(IdleReason))
     }
 
+    /// In which states the agent was in a period, the earliest first, without holes, at most 1,000. For supervisors, and for the
+    /// agent; null for others.
+    async fn intervals(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "From when, at most 31 days back; 24 hours back when left out.")] since: Option<DateTime<Utc>>,
+        #[graphql(desc = "Until when; without it, to the one that lasts.")] until: Option<DateTime<Utc>>,
+    ) -> Result<Option<Vec<AgentInterval>>> {
+        if ctx.viewer()?.user != self.0.user_id && !supervises(ctx).await? {
+            return Ok(None);
+        }
+        let app = ctx.app()?;
+        let since = counts::period(app, since)?;
+        let rows = ledger::between(app.db.read(), self.0.user_id, since, until).await?;
+        Ok(Some(rows.into_iter().map(AgentInterval).collect()))
+    }
+
     /// Channels on which the agent is idle although AVAILABLE.
     async fn idle_channels(&self) -> Vec<Channel> {
         Channel::ALL.into_iter().filter(|channel| self.0.idle_channels & channel.bit() != 0).collect()
@@ -100,6 +119,43 @@ impl Agent {
             return Ok(None);
         }
         Ok(ctx.load(AgentById(id)).await?.map(Self))
+    }
+}
+
+/// A time for which an agent was in one state.
+pub struct AgentInterval(pub agent_interval::Model);
+
+/// A time for which an agent was in one state. One ends when the next begins.
+#[Object]
+impl AgentInterval {
+    /// The number of the interval among the agent's: 1, 2, 3, … without holes.
+    async fn number(&self) -> i32 {
+        self.0.number
+    }
+
+    /// The state.
+    async fn state(&self) -> AgentState {
+        self.0.state
+    }
+
+    /// Why the agent was IDLE, or RONA.
+    async fn idle_reason(&self, ctx: &Context<'_>) -> Option<Result<IdleReason>> {
+        Some(ctx.load(IdleReasonById(self.0.idle_reason_id?)).await.transpose()?.map(IdleReason))
+    }
+
+    /// Channels on which the agent was idle although AVAILABLE.
+    async fn idle_channels(&self) -> Vec<Channel> {
+        Channel::ALL.into_iter().filter(|channel| self.0.idle_channels & channel.bit() != 0).collect()
+    }
+
+    /// When it began.
+    async fn started_at(&self) -> DateTime<Utc> {
+        self.0.started_at
+    }
+
+    /// When the next began; null for the one that lasts.
+    async fn ended_at(&self) -> Option<DateTime<Utc>> {
+        self.0.ended_at
     }
 }
 

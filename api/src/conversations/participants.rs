@@ -106,6 +106,18 @@ pub async fn of_several(db: &impl ConnectionTrait, ids: &[ConversationId]) -> Re
     sql.models::<participant::Entity>(db).await
 }
 
+/// The conversations with customers in which a user takes part now.
+pub async fn open_with_customers(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<ConversationId>, DbErr> {
+    let mut sql = Sql::new(
+        "SELECT p.* FROM participant p JOIN conversation c ON c.id = p.conversation_id \
+         WHERE c.customer_id IS NOT NULL AND p.left_at IS NULL AND p.user_id = ",
+    );
+    sql.bind(user);
+    sql.push(" ORDER BY p.conversation_id");
+    let rows = sql.models::<participant::Entity>(db).await?;
+    Ok(rows.into_iter().map(|row| row.conversation_id).collect())
+}
+
 /// Lets somebody take part in a conversation that is held, in a role.
 pub async fn join(
     tx: &Tx<'_>,

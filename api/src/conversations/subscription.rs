@@ -24,7 +24,7 @@ use super::{
     threads::{self, Side},
 };
 use crate::{
-    agents::{task_types::TaskChanged, waiting},
+    agents::{event_types::TaskChanged, waiting},
     app::App,
     auth::{
         context::ContextExt,

@@ -110,6 +110,12 @@ pub fn desk_of(agent: UserId) -> Stream {
     Stream { kind: StreamKind::Desk, owner: agent.0 }
 }
 
+/// The stream of the states of all agents.
+#[must_use]
+pub fn all_agents() -> Stream {
+    Stream { kind: StreamKind::Agents, owner: Uuid::nil() }
+}
+
 /// The stream of a queue.
 #[must_use]
 pub fn queue_of(queue: QueueId) -> Stream {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     activities::types::ActivityEvent,
-    agents::task_types::DeskLogEvent,
+    agents::event_types::DeskLogEvent,
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     contacts::subscription::ContactEvent,
     error::{Error, Result},
@@ -82,7 +82,11 @@ fn read(entry: &Entry, cursor: Cursor) -> Result<LogEntry> {
             DeskLogEvent::TaskChanged(event) => LogEntry::TaskChanged(event),
             DeskLogEvent::AgentChanged(event) => LogEntry::AgentChanged(event),
         },
-        StreamKind::Rights | StreamKind::Conversation | StreamKind::CustomerSide | StreamKind::Queue => {
+        StreamKind::Rights
+        | StreamKind::Conversation
+        | StreamKind::CustomerSide
+        | StreamKind::Queue
+        | StreamKind::Agents => {
             return Err(Error::internal(anyhow::anyhow!("an event of another stream")));
         }
     })

@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     activities::types::{ActivityEvent, ActivityPosted, ActivityRemoved},
-    agents::task_types::{AgentChanged, OfferEnded, OfferMade, TaskChanged},
+    agents::event_types::{
+        AgentChanged, AgentTurned, OfferEnded, OfferMade, TaskChanged, TaskLeft, TaskQueued, TaskServed, TaskUnqueued,
+    },
     app::App,
     contacts::subscription::{ContactAdded, ContactEvent, ContactRemoved},
     conversations::subscription::{ItemAdded, ItemChanged, ParticipantChanged, ReceiptAdvanced},
@@ -46,6 +48,11 @@ pub enum Event {
     OfferEnded(OfferEnded),
     TaskChanged(TaskChanged),
     AgentChanged(AgentChanged),
+    AgentTurned(AgentTurned),
+    TaskQueued(TaskQueued),
+    TaskUnqueued(TaskUnqueued),
+    TaskServed(TaskServed),
+    TaskLeft(TaskLeft),
     ItemAdded(ItemAdded),
     ItemChanged(ItemChanged),
     ReceiptAdvanced(ReceiptAdvanced),

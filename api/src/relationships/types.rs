@@ -18,7 +18,7 @@ use super::{
     requests::{self, Requests},
 };
 use crate::{
-    agents::task_types::{OfferEnded, OfferMade},
+    agents::event_types::{OfferEnded, OfferMade},
     app::App,
     auth::{
         context::ContextExt,

@@ -1,0 +1,335 @@
+//! Supervisors: they see how queues and agents are doing as it changes, count what the log tells, move tasks, and take part in
+//! conversations; others do none of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::agents::set_up::NewQueue;
+use chrono::{DateTime, Utc};
+use entity::channel::Channel;
+use serde_json::{Value, json};
+
+use crate::{
+    channels::{announced, talk},
+    routing::nothing_contradicts_itself,
+    support::{
+        Expected as _,
+        app::TestApp,
+        chance::Chance,
+        desk::{Floor, ids},
+        person::Person,
+        rounds,
+        threads::{SEND, code},
+        visitors::leave,
+    },
+};
+
+const STATES: &str = "subscription($after: Cursor) { event: agentStates(after: $after) { __typename ... on SubscriptionStarted { cursor } \
+    ... on AgentTurned { cursor sequence agent { displayName state } } } }";
+const QUEUE: &str = "subscription($id: ID!, $after: Cursor) { event: queueEvents(queueId: $id, after: $after) { __typename \
+    ... on Event { cursor } ... on TaskQueued { sequence task { id status } } ... on TaskUnqueued { sequence task { id status } } \
+    ... on TaskServed { sequence task { id status acceptedAt } } ... on TaskLeft { sequence task { id status } } } }";
+const COUNTS: &str = "query($id: ID!) { queue(id: $id) { counts { streamCursor waiting longestWaitSeconds inService accepted abandoned serviceLevel } } }";
+
+async fn counts(by: &Person, floor: &Floor) -> Value {
+    by.ask(COUNTS, json!({ "id": floor.queue.id.to_string() })).await.at("queue")["counts"].clone()
+}
+
+async fn set(by: &Person, of: &Person, state: &str) -> String {
+    by.turns_with(json!({ "state": state, "agentId": of.as_target()["agentId"] })).await
+}
+
+async fn attends(by: &Person, verb: &str, conversation: &str) -> String {
+    let query = format!(
+        "mutation($id: ID!) {{ {verb}(input: {{ conversationId: $id }}) {{ outcome userErrors {{ code }} }} }}"
+    );
+    let answer = by.ask(&query, json!({ "id": conversation })).await;
+    let payload = answer.at(verb);
+    let refused = payload["userErrors"][0]["code"].as_str().unwrap_or_default();
+    if refused.is_empty() { payload["outcome"].as_str().unwrap_or_default().to_owned() } else { refused.to_owned() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn supervisors_follow_agents_and_queues_and_nobody_else_does() {
+    let app = TestApp::two().await;
+    let sue = app.supervisor("sue").await;
+    let [ann, ben] = app.agents(["ann", "ben"]).await;
+    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let id = floor.queue.id.to_string();
+    for (query, variables) in [(STATES, json!({})), (QUEUE, json!({ "id": id }))] {
+        let mut socket = ann.socket(0).await;
+        socket.subscribe("1", query, variables).await;
+        let heard = socket.hear().await.expected("an answer").to_string();
+        assert!(heard.contains("FORBIDDEN"), "{heard}");
+    }
+    assert_eq!(counts(&ann, &floor).await, Value::Null);
+    let follow = async |query: &str, variables: Value| {
+        let mut socket = sue.socket(1).await;
+        socket.subscribe("1", query, variables).await;
+        assert_eq!(socket.event().await.expected("the first")["__typename"], "SubscriptionStarted");
+        socket
+    };
+    let before = counts(&sue, &floor).await;
+    let mut states = follow(STATES, json!({})).await;
+    let mut queue = follow(QUEUE, json!({ "id": id, "after": before["streamCursor"] })).await;
+    ann.turns("AVAILABLE").await;
+    let turned = states.event().await.expected("a turn");
+    assert_eq!(turned["agent"], json!({ "displayName": "ann", "state": "AVAILABLE" }));
+    let arrival = talk(&app, &ann, &floor, "kim").await;
+    assert_eq!(counts(&sue, &floor).await["inService"], 1);
+    leave(&app, &arrival.conversation.to_string()).await;
+    let mut told = Vec::new();
+    for sequence in 1..=4 {
+        let event = queue.event().await.expected("an event");
+        assert_eq!(event["sequence"], sequence, "{event}");
+        told.push((event["__typename"].as_str().unwrap_or_default().to_owned(), event["task"]["status"].clone()));
+    }
+    let expected =
+        [("TaskQueued", "QUEUED"), ("TaskUnqueued", "OFFERED"), ("TaskServed", "CONNECTED"), ("TaskLeft", "WRAP_UP")];
+    assert_eq!(told, expected.map(|(name, status)| (name.to_owned(), json!(status))));
+
+    // Whose state it is may be set by who supervises, but not to RONA, nor OFFLINE with something in hand.
+    assert_eq!(set(&ann, &ben, "IDLE").await, "NOT_ALLOWED");
+    assert_eq!(set(&sue, &ann, "RONA").await, "STATE_NOT_SETTABLE");
+    assert_eq!(set(&sue, &ann, "OFFLINE").await, "WRAP_UP_PENDING");
+    assert_eq!(set(&sue, &ann, "IDLE").await, "");
+    assert_eq!(ann.state().await, "IDLE");
+    assert_eq!(states.event().await.expected("a turn")["agent"]["state"], "IDLE");
+    let nobody = json!({ "state": "IDLE", "agentId": "agent_01m7xnapkeess9yf3kt8ay0ya3" });
+    assert_eq!(sue.turns_with(nobody).await, "NOT_FOUND");
+    let other = ben
+        .ask("query($id: ID!) { agent(id: $id) { intervals { state } } }", json!({ "id": ann.as_target()["agentId"] }))
+        .await;
+    assert_eq!(other.at("agent")["intervals"], Value::Null, "the ledger is the agent's and the supervisors'");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_moves_what_waits_at_its_place_and_what_is_talked_about() {
+    let app = TestApp::two().await;
+    let sue = app.supervisor("sue").await;
+    let [ann, ben] = app.agents(["ann", "ben"]).await;
+    let first = app.floor_of(NewQueue::of(Channel::Sms, "First"), &[&ann]).await;
+    let second = app.floor_of(NewQueue::of(Channel::Sms, "Second"), &[&ben]).await;
+    let waits = app.waits(&first, "kim").await;
+    app.clock.advance(chrono::Duration::seconds(5));
+    let later = app.waits(&second, "lee").await;
+    let [task, other] = [waits.task.to_string(), later.task.to_string()];
+    assert_eq!(ann.directs_on(0, "moveTask", &task, second.as_target()).await, "NOT_ALLOWED");
+    assert_eq!(sue.directs_on(0, "moveTask", &task, second.as_target()).await, "");
+    ben.turns("AVAILABLE").await;
+    app.settle().await;
+    assert_eq!(
+        ben.is_offered().await,
+        [task.clone(), other.clone()],
+        "it waits for longer than who came to the queue first"
+    );
+    // One that is held out to somebody is taken back from them.
+    assert_eq!(sue.directs_on(1, "moveTask", &task, first.as_target()).await, "");
+    assert_eq!((ben.is_offered().await, ben.state().await.as_str()), (vec![other.clone()], "AVAILABLE"));
+    ann.turns("AVAILABLE").await;
+    app.settle().await;
+    assert_eq!(ann.accepts_it().await, task);
+    // To an agent directly, who need not serve the queue; the one who talked owes a wrap-up.
+    assert_eq!(sue.directs_on(0, "moveTask", &task, ann.as_target()).await, "TRANSFER_TARGET_REFUSED");
+    assert_eq!(sue.directs_on(0, "moveTask", &task, ben.as_target()).await, "");
+    assert_eq!(ann.desk().await["tasks"][0]["availableActions"], json!(["WRAP_UP"]));
+    assert!(ben.is_offered().await.contains(&task));
+    let offers = ben.desk().await["offers"].clone();
+    let offer = offers.as_array().into_iter().flatten().find(|offer| offer["task"]["id"] == task).expected("an offer");
+    ben.accepts(offer["id"].as_str().unwrap_or_default()).await.expected("a task");
+    leave(&app, &waits.conversation.to_string()).await;
+    assert_eq!(sue.directs_on(0, "moveTask", &task, first.as_target()).await, "CONVERSATION_ENDED");
+    nothing_contradicts_itself(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_reads_unseen_and_takes_part_for_all_to_see() {
+    let app = TestApp::two().await;
+    let sue = app.supervisor("sue").await;
+    let ann = app.agent("ann").await;
+    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    ann.turns("AVAILABLE").await;
+    let arrival = talk(&app, &ann, &floor, "kim").await;
+    let id = arrival.conversation.to_string();
+    let says =
+        async |key: &str| code(sue.ask(SEND, json!({ "c": id, "m": key, "b": "Hello" })).await.at("sent")).to_owned();
+    let streams = "SELECT count(*) FROM event";
+    let before = app.database.number(streams).await;
+    let read = "query($id: ID!) { conversation(id: $id) { items(first: 20) { nodes { id } } participants { role } } }";
+    assert_eq!(
+        sue.ask(read, json!({ "id": id })).await.at("conversation.items.nodes").as_array().map(Vec::len),
+        Some(2)
+    );
+    assert_eq!(app.database.number(streams).await, before, "reading leaves no trace");
+    assert_eq!(says("1").await, "NOT_A_PARTICIPANT");
+    assert_eq!(attends(&ann, "joinConversation", &id).await, "NOT_ALLOWED");
+    assert_eq!(attends(&sue, "joinConversation", &id).await, "APPLIED");
+    assert_eq!(attends(&sue, "joinConversation", &id).await, "NO_CHANGE");
+    assert_eq!(says("1").await, "");
+    assert_eq!(attends(&sue, "leaveConversation", &id).await, "APPLIED");
+    assert_eq!(attends(&sue, "leaveConversation", &id).await, "NO_CHANGE");
+    assert_eq!(says("2").await, "NOT_A_PARTICIPANT");
+    let lines = [("ann has joined.", true), ("sue has joined.", true), ("sue has left.", true)];
+    assert_eq!(announced(&app, arrival).await, lines.map(|(line, told)| (line.to_owned(), told)));
+    // Whoever is no supervisor any more takes part no more.
+    assert_eq!(attends(&sue, "joinConversation", &id).await, "APPLIED");
+    let ada = app.admin("ada").await;
+    let end = "mutation($id: ID!) { setUserRole(input: { userId: $id, role: MEMBER }) { userErrors { code } } }";
+    assert_eq!(ada.ask(end, json!({ "id": sue.id() })).await.at("setUserRole.userErrors"), &json!([]));
+    assert_eq!(
+        app.database.number("SELECT count(*) FROM participant WHERE left_at IS NULL AND user_id IS NOT NULL").await,
+        1
+    );
+    ann.ends(&id).await;
+    let max = app.supervisor("max").await;
+    assert_eq!(attends(&max, "joinConversation", &id).await, "CONVERSATION_ENDED");
+}
+
+/// What the log of a queue tells: waiting, in service, accepted, accepted in time, abandoned.
+async fn recount(app: &TestApp, floor: &Floor, level: i64) -> [usize; 5] {
+    let (mut waiting, mut serving) = (BTreeSet::new(), BTreeSet::new());
+    let [mut accepted, mut in_time, mut abandoned] = [0; 3];
+    for (kind, task) in crate::routing::log_of(app, floor.queue.id.0).await {
+        let text = |field: &str| task[field].as_str().unwrap_or_default().to_owned();
+        let time = |field: &str| text(field).parse::<DateTime<Utc>>().expected("a time");
+        match (kind.as_str(), text("status").as_str()) {
+            ("task_queued", _) | ("task_unqueued" | "task_left", "Offered") => drop(waiting.insert(text("id"))),
+            ("task_unqueued", _) => drop(waiting.remove(&text("id"))),
+            ("task_served", _) => {
+                waiting.remove(&text("id"));
+                serving.insert(text("id"));
+                accepted += 1;
+                in_time += usize::from((time("accepted_at") - time("enqueued_at")).num_seconds() <= level);
+            }
+            (_, status) => {
+                waiting.remove(&text("id"));
+                serving.remove(&text("id"));
+                abandoned += usize::from(status == "Abandoned");
+            }
+        }
+        if kind == "task_left" && text("status") == "Offered" {
+            serving.remove(&text("id"));
+        }
+    }
+    [waiting.len(), serving.len(), accepted, in_time, abandoned]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_counts_are_what_the_log_tells() {
+    let app = TestApp::two().await;
+    app.database.run("UPDATE multimedia_profile SET chat = 5").await;
+    let sue = app.supervisor("sue").await;
+    let agents = app.agents(["ann", "ben", "cem", "dan"]).await;
+    let floors = [
+        app.floor_of(NewQueue::of(Channel::Webchat, "First"), &agents.iter().collect::<Vec<_>>()).await,
+        app.floor_of(NewQueue::of(Channel::Webchat, "Second"), &agents[..2].iter().collect::<Vec<_>>()).await,
+    ];
+    app.database.run("UPDATE queue SET service_level_seconds = 20").await;
+    let mut chance = Chance::seeded(3);
+    let mut arrivals = BTreeMap::new();
+    for number in 0..rounds(150).min(10_000) {
+        let arrival = app.waits(&floors[chance.below(2)], &format!("customer {number}")).await;
+        arrivals.insert(arrival.task.to_string(), arrival);
+        let agent = &agents[chance.below(4)];
+        if chance.below(3) == 0 || agent.state().await != "AVAILABLE" {
+            agent.turns(if chance.below(5) == 0 { "IDLE" } else { "AVAILABLE" }).await;
+        }
+        app.pass(i64::try_from(chance.below(16)).unwrap_or_default()).await;
+        let desk = agent.desk().await;
+        for offer in ids(&desk["offers"]) {
+            match chance.below(6) {
+                0 => drop(agent.declines(&offer).await),
+                1 => {}
+                _ => drop(agent.accepts(&offer).await),
+            }
+        }
+        for task in ids(&desk["tasks"]) {
+            match chance.below(5) {
+                0 => drop(agent.transfers(&task, floors[chance.below(2)].as_target()).await),
+                1 => drop(agent.transfers(&task, agents[chance.below(4)].as_target()).await),
+                2 => leave_quietly(&app, &arrivals, &task).await,
+                _ => drop(agent.ends(&arrivals[&task].conversation.to_string()).await),
+            }
+            agent.wraps_up(&task).await;
+        }
+        if chance.below(8) == 0
+            && let Some(some) = arrivals.keys().nth(chance.below(arrivals.len())).cloned()
+        {
+            leave_quietly(&app, &arrivals, &some).await;
+        }
+    }
+    for floor in &floors {
+        let shown = counts(&sue, floor).await;
+        let [waiting, serving, accepted, in_time, abandoned] = recount(&app, floor, 20).await;
+        let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
+        assert_eq!(number(&shown["waiting"]), Some(waiting), "{shown}");
+        assert_eq!(number(&shown["inService"]), Some(serving), "{shown}");
+        assert_eq!(number(&shown["accepted"]), Some(accepted), "{shown}");
+        assert_eq!(number(&shown["abandoned"]), Some(abandoned), "{shown}");
+        let level = shown["serviceLevel"].as_f64().expected("a service level");
+        #[expect(clippy::cast_precision_loss, reason = "small counts")]
+        let expected = in_time as f64 / (accepted + abandoned) as f64;
+        assert!((level - expected).abs() < 1e-9, "{shown} {expected}");
+        assert!(accepted > 10 && abandoned > 3 && in_time < accepted, "{shown}");
+    }
+    nothing_contradicts_itself(&app.database).await;
+}
+
+/// The customer of a task goes, if their conversation is not over.
+async fn leave_quietly(app: &TestApp, arrivals: &BTreeMap<String, crate::support::desk::Arrival>, task: &str) {
+    let arrival = arrivals[task];
+    let open = format!(
+        "SELECT count(*) FROM conversation WHERE status = 1 AND id = {}",
+        app.database.literal(arrival.conversation.0)
+    );
+    if app.database.number(&open).await == 1 {
+        leave(app, &arrival.conversation.to_string()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_ledger_sums_to_the_time_since_they_came() {
+    let app = TestApp::two().await;
+    let sue = app.supervisor("sue").await;
+    let ann = app.agent("ann").await;
+    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let begun = app.clock.now();
+    let mut chance = Chance::seeded(5);
+    for number in 0..rounds(60).min(2_000) {
+        ann.turns(["AVAILABLE", "IDLE", "AVAILABLE", "OFFLINE"][chance.below(4)]).await;
+        if chance.below(4) == 0 {
+            app.waits(&floor, &format!("customer {number}")).await;
+        }
+        // Some are not answered, and the clock jumps, also back.
+        app.pass(i64::try_from(chance.below(90)).unwrap_or_default()).await;
+        if chance.below(6) == 0 {
+            app.clock.advance(-chrono::Duration::seconds(40));
+        }
+    }
+    let query =
+        "query($id: ID!) { agent(id: $id) { intervals { number state startedAt endedAt idleReason { name } } } }";
+    let answer = sue.ask(query, json!({ "id": ann.as_target()["agentId"] })).await;
+    let intervals = answer.at("agent.intervals").as_array().cloned().expected("intervals");
+    assert_eq!(
+        ann.ask(query, json!({ "id": ann.as_target()["agentId"] })).await.at("agent.intervals"),
+        &json!(intervals)
+    );
+    let time = |value: &Value| value.as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
+    for (before, after) in intervals.iter().zip(&intervals[1..]) {
+        assert_eq!(before["endedAt"], after["startedAt"], "no hole and no overlap");
+        assert_eq!(before["number"].as_i64().map(|number| number + 1), after["number"].as_i64());
+        assert_ne!((&before["state"], &before["idleReason"]), (&after["state"], &after["idleReason"]));
+    }
+    assert!(intervals.iter().any(|interval| interval["state"] == "RONA"));
+    let sum: chrono::Duration =
+        intervals.iter().filter_map(|interval| Some(time(&interval["endedAt"])? - time(&interval["startedAt"])?)).sum();
+    let last = time(&intervals.last().expected("one")["startedAt"]).expected("a time");
+    assert_eq!(sum, last - time(&intervals[0]["startedAt"]).expected("a time"));
+    assert!(time(&intervals[0]["startedAt"]).expected("a time") <= begun);
+    let early = sue
+        .ask(
+            "query($id: ID!, $s: DateTime!) { agent(id: $id) { intervals(since: $s) { state } } }",
+            json!({ "id": ann.as_target()["agentId"], "s": begun - chrono::Duration::days(60) }),
+        )
+        .await;
+    assert_eq!(early.code(), "BAD_USER_INPUT");
+}
