@@ -41,6 +41,7 @@ mod sockets;
 mod stack;
 mod states;
 mod support;
+mod talk_pages;
 mod transcripts;
 mod visitors;
 mod visits;
