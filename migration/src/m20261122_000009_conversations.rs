@@ -80,7 +80,7 @@ impl MigrationTrait for Migration {
                     CHECK (lo < hi)
                 )"#,
                 "CREATE UNIQUE INDEX conversation_of_customer ON conversation (entry_point_id, customer_id, topic)",
-                "CREATE UNIQUE INDEX conversation_of_pair ON conversation (lo, hi)",
+                "CREATE UNIQUE INDEX conversation_of_pair ON conversation (lo, hi) WHERE lo IS NOT NULL",
                 "CREATE INDEX conversation_by_customer ON conversation (customer_id, last_item_at, id)",
                 "CREATE INDEX conversation_in_queue ON conversation (queue_id, last_item_at, id)",
                 "CREATE INDEX conversation_by_age ON conversation (last_item_at, id)",
@@ -99,6 +99,7 @@ impl MigrationTrait for Migration {
                 "CREATE UNIQUE INDEX participant_user ON participant (conversation_id, user_id)",
                 "CREATE UNIQUE INDEX participant_customer ON participant (conversation_id, customer_id)",
                 "CREATE INDEX participant_by_user ON participant (user_id, conversation_id)",
+                "CREATE INDEX participant_present ON participant (user_id, conversation_id) WHERE left_at IS NULL",
                 "CREATE INDEX participant_by_customer ON participant (customer_id)",
                 r"CREATE TABLE thread_item (
                     id uuid NOT NULL PRIMARY KEY,

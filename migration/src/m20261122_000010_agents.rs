@@ -155,7 +155,7 @@ impl MigrationTrait for Migration {
                 "CREATE UNIQUE INDEX offer_live ON offer (task_id) WHERE status = 1",
                 "CREATE INDEX offer_accepted ON offer (queue_id, ended_at) WHERE status = 2 AND kind < 3",
                 "CREATE INDEX offer_of_task ON offer (task_id, id)",
-                "CREATE INDEX offer_of_agent ON offer (agent_id, id)",
+                "CREATE INDEX offer_of_agent ON offer (agent_id, id) WHERE status = 1",
                 r"CREATE TABLE wrap_up (
                     id uuid NOT NULL PRIMARY KEY,
                     task_id uuid NOT NULL REFERENCES task (id),

@@ -47,6 +47,7 @@ mod stack;
 mod states;
 mod supervision;
 mod support;
+mod talk_pages;
 mod transcripts;
 mod visitors;
 mod visits;

@@ -229,6 +229,9 @@ async fn live_counts_are_what_the_log_tells() {
     for number in 0..rounds(150).min(10_000) {
         let arrival = app.waits(&floors[chance.below(2)], &format!("customer {number}")).await;
         arrivals.insert(arrival.task.to_string(), arrival);
+        if chance.below(6) == 0 {
+            leave_quietly(&app, &arrivals, &arrival.task.to_string()).await;
+        }
         let agent = &agents[chance.below(4)];
         if chance.below(3) == 0 || agent.state().await != "AVAILABLE" {
             agent.turns(if chance.below(5) == 0 { "IDLE" } else { "AVAILABLE" }).await;

@@ -2,11 +2,15 @@
 //! length.
 
 use std::{
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -17,6 +21,8 @@ use super::cpu;
 pub struct Target {
     pub address: String,
     pub pid: u32,
+    /// The first process of PostgreSQL; 0 where there is none on this machine.
+    pub postmaster: u32,
     pub concurrency: usize,
     pub time: Duration,
 }
@@ -31,6 +37,9 @@ pub struct Figures {
     pub database_micros: f64,
 }
 
+/// Stands in a request for a number of as many digits that no other request has, of this run or an earlier one.
+pub const NUMBER: &str = "################";
+
 /// The bytes of a GET.
 pub fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: load\r\n\r\n").into_bytes()
@@ -38,16 +47,25 @@ pub fn get(path: &str) -> Vec<u8> {
 
 /// The bytes of a GraphQL request of somebody.
 pub fn post(token: &str, query: &str) -> Vec<u8> {
-    request(&format!("authorization: Bearer {token}\r\n"), query)
+    request(&bearer(token), &json!({ "query": query }))
+}
+
+/// The same with variables.
+pub fn post_with(token: &str, query: &str, variables: &Value) -> Vec<u8> {
+    request(&bearer(token), &json!({ "query": query, "variables": variables }))
 }
 
 /// The bytes of a GraphQL request of nobody.
 pub fn post_anonymous(query: &str) -> Vec<u8> {
-    request("", query)
+    request("", &json!({ "query": query }))
 }
 
-fn request(header: &str, query: &str) -> Vec<u8> {
-    let body = serde_json::json!({ "query": query }).to_string();
+fn bearer(token: &str) -> String {
+    format!("authorization: Bearer {token}\r\n")
+}
+
+fn request(header: &str, body: &Value) -> Vec<u8> {
+    let body = body.to_string();
     format!(
         "POST /graphql HTTP/1.1\r\nhost: load\r\n{header}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -61,10 +79,10 @@ pub async fn run(target: &Target, requests: &[Vec<u8>]) -> anyhow::Result<Figure
     let requests = Arc::new(requests.to_vec());
     // A little first, so that connections are open and statements prepared.
     spend(target, &requests, target.time / 4).await?;
-    let (server, database, started) = (cpu::process(target.pid), cpu::database(), Instant::now());
+    let (server, database, started) = (cpu::process(target.pid), cpu::database(target.postmaster), Instant::now());
     let mut latencies = spend(target, &requests, target.time).await?;
     let elapsed = started.elapsed().as_secs_f64();
-    let (server, database) = (cpu::process(target.pid) - server, cpu::database() - database);
+    let (server, database) = (cpu::process(target.pid) - server, cpu::database(target.postmaster) - database);
     latencies.sort_unstable();
     ensure!(!latencies.is_empty(), "nothing was answered");
     let count = latencies.len() as f64;
@@ -88,8 +106,11 @@ async fn spend(target: &Target, requests: &Arc<Vec<Vec<u8>>>, time: Duration) ->
                 let mut connection = Connection::open(&address).await?;
                 let mut latencies = Vec::new();
                 // Each connection has requests of its own, so that writers do not do one another's work.
-                let own: Vec<&Vec<u8>> = requests.iter().skip(number * requests.len() / each).collect();
-                for request in own.iter().cycle() {
+                let own = requests.iter().skip(number * requests.len() / each).cloned();
+                let mut own: Vec<_> = own.map(Numbered::of).collect();
+                for turn in 0.. {
+                    let place = turn % own.len();
+                    let request = own[place].next();
                     let sent = Instant::now();
                     if sent >= end {
                         break;
@@ -106,6 +127,33 @@ async fn spend(target: &Target, requests: &Arc<Vec<Vec<u8>>>, time: Duration) ->
         all.extend(task.await??);
     }
     Ok(all)
+}
+
+/// A request, and where its number stands if it has one.
+struct Numbered {
+    request: Vec<u8>,
+    place: Option<usize>,
+}
+
+impl Numbered {
+    fn of(request: Vec<u8>) -> Self {
+        let place = request.windows(NUMBER.len()).position(|window| window == NUMBER.as_bytes());
+        Self { request, place }
+    }
+
+    /// The request with its next number.
+    fn next(&mut self) -> &[u8] {
+        // Microseconds of today have as many digits, and none that were given out before.
+        static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            AtomicU64::new(u64::try_from(since.as_micros()).unwrap_or_default())
+        });
+        if let Some(place) = self.place {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
+            self.request[place..place + NUMBER.len()].copy_from_slice(number.as_bytes());
+        }
+        &self.request
+    }
 }
 
 pub struct Connection {

@@ -10,11 +10,21 @@ pub fn process(pid: u32) -> f64 {
     fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| seconds(&stat)).unwrap_or_default()
 }
 
-/// Seconds of CPU that all PostgreSQL processes of this machine have used.
-pub fn database() -> f64 {
+/// Seconds of CPU that a PostgreSQL server of this machine has used, by the id of its first process.
+pub fn database(postmaster: u32) -> f64 {
     let Ok(entries) = fs::read_dir("/proc") else { return 0.0 };
     let stats = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("stat")).ok());
-    stats.filter(|stat| stat.contains("(postgres)")).filter_map(|stat| seconds(&stat)).sum()
+    let of_it = |stat: &String| parent_in(stat) == Some(postmaster) || stat.starts_with(&format!("{postmaster} "));
+    stats.filter(of_it).filter_map(|stat| seconds(&stat)).sum()
+}
+
+/// The process that started another.
+pub fn parent(pid: u32) -> Option<u32> {
+    parent_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn parent_in(stat: &str) -> Option<u32> {
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// User and system time: the 14th and 15th field; the name before them may hold spaces.

@@ -22,9 +22,7 @@ const NOTIFICATIONS: u64 = 10_000;
 
 /// Adds activities until there are so many, each of somebody drawn by chance, and notifications for `c80`.
 pub async fn fill(database: &str, activities: u64) -> anyhow::Result<()> {
-    let given = [("RAPPORT_DATABASE_URL", database), ("RAPPORT_DEMO", "false"), ("RAPPORT_LOG", "error")];
-    let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<HashMap<_, _>>();
-    let app = App::start(Config::read(given)?, Clock::System, None).await?;
+    let app = open(database).await?;
     let people: Vec<UserId> =
         user::Entity::find().select_only().column(user::Column::Id).into_tuple().all(app.db.read()).await?;
     let mut chance = StdRng::seed_from_u64(1);
@@ -56,6 +54,18 @@ pub async fn fill(database: &str, activities: u64) -> anyhow::Result<()> {
     tokio::time::sleep(Duration::from_millis(100)).await;
     println!("{activities} activities");
     Ok(())
+}
+
+/// The product on a database, with nothing that would limit it.
+pub async fn open(database: &str) -> anyhow::Result<App> {
+    let given = [
+        ("RAPPORT_DATABASE_URL", database),
+        ("RAPPORT_DEMO", "false"),
+        ("RAPPORT_LOG", "error"),
+        ("RAPPORT_STATEMENT_TIMEOUT", "10m"),
+    ];
+    let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<HashMap<_, _>>();
+    App::start(Config::read(given)?, Clock::System, None).await
 }
 
 /// A UUIDv7 that rises with the number.

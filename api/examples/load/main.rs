@@ -1,17 +1,19 @@
 //! Measures the server: requests per second, p50 and p99, and the CPU time a request costs the server and the database,
-//! for named operations on an imported graph; beside them the same SQL by bare sqlx and, on PostgreSQL, by pgbench.
+//! for named operations on an imported graph or among conversations with customers; beside them the same SQL by bare sqlx and, on PostgreSQL, by pgbench.
 //! Compare the figures of one run with one another; those of two runs or two machines only as ratios.
 //!
 //! `cargo run --release --example load -- --database postgres://… --raw --pgbench`
 
 mod client;
 mod cpu;
+mod desks;
 mod fill;
 mod fanout;
 mod hostile;
 mod memory;
 mod operations;
 mod raw;
+mod talks;
 
 /// Those of the tests.
 #[path = "../../../tests/it/support/documents.rs"]
@@ -26,19 +28,20 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
+use sqlx::Connection as _;
 
 use self::{
     client::{Figures, Target},
-    operations::{OPERATIONS, Operation, People},
+    operations::{Cast, OPERATIONS, Operation, People},
 };
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures the server on an imported graph.
+/// Measures the server on an imported graph, or among conversations with customers.
 #[derive(Parser)]
 struct Arguments {
-    /// The database with the imported graphs.
+    /// The database with the imported graphs, or with conversations.
     #[arg(long, default_value = "sqlite://rapport.db")]
     database: String,
     /// Which operations, parted by commas; all when left out.
@@ -62,6 +65,10 @@ struct Arguments {
     /// Instead of operations: add activities until there are so many, and notifications.
     #[arg(long)]
     activities: Option<u64>,
+    /// Instead of operations: fill an empty database with agents who have work in hand and with conversations of so many
+    /// messages in all.
+    #[arg(long)]
+    messages: Option<u64>,
     /// Also the same SQL by bare sqlx, answered as JSON.
     #[arg(long)]
     raw: bool,
@@ -84,6 +91,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if let Some(activities) = arguments.activities {
         return fill::fill(&arguments.database, activities).await;
+    }
+    if let Some(messages) = arguments.messages {
+        return talks::fill(&arguments.database, messages).await;
     }
     let here = std::env::current_exe()?;
     let beside = here.parent().and_then(Path::parent).map(|directory| directory.join("rapport")).unwrap_or_default();
@@ -108,10 +118,16 @@ async fn main() -> anyhow::Result<()> {
     if arguments.hostile {
         return hostile::measure(&server).await;
     }
-    let people = People::find(&binary, &arguments.database, &server.address).await?;
+    let people = People::find(&binary, &arguments.database, &server.address).await;
     if let Some(subscribers) = arguments.subscribers {
-        return fanout::measure(&server, &people, subscribers, arguments.stalled).await;
+        return fanout::measure(&server, &people?, subscribers, arguments.stalled).await;
     }
+    let desks = desks::find(&binary, &arguments.database, &server.address).await?;
+    let people = match people {
+        Err(why) if desks.is_empty() => return Err(why),
+        people => people.ok(),
+    };
+    let (cast, postmaster) = (Cast { people, desks }, postmaster(&arguments.database).await?);
     println!(
         "{:<16} {:>9} {:>9} {:>9} {:>11} {:>11} {:>6} {:>7}",
         "", "req/s", "p50 ms", "p99 ms", "server us", "database us", "ratio", "server"
@@ -119,7 +135,7 @@ async fn main() -> anyhow::Result<()> {
     for operation in OPERATIONS {
         let wanted = arguments.only.as_ref().is_none_or(|only| only.split(',').any(|name| name == operation.name));
         if wanted {
-            measure(operation, &arguments, &people, &server, raw.as_ref()).await?;
+            measure(operation, &arguments, &cast, &server, raw.as_ref(), postmaster).await?;
         }
     }
     Ok(())
@@ -129,29 +145,32 @@ async fn main() -> anyhow::Result<()> {
 async fn measure(
     operation: &Operation,
     arguments: &Arguments,
-    people: &People,
+    cast: &Cast,
     server: &Server,
     raw: Option<&Server>,
+    postmaster: u32,
 ) -> anyhow::Result<()> {
+    let Some(requests) = operation.requests(cast) else { return Ok(()) };
     let target = |server: &Server| Target {
         address: server.address.clone(),
         pid: server.child.id(),
+        postmaster,
         concurrency: arguments.concurrency,
         time: arguments.time,
     };
-    let ours = client::run(&target(server), &operation.requests(people)).await?;
+    let ours = client::run(&target(server), &requests).await?;
     show(operation.name, &ours, None);
-    if let (Some(raw), Some(requests)) = (raw, operation.raw_requests(people)) {
+    if let (Some(raw), Some(requests)) = (raw, operation.raw_requests(cast)) {
         let bare = client::run(&target(raw), &requests).await?;
         let all = |figures: &Figures| figures.server_micros + figures.database_micros;
         show("  bare sqlx", &bare, Some((all(&ours) / all(&bare), ours.server_micros / bare.server_micros)));
     }
     if arguments.pgbench
         && arguments.database.starts_with("postgres")
-        && let Some(script) = operation.pgbench_script(people)
+        && let Some(script) = operation.pgbench_script(cast)
     {
         // The script of followUser holds two transactions.
-        pgbench(arguments, &script, if operation.name == "followUser" { 2.0 } else { 1.0 })?;
+        pgbench(arguments, &script, if operation.name == "followUser" { 2.0 } else { 1.0 }, postmaster)?;
     }
     Ok(())
 }
@@ -165,11 +184,11 @@ fn show(name: &str, figures: &Figures, ratios: Option<(f64, f64)>) {
     );
 }
 
-fn pgbench(arguments: &Arguments, script: &str, times: f64) -> anyhow::Result<()> {
+fn pgbench(arguments: &Arguments, script: &str, times: f64, postmaster: u32) -> anyhow::Result<()> {
     let file = std::env::temp_dir().join(format!("rapport-load-{}.sql", std::process::id()));
     std::fs::write(&file, script)?;
     let seconds = arguments.time.as_secs().max(1).to_string();
-    let before = cpu::database();
+    let before = cpu::database(postmaster);
     let done = Command::new("pgbench")
         .args(["-n", "-M", "prepared", "-c", "8", "-j", "1", "-T", &seconds, "-f"])
         .arg(&file)
@@ -177,7 +196,7 @@ fn pgbench(arguments: &Arguments, script: &str, times: f64) -> anyhow::Result<()
         .output()
         .context("pgbench cannot be run")?;
     std::fs::remove_file(&file)?;
-    let spent = cpu::database() - before;
+    let spent = cpu::database(postmaster) - before;
     let text = String::from_utf8_lossy(&done.stdout).into_owned();
     let figure = |start: &str| {
         let line = text.lines().find(|line| line.trim_start().starts_with(start))?;
@@ -191,6 +210,16 @@ fn pgbench(arguments: &Arguments, script: &str, times: f64) -> anyhow::Result<()
     let (tps, latency, count) = (tps * times, latency / times, count * times);
     println!("{:<16} {tps:>9.0} {latency:>9.2} {:>9} {:>11} {:>11.0}", "  pgbench", "-", "-", spent / count * 1e6);
     Ok(())
+}
+
+/// The first process of the PostgreSQL server that a database is on; 0 for a file and for a server elsewhere.
+async fn postmaster(database: &str) -> anyhow::Result<u32> {
+    if !database.starts_with("postgres") {
+        return Ok(0);
+    }
+    let mut connection = sqlx::PgConnection::connect(database).await?;
+    let own: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+    Ok(u32::try_from(own).ok().and_then(cpu::parent).unwrap_or_default())
 }
 
 /// A server of our own, ended with us.

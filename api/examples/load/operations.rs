@@ -3,10 +3,12 @@
 use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
+use entity::id::ConversationId;
+use serde_json::{Value, json};
 
 use super::{
-    client::{self, Connection},
+    client::{self, Connection, NUMBER},
+    desks::Desk,
     raw,
 };
 
@@ -40,6 +42,18 @@ enum Kind {
     Feed(&'static str),
     /// Following and unfollowing.
     Follow,
+    /// A query of each agent, of their desk.
+    Desk(&'static str),
+    /// A query of each agent, of each talk they have in hand, `$id`.
+    Talk(&'static str),
+    /// Writing in each talk.
+    Send,
+}
+
+/// Whom a database has to be asked about: the people of the imported graphs, agents with work in hand, or both.
+pub struct Cast {
+    pub people: Option<People>,
+    pub desks: Vec<Desk>,
 }
 
 pub const OPERATIONS: &[Operation] = &[
@@ -112,31 +126,79 @@ pub const OPERATIONS: &[Operation] = &[
         ),
     },
     Operation { name: "followUser", kind: Kind::Follow },
+    Operation { name: "desk", kind: Kind::Desk(DESK) },
+    Operation { name: "conversation", kind: Kind::Talk(CONVERSATION) },
+    Operation { name: "sendMessage", kind: Kind::Send },
 ];
 
+/// What a client shows of the desk.
+const DESK: &str = "{ viewer { desk { streamCursor agent { state stateSince idleReason { name } capacity { channel limit used open } } \
+    offers { id expiresAt details { channel queueName customerName customerEmail receivedAt } } \
+    tasks { id status receivedAt acceptedAt availableActions wrapUps { dueAt extended submittedAt } \
+    conversation { id channel status unreadCount lastItemAt customer { displayName } } } } } }";
+/// What a client shows of a conversation that is opened.
+const CONVERSATION: &str = "query($id: ID!) { conversation(id: $id) { id channel status createdAt lastItemAt streamCursor unreadCount \
+    customer { id displayName email phone } \
+    task { id status receivedAt availableActions owner { id displayName } queue { name } } \
+    participants { id role joinedAt leftAt readUpTo actor { __typename ... on User { id displayName } ... on Customer { id displayName } } } \
+    replyCapability { open reason characterLimit formats } \
+    items(last: 50) { pageInfo { hasPreviousPage startCursor } nodes { __typename id sequence createdAt \
+    ... on Message { body html format direction status clientMessageId editedAt deletedAt replyTo { id } \
+    author { __typename displayName } receipts { state at participant { displayName } } } \
+    ... on Announcement { kind text actor { displayName } } ... on Note { body author { displayName } } } } } }";
+const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { replayed message { id sequence createdAt status } \
+    userErrors { code field } } }";
+
 impl Operation {
-    /// The requests that are sent, over and over.
-    pub fn requests(&self, people: &People) -> Vec<Vec<u8>> {
-        match self.kind {
+    /// The requests that are sent, over and over; none where the database has nobody to ask about.
+    pub fn requests(&self, cast: &Cast) -> Option<Vec<Vec<u8>>> {
+        let (people, desks) = (cast.people.as_ref(), &cast.desks);
+        let requests = match self.kind {
             Kind::Query(query) => {
-                vec![client::post(&people.connected.token, &query.replace("$followed", &people.followed_id))]
+                let query = query.replace("$followed", &people?.followed_id);
+                vec![client::post(&people?.connected.token, &query)]
             }
-            Kind::Feed(query) => vec![client::post(&people.follower.token, query)],
-            Kind::Follow => people
-                .others
-                .iter()
-                .flat_map(|id| {
+            Kind::Feed(query) => vec![client::post(&people?.follower.token, query)],
+            Kind::Follow => {
+                let people = people?;
+                let both = people.others.iter().flat_map(|id| {
                     ["followUser", "unfollowUser"].map(|verb| {
                         let query = format!("mutation {{ {verb}(input: {{ userId: \"{id}\" }}) {{ outcome }} }}");
                         client::post(&people.follower.token, &query)
                     })
-                })
-                .collect(),
-        }
+                });
+                both.collect()
+            }
+            Kind::Desk(query) => desks.iter().map(|desk| client::post(&desk.token, query)).collect(),
+            Kind::Talk(query) => of_each_talk(desks, |desk, talk| {
+                client::post_with(&desk.token, query, &json!({ "id": talk.to_string() }))
+            }),
+            Kind::Send => of_each_talk(desks, |desk, talk| {
+                let id = talk.to_string();
+                let input = json!({ "conversationId": id, "clientMessageId": NUMBER, "body": raw::talks::BODY });
+                client::post_with(&desk.token, SEND, &json!({ "input": input }))
+            }),
+        };
+        Some(requests).filter(|requests| !requests.is_empty())
     }
 
     /// The same of the bare server.
-    pub fn raw_requests(&self, people: &People) -> Option<Vec<Vec<u8>>> {
+    pub fn raw_requests(&self, cast: &Cast) -> Option<Vec<Vec<u8>>> {
+        match self.kind {
+            Kind::Query(_) | Kind::Feed(_) | Kind::Follow => self.raw_requests_of(cast.people.as_ref()?),
+            Kind::Desk(_) => {
+                Some(cast.desks.iter().map(|desk| client::get(&format!("/desk?me={}", desk.agent.0))).collect())
+            }
+            Kind::Talk(_) => Some(of_each_talk(&cast.desks, |desk, talk| {
+                client::get(&format!("/conversation?id={}&me={}", talk.0, desk.agent.0))
+            })),
+            Kind::Send => Some(of_each_talk(&cast.desks, |desk, talk| {
+                client::get(&format!("/send?id={}&me={}&key={NUMBER}", talk.0, desk.agent.0))
+            })),
+        }
+    }
+
+    fn raw_requests_of(&self, people: &People) -> Option<Vec<Vec<u8>>> {
         let (connected, followed, follower) = (&people.connected_uuid, &people.followed_uuid, &people.follower_uuid);
         let path = match self.name {
             "contacts" => format!("/contacts?owner={connected}"),
@@ -161,7 +223,8 @@ impl Operation {
     }
 
     /// The same SQL for pgbench.
-    pub fn pgbench_script(&self, people: &People) -> Option<String> {
+    pub fn pgbench_script(&self, cast: &Cast) -> Option<String> {
+        let people = cast.people.as_ref()?;
         let (connected, followed) = (&people.connected_uuid, &people.followed_uuid);
         let put = |sql: &str, values: &[&str]| {
             let filled = values
@@ -207,6 +270,12 @@ impl Operation {
     }
 }
 
+/// A request for each talk that an agent has in hand.
+fn of_each_talk(desks: &[Desk], request: impl Fn(&Desk, &ConversationId) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let request = &request;
+    desks.iter().flat_map(|desk| desk.talks.iter().map(move |talk| request(desk, talk))).collect()
+}
+
 impl People {
     /// Finds them through the server: `c80` is the best connected of the one graph; of the other `f1867` is the most
     /// followed and `f14` follows the most.
@@ -238,7 +307,8 @@ impl People {
     }
 }
 
-fn token(binary: &Path, database: &str, handle: &str) -> anyhow::Result<String> {
+/// A token of somebody.
+pub fn token(binary: &Path, database: &str, handle: &str) -> anyhow::Result<String> {
     let printed = Command::new(binary)
         .args(["token", "--user", handle, "--expires", "1d"])
         .envs([("RAPPORT_DATABASE_URL", database), ("RAPPORT_LOG", "error")])

@@ -58,7 +58,7 @@ pub fn search(word: &str) -> String {
     url.map_or_else(|_| "/search".to_owned(), |url| format!("{}?{}", url.path(), url.query().unwrap_or_default()))
 }
 
-enum Pool {
+pub enum Pool {
     Postgres(PgPool),
     Sqlite(SqlitePool),
 }
@@ -124,6 +124,7 @@ pub async fn serve(database: &str) -> anyhow::Result<()> {
         .route("/notifications", get(notifications))
         .route("/user", get(user))
         .route("/follow", get(follow))
+        .merge(talks::routes())
         .with_state(Arc::new(pool));
     Ok(axum::serve(listener, router).await?)
 }
@@ -137,6 +138,8 @@ macro_rules! on {
         }
     };
 }
+
+pub mod talks;
 
 type Asked = Query<HashMap<String, Uuid>>;
 type Answered = Result<axum::response::Response, axum::http::StatusCode>;

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use super::capacity;
-use crate::{app::Tx, error::Result};
+use crate::{app::Tx, database::sql::Sql, error::Result};
 
 /// Everything an agent holds, in the order in which it came.
 pub async fn of_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<assignment::Model>, DbErr> {
@@ -39,6 +39,19 @@ pub async fn find(db: &impl ConnectionTrait, task: TaskId, agent: UserId) -> Res
         .filter(assignment::Column::AgentId.eq(agent))
         .one(db)
         .await
+}
+
+/// An agent's holds on some tasks.
+pub async fn find_several(
+    db: &impl ConnectionTrait,
+    tasks: &[TaskId],
+    agent: UserId,
+) -> Result<Vec<assignment::Model>, DbErr> {
+    let mut sql = Sql::new("SELECT h.* FROM assignment h WHERE h.agent_id = ");
+    sql.bind(agent);
+    sql.push(" AND h.task_id IN ");
+    sql.bind_list(tasks);
+    sql.models::<assignment::Entity>(db).await
 }
 
 /// Lets an agent who is held hold a task that is offered to them. The agent's row is not saved.

@@ -6,7 +6,6 @@ use chrono::{DateTime, Duration, Utc};
 use entity::{id::QueueId, queue};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
-use super::waiting;
 use crate::{
     app::App,
     database::sql::Sql,
@@ -26,6 +25,8 @@ pub const LONGEST_PERIOD: Duration = Duration::days(31);
 pub struct Counts {
     /// Tasks that wait or are held out to an agent.
     pub waiting: i64,
+    /// Since when the task waits that has waited longest.
+    pub first_since: Option<DateTime<Utc>>,
     /// Tasks that are talked about.
     pub in_service: i64,
     /// How often an agent accepted a task of the queue in the period.
@@ -83,7 +84,7 @@ pub async fn show(app: &App, queue: &queue::Model, since: DateTime<Utc>) -> Resu
         stream_cursor: Cursor::in_stream(stream, at),
         since,
         waiting: counts.waiting,
-        longest_wait_seconds: waiting::longest(app, queue.id).await?,
+        longest_wait_seconds: counts.first_since.map(|since| (app.clock.now() - since).num_seconds().max(0)),
         in_service: counts.in_service,
         accepted: counts.accepted,
         abandoned: counts.abandoned,
@@ -95,7 +96,9 @@ pub async fn show(app: &App, queue: &queue::Model, since: DateTime<Utc>) -> Resu
 pub async fn of(db: &impl ConnectionTrait, queue: &queue::Model, since: DateTime<Utc>) -> Result<Counts, DbErr> {
     let mut sql = Sql::new("SELECT (SELECT count(*) FROM task WHERE status < 3 AND queue_id = ");
     sql.bind(queue.id);
-    sql.push(") AS waiting, (SELECT count(*) FROM task WHERE status IN (3, 4, 5) AND queue_id = ");
+    sql.push(") AS waiting, (SELECT min(enqueued_at) FROM task WHERE status < 3 AND queue_id = ");
+    sql.bind(queue.id);
+    sql.push(") AS first_since, (SELECT count(*) FROM task WHERE status IN (3, 4, 5) AND queue_id = ");
     sql.bind(queue.id);
     sql.push(") AS in_service, ");
     accepted(&mut sql, queue.id, since);

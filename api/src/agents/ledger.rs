@@ -83,11 +83,7 @@ pub async fn between(
     if let Some(until) = until {
         found = found.filter(agent_interval::Column::StartedAt.lt(until));
     }
-    found
-        .order_by_asc(agent_interval::Column::Number)
-        .limit(1_000)
-        .all(db)
-        .await
+    found.order_by_asc(agent_interval::Column::Number).limit(1_000).all(db).await
 }
 
 /// Writes the interval that an agent is in.

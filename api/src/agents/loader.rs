@@ -3,15 +3,20 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::dataloader::Loader;
+use chrono::Duration;
 use entity::{
-    agent, customer, entry_point,
-    id::{ConversationId, CustomerId, EntryPointId, IdleReasonId, OfferId, QueueId, TaskId, UserId, WrapUpReasonId},
-    idle_reason, offer, queue, task,
+    agent, assignment, customer, entry_point,
+    id::{ConversationId, EntryPointId, IdleReasonId, OfferId, QueueId, TaskId, UserId, WrapUpReasonId},
+    idle_reason, offer, queue, routing_decision, task,
     user::{Role, UserStatus},
     wrap_up, wrap_up_reason,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult};
 
+use super::{
+    assignments, members, routing,
+    waiting::{self, Line},
+};
 use crate::{
     auth::{
         context::Reads,
@@ -66,21 +71,61 @@ key!(
     /// The customer of a visible conversation.
     CustomerOf(ConversationId)
 );
+key!(
+    /// Where the customer of a visible conversation writes to.
+    EntryPointOf(ConversationId)
+);
+key!(
+    /// The caller's hold on a visible task.
+    OwnHold(TaskId)
+);
+key!(
+    /// Which place a visible task has in its queue, from 1.
+    PositionOf(TaskId)
+);
+key!(
+    /// Who waits in a visible queue.
+    LineOf(QueueId)
+);
+key!(
+    /// How long one may have to wait in a visible queue.
+    EstimateOf(QueueId)
+);
+key!(
+    /// Those who serve a visible queue.
+    ServersOf(QueueId)
+);
+key!(
+    /// Why a visible task was offered to whom, the newest last.
+    DecisionsOf(TaskId)
+);
 
 /// Whether the caller is one of those who answer customers, or a key that may see them.
 pub async fn answers(reads: &Reads) -> Result<bool> {
-    let viewer = match &reads.caller {
-        Some(Caller::Person(viewer)) => viewer,
-        Some(Caller::Service(service)) => return Ok(service.scopes.has(Scope::AgentsRead)),
-        Some(Caller::Visitor(_)) | None => return Ok(false),
-    };
-    let mut sql = Sql::new("SELECT id FROM \"user\" WHERE id = ");
-    sql.bind(viewer.user);
-    sql.push(" AND role >= ");
-    sql.bind(Role::Agent);
-    sql.push(" AND status = ");
-    sql.bind(UserStatus::Active);
-    Ok(sql.one(reads.app.db.read()).await?.is_some())
+    let mut sql = Sql::new("SELECT 1 AS one WHERE ");
+    Ok(may_see(reads, &mut sql) && sql.one(reads.app.db.read()).await?.is_some())
+}
+
+/// Adds the condition that the caller is one of those who answer customers now; false where no statement is needed to tell
+/// that they may see none of it.
+fn may_see(reads: &Reads, sql: &mut Sql) -> bool {
+    match &reads.caller {
+        Some(Caller::Person(viewer)) => {
+            sql.push("EXISTS (SELECT 1 FROM \"user\" me WHERE me.id = ");
+            sql.bind(viewer.user);
+            sql.push(" AND me.role >= ");
+            sql.bind(Role::Agent);
+            sql.push(" AND me.status = ");
+            sql.bind(UserStatus::Active);
+            sql.push(")");
+            true
+        }
+        Some(Caller::Service(service)) => {
+            sql.push("TRUE");
+            service.scopes.has(Scope::AgentsRead)
+        }
+        Some(Caller::Visitor(_)) | None => false,
+    }
 }
 
 impl Loader<AgentById> for Reads {
@@ -88,11 +133,13 @@ impl Loader<AgentById> for Reads {
     type Error = Error;
 
     async fn load(&self, keys: &[AgentById]) -> Result<HashMap<AgentById, Self::Value>> {
-        if !answers(self).await? {
+        let mut sql = Sql::new("SELECT a.* FROM agent a WHERE a.user_id IN ");
+        sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
+        sql.push(" AND ");
+        if !may_see(self, &mut sql) {
             return Ok(HashMap::new());
         }
-        let ids = keys.iter().map(|key| key.0);
-        let rows = agent::Entity::find().filter(agent::Column::UserId.is_in(ids)).all(self.app.db.read()).await?;
+        let rows = sql.models::<agent::Entity>(self.app.db.read()).await?;
         Ok(rows.into_iter().map(|row| (AgentById(row.user_id), Arc::new(row))).collect())
     }
 }
@@ -102,11 +149,13 @@ impl Loader<QueueById> for Reads {
     type Error = Error;
 
     async fn load(&self, keys: &[QueueById]) -> Result<HashMap<QueueById, Self::Value>> {
-        if !answers(self).await? {
+        let mut sql = Sql::new("SELECT q.* FROM queue q WHERE q.id IN ");
+        sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
+        sql.push(" AND ");
+        if !may_see(self, &mut sql) {
             return Ok(HashMap::new());
         }
-        let ids = keys.iter().map(|key| key.0);
-        let rows = queue::Entity::find().filter(queue::Column::Id.is_in(ids)).all(self.app.db.read()).await?;
+        let rows = sql.models::<queue::Entity>(self.app.db.read()).await?;
         Ok(rows.into_iter().map(|row| (QueueById(row.id), Arc::new(row))).collect())
     }
 }
@@ -196,19 +245,117 @@ impl Loader<WrapUpsOf> for Reads {
     }
 }
 
+/// A row of something that belongs to a conversation.
+struct Belongs<M> {
+    conversation: ConversationId,
+    row: M,
+}
+
+impl<M: FromQueryResult> FromQueryResult for Belongs<M> {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let conversation = row.try_get(prefix, "conversation_id")?;
+        Ok(Self { conversation, row: M::from_query_result(row, prefix)? })
+    }
+}
+
 impl Loader<CustomerOf> for Reads {
     type Value = Arc<customer::Model>;
     type Error = Error;
 
     async fn load(&self, keys: &[CustomerOf]) -> Result<HashMap<CustomerOf, Self::Value>> {
-        let ids: Vec<ConversationId> = keys.iter().map(|key| key.0).collect();
-        let conversations = threads::by_ids(self.app.db.read(), &ids).await?;
-        let customers: Vec<CustomerId> = conversations.iter().filter_map(|row| row.customer_id).collect();
-        let rows =
-            customer::Entity::find().filter(customer::Column::Id.is_in(customers)).all(self.app.db.read()).await?;
-        let rows: HashMap<CustomerId, Arc<customer::Model>> =
-            rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
-        let of = |id: Option<CustomerId>| id.and_then(|id| rows.get(&id)).cloned();
-        Ok(conversations.iter().filter_map(|row| Some((CustomerOf(row.id), of(row.customer_id)?))).collect())
+        let mut sql = Sql::new(
+            "SELECT k.*, c.id AS conversation_id FROM conversation c JOIN customer k ON k.id = c.customer_id WHERE c.id IN ",
+        );
+        sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
+        let rows: Vec<Belongs<customer::Model>> = sql.all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|found| (CustomerOf(found.conversation), Arc::new(found.row))).collect())
+    }
+}
+
+impl Loader<EntryPointOf> for Reads {
+    type Value = Arc<entry_point::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[EntryPointOf]) -> Result<HashMap<EntryPointOf, Self::Value>> {
+        let mut sql = Sql::new(
+            "SELECT e.*, c.id AS conversation_id FROM conversation c JOIN entry_point e ON e.id = c.entry_point_id \
+             WHERE c.id IN ",
+        );
+        sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
+        let rows: Vec<Belongs<entry_point::Model>> = sql.all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|found| (EntryPointOf(found.conversation), Arc::new(found.row))).collect())
+    }
+}
+
+impl Loader<OwnHold> for Reads {
+    type Value = assignment::Model;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OwnHold]) -> Result<HashMap<OwnHold, Self::Value>> {
+        let Ok(viewer) = self.viewer() else { return Ok(HashMap::new()) };
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let rows = assignments::find_several(self.app.db.read(), &ids, viewer.user).await?;
+        Ok(rows.into_iter().map(|row| (OwnHold(row.task_id), row)).collect())
+    }
+}
+
+impl Loader<PositionOf> for Reads {
+    type Value = i64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[PositionOf]) -> Result<HashMap<PositionOf, i64>> {
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let positions = waiting::positions(self.app.db.read(), &ids).await?;
+        Ok(positions.into_iter().map(|(task, position)| (PositionOf(task), position)).collect())
+    }
+}
+
+impl Loader<LineOf> for Reads {
+    type Value = Line;
+    type Error = Error;
+
+    async fn load(&self, keys: &[LineOf]) -> Result<HashMap<LineOf, Line>> {
+        let ids: Vec<QueueId> = keys.iter().map(|key| key.0).collect();
+        let lines = waiting::lines(self.app.db.read(), &ids).await?;
+        Ok(lines.into_iter().map(|line| (LineOf(line.queue_id), line)).collect())
+    }
+}
+
+impl Loader<EstimateOf> for Reads {
+    type Value = Duration;
+    type Error = Error;
+
+    async fn load(&self, keys: &[EstimateOf]) -> Result<HashMap<EstimateOf, Duration>> {
+        let ids: Vec<QueueId> = keys.iter().map(|key| key.0).collect();
+        let estimates = waiting::estimates(self.app.db.read(), &ids, self.app.clock.now()).await?;
+        Ok(estimates.into_iter().map(|(queue, wait)| (EstimateOf(queue), wait)).collect())
+    }
+}
+
+impl Loader<ServersOf> for Reads {
+    type Value = Vec<UserId>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[ServersOf]) -> Result<HashMap<ServersOf, Self::Value>> {
+        let ids: Vec<QueueId> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<ServersOf, Vec<UserId>> = HashMap::new();
+        for row in members::of(self.app.db.read(), &ids).await? {
+            found.entry(ServersOf(row.queue_id)).or_default().push(row.agent_id);
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<DecisionsOf> for Reads {
+    type Value = Vec<routing_decision::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[DecisionsOf]) -> Result<HashMap<DecisionsOf, Self::Value>> {
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<DecisionsOf, Self::Value> = HashMap::new();
+        for row in routing::decisions(self.app.db.read(), &ids).await? {
+            found.entry(DecisionsOf(row.task_id)).or_default().push(row);
+        }
+        Ok(found)
     }
 }

@@ -12,7 +12,7 @@ use entity::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
-use crate::{app::Tx, error::Result};
+use crate::{app::Tx, database::sql::Sql, error::Result};
 
 type Levels = BTreeMap<SkillId, i16>;
 
@@ -53,16 +53,16 @@ pub async fn refresh(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
 /// How many agents of a queue are shown.
 const SHOWN: u64 = 500;
 
-/// Those who serve a queue.
-pub async fn of(db: &impl ConnectionTrait, queue: QueueId) -> Result<Vec<UserId>, DbErr> {
-    queue_member::Entity::find()
-        .filter(queue_member::Column::QueueId.eq(queue))
-        .select_only()
-        .column(queue_member::Column::AgentId)
-        .limit(SHOWN)
-        .into_tuple()
-        .all(db)
-        .await
+/// Those who serve some queues.
+pub async fn of(db: &impl ConnectionTrait, queues: &[QueueId]) -> Result<Vec<queue_member::Model>, DbErr> {
+    let mut sql = Sql::default();
+    for (part, queue) in queues.iter().enumerate() {
+        sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
+        sql.push("SELECT m.* FROM queue_member m WHERE m.queue_id = ");
+        sql.bind(*queue);
+        sql.push(&format!(" ORDER BY m.agent_id LIMIT {SHOWN}) AS part_{part}"));
+    }
+    sql.models::<queue_member::Entity>(db).await
 }
 
 /// The first step for which somebody is good enough.

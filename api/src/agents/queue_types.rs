@@ -13,15 +13,13 @@ use entity::{
 use super::{
     counts::{self, QueueCounts},
     hours,
-    loader::{AgentById, EntryPointById, QueueById},
-    members,
+    loader::{AgentById, EntryPointById, EstimateOf, LineOf, QueueById, ServersOf},
     types::Agent,
-    waiting,
     watching::supervises,
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
-    error::{Error, Result},
+    error::Result,
     page::{ByName, PageInfo, Slice},
 };
 
@@ -49,29 +47,25 @@ impl Queue {
 
     /// How many tasks wait in it, those included that are held out to an agent.
     async fn waiting(&self, ctx: &Context<'_>) -> Result<i64> {
-        let standing = waiting::order(ctx.app()?.db.read(), self.0.id).await?;
-        Ok(i64::try_from(standing.len()).unwrap_or(i64::MAX))
+        Ok(ctx.load(LineOf(self.0.id)).await?.map(|line| line.count).unwrap_or_default())
     }
 
     /// How long the task has waited that has waited longest, in seconds; null when none waits.
     async fn longest_wait_seconds(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
-        waiting::longest(ctx.app().ok()?, self.0.id).await.map_err(Error::from).transpose()
+        let line = ctx.load(LineOf(self.0.id)).await.transpose()?;
+        Some(line.and_then(|line| Ok((ctx.app()?.clock.now() - line.first).num_seconds().max(0))))
     }
 
     /// How long one may have to wait now, in seconds, by what others have waited in the last hour; null where too little is
     /// known.
     async fn estimated_wait_seconds(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
-        let app = match ctx.app() {
-            Ok(app) => app,
-            Err(fault) => return Some(Err(fault)),
-        };
-        let estimate = waiting::estimate(app.db.read(), self.0.id, app.clock.now()).await;
-        estimate.map(|wait| wait.map(|wait| wait.num_seconds())).map_err(Error::from).transpose()
+        let estimate = ctx.load(EstimateOf(self.0.id)).await.transpose()?;
+        Some(estimate.map(|wait| wait.num_seconds()))
     }
 
     /// The agents whom it may offer tasks to, at the latest when a task has waited for long, at most 500.
     async fn agents(&self, ctx: &Context<'_>) -> Result<Vec<Agent>> {
-        let serving = members::of(ctx.app()?.db.read(), self.0.id).await?;
+        let serving = ctx.load(ServersOf(self.0.id)).await?.unwrap_or_default();
         let agents = futures_util::future::try_join_all(serving.into_iter().map(|id| ctx.load(AgentById(id)))).await?;
         Ok(agents.into_iter().flatten().map(Agent).collect())
     }

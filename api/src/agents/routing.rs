@@ -110,6 +110,22 @@ pub async fn free(db: &impl ConnectionTrait, task: &task::Model, queue: QueueId)
     Ok(found.into_iter().map(|found| found.user_id).collect())
 }
 
+/// How many decisions about one task are shown.
+const SHOWN: u64 = 100;
+
+/// The newest decisions about some tasks, in the order in which they were taken.
+pub async fn decisions(db: &impl ConnectionTrait, tasks: &[TaskId]) -> Result<Vec<routing_decision::Model>, DbErr> {
+    let mut sql = Sql::new("SELECT * FROM (");
+    for (part, task) in tasks.iter().enumerate() {
+        sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
+        sql.push("SELECT d.* FROM routing_decision d WHERE d.task_id = ");
+        sql.bind(*task);
+        sql.push(&format!(" ORDER BY d.id DESC LIMIT {SHOWN}) AS part_{part}"));
+    }
+    sql.push(") AS each_one ORDER BY id");
+    sql.models::<routing_decision::Entity>(db).await
+}
+
 /// Writes down that nobody is free for a task that has just begun to wait, if that is so.
 pub async fn note(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     if free(tx.db(), task, task.queue_id).await?.is_empty() {

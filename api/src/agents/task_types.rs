@@ -3,6 +3,19 @@
 
 use std::sync::Arc;
 
+use super::{
+    loader::{DecisionsOf, EstimateOf, OwnHold, PositionOf, TaskById, WrapUpReasonById, WrapUpsOf},
+    queue_types::Queue,
+    types::{Agent, WrapUpReason},
+};
+use crate::{
+    auth::{
+        context::ContextExt,
+        viewer::{Caller, Scope},
+    },
+    conversations::{channels, threads::Side, types::Conversation},
+    error::Result,
+};
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 use entity::{
@@ -11,23 +24,6 @@ use entity::{
     routing_decision::{self, RoutingCause},
     task::{self, EndedBy, TaskStatus},
     wrap_up,
-};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
-
-use super::{
-    assignments,
-    loader::{TaskById, WrapUpReasonById, WrapUpsOf},
-    queue_types::Queue,
-    types::{Agent, WrapUpReason},
-    waiting,
-};
-use crate::{
-    auth::{
-        context::ContextExt,
-        viewer::{Caller, Scope},
-    },
-    conversations::{channels, threads::Side, types::Conversation},
-    error::{Error, Result},
 };
 
 /// What the viewer may do with a task now.
@@ -123,25 +119,20 @@ impl Task {
 
     /// Which place it has in its queue, from 1; null once it waits no more.
     async fn position(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
-        let app = match ctx.app() {
-            Ok(app) => app,
-            Err(fault) => return Some(Err(fault)),
-        };
-        waiting::position(app.db.read(), &self.0).await.map_err(Error::from).transpose()
+        if !self.waits() {
+            return None;
+        }
+        ctx.load(PositionOf(self.0.id)).await.transpose()
     }
 
     /// How long one may have to wait in its queue, in seconds, by what others have waited in the last hour; null once it waits no
     /// more and where too little is known.
     async fn estimated_wait_seconds(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
-        if !matches!(self.0.status, TaskStatus::Queued | TaskStatus::Offered) {
+        if !self.waits() {
             return None;
         }
-        let app = match ctx.app() {
-            Ok(app) => app,
-            Err(fault) => return Some(Err(fault)),
-        };
-        let estimate = waiting::estimate(app.db.read(), self.0.queue_id, app.clock.now()).await;
-        estimate.map(|wait| wait.map(|wait| wait.num_seconds())).map_err(Error::from).transpose()
+        let estimate = ctx.load(EstimateOf(self.0.queue_id)).await.transpose()?;
+        Some(estimate.map(|wait| wait.num_seconds()))
     }
 
     /// What agents owe and have said when it ended, in the order in which it became due. Empty for the customer.
@@ -160,17 +151,11 @@ impl Task {
 
     /// Why it was offered to whom, the newest last, at most 100. Empty for the customer.
     async fn routing_decisions(&self, ctx: &Context<'_>) -> Result<Vec<RoutingDecision>> {
-        use sea_orm::QuerySelect as _;
         if !to_staff(ctx)? {
             return Ok(Vec::new());
         }
-        let rows = routing_decision::Entity::find()
-            .filter(routing_decision::Column::TaskId.eq(self.0.id))
-            .order_by_desc(routing_decision::Column::Id)
-            .limit(100)
-            .all(ctx.app()?.db.read())
-            .await?;
-        Ok(rows.into_iter().rev().map(RoutingDecision).collect())
+        let rows = ctx.load(DecisionsOf(self.0.id)).await?.unwrap_or_default();
+        Ok(rows.into_iter().map(RoutingDecision).collect())
     }
 }
 
@@ -183,20 +168,37 @@ impl Task {
         Ok(ctx.load(TaskById(id)).await?.map(Self))
     }
 
+    /// Whether its customer waits for an agent.
+    fn waits(&self) -> bool {
+        matches!(self.0.status, TaskStatus::Queued | TaskStatus::Offered)
+    }
+
     async fn actions(&self, ctx: &Context<'_>) -> Result<Vec<TaskAction>> {
         let talks =
             matches!(self.0.status, TaskStatus::Connected | TaskStatus::ConferenceRequested | TaskStatus::Conference);
-        let waits = matches!(self.0.status, TaskStatus::Queued | TaskStatus::Offered);
         let me = match ctx.caller()? {
-            Caller::Visitor(_) if talks || waits => return Ok(vec![TaskAction::SendMessage, TaskAction::End]),
+            Caller::Visitor(_) if talks || self.waits() => return Ok(vec![TaskAction::SendMessage, TaskAction::End]),
             Caller::Visitor(_) | Caller::Service(_) => return Ok(Vec::new()),
             Caller::Person(viewer) => viewer.user,
         };
-        let held = assignments::find(ctx.app()?.db.read(), self.0.id, me).await?;
+        // Together with what a wrap-up may still do, which is asked for in the same breath as the wrap-ups themselves.
+        let owed = async {
+            match self.0.status {
+                TaskStatus::WrapUp => ctx.load(WrapUpsOf(self.0.id)).await,
+                _ => Ok(None),
+            }
+        };
+        let (held, owed) = futures_util::future::try_join(ctx.load(OwnHold(self.0.id)), owed).await?;
         Ok(match held.map(|held| held.phase) {
             Some(AssignmentPhase::Active) if self.0.owner_id == Some(me) => self.owner_actions(),
             Some(AssignmentPhase::Active) => vec![TaskAction::SendMessage, TaskAction::ExitConference],
-            Some(AssignmentPhase::WrapUp) => self.wrap_up_actions(ctx, me).await?,
+            Some(AssignmentPhase::WrapUp) => {
+                let owed = match owed {
+                    Some(owed) => owed,
+                    None => ctx.load(WrapUpsOf(self.0.id)).await?.unwrap_or_default(),
+                };
+                wrap_up_actions(&owed, me)
+            }
             Some(AssignmentPhase::Offered) | None => Vec::new(),
         })
     }
@@ -214,13 +216,12 @@ impl Task {
         }
         actions
     }
+}
 
-    async fn wrap_up_actions(&self, ctx: &Context<'_>, me: UserId) -> Result<Vec<TaskAction>> {
-        let owed = ctx.load(WrapUpsOf(self.0.id)).await?.unwrap_or_default();
-        let mine = owed.iter().find(|row| row.agent_id == me && row.submitted_at.is_none());
-        let extends = mine.is_some_and(|row| row.due_at.is_some() && !row.extended);
-        Ok([TaskAction::WrapUp].into_iter().chain(extends.then_some(TaskAction::ExtendWrapUp)).collect())
-    }
+fn wrap_up_actions(owed: &[wrap_up::Model], me: UserId) -> Vec<TaskAction> {
+    let mine = owed.iter().find(|row| row.agent_id == me && row.submitted_at.is_none());
+    let extends = mine.is_some_and(|row| row.due_at.is_some() && !row.extended);
+    [TaskAction::WrapUp].into_iter().chain(extends.then_some(TaskAction::ExtendWrapUp)).collect()
 }
 
 fn to_staff(ctx: &Context<'_>) -> Result<bool> {

@@ -18,18 +18,17 @@ use entity::{
 use super::{
     assignments, capacity, counts, ledger,
     listing::Listed,
-    loader::{AgentById, CustomerOf, EntryPointById, IdleReasonById, OwnOffer, QueueById, TaskById, answers},
+    loader::{AgentById, CustomerOf, EntryPointOf, IdleReasonById, OwnOffer, QueueById, TaskById, answers},
     offers, states,
     task_types::Task,
     watching::supervises,
 };
 use crate::{
     auth::{
-        context::{ContextExt, Reads},
+        context::{ContextExt, Loads},
         guard::Needs,
         viewer::{Scope, Viewer},
     },
-    conversations::threads,
     error::{Error, Result},
     events::{
         cursor::{Cursor, desk_of},
@@ -343,15 +342,15 @@ impl OfferDetails {
         let Some(task) = ctx.load(TaskById(offer.task_id)).await? else { return Ok(None) };
         let queue = ctx.load(QueueById(task.queue_id)).await?;
         let customer = ctx.load(CustomerOf(task.conversation_id)).await?;
-        let conversations = threads::by_ids(ctx.app()?.db.read(), &[task.conversation_id]).await?;
-        let entry_point = conversations.first().and_then(|row| row.entry_point_id);
-        let entry_point = match entry_point {
-            Some(id) => ctx.load(EntryPointById(id)).await?,
-            None => None,
-        };
         let channel = task.channel;
         let on = |channels: &[Channel]| channels.contains(&channel);
         let phone = on(&[Channel::Sms, Channel::Whatsapp]);
+        let entry_point = match channel {
+            Channel::Messenger | Channel::Sms | Channel::Whatsapp => {
+                ctx.load(EntryPointOf(task.conversation_id)).await?
+            }
+            Channel::Webchat | Channel::Email => None,
+        };
         Ok(Some(Self {
             channel,
             queue_name: queue.map(|queue| queue.name.clone()).unwrap_or_default(),
@@ -425,7 +424,7 @@ pub fn idle_reason_id(text: Option<&ID>) -> Result<Option<IdleReasonId>> {
 
 /// Whether the caller may see those who answer customers.
 pub async fn may_see(ctx: &Context<'_>) -> Result<bool> {
-    let reads = ctx.data::<async_graphql::dataloader::DataLoader<Reads>>();
+    let reads = ctx.data::<Loads>();
     let reads = reads.map_err(|error| Error::internal(anyhow::anyhow!("{}", error.message)))?;
     answers(reads.loader()).await
 }

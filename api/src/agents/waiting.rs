@@ -3,10 +3,7 @@
 use std::{pin::pin, sync::Arc};
 
 use chrono::{DateTime, Duration, Utc};
-use entity::{
-    id::{QueueId, TaskId},
-    task::{self, TaskStatus},
-};
+use entity::id::{QueueId, TaskId};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
 use futures_util::StreamExt as _;
@@ -43,31 +40,39 @@ pub async fn order(db: &impl ConnectionTrait, queue: QueueId) -> Result<Vec<Task
     Ok(standing.into_iter().map(|task| task.id).collect())
 }
 
-/// How many seconds the task has waited that has waited longest.
-pub async fn longest(app: &App, queue: QueueId) -> Result<Option<i64>, DbErr> {
-    let mut sql = Sql::new("SELECT min(enqueued_at) AS first FROM task WHERE queue_id = ");
-    sql.bind(queue);
-    sql.push(" AND status < 3");
-    let Some(row) = sql.one(app.db.read()).await? else { return Ok(None) };
-    let first: Option<DateTime<Utc>> = row.try_get("", "first")?;
-    Ok(first.map(|first| (app.clock.now() - first).num_seconds().max(0)))
+/// How many tasks wait in a queue, those included that are held out to an agent, and since when the first of them.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct Line {
+    pub queue_id: QueueId,
+    pub count: i64,
+    pub first: DateTime<Utc>,
 }
 
-/// Which place a task has in its queue, from 1; none once it waits no more.
-pub async fn position(db: &impl ConnectionTrait, task: &task::Model) -> Result<Option<i64>, DbErr> {
-    if !matches!(task.status, TaskStatus::Queued | TaskStatus::Offered) {
-        return Ok(None);
-    }
-    let mut sql = Sql::new("SELECT count(*) AS count FROM task WHERE queue_id = ");
-    sql.bind(task.queue_id);
-    sql.push(" AND status < 3 AND (priority, enqueued_at, id) <= (");
-    sql.bind(task.priority);
-    sql.push(", ");
-    sql.bind(task.enqueued_at);
-    sql.push(", ");
-    sql.bind(task.id);
-    sql.push(")");
-    sql.one(db).await?.map(|row| row.try_get("", "count")).transpose()
+/// Who waits in some queues; those in which nobody waits are left out.
+pub async fn lines(db: &impl ConnectionTrait, queues: &[QueueId]) -> Result<Vec<Line>, DbErr> {
+    let mut sql =
+        Sql::new("SELECT queue_id, count(*) AS count, min(enqueued_at) AS first FROM task WHERE queue_id IN ");
+    sql.bind_list(queues);
+    sql.push(" AND status < 3 GROUP BY queue_id");
+    sql.all(db).await
+}
+
+#[derive(FromQueryResult)]
+struct Stands {
+    id: TaskId,
+    place: i64,
+}
+
+/// Which places some tasks have in their queues, from 1; those that wait no more are left out.
+pub async fn positions(db: &impl ConnectionTrait, tasks: &[TaskId]) -> Result<Vec<(TaskId, i64)>, DbErr> {
+    let mut sql = Sql::new(
+        "SELECT t.id, (SELECT count(*) FROM task w WHERE w.queue_id = t.queue_id AND w.status < 3 \
+         AND (w.priority, w.enqueued_at, w.id) <= (t.priority, t.enqueued_at, t.id)) AS place FROM task t WHERE t.id IN ",
+    );
+    sql.bind_list(tasks);
+    sql.push(" AND t.status < 3");
+    let standing: Vec<Stands> = sql.all(db).await?;
+    Ok(standing.into_iter().map(|task| (task.id, task.place)).collect())
 }
 
 /// Between two looks at a queue that goes on changing.
@@ -108,29 +113,33 @@ const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(15);
 async fn board(app: &App, queue: QueueId) -> Result<Board, DbErr> {
     let standing = order(app.db.read(), queue).await?;
     let places = standing.into_iter().zip(1..).map(|(task, place)| (task.0, place)).collect();
-    let estimate = estimate(app.db.read(), queue, app.clock.now()).await?.map(|wait| wait.num_seconds());
-    Ok(Board { places, estimate })
+    let estimate = estimates(app.db.read(), &[queue], app.clock.now()).await?.pop();
+    Ok(Board { places, estimate: estimate.map(|(_, wait)| wait.num_seconds()) })
 }
 
 #[derive(FromQueryResult)]
 struct Served {
+    queue_id: QueueId,
     enqueued_at: DateTime<Utc>,
     accepted_at: DateTime<Utc>,
 }
 
-/// How long one may have to wait in a queue; none where too little is known.
-pub async fn estimate(
+/// How long one may have to wait in some queues; those are left out of which too little is known.
+pub async fn estimates(
     db: &impl ConnectionTrait,
-    queue: QueueId,
+    queues: &[QueueId],
     now: DateTime<Utc>,
-) -> Result<Option<Duration>, DbErr> {
-    let mut sql = Sql::new("SELECT enqueued_at, accepted_at FROM task WHERE queue_id = ");
-    sql.bind(queue);
+) -> Result<Vec<(QueueId, Duration)>, DbErr> {
+    let mut sql = Sql::new("SELECT queue_id, enqueued_at, accepted_at FROM task WHERE queue_id IN ");
+    sql.bind_list(queues);
     sql.push(" AND accepted_at > ");
     sql.bind(now - LOOK_BACK);
-    sql.push(" ORDER BY accepted_at");
     let served: Vec<Served> = sql.all(db).await?;
-    Ok(mean(served.iter().map(|served| (served.accepted_at, served.accepted_at - served.enqueued_at))))
+    let estimate = |queue: &QueueId| {
+        let there = served.iter().filter(|served| served.queue_id == *queue);
+        mean(there.map(|served| (served.accepted_at, served.accepted_at - served.enqueued_at)))
+    };
+    Ok(queues.iter().filter_map(|queue| Some((*queue, estimate(queue)?))).collect())
 }
 
 /// The mean of the means of each minute, of those minutes whose waits lie close together.

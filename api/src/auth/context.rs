@@ -9,7 +9,7 @@ use std::{
 
 use async_graphql::{
     Context,
-    dataloader::{DataLoader, Loader},
+    dataloader::{DataLoader, HashMapCache, Loader},
     runtime::Timer,
 };
 use futures_util::future::BoxFuture;
@@ -25,7 +25,8 @@ use crate::{
 };
 
 /// What the loaders of one operation read with. Every feature's `loader.rs` implements [`Loader`] for it, each for its
-/// own type of key. Nothing is cached: the siblings of one level are batched, and a live event never sees an old row.
+/// own type of key. The siblings of one level are batched. A query remembers until its end what it has read, so that it shows
+/// a row once and as it was once; nothing else does, so neither a live event nor what a mutation answers shows an old row.
 pub struct Reads {
     pub app: App,
     pub caller: Option<Caller>,
@@ -80,7 +81,10 @@ impl Timer for AtOnce {
     }
 }
 
-/// The data of one operation, whose loads run in turns.
+/// The loads of one operation.
+pub type Loads = DataLoader<Reads, HashMapCache>;
+
+/// The data of one operation, whose loads run in turns. `remembers`: what was read once is not read again.
 #[must_use]
 pub fn operation(
     app: App,
@@ -88,8 +92,12 @@ pub fn operation(
     origin: Origin,
     budget: Option<Budget>,
     turns: Turns,
-) -> DataLoader<Reads> {
-    DataLoader::new(Reads { app, caller, origin, budget, let_in: OnceLock::new() }, turns, AtOnce)
+    remembers: bool,
+) -> Loads {
+    let reads = Reads { app, caller, origin, budget, let_in: OnceLock::new() };
+    let loads = DataLoader::with_cache(reads, turns, AtOnce, HashMapCache::default());
+    loads.enable_all_cache(remembers);
+    loads
 }
 
 pub trait ContextExt {
@@ -111,8 +119,8 @@ pub trait ContextExt {
         Reads: Loader<K, Error = Error>;
 }
 
-fn reads<'a>(ctx: &'a Context<'_>) -> Result<&'a DataLoader<Reads>> {
-    ctx.data::<DataLoader<Reads>>().map_err(|error| Error::internal(anyhow::anyhow!("{}", error.message)))
+fn reads<'a>(ctx: &'a Context<'_>) -> Result<&'a Loads> {
+    ctx.data::<Loads>().map_err(|error| Error::internal(anyhow::anyhow!("{}", error.message)))
 }
 
 impl ContextExt for Context<'_> {

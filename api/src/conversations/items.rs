@@ -1,6 +1,8 @@
 //! The entries of a conversation. Each takes the next number of those who serve and, if the customer may see it, the next
 //! number of the customer; both under the conversation's lock, so neither has holes.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entity::{
     conversation::{self, ConversationKind},
@@ -8,15 +10,14 @@ use entity::{
     id::{ConversationId, ParticipantId, TaskId, ThreadItemId},
     thread_item::{self, AnnouncementKind, ItemKind, ItemVisibility, TextFormat},
 };
-use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _, QueryResult,
-};
+use sea_orm::{ActiveEnum as _, ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _};
+use uuid::Uuid;
 
 use super::threads::{self, Side};
 use crate::{
     app::Tx,
     auth::viewer::Caller,
-    database::sql::Sql,
+    database::sql::{Places, Sql},
     error::{Error, Result},
     events::{
         cursor::{conversation_of, customer_side_of},
@@ -98,7 +99,7 @@ pub async fn append(tx: &Tx<'_>, conversation: &mut conversation::Model, new: Ne
         deleted_at: None,
     };
     thread_item::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
-    threads::save(tx, conversation).await?;
+    threads::count(tx, conversation).await?;
     tell(tx, conversation, EventKind::ItemAdded, &row)?;
     Ok(row)
 }
@@ -156,34 +157,56 @@ pub struct PageOf {
     pub page: Page<ByNumber>,
 }
 
-struct InPart {
-    row: thread_item::Model,
-    part: i64,
-}
+/// The columns of the item `i`, in the places where [`read`] reads them.
+const COLUMNS: &str = "i.id, i.conversation_id, i.sequence, i.customer_sequence, i.kind, i.visibility, i.author_id, i.inbound, \
+                       i.announcement, i.body, i.format, i.reply_to_id, i.task_id, i.client_message_id, i.digest, i.sent_at, \
+                       i.created_at, i.edited_at, i.deleted_at";
+/// How many they are: what is selected beside them stands after.
+const WIDTH: usize = 19;
 
-impl FromQueryResult for InPart {
-    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        let part = row.try_get(prefix, "part")?;
-        Ok(Self { row: thread_item::Model::from_query_result(row, prefix)?, part })
-    }
+fn read(row: &Places<'_>) -> Result<thread_item::Model, DbErr> {
+    let announcement: Option<i16> = row.get(8)?;
+    Ok(thread_item::Model {
+        id: ThreadItemId(row.get(0)?),
+        conversation_id: ConversationId(row.get(1)?),
+        sequence: row.get(2)?,
+        customer_sequence: row.get(3)?,
+        kind: ItemKind::try_from_value(&row.get(4)?)?,
+        visibility: ItemVisibility::try_from_value(&row.get(5)?)?,
+        author_id: row.get::<Option<Uuid>>(6)?.map(ParticipantId),
+        inbound: row.get(7)?,
+        announcement: announcement.map(|kind| AnnouncementKind::try_from_value(&kind)).transpose()?,
+        body: row.get(9)?,
+        format: TextFormat::try_from_value(&row.get(10)?)?,
+        reply_to_id: row.get::<Option<Uuid>>(11)?.map(ThreadItemId),
+        task_id: row.get::<Option<Uuid>>(12)?.map(TaskId),
+        client_message_id: row.get(13)?,
+        digest: row.get(14)?,
+        sent_at: row.get(15)?,
+        created_at: row.get(16)?,
+        edited_at: row.get(17)?,
+        deleted_at: row.get(18)?,
+    })
 }
 
 /// Several pages in one statement, in the order in which they were asked for.
-pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf]) -> Result<Vec<Slice<thread_item::Model>>, DbErr> {
+pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf]) -> Result<Vec<Slice<Arc<thread_item::Model>>>, DbErr> {
     let mut sql = Sql::default();
     for (part, one) in asked.iter().enumerate() {
         sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
         let number = one.side.number();
-        sql.push(&format!("SELECT i.*, CAST({part} AS bigint) AS part FROM thread_item i WHERE i.conversation_id = "));
+        sql.push(&format!(
+            "SELECT {COLUMNS}, CAST({part} AS bigint) AS part FROM thread_item i WHERE i.conversation_id = "
+        ));
         sql.bind(one.conversation);
         sql.push(&format!(" AND {number} IS NOT NULL"));
         one.page.write(&mut sql, &[number], false);
         sql.push(&format!(") AS part_{part}"));
     }
-    let mut parts: Vec<Vec<thread_item::Model>> = asked.iter().map(|_| Vec::new()).collect();
-    for InPart { row, part } in sql.all::<InPart>(db).await? {
+    let mut parts: Vec<Vec<Arc<thread_item::Model>>> = asked.iter().map(|_| Vec::new()).collect();
+    for (row, part) in sql.places(db, |row| Ok((read(row)?, row.get::<i64>(WIDTH)?))).await? {
         if let Some(part) = usize::try_from(part).ok().and_then(|part| parts.get_mut(part)) {
-            part.push(row);
+            part.push(Arc::new(row));
         }
     }
     Ok(asked

@@ -4,10 +4,10 @@
 use entity::{
     channel::Channel,
     conversation::{ConversationKind, ConversationStatus},
-    id::{CustomerId, UserId},
+    id::{CustomerId, QueueId, UserId},
     user::Role,
 };
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
 use super::threads::{self, Seen, Side};
 use crate::{
@@ -48,8 +48,8 @@ enum Source {
     /// Those in which the caller takes part, or took part too.
     Joined(UserId),
     Left(UserId),
-    /// Those of the queues that the caller serves.
-    Served(UserId),
+    /// Those of a queue that the caller serves.
+    Served(QueueId),
     /// The one that is held out to the caller.
     Offered(UserId),
 }
@@ -66,14 +66,14 @@ impl Conversations {
         format!("conversations {whose} {:?}", self.filter)
     }
 
-    fn sources(&self) -> Vec<Source> {
+    async fn sources(&self, db: &impl ConnectionTrait) -> Result<Vec<Source>, DbErr> {
         let me = match &self.caller {
             Caller::Person(viewer) => viewer.user,
-            Caller::Visitor(visitor) => return vec![Source::Own(visitor.customer)],
-            Caller::Service(_) => return vec![Source::Customers],
+            Caller::Visitor(visitor) => return Ok(vec![Source::Own(visitor.customer)]),
+            Caller::Service(_) => return Ok(vec![Source::Customers]),
         };
         if self.filter.mine {
-            return vec![Source::Joined(me)];
+            return Ok(vec![Source::Joined(me)]);
         }
         let asks = |kind| self.filter.kind.is_none_or(|asked| asked == kind);
         let mut sources = Vec::new();
@@ -83,16 +83,20 @@ impl Conversations {
         if asks(ConversationKind::Customer) {
             match self.role {
                 Some(Role::Supervisor | Role::Admin) => sources.push(Source::Customers),
-                Some(Role::Agent) => sources.extend([Source::Left(me), Source::Served(me), Source::Offered(me)]),
+                Some(Role::Agent) => {
+                    sources.extend([Source::Left(me), Source::Offered(me)]);
+                    // Each queue by itself, so that each is a range of an index: together they would have to be sorted.
+                    sources.extend(served(db, me).await?.into_iter().map(Source::Served));
+                }
                 Some(Role::Member) | None => {}
             }
         }
-        sources
+        Ok(sources)
     }
 
     /// One page.
     pub async fn page(&self, db: &impl ConnectionTrait, page: &Page<Place>) -> Result<Slice<Seen>, DbErr> {
-        let sources = self.sources();
+        let sources = self.sources(db).await?;
         if sources.is_empty() {
             return Ok(page.slice(Vec::new()));
         }
@@ -128,11 +132,7 @@ impl Conversations {
                 sql.bind(me);
                 sql.push(") AND ");
             }
-            Source::Served(me) => {
-                sql.push("c.queue_id IN (SELECT s.queue_id FROM queue_member s WHERE s.agent_id = ");
-                sql.bind(me);
-                sql.push(") AND ");
-            }
+            Source::Served(queue) => equals(sql, "c.queue_id = ", queue),
             Source::Offered(me) => {
                 sql.push("c.task_id IN (SELECT o.task_id FROM offer o WHERE o.status = 1 AND o.agent_id = ");
                 sql.bind(me);
@@ -154,6 +154,20 @@ impl Conversations {
         }
         threads::visible(sql, &self.caller);
     }
+}
+
+#[derive(FromQueryResult)]
+struct Served {
+    queue_id: QueueId,
+}
+
+/// The queues that somebody serves.
+async fn served(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<QueueId>, DbErr> {
+    let mut sql = Sql::new("SELECT queue_id FROM queue_member WHERE agent_id = ");
+    sql.bind(agent);
+    sql.push(" ORDER BY queue_id");
+    let queues: Vec<Served> = sql.all(db).await?;
+    Ok(queues.into_iter().map(|served| served.queue_id).collect())
 }
 
 fn equals(sql: &mut Sql, what: &str, value: impl Into<sea_orm::Value>) {

@@ -56,7 +56,7 @@ impl Loader<ItemById> for Reads {
 const PAGES_TOGETHER: usize = 100;
 
 impl Loader<PageOf> for Reads {
-    type Value = Slice<thread_item::Model>;
+    type Value = Slice<Arc<thread_item::Model>>;
     type Error = Error;
 
     async fn load(&self, keys: &[PageOf]) -> Result<HashMap<PageOf, Self::Value>> {

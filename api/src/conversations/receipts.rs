@@ -13,7 +13,7 @@ use entity::{
     receipt::{self, ReceiptState},
     thread_item::{self, ItemKind, ItemVisibility},
 };
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, FromQueryResult, IntoActiveModel as _};
+use sea_orm::{ActiveEnum as _, ActiveModelTrait, ConnectionTrait, DbErr, FromQueryResult, IntoActiveModel as _};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     app::{App, Tx},
     auth::viewer::Caller,
-    database::sql::Sql,
+    database::sql::{Places, Sql},
     error::{Error, Result, UserErrorCode},
     events::log::NewEvent,
 };
@@ -214,7 +214,7 @@ pub async fn customer_numbers(
 }
 
 /// A receipt and of whom it is.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub struct Told {
     pub item_id: ThreadItemId,
     pub participant_id: ParticipantId,
@@ -240,7 +240,18 @@ pub async fn of(db: &impl ConnectionTrait, ids: &[ThreadItemId]) -> Result<Vec<T
     );
     sql.bind_list(ids);
     sql.push(" ORDER BY r.participant_id");
-    sql.all(db).await
+    let told = |row: &Places<'_>| {
+        let channel: Option<i16> = row.get(5)?;
+        Ok(Told {
+            item_id: ThreadItemId(row.get(0)?),
+            participant_id: ParticipantId(row.get(1)?),
+            state: ReceiptState::try_from_value(&row.get(2)?)?,
+            at: row.get(3)?,
+            role: ParticipantRole::try_from_value(&row.get(4)?)?,
+            channel: channel.map(|channel| Channel::try_from_value(&channel)).transpose()?,
+        })
+    };
+    sql.places(db, told).await
 }
 
 /// How far a message has come in all: what the customer writes to any agent, everything else to the customer or to the other of

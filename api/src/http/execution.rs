@@ -201,7 +201,8 @@ impl Executor {
             None => None,
         };
         let turns = Turns::default();
-        let data = context::operation(self.app.clone(), asker.caller, asker.origin, budget, turns.clone());
+        let remembers = kind == OperationType::Query;
+        let data = context::operation(self.app.clone(), asker.caller, asker.origin, budget, turns.clone(), remembers);
         request = request.data(data);
         request.set_parsed_query(document.clone());
         Ok(Operation { request, kind, single, name, cost, budget, turns })

@@ -3,8 +3,51 @@
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement, TransactionTrait as _};
 
 use api::app::App;
+use serde_json::Value;
 
-use super::Expected as _;
+use super::{Expected as _, app::TestApp, person::Person};
+
+/// How many statements an operation may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    Exactly,
+    /// Where loads of several depths run at once, those that happen to wait together are one statement.
+    AtMost,
+}
+
+/// Runs each operation, counts its statements and looks at their plans. With `many` PostgreSQL plans as for large tables.
+pub async fn check(
+    app: &TestApp,
+    me: &Person,
+    variables: &Value,
+    budgets: &[(&str, usize)],
+    budgeted: Budget,
+    many: bool,
+) {
+    let mut wrong = Vec::new();
+    for (query, budget) in budgets {
+        app.statements();
+        let answer = me.ask(query, variables.clone()).await;
+        let statements = app.statements();
+        answer.at("");
+        let sql: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
+        let kept = match budgeted {
+            Budget::Exactly => statements.len() == *budget,
+            Budget::AtMost => statements.len() <= *budget,
+        };
+        if !kept {
+            wrong.push(format!("{query} took {} statements, not {budget}: {sql:#?}", statements.len()));
+        }
+        for statement in &statements {
+            let plan = explain(app.app(), statement, many).await;
+            app.statements();
+            if !scans(&plan).is_empty() {
+                wrong.push(format!("{query}\n{}\n{plan}", statement.sql));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
 
 /// The plan of a statement with the values it was run with. `many` asks PostgreSQL to plan as for tables too large to
 /// read whole, which small test data is not.
@@ -67,6 +110,7 @@ pub fn scans(plan: &str) -> Vec<&str> {
                 ]
                 .iter()
                 .any(|part| what[5..].starts_with(part))
+                && !what.ends_with("-ROW VALUES CLAUSE")
         };
         if whole {
             found.push(*line);

@@ -305,7 +305,7 @@ impl Receipt {
 
 /// A page of a conversation's entries, the oldest first.
 pub struct ThreadItemConnection {
-    pub slice: Slice<thread_item::Model>,
+    pub slice: Slice<Arc<thread_item::Model>>,
     pub side: Side,
 }
 
@@ -320,16 +320,16 @@ impl ThreadItemConnection {
 impl ThreadItemConnection {
     /// The entries with their cursors.
     async fn edges(&self) -> Vec<ThreadItemEdge> {
-        let edge = |row: &thread_item::Model| ThreadItemEdge {
+        let edge = |row: &Arc<thread_item::Model>| ThreadItemEdge {
             cursor: self.slice.cursor(&self.place(row)),
-            node: ThreadItem::of(Arc::new(row.clone()), self.side),
+            node: ThreadItem::of(Arc::clone(row), self.side),
         };
         self.slice.items.iter().map(edge).collect()
     }
 
     /// The entries.
     async fn nodes(&self) -> Vec<ThreadItem> {
-        self.slice.items.iter().map(|row| ThreadItem::of(Arc::new(row.clone()), self.side)).collect()
+        self.slice.items.iter().map(|row| ThreadItem::of(Arc::clone(row), self.side)).collect()
     }
 
     /// Where this page lies in the conversation.

@@ -1,0 +1,37 @@
+//! The agents of a floor that was filled, and what each of them has in hand.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use entity::id::{AgentId, ConversationId};
+use serde_json::Value;
+
+use super::{
+    client::{self, Connection},
+    operations, talks,
+};
+
+/// An agent with a token, and the conversations in which they talk.
+pub struct Desk {
+    pub token: String,
+    pub agent: AgentId,
+    pub talks: Vec<ConversationId>,
+}
+
+/// Finds them through the server; nobody where there is no floor.
+pub async fn find(binary: &Path, database: &str, address: &str) -> anyhow::Result<Vec<Desk>> {
+    let mut connection = Connection::open(address).await?;
+    let mut desks = Vec::new();
+    for number in 0..talks::AGENTS {
+        let Ok(token) = operations::token(binary, database, &talks::handle(number)) else { break };
+        let query = "{ viewer { desk { agent { id } tasks { status conversation { id } } } } }";
+        let answer: Value = serde_json::from_slice(connection.exchange(&client::post(&token, query)).await?)?;
+        let desk = &answer["data"]["viewer"]["desk"];
+        let agent = desk["agent"]["id"].as_str().and_then(AgentId::parse).context("an agent without a desk")?;
+        let tasks = desk["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let talks = tasks.iter().filter(|task| task["status"] == "CONNECTED");
+        let talks = talks.filter_map(|task| ConversationId::parse(task["conversation"]["id"].as_str()?)).collect();
+        desks.push(Desk { token, agent, talks });
+    }
+    Ok(desks)
+}

@@ -1,0 +1,170 @@
+//! Conversations with customers for measuring: a floor of agents with a full desk each, and as many messages as are asked for,
+//! most of them in conversations that are long over. The rows are those that the server would have written; they are put in
+//! many at once, and their events go through the log as always.
+
+mod rows;
+mod story;
+
+use api::{
+    agents::{
+        set_up::{self, NewEntryPoint, NewQueue},
+        states::{self, Choice},
+    },
+    app::{App, Tx},
+    error::{Error, Result},
+    users::profiles::{self, NewPerson},
+};
+use chrono::{DateTime, Duration, Utc};
+use entity::{
+    agent::AgentState,
+    channel::Channel,
+    conversation,
+    entry_point::{Form, Origins},
+    id::{EntryPointId, QueueId, UserId},
+    user::Role,
+};
+use sea_orm::{EntityTrait as _, PaginatorTrait as _};
+use sqlx::Connection as _;
+
+use self::{
+    rows::Rows,
+    story::{Ending, Story},
+};
+use super::fill;
+
+/// How many agents there are, each of whom has as much in hand as they may: talks, a wrap-up and an offer.
+pub const AGENTS: usize = 10;
+const IN_HAND: [Ending; 5] = [Ending::Talking, Ending::Talking, Ending::Talking, Ending::WrapUpOwed, Ending::Offered];
+const QUEUES: usize = 4;
+/// The entries of one conversation.
+const ENTRIES: u64 = 100;
+/// How many conversations go on at the same time: so far apart lie the entries of one.
+const AT_ONCE: u64 = 50;
+/// Since when there have been conversations.
+const DAYS: i64 = 10;
+
+/// Who answers customers, and where these write.
+pub struct Floor {
+    pub agents: Vec<(UserId, String)>,
+    pub doors: Vec<(EntryPointId, QueueId)>,
+}
+
+/// Fills a database that has no conversations yet with so many messages.
+pub async fn fill(database: &str, messages: u64) -> anyhow::Result<()> {
+    let app = fill::open(database).await?;
+    anyhow::ensure!(
+        conversation::Entity::find().count(app.db.read()).await? == 0,
+        "there are conversations already: begin with an empty database"
+    );
+    let floor = app.transaction(|tx| Box::pin(furnish(tx))).await.map_err(plain)?;
+    let in_hand = (AGENTS * IN_HAND.len()) as u64;
+    let over = (messages / ENTRIES).saturating_sub(in_hand);
+    let (began, now) = (app.clock.now() - Duration::days(DAYS), app.clock.now());
+    let groups = over.div_ceil(AT_ONCE);
+    for group in 0..groups {
+        let at = began + (now - began - Duration::hours(1)) / i32::try_from(groups)? * i32::try_from(group)?;
+        let first = group * AT_ONCE;
+        let count = AT_ONCE.min(over - first);
+        put(&app, &floor, (first..first + count).map(|number| Story::over(number, at)).collect()).await?;
+    }
+    let began = now - Duration::hours(1);
+    let desks = (0..in_hand).map(|number| Story::of(over + number, began, IN_HAND[(number as usize) / AGENTS]));
+    put(&app, &floor, desks.collect()).await?;
+    api::events::sequencer::drain(&app.db).await?;
+    tidy(&app, database).await?;
+    println!("{} conversations", over + in_hand);
+    Ok(())
+}
+
+/// Writes some conversations that go on at the same time.
+async fn put(app: &App, floor: &Floor, stories: Vec<Story>) -> anyhow::Result<()> {
+    let stories = &stories;
+    let done = app.transaction(|tx| {
+        Box::pin(async move {
+            let mut rows = Rows::default();
+            for story in stories {
+                story.begin(tx, floor, &mut rows)?;
+            }
+            for step in 0..ENTRIES {
+                for story in stories {
+                    story.entry(tx, floor, &mut rows, step)?;
+                }
+            }
+            for story in stories {
+                story.end(tx, floor, &mut rows)?;
+            }
+            rows.write(tx).await
+        })
+    });
+    done.await.map_err(plain)
+}
+
+/// Makes queues, entry points and agents, who are at work and hold all they may.
+async fn furnish(tx: &Tx<'_>) -> Result<Floor> {
+    let mut agents = Vec::new();
+    for number in 0..AGENTS {
+        let person = NewPerson {
+            handle: handle(number),
+            display_name: format!("Agent {number}"),
+            given_name: None,
+            family_name: None,
+            role: Role::Agent,
+        };
+        let person = profiles::create(tx, person).await?;
+        agents.push((person.id, person.display_name));
+    }
+    let ids: Vec<UserId> = agents.iter().map(|(id, _)| *id).collect();
+    let mut doors = Vec::new();
+    for number in 0..QUEUES {
+        let name = format!("Web chat {number}");
+        // An offer lasts for as long as is measured.
+        let new = NewQueue { offer_seconds: Some(7 * 86_400), ..NewQueue::of(Channel::Webchat, &name) };
+        let queue = set_up::queue(tx, new).await?;
+        set_up::name_agents(tx, &queue, &ids).await?;
+        let door = NewEntryPoint {
+            name: format!("{name} of the site"),
+            channel: Channel::Webchat,
+            address: format!("site-{number}"),
+            queue: queue.id,
+            priority: None,
+            form: Form::default(),
+            origins: Origins::default(),
+            identity_secret: None,
+        };
+        doors.push((set_up::entry_point(tx, door).await?.id, queue.id));
+    }
+    for id in ids {
+        let mut agent = states::held(tx, id).await?;
+        agent.chat_limit = IN_HAND.len() as i16;
+        agent.chat_used = IN_HAND.len() as i16;
+        states::set(tx, &mut agent, &Choice { state: AgentState::Available, reason: None, channels: None }).await?;
+    }
+    Ok(Floor { agents, doors })
+}
+
+/// What an agent of the floor is called by.
+pub fn handle(number: usize) -> String {
+    format!("agent{number}")
+}
+
+/// Leaves the database as one that has been there for long: with statistics, and with nothing for a vacuum to do.
+async fn tidy(app: &App, database: &str) -> anyhow::Result<()> {
+    app.db.analyze().await?;
+    if app.db.is_postgres() {
+        let mut connection = sqlx::PgConnection::connect(database).await?;
+        for statement in ["VACUUM (ANALYZE)", "CHECKPOINT"] {
+            sqlx::query(statement).execute(&mut connection).await?;
+        }
+        connection.close().await?;
+    }
+    Ok(())
+}
+
+fn plain(error: Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:?}")
+}
+
+/// A time so many seconds later.
+fn later(at: DateTime<Utc>, seconds: u64) -> DateTime<Utc> {
+    at + Duration::seconds(i64::try_from(seconds).unwrap_or_default())
+}

@@ -1,0 +1,149 @@
+//! Pages of conversations, desks, tasks and queues are cheap: a fixed number of statements, each on an index, however much is
+//! stored and however much is in hand.
+
+use api::agents::set_up::NewQueue;
+use entity::channel::Channel;
+use serde_json::json;
+
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    consistency,
+    database::TestDatabase,
+    desk::Arrival,
+    person::Person,
+    plans::{self, Budget},
+    threads::SEND,
+};
+
+/// Operations of an agent, and how many statements each takes at most, however many it shows.
+const BUDGETS: [(&str, usize); 8] = [
+    (
+        "{ viewer { desk { streamCursor agent { state idleReason { name } capacity { channel used } } \
+         offers { id expiresAt task { id position estimatedWaitSeconds } details { channel queueName customerName receivedAt } } \
+         tasks { id status availableActions wrapUps { dueAt } conversation { id unreadCount customer { displayName } } } } } }",
+        16,
+    ),
+    (
+        "query($id: ID!) { conversation(id: $id) { status streamCursor unreadCount customer { displayName identities { address } } \
+         task { status availableActions owner { displayName } queue { name } } \
+         participants { role readUpTo actor { displayName } } replyCapability { open reason } \
+         items(last: 50) { nodes { sequence ... on Message { body html direction status clientMessageId replyTo { body } \
+         author { displayName } receipts { state at participant { displayName } } } ... on Announcement { text actor { displayName } } \
+         ... on Note { body author { displayName } } } pageInfo { hasPreviousPage } } } }",
+        20,
+    ),
+    ("query($id: ID!) { conversation(id: $id) { items(first: 100) { nodes { ... on Message { body html } } } } }", 2),
+    ("query($id: ID!) { conversation(id: $id) { lastItemAt participants { role } } }", 2),
+    (
+        "{ conversations(first: 50) { nodes { id lastItemAt unreadCount customer { displayName } task { status } } } }",
+        5,
+    ),
+    ("{ conversations(filter: { mine: true }, first: 50) { nodes { id items(last: 1) { nodes { id } } } } }", 3),
+    (
+        "{ conversations(first: 50) { nodes { task { position estimatedWaitSeconds availableActions owner { displayName } \
+         queue { name } wrapUps { note } routingDecisions { reason chosen { displayName } } } } } }",
+        13,
+    ),
+    ("query($task: ID!) { node(id: $task) { ... on Task { status queue { waiting } conversation { id } } } }", 4),
+];
+
+/// Agents of whom each holds something, queues in which more wait than anybody can take, and talks of some length.
+async fn busy(app: &TestApp) -> (Person, Arrival) {
+    let [ann, ben] = app.agents(["ann", "ben"]).await;
+    let floors = [Channel::Webchat, Channel::Whatsapp];
+    let mut first = None;
+    for channel in floors {
+        let floor = app.floor(channel, &[&ann, &ben]).await;
+        for number in 0..12 {
+            let arrival = app.waits(&floor, &format!("{channel:?} {number}")).await;
+            first.get_or_insert(arrival);
+        }
+    }
+    for agent in [&ann, &ben] {
+        assert_eq!(agent.turns("AVAILABLE").await, "");
+    }
+    app.settle().await;
+    for agent in [&ann, &ben] {
+        for offer in agent.offers().await.iter().skip(2) {
+            agent.accepts(offer).await.expected("a task");
+        }
+    }
+    let talks = ann.desk().await["tasks"].as_array().cloned().unwrap_or_default();
+    assert!(talks.len() > 2, "{talks:?}");
+    for (number, talk) in talks.iter().enumerate() {
+        for message in 0..6 {
+            let id = format!("{number} {message}");
+            let variables = json!({ "c": talk["conversation"]["id"], "m": id, "b": "Hello" });
+            assert_eq!(ann.ask(SEND, variables).await.at("sent.userErrors"), &json!([]));
+        }
+    }
+    let conversation = talks[0]["conversation"]["id"].as_str().unwrap_or_default();
+    let ended = talks[1]["conversation"]["id"].as_str().unwrap_or_default();
+    assert_eq!(ann.ends(ended).await, "");
+    let id = entity::id::ConversationId::parse(conversation).expected("an id");
+    let task = talks[0]["id"].as_str().and_then(entity::id::TaskId::parse).expected("an id");
+    (ann, Arrival { task, conversation: id })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn desks_and_conversations_take_a_fixed_number_of_statements_and_none_reads_a_table() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let (ann, talk) = busy(&app).await;
+    if app.database.is_postgres() {
+        app.app().db.analyze().await.expected("analysed");
+    }
+    let variables = json!({ "id": talk.conversation.to_string(), "task": talk.task.to_string() });
+    plans::check(&app, &ann, &variables, &BUDGETS, Budget::AtMost, true).await;
+}
+
+/// What is asked of each queue of a page, and how many statements that takes at most.
+const QUEUES: &str = "{ queues(first: 50) { nodes { name waiting longestWaitSeconds estimatedWaitSeconds open \
+    agents { state displayName } } } }";
+const OF_QUEUES: usize = 7;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_queues_takes_as_many_statements_however_many_queues_it_shows() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let (ann, _) = busy(&app).await;
+    for number in 0..9 {
+        app.floor_of(NewQueue::of(Channel::Email, &format!("mail {number}")), &[&ann]).await;
+    }
+    app.statements();
+    assert_eq!(ann.ask(QUEUES, json!({})).await.at("queues.nodes").as_array().map(Vec::len), Some(11));
+    let statements = app.statements();
+    assert!(statements.len() <= OF_QUEUES, "{statements:#?}");
+}
+
+/// What an agent writes, and how many statements each takes beside BEGIN and COMMIT.
+const WRITES: [(&str, usize); 4] = [
+    ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 9),
+    ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 4),
+    ("addNote(input: { conversationId: $id, clientMessageId: \"note\", body: \"Hello\" })", 9),
+    ("markConversationRead(input: { conversationId: $id, upToSequence: 100000 })", 11),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_in_a_conversation_takes_a_fixed_number_of_statements_and_none_reads_a_table() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let (ann, talk) = busy(&app).await;
+    let writes =
+        WRITES.map(|(call, count)| (format!("mutation($id: ID!) {{ {call} {{ userErrors {{ code }} }} }}"), count));
+    let writes = writes.each_ref().map(|(query, count)| (query.as_str(), *count));
+    plans::check(&app, &ann, &json!({ "id": talk.conversation.to_string() }), &writes, Budget::Exactly, true).await;
+}
+
+/// On what `load --messages` has filled in, planned with its own statistics: `RAPPORT_TEST_TALKS` names the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_of_many_conversations_reads_a_table() {
+    let Ok(url) = std::env::var("RAPPORT_TEST_TALKS") else { return };
+    let app = TestApp::on(TestDatabase::existing(&url), 1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    // What was filled in is what the server would have written, or else the plans say nothing.
+    consistency::check(&app.database).await;
+    for number in [0, 7] {
+        let agent = app.known(&format!("agent{number}")).await;
+        let talk = agent.desk().await["tasks"][0].clone();
+        let variables = json!({ "id": talk["conversation"]["id"], "task": talk["id"] });
+        plans::check(&app, &agent, &variables, &BUDGETS, Budget::AtMost, false).await;
+    }
+}
