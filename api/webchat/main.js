@@ -1,0 +1,314 @@
+// The page: finds out what there is to show (a form, a chat that goes on, one that has ended) and puts it together.
+
+import { CONVERSATION, END_VISIT, START, TokenOver, WEB_CHAT, ask, backoff } from './api.js';
+import { Chat, newId } from './chat.js';
+import { composes } from './composer.js';
+import { button, element, say } from './elements.js';
+import { Form } from './form.js';
+import { Kept } from './kept.js';
+import { View } from './view.js';
+import { words } from './words.js';
+
+const entryPoint = decodeURIComponent(location.pathname.split('/').pop());
+const kept = new Kept(entryPoint);
+const framed = window.parent !== window;
+const [heading, standing, actions, main] = ['name', 'standing', 'actions', 'main'].map((id) => document.getElementById(id));
+
+/** What `webChat` says of the entry point. */
+let about;
+let chat;
+let view;
+let form;
+/** What was answered before, for another chat on the same day. */
+let answered = {};
+/** Whether the launcher of a site shows the page, and the page of the site. */
+let shown = !framed;
+let page = null;
+
+const visible = () => shown && !document.hidden;
+const tell = (message) => framed && parent.postMessage({ rapport: true, ...message }, '*');
+const pause = (time) => new Promise((done) => setTimeout(done, time));
+
+document.documentElement.lang = words.locale;
+document.title = words.chat;
+boot();
+
+async function boot() {
+  main.replaceChildren(element('p', { class: 'notice', role: 'status' }, words.loading));
+  for (let tries = 0; ; tries += 1) {
+    try {
+      about = (await ask(WEB_CHAT, { id: entryPoint })).webChat;
+      break;
+    } catch (error) {
+      const again = new Promise((done) => {
+        const text = element('p', { class: 'notice', role: 'alert' }, words.failed);
+        main.replaceChildren(text, button(words.retry, done, { class: 'primary' }));
+      });
+      await Promise.race([again, pause(error.pause ?? backoff(tries, 2_000))]);
+    }
+  }
+  if (!about) {
+    main.replaceChildren(element('p', { class: 'notice', role: 'status' }, words.gone));
+    return;
+  }
+  heading.textContent = about.name;
+  document.title = about.name;
+  if (kept.get('token') && kept.get('conversation')) {
+    await resume();
+  } else {
+    begin();
+  }
+}
+
+/** Goes on with the chat that the browser knows of. */
+async function resume() {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      const { conversation } = await ask(CONVERSATION, { id: kept.get('conversation') }, kept.get('token'));
+      return conversation ? open(conversation) : forget(words.expired);
+    } catch (error) {
+      if (error instanceof TokenOver) {
+        return forget(words.expired);
+      }
+      await pause(error.pause ?? backoff(tries));
+    }
+  }
+}
+
+/** Forgets the chat, and begins anew. */
+function forget(notice) {
+  kept.clear();
+  answered = {};
+  begin(notice);
+}
+
+/** Shows the form; a start that was under way when the page went away goes on. */
+function begin(notice) {
+  chat?.stop();
+  chat = view = null;
+  tell({ begun: false });
+  unread();
+  const starting = kept.get('starting');
+  form = new Form({ chat: about, answered: starting?.answered ?? answered, notice, submit: start });
+  main.replaceChildren(form.whole);
+  actions.replaceChildren(...closing());
+  say(standing, '');
+  if (starting) {
+    go(starting);
+  } else if (visible()) {
+    form.focus();
+  }
+}
+
+function start({ fields, message }) {
+  answered = Object.fromEntries(fields.map(({ name, value }) => [name, value]));
+  const input = { entryPointId: entryPoint, fields, idempotencyKey: newId(), message: { clientMessageId: newId(), body: message } };
+  const starting = { input: { ...input, pageUrl: page }, answered: { ...answered, message } };
+  // Kept before it is sent: whoever loads the page again begins the same chat and not another.
+  kept.set('starting', starting);
+  go(starting);
+}
+
+/** Begins the chat, for as long as it takes. */
+async function go({ input }) {
+  form.wait(true);
+  for (let tries = 0; ; tries += 1) {
+    try {
+      const { startWebChat } = await ask(START, { input }, kept.get('token'));
+      const { conversation, visitorToken, userErrors } = startWebChat;
+      kept.drop('starting');
+      form.wait(false);
+      if (!conversation) {
+        return form.refuse(userErrors[0] ?? {});
+      }
+      if (visitorToken) {
+        kept.set('token', visitorToken);
+      }
+      kept.set('conversation', conversation.id);
+      return open(conversation);
+    } catch (error) {
+      if (error instanceof TokenOver) {
+        kept.drop('token');
+        continue;
+      }
+      if (error.pause === undefined && error.constructor === Error) {
+        kept.drop('starting');
+        form.wait(false);
+        return form.refuse({});
+      }
+      form.wait(true, words.wrong.unreachable);
+      const online = new Promise((done) => addEventListener('online', done, { once: true }));
+      await Promise.race([online, pause(error.pause ?? backoff(tries))]);
+    }
+  }
+}
+
+function open(state) {
+  form = null;
+  chat = new Chat({ kept, token: kept.get('token'), state, changed: show, over: () => forget(words.expired) });
+  view = new View(chat, { earlier: () => chat.earlier().catch(() => {}), again, forget: leave, transcript, scrolled: seen });
+  main.replaceChildren(view.whole);
+  // What was there before is no news.
+  view.log.setAttribute('aria-live', 'off');
+  show();
+  setTimeout(() => view?.log.setAttribute('aria-live', 'polite'), 500);
+  tell({ begun: !chat.thread.closed });
+  chat.start();
+  if (visible()) {
+    view.focus();
+  }
+}
+
+/** Shows the chat as it is now. */
+function show() {
+  if (!view) {
+    return;
+  }
+  view.show();
+  say(standing, stands(chat));
+  const { closed } = chat.thread;
+  if (view.closed !== closed) {
+    view.closed = closed;
+    const ending = !closed && button(words.end.open, end, { id: 'end' });
+    const saving = !closed && button(words.transcript.open, transcript, { id: 'transcript' });
+    actions.replaceChildren(...[saving, ending, ...closing()].filter(Boolean));
+    tell({ begun: !closed });
+  }
+  unread();
+  seen();
+}
+
+/** How things stand, in a sentence or two. */
+function stands({ thread }) {
+  const { standing } = words;
+  if (thread.closed) {
+    return standing.ended;
+  }
+  if (!thread.waits) {
+    const names = thread.agents();
+    return names.length ? standing.talking(names.join(', ')) : standing.connected;
+  }
+  const { position, estimatedWaitSeconds: wait } = thread.task;
+  const place = position ? standing.place(position) : standing.waiting;
+  const long = wait === null || wait === undefined ? null : wait < 60 ? standing.soon : standing.wait(wait);
+  return [place, long].filter(Boolean).join(' · ');
+}
+
+/** Says that everything was seen, if it was. */
+function seen() {
+  if (view && visible() && view.atEnd()) {
+    chat.seen();
+  }
+}
+
+/** Counts what was not read, in the title and at the launcher. */
+function unread() {
+  const news = chat?.thread.unread() ?? [];
+  if (view && news.length && !visible()) {
+    view.fresh ??= news[0].sequence;
+  }
+  const title = about?.name ?? words.chat;
+  document.title = news.length && !visible() ? `(${news.length}) ${title}` : title;
+  tell({ unread: news.length });
+}
+
+/** Another chat of the same visitor. */
+function again() {
+  kept.names('draft.').forEach((name) => kept.drop(name));
+  kept.drop('conversation');
+  // Whether somebody is there may have changed.
+  boot();
+}
+
+/** Ends the visit: the token, and everything that the browser keeps. */
+async function leave() {
+  await ask(END_VISIT, {}, kept.get('token')).catch(() => {});
+  forget();
+}
+
+async function transcript() {
+  try {
+    const text = new Blob(['\ufeff', await chat.transcript()], { type: 'text/plain' });
+    const url = URL.createObjectURL(text);
+    const date = new Date().toISOString().slice(0, 10);
+    element('a', { href: url, download: `${words.transcript.name}-${date}.txt` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  } catch (error) {
+    complain(error, words.transcript.failed);
+  }
+}
+
+function complain(error, text) {
+  if (error instanceof TokenOver) {
+    chat.finish();
+  } else {
+    say(view.banner, text);
+  }
+}
+
+/** Asks whether to end the chat, and ends it. */
+function end() {
+  const dialog = element(
+    'dialog',
+    { 'aria-labelledby': 'end-title', 'aria-describedby': 'end-text', onclose: () => dialog.remove() },
+    element('h2', { id: 'end-title' }, words.end.title),
+    element('p', { id: 'end-text' }, words.end.text),
+    element(
+      'div',
+      { class: 'choice' },
+      button(words.end.no, () => dialog.close(), { autofocus: true }),
+      button(
+        words.end.yes,
+        async () => {
+          dialog.close();
+          if (await chat.end()) {
+            view?.focus();
+          } else {
+            say(view.banner, words.end.failed);
+          }
+        },
+        { class: 'primary', id: 'end-yes' },
+      ),
+    ),
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/** In a frame of a site the page can be put away. */
+function closing() {
+  return framed ? [button('✕', () => tell({ close: true }), { id: 'close', 'aria-label': words.close, title: words.close })] : [];
+}
+
+addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && framed && !composes(event) && !document.querySelector('dialog')) {
+    tell({ close: true });
+  }
+});
+
+addEventListener('message', ({ source, data }) => {
+  // Only those can frame the page whom its policy admits.
+  if (!framed || source !== parent || !data?.rapport) {
+    return;
+  }
+  page = typeof data.page === 'string' && /^https?:\/\//.test(data.page) && data.page.length <= 2_000 ? data.page : null;
+  shown = Boolean(data.shown);
+  turned();
+  if (shown && data.focus) {
+    (view ?? form)?.focus();
+  }
+});
+
+document.addEventListener('visibilitychange', turned);
+addEventListener('focus', seen);
+
+/** The page came into sight or went out of it. */
+function turned() {
+  if (view) {
+    show();
+  } else {
+    unread();
+  }
+}
+
+tell({ ready: true });
