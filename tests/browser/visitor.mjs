@@ -99,7 +99,10 @@ export class Visitor {
 
   /** Waits until an element shows a text. */
   async see(selector, text) {
-    const seen = (selector, text) => document.querySelector(selector)?.innerText.includes(text);
+    const seen = (selector, text) => {
+      const found = document.querySelector(selector);
+      return found?.checkVisibility() && found.innerText.includes(text);
+    };
     try {
       await this.page.waitForFunction(seen, { polling: 50 }, selector, text);
     } catch {

@@ -224,7 +224,7 @@ async function ending() {
   await visitor.click('#end-yes');
   await visitor.see('.ended', 'This chat has ended');
   await visitor.see('.log', 'You have left the chat.');
-  assert.equal(await seen.evaluate(() => document.activeElement.id), 'again');
+  await seen.waitForFunction(() => document.activeElement.id === 'again', { polling: 50 });
   await visitor.look('ended');
   const text = await transcript();
   assert.match(text, /Kim Lee: Number 4711\.\n {4}It is blue\./);

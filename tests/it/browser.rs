@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use api::auth::viewer::Scopes;
+use api::{
+    agents::{queues, set_up},
+    auth::viewer::Scopes,
+};
 use entity::{
     channel::Channel,
     entry_point,
@@ -81,7 +84,7 @@ struct Desk<'a> {
     app: &'a TestApp,
     agents: Vec<Person>,
     /// Where another customer waits before the one of the page.
-    shop: &'a entry_point::Model,
+    shop: entry_point::Model,
     /// The conversation and the task that an agent accepted last.
     conversation: String,
     task: String,
@@ -131,14 +134,14 @@ impl Desk<'_> {
             "another" if who == "waits" => {
                 let mut input = message("1", "Me first");
                 input["fields"] = json!([{ "name": "name", "value": "Lee" }, { "name": "topic", "value": "Order" }]);
-                let begun = start(&self.app.anonymous(), self.shop, input).await;
+                let begun = start(&self.app.anonymous(), &self.shop, input).await;
                 chat(&begun).clone_into(&mut self.other);
             }
             "another" => leave(self.app, &self.other).await,
             // An entry point for a site that has its address only now.
             "site" => {
                 let door = Door { origins: vec![who.to_owned().leak()], ..Door::default() };
-                return self.app.entry_point(Channel::Webchat, who, door).await.id.to_string();
+                return open(self.app, &self.agents, who, door).await.id.to_string();
             }
             _ => panic!("what is {line}?"),
         }
@@ -159,6 +162,17 @@ impl Desk<'_> {
         assert_eq!(agent.turns("IDLE").await, "");
         (self.task, self.conversation) = (task, conversation);
     }
+}
+
+/// An entry point whose customers these agents serve.
+async fn open(app: &TestApp, agents: &[Person], name: &str, door: Door) -> entry_point::Model {
+    let at = app.entry_point(Channel::Webchat, name, door).await;
+    let queue = queues::known(app.app().db.read(), at.queue_id).await.expected("a queue");
+    let agents: Vec<_> = agents.iter().map(|agent| agent.id).collect();
+    let (queue, agents) = (&queue, &agents);
+    let named = app.app().transaction(|tx| Box::pin(async move { set_up::name_agents(tx, queue, agents).await }));
+    named.await.expected("who serves it");
+    at
 }
 
 fn form() -> Vec<FormField> {
@@ -182,22 +196,22 @@ async fn a_customer_chats_in_a_browser() {
     };
     assert!(Path::new(&directory).join(SCRIPT).exists(), "{directory} has no {SCRIPT}");
     let app = TestApp::new().await;
-    let door = |hours| Door { fields: form(), hours, ..Door::default() };
-    let shop = app.entry_point(Channel::Webchat, "Corner Shop", door(None)).await;
-    let never = BusinessHours { time_zone: "UTC".to_owned(), open: vec![], closed_on: vec![], answer: None };
-    let closed = app.entry_point(Channel::Webchat, "Night Shop", door(Some(never))).await;
-    let plain = app.web_site("Bare Shop").await;
     let mut agents = Vec::new();
     for (handle, name) in [("ann", "Ann Archer"), ("eve", "Eve <img src=x onerror=hacked()>")] {
         agents.push(app.person_of(handle, name, Role::Agent, Scopes::all()).await);
     }
+    let door = |hours| Door { fields: form(), hours, ..Door::default() };
+    let never = BusinessHours { time_zone: "UTC".to_owned(), open: vec![], closed_on: vec![], answer: None };
+    let shop = open(&app, &agents, "Corner Shop", door(None)).await;
+    let closed = open(&app, &agents, "Night Shop", door(Some(never))).await;
+    let plain = open(&app, &agents, "Bare Shop", Door::default()).await;
     let doors = json!({ "server": app.instances[0].url, "shop": shop.id.to_string(), "closed": closed.id.to_string(),
                         "plain": plain.id.to_string() });
     let mut script = Script::start(&directory, &doors);
     let mut desk = Desk {
         app: &app,
         agents,
-        shop: &shop,
+        shop,
         conversation: String::new(),
         task: String::new(),
         other: String::new(),

@@ -21,6 +21,7 @@ use crate::{auth::secret, visitors::sites};
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
+const PICTURE: &str = "image/svg+xml";
 
 /// Kept, and asked for again each time: the files of a page belong together.
 const ASKED_AGAIN: &str = "no-cache";
@@ -47,8 +48,9 @@ macro_rules! embedded {
 
 static PAGE: LazyLock<File> = LazyLock::new(|| embedded!("page.html", HTML));
 static LAUNCHER: LazyLock<File> = LazyLock::new(|| embedded!("launcher.js", SCRIPT));
-static FILES: LazyLock<[File; 13]> = LazyLock::new(|| {
+static FILES: LazyLock<[File; 14]> = LazyLock::new(|| {
     [
+        embedded!("icon.svg", PICTURE),
         embedded!("style.css", STYLE),
         embedded!("thread.css", STYLE),
         embedded!("main.js", SCRIPT),
@@ -176,7 +178,7 @@ mod tests {
     #[test]
     fn each_file_says_what_it_is_for_and_can_be_read() {
         for file in FILES.iter() {
-            assert!(file.plain.starts_with("// ") || file.plain.starts_with("/* "), "{}", file.name);
+            assert!(["// ", "/* ", "<!-- "].iter().any(|start| file.plain.starts_with(start)), "{}", file.name);
             assert!(file.plain.lines().count() <= 400, "{} is too long", file.name);
         }
     }
