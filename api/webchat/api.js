@@ -46,7 +46,8 @@ export const SEND = `mutation Send($input: SendMessageInput!) {
 }
 ${ITEM}`;
 
-export const READ = 'mutation Read($input: MarkConversationReadInput!) { markConversationRead(input: $input) { outcome } }';
+export const READ =
+  'mutation Read($input: MarkConversationReadInput!) { markConversationRead(input: $input) { outcome } }';
 
 export const TYPING = 'mutation Typing($input: SetTypingInput!) { setTyping(input: $input) { outcome } }';
 

@@ -1,6 +1,18 @@
 // A chat that goes on: follows it, sends what is written until it has arrived, and says what was read and who is typing.
 
-import { CONVERSATION, EARLIER, END, READ, SEND, TRANSCRIPT, TYPING, TokenOver, ask, backoff } from './api.js';
+import {
+  CONVERSATION,
+  EARLIER,
+  END,
+  READ,
+  SEND,
+  TRANSCRIPT,
+  TYPING,
+  TokenOver,
+  TryAgain,
+  ask,
+  backoff,
+} from './api.js';
 import { Follower } from './follow.js';
 import { Thread } from './thread.js';
 
@@ -153,7 +165,7 @@ export class Chat {
       return;
     }
     this.delivering = true;
-    for (let tries = 0; !this.stopped; ) {
+    for (let tries = 0; !this.stopped;) {
       const draft = this.thread.pending.find(({ failed }) => !failed);
       if (!draft) {
         break;
@@ -166,9 +178,14 @@ export class Chat {
           this.finish();
           break;
         }
-        draft.late = true;
-        this.changed();
-        await this.sleep(error.pause ?? backoff(tries++));
+        if (error instanceof TryAgain) {
+          draft.late = true;
+          this.changed();
+          await this.sleep(error.pause ?? backoff(tries++));
+        } else {
+          draft.failed = 'INVALID';
+          this.changed();
+        }
       }
     }
     this.delivering = false;

@@ -11,7 +11,10 @@ const STOPPED_AFTER = 5_000;
 /** A text as the API takes it: line breaks of one kind, no control characters, whole characters only. */
 export function clean(text) {
   const lines = text.replace(/\r\n?/g, '\n');
-  return [...lines].map((one) => (/^[\ud800-\udfff]$/.test(one) ? '\ufffd' : one)).join('').replace(/[^\P{Cc}\t\n]/gu, '');
+  return [...lines]
+    .map((one) => (/^[\ud800-\udfff]$/.test(one) ? '\ufffd' : one))
+    .join('')
+    .replace(/[^\P{Cc}\t\n]/gu, '');
 }
 
 /** Its length as the API counts: Unicode scalar values. */
@@ -24,7 +27,12 @@ export class Composer {
   constructor({ limit, send, typing }) {
     Object.assign(this, { limit, typing });
     this.box = element('textarea', {
-      id: 'box', rows: '1', enterkeyhint: 'send', autocomplete: 'off', dir: 'auto', placeholder: words.composer.label,
+      id: 'box',
+      rows: '1',
+      enterkeyhint: 'send',
+      autocomplete: 'off',
+      dir: 'auto',
+      placeholder: words.composer.label,
       'aria-describedby': 'box-hint box-error',
       oninput: () => this.changed(),
       onblur: () => this.stopped(),

@@ -22,7 +22,8 @@ function row({ id, label, kind, required, options, hint }) {
     dir: kind === 'NAME' || kind === 'TEXT' ? 'auto' : null,
     'aria-describedby': [hint && `${id}-hint`, `${id}-error`].filter(Boolean).join(' '),
   };
-  const choices = () => ['', ...options].map((option) => element('option', { value: option }, option || words.form.choose));
+  const choices = () =>
+    ['', ...options].map((option) => element('option', { value: option }, option || words.form.choose));
   const control =
     kind === 'CHOICE'
       ? element('select', attributes, choices())
@@ -65,7 +66,7 @@ export class Form {
     this.button = element('button', { type: 'submit', class: 'primary' }, open ? words.form.start : words.away.send);
     this.status = element('p', { class: 'error', role: 'alert' });
     const intro = open
-      ? element('p', { class: 'intro' }, words.form.intro)
+      ? element('p', { class: 'intro' }, fields.length ? words.form.intro : words.form.ask)
       : element('div', { class: 'notice' }, element('h2', {}, words.away.title), element('p', {}, words.away.text));
     this.whole = element(
       'form',
@@ -135,7 +136,13 @@ export class Form {
     const { wrong } = words;
     if (row) {
       const of = { EMAIL: wrong.email, PHONE: wrong.phone };
-      row.wrong(code === 'TOO_LONG' ? wrong.long(LIMIT) : row.required && !row.control.value.trim() ? wrong.required : (of[row.kind] ?? wrong.invalid));
+      row.wrong(
+        code === 'TOO_LONG'
+          ? wrong.long(LIMIT)
+          : row.required && !row.control.value.trim()
+            ? wrong.required
+            : (of[row.kind] ?? wrong.invalid),
+      );
       this.settle();
     } else {
       say(this.status, code === 'TOO_MANY_ATTEMPTS' ? wrong.often : wrong.refused);

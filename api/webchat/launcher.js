@@ -63,7 +63,12 @@
   root.adoptedStyleSheets = [sheet];
 
   const whole = make('div', {});
-  const button = make('button', { type: 'button', 'aria-expanded': 'false', 'aria-controls': 'panel', 'aria-haspopup': 'dialog' });
+  const button = make('button', {
+    type: 'button',
+    'aria-expanded': 'false',
+    'aria-controls': 'panel',
+    'aria-haspopup': 'dialog',
+  });
   const path = svg('path', { d: shapes.open });
   const icon = svg('svg', { viewBox: '0 0 24 24', 'aria-hidden': 'true' });
   icon.append(path);
@@ -74,6 +79,8 @@
   root.append(whole);
 
   let frame = null;
+  /** Whether the page in the frame has said that it is there. */
+  let ready = false;
   let open = false;
   let count = 0;
 
@@ -106,8 +113,10 @@
   };
 
   const tell = (focus) => {
-    const page = location.href.split('#')[0];
-    frame?.contentWindow?.postMessage({ rapport: true, shown: open, focus, page }, frameAddress.origin);
+    if (ready) {
+      const page = location.href.split('#')[0];
+      frame.contentWindow.postMessage({ rapport: true, shown: open, focus, page }, frameAddress.origin);
+    }
   };
 
   const label = () => {
@@ -146,6 +155,7 @@
       return;
     }
     if (data.ready) {
+      ready = true;
       tell(open && root.activeElement === frame);
     }
     if (data.close && open) {

@@ -12,7 +12,9 @@ import { words } from './words.js';
 const entryPoint = decodeURIComponent(location.pathname.split('/').pop());
 const kept = new Kept(entryPoint);
 const framed = window.parent !== window;
-const [heading, standing, actions, main] = ['name', 'standing', 'actions', 'main'].map((id) => document.getElementById(id));
+const [heading, standing, corner, actions, main] = ['name', 'standing', 'corner', 'actions', 'main'].map((id) =>
+  document.getElementById(id),
+);
 
 /** What `webChat` says of the entry point. */
 let about;
@@ -31,6 +33,11 @@ const pause = (time) => new Promise((done) => setTimeout(done, time));
 
 document.documentElement.lang = words.locale;
 document.title = words.chat;
+if (framed) {
+  corner.append(
+    button('✕', () => tell({ close: true }), { id: 'close', 'aria-label': words.close, title: words.close }),
+  );
+}
 boot();
 
 async function boot() {
@@ -75,11 +82,17 @@ async function resume() {
   }
 }
 
-/** Forgets the chat, and begins anew. */
+/** Forgets the chat, and begins anew; what had not been sent is in the form. */
 function forget(notice) {
+  const message = notice && unsent();
   kept.clear();
-  answered = {};
+  answered = { message };
   begin(notice);
+}
+
+/** What was written in the chat and has not arrived. */
+function unsent() {
+  return (chat?.thread.pending ?? []).map(({ body }) => body).join('\n');
 }
 
 /** Shows the form; a start that was under way when the page went away goes on. */
@@ -91,7 +104,7 @@ function begin(notice) {
   const starting = kept.get('starting');
   form = new Form({ chat: about, answered: starting?.answered ?? answered, notice, submit: start });
   main.replaceChildren(form.whole);
-  actions.replaceChildren(...closing());
+  actions.replaceChildren();
   say(standing, '');
   if (starting) {
     go(starting);
@@ -102,7 +115,12 @@ function begin(notice) {
 
 function start({ fields, message }) {
   answered = Object.fromEntries(fields.map(({ name, value }) => [name, value]));
-  const input = { entryPointId: entryPoint, fields, idempotencyKey: newId(), message: { clientMessageId: newId(), body: message } };
+  const input = {
+    entryPointId: entryPoint,
+    fields,
+    idempotencyKey: newId(),
+    message: { clientMessageId: newId(), body: message },
+  };
   const starting = { input: { ...input, pageUrl: page }, answered: { ...answered, message } };
   // Kept before it is sent: whoever loads the page again begins the same chat and not another.
   kept.set('starting', starting);
@@ -146,7 +164,13 @@ async function go({ input }) {
 function open(state) {
   form = null;
   chat = new Chat({ kept, token: kept.get('token'), state, changed: show, over: () => forget(words.expired) });
-  view = new View(chat, { earlier: () => chat.earlier().catch(() => {}), again, forget: leave, transcript, scrolled: seen });
+  view = new View(chat, {
+    earlier: () => chat.earlier().catch(() => {}),
+    again,
+    forget: leave,
+    transcript,
+    scrolled: seen,
+  });
   main.replaceChildren(view.whole);
   // What was there before is no news.
   view.log.setAttribute('aria-live', 'off');
@@ -171,7 +195,7 @@ function show() {
     view.closed = closed;
     const ending = !closed && button(words.end.open, end, { id: 'end' });
     const saving = !closed && button(words.transcript.open, transcript, { id: 'transcript' });
-    actions.replaceChildren(...[saving, ending, ...closing()].filter(Boolean));
+    actions.replaceChildren(...[saving, ending].filter(Boolean));
     tell({ begun: !closed });
   }
   unread();
@@ -214,6 +238,7 @@ function unread() {
 
 /** Another chat of the same visitor. */
 function again() {
+  answered.message = unsent();
   kept.names('draft.').forEach((name) => kept.drop(name));
   kept.drop('conversation');
   // Whether somebody is there may have changed.
@@ -275,11 +300,6 @@ function end() {
   dialog.showModal();
 }
 
-/** In a frame of a site the page can be put away. */
-function closing() {
-  return framed ? [button('✕', () => tell({ close: true }), { id: 'close', 'aria-label': words.close, title: words.close })] : [];
-}
-
 addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && framed && !composes(event) && !document.querySelector('dialog')) {
     tell({ close: true });
@@ -291,7 +311,8 @@ addEventListener('message', ({ source, data }) => {
   if (!framed || source !== parent || !data?.rapport) {
     return;
   }
-  page = typeof data.page === 'string' && /^https?:\/\//.test(data.page) && data.page.length <= 2_000 ? data.page : null;
+  page =
+    typeof data.page === 'string' && /^https?:\/\//.test(data.page) && data.page.length <= 2_000 ? data.page : null;
   shown = Boolean(data.shown);
   turned();
   if (shown && data.focus) {
@@ -305,6 +326,8 @@ addEventListener('focus', seen);
 /** The page came into sight or went out of it. */
 function turned() {
   if (view) {
+    // What comes from now on is news.
+    view.fresh = !visible() && chat.thread.unread().length === 0 ? null : view.fresh;
     show();
   } else {
     unread();

@@ -17,8 +17,19 @@ export class View {
   constructor(chat, acts) {
     Object.assign(this, { chat, acts });
     this.made = new Map();
-    this.log = element('div', { class: 'log', role: 'log', 'aria-label': words.log, 'aria-relevant': 'additions', tabindex: '0' });
-    this.log.addEventListener('scroll', () => acts.scrolled());
+    this.log = element('div', {
+      class: 'log',
+      role: 'log',
+      'aria-label': words.log,
+      'aria-relevant': 'additions',
+      tabindex: '0',
+    });
+    this.log.addEventListener('scroll', () => {
+      this.follows = this.atEnd();
+      acts.scrolled();
+    });
+    // A keyboard on the screen, or a box that grows, takes room: whoever reads the end goes on reading it.
+    new ResizeObserver(() => this.follow()).observe(this.log);
     this.earlier = button(words.earlier, () => acts.earlier(), { class: 'earlier', hidden: true });
     this.typing = element('p', { class: 'typing' });
     this.banner = element('p', { class: 'banner', role: 'status' });
@@ -39,7 +50,17 @@ export class View {
       button(words.transcript.open, () => acts.transcript(), { id: 'transcript-after' }),
       button(words.after.forget, () => acts.forget(), { id: 'forget' }),
     );
-    this.whole = element('div', { class: 'chat' }, this.earlier, this.log, this.typing, this.banner, this.composer.form, this.ended);
+    this.whole = element(
+      'div',
+      { class: 'chat' },
+      this.earlier,
+      this.log,
+      this.typing,
+      this.banner,
+      this.composer.form,
+      this.ended,
+    );
+    /** Whether the end is in sight, and is to stay so. */
     this.follows = true;
     this.fresh = chat.thread.unread()[0]?.sequence ?? null;
   }
@@ -49,10 +70,15 @@ export class View {
     return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR;
   }
 
+  /** Keeps the end of the conversation in sight, for whoever has it. */
+  follow() {
+    if (this.follows) {
+      this.log.scrollTop = this.log.scrollHeight;
+    }
+  }
+
   show() {
     const { thread } = this.chat;
-    const follow = this.follows || this.atEnd();
-    this.follows = false;
     this.fill(this.rows(thread));
     this.earlier.hidden = !thread.before;
     const writing = [...this.chat.writing.values()].map(({ name }) => name);
@@ -65,9 +91,7 @@ export class View {
     if (closing) {
       this.focus();
     }
-    if (follow) {
-      this.log.scrollTop = this.log.scrollHeight;
-    }
+    this.follow();
   }
 
   /** Says that the connection is away, once it is for a while. */
@@ -147,7 +171,7 @@ export class View {
     const { own, item, draft, first } = row;
     const [who, text, meta] = node.children;
     who.className = first && !own ? 'who' : 'who hidden';
-    who.textContent = words.said(own ? words.you : item.author.displayName);
+    who.textContent = own ? words.you : item.author.displayName;
     write(text, item ?? draft);
     meta.replaceChildren(...(item ? stored(item, own) : this.unsent(draft)));
   }

@@ -17,7 +17,12 @@ import { Visitor } from './visitor.mjs';
 const { server, shop, closed, plain } = JSON.parse(process.argv[2]);
 /** What a page would run that took a text for HTML. */
 const HOSTILE = '<img src=x onerror=hacked()><script>hacked()</script><b>bold</b>';
-const ALL = { 'Your name': 'Kim Lee', 'E-mail': 'kim@example.org', Topic: 'Order', 'Your message': 'Hello, where is my order?' };
+const ALL = {
+  'Your name': 'Kim Lee',
+  'E-mail': 'kim@example.org',
+  Topic: 'Order',
+  'Your message': 'Hello, where is my order?',
+};
 
 setTimeout(() => fail(new Error('it takes too long')), 300_000).unref();
 const browser = await launch('127.0.0.1');
@@ -77,7 +82,13 @@ async function talk() {
   await keys();
   await limit();
   await hidden();
-  const before = ['Hello, where is my order?', 'Good morning! Which order is it?', 'Number 4711.\nIt is blue.', '한국어', 'One moment, please.'];
+  const before = [
+    'Hello, where is my order?',
+    'Good morning! Which order is it?',
+    'Number 4711.\nIt is blue.',
+    '한국어',
+    'One moment, please.',
+  ];
   await visitor.reads(before);
   await visitor.look('chat');
   await badNetwork(before);
@@ -115,7 +126,12 @@ async function keys() {
   await seen.focus('#box');
   const composing = await seen.createCDPSession();
   await composing.send('Input.imeSetComposition', { text: '한국', selectionStart: 2, selectionEnd: 2 });
-  await composing.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', windowsVirtualKeyCode: 229, key: 'Process', code: 'Enter' });
+  await composing.send('Input.dispatchKeyEvent', {
+    type: 'rawKeyDown',
+    windowsVirtualKeyCode: 229,
+    key: 'Process',
+    code: 'Enter',
+  });
   await seen.evaluate(() => {
     // As Safari says it: no longer composing, and the key's number of old.
     const event = new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, bubbles: true, cancelable: true });
@@ -135,7 +151,10 @@ async function limit() {
     box.value = '😀'.repeat(1_002);
     box.dispatchEvent(new Event('input'));
   });
-  assert.equal(await seen.$eval('#box-error', ({ textContent }) => textContent), 'At most 1000 characters. Too long by 2 characters.');
+  assert.equal(
+    await seen.$eval('#box-error', ({ textContent }) => textContent),
+    'At most 1000 characters. Too long by 2 characters.',
+  );
   const before = await visitor.messages();
   await seen.focus('#box');
   await seen.keyboard.press('Enter');
@@ -174,7 +193,13 @@ async function badNetwork(before) {
   await visitor.see('.banner', 'No connection');
   await visitor.look('offline');
   await seen.setOfflineMode(false);
-  let all = [...before, 'It has left us on Monday.', 'It should be with you tomorrow.', 'Are you there?', 'I see nothing.'];
+  let all = [
+    ...before,
+    'It has left us on Monday.',
+    'It should be with you tomorrow.',
+    'Are you there?',
+    'I see nothing.',
+  ];
   await visitor.reads(all);
   await visitor.state('Sent');
   await seen.waitForFunction(() => document.querySelector('.banner').textContent === '', { polling: 50 });
@@ -209,7 +234,27 @@ async function badNetwork(before) {
   const again = await visitor.messages();
   await seen.reload();
   await visitor.reads(again);
+  await others(again);
   await ending();
+}
+
+/** Others answer too, as far as the desk has them do so: one comes to help and leaves, another takes the talk over. */
+async function others(before) {
+  for (const [act, told, message] of [
+    ['join ann ben', 'Ben Baker has joined.', 'say ben I know that order.'],
+    ['part ben', 'Ben Baker has left.', 'say ann Thank you, Ben.'],
+    ['transfer ann ben', 'Ben Baker has joined.', 'say ben Now it is me.'],
+  ]) {
+    if ((await desk(act)) === 'no') {
+      note(`not done: ${act}`);
+      continue;
+    }
+    await visitor.see('.log', told);
+    await desk(message);
+    before.push(message.split(' ').slice(2).join(' '));
+    await visitor.reads(before);
+  }
+  await visitor.look('others');
 }
 
 async function ending() {
@@ -253,7 +298,11 @@ async function ending() {
 async function transcript() {
   const folder = mkdtempSync(join(tmpdir(), 'rapport-transcript-'));
   const session = await visitor.page.createCDPSession();
-  await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder, browserContextId: visitor.context.id });
+  await session.send('Browser.setDownloadBehavior', {
+    behavior: 'allow',
+    downloadPath: folder,
+    browserContextId: visitor.context.id,
+  });
   await visitor.click('#transcript-after');
   try {
     for (let tries = 0; tries < 100; tries += 1) {
@@ -314,6 +363,7 @@ async function expired() {
   visitor = await Visitor.come(browser);
   const seen = visitor.page;
   await seen.goto(page(plain));
+  await seen.waitForSelector('.start');
   await visitor.fill({ 'Your message': 'Hello' });
   await visitor.click('.start button[type=submit]');
   await visitor.reads(['Hello']);
@@ -336,9 +386,33 @@ async function expired() {
 /** The languages that are written otherwise. */
 async function languages() {
   for (const [language, words] of [
-    ['ko-KR', { hello: '주문한 상품이 아직 도착하지 않았습니다. 언제쯤 받을 수 있을까요?', answer: '안녕하세요, 확인해 드리겠습니다. 주문 번호를 알려 주시겠어요?', talking: '님과 상담 중입니다', ended: '채팅이 종료되었습니다' }],
-    ['ja-JP', { hello: '注文した商品がまだ届いていません。いつ頃届きますか？', answer: 'お問い合わせありがとうございます。ご注文番号を教えていただけますか？', talking: '対応しています', ended: 'チャットは終了しました' }],
-    ['de-DE', { hello: 'Meine Bestellung ist noch nicht da.', answer: 'Guten Tag! Welche Nummer hat sie?', talking: 'Sie sprechen mit', ended: 'Dieser Chat ist beendet' }],
+    [
+      'ko-KR',
+      {
+        hello: '주문한 상품이 아직 도착하지 않았습니다. 언제쯤 받을 수 있을까요?',
+        answer: '안녕하세요, 확인해 드리겠습니다. 주문 번호를 알려 주시겠어요?',
+        talking: '님과 상담 중입니다',
+        ended: '채팅이 종료되었습니다',
+      },
+    ],
+    [
+      'ja-JP',
+      {
+        hello: '注文した商品がまだ届いていません。いつ頃届きますか？',
+        answer: 'お問い合わせありがとうございます。ご注文番号を教えていただけますか？',
+        talking: '対応しています',
+        ended: 'チャットは終了しました',
+      },
+    ],
+    [
+      'de-DE',
+      {
+        hello: 'Meine Bestellung ist noch nicht da.',
+        answer: 'Guten Tag! Welche Nummer hat sie?',
+        talking: 'Sie sprechen mit',
+        ended: 'Dieser Chat ist beendet',
+      },
+    ],
   ]) {
     visitor = await Visitor.come(browser, language);
     await visitor.page.goto(page(shop));
@@ -365,7 +439,9 @@ async function languages() {
 
 /** One script tag on a page of a site that the entry point lists, under the site's own strict policy. */
 async function embedded() {
-  const html = { headers: { 'content-security-policy': `default-src 'none'; script-src ${line.url}; frame-src ${line.url}` } };
+  const html = {
+    headers: { 'content-security-policy': `default-src 'none'; script-src ${line.url}; frame-src ${line.url}` },
+  };
   const shopping = await site(html);
   const entryPoint = await desk('site', shopping.url);
   const script = `<script async src="${page(entryPoint)}.js"></script>`;
@@ -445,20 +521,31 @@ async function strange() {
       const inner = seen.frames().filter((frame) => frame !== seen.mainFrame());
       return inner.length === 2 && inner.every((frame) => frame.url().startsWith('chrome-error:'));
     });
-    const said = await seen.evaluate(async (graphql, id) => {
-      const body = JSON.stringify({ query: `{ webChat(entryPointId: "${id}") { name } }` });
-      const ask = (init) => fetch(graphql, { method: 'POST', body, ...init }).then((answer) => answer.type, (error) => error.name);
-      const socket = new Promise((done) => {
-        const socket = new WebSocket(graphql.replace('http', 'ws'), 'graphql-transport-ws');
-        socket.onopen = () => done('open');
-        socket.onclose = () => done('closed');
-      });
-      const json = await ask({ headers: { 'content-type': 'application/json' } });
-      return [json, await ask({ mode: 'no-cors' }), await socket];
-    }, `${line.url}/graphql`, entryPoint);
+    const said = await seen.evaluate(
+      async (graphql, id) => {
+        const body = JSON.stringify({ query: `{ webChat(entryPointId: "${id}") { name } }` });
+        const ask = (init) =>
+          fetch(graphql, { method: 'POST', body, ...init }).then(
+            (answer) => answer.type,
+            (error) => error.name,
+          );
+        const socket = new Promise((done) => {
+          const socket = new WebSocket(graphql.replace('http', 'ws'), 'graphql-transport-ws');
+          socket.onopen = () => done('open');
+          socket.onclose = () => done('closed');
+        });
+        const json = await ask({ headers: { 'content-type': 'application/json' } });
+        return [json, await ask({ mode: 'no-cors' }), await socket];
+      },
+      `${line.url}/graphql`,
+      entryPoint,
+    );
     // What is sent without asking comes back unreadable, and the server takes only JSON.
     assert.deepEqual(said, ['TypeError', 'opaque', 'closed']);
-    assert.ok(visitor.noticed.some((text) => text.includes('frame-ancestors')), `${visitor.noticed}`);
+    assert.ok(
+      visitor.noticed.some((text) => text.includes('frame-ancestors')),
+      `${visitor.noticed}`,
+    );
     visitor.noticed = [];
     await visitor.leave();
   }

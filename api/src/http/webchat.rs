@@ -48,7 +48,7 @@ macro_rules! embedded {
 
 static PAGE: LazyLock<File> = LazyLock::new(|| embedded!("page.html", HTML));
 static LAUNCHER: LazyLock<File> = LazyLock::new(|| embedded!("launcher.js", SCRIPT));
-static FILES: LazyLock<[File; 14]> = LazyLock::new(|| {
+static FILES: LazyLock<[File; 18]> = LazyLock::new(|| {
     [
         embedded!("icon.svg", PICTURE),
         embedded!("style.css", STYLE),
@@ -64,6 +64,10 @@ static FILES: LazyLock<[File; 14]> = LazyLock::new(|| {
         embedded!("thread.js", SCRIPT),
         embedded!("view.js", SCRIPT),
         embedded!("words.js", SCRIPT),
+        embedded!("words-de.js", SCRIPT),
+        embedded!("words-en.js", SCRIPT),
+        embedded!("words-ja.js", SCRIPT),
+        embedded!("words-ko.js", SCRIPT),
     ]
 });
 
@@ -181,5 +185,18 @@ mod tests {
             assert!(["// ", "/* ", "<!-- "].iter().any(|start| file.plain.starts_with(start)), "{}", file.name);
             assert!(file.plain.lines().count() <= 400, "{} is too long", file.name);
         }
+    }
+
+    #[test]
+    fn each_language_has_a_word_for_everything() {
+        let names = |file: &super::File| -> Vec<_> {
+            let names = file.plain.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name);
+            names.filter(|name| name.trim().bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')).collect()
+        };
+        let languages: Vec<_> = FILES.iter().filter(|file| file.name.starts_with("words-")).collect();
+        for language in &languages {
+            assert_eq!(names(language), names(languages[0]), "{}", language.name);
+        }
+        assert_eq!(languages.len(), 4);
     }
 }
