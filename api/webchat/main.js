@@ -1,6 +1,6 @@
 // The page: finds out what there is to show (a form, a chat that goes on, one that has ended) and puts it together.
 
-import { CONVERSATION, END_VISIT, START, TokenOver, WEB_CHAT, ask, backoff } from './api.js';
+import { CONVERSATION, END_VISIT, START, TokenOver, TryAgain, WEB_CHAT, ask, backoff } from './api.js';
 import { Chat, newId } from './chat.js';
 import { composes } from './composer.js';
 import { button, element, say } from './elements.js';
@@ -77,6 +77,7 @@ async function resume() {
       if (error instanceof TokenOver) {
         return forget(words.expired);
       }
+      say(main.firstChild, words.wrong.unreachable);
       await pause(error.pause ?? backoff(tries));
     }
   }
@@ -130,33 +131,36 @@ function start({ fields, message }) {
 /** Begins the chat, for as long as it takes. */
 async function go({ input }) {
   form.wait(true);
-  for (let tries = 0; ; tries += 1) {
+  const { conversation, visitorToken, userErrors } = await begun(input);
+  kept.drop('starting');
+  form.wait(false);
+  if (!conversation) {
+    form.refuse(userErrors[0] ?? {});
+    return;
+  }
+  if (visitorToken) {
+    kept.set('token', visitorToken);
+  }
+  kept.set('conversation', conversation.id);
+  open(conversation);
+}
+
+/** What `startWebChat` answers, once it does. */
+async function begun(input) {
+  for (let tries = 0; ;) {
     try {
-      const { startWebChat } = await ask(START, { input }, kept.get('token'));
-      const { conversation, visitorToken, userErrors } = startWebChat;
-      kept.drop('starting');
-      form.wait(false);
-      if (!conversation) {
-        return form.refuse(userErrors[0] ?? {});
-      }
-      if (visitorToken) {
-        kept.set('token', visitorToken);
-      }
-      kept.set('conversation', conversation.id);
-      return open(conversation);
+      return (await ask(START, { input }, kept.get('token'))).startWebChat;
     } catch (error) {
-      if (error instanceof TokenOver) {
+      if (error instanceof TokenOver && kept.get('token')) {
+        // Whoever it was, they begin as somebody new.
         kept.drop('token');
-        continue;
+      } else if (error instanceof TryAgain) {
+        form.wait(true, words.wrong.unreachable);
+        const online = new Promise((done) => addEventListener('online', done, { once: true }));
+        await Promise.race([online, pause(error.pause ?? backoff(tries++))]);
+      } else {
+        return { userErrors: [] };
       }
-      if (error.pause === undefined && error.constructor === Error) {
-        kept.drop('starting');
-        form.wait(false);
-        return form.refuse({});
-      }
-      form.wait(true, words.wrong.unreachable);
-      const online = new Promise((done) => addEventListener('online', done, { once: true }));
-      await Promise.race([online, pause(error.pause ?? backoff(tries))]);
     }
   }
 }
@@ -195,7 +199,11 @@ function show() {
     view.closed = closed;
     const ending = !closed && button(words.end.open, end, { id: 'end' });
     const saving = !closed && button(words.transcript.open, transcript, { id: 'transcript' });
+    const held = actions.contains(document.activeElement);
     actions.replaceChildren(...[saving, ending].filter(Boolean));
+    if (held) {
+      view.focus();
+    }
     tell({ begun: !closed });
   }
   unread();
