@@ -172,6 +172,10 @@
   });
 
   const place = () => {
+    // One button is enough, however often a site has the tag.
+    if (document.getElementById(host.id)) {
+      return;
+    }
     document.body.append(host);
     label();
     const before = remembered();

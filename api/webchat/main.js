@@ -91,9 +91,10 @@ function forget(notice) {
   begin(notice);
 }
 
-/** What was written in the chat and has not arrived. */
+/** What was written in the chat and has not arrived, or is still in the box. */
 function unsent() {
-  return (chat?.thread.pending ?? []).map(({ body }) => body).join('\n');
+  const texts = (chat?.thread.pending ?? []).map(({ body }) => body);
+  return [...texts, view?.composer.box.value].filter(Boolean).join('\n');
 }
 
 /** Shows the form; a start that was under way when the page went away goes on. */

@@ -25,7 +25,11 @@ export class View {
       tabindex: '0',
     });
     this.log.addEventListener('scroll', () => {
-      this.follows = this.atEnd();
+      // A browser scrolls by itself where its width changes; only at rest it is the visitor who does.
+      if (this.size === this.extent()) {
+        this.follows = this.atEnd();
+      }
+      this.follow();
       acts.scrolled();
     });
     // A keyboard on the screen, or a box that grows, takes room: whoever reads the end goes on reading it.
@@ -72,9 +76,16 @@ export class View {
 
   /** Keeps the end of the conversation in sight, for whoever has it. */
   follow() {
+    this.size = this.extent();
     if (this.follows) {
       this.log.scrollTop = this.log.scrollHeight;
     }
+  }
+
+  /** How large the log is, within and without. */
+  extent() {
+    const { clientWidth, clientHeight, scrollHeight } = this.log;
+    return `${clientWidth} ${clientHeight} ${scrollHeight}`;
   }
 
   show() {

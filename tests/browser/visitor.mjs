@@ -130,6 +130,24 @@ export class Visitor {
     }
   }
 
+  /** The end of the conversation is in sight in a narrow window and in a wide one, until one scrolls up. */
+  async follows() {
+    const left = () => this.page.$eval('.log', (log) => log.scrollHeight - log.scrollTop - log.clientHeight);
+    for (const width of [...WIDTHS, ...WIDTHS]) {
+      await this.page.setViewport({ width, height: 420 });
+      await this.page.waitForFunction(() => {
+        const log = document.querySelector('.log');
+        return log.scrollHeight - log.scrollTop - log.clientHeight < 2;
+      });
+    }
+    await this.page.setViewport({ width: 320, height: 420 });
+    await this.page.$eval('.log', (log) => log.scrollTo(0, 0));
+    await new Promise((done) => setTimeout(done, 200));
+    assert.ok((await left()) > 100, 'who reads what was before goes on reading it');
+    await this.page.$eval('.log', (log) => log.scrollTo(0, log.scrollHeight));
+    await this.page.setViewport({ width: 1280, height: 800 });
+  }
+
   /** What is said below the last own message. */
   async state(text) {
     const seen = (text) => [...document.querySelectorAll('.own .meta')].at(-1)?.textContent.includes(text);

@@ -91,6 +91,7 @@ async function talk() {
   ];
   await visitor.reads(before);
   await visitor.look('chat');
+  await visitor.follows();
   await badNetwork(before);
 }
 
@@ -229,6 +230,20 @@ async function badNetwork(before) {
   await visitor.state('Sent');
   await desk('say ann Yes, of course.');
   all = [...all, 'Can it be changed?', 'Yes, of course.'];
+  await visitor.reads(all);
+
+  // Half a month later the log does not reach back to where the page stood: all is read anew.
+  line.cut();
+  await desk('say ann I have changed it.');
+  await desk('advance 1296000');
+  await desk('prune');
+  line.mend();
+  all = [...all, 'I have changed it.'];
+  await visitor.reads(all);
+  await visitor.write('Perfect.');
+  await visitor.state('Sent');
+  await desk('say ann Anything else?');
+  all = [...all, 'Perfect.', 'Anything else?'];
   await visitor.reads(all);
   assert.deepEqual(JSON.parse(await desk('messages ann')), all, 'the agent sees the same');
   const again = await visitor.messages();

@@ -12,6 +12,7 @@ use std::{
 use api::{
     agents::{queues, set_up},
     auth::viewer::Scopes,
+    events::pruning,
 };
 use entity::{
     channel::Channel,
@@ -107,6 +108,11 @@ impl Desk<'_> {
         let (verb, who, rest) = (words.next().unwrap_or(""), words.next().unwrap_or(""), words.next().unwrap_or(""));
         match verb {
             "advance" => self.app.pass(who.parse().expected("seconds")).await,
+            // The log forgets what is older than two weeks.
+            "prune" => {
+                let retention = Duration::from_secs(14 * 86_400);
+                pruning::prune(&self.app.app().db, &self.app.clock, retention).await.expected("pruned");
+            }
             "accept" => self.accept(who).await,
             "wrap" => {
                 let agent = self.agent(who);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::{Path, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::Response,
@@ -77,13 +77,13 @@ struct File {
     kind: &'static str,
     plain: &'static str,
     /// Shorter, for who can read it.
-    compressed: Option<Vec<u8>>,
+    compressed: Option<Bytes>,
 }
 
 impl File {
     fn of(name: &'static str, kind: &'static str, plain: &'static str) -> Self {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        let compressed = encoder.write_all(plain.as_bytes()).and_then(|()| encoder.finish()).ok();
+        let compressed = encoder.write_all(plain.as_bytes()).and_then(|()| encoder.finish()).ok().map(Bytes::from);
         Self { name, kind, plain, compressed }
     }
 
@@ -108,7 +108,7 @@ impl File {
             _ if known => *response.status_mut() = StatusCode::NOT_MODIFIED,
             Some(compressed) if reads_gzip(asked) => {
                 headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-                *response.body_mut() = Body::from(compressed.as_slice().to_vec());
+                *response.body_mut() = Body::from(compressed.clone());
             }
             _ => *response.body_mut() = Body::from(self.plain),
         }
@@ -155,8 +155,8 @@ fn policy(entry_point: &entry_point::Model, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.filter(|host| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)));
     let sockets = host.map(|host| format!(" ws://{host} wss://{host}")).unwrap_or_default();
-    let framed_by: String = sites::framing(entry_point).map(|origin| format!(" {origin}")).collect();
-    format!("{POLICY}; connect-src 'self'{sockets}; frame-ancestors 'self'{framed_by}")
+    let framed_by: Vec<_> = ["'self'".to_owned()].into_iter().chain(sites::framing(entry_point)).collect();
+    format!("{POLICY}; connect-src 'self'{sockets}; frame-ancestors {}", framed_by.join(" "))
 }
 
 /// A page that says no more than this.
