@@ -66,7 +66,7 @@ export const words = {
   change: 'Ändern',
   drop: 'Verwerfen',
   composer: {
-    label: 'Nachricht schreiben',
+    label: 'Ihre Nachricht',
     hint: 'Eingabe sendet, Umschalt und Eingabe beginnen eine neue Zeile.',
     send: 'Senden',
     left: (count) => `Noch ${count} Zeichen`,
