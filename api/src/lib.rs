@@ -28,7 +28,7 @@
 //! | [`cards`] | vCards of people and of personal contacts, out and in |
 //! | [`administration`] | accounts that end or change: suspending, roles, putting to rest, deleting, exporting |
 //! | [`schema`] | the faces merged into one schema |
-//! | [`http`] | the doors: `/graphql` by POST, GET, server-sent events and WebSocket; health |
+//! | [`http`] | the doors: `/graphql` by POST, GET, server-sent events and WebSocket; GraphiQL, the web chat, health |
 //! | [`demo`], [`import`], [`server`], [`telemetry`] | the demo organisation, bulk import, serving, logs |
 //!
 //! How one call runs. [`http::graphql`] reads the request; [`http::execution`] parses it and lets [`http::cost`] measure

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts a Rapport server with the demo organisation and drives GraphiQL on it in a headless Chromium.
+# Drives what Rapport serves to browsers in a headless Chromium: GraphiQL, on a server with the demo organisation, and the web
+# chat, on servers of the integration tests, whose clock can be moved. Pictures of the web chat go to target/browser/screenshots.
 #   run.sh [path of the rapport binary]
 set -euo pipefail
 
@@ -29,3 +30,7 @@ for _ in $(seq 150); do
 done
 [ -n "$address" ] || { echo "the server did not start:" >&2; cat "$work/out" >&2; exit 1; }
 node "$home/graphiql.mjs" "$address"
+
+cd "$repository"
+unset "${!RAPPORT_@}"
+RAPPORT_TEST_BROWSER=$home cargo test --locked --package api --test it -- browser:: --nocapture

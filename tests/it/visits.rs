@@ -219,7 +219,7 @@ async fn a_visitor_reads_writes_and_follows_their_own_chat() {
     let at = app.web_site("shop").await;
     // All that a widget needs comes with the first answer, although nobody was known when it was asked.
     let begin = "mutation($input: StartWebChatInput!) { startWebChat(input: $input) { visitorToken conversation { id status \
-        streamCursor unreadCount transcript customer { displayName } replyCapability { open characterLimit } \
+        streamCursor unreadCount transcript customer { displayName } task { status position } replyCapability { open characterLimit } \
         items(first: 10) { nodes { __typename sequence ... on Message { body } } } } } }";
     let mut input = message("1", "Hello");
     input["entryPointId"] = json!(at.id.to_string());
@@ -228,6 +228,7 @@ async fn a_visitor_reads_writes_and_follows_their_own_chat() {
     let shown = begun.at("startWebChat.conversation").clone();
     assert_eq!(shown["items"]["nodes"], json!([{ "__typename": "Message", "sequence": 1, "body": "Hello" }]));
     assert_eq!(shown["customer"]["displayName"], "Visitor");
+    assert_eq!(shown["task"], json!({ "status": "QUEUED", "position": 1 }));
     assert_eq!(shown["replyCapability"], json!({ "open": true, "characterLimit": 1_000 }));
     assert!(shown["transcript"].as_str().is_some_and(|text| text.ends_with(" Visitor: Hello\n")), "{shown}");
     let kim = by(&app, &begun);

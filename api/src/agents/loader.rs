@@ -177,7 +177,7 @@ impl Loader<TaskById> for Reads {
     type Error = Error;
 
     async fn load(&self, keys: &[TaskById]) -> Result<HashMap<TaskById, Self::Value>> {
-        let Some(caller) = &self.caller else { return Ok(HashMap::new()) };
+        let Ok(caller) = self.asker() else { return Ok(HashMap::new()) };
         let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
         let mut sql = Sql::new("SELECT t.* FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE t.id IN ");
         sql.bind_list(&ids);

@@ -264,7 +264,8 @@ fn compressed(headers: &HeaderMap, media: Media, status: StatusCode, answer: &An
     response
 }
 
-fn reads_gzip(headers: &HeaderMap) -> bool {
+/// Whether the client takes an answer that is compressed.
+pub fn reads_gzip(headers: &HeaderMap) -> bool {
     let listed = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     listed.flat_map(|value| value.split(',')).any(|part| {
         let mut words = part.split(';').map(str::trim);

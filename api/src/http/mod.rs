@@ -1,5 +1,5 @@
 //! The doors of the server: `/graphql` over HTTP, server-sent events and WebSocket, vCards as files, the archive of an
-//! account, GraphiQL, the schema, health and metrics. No product rule stands here.
+//! account, GraphiQL, the web chat's page, the schema, health and metrics. No product rule stands here.
 
 pub mod document;
 pub mod cost;
@@ -15,6 +15,7 @@ pub mod socket;
 pub mod health;
 pub mod export;
 pub mod graphiql;
+pub mod webchat;
 
 use std::{sync::Arc, time::Duration};
 
@@ -45,6 +46,8 @@ pub async fn router(app: App) -> anyhow::Result<Router> {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/contacts.vcf", get(cards::many).post(cards::import))
         .route("/contacts/{name}", get(cards::one))
+        .route("/webchat/{name}", get(webchat::page))
+        .route("/webchat/files/{name}", get(webchat::file))
         .route("/.well-known/jwks.json", get(jwks))
         .route(administration::export::PATH, get(export::serve))
         .route("/health/live", get(health::live))

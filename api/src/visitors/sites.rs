@@ -29,6 +29,15 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<HashSet<String>, DbErr> {
     Ok(open.all(db).await?.iter().flat_map(origins).collect())
 }
 
+/// The web sites whose pages may show the chat in a frame. One that is not written as an origin is left out: in a browser's
+/// policy it could mean more than it says.
+pub fn framing(entry_point: &entry_point::Model) -> impl Iterator<Item = String> + '_ {
+    origins(entry_point).filter(|origin| {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
+    })
+}
+
 /// As browsers write them. `null`, which a browser says for pages of nowhere, is nobody's.
 fn origins(entry_point: &entry_point::Model) -> impl Iterator<Item = String> + '_ {
     let listed = entry_point.origins.0.iter().map(|origin| origin.trim_end_matches('/').to_lowercase());

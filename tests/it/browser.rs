@@ -1,0 +1,244 @@
+//! What customers do with the web chat's page, done by a real browser: `tests/browser/webchat.mjs` drives it and says on its
+//! output what agents do and how time passes meanwhile. Runs where `RAPPORT_TEST_BROWSER` names a directory in which the
+//! script and what it needs are installed, as `tests/browser/run.sh` does.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use api::{
+    agents::{queues, set_up},
+    auth::viewer::Scopes,
+    events::pruning,
+};
+use entity::{
+    channel::Channel,
+    entry_point,
+    entry_point::{FormField, FormFieldKind},
+    queue::BusinessHours,
+    user::Role,
+};
+use serde_json::{Value, json};
+use tokio::task::block_in_place;
+
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    eventually,
+    person::Person,
+    visitors::{Door, chat, field, leave, message, start},
+};
+
+const SCRIPT: &str = "webchat.mjs";
+const SEND: &str = "mutation($c: ID!, $m: String!, $b: String!) { sendMessage(input: { conversationId: $c, clientMessageId: $m, \
+    body: $b }) { userErrors { code } } }";
+const TYPE: &str =
+    "mutation($c: ID!, $t: Boolean!) { setTyping(input: { conversationId: $c, typing: $t }) { outcome } }";
+const READ: &str =
+    "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 1000 }) { outcome } }";
+const ITEMS: &str =
+    "query($c: ID!) { conversation(id: $c) { items(last: 100) { nodes { __typename ... on Message { body } } } } }";
+
+/// The script, which says a line and waits for the answer to it.
+struct Script {
+    child: Child,
+    says: BufReader<ChildStdout>,
+    hears: ChildStdin,
+}
+
+impl Script {
+    fn start(directory: &str, doors: &Value) -> Self {
+        let mut child = Command::new("node")
+            .arg(SCRIPT)
+            .arg(doors.to_string())
+            .current_dir(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expected("node");
+        let (says, hears) = (child.stdout.take().expected("an output"), child.stdin.take().expected("an input"));
+        Self { child, says: BufReader::new(says), hears }
+    }
+
+    /// What it says next; nothing at its end.
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let length = block_in_place(|| self.says.read_line(&mut line)).expected("a line");
+        (length > 0).then(|| line.trim_end().to_owned())
+    }
+
+    fn answer(&mut self, text: &str) {
+        // A script that has failed does not hear it, and its code says so.
+        drop(writeln!(self.hears, "done {text}"));
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The organisation behind the page.
+struct Desk<'a> {
+    app: &'a TestApp,
+    agents: Vec<Person>,
+    /// Where another customer waits before the one of the page.
+    shop: entry_point::Model,
+    /// The conversation and the task that an agent accepted last.
+    conversation: String,
+    task: String,
+    /// Another customer, who waits.
+    other: String,
+    said: usize,
+}
+
+impl Desk<'_> {
+    fn agent(&self, handle: &str) -> &Person {
+        self.agents.iter().find(|agent| agent.handle == handle).expected(handle)
+    }
+
+    /// Does what a line says; what is answered to it.
+    async fn does(&mut self, line: &str) -> String {
+        let mut words = line.splitn(3, ' ');
+        let (verb, who, rest) = (words.next().unwrap_or(""), words.next().unwrap_or(""), words.next().unwrap_or(""));
+        match verb {
+            "advance" => self.app.pass(who.parse().expected("seconds")).await,
+            // The log forgets what is older than two weeks.
+            "prune" => {
+                let retention = Duration::from_secs(14 * 86_400);
+                pruning::prune(&self.app.app().db, &self.app.clock, retention).await.expected("pruned");
+            }
+            "accept" => self.accept(who).await,
+            "wrap" => {
+                let agent = self.agent(who);
+                self.app.settle().await;
+                assert_eq!(agent.wraps_up(&self.task).await, "");
+            }
+            "say" => {
+                self.said += 1;
+                let input =
+                    json!({ "c": self.conversation, "m": format!("s{}", self.said), "b": rest.replace("\\n", "\n") });
+                let sent = self.agent(who).ask(SEND, input).await;
+                assert_eq!(sent.at("sendMessage.userErrors"), &json!([]));
+            }
+            "type" => {
+                let typing = json!({ "c": self.conversation, "t": rest == "on" });
+                assert_eq!(self.agent(who).ask(TYPE, typing).await.text("setTyping.outcome"), "APPLIED");
+            }
+            "read" => {
+                self.agent(who).ask(READ, json!({ "c": self.conversation })).await.at("markConversationRead");
+            }
+            "end" => assert_eq!(self.agent(who).ends(&self.conversation).await, ""),
+            // Every message as the agents see it, in its order.
+            "messages" => {
+                let seen = self.agent(who).ask(ITEMS, json!({ "c": self.conversation })).await;
+                let all = seen.at("conversation.items.nodes").as_array().cloned().unwrap_or_default();
+                let bodies = all.iter().filter(|item| item["__typename"] == "Message").map(|item| item["body"].clone());
+                return Value::Array(bodies.collect()).to_string();
+            }
+            // Handing over and taking a third one in: said to be of no use yet.
+            "transfer" | "join" | "part" => return "no".to_owned(),
+            "another" if who == "waits" => {
+                let mut input = message("1", "Me first");
+                input["fields"] = json!([{ "name": "name", "value": "Lee" }, { "name": "topic", "value": "Order" }]);
+                let begun = start(&self.app.anonymous(), &self.shop, input).await;
+                chat(&begun).clone_into(&mut self.other);
+            }
+            "another" => leave(self.app, &self.other).await,
+            // An entry point for a site that has its address only now.
+            "site" => {
+                let door = Door { origins: vec![who.to_owned().leak()], ..Door::default() };
+                return open(self.app, &self.agents, who, door).await.id.to_string();
+            }
+            _ => panic!("what is {line}?"),
+        }
+        String::new()
+    }
+
+    /// An agent takes the customer who waits, and no further one.
+    async fn accept(&mut self, who: &str) {
+        let agent = self.agent(who);
+        assert_eq!(agent.turns("AVAILABLE").await, "");
+        self.app.settle().await;
+        eventually("an offer", || async { !agent.offers().await.is_empty() }).await;
+        let task = agent.accepts_it().await;
+        let tasks = agent.desk().await["tasks"].clone();
+        let tasks = tasks.as_array().cloned().unwrap_or_default();
+        let taken = tasks.iter().find(|taken| taken["id"] == task.as_str()).expected("the task");
+        let conversation = taken["conversation"]["id"].as_str().expected("a conversation").to_owned();
+        assert_eq!(agent.turns("IDLE").await, "");
+        (self.task, self.conversation) = (task, conversation);
+    }
+}
+
+/// An entry point whose customers these agents serve.
+async fn open(app: &TestApp, agents: &[Person], name: &str, door: Door) -> entry_point::Model {
+    let at = app.entry_point(Channel::Webchat, name, door).await;
+    let queue = queues::known(app.app().db.read(), at.queue_id).await.expected("a queue");
+    let agents: Vec<_> = agents.iter().map(|agent| agent.id).collect();
+    let (queue, agents) = (&queue, &agents);
+    let named = app.app().transaction(|tx| Box::pin(async move { set_up::name_agents(tx, queue, agents).await }));
+    named.await.expected("who serves it");
+    at
+}
+
+fn form() -> Vec<FormField> {
+    let labelled = |label: &str, field: FormField| FormField { label: label.to_owned(), ..field };
+    let mut topic = field("topic", FormFieldKind::Choice, true);
+    topic.options = vec!["Order".to_owned(), "Return".to_owned(), "Something else".to_owned()];
+    vec![
+        labelled("Your name", field("name", FormFieldKind::Name, true)),
+        labelled("E-mail address", field("email", FormFieldKind::Email, false)),
+        labelled("Telephone", field("phone", FormFieldKind::Phone, false)),
+        labelled("Topic", topic),
+        labelled("Order number and what is wrong with it", field("order", FormFieldKind::Text, false)),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_chats_in_a_browser() {
+    let Some(directory) = std::env::var("RAPPORT_TEST_BROWSER").ok().filter(|directory| !directory.is_empty()) else {
+        eprintln!("skipped: RAPPORT_TEST_BROWSER names no directory, see tests/browser/run.sh");
+        return;
+    };
+    assert!(Path::new(&directory).join(SCRIPT).exists(), "{directory} has no {SCRIPT}");
+    let app = TestApp::new().await;
+    let mut agents = Vec::new();
+    for (handle, name) in [("ann", "Ann Archer"), ("ben", "Ben Baker"), ("eve", "Eve <img src=x onerror=hacked()>")] {
+        agents.push(app.person_of(handle, name, Role::Agent, Scopes::all()).await);
+    }
+    let door = |hours| Door { fields: form(), hours, ..Door::default() };
+    let never = BusinessHours { time_zone: "UTC".to_owned(), open: vec![], closed_on: vec![], answer: None };
+    let shop = open(&app, &agents, "Corner Shop", door(None)).await;
+    let closed = open(&app, &agents, "Night Shop", door(Some(never))).await;
+    let plain = open(&app, &agents, "Bare Shop", Door::default()).await;
+    let doors = json!({ "server": app.instances[0].url, "shop": shop.id.to_string(), "closed": closed.id.to_string(),
+                        "plain": plain.id.to_string() });
+    let mut script = Script::start(&directory, &doors);
+    let mut desk = Desk {
+        app: &app,
+        agents,
+        shop,
+        conversation: String::new(),
+        task: String::new(),
+        other: String::new(),
+        said: 0,
+    };
+    while let Some(line) = script.line() {
+        match line.strip_prefix("# ") {
+            Some(note) => println!("{note}"),
+            None => {
+                let answer = tokio::time::timeout(Duration::from_secs(60), desk.does(&line)).await.expected("in time");
+                script.answer(&answer);
+            }
+        }
+    }
+    let ended = block_in_place(|| script.child.wait()).expected("an end");
+    assert!(ended.success(), "the page does not work");
+    crate::support::consistency::check(&app.database).await;
+}
