@@ -17,6 +17,7 @@ use crate::{
         mutation::ConversationsMutation, query::ConversationsQuery, subscription::ConversationsSubscription,
     },
     events::{query::EventsQuery, types::Event},
+    floor::{mutation::FloorMutation, query::FloorQuery, staffing::StaffingMutation},
     notifications::{
         mutation::NotificationsMutation, query::NotificationsQuery, subscription::NotificationsSubscription,
     },
@@ -43,6 +44,7 @@ pub struct Query(
     AccountsQuery,
     AuditQuery,
     AgentsQuery,
+    FloorQuery,
     VisitorsQuery,
 );
 
@@ -60,6 +62,8 @@ pub struct Mutation(
     AdministrationMutation,
     AgentsMutation,
     TeamworkMutation,
+    FloorMutation,
+    StaffingMutation,
     VisitorsMutation,
 );
 

@@ -9,7 +9,7 @@ use entity::{
     task::TaskStatus,
 };
 
-use super::{assignments, conferences, ledger, ledger::Turn, offers, queues, routing, states, tasks, wrap_ups};
+use super::{assignments, conferences, ledger, ledger::Turn, offers, routing, states, tasks, wrap_ups};
 use crate::{
     app::Tx,
     conversations::{
@@ -73,10 +73,7 @@ async fn leave(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assign
     if task.owner_id == Some(held.agent_id) {
         // Its place is that of when it first came.
         task.owner_id = None;
-        task.status = TaskStatus::Queued;
-        tasks::save(tx, &task).await?;
-        let queue = queues::known(tx.db(), task.queue_id).await?;
-        tasks::wait(tx, &task, &queue).await?;
+        task = tasks::wait_again(tx, conversation, task).await?;
     }
     tasks::tell_also(tx, &task, true, [held.agent_id])
 }

@@ -47,6 +47,8 @@ pub async fn transfer(app: &App, by: &Caller, task: &str, to: Target) -> Result<
             }
             match (to, person) {
                 (Target::Queue(id), _) => {
+                    // Before the queue is looked at: from here on it is not archived.
+                    routing::enter(tx).await?;
                     let queue = targets::queue(tx, &task, id).await?;
                     let task = let_go(tx, &mut conversation, task, user, &queue.name).await?;
                     to_queue(tx, &mut conversation, task, &queue).await
@@ -59,14 +61,13 @@ pub async fn transfer(app: &App, by: &Caller, task: &str, to: Target) -> Result<
     .await
 }
 
-/// Lets a task wait in a queue, behind those who wait there already.
+/// Lets a task wait in a queue, behind those who wait there already. Whoever calls has entered.
 pub async fn to_queue(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     task: task::Model,
     queue: &queue::Model,
 ) -> Result<task::Model> {
-    routing::enter(tx).await?;
     let task =
         task::Model { queue_id: queue.id, status: TaskStatus::Queued, enqueued_at: tx.clock().now(), step: 0, ..task };
     tasks::save(tx, &task).await?;
@@ -124,9 +125,7 @@ pub async fn not_taken(tx: &Tx<'_>, conversation: &mut conversation::Model, task
     match queue.on_unaccepted_transfer {
         UnacceptedTransfer::Drop => endings::drop_task(tx, conversation, task).await,
         UnacceptedTransfer::Requeue => {
-            let task = task::Model { status: TaskStatus::Queued, ..task };
-            tasks::save(tx, &task).await?;
-            tasks::wait(tx, &task, &queue).await?;
+            let task = tasks::wait_again(tx, conversation, task).await?;
             tasks::tell(tx, &task, false).await
         }
     }
