@@ -27,6 +27,7 @@
 //! | [`relationships`] | pairs of people: connection by request, follow, block, mute; notes |
 //! | [`cards`] | vCards of people and of personal contacts, out and in |
 //! | [`administration`] | accounts that end or change: suspending, roles, putting to rest, deleting, exporting |
+//! | [`floor`] | what administrators change of queues, entry points, profiles, skills, reasons and agents |
 //! | [`schema`] | the faces merged into one schema |
 //! | [`http`] | the doors: `/graphql` by POST, GET, server-sent events and WebSocket; GraphiQL, the web chat, health |
 //! | [`demo`], [`import`], [`server`], [`telemetry`] | the demo organisation, bulk import, serving, logs |
@@ -68,6 +69,7 @@ pub mod visitors;
 pub mod relationships;
 pub mod cards;
 pub mod administration;
+pub mod floor;
 pub mod schema;
 pub mod http;
 pub mod telemetry;

@@ -21,6 +21,7 @@ use crate::{
         mutation::ConversationsMutation, query::ConversationsQuery, subscription::ConversationsSubscription,
     },
     events::{query::EventsQuery, types::Event},
+    floor::{mutation::FloorMutation, query::FloorQuery, staffing::StaffingMutation},
     notifications::{
         mutation::NotificationsMutation, query::NotificationsQuery, subscription::NotificationsSubscription,
     },
@@ -47,6 +48,7 @@ pub struct Query(
     AccountsQuery,
     AuditQuery,
     AgentsQuery,
+    FloorQuery,
     VisitorsQuery,
 );
 
@@ -65,6 +67,8 @@ pub struct Mutation(
     AgentsMutation,
     TeamworkMutation,
     SupervisionMutation,
+    FloorMutation,
+    StaffingMutation,
     VisitorsMutation,
 );
 

@@ -20,10 +20,10 @@ use crate::{
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: EntryPointId,
-    #[sea_orm(unique)]
+    /// Unique among those in use.
     pub name: String,
     pub channel: Channel,
-    /// Unique on the channel.
+    /// Unique on the channel among those in use.
     pub address: String,
     pub queue_id: QueueId,
     /// Of new tasks: 1 to 9; 10 where none is set.

@@ -14,7 +14,7 @@ use crate::id::IdleReasonId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: IdleReasonId,
-    #[sea_orm(unique)]
+    /// Unique among those in use.
     pub name: String,
     /// Set by the system alone, for this cause.
     pub system: Option<SystemReason>,

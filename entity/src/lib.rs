@@ -22,6 +22,7 @@ pub mod directory;
 pub mod entry_point;
 pub mod event;
 pub mod event_entry;
+pub mod floor;
 pub mod id;
 pub mod idempotency_key;
 pub mod idle_reason;

@@ -2,8 +2,8 @@
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
-    ActiveModelBehavior, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
-    PrimaryKeyTrait,
+    ActiveModelBehavior, DateTimeUtc, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation,
+    EntityTrait, EnumIter, PrimaryKeyTrait,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,15 +14,16 @@ use crate::id::MultimediaProfileId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: MultimediaProfileId,
-    #[sea_orm(unique)]
+    /// Unique among those in use.
     pub name: String,
     pub mode: ProfileMode,
-    /// Tasks of each kind of channel at once, 0 to 5; of e-mail 0 to 10.
+    /// Tasks of each kind of channel at once, 0 to 5.
     pub chat: i16,
     pub email: i16,
     pub social: i16,
     /// What an agent gets to whom nothing else was given.
     pub is_default: bool,
+    pub archived_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

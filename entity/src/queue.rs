@@ -20,7 +20,7 @@ use crate::{
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: QueueId,
-    #[sea_orm(unique)]
+    /// Unique among those in use.
     pub name: String,
     pub channel: Channel,
     /// How long an agent may take to accept; none: as long as the channel says.
@@ -38,6 +38,8 @@ pub struct Model {
     pub hours: Option<BusinessHours>,
     pub created_at: DateTimeUtc,
     pub archived_at: Option<DateTimeUtc>,
+    /// Of one that is archived: where the tasks wait that would come back to it.
+    pub successor_id: Option<QueueId>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -60,6 +62,14 @@ pub enum UnacceptedTransfer {
 /// What agents must be good at. Each step asks for something else, mostly for less, once a task has waited so long.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct SkillSteps(pub Vec<SkillStep>);
+
+impl SkillSteps {
+    /// Whether any step asks for one of some skills.
+    #[must_use]
+    pub fn asks_for(&self, skills: &[SkillId]) -> bool {
+        self.0.iter().flat_map(|step| &step.required).any(|required| skills.contains(&required.skill_id))
+    }
+}
 
 /// What is asked for from a time on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

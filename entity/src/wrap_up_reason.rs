@@ -12,7 +12,7 @@ use crate::id::WrapUpReasonId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: WrapUpReasonId,
-    #[sea_orm(unique)]
+    /// Unique among those in use.
     pub name: String,
     /// Given by an automatic wrap-up. One has it.
     pub is_default: bool,

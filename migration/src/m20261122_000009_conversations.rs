@@ -32,7 +32,7 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX customer_identity_of_customer ON customer_identity (customer_id)",
                 r"CREATE TABLE queue (
                     id uuid NOT NULL PRIMARY KEY,
-                    name text NOT NULL UNIQUE,
+                    name text NOT NULL,
                     channel smallint NOT NULL,
                     offer_seconds integer CHECK (offer_seconds > 0),
                     on_unaccepted_transfer smallint NOT NULL,
@@ -42,11 +42,14 @@ impl MigrationTrait for Migration {
                     skills json NOT NULL,
                     hours json,
                     created_at timestamptz NOT NULL,
-                    archived_at timestamptz
+                    archived_at timestamptz,
+                    successor_id uuid REFERENCES queue (id)
                 )",
+                "CREATE UNIQUE INDEX queue_in_use ON queue (name) WHERE archived_at IS NULL",
+                "CREATE INDEX queue_of_successor ON queue (successor_id)",
                 r"CREATE TABLE entry_point (
                     id uuid NOT NULL PRIMARY KEY,
-                    name text NOT NULL UNIQUE,
+                    name text NOT NULL,
                     channel smallint NOT NULL,
                     address text NOT NULL,
                     queue_id uuid NOT NULL REFERENCES queue (id),
@@ -55,9 +58,10 @@ impl MigrationTrait for Migration {
                     origins json NOT NULL,
                     identity_secret text,
                     created_at timestamptz NOT NULL,
-                    archived_at timestamptz,
-                    UNIQUE (channel, address)
+                    archived_at timestamptz
                 )",
+                "CREATE UNIQUE INDEX entry_point_in_use ON entry_point (name) WHERE archived_at IS NULL",
+                "CREATE UNIQUE INDEX entry_point_address ON entry_point (channel, address) WHERE archived_at IS NULL",
                 "CREATE INDEX entry_point_of_queue ON entry_point (queue_id)",
                 r#"CREATE TABLE conversation (
                     id uuid NOT NULL PRIMARY KEY,

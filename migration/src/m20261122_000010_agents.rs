@@ -20,31 +20,35 @@ impl MigrationTrait for Migration {
                 )",
                 r"CREATE TABLE multimedia_profile (
                     id uuid NOT NULL PRIMARY KEY,
-                    name text NOT NULL UNIQUE,
+                    name text NOT NULL,
                     mode smallint NOT NULL,
                     chat smallint NOT NULL CHECK (chat BETWEEN 0 AND 5),
                     email smallint NOT NULL CHECK (email BETWEEN 0 AND 10),
                     social smallint NOT NULL CHECK (social BETWEEN 0 AND 5),
-                    is_default boolean NOT NULL
+                    is_default boolean NOT NULL,
+                    archived_at timestamptz
                 )",
+                "CREATE UNIQUE INDEX multimedia_profile_in_use ON multimedia_profile (name) WHERE archived_at IS NULL",
                 "CREATE UNIQUE INDEX multimedia_profile_default ON multimedia_profile (is_default) WHERE is_default",
                 "INSERT INTO multimedia_profile (id, name, mode, chat, email, social, is_default) VALUES ({uuid:0193500000007000800000000000a001}, 'Default', 1, 5, 5, 5, TRUE)",
                 r"CREATE TABLE idle_reason (
                     id uuid NOT NULL PRIMARY KEY,
-                    name text NOT NULL UNIQUE,
+                    name text NOT NULL,
                     system smallint,
                     is_default boolean NOT NULL,
                     archived_at timestamptz
                 )",
+                "CREATE UNIQUE INDEX idle_reason_in_use ON idle_reason (name) WHERE archived_at IS NULL",
                 "CREATE UNIQUE INDEX idle_reason_system ON idle_reason (system)",
                 "CREATE UNIQUE INDEX idle_reason_default ON idle_reason (is_default) WHERE is_default",
                 "INSERT INTO idle_reason (id, name, system, is_default) VALUES ({uuid:0193500000007000800000000000b001}, 'Idle', NULL, TRUE), ({uuid:0193500000007000800000000000b002}, 'Declined', 1, FALSE), ({uuid:0193500000007000800000000000b003}, 'No answer', 2, FALSE)",
                 r"CREATE TABLE wrap_up_reason (
                     id uuid NOT NULL PRIMARY KEY,
-                    name text NOT NULL UNIQUE,
+                    name text NOT NULL,
                     is_default boolean NOT NULL,
                     archived_at timestamptz
                 )",
+                "CREATE UNIQUE INDEX wrap_up_reason_in_use ON wrap_up_reason (name) WHERE archived_at IS NULL",
                 "CREATE UNIQUE INDEX wrap_up_reason_default ON wrap_up_reason (is_default) WHERE is_default",
                 "INSERT INTO wrap_up_reason (id, name, is_default) VALUES ({uuid:0193500000007000800000000000c001}, 'Other', TRUE)",
                 r#"CREATE TABLE agent (
@@ -191,6 +195,8 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX deadline_due ON deadline (due_at)",
                 "CREATE TABLE routing (id smallint NOT NULL PRIMARY KEY CHECK (id = 1))",
                 "INSERT INTO routing (id) VALUES (1)",
+                "CREATE TABLE floor (id smallint NOT NULL PRIMARY KEY CHECK (id = 1))",
+                "INSERT INTO floor (id) VALUES (1)",
             ],
         )
         .await

@@ -1,8 +1,64 @@
 //! When a queue is served. Hours are those of the queue's own time zone, also on the days on which its clocks change.
 
+use async_graphql::Enum;
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use chrono_tz::Tz;
 use entity::queue::{self, BusinessHours, OpenHours};
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum Weekday {
+    /// The first.
+    Monday,
+    /// The second.
+    Tuesday,
+    /// The third.
+    Wednesday,
+    /// The fourth.
+    Thursday,
+    /// The fifth.
+    Friday,
+    /// The sixth.
+    Saturday,
+    /// The seventh.
+    Sunday,
+}
+
+impl Weekday {
+    const ALL: [Self; 7] =
+        [Self::Monday, Self::Tuesday, Self::Wednesday, Self::Thursday, Self::Friday, Self::Saturday, Self::Sunday];
+
+    /// As it is kept: 1 for Monday to 7 for Sunday.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8 + 1
+    }
+
+    /// The day that is kept as a number.
+    #[must_use]
+    pub fn numbered(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|day| day.number() == number)
+    }
+}
+
+/// The minutes since midnight of a time such as `09:30`, at most `24:00`.
+#[must_use]
+pub fn minutes(time: &str) -> Option<u16> {
+    let (hours, minutes) = time.split_once(':')?;
+    let two = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !two(hours) || !two(minutes) {
+        return None;
+    }
+    let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let time = hours * 60 + minutes;
+    (minutes < 60 && time <= 24 * 60).then_some(time)
+}
+
+/// The time so many minutes after midnight, `09:30`.
+#[must_use]
+pub fn time(minutes: u16) -> String {
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
 
 /// What is told at other times where the queue says nothing of its own.
 const ANSWER: &str = "Nobody is here at this time. Your message is kept and will be answered.";
@@ -36,10 +92,20 @@ pub fn closed(queue: &queue::Model, now: DateTime<Utc>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BusinessHours, DateTime, OpenHours, Utc, is_open};
+    use super::{BusinessHours, DateTime, OpenHours, Utc, is_open, minutes, time};
 
     fn at(time: &str) -> DateTime<Utc> {
         time.parse().expect("a time")
+    }
+
+    #[test]
+    fn times_are_written_as_clocks_show_them() {
+        for (text, then) in [("00:00", 0), ("09:30", 570), ("24:00", 1_440)] {
+            assert_eq!((minutes(text), time(then).as_str()), (Some(then), text));
+        }
+        for bad in ["", "9:30", "09.30", "24:01", "12:60", "+9:30", "09:30:00", "99:99"] {
+            assert_eq!(minutes(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -118,14 +118,16 @@ fn for_task(sql: &mut Sql, target: &Search) {
     sql.push(")");
 }
 
-/// The queues in use, by name.
+/// The queues in use, by name, and those that are archived if they are wanted.
 pub async fn queues(
     app: &App,
     search: Option<&str>,
     channel: Option<Channel>,
+    archived: bool,
     page: Page<ByName>,
 ) -> Result<Slice<queue::Model>> {
-    let mut sql = Sql::new("SELECT q.* FROM queue q WHERE q.archived_at IS NULL");
+    let mut sql = Sql::new("SELECT q.* FROM queue q WHERE ");
+    sql.push(if archived { "1 = 1" } else { "q.archived_at IS NULL" });
     if let Some(channel) = channel {
         sql.push(" AND q.channel = ");
         sql.bind(channel);

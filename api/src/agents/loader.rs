@@ -5,10 +5,13 @@ use std::{collections::HashMap, sync::Arc};
 use async_graphql::dataloader::Loader;
 use chrono::Duration;
 use entity::{
-    agent, assignment, customer, entry_point,
-    id::{ConversationId, EntryPointId, IdleReasonId, OfferId, QueueId, TaskId, UserId, WrapUpReasonId},
-    idle_reason, offer, queue, routing_decision, task,
-    user::{Role, UserStatus},
+    agent, agent_skill, assignment, customer, entry_point,
+    id::{
+        ConversationId, EntryPointId, IdleReasonId, MultimediaProfileId, OfferId, QueueId, SkillId, TaskId, UserId,
+        WrapUpReasonId,
+    },
+    idle_reason, multimedia_profile, offer, queue, queue_agent, queue_member, routing_decision, skill, task,
+    user::{self, Role, UserStatus},
     wrap_up, wrap_up_reason,
 };
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult};
@@ -98,6 +101,31 @@ key!(
 key!(
     /// Why a visible task was offered to whom, the newest last.
     DecisionsOf(TaskId)
+);
+
+key!(
+    /// A multimedia profile, for those who answer customers.
+    ProfileById(MultimediaProfileId)
+);
+key!(
+    /// Something that agents are good at.
+    SkillById(SkillId)
+);
+key!(
+    /// What an agent is good at, by the names of the skills.
+    SkillsOf(UserId)
+);
+key!(
+    /// The queues in use that may offer an agent tasks, by name.
+    QueuesOf(UserId)
+);
+key!(
+    /// The agents whom a queue names.
+    NamedBy(QueueId)
+);
+key!(
+    /// An administrator of this moment.
+    Administrator(UserId)
 );
 
 /// Whether the caller is one of those who answer customers, or a key that may see them.
@@ -357,5 +385,103 @@ impl Loader<DecisionsOf> for Reads {
             found.entry(DecisionsOf(row.task_id)).or_default().push(row);
         }
         Ok(found)
+    }
+}
+
+impl Loader<ProfileById> for Reads {
+    type Value = Arc<multimedia_profile::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[ProfileById]) -> Result<HashMap<ProfileById, Self::Value>> {
+        let ids = keys.iter().map(|key| key.0);
+        let found = multimedia_profile::Entity::find().filter(multimedia_profile::Column::Id.is_in(ids));
+        let rows = found.all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (ProfileById(row.id), Arc::new(row))).collect())
+    }
+}
+
+impl Loader<SkillById> for Reads {
+    type Value = Arc<skill::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[SkillById]) -> Result<HashMap<SkillById, Self::Value>> {
+        let ids = keys.iter().map(|key| key.0);
+        let rows = skill::Entity::find().filter(skill::Column::Id.is_in(ids)).all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (SkillById(row.id), Arc::new(row))).collect())
+    }
+}
+
+impl Loader<SkillsOf> for Reads {
+    type Value = Arc<Vec<(Arc<skill::Model>, i16)>>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[SkillsOf]) -> Result<HashMap<SkillsOf, Self::Value>> {
+        let rows = agent_skill::Entity::find()
+            .filter(agent_skill::Column::AgentId.is_in(keys.iter().map(|key| key.0)))
+            .all(self.app.db.read())
+            .await?;
+        let ids = rows.iter().map(|row| row.skill_id);
+        let skills = skill::Entity::find().filter(skill::Column::Id.is_in(ids)).order_by_asc(skill::Column::Name);
+        let skills: Vec<_> = skills.all(self.app.db.read()).await?.into_iter().map(Arc::new).collect();
+        let of = |agent: UserId| {
+            let level = |skill: &Arc<skill::Model>| {
+                let row = rows.iter().find(|row| row.agent_id == agent && row.skill_id == skill.id)?;
+                Some((Arc::clone(skill), row.level))
+            };
+            skills.iter().filter_map(level).collect()
+        };
+        Ok(keys.iter().map(|key| (*key, Arc::new(of(key.0)))).collect())
+    }
+}
+
+impl Loader<QueuesOf> for Reads {
+    type Value = Arc<Vec<Arc<queue::Model>>>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[QueuesOf]) -> Result<HashMap<QueuesOf, Self::Value>> {
+        let members = queue_member::Entity::find()
+            .filter(queue_member::Column::AgentId.is_in(keys.iter().map(|key| key.0)))
+            .all(self.app.db.read())
+            .await?;
+        let queues = queue::Entity::find()
+            .filter(queue::Column::Id.is_in(members.iter().map(|row| row.queue_id)))
+            .filter(queue::Column::ArchivedAt.is_null())
+            .order_by_asc(queue::Column::Name);
+        let queues: Vec<_> = queues.all(self.app.db.read()).await?.into_iter().map(Arc::new).collect();
+        let serves = |agent: UserId, queue: &queue::Model| {
+            members.iter().any(|row| row.agent_id == agent && row.queue_id == queue.id)
+        };
+        let of = |agent| queues.iter().filter(|queue| serves(agent, queue)).map(Arc::clone).collect();
+        Ok(keys.iter().map(|key| (*key, Arc::new(of(key.0)))).collect())
+    }
+}
+
+impl Loader<NamedBy> for Reads {
+    type Value = Arc<Vec<UserId>>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[NamedBy]) -> Result<HashMap<NamedBy, Self::Value>> {
+        let rows = queue_agent::Entity::find()
+            .filter(queue_agent::Column::QueueId.is_in(keys.iter().map(|key| key.0)))
+            .order_by_asc(queue_agent::Column::AgentId)
+            .all(self.app.db.read())
+            .await?;
+        let of = |queue| rows.iter().filter(|row| row.queue_id == queue).map(|row| row.agent_id).collect();
+        Ok(keys.iter().map(|key| (*key, Arc::new(of(key.0)))).collect())
+    }
+}
+
+impl Loader<Administrator> for Reads {
+    type Value = ();
+    type Error = Error;
+
+    async fn load(&self, keys: &[Administrator]) -> Result<HashMap<Administrator, Self::Value>> {
+        let rows = user::Entity::find()
+            .filter(user::Column::Id.is_in(keys.iter().map(|key| key.0)))
+            .filter(user::Column::Status.eq(UserStatus::Active))
+            .filter(user::Column::Role.eq(Role::Admin))
+            .all(self.app.db.read())
+            .await?;
+        Ok(rows.into_iter().map(|row| (Administrator(row.id), ())).collect())
     }
 }

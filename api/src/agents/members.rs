@@ -16,7 +16,7 @@ use crate::{app::Tx, database::sql::Sql, error::Result};
 
 type Levels = BTreeMap<SkillId, i16>;
 
-/// Works out who serves a queue.
+/// Works out who serves a queue. The floor is held.
 pub async fn refresh(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
     let named: BTreeSet<UserId> = queue_agent::Entity::find()
         .filter(queue_agent::Column::QueueId.eq(queue.id))
@@ -47,6 +47,21 @@ pub async fn refresh(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
         queue_member::Entity::insert_many(together.to_vec()).exec_without_returning(tx.db()).await?;
     }
     tx.may_route();
+    Ok(())
+}
+
+/// Does so for every queue that asks for one of some skills, those included that are archived while something of theirs goes
+/// on: what comes back to one that has no successor waits there.
+pub async fn refresh_asking(tx: &Tx<'_>, skills: &[SkillId]) -> Result<()> {
+    let sql = Sql::new(
+        "SELECT q.* FROM queue q WHERE q.archived_at IS NULL \
+         OR EXISTS (SELECT 1 FROM task t WHERE t.queue_id = q.id AND t.status < 6)",
+    );
+    for queue in sql.models::<queue::Entity>(tx.db()).await? {
+        if queue.skills.asks_for(skills) {
+            refresh(tx, &queue).await?;
+        }
+    }
     Ok(())
 }
 

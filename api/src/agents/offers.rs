@@ -237,9 +237,7 @@ async fn give_back(
     states::save(tx, &mut agent).await?;
     match offer.kind {
         OfferKind::Queue => {
-            let task = task::Model { status: TaskStatus::Queued, ..task };
-            tasks::save(tx, &task).await?;
-            tasks::wait(tx, &task, &queues::known(tx.db(), task.queue_id).await?).await?;
+            let task = tasks::wait_again(tx, conversation, task).await?;
             tasks::tell_also(tx, &task, false, [agent.user_id])?;
         }
         OfferKind::Transfer => transfers::not_taken(tx, conversation, task).await?,

@@ -45,7 +45,7 @@ impl AgentsQuery {
         Queue::find(ctx, QueueId::parse(&id)?).await.transpose()
     }
 
-    /// The queues in use, by name. Empty for who does not answer customers.
+    /// The queues in use, by name; with `includeArchived` also those that are archived. Empty for who does not answer customers.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn queues(
         &self,
@@ -54,6 +54,8 @@ impl AgentsQuery {
         #[graphql(desc = "Only those of this channel.")] channel: Option<Channel>,
         #[graphql(desc = "Only those to which this task of the viewer's can be handed; none for another's.")]
         for_transfer_of: Option<ID>,
+        #[graphql(default, desc = "Also those that are archived; with `forTransferOf` none of them.")]
+        include_archived: bool,
         #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
         first: Option<i32>,
         #[graphql(desc = "Begin after this cursor of the same search.")] after: Option<String>,
@@ -61,7 +63,8 @@ impl AgentsQuery {
         #[graphql(desc = "End before this cursor of the same search.")] before: Option<String>,
     ) -> Result<QueueConnection> {
         let target = for_transfer_of.as_ref().map(|task| ("transfer", task));
-        let list = format!("queues {search:?} {channel:?} {target:?}");
+        let archived = include_archived && for_transfer_of.is_none();
+        let list = format!("queues {search:?} {channel:?} {target:?} {archived}");
         let page: Page<ByName> = Page::new(PageArguments { first, after, last, before }, &list)?;
         if !may_see(ctx).await? {
             return Ok(QueueConnection(page.slice(Vec::new())));
@@ -77,7 +80,7 @@ impl AgentsQuery {
                 }
             }
         };
-        Ok(QueueConnection(listing::queues(ctx.app()?, search.as_deref(), channel, page).await?))
+        Ok(QueueConnection(listing::queues(ctx.app()?, search.as_deref(), channel, archived, page).await?))
     }
 
     /// The agents, by name. With `forTransferOf` or `forConferenceOf` those to whom a task of the viewer's can be handed, or who
@@ -120,17 +123,21 @@ impl AgentsQuery {
         Ok(AgentConnection(listing::agents(ctx.app()?, search.as_deref(), state, target.as_ref(), page).await?))
     }
 
-    /// The entry points in use, by name, at most 200. Empty for who does not answer customers.
+    /// The entry points in use, by name, at most 200; with `includeArchived` also those that are archived. Empty for who does not answer customers.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn entry_points(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only those of this channel.")] channel: Option<Channel>,
+        #[graphql(default, desc = "Also those that are archived.")] include_archived: bool,
     ) -> Result<Vec<EntryPoint>> {
         if !may_see(ctx).await? {
             return Ok(Vec::new());
         }
-        let mut found = entry_point::Entity::find().filter(entry_point::Column::ArchivedAt.is_null());
+        let mut found = entry_point::Entity::find();
+        if !include_archived {
+            found = found.filter(entry_point::Column::ArchivedAt.is_null());
+        }
         if let Some(channel) = channel {
             found = found.filter(entry_point::Column::Channel.eq(channel));
         }
@@ -139,17 +146,19 @@ impl AgentsQuery {
         Ok(rows.into_iter().map(|row| EntryPoint(Arc::new(row))).collect())
     }
 
-    /// What a wrap-up can give as reasons, by name, at most 200.
+    /// What a wrap-up can give as reasons, by name, at most 200; with `includeArchived` also what it could.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn wrap_up_reasons(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only those whose name contains this, in any case of letters.")] search: Option<String>,
+        #[graphql(default, desc = "Also those that are archived.")] include_archived: bool,
     ) -> Result<Vec<WrapUpReason>> {
         if !may_see(ctx).await? {
             return Ok(Vec::new());
         }
-        let mut sql = Sql::new("SELECT r.* FROM wrap_up_reason r WHERE r.archived_at IS NULL");
+        let mut sql = Sql::new("SELECT r.* FROM wrap_up_reason r WHERE ");
+        sql.push(if include_archived { "1 = 1" } else { "r.archived_at IS NULL" });
         if let Some(search) = &search {
             sql.push(" AND ");
             containing(&mut sql, "r.name", search);
@@ -159,18 +168,22 @@ impl AgentsQuery {
         Ok(rows.into_iter().map(|row| WrapUpReason(Arc::new(row))).collect())
     }
 
-    /// Why an agent can be idle, by name, at most 200; those of the system among them, which cannot be chosen.
+    /// Why an agent can be idle, by name, at most 200; those of the system among them, which cannot be chosen. With
+    /// `includeArchived` also why they could.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
-    async fn idle_reasons(&self, ctx: &Context<'_>) -> Result<Vec<IdleReason>> {
+    async fn idle_reasons(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default, desc = "Also those that are archived.")] include_archived: bool,
+    ) -> Result<Vec<IdleReason>> {
         if !may_see(ctx).await? {
             return Ok(Vec::new());
         }
-        let rows = idle_reason::Entity::find()
-            .filter(idle_reason::Column::ArchivedAt.is_null())
-            .order_by_asc(idle_reason::Column::Name)
-            .limit(MAX_LISTED)
-            .all(ctx.app()?.db.read())
-            .await?;
+        let mut found = idle_reason::Entity::find();
+        if !include_archived {
+            found = found.filter(idle_reason::Column::ArchivedAt.is_null());
+        }
+        let rows = found.order_by_asc(idle_reason::Column::Name).limit(MAX_LISTED).all(ctx.app()?.db.read()).await?;
         Ok(rows.into_iter().map(|row| IdleReason(Arc::new(row))).collect())
     }
 }

@@ -3,23 +3,26 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
-    entry_point,
+    entry_point::{self, FormField, FormFieldKind},
     id::{EntryPointId, QueueId},
     queue::{self, UnacceptedTransfer},
 };
 
 use super::{
     counts::{self, QueueCounts},
-    hours,
-    loader::{AgentById, EntryPointById, EstimateOf, LineOf, QueueById, ServersOf},
+    hours::{self, Weekday},
+    loader::{Administrator, AgentById, EntryPointById, EstimateOf, LineOf, NamedBy, QueueById, ServersOf, SkillById},
+    profile_types::Skill,
+    tasks,
     types::Agent,
     watching::supervises,
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
-    error::Result,
+    error::{Error, Result},
     page::{ByName, PageInfo, Slice},
 };
 
@@ -85,14 +88,41 @@ impl Queue {
         self.0.inactivity_seconds
     }
 
+    /// Within how many seconds a task should be accepted; null where nothing is promised.
+    async fn service_level_seconds(&self) -> Option<i32> {
+        self.0.service_level_seconds
+    }
+
+    /// The agents whom it names; of them those serve it who have the skills that it asks for. None: whoever has the skills does.
+    async fn named_agents(&self, ctx: &Context<'_>) -> Result<Vec<Agent>> {
+        let named = ctx.load(NamedBy(self.0.id)).await?.unwrap_or_default();
+        let agents = futures_util::future::try_join_all(named.iter().map(|id| ctx.load(AgentById(*id)))).await?;
+        Ok(agents.into_iter().flatten().map(Agent).collect())
+    }
+
+    /// What agents must be good at, in steps: each holds once a task has waited so long.
+    async fn skill_steps(&self) -> Vec<SkillStep> {
+        let required = |required: &queue::RequiredSkill| RequiredSkill(*required);
+        let step = |step: &queue::SkillStep| SkillStep {
+            after_seconds: step.after_seconds,
+            required: step.required.iter().map(required).collect(),
+        };
+        self.0.skills.0.iter().map(step).collect()
+    }
+
+    /// When it is served; null: always.
+    async fn hours(&self) -> Option<QueueHours> {
+        self.0.hours.as_ref().map(QueueHours::of)
+    }
+
+    /// Since when it is out of use: nothing begins to wait in it any more. Null while it is in use.
+    async fn archived_at(&self) -> Option<DateTime<Utc>> {
+        self.0.archived_at
+    }
+
     /// What becomes of a transfer to a named agent of it who does not accept.
     async fn on_unaccepted_transfer(&self) -> UnacceptedTransfer {
         self.0.on_unaccepted_transfer
-    }
-
-    /// After how many seconds at most customers should be accepted; null where nothing is set.
-    async fn service_level_seconds(&self) -> Option<i32> {
-        self.0.service_level_seconds
     }
 
     /// How it is doing, for supervisors; null for others.
@@ -100,7 +130,7 @@ impl Queue {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "From when to count what has happened, at most 31 days back; 24 hours back when left out.")]
-        since: Option<chrono::DateTime<chrono::Utc>>,
+        since: Option<DateTime<Utc>>,
     ) -> Result<Option<QueueCounts>> {
         if !supervises(ctx).await? {
             return Ok(None);
@@ -123,6 +153,71 @@ impl Queue {
         }
         Ok(ctx.load(QueueById(id)).await?.map(Self))
     }
+}
+
+/// What agents of a queue must be good at once a task has waited so long.
+#[derive(SimpleObject)]
+pub struct SkillStep {
+    /// After how many seconds of waiting it holds; 0 for the first.
+    after_seconds: i32,
+    /// All of these, each to its level. Nothing: whoever the queue names will do.
+    required: Vec<RequiredSkill>,
+}
+
+/// A skill and the least level of it.
+pub struct RequiredSkill(queue::RequiredSkill);
+
+/// A skill and the least level of it.
+#[Object]
+impl RequiredSkill {
+    /// The skill. Null for one that is gone, which only a queue that is archived may ask for.
+    async fn skill(&self, ctx: &Context<'_>) -> Option<Result<Skill>> {
+        ctx.load(SkillById(self.0.skill_id)).await.map(|row| row.map(Skill)).transpose()
+    }
+
+    /// The least level, 1 to 10.
+    async fn level(&self) -> i32 {
+        self.0.level.into()
+    }
+}
+
+/// When a queue is served, and what a customer is told who writes at other times.
+#[derive(SimpleObject)]
+pub struct QueueHours {
+    /// The time zone by its IANA name, such as `Europe/Berlin`. All times are of it, also when its clocks change.
+    time_zone: String,
+    /// The hours of each week.
+    open: Vec<OpenHours>,
+    /// Days on which it is not served, such as `2026-12-25`.
+    closed_on: Vec<String>,
+    /// What a customer is told who writes at other times; null: a sentence of Rapport's.
+    answer: Option<String>,
+}
+
+impl QueueHours {
+    fn of(row: &queue::BusinessHours) -> Self {
+        let open = |open: &queue::OpenHours| {
+            let weekday = Weekday::numbered(open.weekday)?;
+            Some(OpenHours { weekday, from: hours::time(open.from), to: hours::time(open.to) })
+        };
+        Self {
+            time_zone: row.time_zone.clone(),
+            open: row.open.iter().filter_map(open).collect(),
+            closed_on: row.closed_on.clone(),
+            answer: row.answer.clone(),
+        }
+    }
+}
+
+/// Hours of a day of the week.
+#[derive(SimpleObject)]
+pub struct OpenHours {
+    /// The day.
+    weekday: Weekday,
+    /// From when, such as `09:00`.
+    from: String,
+    /// Up to when, such as `17:30`, at most `24:00`.
+    to: String,
 }
 
 /// A page of queues, by name.
@@ -187,6 +282,37 @@ impl EntryPoint {
         &self.0.address
     }
 
+    /// The priority of its tasks, 1, the highest, to 9; null where none is set, which comes after all others.
+    async fn priority(&self) -> Option<i32> {
+        (self.0.priority != tasks::NO_PRIORITY).then(|| self.0.priority.into())
+    }
+
+    /// What a visitor is asked for before a chat begins, in this order: WEBCHAT.
+    async fn fields(&self) -> Vec<EntryPointField> {
+        self.0.form.0.iter().map(EntryPointField::of).collect()
+    }
+
+    /// The web sites from which a chat may be begun, such as `https://example.com`: WEBCHAT. Null for all but administrators,
+    /// with an error. Needs the scope ADMIN.
+    #[graphql(guard = "Needs(Scope::Admin)")]
+    async fn origins(&self, ctx: &Context<'_>) -> Result<Option<Vec<String>>> {
+        administers(ctx).await?;
+        Ok(Some(self.0.origins.0.clone()))
+    }
+
+    /// Whether there is a secret with which the site signs who its visitors are. Nothing shows the secret itself. Null for all
+    /// but administrators, with an error. Needs the scope ADMIN.
+    #[graphql(guard = "Needs(Scope::Admin)")]
+    async fn has_identity_secret(&self, ctx: &Context<'_>) -> Result<Option<bool>> {
+        administers(ctx).await?;
+        Ok(Some(self.0.identity_secret.as_ref().is_some_and(|secret| !secret.is_empty())))
+    }
+
+    /// Since when it is out of use: nothing is begun there any more, and conversations of before go on. Null while it is in use.
+    async fn archived_at(&self) -> Option<DateTime<Utc>> {
+        self.0.archived_at
+    }
+
     /// Where its tasks wait. Null for who does not answer customers. Needs the scope AGENTS_READ.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn queue(&self, ctx: &Context<'_>) -> Option<Result<Queue>> {
@@ -199,4 +325,31 @@ impl EntryPoint {
     pub async fn named(ctx: &Context<'_>, id: EntryPointId) -> Result<Option<Self>> {
         Ok(ctx.load(EntryPointById(id)).await?.map(Self))
     }
+}
+
+/// A field of the form before a chat.
+#[derive(SimpleObject)]
+pub struct EntryPointField {
+    /// By this an answer names it.
+    name: String,
+    /// What to show beside it.
+    label: String,
+    /// What it takes.
+    kind: FormFieldKind,
+    /// Whether a chat begins only with an answer.
+    required: bool,
+    /// Of a CHOICE, what can be chosen; else nothing.
+    options: Vec<String>,
+}
+
+impl EntryPointField {
+    fn of(field: &FormField) -> Self {
+        let FormField { name, label, kind, required, options } = field.clone();
+        Self { name, label, kind, required, options }
+    }
+}
+
+/// Refuses who is no administrator of this moment, whatever their token says.
+async fn administers(ctx: &Context<'_>) -> Result<()> {
+    ctx.load(Administrator(ctx.viewer()?.user)).await?.ok_or(Error::Forbidden(Scope::Admin.name()))
 }

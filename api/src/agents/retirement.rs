@@ -9,7 +9,7 @@ use entity::{
     task::TaskStatus,
 };
 
-use super::{assignments, conferences, ledger, ledger::Turn, offers, queues, routing, states, tasks, wrap_ups};
+use super::{assignments, conferences, ledger, ledger::Turn, offers, routing, states, tasks, wrap_ups};
 use crate::{
     app::Tx,
     conversations::{
@@ -86,10 +86,8 @@ async fn leave(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assign
         // Its place is that of when it first came.
         task.owner_id = None;
         task.status = TaskStatus::Queued;
-        tasks::save(tx, &task).await?;
         tasks::left(tx, &task, task.queue_id)?;
-        let queue = queues::known(tx.db(), task.queue_id).await?;
-        tasks::wait(tx, &task, &queue).await?;
+        task = tasks::wait_again(tx, conversation, task).await?;
     }
     tasks::tell_also(tx, &task, true, [held.agent_id])
 }

@@ -38,6 +38,13 @@ pub async fn enter(tx: &Tx<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Stops routers and whoever lets a task wait, until the transaction ends: what waits in a queue stays what it is. Comes
+/// before conversations, as with the router itself, so only those are held after it whose tasks wait.
+pub async fn stop(tx: &Tx<'_>) -> Result<()> {
+    routing::Entity::find().lock_exclusive().one(tx.db()).await?;
+    Ok(())
+}
+
 /// Offers one task; whether there may be more to offer.
 pub async fn step(app: &App) -> Result<bool> {
     // Without a look nobody would wait for the lock of all routers when nothing is to be done, as is mostly so.
@@ -48,7 +55,7 @@ pub async fn step(app: &App) -> Result<bool> {
 }
 
 async fn decide(tx: &Tx<'_>) -> Result<bool> {
-    routing::Entity::find().lock_exclusive().one(tx.db()).await?;
+    stop(tx).await?;
     let Some(next) = next(tx.db()).await? else { return Ok(false) };
     let conversation = threads::hold(tx, next.conversation_id).await?;
     let task = tasks::known(tx.db(), next.id).await?;

@@ -4,6 +4,7 @@ use entity::{
     agent_skill,
     channel::Channel,
     entry_point::{self, Form, Origins},
+    floor,
     id::{EntryPointId, QueueId, SkillId, UserId, WrapUpReasonId},
     queue::{self, BusinessHours, SkillSteps, UnacceptedTransfer},
     queue_agent, skill, wrap_up_reason,
@@ -25,8 +26,10 @@ pub struct NewQueue {
     pub name: String,
     pub channel: Channel,
     pub offer_seconds: Option<i32>,
+    pub on_unaccepted_transfer: UnacceptedTransfer,
     pub auto_wrap_up_seconds: Option<i32>,
     pub inactivity_seconds: Option<i32>,
+    pub service_level_seconds: Option<i32>,
     pub skills: SkillSteps,
     pub hours: Option<BusinessHours>,
 }
@@ -39,39 +42,56 @@ impl NewQueue {
             name: name.to_owned(),
             channel,
             offer_seconds: None,
+            on_unaccepted_transfer: UnacceptedTransfer::Drop,
             auto_wrap_up_seconds: None,
             inactivity_seconds: None,
+            service_level_seconds: None,
             skills: SkillSteps::default(),
             hours: None,
         }
     }
 }
 
+/// Comes before anything that says who serves what is changed: one such change is made at a time, over all instances, so that
+/// what it has looked at stays so. Before conversations, agents and the routers' lock.
+pub async fn hold(tx: &Tx<'_>) -> Result<()> {
+    floor::Entity::find().lock_exclusive().one(tx.db()).await?;
+    Ok(())
+}
+
 /// Makes a queue.
 pub async fn queue(tx: &Tx<'_>, new: NewQueue) -> Result<queue::Model> {
+    hold(tx).await?;
     let row = queue::Model {
         id: QueueId(tx.clock().uuid()),
         name: new.name,
         channel: new.channel,
         offer_seconds: new.offer_seconds,
-        on_unaccepted_transfer: UnacceptedTransfer::Drop,
+        on_unaccepted_transfer: new.on_unaccepted_transfer,
         auto_wrap_up_seconds: new.auto_wrap_up_seconds,
         inactivity_seconds: new.inactivity_seconds,
-        service_level_seconds: None,
+        service_level_seconds: new.service_level_seconds,
         skills: new.skills,
         hours: new.hours,
         created_at: tx.clock().now(),
         archived_at: None,
+        successor_id: None,
     };
+    add_queue(tx, &row).await?;
+    Ok(row)
+}
+
+/// Adds a queue. The floor is held.
+pub async fn add_queue(tx: &Tx<'_>, row: &queue::Model) -> Result<()> {
     let insert = queue::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await;
     insert
         .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "name"], "A queue has this name already."))?;
-    members::refresh(tx, &row).await?;
-    Ok(row)
+    members::refresh(tx, row).await
 }
 
 /// Names the agents of a queue, in place of all whom it named.
 pub async fn name_agents(tx: &Tx<'_>, queue: &queue::Model, agents: &[UserId]) -> Result<()> {
+    hold(tx).await?;
     queue_agent::Entity::delete_many().filter(queue_agent::Column::QueueId.eq(queue.id)).exec(tx.db()).await?;
     for agent in agents {
         states::enrol(tx, *agent).await?;
@@ -83,7 +103,12 @@ pub async fn name_agents(tx: &Tx<'_>, queue: &queue::Model, agents: &[UserId]) -
 
 /// Makes a skill.
 pub async fn skill(tx: &Tx<'_>, name: &str) -> Result<skill::Model> {
-    let row = skill::Model { id: SkillId(tx.clock().uuid()), name: name.to_owned() };
+    skill_with(tx, SkillId(tx.clock().uuid()), name).await
+}
+
+/// Makes the skill with an id.
+pub async fn skill_with(tx: &Tx<'_>, id: SkillId, name: &str) -> Result<skill::Model> {
+    let row = skill::Model { id, name: name.to_owned() };
     let insert = skill::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await;
     insert
         .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "name"], "A skill has this name already."))?;
@@ -92,18 +117,14 @@ pub async fn skill(tx: &Tx<'_>, name: &str) -> Result<skill::Model> {
 
 /// Says how good an agent is at something, and works out anew whom the queues may offer tasks to that ask for it.
 pub async fn rate(tx: &Tx<'_>, agent: UserId, skill: SkillId, level: i16) -> Result<()> {
+    hold(tx).await?;
     states::enrol(tx, agent).await?;
     let row = agent_skill::ActiveModel { agent_id: Set(agent), skill_id: Set(skill), level: Set(level) };
     let again = OnConflict::columns([agent_skill::Column::AgentId, agent_skill::Column::SkillId])
         .update_column(agent_skill::Column::Level)
         .to_owned();
     agent_skill::Entity::insert(row).on_conflict(again).exec_without_returning(tx.db()).await?;
-    for queue in queue::Entity::find().lock_exclusive().all(tx.db()).await? {
-        if queue.skills.0.iter().any(|step| step.required.iter().any(|required| required.skill_id == skill)) {
-            members::refresh(tx, &queue).await?;
-        }
-    }
-    Ok(())
+    members::refresh_asking(tx, &[skill]).await
 }
 
 /// Makes a reason of wrap-ups.

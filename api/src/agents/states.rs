@@ -54,9 +54,12 @@ pub async fn enrol(tx: &Tx<'_>, id: UserId) -> Result<agent::Model> {
     }
     let profile = multimedia_profile::Entity::find()
         .filter(multimedia_profile::Column::IsDefault.eq(true))
+        // Whoever changes it changes all agents who have it, this one too.
+        .lock_shared()
         .one(tx.db())
         .await?
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("there is no default profile")))?;
+        // Another one is being made the default.
+        .ok_or(Error::Again)?;
     let now = tx.clock().now();
     let row = agent::Model {
         user_id: id,

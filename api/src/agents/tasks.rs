@@ -8,7 +8,7 @@ use entity::{
     entry_point,
     event::EventKind,
     id::{QueueId, TaskId, UserId},
-    queue,
+    queue::{self, SkillSteps},
     task::{self, TaskStatus},
     thread_item::AnnouncementKind,
 };
@@ -97,8 +97,8 @@ pub async fn enqueue(
     if let Some(task) = live(tx, conversation).await? {
         return Ok(Enqueued { task, answer: None });
     }
-    let queue = queues::known(tx.db(), entry_point.queue_id).await?;
     routing::enter(tx).await?;
+    let queue = queues::fed_by(tx.db(), entry_point).await?;
     let now = tx.clock().now();
     let row = task::Model {
         id: TaskId(tx.clock().uuid()),
@@ -139,13 +139,64 @@ pub async fn answer(tx: &Tx<'_>, conversation: &mut conversation::Model, enqueue
 
 /// What follows from beginning to wait in a queue: the next step of its skills becomes due, and agents may be offered it.
 pub async fn wait(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> Result<()> {
-    if let Some(next) = queue.skills.0.get(next_step(task)) {
-        let due_at = task.enqueued_at + Duration::seconds(i64::from(next.after_seconds));
-        deadlines::set(tx, DeadlineKind::Step, task.id.0, due_at).await?;
-    }
+    relax_later(tx, task, queue).await?;
+    queued(tx, task)
+}
+
+fn queued(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     tx.append(NewEvent::new(EventKind::TaskQueued, task, vec![queue_of(task.queue_id)])?);
     tx.may_route();
     Ok(())
+}
+
+/// Makes the next step of a queue's skills due, if there is one.
+async fn relax_later(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> Result<()> {
+    let Some(next) = queue.skills.0.get(next_step(task)) else {
+        return deadlines::clear(tx, DeadlineKind::Step, task.id.0).await;
+    };
+    let due_at = task.enqueued_at + Duration::seconds(i64::from(next.after_seconds));
+    deadlines::set(tx, DeadlineKind::Step, task.id.0, due_at).await
+}
+
+/// Lets a task that nobody has taken wait again, at the place it has had: in its queue, or in the one that took its place. The
+/// conversation is held, and whoever calls has entered.
+pub async fn wait_again(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<task::Model> {
+    let queue = queues::known(tx.db(), task.queue_id).await?;
+    let queue = queues::home(tx.db(), queue, conversation.entry_point_id).await?;
+    move_to(tx, conversation, task, &queue).await
+}
+
+/// Lets a task wait in a queue, as long as it has waited.
+pub async fn move_to(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: task::Model,
+    queue: &queue::Model,
+) -> Result<task::Model> {
+    if conversation.queue_id != Some(queue.id) {
+        conversation.queue_id = Some(queue.id);
+        threads::save(tx, conversation).await?;
+    }
+    let task = task::Model { status: TaskStatus::Queued, queue_id: queue.id, ..task };
+    let task = step_anew(tx, task, queue).await?;
+    queued(tx, &task)?;
+    Ok(task)
+}
+
+/// Lets that step of a queue's skills hold for a task which the time says that it has waited, also an earlier one.
+pub async fn step_anew(tx: &Tx<'_>, task: task::Model, queue: &queue::Model) -> Result<task::Model> {
+    let task = task::Model { step: reached(&queue.skills, tx.clock().now() - task.enqueued_at), ..task };
+    save(tx, &task).await?;
+    relax_later(tx, &task, queue).await?;
+    tx.may_route();
+    Ok(task)
+}
+
+/// Which step of a queue's skills holds after a time.
+#[must_use]
+pub fn reached(steps: &SkillSteps, waited: Duration) -> i16 {
+    let reached = steps.0.iter().take_while(|step| Duration::seconds(i64::from(step.after_seconds)) <= waited);
+    i16::try_from(reached.count()).unwrap_or(i16::MAX).saturating_sub(1).max(0)
 }
 
 fn next_step(task: &task::Model) -> usize {
@@ -157,19 +208,13 @@ pub async fn relax(tx: &Tx<'_>, id: TaskId) -> Result<()> {
     let task = known(tx.db(), id).await?;
     threads::hold(tx, task.conversation_id).await?;
     let mut task = known(tx.db(), id).await?;
-    deadlines::clear(tx, DeadlineKind::Step, id.0).await?;
     if !is_live(task.status) || task.owner_id.is_some() {
-        return Ok(());
+        return deadlines::clear(tx, DeadlineKind::Step, id.0).await;
     }
     let queue = queues::known(tx.db(), task.queue_id).await?;
-    let waited = tx.clock().now() - task.enqueued_at;
-    let reached = queue.skills.0.iter().take_while(|step| Duration::seconds(i64::from(step.after_seconds)) <= waited);
-    task.step = i16::try_from(reached.count()).unwrap_or(i16::MAX).saturating_sub(1).max(task.step);
+    task.step = reached(&queue.skills, tx.clock().now() - task.enqueued_at).max(task.step);
     save(tx, &task).await?;
-    if let Some(next) = queue.skills.0.get(next_step(&task)) {
-        let due_at = task.enqueued_at + Duration::seconds(i64::from(next.after_seconds));
-        deadlines::set(tx, DeadlineKind::Step, task.id.0, due_at).await?;
-    }
+    relax_later(tx, &task, &queue).await?;
     tx.may_route();
     Ok(())
 }

@@ -62,6 +62,8 @@ pub async fn hand_over(
     // The target is looked at before anything is given up.
     match (to, person) {
         (Target::Queue(id), _) => {
+            // Before the queue is looked at: from here on it is not archived.
+            routing::enter(tx).await?;
             let queue = targets::queue(tx, &task, id).await?;
             let task = let_go(tx, conversation, task, &queue.name, TaskStatus::Queued).await?;
             to_queue(tx, conversation, task, &queue).await
@@ -81,7 +83,6 @@ async fn to_queue(
     task: task::Model,
     queue: &queue::Model,
 ) -> Result<task::Model> {
-    routing::enter(tx).await?;
     let task = task::Model { queue_id: queue.id, step: 0, ..task };
     tasks::save(tx, &task).await?;
     conversation.queue_id = Some(queue.id);
@@ -164,9 +165,7 @@ pub async fn not_taken(tx: &Tx<'_>, conversation: &mut conversation::Model, task
     match queue.on_unaccepted_transfer {
         UnacceptedTransfer::Drop => endings::drop_task(tx, conversation, task).await,
         UnacceptedTransfer::Requeue => {
-            let task = task::Model { status: TaskStatus::Queued, ..task };
-            tasks::save(tx, &task).await?;
-            tasks::wait(tx, &task, &queue).await?;
+            let task = tasks::wait_again(tx, conversation, task).await?;
             tasks::tell(tx, &task, false).await
         }
     }

@@ -18,8 +18,14 @@ use entity::{
 use super::{
     assignments, capacity, counts, ledger,
     listing::Listed,
-    loader::{AgentById, CustomerOf, EntryPointOf, IdleReasonById, OwnOffer, QueueById, TaskById, answers},
-    offers, states,
+    loader::{
+        AgentById, CustomerOf, EntryPointOf, IdleReasonById, OwnOffer, ProfileById, QueueById, QueuesOf, SkillsOf,
+        TaskById, answers,
+    },
+    offers,
+    profile_types::{AgentSkill, MultimediaProfile},
+    queue_types::Queue,
+    states,
     task_types::Task,
     watching::supervises,
 };
@@ -108,6 +114,24 @@ impl Agent {
             ChannelCapacity { channel, limit: limit.into(), used: used.into(), open }
         };
         Channel::ALL.into_iter().map(capacity).collect()
+    }
+
+    /// How much the agent does at once, and in which mixture.
+    async fn profile(&self, ctx: &Context<'_>) -> Result<MultimediaProfile> {
+        let profile = ctx.load(ProfileById(self.0.profile_id)).await?;
+        profile.map(MultimediaProfile).ok_or_else(|| Error::internal(anyhow::anyhow!("an agent has no profile")))
+    }
+
+    /// What the agent is good at, by the names of the skills.
+    async fn skills(&self, ctx: &Context<'_>) -> Result<Vec<AgentSkill>> {
+        let skills = ctx.load(SkillsOf(self.0.user_id)).await?.unwrap_or_default();
+        Ok(skills.iter().map(|(skill, level)| AgentSkill::of(skill, *level)).collect())
+    }
+
+    /// The queues in use that may offer the agent tasks, at the latest when a task has waited for long, by name.
+    async fn queues(&self, ctx: &Context<'_>) -> Result<Vec<Queue>> {
+        let queues = ctx.load(QueuesOf(self.0.user_id)).await?.unwrap_or_default();
+        Ok(queues.iter().map(|row| Queue(Arc::clone(row))).collect())
     }
 }
 
@@ -226,9 +250,14 @@ impl IdleReason {
         self.0.system.is_some()
     }
 
-    /// Whether it is given where an agent gives none.
+    /// Whether it is given where an agent gives none. One is.
     async fn is_default(&self) -> bool {
         self.0.is_default
+    }
+
+    /// Since when it can no longer be chosen; null while it can.
+    async fn archived_at(&self) -> Option<DateTime<Utc>> {
+        self.0.archived_at
     }
 }
 
@@ -249,9 +278,14 @@ impl WrapUpReason {
         &self.0.name
     }
 
-    /// Whether it is given by an automatic wrap-up.
+    /// Whether it is given by an automatic wrap-up. One is.
     async fn is_default(&self) -> bool {
         self.0.is_default
+    }
+
+    /// Since when it can no longer be given; null while it can.
+    async fn archived_at(&self) -> Option<DateTime<Utc>> {
+        self.0.archived_at
     }
 }
 

@@ -2,7 +2,9 @@
 
 use async_graphql::{Context, ID, Object};
 use entity::{
-    id::{ApiKeyId, UserId},
+    id::{
+        AgentId, ApiKeyId, EntryPointId, IdleReasonId, MultimediaProfileId, QueueId, SkillId, UserId, WrapUpReasonId,
+    },
     user::Role,
 };
 
@@ -27,7 +29,8 @@ impl AuditQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Only what this person did.")] user_id: Option<ID>,
         #[graphql(desc = "Only deeds of this name, such as `suspendUser`.")] action: Option<String>,
-        #[graphql(desc = "Only what was done to the person or the key with this id.")] target: Option<ID>,
+        #[graphql(desc = "Only what was done to the person, the key or the part of the floor with this id.")]
+        target: Option<ID>,
         #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
         first: Option<i32>,
         #[graphql(desc = "Begin after this cursor of the same list and filter.")] after: Option<String>,
@@ -40,9 +43,8 @@ impl AuditQuery {
         }
         let user =
             user_id.map(|id| UserId::parse(&id).ok_or_else(|| Error::invalid("userId", "This is no id of a person.")));
-        let known = |id: &ID| UserId::parse(id).is_some() || ApiKeyId::parse(id).is_some();
-        if target.as_ref().is_some_and(|target| !known(target)) {
-            return Err(Error::invalid("target", "This is no id of a person or a key."));
+        if target.as_ref().is_some_and(|target| !may_be_target(target)) {
+            return Err(Error::invalid("target", "This is no id of anything that administrators change."));
         }
         if action.as_ref().is_some_and(|action| !action.chars().all(|c| c.is_ascii_alphanumeric())) {
             return Err(Error::invalid("action", "An action is named by letters and digits."));
@@ -51,4 +53,17 @@ impl AuditQuery {
         let page = Page::<ByAge>::new(PageArguments { first, after, last, before }, &entries.fingerprint())?;
         Ok(AuditEntryConnection(entries.page(app.db.read(), &page).await?))
     }
+}
+
+/// Whether an id is of a kind that entries are about.
+fn may_be_target(id: &str) -> bool {
+    UserId::parse(id).is_some()
+        || ApiKeyId::parse(id).is_some()
+        || AgentId::parse(id).is_some()
+        || QueueId::parse(id).is_some()
+        || EntryPointId::parse(id).is_some()
+        || SkillId::parse(id).is_some()
+        || MultimediaProfileId::parse(id).is_some()
+        || IdleReasonId::parse(id).is_some()
+        || WrapUpReasonId::parse(id).is_some()
 }

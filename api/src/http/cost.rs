@@ -27,6 +27,8 @@ const MAX_LEVELS: usize = 64;
 const STATEMENT: u64 = 10;
 /// Arguments that name what is asked for one by one.
 const IDS: [&str; 2] = ["ids", "userIds"];
+/// Lists that are shown whole, and count like a page.
+const WHOLE: [&str; 1] = ["namedAgents"];
 /// Fields that read a great deal, and what they cost.
 const DEAR: [(&str, u64); 1] = [("transcript", 500)];
 /// Lists of the introspection, which have no pages, and how long they are taken to be.
@@ -183,7 +185,7 @@ impl<'a> Meter<'a> {
     fn field(&mut self, field: &'a Field) -> Result<Size, TooMuch> {
         let below = self.selection(&field.selection_set.node)?;
         let name = field.name.node.as_str();
-        let (own, times) = if self.lists.0.contains(name) {
+        let (own, times) = if self.lists.0.contains(name) || WHOLE.contains(&name) {
             (1 + STATEMENT, self.page_size(field))
         } else if let Some(ids) = IDS.into_iter().find(|ids| field.get_argument(ids).is_some()) {
             (1 + STATEMENT, self.length(field, ids))

@@ -19,7 +19,7 @@ use super::{
     sites, tokens,
 };
 use crate::{
-    agents::tasks,
+    agents::{queues, tasks},
     app::{App, Tx},
     auth::{
         context::Origin,
@@ -165,6 +165,10 @@ async fn begin(tx: &Tx<'_>, wish: &Wish<'_>) -> Result<Started> {
         announcements::tell(tx, &mut conversation, AnnouncementKind::FormAnswered, Some(&author), said).await?;
     }
     let enqueued = tasks::enqueue(tx, &mut conversation, entry_point).await?;
+    // Looked at again now that nobody can archive it any more.
+    if new && queues::entry_point(tx.db(), entry_point.id).await?.is_none() {
+        return Err(Error::not_found(&["input", "entryPointId"]));
+    }
     if let Some(first) = &wish.first
         && messages::once(tx, author.id, first).await?.is_none()
     {

@@ -7,6 +7,7 @@ pub mod contacts;
 pub mod database;
 pub mod desk;
 pub mod documents;
+pub mod floor;
 pub mod graphql;
 pub mod model;
 pub mod person;

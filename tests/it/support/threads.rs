@@ -83,6 +83,7 @@ impl TestApp {
                 hours: None,
                 created_at: now,
                 archived_at: None,
+                successor_id: None,
             },
             entry_point::Model {
                 id: entry_point,

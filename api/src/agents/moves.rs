@@ -1,0 +1,62 @@
+//! What waits in a queue when the queue changes: it goes to another queue, or is looked at anew, and keeps its place by priority
+//! and by how long it has waited. Routers are stopped meanwhile, so nothing slips past.
+
+use entity::{
+    id::QueueId,
+    queue,
+    task::{self, TaskStatus},
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder};
+
+use super::{routing, tasks};
+use crate::{app::Tx, conversations::threads, error::Result};
+
+/// How many tasks stand in a queue, those included that are held out to an agent.
+pub async fn standing(db: &impl ConnectionTrait, queue: QueueId) -> Result<u64, DbErr> {
+    task::Entity::find()
+        .filter(task::Column::QueueId.eq(queue))
+        .filter(task::Column::Status.is_in([TaskStatus::Queued, TaskStatus::Offered]))
+        .count(db)
+        .await
+}
+
+/// Moves what waits in a queue to another. Routers are stopped. What is held out to an agent stays so: whoever takes it has
+/// it, and what comes back goes where the queue's tasks go from now on.
+pub async fn all(tx: &Tx<'_>, from: QueueId, to: &queue::Model) -> Result<()> {
+    for seen in waiting(tx.db(), from).await? {
+        let mut conversation = threads::hold(tx, seen.conversation_id).await?;
+        let task = tasks::known(tx.db(), seen.id).await?;
+        if task.status != TaskStatus::Queued || task.queue_id != from {
+            continue;
+        }
+        tasks::unqueued(tx, &task)?;
+        let task = tasks::move_to(tx, &mut conversation, task, to).await?;
+        tasks::tell(tx, &task, true).await?;
+        routing::note(tx, &task).await?;
+    }
+    Ok(())
+}
+
+/// Works out anew which step of a queue's skills holds for what waits in it, because they are others now. Routers are stopped.
+pub async fn look_again(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
+    for seen in waiting(tx.db(), queue.id).await? {
+        threads::hold(tx, seen.conversation_id).await?;
+        let task = tasks::known(tx.db(), seen.id).await?;
+        if task.status == TaskStatus::Queued && task.queue_id == queue.id {
+            tasks::step_anew(tx, task, queue).await?;
+        }
+    }
+    Ok(())
+}
+
+/// In the order in which it is served.
+async fn waiting(db: &impl ConnectionTrait, queue: QueueId) -> Result<Vec<task::Model>, DbErr> {
+    task::Entity::find()
+        .filter(task::Column::QueueId.eq(queue))
+        .filter(task::Column::Status.eq(TaskStatus::Queued))
+        .order_by_asc(task::Column::Priority)
+        .order_by_asc(task::Column::EnqueuedAt)
+        .order_by_asc(task::Column::Id)
+        .all(db)
+        .await
+}
