@@ -237,8 +237,9 @@ async fn give_back(
     states::save(tx, &mut agent).await?;
     match offer.kind {
         OfferKind::Queue => {
+            let before = task.queue_id;
             let task = tasks::wait_again(tx, conversation, task).await?;
-            tasks::tell_also(tx, &task, false, [agent.user_id])?;
+            tasks::tell_also(tx, &task, task.queue_id != before, [agent.user_id])?;
         }
         OfferKind::Transfer => transfers::not_taken(tx, conversation, task).await?,
         OfferKind::Conference => conferences::not_taken(tx, conversation, task, offer).await?,

@@ -165,8 +165,9 @@ pub async fn not_taken(tx: &Tx<'_>, conversation: &mut conversation::Model, task
     match queue.on_unaccepted_transfer {
         UnacceptedTransfer::Drop => endings::drop_task(tx, conversation, task).await,
         UnacceptedTransfer::Requeue => {
+            let before = task.queue_id;
             let task = tasks::wait_again(tx, conversation, task).await?;
-            tasks::tell(tx, &task, false).await
+            tasks::tell(tx, &task, task.queue_id != before).await
         }
     }
 }

@@ -221,6 +221,7 @@ impl ConversationsSubscription {
         let live = events::live(&app, side.stream(id), after.as_ref(), ThreadEvent::read)?;
         let mut said = app.whispers.listen(id.0);
         let mut waits = waits_of(&app, &seen, side);
+        let mut waits_in = (seen.queue_id, seen.task_id);
         Ok(try_stream! {
             let mut live = Box::pin(live.ready_chunks(TOGETHER));
             loop {
@@ -231,8 +232,11 @@ impl ConversationsSubscription {
                 };
                 match heard {
                     Heard::Told(Some(told)) => {
-                        if Box::pin(find(&app, &caller, id)).await?.is_none() {
-                            return;
+                        let Some(now) = Box::pin(find(&app, &caller, id)).await? else { return };
+                        // Whoever was moved to another queue waits there from now on.
+                        if waits_in != (now.queue_id, now.task_id) {
+                            waits_in = (now.queue_id, now.task_id);
+                            waits = waits_of(&app, &now, side);
                         }
                         for item in told {
                             yield match item? {

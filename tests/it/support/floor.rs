@@ -106,14 +106,14 @@ impl TestApp {
     pub async fn chats_on(&self, instance: usize, entry_point: &str) -> Result<(Client, String, String), String> {
         let url = &self.instances[instance % self.instances.len()].url;
         let query = "mutation($id: ID!) { startWebChat(input: { entryPointId: $id, message: { clientMessageId: \"1\", body: \"Hello\" } }) \
-                     { visitorToken conversation { id task { id } } userErrors { code field } } }";
+                     { visitorToken conversation { id } userErrors { code field } } }";
         let answer = Client::new(url, None).ask(query, json!({ "id": entry_point })).await;
         let payload = answer.at("startWebChat");
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let conversation = &payload["conversation"];
-        match (text(&payload["visitorToken"]), text(&conversation["id"]), text(&conversation["task"]["id"])) {
-            (token @ Some(_), Some(id), Some(task)) => Ok((Client::new(url, token), id, task)),
-            _ => Err(refused(payload)),
-        }
+        let Some(token) = payload["visitorToken"].as_str() else { return Err(refused(payload)) };
+        let client = Client::new(url, Some(token.to_owned()));
+        let conversation = payload["conversation"]["id"].as_str().expected("a chat").to_owned();
+        let query = "query($id: ID!) { conversation(id: $id) { task { id } } }";
+        let task = client.ask(query, json!({ "id": conversation })).await.text("conversation.task.id").to_owned();
+        Ok((client, conversation, task))
     }
 }
