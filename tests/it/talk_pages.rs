@@ -22,7 +22,7 @@ const BUDGETS: [(&str, usize); 8] = [
         "{ viewer { desk { streamCursor agent { state idleReason { name } capacity { channel used } } \
          offers { id expiresAt task { id position estimatedWaitSeconds } details { channel queueName customerName receivedAt } } \
          tasks { id status availableActions wrapUps { dueAt } conversation { id unreadCount customer { displayName } } } } } }",
-        16,
+        12,
     ),
     (
         "query($id: ID!) { conversation(id: $id) { status streamCursor unreadCount customer { displayName identities { address } } \
@@ -31,13 +31,13 @@ const BUDGETS: [(&str, usize); 8] = [
          items(last: 50) { nodes { sequence ... on Message { body html direction status clientMessageId replyTo { body } \
          author { displayName } receipts { state at participant { displayName } } } ... on Announcement { text actor { displayName } } \
          ... on Note { body author { displayName } } } pageInfo { hasPreviousPage } } } }",
-        20,
+        18,
     ),
     ("query($id: ID!) { conversation(id: $id) { items(first: 100) { nodes { ... on Message { body html } } } } }", 2),
     ("query($id: ID!) { conversation(id: $id) { lastItemAt participants { role } } }", 2),
     (
         "{ conversations(first: 50) { nodes { id lastItemAt unreadCount customer { displayName } task { status } } } }",
-        5,
+        6,
     ),
     ("{ conversations(filter: { mine: true }, first: 50) { nodes { id items(last: 1) { nodes { id } } } } }", 3),
     (
@@ -90,9 +90,7 @@ async fn busy(app: &TestApp) -> (Person, Arrival) {
 async fn desks_and_conversations_take_a_fixed_number_of_statements_and_none_reads_a_table() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let (ann, talk) = busy(&app).await;
-    if app.database.is_postgres() {
-        app.app().db.analyze().await.expected("analysed");
-    }
+    // Without statistics both databases plan as for more rows than there are here.
     let variables = json!({ "id": talk.conversation.to_string(), "task": talk.task.to_string() });
     plans::check(&app, &ann, &variables, &BUDGETS, Budget::AtMost, true).await;
 }
@@ -133,13 +131,20 @@ async fn what_is_written_in_a_conversation_takes_a_fixed_number_of_statements_an
     plans::check(&app, &ann, &json!({ "id": talk.conversation.to_string() }), &writes, Budget::Exactly, true).await;
 }
 
-/// On what `load --messages` has filled in, planned with its own statistics: `RAPPORT_TEST_TALKS` names the database.
+/// What `load --messages` has filled in is what the server would have written, or else what is measured on it says nothing.
+/// `RAPPORT_TEST_TALKS` names the database, of ten thousand messages.
+#[tokio::test(flavor = "multi_thread")]
+async fn conversations_that_were_filled_in_agree_with_themselves() {
+    let Ok(url) = std::env::var("RAPPORT_TEST_TALKS") else { return };
+    consistency::check(&TestDatabase::existing(&url)).await;
+}
+
+/// On what `load --messages` has filled in, planned with its own statistics: `RAPPORT_TEST_MANY_TALKS` names the database, of a
+/// million messages.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_page_of_many_conversations_reads_a_table() {
-    let Ok(url) = std::env::var("RAPPORT_TEST_TALKS") else { return };
+    let Ok(url) = std::env::var("RAPPORT_TEST_MANY_TALKS") else { return };
     let app = TestApp::on(TestDatabase::existing(&url), 1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
-    // What was filled in is what the server would have written, or else the plans say nothing.
-    consistency::check(&app.database).await;
     for number in [0, 7] {
         let agent = app.known(&format!("agent{number}")).await;
         let talk = agent.desk().await["tasks"][0].clone();

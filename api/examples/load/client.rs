@@ -6,10 +6,11 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
+use api::clock::Clock;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -144,10 +145,8 @@ impl Numbered {
     /// The request with its next number.
     fn next(&mut self) -> &[u8] {
         // Microseconds of today have as many digits, and none that were given out before.
-        static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            AtomicU64::new(u64::try_from(since.as_micros()).unwrap_or_default())
-        });
+        static NEXT: LazyLock<AtomicU64> =
+            LazyLock::new(|| AtomicU64::new(u64::try_from(Clock::System.now().timestamp_micros()).unwrap_or_default()));
         if let Some(place) = self.place {
             let number = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
             self.request[place..place + NUMBER.len()].copy_from_slice(number.as_bytes());

@@ -10,8 +10,11 @@ pub fn process(pid: u32) -> f64 {
     fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| seconds(&stat)).unwrap_or_default()
 }
 
-/// Seconds of CPU that a PostgreSQL server of this machine has used, by the id of its first process.
+/// Seconds of CPU that a PostgreSQL server of this machine has used, by the id of its first process; none by 0.
 pub fn database(postmaster: u32) -> f64 {
+    if postmaster == 0 {
+        return 0.0;
+    }
     let Ok(entries) = fs::read_dir("/proc") else { return 0.0 };
     let stats = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("stat")).ok());
     let of_it = |stat: &String| parent_in(stat) == Some(postmaster) || stat.starts_with(&format!("{postmaster} "));

@@ -39,7 +39,7 @@ const QUEUES: usize = 4;
 /// The entries of one conversation.
 const ENTRIES: u64 = 100;
 /// How many conversations go on at the same time: so far apart lie the entries of one.
-const AT_ONCE: u64 = 50;
+const AT_ONCE: usize = 50;
 /// Since when there have been conversations.
 const DAYS: i64 = 10;
 
@@ -56,9 +56,9 @@ pub async fn fill(database: &str, messages: u64) -> anyhow::Result<()> {
         conversation::Entity::find().count(app.db.read()).await? == 0,
         "there are conversations already: begin with an empty database"
     );
-    let floor = app.transaction(|tx| Box::pin(furnish(tx))).await.map_err(plain)?;
-    let in_hand = (AGENTS * IN_HAND.len()) as u64;
-    let over = (messages / ENTRIES).saturating_sub(in_hand);
+    let floor = app.transaction(|tx| Box::pin(furnish(tx))).await.map_err(|error| plain(&error))?;
+    let in_hand = AGENTS * IN_HAND.len();
+    let over = usize::try_from(messages / ENTRIES)?.saturating_sub(in_hand);
     let (began, now) = (app.clock.now() - Duration::days(DAYS), app.clock.now());
     let groups = over.div_ceil(AT_ONCE);
     for group in 0..groups {
@@ -68,7 +68,7 @@ pub async fn fill(database: &str, messages: u64) -> anyhow::Result<()> {
         put(&app, &floor, (first..first + count).map(|number| Story::over(number, at)).collect()).await?;
     }
     let began = now - Duration::hours(1);
-    let desks = (0..in_hand).map(|number| Story::of(over + number, began, IN_HAND[(number as usize) / AGENTS]));
+    let desks = (0..in_hand).map(|number| Story::of(over + number, began, IN_HAND[number / AGENTS]));
     put(&app, &floor, desks.collect()).await?;
     api::events::sequencer::drain(&app.db).await?;
     tidy(&app, database).await?;
@@ -96,7 +96,7 @@ async fn put(app: &App, floor: &Floor, stories: Vec<Story>) -> anyhow::Result<()
             rows.write(tx).await
         })
     });
-    done.await.map_err(plain)
+    done.await.map_err(|error| plain(&error))
 }
 
 /// Makes queues, entry points and agents, who are at work and hold all they may.
@@ -135,8 +135,8 @@ async fn furnish(tx: &Tx<'_>) -> Result<Floor> {
     }
     for id in ids {
         let mut agent = states::held(tx, id).await?;
-        agent.chat_limit = IN_HAND.len() as i16;
-        agent.chat_used = IN_HAND.len() as i16;
+        let all = i16::try_from(IN_HAND.len()).unwrap_or(i16::MAX);
+        (agent.chat_limit, agent.chat_used) = (all, all);
         states::set(tx, &mut agent, &Choice { state: AgentState::Available, reason: None, channels: None }).await?;
     }
     Ok(Floor { agents, doors })
@@ -160,7 +160,7 @@ async fn tidy(app: &App, database: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn plain(error: Error) -> anyhow::Error {
+fn plain(error: &Error) -> anyhow::Error {
     anyhow::anyhow!("{error:?}")
 }
 

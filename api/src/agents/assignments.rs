@@ -8,11 +8,12 @@ use entity::{
     task,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _,
+    QueryFilter, QueryOrder, QueryResult,
 };
 
 use super::capacity;
-use crate::{app::Tx, database::sql::Sql, error::Result};
+use crate::{app::Tx, auth::viewer::Caller, conversations::threads, database::sql::Sql, error::Result};
 
 /// Everything an agent holds, in the order in which it came.
 pub async fn of_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<assignment::Model>, DbErr> {
@@ -21,6 +22,47 @@ pub async fn of_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<as
         .order_by_asc(assignment::Column::Id)
         .all(db)
         .await
+}
+
+struct InHand {
+    hold: assignment::Model,
+    task: task::Model,
+}
+
+impl FromQueryResult for InHand {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let task = task::Model::from_query_result(row, prefix)?;
+        let hold = assignment::Model {
+            id: row.try_get(prefix, "hold_id")?,
+            task_id: task.id,
+            agent_id: row.try_get(prefix, "holder_id")?,
+            channel: task.channel,
+            phase: row.try_get(prefix, "phase")?,
+            joined: row.try_get(prefix, "joins")?,
+            since: row.try_get(prefix, "since")?,
+        };
+        Ok(Self { hold, task })
+    }
+}
+
+/// What an agent has in hand, as far as a caller may see it, in the order in which it came: the tasks that were accepted.
+pub async fn in_hand(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    agent: UserId,
+) -> Result<Vec<(assignment::Model, task::Model)>, DbErr> {
+    let mut sql = Sql::new(
+        "SELECT t.*, h.id AS hold_id, h.agent_id AS holder_id, h.phase, h.joined AS joins, h.since FROM assignment h \
+         JOIN task t ON t.id = h.task_id JOIN conversation c ON c.id = t.conversation_id WHERE h.agent_id = ",
+    );
+    sql.bind(agent);
+    sql.push(" AND h.phase <> ");
+    sql.bind(AssignmentPhase::Offered);
+    sql.push(" AND ");
+    threads::visible(&mut sql, caller);
+    sql.push(" ORDER BY h.id");
+    let rows: Vec<InHand> = sql.all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.hold, row.task)).collect())
 }
 
 /// Everybody who holds a task, in the order of their ids, which is that of their locks.

@@ -3,18 +3,17 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::dataloader::Loader;
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use entity::{
-    agent, agent_skill, assignment, customer, entry_point,
-    id::{
-        ConversationId, EntryPointId, IdleReasonId, MultimediaProfileId, OfferId, QueueId, SkillId, TaskId, UserId,
-        WrapUpReasonId,
-    },
+    agent, agent_skill, assignment,
+    channel::Channel,
+    entry_point,
+    id::{EntryPointId, IdleReasonId, MultimediaProfileId, OfferId, QueueId, SkillId, TaskId, UserId, WrapUpReasonId},
     idle_reason, multimedia_profile, offer, queue, queue_agent, queue_member, routing_decision, skill, task,
     user::{self, Role, UserStatus},
     wrap_up, wrap_up_reason,
 };
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 
 use super::{
     assignments, members, routing,
@@ -71,12 +70,8 @@ key!(
     WrapUpsOf(TaskId)
 );
 key!(
-    /// The customer of a visible conversation.
-    CustomerOf(ConversationId)
-);
-key!(
-    /// Where the customer of a visible conversation writes to.
-    EntryPointOf(ConversationId)
+    /// What is known of a visible task before it is accepted.
+    DetailsOf(TaskId)
 );
 key!(
     /// The caller's hold on a visible task.
@@ -127,6 +122,20 @@ key!(
     /// An administrator of this moment.
     Administrator(UserId)
 );
+
+/// What is known of a task before it is accepted.
+#[derive(FromQueryResult)]
+pub struct Details {
+    task_id: TaskId,
+    pub channel: Channel,
+    pub received_at: DateTime<Utc>,
+    pub queue_name: String,
+    pub customer_name: Option<String>,
+    pub customer_email: Option<String>,
+    pub customer_phone: Option<String>,
+    pub source_page: Option<String>,
+    pub source_number: Option<String>,
+}
 
 /// Whether the caller is one of those who answer customers, or a key that may see them.
 pub async fn answers(reads: &Reads) -> Result<bool> {
@@ -273,45 +282,23 @@ impl Loader<WrapUpsOf> for Reads {
     }
 }
 
-/// A row of something that belongs to a conversation.
-struct Belongs<M> {
-    conversation: ConversationId,
-    row: M,
-}
-
-impl<M: FromQueryResult> FromQueryResult for Belongs<M> {
-    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        let conversation = row.try_get(prefix, "conversation_id")?;
-        Ok(Self { conversation, row: M::from_query_result(row, prefix)? })
-    }
-}
-
-impl Loader<CustomerOf> for Reads {
-    type Value = Arc<customer::Model>;
+impl Loader<DetailsOf> for Reads {
+    type Value = Arc<Details>;
     type Error = Error;
 
-    async fn load(&self, keys: &[CustomerOf]) -> Result<HashMap<CustomerOf, Self::Value>> {
+    async fn load(&self, keys: &[DetailsOf]) -> Result<HashMap<DetailsOf, Self::Value>> {
+        let Some(caller) = &self.caller else { return Ok(HashMap::new()) };
         let mut sql = Sql::new(
-            "SELECT k.*, c.id AS conversation_id FROM conversation c JOIN customer k ON k.id = c.customer_id WHERE c.id IN ",
+            "SELECT t.id AS task_id, t.channel, t.received_at, q.name AS queue_name, k.display_name AS customer_name, \
+             k.email AS customer_email, k.phone AS customer_phone, e.name AS source_page, e.address AS source_number \
+             FROM task t JOIN conversation c ON c.id = t.conversation_id JOIN queue q ON q.id = t.queue_id \
+             LEFT JOIN customer k ON k.id = c.customer_id LEFT JOIN entry_point e ON e.id = c.entry_point_id WHERE t.id IN ",
         );
         sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
-        let rows: Vec<Belongs<customer::Model>> = sql.all(self.app.db.read()).await?;
-        Ok(rows.into_iter().map(|found| (CustomerOf(found.conversation), Arc::new(found.row))).collect())
-    }
-}
-
-impl Loader<EntryPointOf> for Reads {
-    type Value = Arc<entry_point::Model>;
-    type Error = Error;
-
-    async fn load(&self, keys: &[EntryPointOf]) -> Result<HashMap<EntryPointOf, Self::Value>> {
-        let mut sql = Sql::new(
-            "SELECT e.*, c.id AS conversation_id FROM conversation c JOIN entry_point e ON e.id = c.entry_point_id \
-             WHERE c.id IN ",
-        );
-        sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
-        let rows: Vec<Belongs<entry_point::Model>> = sql.all(self.app.db.read()).await?;
-        Ok(rows.into_iter().map(|found| (EntryPointOf(found.conversation), Arc::new(found.row))).collect())
+        sql.push(" AND ");
+        threads::visible(&mut sql, caller);
+        let rows: Vec<Details> = sql.all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (DetailsOf(row.task_id), Arc::new(row))).collect())
     }
 }
 

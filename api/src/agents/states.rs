@@ -12,13 +12,15 @@ use entity::{
     user::{self, Role, UserStatus},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _,
+    QueryFilter, QueryResult, QuerySelect,
 };
 
 use super::{assignments, capacity, ledger, ledger::Turn};
 use crate::{
     app::{App, Tx},
     auth::viewer::{Caller, Viewer},
+    database::sql::Sql,
     error::{Error, Result, UserErrorCode},
     events::{cursor::desk_of, log::NewEvent},
 };
@@ -30,6 +32,30 @@ pub struct Choice {
     pub reason: Option<IdleReasonId>,
     /// Only for these channels; all when left out.
     pub channels: Option<Vec<Channel>>,
+}
+
+struct Seen {
+    agent: agent::Model,
+    stream_at: i64,
+}
+
+impl FromQueryResult for Seen {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let stream_at = row.try_get(prefix, "stream_at")?;
+        Ok(Self { agent: agent::Model::from_query_result(row, prefix)?, stream_at })
+    }
+}
+
+/// The agent that a person is, and where the stream of their desk stood at that moment.
+pub async fn see(db: &impl ConnectionTrait, id: UserId) -> Result<Option<(agent::Model, i64)>, DbErr> {
+    let kind = desk_of(id).kind.code();
+    let mut sql = Sql::new(&format!(
+        "SELECT a.*, COALESCE((SELECT s.last_sequence FROM stream s WHERE s.kind = {kind} AND s.owner_id = a.user_id), 0) \
+         AS stream_at FROM agent a WHERE a.user_id = "
+    ));
+    sql.bind(id);
+    let seen: Vec<Seen> = sql.all(db).await?;
+    Ok(seen.into_iter().next().map(|seen| (seen.agent, seen.stream_at)))
 }
 
 /// The agent that a person is.

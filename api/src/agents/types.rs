@@ -7,9 +7,8 @@ use chrono::{DateTime, Utc};
 use entity::{
     agent::{self, AgentState},
     agent_interval,
-    assignment::AssignmentPhase,
     channel::Channel,
-    id::{AgentId, IdleReasonId, OfferId, TaskId, UserId},
+    id::{AgentId, IdleReasonId, OfferId, UserId},
     idle_reason,
     offer::{self, OfferKind, OfferStatus},
     wrap_up_reason,
@@ -18,10 +17,7 @@ use entity::{
 use super::{
     assignments, capacity, counts, ledger,
     listing::Listed,
-    loader::{
-        AgentById, CustomerOf, EntryPointOf, IdleReasonById, OwnOffer, ProfileById, QueueById, QueuesOf, SkillsOf,
-        TaskById, answers,
-    },
+    loader::{AgentById, DetailsOf, IdleReasonById, OwnHold, OwnOffer, ProfileById, QueuesOf, SkillsOf, answers},
     offers,
     profile_types::{AgentSkill, MultimediaProfile},
     queue_types::Queue,
@@ -36,10 +32,7 @@ use crate::{
         viewer::{Scope, Viewer},
     },
     error::{Error, Result},
-    events::{
-        cursor::{Cursor, desk_of},
-        log,
-    },
+    events::cursor::{Cursor, desk_of},
     page::{PageInfo, Slice},
     users::{loader::ReferredPerson, types::User},
 };
@@ -373,30 +366,18 @@ pub struct OfferDetails {
 
 impl OfferDetails {
     async fn of(ctx: &Context<'_>, offer: &offer::Model) -> Result<Option<Self>> {
-        let Some(task) = ctx.load(TaskById(offer.task_id)).await? else { return Ok(None) };
-        let queue = ctx.load(QueueById(task.queue_id)).await?;
-        let customer = ctx.load(CustomerOf(task.conversation_id)).await?;
-        let channel = task.channel;
-        let on = |channels: &[Channel]| channels.contains(&channel);
+        let Some(row) = ctx.load(DetailsOf(offer.task_id)).await? else { return Ok(None) };
+        let on = |channels: &[Channel]| channels.contains(&row.channel);
         let phone = on(&[Channel::Sms, Channel::Whatsapp]);
-        let entry_point = match channel {
-            Channel::Messenger | Channel::Sms | Channel::Whatsapp => {
-                ctx.load(EntryPointOf(task.conversation_id)).await?
-            }
-            Channel::Webchat | Channel::Email => None,
-        };
         Ok(Some(Self {
-            channel,
-            queue_name: queue.map(|queue| queue.name.clone()).unwrap_or_default(),
-            received_at: task.received_at,
-            customer_name: customer.as_ref().filter(|_| channel != Channel::Sms).map(|row| row.display_name.clone()),
-            customer_email: customer
-                .as_ref()
-                .filter(|_| on(&[Channel::Webchat, Channel::Email]))
-                .and_then(|row| row.email.clone()),
-            customer_phone: customer.as_ref().filter(|_| phone).and_then(|row| row.phone.clone()),
-            source_page: entry_point.as_ref().filter(|_| channel == Channel::Messenger).map(|row| row.name.clone()),
-            source_number: entry_point.as_ref().filter(|_| phone).map(|row| row.address.clone()),
+            channel: row.channel,
+            queue_name: row.queue_name.clone(),
+            received_at: row.received_at,
+            customer_name: row.customer_name.clone().filter(|_| row.channel != Channel::Sms),
+            customer_email: row.customer_email.clone().filter(|_| on(&[Channel::Webchat, Channel::Email])),
+            customer_phone: row.customer_phone.clone().filter(|_| phone),
+            source_page: row.source_page.clone().filter(|_| row.channel == Channel::Messenger),
+            source_number: row.source_number.clone().filter(|_| phone),
         }))
     }
 }
@@ -425,11 +406,13 @@ impl Desk {
     /// scope CONVERSATIONS_READ.
     #[graphql(guard = "Needs(Scope::ConversationsRead)")]
     async fn tasks(&self, ctx: &Context<'_>) -> Result<Vec<Task>> {
-        let held = assignments::of_agent(ctx.app()?.db.read(), self.agent.user_id).await?;
-        let ids: Vec<TaskId> =
-            held.iter().filter(|held| held.phase != AssignmentPhase::Offered).map(|held| held.task_id).collect();
-        let tasks = futures_util::future::try_join_all(ids.into_iter().map(|id| ctx.load(TaskById(id)))).await?;
-        Ok(tasks.into_iter().flatten().map(Task).collect())
+        let in_hand = assignments::in_hand(ctx.app()?.db.read(), ctx.caller()?, self.agent.user_id).await?;
+        let mut tasks = Vec::new();
+        for (hold, task) in in_hand {
+            ctx.remember(OwnHold(task.id), hold).await?;
+            tasks.push(Task(Arc::new(task)));
+        }
+        Ok(tasks)
     }
 
     /// Where the subscription `desk` stood before the desk was read: subscribe with it as `after` and nothing is missed.
@@ -443,8 +426,7 @@ impl Desk {
     pub async fn of(ctx: &Context<'_>, viewer: &Viewer) -> Result<Option<Self>> {
         let app = ctx.app()?;
         let stream = desk_of(viewer.user);
-        let at = log::extent(app.db.read(), stream).await?.last;
-        let Some(agent) = states::find(app.db.read(), viewer.user).await? else { return Ok(None) };
+        let Some((agent, at)) = states::see(app.db.read(), viewer.user).await? else { return Ok(None) };
         Ok(Some(Self { agent: Arc::new(agent), stream_cursor: Cursor::in_stream(stream, at) }))
     }
 }

@@ -117,6 +117,11 @@ pub trait ContextExt {
     where
         K: Hash + Eq + Clone + Send + Sync + 'static,
         Reads: Loader<K, Error = Error>;
+    /// Notes what was read in another way, so that a query need not load it.
+    fn remember<K>(&self, key: K, value: <Reads as Loader<K>>::Value) -> impl Future<Output = Result<()>> + Send
+    where
+        K: Hash + Eq + Clone + Send + Sync + 'static,
+        Reads: Loader<K, Error = Error>;
 }
 
 fn reads<'a>(ctx: &'a Context<'_>) -> Result<&'a Loads> {
@@ -156,5 +161,14 @@ impl ContextExt for Context<'_> {
         Reads: Loader<K, Error = Error>,
     {
         reads(self)?.load_one(key).await
+    }
+
+    async fn remember<K>(&self, key: K, value: <Reads as Loader<K>>::Value) -> Result<()>
+    where
+        K: Hash + Eq + Clone + Send + Sync + 'static,
+        Reads: Loader<K, Error = Error>,
+    {
+        reads(self)?.feed_one(key, value).await;
+        Ok(())
     }
 }

@@ -147,8 +147,8 @@ async fn conversation(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Ans
 
 async fn send(State(pool): State<Arc<Pool>>, Query(asked): Query<HashMap<String, String>>) -> Answered {
     let uuid = |name: &str| asked[name].parse::<Uuid>().map_err(fault);
-    let (id, me, key, now) = (uuid("id")?, uuid("me")?, asked["key"].as_str(), api::clock::Clock::System.now());
-    let (item, event) = (Uuid::now_v7(), Uuid::now_v7());
+    let (id, me, key, clock) = (uuid("id")?, uuid("me")?, asked["key"].as_str(), api::clock::Clock::System);
+    let (now, item, event) = (clock.now(), clock.uuid(), clock.uuid());
     let sent = on!(pool, db => {
         let begin = match &*pool {
             Pool::Postgres(_) => "BEGIN",

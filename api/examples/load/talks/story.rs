@@ -59,18 +59,18 @@ pub enum Ending {
 }
 
 pub struct Story {
-    number: u64,
+    number: usize,
     began: DateTime<Utc>,
     ending: Ending,
 }
 
 impl Story {
     /// A conversation that is over.
-    pub fn over(number: u64, began: DateTime<Utc>) -> Self {
+    pub fn over(number: usize, began: DateTime<Utc>) -> Self {
         Self::of(number, began, Ending::Over)
     }
 
-    pub fn of(number: u64, began: DateTime<Utc>, ending: Ending) -> Self {
+    pub fn of(number: usize, began: DateTime<Utc>, ending: Ending) -> Self {
         Self { number, began, ending }
     }
 
@@ -88,11 +88,11 @@ impl Story {
     }
 
     fn agent<'f>(&self, floor: &'f Floor) -> &'f (UserId, String) {
-        &floor.agents[(self.number % floor.agents.len() as u64) as usize]
+        &floor.agents[self.number % floor.agents.len()]
     }
 
     fn door(&self, floor: &Floor) -> (EntryPointId, QueueId) {
-        floor.doors[(self.number / floor.agents.len() as u64 % floor.doors.len() as u64) as usize]
+        floor.doors[self.number / floor.agents.len() % floor.doors.len()]
     }
 
     /// An id of this conversation: of the time and, in the order of the kinds, unlike all others.
@@ -100,7 +100,7 @@ impl Story {
         let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
         let mut rest = [0; 10];
         rest[..2].copy_from_slice(&kind.to_be_bytes());
-        rest[2..].copy_from_slice(&self.number.to_be_bytes());
+        rest[2..].copy_from_slice(&(self.number as u64).to_be_bytes());
         uuid::Builder::from_unix_timestamp_millis(millis, &rest).into_uuid()
     }
 
@@ -317,7 +317,7 @@ impl Story {
 
     fn item(&self, floor: &Floor, step: u64) -> thread_item::Model {
         let at = later(self.began, step * PACE);
-        let from_customer = step % 2 == 0 || self.ending == Ending::Offered;
+        let from_customer = step.is_multiple_of(2) || self.ending == Ending::Offered;
         let (kind, author) = match step {
             JOINS if self.ending != Ending::Offered => (ItemKind::Announcement, self.agent_part()),
             _ if is_note(step) => (ItemKind::Note, self.agent_part()),
