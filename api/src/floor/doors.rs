@@ -181,7 +181,7 @@ mod tests {
             required: false,
             options: options.iter().map(|option| (*option).to_owned()).collect(),
         };
-        let text = |name| field(name, FormFieldKind::Text, &[]);
+        let text = |name: &str| field(name, FormFieldKind::Text, &[]);
         assert!(form(&[text("a"), field("b", FormFieldKind::Choice, &["x", "y"])]).is_ok());
         assert!(form(&(0..20).map(|number| text(&number.to_string())).collect::<Vec<_>>()).is_ok());
         for bad in [
