@@ -11,7 +11,7 @@ use crate::{
         query::AgentsQuery,
         subscription::AgentsSubscription,
         teamwork::TeamworkMutation,
-        watching::{SupervisionMutation, SupervisionSubscription},
+        watching::{mutation::SupervisionMutation, subscription::SupervisionSubscription},
     },
     audit::query::AuditQuery,
     cards::{mutation::CardsMutation, query::CardsQuery},

@@ -22,8 +22,8 @@ pub struct Model {
     pub invitation: Option<Uuid>,
     pub agent_id: UserId,
     pub status: OfferStatus,
-    /// Since when the customer had waited in the queue.
-    pub waiting_since: DateTimeUtc,
+    /// Until when it should be accepted by the service level that the queue had.
+    pub due_at: Option<DateTimeUtc>,
     pub made_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
     pub ended_at: Option<DateTimeUtc>,

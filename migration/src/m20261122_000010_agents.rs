@@ -151,7 +151,7 @@ impl MigrationTrait for Migration {
                     invitation uuid,
                     agent_id uuid NOT NULL REFERENCES agent (user_id),
                     status smallint NOT NULL,
-                    waiting_since timestamptz NOT NULL,
+                    due_at timestamptz,
                     made_at timestamptz NOT NULL,
                     expires_at timestamptz NOT NULL,
                     ended_at timestamptz

@@ -204,19 +204,16 @@ async fn archiving_a_queue_moves_what_waits_and_leaves_offers_and_talks_with_who
     let (old, entry_point) = app.web_queue(&ada, "Old", named(&[&ann, &cem])).await;
     let (new, other) = app.web_queue(&ada, "New", named(&[&ben])).await;
     let mut tasks = Vec::new();
-    let mut chats = Vec::new();
     for door in [&entry_point, &entry_point, &entry_point, &other] {
         app.clock.advance(chrono::Duration::seconds(1));
-        let (client, chat, task) = app.chats_at(door).await.expected("a chat");
-        tasks.push(task);
-        chats.push((client, chat));
+        tasks.push(app.chats_at(door).await.expected("a chat").2);
     }
     ann.turns("AVAILABLE").await;
     app.settle().await;
     for offer in ann.offers().await {
-        let _ = ann.accepts(&offer).await;
+        ann.accepts(&offer).await.expected("a task");
     }
-    // Ann talks about all three; one more is held out to her and two wait.
+    // Ann talks with all three; one more is held out to her and another will wait.
     app.clock.advance(chrono::Duration::seconds(1));
     let talks = tasks[..3].to_vec();
     let held = app.chats_at(&entry_point).await.expected("a chat").2;

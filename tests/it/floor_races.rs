@@ -1,8 +1,6 @@
 //! The floor changed by many at once, on two instances, while customers come and agents work: one default of each kind, no
 //! agent beside their profile, and no task stranded.
 
-use std::sync::Arc;
-
 use entity::id::AgentId;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -180,7 +178,7 @@ async fn works(agent: &Person, turn: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queues_are_archived_while_customers_come_and_agents_work_and_no_task_is_stranded() {
-    let app = Arc::new(TestApp::two().await);
+    let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let mut agents = Vec::new();
     for number in 0..4 {

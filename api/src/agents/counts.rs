@@ -31,7 +31,7 @@ pub struct Counts {
     pub in_service: i64,
     /// How often an agent accepted a task of the queue in the period.
     pub accepted: i64,
-    /// How often within the queue's service level.
+    /// How often within the service level that the queue had.
     pub accepted_in_time: i64,
     /// How many customers went in the period before anybody accepted.
     pub abandoned: i64,
@@ -104,11 +104,9 @@ pub async fn of(db: &impl ConnectionTrait, queue: &queue::Model, since: DateTime
     accepted(&mut sql, queue.id, since);
     sql.push(") AS accepted, ");
     accepted(&mut sql, queue.id, since);
-    match queue.service_level_seconds {
-        None => sql.push(" AND 1 = 0"),
-        Some(seconds) => in_time(&mut sql, seconds, db.get_database_backend()),
-    }
-    sql.push(") AS accepted_in_time, (SELECT count(*) FROM task WHERE status = 8 AND queue_id = ");
+    sql.push(
+        " AND ended_at <= due_at) AS accepted_in_time, (SELECT count(*) FROM task WHERE status = 8 AND queue_id = ",
+    );
     sql.bind(queue.id);
     sql.push(" AND ended_at >= ");
     sql.bind(since);
@@ -121,13 +119,4 @@ fn accepted(sql: &mut Sql, queue: QueueId, since: DateTime<Utc>) {
     sql.bind(queue);
     sql.push(" AND ended_at >= ");
     sql.bind(since);
-}
-
-fn in_time(sql: &mut Sql, seconds: i32, backend: sea_orm::DbBackend) {
-    match backend {
-        sea_orm::DbBackend::Sqlite => {
-            sql.push(&format!(" AND (julianday(ended_at) - julianday(waiting_since)) * 86400.0 <= {seconds} + 0.0005"));
-        }
-        _ => sql.push(&format!(" AND ended_at - waiting_since <= interval '{seconds} seconds'")),
-    }
 }

@@ -77,7 +77,7 @@ pub async fn make(
         invitation,
         agent_id: agent.user_id,
         status: OfferStatus::Pending,
-        waiting_since: task.enqueued_at,
+        due_at: queue.service_level_seconds.map(|level| task.enqueued_at + Duration::seconds(i64::from(level))),
         made_at: now,
         expires_at: now + Duration::seconds(i64::from(seconds)),
         ended_at: None,

@@ -294,14 +294,12 @@ impl EntryPoint {
 
     /// The web sites from which a chat may be begun, such as `https://example.com`: WEBCHAT. Null for all but administrators,
     /// with an error. Needs the scope ADMIN.
-    #[graphql(guard = "Needs(Scope::Admin)")]
     async fn origins(&self, ctx: &Context<'_>) -> Option<Result<Vec<String>>> {
         Some(administers(ctx).await.map(|()| self.0.origins.0.clone()))
     }
 
     /// Whether there is a secret with which the site signs who its visitors are. Nothing shows the secret itself. Null for all
     /// but administrators, with an error. Needs the scope ADMIN.
-    #[graphql(guard = "Needs(Scope::Admin)")]
     async fn has_identity_secret(&self, ctx: &Context<'_>) -> Option<Result<bool>> {
         let has = self.0.identity_secret.as_ref().is_some_and(|secret| !secret.is_empty());
         Some(administers(ctx).await.map(|()| has))
@@ -348,7 +346,11 @@ impl EntryPointField {
     }
 }
 
-/// Refuses who is no administrator of this moment, whatever their token says.
+/// Refuses a token without the scope ADMIN, and whoever is no administrator of this moment whatever their token says.
 async fn administers(ctx: &Context<'_>) -> Result<()> {
-    ctx.load(Administrator(ctx.viewer()?.user)).await?.ok_or(Error::Forbidden(Scope::Admin.name()))
+    let refusal = || Error::Forbidden(Scope::Admin.name());
+    if !ctx.caller()?.scopes().has(Scope::Admin) {
+        return Err(refusal());
+    }
+    ctx.load(Administrator(ctx.viewer()?.user)).await?.ok_or_else(refusal)
 }

@@ -13,7 +13,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _,
-    QueryFilter, QueryResult, QuerySelect,
+    QueryFilter, QueryResult, QuerySelect, TryInsertResult,
 };
 
 use super::{assignments, capacity, ledger, ledger::Turn};
@@ -105,7 +105,11 @@ pub async fn enrol(tx: &Tx<'_>, id: UserId) -> Result<agent::Model> {
         free_since: now,
         interval: 1,
     };
-    agent::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
+    let insert = agent::Entity::insert(row.clone().into_active_model()).on_conflict_do_nothing();
+    let TryInsertResult::Inserted(1) = insert.exec_without_returning(tx.db()).await? else {
+        // Another call has made them one at the same time.
+        return Err(Error::Again);
+    };
     ledger::begin(tx, &row, now).await?;
     Ok(row)
 }

@@ -282,10 +282,10 @@ async fn apply(tx: &Tx<'_>, row: &mut queue::Model, wish: &UpdateQueueInput) -> 
     if let Some(steps) = &wish.skill_steps {
         row.skills = skills::steps(tx, steps).await?;
     }
-    seconds(&mut row.offer_seconds, &wish.offer_seconds, MAX_OFFER, &["input", "offerSeconds"])?;
-    seconds(&mut row.auto_wrap_up_seconds, &wish.auto_wrap_up_seconds, MAX_WAIT, &["input", "autoWrapUpSeconds"])?;
-    seconds(&mut row.inactivity_seconds, &wish.inactivity_seconds, MAX_WAIT, &["input", "inactivitySeconds"])?;
-    seconds(&mut row.service_level_seconds, &wish.service_level_seconds, MAX_WAIT, &["input", "serviceLevelSeconds"])?;
+    seconds(&mut row.offer_seconds, wish.offer_seconds, MAX_OFFER, &["input", "offerSeconds"])?;
+    seconds(&mut row.auto_wrap_up_seconds, wish.auto_wrap_up_seconds, MAX_WAIT, &["input", "autoWrapUpSeconds"])?;
+    seconds(&mut row.inactivity_seconds, wish.inactivity_seconds, MAX_WAIT, &["input", "inactivitySeconds"])?;
+    seconds(&mut row.service_level_seconds, wish.service_level_seconds, MAX_WAIT, &["input", "serviceLevelSeconds"])?;
     if let Some(what) = wish.on_unaccepted_transfer {
         row.on_unaccepted_transfer = what;
     }
@@ -297,11 +297,11 @@ async fn apply(tx: &Tx<'_>, row: &mut queue::Model, wish: &UpdateQueueInput) -> 
     Ok(())
 }
 
-fn seconds(column: &mut Option<i32>, change: &MaybeUndefined<i32>, most: i32, field: Field) -> Result<()> {
+fn seconds(column: &mut Option<i32>, change: MaybeUndefined<i32>, most: i32, field: Field) -> Result<()> {
     match change {
         MaybeUndefined::Undefined => {}
         MaybeUndefined::Null => *column = None,
-        MaybeUndefined::Value(value) => *column = Some(names::within(*value, 1, most, field)?),
+        MaybeUndefined::Value(value) => *column = Some(names::within(value, 1, most, field)?),
     }
     Ok(())
 }

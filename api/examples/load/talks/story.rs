@@ -251,6 +251,8 @@ impl Story {
             queue_id: queued.queue_id,
             agent_id: agent,
             status: OfferStatus::Pending,
+            invitation: None,
+            due_at: None,
             made_at: self.began,
             expires_at: self.began + Duration::days(7),
             ended_at: None,

@@ -1,0 +1,95 @@
+//! `agentStates`, `queueEvents`.
+
+use async_graphql::{Context, ID, Subscription, Union};
+use entity::id::QueueId;
+use futures_util::{Stream, StreamExt as _};
+
+use super::supervises;
+use crate::{
+    agents::{
+        event_types::{AgentTurned, QueueLogEvent},
+        queues,
+    },
+    auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    error::{Error, Result},
+    events::{
+        cursor::{Cursor, all_agents, queue_of},
+        types::{self as events, Live, ResyncRequired, SubscriptionStarted},
+    },
+};
+
+/// What `agentStates` delivers.
+#[derive(Union)]
+enum AgentStateEvent {
+    SubscriptionStarted(SubscriptionStarted),
+    AgentTurned(AgentTurned),
+    ResyncRequired(ResyncRequired),
+}
+
+/// What `queueEvents` delivers.
+#[derive(Union)]
+enum QueueEvent {
+    SubscriptionStarted(SubscriptionStarted),
+    #[graphql(flatten)]
+    Event(QueueLogEvent),
+    ResyncRequired(ResyncRequired),
+}
+
+#[derive(Default)]
+pub struct SupervisionSubscription;
+
+#[Subscription]
+impl SupervisionSubscription {
+    /// The states to which agents turn, of all agents. For supervisors. Begins with SubscriptionStarted; with `after` everything
+    /// since that cursor comes first, without gap or repeat, and sequence numbers have no holes. A cursor that the log no
+    /// longer reaches gets ResyncRequired, and the stream completes.
+    #[graphql(guard = "Needs(Scope::AgentsRead)")]
+    async fn agent_states(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cursor of the last event that was received; without it, from now on.")] after: Option<
+            Cursor,
+        >,
+    ) -> Result<impl Stream<Item = Result<AgentStateEvent>> + use<>> {
+        if !supervises(ctx).await? {
+            return Err(Error::Forbidden("SUPERVISOR"));
+        }
+        let live = events::live(ctx.app()?, all_agents(), after.as_ref(), AgentTurned::read)?;
+        Ok(live.map(|item| {
+            Ok(match item? {
+                Live::Started(event) => AgentStateEvent::SubscriptionStarted(event),
+                Live::Event(event) => AgentStateEvent::AgentTurned(event),
+                Live::Resync(event) => AgentStateEvent::ResyncRequired(event),
+            })
+        }))
+    }
+
+    /// What comes into a queue, is accepted and leaves it. For supervisors. Begins with SubscriptionStarted; with `after`, such
+    /// as the queue's `streamCursor`, everything since that cursor comes first, without gap or repeat, and sequence numbers
+    /// have no holes. A cursor that the log no longer reaches gets ResyncRequired, and the stream completes.
+    #[graphql(guard = "Needs(Scope::AgentsRead)")]
+    async fn queue_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which queue.")] queue_id: ID,
+        #[graphql(
+            desc = "The cursor of the last event that was received, or a `streamCursor`; without it, from now on."
+        )]
+        after: Option<Cursor>,
+    ) -> Result<impl Stream<Item = Result<QueueEvent>> + use<>> {
+        if !supervises(ctx).await? {
+            return Err(Error::Forbidden("SUPERVISOR"));
+        }
+        let unknown = || Error::invalid("queueId", "There is no such queue.");
+        let id = QueueId::parse(&queue_id).ok_or_else(unknown)?;
+        queues::find(ctx.app()?.db.read(), id).await?.ok_or_else(unknown)?;
+        let live = events::live(ctx.app()?, queue_of(id), after.as_ref(), QueueLogEvent::read)?;
+        Ok(live.map(|item| {
+            Ok(match item? {
+                Live::Started(event) => QueueEvent::SubscriptionStarted(event),
+                Live::Event(event) => QueueEvent::Event(event),
+                Live::Resync(event) => QueueEvent::ResyncRequired(event),
+            })
+        }))
+    }
+}
