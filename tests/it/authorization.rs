@@ -10,7 +10,7 @@ use crate::support::{Expected as _, app::TestApp, graphql::Client, socket::Socke
 pub const OPEN: [&str; 5] =
     ["Mutation.signUp", "Mutation.signIn", "Mutation.refreshSession", "Mutation.startWebChat", "Query.webChat"];
 
-pub const INTROSPECTION: &str = "{ __schema { queryType { name } mutationType { name } subscriptionType { name } types { kind name enumValues { name } \
+pub const INTROSPECTION: &str = "{ __schema { queryType { name } mutationType { name } subscriptionType { name } types { kind name isOneOf enumValues { name } \
     inputFields { name type { ...T } defaultValue } fields { name type { ...T } args { name type { ...T } defaultValue } } } } } \
     fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 
@@ -35,6 +35,10 @@ fn literal(types: &[Value], kind: &Value) -> String {
         "LIST" => "[]".to_owned(),
         "INPUT_OBJECT" => {
             let input = types.iter().find(|found| found["name"] == kind["name"]).expected("the input");
+            if input["isOneOf"] == true {
+                let first = &input["inputFields"][0];
+                return format!("{{ {}: {} }}", text(&first["name"]), literal(types, &first["type"]));
+            }
             let fields = required(&input["inputFields"])
                 .map(|field| format!("{}: {}", text(&field["name"]), literal(types, &field["type"])));
             format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))

@@ -85,6 +85,7 @@ async fn whom_a_conversation_does_not_concern_is_told_what_is_told_of_nothing() 
     elsewhere.accepts_it().await;
     let mut own = ids_of(&elsewhere, &own_talk).await;
     own["userId"] = json!(jane.id());
+    own["agentId"] = ann.as_target()["agentId"].clone();
     let schema = Schema::read(&ann.clients[0]).await;
     let places = schema.places();
     assert!(places.len() >= 60, "{}", places.len());
@@ -116,9 +117,13 @@ async fn whom_a_conversation_does_not_concern_is_told_what_is_told_of_nothing() 
 
     // Who may does see it, by the same operations: so the answers above could have differed.
     let mut telling = BTreeSet::new();
-    let mut own = json!({ "conversationId": talk, "reasonIds": ann.reason("Other").await });
+    let mut own = json!({ "conversationId": talk, "reasonIds": ann.reason("Other").await, "agentId": elsewhere.as_target()["agentId"] });
     // What ends the conversation or takes a message back comes after what needs them.
-    let ends = |place: &Place| ["endConversation", "deleteMessage"].iter().any(|verb| place.name().contains(verb));
+    let ends = |place: &Place| {
+        ["endConversation", "deleteMessage", "transferTask", "Conference"]
+            .iter()
+            .any(|verb| place.name().contains(verb))
+    };
     let (last, first): (Vec<_>, Vec<_>) = places.iter().partition(|place| ends(place));
     for place in first.into_iter().chain(last) {
         for id in &hidden {
@@ -149,6 +154,9 @@ async fn whom_a_conversation_does_not_concern_is_told_what_is_told_of_nothing() 
         "Mutation.endConversation.input.conversationId",
         "Mutation.wrapUpTask.input.taskId",
         "Mutation.extendWrapUp.input.taskId",
+        "Mutation.transferTask.input.taskId",
+        "Mutation.requestConference.input.taskId",
+        "Mutation.endConference.input.taskId",
         "Subscription.conversationEvents.conversationId",
     ] {
         assert!(telling.remove(name), "{name} tells nobody anything: {telling:?}");

@@ -224,11 +224,13 @@ impl ConversationsSubscription {
         let mut waits_in = (seen.queue_id, seen.task_id);
         Ok(try_stream! {
             let mut live = Box::pin(live.ready_chunks(TOGETHER));
+            // No hint comes before SubscriptionStarted.
+            let mut started = false;
             loop {
                 let heard = tokio::select! {
                     told = live.next() => Heard::Told(told),
-                    whisper = said.next() => Heard::Said(whisper),
-                    Some(hint) = waits.next() => Heard::Waits(hint),
+                    whisper = said.next(), if started => Heard::Said(whisper),
+                    Some(hint) = waits.next(), if started => Heard::Waits(hint),
                 };
                 match heard {
                     Heard::Told(Some(told)) => {
@@ -238,6 +240,7 @@ impl ConversationsSubscription {
                             waits_in = (now.queue_id, now.task_id);
                             waits = waits_of(&app, &now, side);
                         }
+                        started = true;
                         for item in told {
                             yield match item? {
                                 Live::Started(event) => ConversationEvent::SubscriptionStarted(event),

@@ -111,7 +111,14 @@ impl Schema {
             ("LIST", _) => json!([below(&kind["ofType"])]),
             ("INPUT_OBJECT", _) => {
                 let mut object = Map::new();
-                for field in self.of(&kind["name"])["inputFields"].as_array().into_iter().flatten() {
+                let input = self.of(&kind["name"]);
+                // Of those of which one is given the first will do, unless it is another that is asked about.
+                if let (true, None, Some(first)) = (input["isOneOf"] == true, path, input["inputFields"].get(0)) {
+                    let inner = text(&first["name"]);
+                    object.insert(inner.to_owned(), self.value(inner, &first["type"], None, id, own));
+                    return Value::Object(object);
+                }
+                for field in input["inputFields"].as_array().into_iter().flatten() {
                     let inner = text(&field["name"]);
                     let path = path.and_then(|path| (path[0] == inner).then(|| &path[1..]));
                     if path.is_some() || is_required(field) {
