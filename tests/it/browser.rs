@@ -141,8 +141,21 @@ impl Desk<'_> {
                 let bodies = all.iter().filter(|item| item["__typename"] == "Message").map(|item| item["body"].clone());
                 return Value::Array(bodies.collect()).to_string();
             }
-            // Handing over and taking a third one in: said to be of no use yet.
-            "transfer" | "join" | "part" => return "no".to_owned(),
+            "join" => {
+                assert_eq!(self.agent(rest).turns("AVAILABLE").await, "");
+                assert_eq!(self.agent(who).invites(&self.task, self.agent(rest).as_target()).await, "");
+                self.takes_on(rest).await;
+            }
+            "part" => {
+                assert_eq!(self.agent(who).confers("exitConference", &self.task).await, "");
+                assert_eq!(self.agent(who).wraps_up(&self.task).await, "");
+            }
+            "transfer" => {
+                assert_eq!(self.agent(rest).turns("AVAILABLE").await, "");
+                assert_eq!(self.agent(who).transfers(&self.task, self.agent(rest).as_target()).await, "");
+                assert_eq!(self.agent(who).wraps_up(&self.task).await, "");
+                self.takes_on(rest).await;
+            }
             "another" if who == "waits" => {
                 let mut input = message("1", "Me first");
                 input["fields"] = json!([{ "name": "name", "value": "Lee" }, { "name": "topic", "value": "Order" }]);
@@ -158,6 +171,12 @@ impl Desk<'_> {
             _ => panic!("what is {line}?"),
         }
         String::new()
+    }
+
+    /// An agent accepts what another has asked them for, and nothing more.
+    async fn takes_on(&self, who: &str) {
+        assert_eq!(self.agent(who).accepts_it().await, self.task);
+        assert_eq!(self.agent(who).turns("IDLE").await, "");
     }
 
     /// An agent takes the customer who waits, and no further one.

@@ -202,7 +202,15 @@ async fn operations_take_a_fixed_number_of_statements_and_no_page_reads_a_table(
         // Without statistics SQLite plans as for many rows; with those of thirty it would rather read them all.
         app.app().db.analyze().await.expected("analysed");
     }
-    plans::check(&app, &ann, &json!({ "id": people[7].id() }), &BUDGETS, plans::Budget::Exactly, true).await;
+    plans::check(
+        &app,
+        &ann,
+        &json!({ "id": people[7].id() }),
+        &BUDGETS,
+        plans::Budget::Exactly,
+        plans::Planned::ForMany,
+    )
+    .await;
 }
 
 /// On the graphs of `rapport import`, planned with their own statistics: `RAPPORT_TEST_IMPORTED` names the database.
@@ -214,7 +222,15 @@ async fn no_page_of_an_imported_graph_reads_a_table() {
         let me = app.known(handle).await;
         let other = app.known("f44").await;
         // Where there are no requests, nobody of theirs is read.
-        plans::check(&app, &me, &json!({ "id": other.id() }), &BUDGETS, plans::Budget::AtMost, false).await;
+        plans::check(
+            &app,
+            &me,
+            &json!({ "id": other.id() }),
+            &BUDGETS,
+            plans::Budget::AtMost,
+            plans::Planned::AsTheyAre,
+        )
+        .await;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::support::{
     database::TestDatabase,
     desk::Arrival,
     person::Person,
-    plans::{self, Budget},
+    plans::{self, Budget, Planned},
     threads::SEND,
 };
 
@@ -35,13 +35,10 @@ const BUDGETS: [(&str, usize); 8] = [
     ),
     ("query($id: ID!) { conversation(id: $id) { items(first: 100) { nodes { ... on Message { body html } } } } }", 2),
     ("query($id: ID!) { conversation(id: $id) { lastItemAt participants { role } } }", 2),
+    ("{ conversations(first: 5) { nodes { id lastItemAt unreadCount customer { displayName } task { status } } } }", 6),
+    ("{ conversations(filter: { mine: true }, first: 5) { nodes { id items(last: 1) { nodes { id } } } } }", 3),
     (
-        "{ conversations(first: 50) { nodes { id lastItemAt unreadCount customer { displayName } task { status } } } }",
-        6,
-    ),
-    ("{ conversations(filter: { mine: true }, first: 50) { nodes { id items(last: 1) { nodes { id } } } } }", 3),
-    (
-        "{ conversations(first: 50) { nodes { task { position estimatedWaitSeconds availableActions owner { displayName } \
+        "{ conversations(first: 5) { nodes { task { position estimatedWaitSeconds availableActions owner { displayName } \
          queue { name } wrapUps { note } routingDecisions { reason chosen { displayName } } } } } }",
         13,
     ),
@@ -50,6 +47,7 @@ const BUDGETS: [(&str, usize); 8] = [
 
 /// Agents of whom each holds something, queues in which more wait than anybody can take, and talks of some length.
 async fn busy(app: &TestApp) -> (Person, Arrival) {
+    keep_from_counting(app).await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
     let floors = [Channel::Webchat, Channel::Whatsapp];
     let mut first = None;
@@ -86,13 +84,35 @@ async fn busy(app: &TestApp) -> (Person, Arrival) {
     (ann, Arrival { task, conversation: id })
 }
 
+/// Keeps PostgreSQL from gathering statistics: without any, both databases plan as for more rows than there are here.
+async fn keep_from_counting(app: &TestApp) {
+    const TABLES: [&str; 12] = [
+        "agent",
+        "assignment",
+        "conversation",
+        "customer",
+        "offer",
+        "participant",
+        "queue",
+        "queue_member",
+        "receipt",
+        "task",
+        "thread_item",
+        "wrap_up",
+    ];
+    if app.database.is_postgres() {
+        for table in TABLES {
+            app.database.run(&format!("ALTER TABLE {table} SET (autovacuum_enabled = off)")).await;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn desks_and_conversations_take_a_fixed_number_of_statements_and_none_reads_a_table() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let (ann, talk) = busy(&app).await;
-    // Without statistics both databases plan as for more rows than there are here.
     let variables = json!({ "id": talk.conversation.to_string(), "task": talk.task.to_string() });
-    plans::check(&app, &ann, &variables, &BUDGETS, Budget::AtMost, true).await;
+    plans::check(&app, &ann, &variables, &BUDGETS, Budget::AtMost, Planned::ForMany).await;
 }
 
 /// What is asked of each queue of a page, and how many statements that takes at most.
@@ -128,7 +148,15 @@ async fn what_is_written_in_a_conversation_takes_a_fixed_number_of_statements_an
     let writes =
         WRITES.map(|(call, count)| (format!("mutation($id: ID!) {{ {call} {{ userErrors {{ code }} }} }}"), count));
     let writes = writes.each_ref().map(|(query, count)| (query.as_str(), *count));
-    plans::check(&app, &ann, &json!({ "id": talk.conversation.to_string() }), &writes, Budget::Exactly, true).await;
+    plans::check(
+        &app,
+        &ann,
+        &json!({ "id": talk.conversation.to_string() }),
+        &writes,
+        Budget::Exactly,
+        Planned::ForMany,
+    )
+    .await;
 }
 
 /// What `load --messages` has filled in is what the server would have written, or else what is measured on it says nothing.
@@ -149,6 +177,6 @@ async fn no_page_of_many_conversations_reads_a_table() {
         let agent = app.known(&format!("agent{number}")).await;
         let talk = agent.desk().await["tasks"][0].clone();
         let variables = json!({ "id": talk["conversation"]["id"], "task": talk["id"] });
-        plans::check(&app, &agent, &variables, &BUDGETS, Budget::AtMost, false).await;
+        plans::check(&app, &agent, &variables, &BUDGETS, Budget::AtMost, Planned::ForFewAgents).await;
     }
 }

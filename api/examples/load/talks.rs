@@ -4,6 +4,7 @@
 
 mod rows;
 mod story;
+mod words;
 
 use api::{
     agents::{
@@ -65,7 +66,7 @@ pub async fn fill(database: &str, messages: u64) -> anyhow::Result<()> {
         let at = began + (now - began - Duration::hours(1)) / i32::try_from(groups)? * i32::try_from(group)?;
         let first = group * AT_ONCE;
         let count = AT_ONCE.min(over - first);
-        put(&app, &floor, (first..first + count).map(|number| Story::over(number, at)).collect()).await?;
+        put(&app, &floor, (first..first + count).map(|number| Story::of(number, at, Ending::Over)).collect()).await?;
     }
     let began = now - Duration::hours(1);
     let desks = (0..in_hand).map(|number| Story::of(over + number, began, IN_HAND[number / AGENTS]));

@@ -134,7 +134,11 @@ impl Conversations {
             }
             Source::Served(queue) => equals(sql, "c.queue_id = ", queue),
             Source::Offered(me) => {
-                sql.push("c.task_id IN (SELECT o.task_id FROM offer o WHERE o.status = 1 AND o.agent_id = ");
+                // Through the task, because no index leads from one to its conversation by what this one says.
+                sql.push(
+                    "c.id IN (SELECT t.conversation_id FROM offer o JOIN task t ON t.id = o.task_id \
+                     WHERE o.status = 1 AND o.agent_id = ",
+                );
                 sql.bind(me);
                 sql.push(") AND ");
             }

@@ -71,8 +71,10 @@ async fn step(db: &Database) -> Result<(), DbErr> {
     );
     sql.bind(BATCH);
     sql.push(
+        // The entries of an event get their position together, so none of them has one yet. To ask for that here would lead
+        // PostgreSQL to look through everything that waits for each event, once little has waited when it last counted.
         ") AS waiting) AS given WHERE event_entry.event_number = given.event_number \
-         AND event_entry.position IS NULL RETURNING event_entry.position AS position",
+         RETURNING event_entry.position AS position",
     );
     let given: Vec<Given> = sql.all(&tx).await?;
     if let Some(last) = given.iter().map(|row| row.position).max() {

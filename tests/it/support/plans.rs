@@ -15,15 +15,27 @@ pub enum Budget {
     AtMost,
 }
 
-/// Runs each operation, counts its statements and looks at their plans. With `many` PostgreSQL plans as for large tables.
+/// For what tables a statement is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planned {
+    /// For large ones, whatever there is.
+    ForMany,
+    /// For those there are.
+    AsTheyAre,
+    /// For those there are, of which those of the organisation's own people and queues may be read whole.
+    ForFewAgents,
+}
+
+/// Runs each operation, counts its statements and looks at their plans.
 pub async fn check(
     app: &TestApp,
     me: &Person,
     variables: &Value,
     budgets: &[(&str, usize)],
     budgeted: Budget,
-    many: bool,
+    planned: Planned,
 ) {
+    let many = planned == Planned::ForMany;
     let mut wrong = Vec::new();
     for (query, budget) in budgets {
         app.statements();
@@ -41,7 +53,7 @@ pub async fn check(
         for statement in &statements {
             let plan = explain(app.app(), statement, many).await;
             app.statements();
-            if !scans(&plan).is_empty() {
+            if scans(&plan).into_iter().any(|line| planned != Planned::ForFewAgents || !is_small(line)) {
                 wrong.push(format!("{query}\n{}\n{plan}", statement.sql));
             }
         }
@@ -84,6 +96,14 @@ pub async fn explain(app: &App, statement: &Statement, many: bool) -> String {
     db.rollback().await.expected("rolled back");
     own.close().await.expected("closed");
     lines.join("\n")
+}
+
+/// Whether what is read whole are the organisation's own people and queues, of which a test has a few, or who waits just
+/// now, as both databases name them. They do not grow with what customers have written.
+fn is_small(line: &str) -> bool {
+    let small = ["on \"user\"", "on agent a", "on assignment h", "on queue", "task_waiting_in_queue on task t"];
+    small.iter().any(|table| line.contains(table))
+        || ["SCAN a", "SCAN q", "SCAN u"].iter().any(|one| line.ends_with(one))
 }
 
 /// The tables and the indexes that a plan reads from end to end.

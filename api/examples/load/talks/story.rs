@@ -31,7 +31,7 @@ use entity::{
 };
 use uuid::Uuid;
 
-use super::{ENTRIES, Floor, later, rows::Rows};
+use super::{ENTRIES, Floor, later, rows::Rows, words};
 
 /// Seconds between two entries.
 const PACE: u64 = 20;
@@ -65,11 +65,6 @@ pub struct Story {
 }
 
 impl Story {
-    /// A conversation that is over.
-    pub fn over(number: usize, began: DateTime<Utc>) -> Self {
-        Self::of(number, began, Ending::Over)
-    }
-
     pub fn of(number: usize, began: DateTime<Utc>, ending: Ending) -> Self {
         Self { number, began, ending }
     }
@@ -327,16 +322,7 @@ impl Story {
             _ => (ItemKind::Message, self.agent_part()),
         };
         let told = kind == ItemKind::Announcement;
-        let body = match kind {
-            ItemKind::Announcement => format!("{} has joined.", self.agent(floor).1),
-            ItemKind::Note => format!("Asked for the {step}th time; see what was agreed on before."),
-            ItemKind::Message if from_customer => {
-                format!("My order {} has not come yet, and it is the {step}th day on which I look for it.", self.number)
-            }
-            ItemKind::Message => {
-                format!("Thank you for waiting. I have looked at order {}: it left us {step} days ago.", self.number)
-            }
-        };
+        let body = words::of(kind, from_customer, &self.agent(floor).1, self.number, step);
         thread_item::Model {
             id: ThreadItemId(self.id(at, 100)),
             conversation_id: self.conversation_id(),

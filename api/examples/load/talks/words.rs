@@ -1,0 +1,17 @@
+//! What is written in a conversation: as long as people write, and never twice the same.
+
+use entity::thread_item::ItemKind;
+
+/// The text of an entry.
+pub fn of(kind: ItemKind, from_customer: bool, agent: &str, order: usize, step: u64) -> String {
+    match kind {
+        ItemKind::Announcement => format!("{agent} has joined."),
+        ItemKind::Note => format!("Asked for the {step}th time; see what was agreed on before."),
+        ItemKind::Message if from_customer => {
+            format!("My order {order} has not come yet, and it is the {step}th day on which I look for it.")
+        }
+        ItemKind::Message => {
+            format!("Thank you for waiting. I have looked at order {order}: it left us {step} days ago.")
+        }
+    }
+}
