@@ -167,7 +167,7 @@ async fn works(agent: &Person, turn: usize) {
     }
     for task in desk["tasks"].as_array().into_iter().flatten() {
         let id = task["id"].as_str().unwrap_or_default();
-        if task["status"] == "CONNECTED" && turn % 3 == 0 {
+        if task["status"] == "CONNECTED" && turn.is_multiple_of(3) {
             agent.ends(task["conversation"]["id"].as_str().unwrap_or_default()).await;
         }
         if task["availableActions"].as_array().is_some_and(|actions| actions.contains(&json!("WRAP_UP"))) {
@@ -242,7 +242,10 @@ async fn queues_are_archived_while_customers_come_and_agents_work_and_no_task_is
             routing,
         );
         assert_eq!((refused(&archived), refused(&changed)), (String::new(), String::new()));
-        came += begun.into_iter().map(|begun| begun.expected("a chat")).count();
+        for one in begun {
+            one.expected("a chat");
+            came += 1;
+        }
         assert_eq!(app.database.number(STRANDED).await, 0, "after {chain}");
         nothing_contradicts_itself(&app.database).await;
         present = next;
@@ -264,7 +267,7 @@ async fn queues_are_archived_while_customers_come_and_agents_work_and_no_task_is
     }
     nothing_contradicts_itself(&app.database).await;
     let served = "SELECT count(*) FROM conversation c JOIN task t ON t.id = c.task_id WHERE t.status = 7";
-    assert_eq!(app.database.number(served).await, i64::try_from(came).expected("a number"));
+    assert_eq!(app.database.number(served).await, i64::from(came));
 }
 
 #[tokio::test(flavor = "multi_thread")]

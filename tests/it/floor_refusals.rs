@@ -13,6 +13,7 @@ fn agent_id(person: &Person) -> String {
     AgentId(person.id.0).to_string()
 }
 
+#[expect(clippy::too_many_lines, reason = "one list of cases")]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_is_refused_with_its_code_and_field() {
     let app = TestApp::new().await;

@@ -209,14 +209,14 @@ impl Both {
             let same = queue / 2 == self.model.tasks[task].queue / 2;
             assert_eq!(said, if same { "" } else { "TRANSFER_TARGET_REFUSED" });
             if same {
-                self.model.to_queue(task, queue);
+                self.model.hand_to_queue(task, queue);
             }
         } else {
             let target = self.chance.below(self.people.len());
             let said = by.directs_on(task, "transferTask", &id, self.people[target].as_target()).await;
             assert_eq!(said, self.model.refuses(task, owner, target));
             if said.is_empty() {
-                self.model.to_agent(task, target);
+                self.model.hand_to_agent(task, target);
             }
         }
     }

@@ -226,7 +226,7 @@ impl Model {
     }
 
     /// The owner hands a task over to a queue.
-    pub fn to_queue(&mut self, task: usize, queue: usize) {
+    pub fn hand_to_queue(&mut self, task: usize, queue: usize) {
         if let Some(owner) = self.tasks[task].stand.owner() {
             self.owe(task, owner);
         }
@@ -235,7 +235,7 @@ impl Model {
     }
 
     /// The owner hands a task over to an agent.
-    pub fn to_agent(&mut self, task: usize, agent: usize) {
+    pub fn hand_to_agent(&mut self, task: usize, agent: usize) {
         if let Some(owner) = self.tasks[task].stand.owner() {
             self.owe(task, owner);
         }
