@@ -132,20 +132,29 @@ export class Visitor {
 
   /** The end of the conversation is in sight in a narrow window and in a wide one, until one scrolls up. */
   async follows() {
-    const left = () => this.page.$eval('.log', (log) => log.scrollHeight - log.scrollTop - log.clientHeight);
-    for (const width of [...WIDTHS, ...WIDTHS]) {
+    for (const width of [...WIDTHS, ...WIDTHS, WIDTHS[0]]) {
       await this.page.setViewport({ width, height: 420 });
-      await this.page.waitForFunction(() => {
-        const log = document.querySelector('.log');
-        return log.scrollHeight - log.scrollTop - log.clientHeight < 2;
-      });
+      await this.rest();
+      assert.ok((await this.below()) < 2, `what was said last is in sight at ${width}`);
     }
-    await this.page.setViewport({ width: 320, height: 420 });
     await this.page.$eval('.log', (log) => log.scrollTo(0, 0));
-    await new Promise((done) => setTimeout(done, 200));
-    assert.ok((await left()) > 100, 'who reads what was before goes on reading it');
+    await this.rest();
+    assert.ok((await this.below()) > 100, 'who reads what was before goes on reading it');
     await this.page.$eval('.log', (log) => log.scrollTo(0, log.scrollHeight));
+    await this.rest();
     await this.page.setViewport({ width: 1280, height: 800 });
+  }
+
+  /** How much of the conversation lies below what is in sight, in pixels. */
+  below() {
+    return this.page.$eval('.log', (log) => log.scrollHeight - log.scrollTop - log.clientHeight);
+  }
+
+  /** Waits until the page has been laid out and drawn as it is now. */
+  rest() {
+    const frames = () =>
+      new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 100))));
+    return this.page.evaluate(frames);
   }
 
   /** What is said below the last own message. */
@@ -168,7 +177,7 @@ export class Visitor {
       ]);
       for (const width of WIDTHS) {
         await this.page.setViewport({ width, height: width < 500 ? 640 : 800 });
-        await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        await this.rest();
         await this.picture(`${name}-${scheme}-${width}`);
         const beyond = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         assert.ok(beyond <= 0, `${name} is ${beyond} pixels too wide at ${width}`);

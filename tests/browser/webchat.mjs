@@ -11,7 +11,8 @@ import { join } from 'node:path';
 
 import { launch } from './chromium.mjs';
 import { desk, note } from './desk.mjs';
-import { Line, site } from './network.mjs';
+import { Line } from './network.mjs';
+import { embedded, strange } from './sites.mjs';
 import { Visitor } from './visitor.mjs';
 
 const { server, shop, closed, plain } = JSON.parse(process.argv[2]);
@@ -29,10 +30,11 @@ const browser = await launch('127.0.0.1');
 const line = await new Line(server).start();
 const page = (entryPoint) => `${line.url}/webchat/${entryPoint}`;
 let visitor;
+const arrive = async (language) => (visitor = await Visitor.come(browser, language));
 try {
   for (const act of [talk, outOfHours, hostile, expired, languages, embedded, strange]) {
     note(act.name);
-    await act();
+    await act({ line, page, plain, arrive });
   }
   note('The web chat works.');
 } catch (error) {
@@ -51,7 +53,7 @@ function fail(error) {
 
 /** One customer from the form to the transcript, over a bad network. */
 async function talk() {
-  visitor = await Visitor.come(browser);
+  await arrive();
   const seen = visitor.page;
   await desk('another waits');
   await seen.goto(page(shop));
@@ -332,7 +334,7 @@ async function transcript() {
 
 /** Out of hours the message is taken all the same, with an address at which to answer. */
 async function outOfHours() {
-  visitor = await Visitor.come(browser);
+  await arrive();
   await visitor.page.goto(page(closed));
   await visitor.see('.notice', 'Nobody is here right now.');
   await visitor.look('away');
@@ -350,7 +352,7 @@ async function outOfHours() {
 
 /** Names and messages are texts, whatever they look like. */
 async function hostile() {
-  visitor = await Visitor.come(browser);
+  await arrive();
   await visitor.page.goto(page(shop));
   await visitor.see('.start', 'Your name');
   await visitor.fill({ ...ALL, 'Your name': HOSTILE, 'Your message': HOSTILE });
@@ -372,7 +374,7 @@ async function hostile() {
 
 /** A token that has ended leads back to the form, with a word about it. */
 async function expired() {
-  visitor = await Visitor.come(browser);
+  await arrive();
   const seen = visitor.page;
   await seen.goto(page(plain));
   await seen.waitForSelector('.start');
@@ -426,7 +428,7 @@ async function languages() {
       },
     ],
   ]) {
-    visitor = await Visitor.come(browser, language);
+    await arrive(language);
     await visitor.page.goto(page(shop));
     await visitor.page.waitForSelector('.start');
     assert.equal(await visitor.page.evaluate(() => document.documentElement.lang), language.slice(0, 2));
@@ -447,120 +449,4 @@ async function languages() {
     await desk('wrap ann');
     await visitor.leave();
   }
-}
-
-/** One script tag on a page of a site that the entry point lists, under the site's own strict policy. */
-async function embedded() {
-  const html = {
-    headers: { 'content-security-policy': `default-src 'none'; script-src ${line.url}; frame-src ${line.url}` },
-  };
-  const shopping = await site(html);
-  const entryPoint = await desk('site', shopping.url);
-  const script = `<script async src="${page(entryPoint)}.js"></script>`;
-  html.page = `<!doctype html><html lang="en"><title>Shop</title><main><h1>Shop</h1><a href="#x">A link</a></main>${script}</html>`;
-  visitor = await Visitor.come(browser);
-  const seen = visitor.page;
-  await seen.goto(`${shopping.url}/shoes?size=42`);
-  const launcher = (part) => seen.waitForSelector(`#rapport-webchat >>> ${part}`);
-  const button = await launcher('button');
-  const expanded = () => button.evaluate((button) => button.getAttribute('aria-expanded'));
-  assert.equal(await expanded(), 'false');
-  assert.equal(await button.evaluate((button) => button.getAttribute('aria-label')), 'Chat with us');
-  await visitor.look('launcher');
-
-  // By keys alone: the button, the form, and back.
-  await seen.keyboard.press('Tab');
-  await seen.keyboard.press('Tab');
-  await seen.keyboard.press('Enter');
-  assert.equal(await expanded(), 'true');
-  const frame = await (await launcher('iframe')).contentFrame();
-  await frame.waitForFunction(() => document.activeElement.id === 'message');
-  await visitor.look('open');
-  await seen.keyboard.press('Escape');
-  await seen.waitForFunction(() => document.activeElement.id === 'rapport-webchat');
-  assert.equal(await expanded(), 'false');
-  await seen.keyboard.press('Enter');
-  await frame.waitForFunction(() => document.activeElement.id === 'message');
-  await seen.keyboard.type('Hello from the shop');
-  await seen.keyboard.press('Tab');
-  await seen.keyboard.press('Enter');
-  await frame.waitForSelector('.message');
-  await desk('accept ann');
-  await frame.waitForFunction(() => document.getElementById('standing').textContent.includes('Ann'));
-  await visitor.look('talking');
-  await frame.click('#close');
-  assert.equal(await expanded(), 'false');
-  await desk('say ann Are you still here?');
-  const news = async () => (await launcher('.badge')).evaluate((badge) => (badge.hidden ? '' : badge.textContent));
-  await until('the news are counted', async () => (await news()) === '1');
-  assert.equal(await button.evaluate((button) => button.getAttribute('aria-label')), 'Chat with us, 1 unread');
-  await visitor.look('news');
-
-  // Another page of the site knows that a chat goes on, and counts again.
-  await seen.goto(`${shopping.url}/boots`);
-  await until('the news are counted again', async () => (await news()) === '1');
-  await (await launcher('button')).click();
-  const reopened = await (await launcher('iframe')).contentFrame();
-  await reopened.waitForFunction(() => document.querySelectorAll('.message').length === 2);
-  await until('the news are read', async () => (await news()) === '');
-  await desk('end ann');
-  await reopened.waitForFunction(() => !document.querySelector('.ended').hidden);
-  await desk('wrap ann');
-  await visitor.leave();
-  shopping.stop();
-}
-
-async function until(what, holds) {
-  for (let tries = 0; !(await holds()); tries += 1) {
-    assert.ok(tries < 200, `in vain: ${what}`);
-    await new Promise((done) => setTimeout(done, 50));
-  }
-}
-
-/** A site that is not listed gets neither the page into a frame nor an answer. */
-async function strange() {
-  const html = {};
-  const evil = await site(html);
-  const other = await site({});
-  const listed = await desk('site', other.url);
-  for (const entryPoint of [listed, plain]) {
-    visitor = await Visitor.come(browser);
-    const seen = visitor.page;
-    html.page = `<!doctype html><title>Evil</title><iframe src="${page(entryPoint)}"></iframe><script src="${page(entryPoint)}.js"></script>`;
-    await seen.goto(evil.url);
-    await (await seen.waitForSelector('#rapport-webchat >>> button')).click();
-    await until('both frames are refused', async () => {
-      const inner = seen.frames().filter((frame) => frame !== seen.mainFrame());
-      return inner.length === 2 && inner.every((frame) => frame.url().startsWith('chrome-error:'));
-    });
-    const said = await seen.evaluate(
-      async (graphql, id) => {
-        const body = JSON.stringify({ query: `{ webChat(entryPointId: "${id}") { name } }` });
-        const ask = (init) =>
-          fetch(graphql, { method: 'POST', body, ...init }).then(
-            (answer) => answer.type,
-            (error) => error.name,
-          );
-        const socket = new Promise((done) => {
-          const socket = new WebSocket(graphql.replace('http', 'ws'), 'graphql-transport-ws');
-          socket.onopen = () => done('open');
-          socket.onclose = () => done('closed');
-        });
-        const json = await ask({ headers: { 'content-type': 'application/json' } });
-        return [json, await ask({ mode: 'no-cors' }), await socket];
-      },
-      `${line.url}/graphql`,
-      entryPoint,
-    );
-    // What is sent without asking comes back unreadable, and the server takes only JSON.
-    assert.deepEqual(said, ['TypeError', 'opaque', 'closed']);
-    assert.ok(
-      visitor.noticed.some((text) => text.includes('frame-ancestors')),
-      `${visitor.noticed}`,
-    );
-    visitor.noticed = [];
-    await visitor.leave();
-  }
-  evil.stop();
-  other.stop();
 }
