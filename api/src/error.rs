@@ -19,6 +19,8 @@ pub enum Error {
     Forbidden(&'static str),
     /// The caller is an organisation's key, and this is for people.
     PersonsOnly,
+    /// The caller does not supervise, and this is for those who do.
+    SupervisorsOnly,
     /// The caller does too much in too short a time.
     RateLimited { retry_after: std::time::Duration },
     /// A statement took longer than it may.
@@ -76,7 +78,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Forbidden(_) | Self::PersonsOnly => "FORBIDDEN",
+            Self::Forbidden(_) | Self::PersonsOnly | Self::SupervisorsOnly => "FORBIDDEN",
             Self::RateLimited { .. } => "RATE_LIMITED",
             Self::Timeout => "TIMEOUT",
             Self::Invalid { .. } => "BAD_USER_INPUT",
@@ -135,6 +137,7 @@ impl From<Error> for async_graphql::Error {
                 format!("The token lacks the scope {scope}.")
             }
             Error::PersonsOnly => "This is for people; a key of the organisation has no account of its own.".to_owned(),
+            Error::SupervisorsOnly => "This is for supervisors.".to_owned(),
             Error::RateLimited { retry_after } => {
                 extensions.set("retryable", true);
                 // Rounded up: who comes back then is served.

@@ -1,4 +1,5 @@
 // Embeds the chat in a page of a site: <script async src="https://HOST/webchat/ENTRY_POINT.js"></script>
+// A site that knows the visitor adds data-identity='{"externalId": "42", "expires": 1767225600, "signature": "…"}'.
 (() => {
   const script = document.currentScript;
   const address = new URL(script.src);
@@ -112,12 +113,25 @@
     }
   };
 
+  /** Who the visitor is, as the site has signed it; null where it does not know. */
+  const identity = () => {
+    try {
+      return JSON.parse(script.dataset.identity || 'null');
+    } catch {
+      console.warn('rapport: data-identity is no JSON, so the visitor is not known.');
+      return null;
+    }
+  };
+
   const tell = (focus) => {
     if (ready) {
       const page = location.href.split('#')[0];
-      frame.contentWindow.postMessage({ rapport: true, shown: open, focus, page }, frameAddress.origin);
+      const message = { rapport: true, shown: open, focus, page, identity: identity() };
+      frame.contentWindow.postMessage(message, frameAddress.origin);
     }
   };
+  // Sites that load no new page when somebody signs in or out change the tag.
+  new MutationObserver(() => tell(false)).observe(script, { attributeFilter: ['data-identity'] });
 
   const label = () => {
     const action = open ? say.close : say.open;

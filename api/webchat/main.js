@@ -5,12 +5,14 @@ import { Chat, newId } from './chat.js';
 import { composes } from './composer.js';
 import { button, element, say } from './elements.js';
 import { Form } from './form.js';
+import { Identity } from './identity.js';
 import { Kept } from './kept.js';
 import { View } from './view.js';
 import { words } from './words.js';
 
 const entryPoint = decodeURIComponent(location.pathname.split('/').pop());
 const kept = new Kept(entryPoint);
+const identity = new Identity(kept);
 const framed = window.parent !== window;
 const [heading, standing, corner, actions, main] = ['name', 'standing', 'corner', 'actions', 'main'].map((id) =>
   document.getElementById(id),
@@ -21,6 +23,8 @@ let about;
 let chat;
 let view;
 let form;
+/** Counts up when everything is forgotten: what was under way then leads nowhere. */
+let visits = 0;
 /** What was answered before, for another chat on the same day. */
 let answered = {};
 /** Whether the launcher of a site shows the page, and the page of the site. */
@@ -60,6 +64,10 @@ async function boot() {
   }
   heading.textContent = about.name;
   document.title = about.name;
+  if (framed) {
+    // What is kept may be of somebody who is signed in no more.
+    await identity.told;
+  }
   if (kept.get('token') && kept.get('conversation')) {
     await resume();
   } else {
@@ -69,11 +77,18 @@ async function boot() {
 
 /** Goes on with the chat that the browser knows of. */
 async function resume() {
+  const visit = visits;
   for (let tries = 0; ; tries += 1) {
     try {
       const { conversation } = await ask(CONVERSATION, { id: kept.get('conversation') }, kept.get('token'));
+      if (visit !== visits) {
+        return;
+      }
       return conversation ? open(conversation) : forget(words.expired);
     } catch (error) {
+      if (visit !== visits) {
+        return;
+      }
       if (error instanceof TokenOver) {
         return forget(words.expired);
       }
@@ -85,8 +100,10 @@ async function resume() {
 
 /** Forgets the chat, and begins anew; what had not been sent is in the form. */
 function forget(notice) {
+  visits += 1;
   const message = notice && unsent();
   kept.clear();
+  identity.note();
   answered = { message };
   begin(notice);
 }
@@ -104,7 +121,8 @@ function begin(notice) {
   tell({ begun: false });
   unread();
   const starting = kept.get('starting');
-  form = new Form({ chat: about, answered: starting?.answered ?? answered, notice, submit: start });
+  const known = identity.signed;
+  form = new Form({ chat: about, answered: starting?.answered ?? answered, known, notice, submit: start });
   main.replaceChildren(form.whole);
   actions.replaceChildren();
   say(standing, '');
@@ -131,8 +149,12 @@ function start({ fields, message }) {
 
 /** Begins the chat, for as long as it takes. */
 async function go({ input }) {
+  const visit = visits;
   form.wait(true);
   const { conversation, visitorToken, userErrors } = await begun(input);
+  if (visit !== visits) {
+    return;
+  }
   kept.drop('starting');
   form.wait(false);
   if (!conversation) {
@@ -148,11 +170,17 @@ async function go({ input }) {
 
 /** What `startWebChat` answers, once it does. */
 async function begun(input) {
-  for (let tries = 0; ;) {
+  const visit = visits;
+  for (let tries = 0; visit === visits;) {
     try {
-      return (await ask(START, { input }, kept.get('token'))).startWebChat;
+      const signed = identity.signed;
+      const { startWebChat } = await ask(START, { input: { ...input, identity: signed } }, kept.get('token'));
+      if (!signed || startWebChat.userErrors[0]?.field?.[1] !== 'identity') {
+        return startWebChat;
+      }
+      identity.refused();
     } catch (error) {
-      if (error instanceof TokenOver && kept.get('token')) {
+      if (error instanceof TokenOver && kept.get('token') && visit === visits) {
         // Whoever it was, they begin as somebody new.
         kept.drop('token');
       } else if (error instanceof TryAgain) {
@@ -160,10 +188,11 @@ async function begun(input) {
         const online = new Promise((done) => addEventListener('online', done, { once: true }));
         await Promise.race([online, pause(error.pause ?? backoff(tries++))]);
       } else {
-        return { userErrors: [] };
+        break;
       }
     }
   }
+  return { userErrors: [] };
 }
 
 function open(state) {
@@ -323,6 +352,13 @@ addEventListener('message', ({ source, data }) => {
   page =
     typeof data.page === 'string' && /^https?:\/\//.test(data.page) && data.page.length <= 2_000 ? data.page : null;
   shown = Boolean(data.shown);
+  const token = identity.meet(data.identity);
+  if (token !== null) {
+    ask(END_VISIT, {}, token).catch(() => {});
+    if (about) {
+      forget();
+    }
+  }
   turned();
   if (shown && data.focus) {
     (view ?? form)?.focus();

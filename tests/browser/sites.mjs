@@ -1,5 +1,6 @@
 // The chat on web sites: on one that the entry point lists, by its launcher, and on one that it does not.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 
 import { desk } from './desk.mjs';
 import { site } from './network.mjs';
@@ -63,6 +64,78 @@ export async function embedded({ line, page, arrive }) {
   await desk('wrap ann');
   await visitor.leave();
   shopping.stop();
+}
+
+/** A site that says who its visitors are: each sees their own chat, on every device, and nobody that of the one before. */
+export async function signed({ page, arrive }) {
+  const html = {};
+  const shop = await site(html);
+  const entryPoint = await desk('signing', shop.url);
+  const sign = (externalId, secret = 'secret') => {
+    // The clock of the server is another.
+    const expires = Math.floor(Date.now() / 1_000) + 100 * 86_400;
+    const signature = createHmac('sha256', secret).update(`${externalId}.${expires}`).digest('hex');
+    return JSON.stringify({ externalId, expires, signature, name: `Visitor ${externalId}` });
+  };
+  const tag = (identity) =>
+    `<script id="chat" async src="${page(entryPoint)}.js" data-identity='${identity}'></script>`;
+  const visit = async (visitor, identity) => {
+    html.page = `<!doctype html><html lang="en"><title>Shop</title><h1>Shop</h1>${tag(identity)}</html>`;
+    await visitor.page.goto(shop.url);
+    const button = await visitor.page.waitForSelector('#rapport-webchat >>> button');
+    if ((await button.evaluate((button) => button.getAttribute('aria-expanded'))) === 'false') {
+      await button.click();
+    }
+    return (await visitor.page.waitForSelector('#rapport-webchat >>> iframe')).contentFrame();
+  };
+  const form = (frame) => frame.waitForSelector('.start button[type=submit]');
+  const begin = async (frame, text) => {
+    await form(frame);
+    await frame.type('#message', text);
+    await frame.click('.start button[type=submit]');
+    await frame.waitForSelector('.message');
+  };
+  const name = (frame) => frame.$eval('#field-0', ({ value }) => value);
+  const reads = (frame) => frame.$$eval('.message', (all) => all.length);
+
+  const visitor = await arrive();
+  let frame = await visit(visitor, sign('42'));
+  await form(frame);
+  assert.equal(await name(frame), 'Visitor 42', 'the form knows what the site says');
+  await begin(frame, 'Hello');
+  frame = await visit(visitor, sign('42'));
+  await frame.waitForSelector('.message');
+
+  // Somebody else signs in, in the same browser.
+  frame = await visit(visitor, sign('43'));
+  await form(frame);
+  assert.equal(await name(frame), 'Visitor 43');
+  assert.equal(await reads(frame), 0, 'nothing of the one before is shown');
+  await begin(frame, 'I am somebody else');
+  assert.equal(await reads(frame), 1);
+
+  // The first comes back: their chat goes on.
+  frame = await visit(visitor, sign('42'));
+  await begin(frame, 'Here again');
+  await frame.waitForFunction(() => document.querySelectorAll('.message').length === 2);
+
+  // And signs out, on a site that loads no new page for it.
+  await visitor.page.evaluate(() => document.getElementById('chat').removeAttribute('data-identity'));
+  await form(frame);
+  assert.equal(await name(frame), '');
+  assert.equal(await reads(frame), 0, 'nothing is left of who has signed out');
+
+  // A signature that does not hold is none: the chat begins, of somebody unknown.
+  frame = await visit(visitor, sign('42', 'guessed'));
+  await begin(frame, 'Let me in');
+  assert.equal(await reads(frame), 1, 'nobody is who they only say they are');
+  assert.ok(
+    visitor.noticed.some((text) => text.includes('the identity was refused')),
+    `${visitor.noticed}`,
+  );
+  visitor.noticed = [];
+  await visitor.leave();
+  shop.stop();
 }
 
 async function until(what, holds) {

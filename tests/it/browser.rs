@@ -168,6 +168,13 @@ impl Desk<'_> {
                 let door = Door { origins: vec![who.to_owned().leak()], ..Door::default() };
                 return open(self.app, &self.agents, who, door).await.id.to_string();
             }
+            // The same of one that signs who its visitors are: the secret is `secret`.
+            "signing" => {
+                let fields = vec![field("name", FormFieldKind::Name, true)];
+                let door =
+                    Door { origins: vec![who.to_owned().leak()], secret: Some("secret"), fields, ..Door::default() };
+                return open(self.app, &self.agents, &format!("signing {who}"), door).await.id.to_string();
+            }
             _ => panic!("what is {line}?"),
         }
         String::new()

@@ -133,6 +133,38 @@ async fn a_page_of_queues_takes_as_many_statements_however_many_queues_it_shows(
     assert!(statements.len() <= OF_QUEUES, "{statements:#?}");
 }
 
+/// What a supervisor watches, of all and of one, and how many statements each takes however much it shows.
+const WATCHED: [(&str, &str, usize); 2] = [
+    (
+        "queues.nodes",
+        "{ queues(first: 50) { nodes { name counts { streamCursor waiting longestWaitSeconds inService accepted abandoned \
+         serviceLevel } } } }",
+        4,
+    ),
+    ("agents.nodes", "{ agents(first: 50) { nodes { displayName intervals { number state startedAt endedAt } } } }", 5),
+];
+const WATCHED_ONE: [(&str, usize); 2] = [
+    ("query($queue: ID!) { queue(id: $queue) { counts { waiting inService accepted abandoned serviceLevel } } }", 3),
+    ("query($agent: ID!) { agent(id: $agent) { intervals { number state startedAt endedAt } } }", 3),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_and_ledgers_take_a_fixed_number_of_statements_and_none_reads_a_table() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    busy(&app).await;
+    let sue = app.supervisor("sue").await;
+    for (list, query, budget) in WATCHED {
+        app.statements();
+        let shown = sue.ask(query, json!({})).await;
+        let statements = app.statements();
+        assert!(shown.at(list).as_array().is_some_and(|list| list.len() > 1), "{shown:?}");
+        assert_eq!(statements.len(), budget, "{statements:#?}");
+    }
+    let ids = sue.ask("{ queues { nodes { id } } agents { nodes { id } } }", json!({})).await;
+    let variables = json!({ "queue": ids.at("queues.nodes")[0]["id"], "agent": ids.at("agents.nodes")[0]["id"] });
+    plans::check(&app, &sue, &variables, &WATCHED_ONE, Budget::Exactly, Planned::ForMany).await;
+}
+
 /// What an agent writes, and how many statements each takes beside BEGIN and COMMIT.
 const WRITES: [(&str, usize); 4] = [
     ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 9),

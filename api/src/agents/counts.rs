@@ -3,26 +3,25 @@
 
 use async_graphql::SimpleObject;
 use chrono::{DateTime, Duration, Utc};
-use entity::{id::QueueId, queue};
+use entity::{id::QueueId, queue, stream::StreamKind};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
 use crate::{
     app::App,
     database::sql::Sql,
     error::{Error, Result},
-    events::{
-        cursor::{Cursor, queue_of},
-        log,
-    },
+    events::cursor::{Cursor, queue_of},
 };
 
 /// How far back is counted where nothing is said, and at most.
 pub const USUAL_PERIOD: Duration = Duration::hours(24);
 pub const LONGEST_PERIOD: Duration = Duration::days(31);
 
-/// The counts of a queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+/// The counts of a queue, and where its stream stood at that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Counts {
+    pub queue_id: QueueId,
+    pub stream_at: i64,
     /// Tasks that wait or are held out to an agent.
     pub waiting: i64,
     /// Since when the task waits that has waited longest.
@@ -59,64 +58,67 @@ pub struct QueueCounts {
     service_level: Option<f64>,
 }
 
-/// The start of a period that somebody asks for.
-pub fn period(app: &App, since: Option<DateTime<Utc>>) -> Result<DateTime<Utc>> {
-    let now = app.clock.now();
-    let since = since.unwrap_or(now - USUAL_PERIOD);
-    if since < now - LONGEST_PERIOD {
+impl QueueCounts {
+    /// What the counts of a queue come to; what has happened since a time, or the usual one.
+    #[must_use]
+    pub fn of(app: &App, queue: &queue::Model, since: Option<DateTime<Utc>>, counts: &Counts) -> Self {
+        let all = counts.accepted + counts.abandoned;
+        let service_level = (queue.service_level_seconds.is_some() && all > 0).then(|| {
+            #[expect(clippy::cast_precision_loss, reason = "counts of a month")]
+            let part = counts.accepted_in_time as f64 / all as f64;
+            part
+        });
+        Self {
+            stream_cursor: Cursor::in_stream(queue_of(queue.id), counts.stream_at),
+            since: begin(app, since),
+            waiting: counts.waiting,
+            longest_wait_seconds: counts.first_since.map(|since| (app.clock.now() - since).num_seconds().max(0)),
+            in_service: counts.in_service,
+            accepted: counts.accepted,
+            abandoned: counts.abandoned,
+            service_level,
+        }
+    }
+}
+
+/// The start of a period that somebody asks for, or of the usual one.
+#[must_use]
+pub fn begin(app: &App, since: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    since.unwrap_or_else(|| app.clock.now() - USUAL_PERIOD)
+}
+
+/// Refuses a period that reaches back too far.
+pub fn check(app: &App, since: Option<DateTime<Utc>>) -> Result<()> {
+    if begin(app, since) < app.clock.now() - LONGEST_PERIOD {
         return Err(Error::invalid("since", format!("At most {} days back.", LONGEST_PERIOD.num_days())));
     }
-    Ok(since)
+    Ok(())
 }
 
-/// How a queue is doing, for supervisors.
-pub async fn show(app: &App, queue: &queue::Model, since: DateTime<Utc>) -> Result<QueueCounts> {
-    let stream = queue_of(queue.id);
-    let at = log::extent(app.db.read(), stream).await?.last;
-    let counts = of(app.db.read(), queue, since).await?;
-    let all = counts.accepted + counts.abandoned;
-    let service_level = (queue.service_level_seconds.is_some() && all > 0).then(|| {
-        #[expect(clippy::cast_precision_loss, reason = "counts of a month")]
-        let part = counts.accepted_in_time as f64 / all as f64;
-        part
-    });
-    Ok(QueueCounts {
-        stream_cursor: Cursor::in_stream(stream, at),
-        since,
-        waiting: counts.waiting,
-        longest_wait_seconds: counts.first_since.map(|since| (app.clock.now() - since).num_seconds().max(0)),
-        in_service: counts.in_service,
-        accepted: counts.accepted,
-        abandoned: counts.abandoned,
-        service_level,
-    })
-}
-
-/// Counts a queue; what has happened since a time.
-pub async fn of(db: &impl ConnectionTrait, queue: &queue::Model, since: DateTime<Utc>) -> Result<Counts, DbErr> {
-    let mut sql = Sql::new("SELECT (SELECT count(*) FROM task WHERE status < 3 AND queue_id = ");
-    sql.bind(queue.id);
-    sql.push(") AS waiting, (SELECT min(enqueued_at) FROM task WHERE status < 3 AND queue_id = ");
-    sql.bind(queue.id);
-    sql.push(") AS first_since, (SELECT count(*) FROM task WHERE status IN (3, 4, 5) AND queue_id = ");
-    sql.bind(queue.id);
-    sql.push(") AS in_service, ");
-    accepted(&mut sql, queue.id, since);
+/// Counts some queues in one statement; what has happened since a time.
+pub async fn of(db: &impl ConnectionTrait, queues: &[QueueId], since: DateTime<Utc>) -> Result<Vec<Counts>, DbErr> {
+    let kind = StreamKind::Queue.code();
+    let mut sql = Sql::new(&format!(
+        "SELECT q.id AS queue_id, \
+         COALESCE((SELECT s.last_sequence FROM stream s WHERE s.kind = {kind} AND s.owner_id = q.id), 0) AS stream_at, \
+         (SELECT count(*) FROM task t WHERE t.queue_id = q.id AND t.status < 3) AS waiting, \
+         (SELECT min(t.enqueued_at) FROM task t WHERE t.queue_id = q.id AND t.status < 3) AS first_since, \
+         (SELECT count(*) FROM task t WHERE t.queue_id = q.id AND t.status IN (3, 4, 5)) AS in_service, "
+    ));
+    accepted(&mut sql, since);
     sql.push(") AS accepted, ");
-    accepted(&mut sql, queue.id, since);
-    sql.push(
-        " AND ended_at <= due_at) AS accepted_in_time, (SELECT count(*) FROM task WHERE status = 8 AND queue_id = ",
-    );
-    sql.bind(queue.id);
-    sql.push(" AND ended_at >= ");
+    accepted(&mut sql, since);
+    sql.push(" AND o.ended_at <= o.due_at) AS accepted_in_time, ");
+    sql.push("(SELECT count(*) FROM task t WHERE t.queue_id = q.id AND t.status = 8 AND t.ended_at >= ");
     sql.bind(since);
-    sql.push(") AS abandoned");
-    Ok(sql.all(db).await?.pop().unwrap_or_default())
+    sql.push(") AS abandoned FROM queue q WHERE q.id IN ");
+    sql.bind_list(queues);
+    sql.all(db).await
 }
 
-fn accepted(sql: &mut Sql, queue: QueueId, since: DateTime<Utc>) {
-    sql.push("(SELECT count(*) FROM offer WHERE status = 2 AND kind < 3 AND queue_id = ");
-    sql.bind(queue);
-    sql.push(" AND ended_at >= ");
+fn accepted(sql: &mut Sql, since: DateTime<Utc>) {
+    sql.push(
+        "(SELECT count(*) FROM offer o WHERE o.queue_id = q.id AND o.status = 2 AND o.kind < 3 AND o.ended_at >= ",
+    );
     sql.bind(since);
 }

@@ -24,18 +24,15 @@ use crate::{
     error::{Error, Result, UserErrorCode},
 };
 
-const FIELD: &[&str] = &["input", "conversationId"];
-
 /// Ends a conversation as the caller may: the agent who owns its task, or its customer. `agreed`: the customer has said yes.
 pub async fn end(app: &App, by: &Caller, id: &str, agreed: bool) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let seen = threads::named(tx.db(), by, id, FIELD).await?;
+            let seen = threads::named(tx.db(), by, id, threads::FIELD).await?;
             let mut conversation = threads::hold(tx, seen.id).await?;
             let task = tasks::live(tx, &conversation).await?;
             let (Some(task), ConversationStatus::Open) = (task, conversation.status) else {
-                let why = "The conversation has ended.";
-                return Err(Error::refused(UserErrorCode::ConversationEnded, FIELD, why));
+                return Err(threads::ended(threads::FIELD));
             };
             match by {
                 Caller::Visitor(visitor) => {
@@ -60,11 +57,11 @@ async fn by_agent(
 ) -> Result<task::Model> {
     if task.owner_id != Some(by.user) {
         let why = "Only the agent who owns the task ends it.";
-        return Err(Error::refused(UserErrorCode::NotAParticipant, FIELD, why));
+        return Err(Error::refused(UserErrorCode::NotAParticipant, threads::FIELD, why));
     }
     if task.status == TaskStatus::Conference {
         let why = "A conference is ended by endConference.";
-        return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, why));
+        return Err(Error::refused(UserErrorCode::NotAllowed, threads::FIELD, why));
     }
     by_owner(tx, conversation, task, by.user, agreed).await
 }

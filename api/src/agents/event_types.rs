@@ -2,34 +2,19 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, SimpleObject, Union};
-use chrono::{DateTime, Utc};
+use async_graphql::{ID, Union};
 use entity::event::EventKind;
 
-use super::{
-    task_types::Task,
-    types::{Agent, Offer},
-};
+use super::{offer_types::Offer, task_types::Task, types::Agent};
 use crate::{
     error::{Error, Result},
-    events::{cursor::Cursor, log::Entry},
+    events::{cursor::Cursor, log::Entry, types::event},
 };
 
-macro_rules! event {
+/// Writes the type of an event that carries a row as it was then, and how it is read.
+macro_rules! row_event {
     ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident: $type:ident }) => {
-        $(#[$doc])*
-        #[derive(SimpleObject)]
-        pub struct $name {
-            /// The event's id, `event_…`; the same however the event is read.
-            pub id: ID,
-            /// Resume after this event with it.
-            pub cursor: Cursor,
-            /// When it happened.
-            pub occurred_at: DateTime<Utc>,
-            /// The event's number in its stream: 1, 2, 3, … without holes.
-            pub sequence: i64,
-            $(#[$field_doc])* pub $field: $type,
-        }
+        event! { $(#[$doc])* $name { $(#[$field_doc])* $field: $type } }
 
         impl $name {
             /// Reads an entry of the log; `cursor` is the position as the reader counts.
@@ -42,63 +27,63 @@ macro_rules! event {
     };
 }
 
-event! {
+row_event! {
     /// A task is held out to the viewer.
     OfferMade {
         /// The offer as it was then.
         offer: Offer
     }
 }
-event! {
+row_event! {
     /// An offer to the viewer was accepted, declined, withdrawn, or not answered in time.
     OfferEnded {
         /// The offer as it was then.
         offer: Offer
     }
 }
-event! {
+row_event! {
     /// Something about a task has changed.
     TaskChanged {
         /// The task as it was then.
         task: Task
     }
 }
-event! {
+row_event! {
     /// The viewer's state as an agent, or how much they hold, has changed.
     AgentChanged {
         /// The agent as they were then.
         agent: Agent
     }
 }
-event! {
+row_event! {
     /// A task has begun to wait in a queue: it came, came back, or was handed to it.
     TaskQueued {
         /// The task as it was then.
         task: Task
     }
 }
-event! {
+row_event! {
     /// A task waits no more: it is held out to an agent, was moved, or the customer has gone.
     TaskUnqueued {
         /// The task as it was then.
         task: Task
     }
 }
-event! {
+row_event! {
     /// An agent has accepted a task of a queue.
     TaskServed {
         /// The task as it was then.
         task: Task
     }
 }
-event! {
+row_event! {
     /// A task has left a queue or the agent who served it: it has ended, or was handed over.
     TaskLeft {
         /// The task as it was then.
         task: Task
     }
 }
-event! {
+row_event! {
     /// An agent has turned to another state.
     AgentTurned {
         /// The agent as they were then.

@@ -8,14 +8,12 @@ use entity::{
     event::EventKind,
     id::{IdleReasonId, UserId},
 };
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::capacity;
 use crate::{
     app::Tx,
+    database::sql::Sql,
     error::{Error, Result},
     events::{cursor::all_agents, log::NewEvent},
 };
@@ -69,21 +67,35 @@ pub async fn turn(tx: &Tx<'_>, agent: &mut agent::Model, to: Turn) -> Result<boo
     Ok(true)
 }
 
-/// The intervals of an agent that lie in a period, wholly or in part, the earliest first, at most 1,000.
+/// How many intervals of an agent are shown at most.
+const SHOWN: i32 = 1_000;
+
+/// The intervals of some agents that lie in a period, wholly or in part, of each the earliest first, at most 1,000.
 pub async fn between(
     db: &impl ConnectionTrait,
-    agent: UserId,
+    agents: &[UserId],
     since: DateTime<Utc>,
     until: Option<DateTime<Utc>>,
 ) -> Result<Vec<agent_interval::Model>, DbErr> {
-    let lasts =
-        Condition::any().add(agent_interval::Column::EndedAt.is_null()).add(agent_interval::Column::EndedAt.gt(since));
-    let mut found = agent_interval::Entity::find().filter(agent_interval::Column::AgentId.eq(agent)).filter(lasts);
+    // Intervals are numbered without holes and end in the order of their numbers, so the first says which are shown; where none
+    // has ended in the period, only the one that lasts is.
+    let mut sql = Sql::new("SELECT i.* FROM agent_interval i WHERE i.agent_id IN ");
+    sql.bind_list(agents);
+    sql.push(" AND (i.ended_at IS NULL OR i.ended_at > ");
+    sql.bind(since);
+    sql.push(")");
     // After a clock was set back the one that lasts may have begun later than now.
     if let Some(until) = until {
-        found = found.filter(agent_interval::Column::StartedAt.lt(until));
+        sql.push(" AND i.started_at < ");
+        sql.bind(until);
     }
-    found.order_by_asc(agent_interval::Column::Number).limit(1_000).all(db).await
+    sql.push(&format!(
+        " AND i.number < {SHOWN} + COALESCE((SELECT f.number FROM agent_interval f WHERE f.agent_id = i.agent_id \
+         AND f.ended_at > "
+    ));
+    sql.bind(since);
+    sql.push(" ORDER BY f.ended_at, f.number LIMIT 1), i.number) ORDER BY i.agent_id, i.number");
+    sql.models::<agent_interval::Entity>(db).await
 }
 
 /// Writes the interval that an agent is in.

@@ -13,6 +13,7 @@ use sea_orm::{DbErr, FromQueryResult, QueryResult};
 use super::tasks;
 use crate::{
     app::App,
+    auth::viewer::Viewer,
     conversations::channels::{self, TargetKind},
     database::sql::Sql,
     error::Result,
@@ -34,9 +35,26 @@ pub struct Search {
     pub wanted: Wanted,
 }
 
+/// Among whom, or which queues, is looked.
+#[derive(Clone, Debug)]
+pub enum Among {
+    All,
+    /// Those that may be the target for a task.
+    TargetsOf(Search),
+    /// For a task that is not the caller's, and where the channel has no such targets.
+    Nobody,
+}
+
+impl Among {
+    /// All where no task is named.
+    pub async fn of(app: &App, me: &Viewer, task: Option<(&str, Wanted)>, kind: TargetKind) -> Result<Self> {
+        let Some((task, wanted)) = task else { return Ok(Self::All) };
+        Ok(Search::begin(app, me.user, task, wanted, kind).await?.map_or(Self::Nobody, Self::TargetsOf))
+    }
+}
+
 impl Search {
-    /// Nothing for a task that is not the caller's, and where the channel has no such targets.
-    pub async fn begin(app: &App, me: UserId, id: &str, wanted: Wanted, kind: TargetKind) -> Result<Option<Self>> {
+    async fn begin(app: &App, me: UserId, id: &str, wanted: Wanted, kind: TargetKind) -> Result<Option<Self>> {
         let Some(id) = TaskId::parse(id) else { return Ok(None) };
         let found = tasks::find(app.db.read(), id).await?;
         let mine = found.filter(|task| task.owner_id == Some(me) && task.status == TaskStatus::Connected);
@@ -76,9 +94,12 @@ pub async fn agents(
     app: &App,
     search: Option<&str>,
     state: Option<AgentState>,
-    target: Option<&Search>,
+    among: &Among,
     page: Page<Place>,
 ) -> Result<Slice<Listed>> {
+    if matches!(among, Among::Nobody) {
+        return Ok(page.slice(Vec::new()));
+    }
     let mut sql = Sql::new("SELECT a.*, u.name_key FROM agent a JOIN \"user\" u ON u.id = a.user_id WHERE u.status = ");
     sql.bind(UserStatus::Active);
     sql.push(" AND u.role >= ");
@@ -91,7 +112,7 @@ pub async fn agents(
         sql.push(" AND a.state = ");
         sql.bind(state);
     }
-    if let Some(target) = target {
+    if let Among::TargetsOf(target) = among {
         for_task(&mut sql, target);
     }
     page.write(&mut sql, &["u.name_key", "a.user_id"], false);
@@ -118,14 +139,22 @@ fn for_task(sql: &mut Sql, target: &Search) {
     sql.push(")");
 }
 
-/// The queues in use, by name, and those that are archived if they are wanted.
+/// The queues in use, by name, and those that are archived if they are wanted. To a task only those of its channel are targets.
 pub async fn queues(
     app: &App,
     search: Option<&str>,
     channel: Option<Channel>,
     archived: bool,
+    among: &Among,
     page: Page<ByName>,
 ) -> Result<Slice<queue::Model>> {
+    let channel = match (among, channel) {
+        (Among::All, channel) => channel,
+        (Among::TargetsOf(of), channel) if channel.is_none_or(|wanted| wanted == of.task.channel) => {
+            Some(of.task.channel)
+        }
+        (Among::TargetsOf(_) | Among::Nobody, _) => return Ok(page.slice(Vec::new())),
+    };
     let mut sql = Sql::new("SELECT q.* FROM queue q WHERE ");
     sql.push(if archived { "1 = 1" } else { "q.archived_at IS NULL" });
     if let Some(channel) = channel {

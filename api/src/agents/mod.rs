@@ -26,6 +26,7 @@ pub mod retirement;
 pub mod set_up;
 pub mod workers;
 pub mod types;
+pub mod offer_types;
 pub mod queue_types;
 pub mod profile_types;
 pub mod task_types;

@@ -8,7 +8,7 @@ use entity::{
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder};
 
-use super::{routing, tasks};
+use super::tasks;
 use crate::{app::Tx, conversations::threads, error::Result};
 
 /// How many tasks stand in a queue, those included that are held out to an agent.
@@ -30,9 +30,7 @@ pub async fn all(tx: &Tx<'_>, from: QueueId, to: &queue::Model) -> Result<()> {
             continue;
         }
         tasks::unqueued(tx, &task)?;
-        let task = tasks::move_to(tx, &mut conversation, task, to).await?;
-        tasks::tell(tx, &task, true).await?;
-        routing::note(tx, &task).await?;
+        tasks::put_in(tx, &mut conversation, task, to).await?;
     }
     Ok(())
 }

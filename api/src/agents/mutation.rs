@@ -6,10 +6,12 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::{agent::AgentState, channel::Channel};
 
 use super::{
-    endings, offers,
+    endings,
+    offer_types::Offer,
+    offers,
     states::{self, Choice},
     task_types::Task,
-    types::{Agent, Offer, idle_reason_id},
+    types::{Agent, idle_reason_id},
     wrap_ups::{self, Said},
 };
 use crate::{

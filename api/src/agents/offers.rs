@@ -116,7 +116,7 @@ pub struct Lost {
 pub async fn accept(app: &App, by: &Viewer, id: &str) -> Result<std::result::Result<Accepted, Lost>> {
     app.transaction(|tx| {
         Box::pin(async move {
-            states::answers_customers(tx, by.user).await?;
+            states::answers_customers(tx, by).await?;
             let (mut conversation, offer) = hold(tx, by.user, id).await?;
             let task = tasks::known(tx.db(), offer.task_id).await?;
             let in_time = offer.expires_at > tx.clock().now();
@@ -155,7 +155,7 @@ async fn take_over(
     }
     task.status = TaskStatus::Connected;
     task.owner_id = Some(agent.user_id);
-    task.accepted_at = task.accepted_at.or(Some(tx.clock().now()));
+    task.accepted_at = Some(tx.clock().now());
     tasks::save(tx, &task).await?;
     deadlines::clear(tx, DeadlineKind::Step, task.id.0).await?;
     let owner = participants::join(tx, conversation, Who::User(agent.user_id), ParticipantRole::Owner).await?;
@@ -171,7 +171,7 @@ async fn take_over(
 pub async fn decline(app: &App, by: &Viewer, id: &str) -> Result<offer::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            states::answers_customers(tx, by.user).await?;
+            states::answers_customers(tx, by).await?;
             let (mut conversation, offer) = hold(tx, by.user, id).await?;
             match offer.status {
                 OfferStatus::Declined => Ok(offer),

@@ -13,7 +13,7 @@ use entity::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect as _};
 
 use super::{
-    listing::{self, Search, Wanted, containing},
+    listing::{self, Among, Wanted, containing},
     queue_types::{EntryPoint, Queue, QueueConnection},
     types::{Agent, AgentConnection, IdleReason, WrapUpReason, may_see},
 };
@@ -47,6 +47,7 @@ impl AgentsQuery {
 
     /// The queues in use, by name; with `includeArchived` also those that are archived. Empty for who does not answer customers.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
+    #[expect(clippy::too_many_arguments, reason = "filters, and four for the page")]
     async fn queues(
         &self,
         ctx: &Context<'_>,
@@ -69,24 +70,17 @@ impl AgentsQuery {
         if !may_see(ctx).await? {
             return Ok(QueueConnection(page.slice(Vec::new())));
         }
-        let channel = match &for_transfer_of {
-            None => channel,
-            Some(task) => {
-                let me = ctx.viewer()?.user;
-                let target = Search::begin(ctx.app()?, me, task, Wanted::Transfer, TargetKind::Queue).await?;
-                match target.map(|target| target.task.channel).filter(|of| channel.is_none_or(|wanted| wanted == *of)) {
-                    Some(channel) => Some(channel),
-                    None => return Ok(QueueConnection(page.slice(Vec::new()))),
-                }
-            }
-        };
-        Ok(QueueConnection(listing::queues(ctx.app()?, search.as_deref(), channel, archived, page).await?))
+        let task = for_transfer_of.as_ref().map(|task| (task.as_str(), Wanted::Transfer));
+        let among = among(ctx, task, TargetKind::Queue).await?;
+        let found = listing::queues(ctx.app()?, search.as_deref(), channel, archived, &among, page).await?;
+        Ok(QueueConnection(found))
     }
 
     /// The agents, by name. With `forTransferOf` or `forConferenceOf` those to whom a task of the viewer's can be handed, or who
     /// can be asked to join in it; asking again refreshes the list. For a conference agents are shown who are not free
     /// now, but on WHATSAPP. Empty for who does not answer customers, and for a task that is not the viewer's.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
+    #[expect(clippy::too_many_arguments, reason = "filters, and four for the page")]
     async fn agents(
         &self,
         ctx: &Context<'_>,
@@ -102,8 +96,8 @@ impl AgentsQuery {
     ) -> Result<AgentConnection> {
         let target = match (&for_transfer_of, &for_conference_of) {
             (None, None) => None,
-            (Some(task), None) => Some((task, Wanted::Transfer)),
-            (None, Some(task)) => Some((task, Wanted::Conference)),
+            (Some(task), None) => Some((task.as_str(), Wanted::Transfer)),
+            (None, Some(task)) => Some((task.as_str(), Wanted::Conference)),
             (Some(_), Some(_)) => return Err(Error::invalid("forConferenceOf", "Look for one of the two.")),
         };
         let list = format!("agents {search:?} {state:?} {target:?}");
@@ -111,16 +105,8 @@ impl AgentsQuery {
         if !may_see(ctx).await? {
             return Ok(AgentConnection(page.slice(Vec::new())));
         }
-        let target = match target {
-            None => None,
-            Some((task, wanted)) => {
-                match Search::begin(ctx.app()?, ctx.viewer()?.user, task, wanted, TargetKind::Agent).await? {
-                    None => return Ok(AgentConnection(page.slice(Vec::new()))),
-                    found => found,
-                }
-            }
-        };
-        Ok(AgentConnection(listing::agents(ctx.app()?, search.as_deref(), state, target.as_ref(), page).await?))
+        let among = among(ctx, target, TargetKind::Agent).await?;
+        Ok(AgentConnection(listing::agents(ctx.app()?, search.as_deref(), state, &among, page).await?))
     }
 
     /// The entry points in use, by name, at most 200; with `includeArchived` also those that are archived. Empty for who does not answer customers.
@@ -186,4 +172,9 @@ impl AgentsQuery {
         let rows = found.order_by_asc(idle_reason::Column::Name).limit(MAX_LISTED).all(ctx.app()?.db.read()).await?;
         Ok(rows.into_iter().map(|row| IdleReason(Arc::new(row))).collect())
     }
+}
+
+/// Tasks are agents' own, so who looks for the target of one is a person.
+async fn among(ctx: &Context<'_>, task: Option<(&str, Wanted)>, kind: TargetKind) -> Result<Among> {
+    if task.is_none() { Ok(Among::All) } else { Among::of(ctx.app()?, ctx.viewer()?, task, kind).await }
 }

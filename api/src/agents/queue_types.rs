@@ -9,12 +9,13 @@ use entity::{
     entry_point::{self, FormField, FormFieldKind},
     id::{EntryPointId, QueueId},
     queue::{self, UnacceptedTransfer},
+    user::Role,
 };
 
 use super::{
     counts::{self, QueueCounts},
     hours::{self, Weekday},
-    loader::{Administrator, AgentById, EntryPointById, EstimateOf, LineOf, NamedBy, QueueById, ServersOf, SkillById},
+    loader::{AgentById, CountsOf, EntryPointById, EstimateOf, LineOf, NamedBy, QueueById, ServersOf, SkillById},
     profile_types::Skill,
     tasks,
     types::Agent,
@@ -24,6 +25,7 @@ use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
     page::{ByName, PageInfo, Slice},
+    users::loader::PersonById,
 };
 
 /// Where tasks of one channel wait for the agents who serve it.
@@ -136,7 +138,9 @@ impl Queue {
             return Ok(None);
         }
         let app = ctx.app()?;
-        Ok(Some(counts::show(app, &self.0, counts::period(app, since)?).await?))
+        counts::check(app, since)?;
+        let counts = ctx.load(CountsOf { queue: self.0.id, since }).await?;
+        Ok(counts.map(|counts| QueueCounts::of(app, &self.0, since, &counts)))
     }
 
     /// Whether it is served at this time.
@@ -352,5 +356,6 @@ async fn administers(ctx: &Context<'_>) -> Result<()> {
     if !ctx.caller()?.scopes().has(Scope::Admin) {
         return Err(refusal());
     }
-    ctx.load(Administrator(ctx.viewer()?.user)).await?.ok_or_else(refusal)
+    let person = ctx.load(PersonById(ctx.viewer()?.user)).await?;
+    person.filter(|person| person.role == Role::Admin).map(drop).ok_or_else(refusal)
 }

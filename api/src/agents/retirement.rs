@@ -85,6 +85,7 @@ async fn leave(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assign
     if task.owner_id == Some(held.agent_id) {
         // Its place is that of when it first came.
         task.owner_id = None;
+        task.accepted_at = None;
         task.status = TaskStatus::Queued;
         tasks::left(tx, &task, task.queue_id)?;
         task = tasks::wait_again(tx, conversation, task).await?;

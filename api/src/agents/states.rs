@@ -130,7 +130,7 @@ pub async fn save(tx: &Tx<'_>, agent: &mut agent::Model) -> Result<()> {
 pub async fn choose(app: &App, by: &Viewer, choice: &Choice) -> Result<agent::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            answers_customers(tx, by.user).await?;
+            answers_customers(tx, by).await?;
             let mut agent = enrol(tx, by.user).await?;
             set(tx, &mut agent, choice).await?;
             Ok(agent)
@@ -152,19 +152,6 @@ pub async fn choose_for(app: &App, by: &Caller, agent: &str, choice: &Choice) ->
         })
     })
     .await
-}
-
-/// The supervisor that a caller is.
-pub async fn supervisor(tx: &Tx<'_>, by: &Caller) -> Result<UserId> {
-    let Caller::Person(viewer) = by else { return Err(Error::PersonsOnly) };
-    let held = user::Entity::find_by_id(viewer.user)
-        .filter(user::Column::Status.eq(UserStatus::Active))
-        .filter(user::Column::Role.gte(Role::Supervisor))
-        .lock_shared()
-        .one(tx.db())
-        .await?;
-    let why = "Only supervisors do this.";
-    held.map(|person| person.id).ok_or_else(|| Error::refused(UserErrorCode::NotAllowed, &[], why))
 }
 
 /// Sets the state of an agent who is held, as somebody chose it.
@@ -248,26 +235,31 @@ async fn nothing_held(tx: &Tx<'_>, agent: &agent::Model) -> Result<()> {
     Err(refusal("Nobody goes OFFLINE with an offer or a task in hand."))
 }
 
+/// The agent that a caller is.
+pub async fn agent(tx: &Tx<'_>, by: &Caller) -> Result<UserId> {
+    with_role(tx, by, Role::Agent, "The caller is no agent.").await
+}
+
+/// The supervisor that a caller is.
+pub async fn supervisor(tx: &Tx<'_>, by: &Caller) -> Result<UserId> {
+    with_role(tx, by, Role::Supervisor, "Only supervisors do this.").await
+}
+
 /// Refuses who does not answer customers.
-pub async fn answers_customers(tx: &Tx<'_>, id: UserId) -> Result<()> {
-    let held = user::Entity::find_by_id(id)
+pub async fn answers_customers(tx: &Tx<'_>, by: &Viewer) -> Result<()> {
+    agent(tx, &Caller::Person(*by)).await.map(drop)
+}
+
+/// The person that a caller is, if they have at least a role now; it stays theirs until the transaction ends.
+async fn with_role(tx: &Tx<'_>, by: &Caller, role: Role, why: &'static str) -> Result<UserId> {
+    let Caller::Person(viewer) = by else { return Err(Error::PersonsOnly) };
+    let held = user::Entity::find_by_id(viewer.user)
         .filter(user::Column::Status.eq(UserStatus::Active))
-        .filter(user::Column::Role.gte(Role::Agent))
+        .filter(user::Column::Role.gte(role))
         .lock_shared()
         .one(tx.db())
         .await?;
-    held.map(drop).ok_or_else(no_agent)
-}
-
-/// The agent that a caller is.
-pub async fn agent(tx: &Tx<'_>, by: &Caller) -> Result<UserId> {
-    let Caller::Person(viewer) = by else { return Err(Error::PersonsOnly) };
-    answers_customers(tx, viewer.user).await?;
-    Ok(viewer.user)
-}
-
-fn no_agent() -> Error {
-    Error::refused(UserErrorCode::NotAllowed, &[], "The caller is no agent.")
+    held.map(|person| person.id).ok_or_else(|| Error::refused(UserErrorCode::NotAllowed, &[], why))
 }
 
 fn refusal(why: &'static str) -> Error {

@@ -26,11 +26,7 @@ pub async fn move_task(app: &App, by: &Caller, task: &str, to: Target) -> Result
         Box::pin(async move {
             states::supervisor(tx, by).await?;
             let person = targets::admit(tx, to).await?;
-            let (mut conversation, task) = tasks::hold_named(tx, by, task).await?;
-            if !tasks::is_live(task.status) {
-                let why = "The conversation has ended.";
-                return Err(Error::refused(UserErrorCode::ConversationEnded, tasks::FIELD, why));
-            }
+            let (mut conversation, task) = tasks::hold_live(tx, by, task).await?;
             transfers::hand_over(tx, &mut conversation, task, to, person.as_ref()).await
         })
     })
@@ -44,8 +40,7 @@ pub async fn join(app: &App, by: &Caller, id: &str) -> Result<(conversation::Mod
             let user = states::supervisor(tx, by).await?;
             let mut conversation = hold(tx, by, id).await?;
             if conversation.status != ConversationStatus::Open {
-                let why = "The conversation has ended.";
-                return Err(Error::refused(UserErrorCode::ConversationEnded, threads::FIELD, why));
+                return Err(threads::ended(threads::FIELD));
             }
             let before = participants::of(tx.db(), conversation.id, Who::User(user)).await?;
             if before.is_some_and(|before| before.left_at.is_none()) {

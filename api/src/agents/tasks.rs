@@ -53,12 +53,15 @@ pub async fn hold_named(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversat
     Ok((conversation, known(tx.db(), id).await?))
 }
 
+/// The same of a task that is not over.
+pub async fn hold_live(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation::Model, task::Model)> {
+    let (conversation, task) = hold_named(tx, by, id).await?;
+    if is_live(task.status) { Ok((conversation, task)) } else { Err(threads::ended(FIELD)) }
+}
+
 /// The same of a task that the caller owns and on which the talk goes on.
 pub async fn hold_owned(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation::Model, task::Model)> {
-    let (conversation, task) = hold_named(tx, by, id).await?;
-    if !is_live(task.status) {
-        return Err(Error::refused(UserErrorCode::ConversationEnded, FIELD, "The conversation has ended."));
-    }
+    let (conversation, task) = hold_live(tx, by, id).await?;
     match by {
         Caller::Person(viewer) if task.owner_id == Some(viewer.user) => Ok((conversation, task)),
         _ => {
@@ -123,7 +126,8 @@ pub async fn enqueue(
     conversation.queue_id = Some(queue.id);
     conversation.task_id = Some(row.id);
     threads::save(tx, conversation).await?;
-    wait(tx, &row, &queue).await?;
+    relax_later(tx, &row, &queue).await?;
+    queued(tx, &row)?;
     tell(tx, &row, true).await?;
     routing::note(tx, &row).await?;
     Ok(Enqueued { task: row, answer: hours::closed(&queue, now) })
@@ -135,12 +139,6 @@ pub async fn answer(tx: &Tx<'_>, conversation: &mut conversation::Model, enqueue
         announcements::tell(tx, conversation, AnnouncementKind::OutOfHours, None, answer).await?;
     }
     Ok(enqueued.task)
-}
-
-/// What follows from beginning to wait in a queue: the next step of its skills becomes due, and agents may be offered it.
-pub async fn wait(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> Result<()> {
-    relax_later(tx, task, queue).await?;
-    queued(tx, task)
 }
 
 fn queued(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
@@ -163,11 +161,24 @@ async fn relax_later(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> R
 pub async fn wait_again(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<task::Model> {
     let queue = queues::known(tx.db(), task.queue_id).await?;
     let queue = queues::home(tx.db(), queue, conversation.entry_point_id).await?;
-    move_to(tx, conversation, task, &queue).await
+    wait_in(tx, conversation, task, &queue).await
+}
+
+/// Lets a task wait in another queue than before, and tells it.
+pub async fn put_in(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: task::Model,
+    queue: &queue::Model,
+) -> Result<task::Model> {
+    let task = wait_in(tx, conversation, task, queue).await?;
+    tell(tx, &task, true).await?;
+    routing::note(tx, &task).await?;
+    Ok(task)
 }
 
 /// Lets a task wait in a queue, as long as it has waited.
-pub async fn move_to(
+async fn wait_in(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     task: task::Model,

@@ -6,7 +6,7 @@ use entity::{
     deadline::DeadlineKind,
     id::UserId,
     offer::OfferKind,
-    queue::{self, UnacceptedTransfer},
+    queue::UnacceptedTransfer,
     task::{self, TaskStatus},
     thread_item::{AnnouncementKind, ItemVisibility},
     user,
@@ -25,7 +25,6 @@ use crate::{
     conversations::{
         announcements, channels,
         participants::{self, Who},
-        threads,
     },
     error::{Error, Result, UserErrorCode},
 };
@@ -66,7 +65,7 @@ pub async fn hand_over(
             routing::enter(tx).await?;
             let queue = targets::queue(tx, &task, id).await?;
             let task = let_go(tx, conversation, task, &queue.name, TaskStatus::Queued).await?;
-            to_queue(tx, conversation, task, &queue).await
+            tasks::put_in(tx, conversation, task, &queue).await
         }
         (Target::Agent(_), Some(person)) => {
             let mut agent = targets::hold(tx, &task, person).await?;
@@ -75,23 +74,6 @@ pub async fn hand_over(
         }
         (Target::Agent(_), None) => Err(targets::unavailable()),
     }
-}
-
-async fn to_queue(
-    tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
-    task: task::Model,
-    queue: &queue::Model,
-) -> Result<task::Model> {
-    let task = task::Model { queue_id: queue.id, step: 0, ..task };
-    tasks::save(tx, &task).await?;
-    conversation.queue_id = Some(queue.id);
-    threads::save(tx, conversation).await?;
-    deadlines::clear(tx, DeadlineKind::Step, task.id.0).await?;
-    tasks::wait(tx, &task, queue).await?;
-    tasks::tell(tx, &task, true).await?;
-    routing::note(tx, &task).await?;
-    Ok(task)
 }
 
 async fn to_agent(

@@ -3,13 +3,13 @@
 use async_graphql::Context;
 use entity::user::Role;
 
-use crate::{auth::context::ContextExt, error::Result, users::people};
+use crate::{auth::context::ContextExt, error::Result, users::loader::PersonById};
 
 pub mod mutation;
 pub mod subscription;
 
-/// Whether the viewer supervises.
+/// Whether the caller is a person who supervises.
 pub async fn supervises(ctx: &Context<'_>) -> Result<bool> {
-    let role = people::role(ctx.app()?.db.read(), ctx.viewer()?.user).await?;
-    Ok(role.is_some_and(|role| role >= Role::Supervisor))
+    let Ok(viewer) = ctx.viewer() else { return Ok(false) };
+    Ok(ctx.load(PersonById(viewer.user)).await?.is_some_and(|person| person.role >= Role::Supervisor))
 }

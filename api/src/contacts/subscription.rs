@@ -1,7 +1,6 @@
 //! `contacts`, live.
 
-use async_graphql::{ComplexObject, Context, ID, SimpleObject, Subscription, Union};
-use chrono::{DateTime, Utc};
+use async_graphql::{ComplexObject, Context, ID, Subscription, Union};
 use entity::{event::EventKind, id::UserId};
 use futures_util::{Stream, StreamExt as _};
 
@@ -12,7 +11,7 @@ use crate::{
     events::{
         cursor::{Cursor, contacts_of},
         log::Entry,
-        types::{self as events, Live, ResyncRequired, SubscriptionStarted},
+        types::{self as events, Live, ResyncRequired, SubscriptionStarted, event},
     },
     users::types::User,
 };
@@ -26,43 +25,41 @@ enum ContactsEvent {
     ResyncRequired(ResyncRequired),
 }
 
-macro_rules! event {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(SimpleObject)]
-        #[graphql(complex)]
-        pub struct $name {
-            /// The event's id, `event_…`; the same however the event is read.
-            pub id: ID,
-            /// Resume after this event with it.
-            pub cursor: Cursor,
-            /// When it happened.
-            pub occurred_at: DateTime<Utc>,
-            /// The event's number in the stream of the viewer's lists: 1, 2, 3, … without holes.
-            pub sequence: i64,
-            /// Which list.
-            pub list: ContactList,
-            #[graphql(skip)]
-            person: UserId,
-        }
-
-        #[ComplexObject]
-        impl $name {
-            /// Who.
-            async fn user(&self, ctx: &Context<'_>) -> Result<User> {
-                User::referred(ctx, self.person).await
-            }
-        }
-    };
-}
-
 event! {
     /// Somebody came into one of the viewer's lists.
-    ContactAdded
+    #[graphql(complex)]
+    ContactAdded {
+        /// Which list.
+        list: ContactList,
+        #[graphql(skip)]
+        person: UserId,
+    }
 }
 event! {
     /// Somebody left one of the viewer's lists.
-    ContactRemoved
+    #[graphql(complex)]
+    ContactRemoved {
+        /// Which list.
+        list: ContactList,
+        #[graphql(skip)]
+        person: UserId,
+    }
+}
+
+#[ComplexObject]
+impl ContactAdded {
+    /// Who.
+    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+        User::referred(ctx, self.person).await
+    }
+}
+
+#[ComplexObject]
+impl ContactRemoved {
+    /// Who.
+    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+        User::referred(ctx, self.person).await
+    }
 }
 
 /// An entry of the log about the viewer's lists.

@@ -149,8 +149,7 @@ async fn may_write(
     bond: Option<&relationship::Model>,
 ) -> Result<()> {
     if conversation.status == ConversationStatus::Closed {
-        let why = "The conversation has ended.";
-        return Err(Error::refused(UserErrorCode::ConversationEnded, threads::FIELD, why));
+        return Err(threads::ended(threads::FIELD));
     }
     if me.left_at.is_some() {
         return Err(participants::takes_no_part());

@@ -4,7 +4,6 @@ use std::{pin::Pin, sync::Arc};
 
 use async_graphql::{Context, ID, Object, SimpleObject, Subscription, Union};
 use async_stream::try_stream;
-use chrono::{DateTime, Utc};
 use entity::{
     conversation,
     event::EventKind,
@@ -36,7 +35,7 @@ use crate::{
         cursor::Cursor,
         follow::insist,
         log::Entry,
-        types::{self as events, Live, ResyncRequired, SubscriptionStarted},
+        types::{self as events, Live, ResyncRequired, SubscriptionStarted, event},
         whispers::Whisper,
     },
     users::types::Actor,
@@ -44,24 +43,6 @@ use crate::{
 
 /// Events that are delivered after one look at whether the follower may see them, when many wait.
 const TOGETHER: usize = 64;
-
-macro_rules! event {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(SimpleObject)]
-        pub struct $name {
-            /// The event's id, `event_…`.
-            pub id: ID,
-            /// Resume after this event with it.
-            pub cursor: Cursor,
-            /// When it happened.
-            pub occurred_at: DateTime<Utc>,
-            /// The event's number in the stream of the conversation that the viewer follows: 1, 2, 3, … without holes.
-            pub sequence: i64,
-            $($(#[$field_doc])* pub $field: $type,)*
-        }
-    };
-}
 
 event! {
     /// Something was written, or the system tells something.

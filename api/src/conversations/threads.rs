@@ -17,7 +17,7 @@ use crate::{
     app::Tx,
     auth::viewer::Caller,
     database::sql::Sql,
-    error::{Error, Result},
+    error::{Error, Result, UserErrorCode},
     events::{
         cursor::{conversation_of, customer_side_of},
         log::Stream,
@@ -162,6 +162,12 @@ fn visible_to_person(sql: &mut Sql, me: UserId) {
          OR EXISTS (SELECT 1 FROM queue_member m WHERE m.queue_id = c.queue_id AND m.agent_id = me.id) \
          OR EXISTS (SELECT 1 FROM offer o WHERE o.task_id = c.task_id AND o.status = 1 AND o.agent_id = me.id)))))))",
     );
+}
+
+/// What is answered to whoever would go on in a conversation that is over.
+#[must_use]
+pub fn ended(field: &'static [&'static str]) -> Error {
+    Error::refused(UserErrorCode::ConversationEnded, field, "The conversation has ended.")
 }
 
 /// The conversation with an id, held until the transaction ends.

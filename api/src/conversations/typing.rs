@@ -3,12 +3,7 @@
 use entity::conversation::ConversationStatus;
 
 use super::{participants, threads};
-use crate::{
-    app::App,
-    auth::viewer::Caller,
-    error::{Error, Result, UserErrorCode},
-    events::whispers::Whisper,
-};
+use crate::{app::App, auth::viewer::Caller, error::Result, events::whispers::Whisper};
 
 /// Says that the caller begins or stops writing; whether it was said on: too many hints in a short time are let go.
 pub async fn set(app: &App, by: &Caller, conversation_id: &str, typing: bool) -> Result<bool> {
@@ -16,8 +11,7 @@ pub async fn set(app: &App, by: &Caller, conversation_id: &str, typing: bool) ->
     let conversation = threads::named(db, by, conversation_id, threads::FIELD).await?;
     let me = participants::own(db, conversation.id, by).await?.ok_or_else(participants::takes_no_part)?;
     if conversation.status == ConversationStatus::Closed {
-        let why = "The conversation has ended.";
-        return Err(Error::refused(UserErrorCode::ConversationEnded, threads::FIELD, why));
+        return Err(threads::ended(threads::FIELD));
     }
     if me.left_at.is_some() {
         return Err(participants::takes_no_part());

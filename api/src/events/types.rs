@@ -25,6 +25,27 @@ use crate::{
     relationships::types::{ConnectionRequestChanged, ConnectionRequestReceived, RequestEvent},
 };
 
+/// Writes the type of an event that stands in a stream: what all of them have, and fields of its own.
+macro_rules! event {
+    ($(#[$attribute:meta])* $name:ident { $($(#[$field_attribute:meta])* $field:ident: $type:ty),* $(,)? }) => {
+        #[derive(async_graphql::SimpleObject)]
+        $(#[$attribute])*
+        pub struct $name {
+            /// The event's id, `event_…`; the same however the event is read.
+            pub id: async_graphql::ID,
+            /// Resume after this event with it.
+            pub cursor: $crate::events::cursor::Cursor,
+            /// When it happened.
+            pub occurred_at: chrono::DateTime<chrono::Utc>,
+            /// The event's number in its stream: 1, 2, 3, … without holes.
+            pub sequence: i64,
+            $($(#[$field_attribute])* pub $field: $type,)*
+        }
+    };
+}
+
+pub(crate) use event;
+
 /// Something that happened, with its place in a stream.
 #[derive(Interface)]
 #[graphql(

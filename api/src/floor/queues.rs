@@ -48,7 +48,8 @@ pub struct CreateQueueInput {
     pub name: String,
     /// The channel whose tasks wait in it, for ever.
     pub channel: Channel,
-    /// The agents who serve it, at most 500; of them those who have the skills that it asks for. None: whoever has the skills.
+    /// The agents who serve it, at most 500; of them those who have the skills that it asks for. None:
+    /// whoever has the skills; where none are asked for either, nobody.
     #[graphql(default)]
     pub agent_ids: Vec<ID>,
     /// What agents must be good at, in at most 10 steps, each of which holds once a task has waited so long.
@@ -78,7 +79,8 @@ pub struct UpdateQueueInput {
     pub queue_id: ID,
     /// What it is called, 1 to 80 characters. Unique among those in use.
     pub name: Option<String>,
-    /// The agents who serve it, in place of those whom it named, at most 500. An empty list: whoever has the skills.
+    /// The agents who serve it, in place of those whom it named, at most 500. An empty list: whoever has the skills; where none
+    /// are asked for either, nobody.
     pub agent_ids: Option<Vec<ID>>,
     /// What agents must be good at, in place of what was asked for, in at most 10 steps.
     pub skill_steps: Option<Vec<SkillStepInput>>,

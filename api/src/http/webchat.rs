@@ -48,7 +48,7 @@ macro_rules! embedded {
 
 static PAGE: LazyLock<File> = LazyLock::new(|| embedded!("page.html", HTML));
 static LAUNCHER: LazyLock<File> = LazyLock::new(|| embedded!("launcher.js", SCRIPT));
-static FILES: LazyLock<[File; 18]> = LazyLock::new(|| {
+static FILES: LazyLock<[File; 19]> = LazyLock::new(|| {
     [
         embedded!("icon.svg", PICTURE),
         embedded!("style.css", STYLE),
@@ -60,6 +60,7 @@ static FILES: LazyLock<[File; 18]> = LazyLock::new(|| {
         embedded!("elements.js", SCRIPT),
         embedded!("follow.js", SCRIPT),
         embedded!("form.js", SCRIPT),
+        embedded!("identity.js", SCRIPT),
         embedded!("kept.js", SCRIPT),
         embedded!("thread.js", SCRIPT),
         embedded!("view.js", SCRIPT),

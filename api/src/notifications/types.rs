@@ -22,7 +22,7 @@ use crate::{
     contacts::loader::SizeOf,
     conversations::types::Conversation,
     error::{Error, Result},
-    events::{cursor::Cursor, log::Entry},
+    events::{cursor::Cursor, log::Entry, types::event},
     page::{ByAge, PageInfo, Slice},
     relationships::types::ConnectionRequest,
     users::types::{Actor, User},
@@ -222,24 +222,6 @@ impl NotificationPreference {
         let wishes = preferences::all(ctx.app()?.db.read(), viewer.user).await?;
         Ok(wishes.into_iter().map(Self::from).collect())
     }
-}
-
-macro_rules! event {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(SimpleObject)]
-        pub struct $name {
-            /// The event's id, `event_…`; the same however the event is read.
-            pub id: ID,
-            /// Resume after this event with it.
-            pub cursor: Cursor,
-            /// When it happened.
-            pub occurred_at: DateTime<Utc>,
-            /// The event's number in the stream of the viewer's notifications: 1, 2, 3, … without holes.
-            pub sequence: i64,
-            $($(#[$field_doc])* pub $field: $type,)*
-        }
-    };
 }
 
 event! {

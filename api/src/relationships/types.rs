@@ -25,7 +25,7 @@ use crate::{
         viewer::{Caller, Scope, Viewer},
     },
     error::{Error, Result},
-    events::{cursor::Cursor, log::Entry},
+    events::{cursor::Cursor, log::Entry, types::event},
     page::{ByAge, PageInfo, Slice},
     users::types::User,
 };
@@ -327,34 +327,20 @@ pub struct ConnectionRequestEdge {
     pub node: ConnectionRequest,
 }
 
-/// Somebody asks the viewer to connect.
-#[derive(SimpleObject)]
-pub struct ConnectionRequestReceived {
-    /// The event's id, `event_…`; the same however the event is read.
-    pub id: ID,
-    /// Resume after this event with it.
-    pub cursor: Cursor,
-    /// When it happened.
-    pub occurred_at: DateTime<Utc>,
-    /// The event's number in the stream of the viewer's incoming requests: 1, 2, 3, … without holes.
-    pub sequence: i64,
-    /// The request as it was then.
-    pub request: ConnectionRequest,
+event! {
+    /// Somebody asks the viewer to connect.
+    ConnectionRequestReceived {
+        /// The request as it was then.
+        request: ConnectionRequest,
+    }
 }
 
-/// A request to the viewer was accepted, ignored, withdrawn or closed.
-#[derive(SimpleObject)]
-pub struct ConnectionRequestChanged {
-    /// The event's id, `event_…`; the same however the event is read.
-    pub id: ID,
-    /// Resume after this event with it.
-    pub cursor: Cursor,
-    /// When it happened.
-    pub occurred_at: DateTime<Utc>,
-    /// The event's number in the stream of the viewer's incoming requests: 1, 2, 3, … without holes.
-    pub sequence: i64,
-    /// The request as it was then.
-    pub request: ConnectionRequest,
+event! {
+    /// A request to the viewer was accepted, ignored, withdrawn or closed.
+    ConnectionRequestChanged {
+        /// The request as it was then.
+        request: ConnectionRequest,
+    }
 }
 
 /// An entry of the log about requests.

@@ -4,7 +4,8 @@ use async_graphql::{Context, Object, SimpleObject};
 
 use super::{
     profiles::{self, UpdateProfileInput, UpdateSettingsInput},
-    types::{Settings, User},
+    types::User,
+    viewer_types::Settings,
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},

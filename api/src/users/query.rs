@@ -8,15 +8,12 @@ use entity::id::{
 
 use super::{
     people,
-    types::{Node, User, Viewer},
+    types::{Node, User},
+    viewer_types::Viewer,
 };
 use crate::{
     activities::types::Activity,
-    agents::{
-        queue_types::Queue,
-        task_types::Task,
-        types::{Agent, Offer},
-    },
+    agents::{offer_types::Offer, queue_types::Queue, task_types::Task, types::Agent},
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     conversations::{items::types::ThreadItem, participants::types::Customer, types::Conversation},
     error::{Error, Result},

@@ -1,27 +1,24 @@
-//! People as the API shows them, and the viewer.
+//! People as the API shows them, and what else acts or has an id.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::{
     contact::List,
-    id::{ApiKeyId, UserId},
-    user::{self, Audience, Role, UserStatus},
+    id::UserId,
+    user::{self, Role, UserStatus},
 };
 
-use super::loader::{DetailsOf, PersonById, ReferredPerson};
+use super::{
+    loader::{DetailsOf, PersonById, ReferredPerson},
+    viewer_types::ServiceAccount,
+};
 use crate::{
-    accounts::{api_keys, sessions, types::Session},
     activities::{
         feed::Whose,
         types::{Activity, ActivityConnection},
     },
-    agents::{
-        queue_types::Queue,
-        task_types::Task,
-        types::{Agent, Desk, Offer},
-    },
+    agents::{offer_types::Offer, queue_types::Queue, task_types::Task, types::Agent},
     auth::{
         context::ContextExt,
         viewer::{Caller, Scope},
@@ -31,7 +28,7 @@ use crate::{
         lists::Source,
         people::Person,
         reach::{EmailAddress, Phone, PostalAddress, Seen, WebAddress},
-        types::{ContactCounts, PeoplePage, UserConnection},
+        types::{PeoplePage, UserConnection},
     },
     conversations::{
         items::types::{Announcement, Message, Note, ThreadItem},
@@ -39,7 +36,7 @@ use crate::{
         types::Conversation,
     },
     error::{Error, Result},
-    notifications::types::{Notification, NotificationPreference, UnreadCounts},
+    notifications::types::Notification,
     page::PageArguments,
     personal::types::PersonalContact,
     relationships::{
@@ -288,7 +285,7 @@ impl User {
     }
 
     /// The whole row, read now if the list it came from read less.
-    async fn whole(&self, ctx: &Context<'_>) -> Result<Arc<user::Model>> {
+    pub async fn whole(&self, ctx: &Context<'_>) -> Result<Arc<user::Model>> {
         match &self.0 {
             Person::Whole(row) => Ok(Arc::clone(row)),
             Person::Line(line) => referred(ctx, line.id).await,
@@ -336,12 +333,12 @@ async fn referred(ctx: &Context<'_>, id: UserId) -> Result<Arc<user::Model>> {
 }
 
 /// The guard of nullable fields. As an attribute it would empty the parent, which such a field must not do.
-fn needs<'a>(ctx: &'a Context<'_>, scope: Scope) -> Result<&'a Caller> {
+pub fn needs<'a>(ctx: &'a Context<'_>, scope: Scope) -> Result<&'a Caller> {
     let caller = ctx.caller()?;
     if caller.scopes().has(scope) { Ok(caller) } else { Err(Error::Forbidden(scope.name())) }
 }
 
-fn contacts_reader<'a>(ctx: &'a Context<'_>) -> Result<&'a Caller> {
+pub fn contacts_reader<'a>(ctx: &'a Context<'_>) -> Result<&'a Caller> {
     needs(ctx, Scope::ContactsRead)
 }
 
@@ -358,150 +355,4 @@ pub struct PersonName {
     pub prefix: Option<String>,
     /// Such as "Jr.".
     pub suffix: Option<String>,
-}
-
-/// Whoever calls, as proven by the token or the key.
-pub struct Viewer(pub Caller);
-
-/// Whoever calls, as proven by the token or the key.
-#[Object]
-impl Viewer {
-    /// The caller, as others see them.
-    async fn actor(&self, ctx: &Context<'_>) -> Result<Actor> {
-        match self.0 {
-            Caller::Person(_) => Ok(Actor::User(self.me(ctx).await?)),
-            Caller::Service(service) => {
-                let name = api_keys::name(ctx.app()?.db.read(), service.key).await?;
-                Ok(Actor::ServiceAccount(ServiceAccount { key: service.key, name }))
-            }
-            Caller::Visitor(_) => Err(Error::PersonsOnly),
-        }
-    }
-
-    /// The caller as a person; null for a service account.
-    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        match self.0 {
-            Caller::Person(_) => Some(self.me(ctx).await),
-            Caller::Service(_) | Caller::Visitor(_) => None,
-        }
-    }
-
-    /// What the token or the key may be used for.
-    async fn scopes(&self) -> Vec<Scope> {
-        self.0.scopes().iter().collect()
-    }
-
-    /// When the token or the key ends; null for a key that does not.
-    async fn expires_at(&self) -> Option<DateTime<Utc>> {
-        Some(self.0.expires_at()).filter(|end| *end < DateTime::<Utc>::MAX_UTC)
-    }
-
-    /// The caller's settings; null for a service account.
-    async fn settings(&self, ctx: &Context<'_>) -> Option<Result<Settings>> {
-        if let Caller::Service(_) | Caller::Visitor(_) = self.0 {
-            return None;
-        }
-        Some(match self.me(ctx).await {
-            Ok(me) => me.whole(ctx).await.map(|row| Settings::of(&row)),
-            Err(fault) => Err(fault),
-        })
-    }
-
-    /// The sizes of the caller's lists; null for a service account. Needs the scope CONTACTS_READ.
-    async fn contact_counts(&self, ctx: &Context<'_>) -> Option<Result<ContactCounts>> {
-        match contacts_reader(ctx) {
-            Ok(Caller::Person(viewer)) => Some(Ok(ContactCounts(viewer.user))),
-            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
-            Err(fault) => Some(Err(fault)),
-        }
-    }
-
-    /// How much waits for the caller; null for a service account. Needs the scope NOTIFICATIONS_READ.
-    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadCounts>> {
-        match needs(ctx, Scope::NotificationsRead) {
-            Ok(Caller::Person(viewer)) => Some(UnreadCounts::of(ctx, viewer).await),
-            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
-            Err(fault) => Some(Err(fault)),
-        }
-    }
-
-    /// How the caller wants to be told of things, one for each kind; null for a service account. Needs the scope
-    /// NOTIFICATIONS_READ.
-    async fn notification_preferences(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationPreference>>> {
-        match needs(ctx, Scope::NotificationsRead) {
-            Ok(Caller::Person(viewer)) => Some(NotificationPreference::of(ctx, viewer).await),
-            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
-            Err(fault) => Some(Err(fault)),
-        }
-    }
-
-    /// What is on the caller's desk; null for who is no agent. Needs the scope AGENTS_READ.
-    async fn desk(&self, ctx: &Context<'_>) -> Option<Result<Desk>> {
-        match needs(ctx, Scope::AgentsRead) {
-            Ok(Caller::Person(viewer)) => Desk::of(ctx, viewer).await.transpose(),
-            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
-            Err(fault) => Some(Err(fault)),
-        }
-    }
-
-    /// The caller's sessions that have not ended, at most 50, the one used last first; null for a service account.
-    async fn sessions(&self, ctx: &Context<'_>) -> Option<Result<Vec<Session>>> {
-        match self.0 {
-            Caller::Person(viewer) => Some(sessions_of(ctx, viewer.user).await),
-            Caller::Service(_) | Caller::Visitor(_) => None,
-        }
-    }
-}
-
-async fn sessions_of(ctx: &Context<'_>, user: UserId) -> Result<Vec<Session>> {
-    let app = ctx.app()?;
-    let open = sessions::open_sessions(app.db.read(), user, app.clock.now()).await?;
-    Ok(open.into_iter().map(Session).collect())
-}
-
-impl Viewer {
-    async fn me(&self, ctx: &Context<'_>) -> Result<User> {
-        User::find(ctx, ctx.viewer()?.user).await?.ok_or(Error::Unauthenticated)
-    }
-}
-
-/// An organisation's key as somebody who acts. It has no relationships.
-pub struct ServiceAccount {
-    key: ApiKeyId,
-    name: String,
-}
-
-/// An organisation's key as somebody who acts. It has no relationships.
-#[Object]
-impl ServiceAccount {
-    /// The id of the key, `key_…`.
-    pub async fn id(&self) -> ID {
-        self.key.into()
-    }
-
-    /// The name of the key.
-    pub async fn display_name(&self) -> &str {
-        &self.name
-    }
-
-    /// Always null.
-    pub async fn avatar_url(&self) -> Option<Result<String>> {
-        None
-    }
-}
-
-/// A person's settings, shown to that person only.
-#[derive(SimpleObject)]
-pub struct Settings {
-    /// Who may ask the viewer to connect.
-    who_may_request_connection: Audience,
-    /// Who may follow the viewer.
-    who_may_follow: Audience,
-}
-
-impl Settings {
-    #[must_use]
-    pub fn of(person: &user::Model) -> Self {
-        Self { who_may_request_connection: person.who_may_request_connection, who_may_follow: person.who_may_follow }
-    }
 }

@@ -52,7 +52,7 @@ impl SupervisionSubscription {
         >,
     ) -> Result<impl Stream<Item = Result<AgentStateEvent>> + use<>> {
         if !supervises(ctx).await? {
-            return Err(Error::Forbidden("SUPERVISOR"));
+            return Err(Error::SupervisorsOnly);
         }
         let live = events::live(ctx.app()?, all_agents(), after.as_ref(), AgentTurned::read)?;
         Ok(live.map(|item| {
@@ -78,7 +78,7 @@ impl SupervisionSubscription {
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<QueueEvent>> + use<>> {
         if !supervises(ctx).await? {
-            return Err(Error::Forbidden("SUPERVISOR"));
+            return Err(Error::SupervisorsOnly);
         }
         let unknown = || Error::invalid("queueId", "There is no such queue.");
         let id = QueueId::parse(&queue_id).ok_or_else(unknown)?;

@@ -1,0 +1,182 @@
+//! Tasks and what hangs on them, many at once: of what the caller may see.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::dataloader::Loader;
+use chrono::{DateTime, Utc};
+use entity::{
+    assignment,
+    channel::Channel,
+    id::{OfferId, TaskId},
+    offer, routing_decision, task, wrap_up,
+};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
+
+use crate::{
+    agents::{assignments, routing, waiting},
+    auth::context::Reads,
+    conversations::threads,
+    database::sql::Sql,
+    error::{Error, Result},
+};
+
+key!(
+    /// A task of a conversation that the caller may see.
+    TaskById(TaskId)
+);
+
+impl Loader<TaskById> for Reads {
+    type Value = Arc<task::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[TaskById]) -> Result<HashMap<TaskById, Self::Value>> {
+        let Ok(caller) = self.asker() else { return Ok(HashMap::new()) };
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let mut sql = Sql::new("SELECT t.* FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE t.id IN ");
+        sql.bind_list(&ids);
+        sql.push(" AND ");
+        threads::visible(&mut sql, caller);
+        let rows = sql.models::<task::Entity>(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (TaskById(row.id), Arc::new(row))).collect())
+    }
+}
+
+key!(
+    /// An offer to the caller.
+    OwnOffer(OfferId)
+);
+
+impl Loader<OwnOffer> for Reads {
+    type Value = Arc<offer::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OwnOffer]) -> Result<HashMap<OwnOffer, Self::Value>> {
+        let Ok(viewer) = self.viewer() else { return Ok(HashMap::new()) };
+        let rows = offer::Entity::find()
+            .filter(offer::Column::Id.is_in(keys.iter().map(|key| key.0)))
+            .filter(offer::Column::AgentId.eq(viewer.user))
+            .all(self.app.db.read())
+            .await?;
+        Ok(rows.into_iter().map(|row| (OwnOffer(row.id), Arc::new(row))).collect())
+    }
+}
+
+key!(
+    /// The wrap-ups of a visible task, in the order in which they were owed.
+    WrapUpsOf(TaskId)
+);
+
+impl Loader<WrapUpsOf> for Reads {
+    type Value = Arc<Vec<wrap_up::Model>>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[WrapUpsOf]) -> Result<HashMap<WrapUpsOf, Self::Value>> {
+        let rows = wrap_up::Entity::find()
+            .filter(wrap_up::Column::TaskId.is_in(keys.iter().map(|key| key.0)))
+            .order_by_asc(wrap_up::Column::Id)
+            .all(self.app.db.read())
+            .await?;
+        let mut found: HashMap<TaskId, Vec<wrap_up::Model>> = HashMap::new();
+        for row in rows {
+            found.entry(row.task_id).or_default().push(row);
+        }
+        Ok(found.into_iter().map(|(task, rows)| (WrapUpsOf(task), Arc::new(rows))).collect())
+    }
+}
+
+key!(
+    /// What is known of a visible task before it is accepted.
+    DetailsOf(TaskId)
+);
+
+/// What is known of a task before it is accepted.
+#[derive(FromQueryResult)]
+pub struct Details {
+    task_id: TaskId,
+    pub channel: Channel,
+    pub received_at: DateTime<Utc>,
+    pub queue_name: String,
+    pub customer_name: Option<String>,
+    pub customer_email: Option<String>,
+    pub customer_phone: Option<String>,
+    pub source_page: Option<String>,
+    pub source_number: Option<String>,
+}
+
+impl Loader<DetailsOf> for Reads {
+    type Value = Arc<Details>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[DetailsOf]) -> Result<HashMap<DetailsOf, Self::Value>> {
+        let Some(caller) = &self.caller else { return Ok(HashMap::new()) };
+        let mut sql = Sql::new(
+            "SELECT t.id AS task_id, t.channel, t.received_at, q.name AS queue_name, k.display_name AS customer_name, \
+             k.email AS customer_email, k.phone AS customer_phone, e.name AS source_page, e.address AS source_number \
+             FROM task t JOIN conversation c ON c.id = t.conversation_id JOIN queue q ON q.id = t.queue_id \
+             LEFT JOIN customer k ON k.id = c.customer_id LEFT JOIN entry_point e ON e.id = c.entry_point_id WHERE t.id IN ",
+        );
+        sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
+        sql.push(" AND ");
+        threads::visible(&mut sql, caller);
+        let rows: Vec<Details> = sql.all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (DetailsOf(row.task_id), Arc::new(row))).collect())
+    }
+}
+
+key!(
+    /// The caller's hold on a visible task.
+    OwnHold(TaskId)
+);
+
+impl Loader<OwnHold> for Reads {
+    type Value = assignment::Model;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OwnHold]) -> Result<HashMap<OwnHold, Self::Value>> {
+        let Ok(viewer) = self.viewer() else { return Ok(HashMap::new()) };
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let rows = assignments::find_several(self.app.db.read(), &ids, viewer.user).await?;
+        Ok(rows.into_iter().map(|row| (OwnHold(row.task_id), row)).collect())
+    }
+}
+
+key!(
+    /// Which place a visible task has in its queue, from 1.
+    PositionOf(TaskId)
+);
+
+impl Loader<PositionOf> for Reads {
+    type Value = i64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[PositionOf]) -> Result<HashMap<PositionOf, i64>> {
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let positions = waiting::positions(self.app.db.read(), &ids).await?;
+        Ok(positions.into_iter().map(|(task, position)| (PositionOf(task), position)).collect())
+    }
+}
+
+key!(
+    /// Why a visible task was offered to whom, the newest last.
+    DecisionsOf(TaskId)
+);
+
+/// Tasks in one statement about decisions: as many as a page has rows.
+const PARTS: usize = 100;
+
+impl Loader<DecisionsOf> for Reads {
+    type Value = Vec<routing_decision::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[DecisionsOf]) -> Result<HashMap<DecisionsOf, Self::Value>> {
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<DecisionsOf, Self::Value> = HashMap::new();
+        // A statement has a part for each task, and SQLite takes 500 parts.
+        for together in ids.chunks(PARTS) {
+            for row in routing::decisions(self.app.db.read(), together).await? {
+                found.entry(DecisionsOf(row.task_id)).or_default().push(row);
+            }
+        }
+        Ok(found)
+    }
+}

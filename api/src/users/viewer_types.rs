@@ -1,0 +1,167 @@
+//! Whoever calls, with what is theirs alone.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use entity::{
+    id::{ApiKeyId, UserId},
+    user::{self, Audience},
+};
+
+use super::types::{Actor, User, contacts_reader, needs};
+use crate::{
+    accounts::{api_keys, sessions, types::Session},
+    agents::types::Desk,
+    auth::{
+        context::ContextExt,
+        viewer::{Caller, Scope},
+    },
+    contacts::types::ContactCounts,
+    error::{Error, Result},
+    notifications::types::{NotificationPreference, UnreadCounts},
+};
+
+/// Whoever calls, as proven by the token or the key.
+pub struct Viewer(pub Caller);
+
+/// Whoever calls, as proven by the token or the key.
+#[Object]
+impl Viewer {
+    /// The caller, as others see them.
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Actor> {
+        match self.0 {
+            Caller::Person(_) => Ok(Actor::User(self.me(ctx).await?)),
+            Caller::Service(service) => {
+                let name = api_keys::name(ctx.app()?.db.read(), service.key).await?;
+                Ok(Actor::ServiceAccount(ServiceAccount { key: service.key, name }))
+            }
+            Caller::Visitor(_) => Err(Error::PersonsOnly),
+        }
+    }
+
+    /// The caller as a person; null for a service account.
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        match self.0 {
+            Caller::Person(_) => Some(self.me(ctx).await),
+            Caller::Service(_) | Caller::Visitor(_) => None,
+        }
+    }
+
+    /// What the token or the key may be used for.
+    async fn scopes(&self) -> Vec<Scope> {
+        self.0.scopes().iter().collect()
+    }
+
+    /// When the token or the key ends; null for a key that does not.
+    async fn expires_at(&self) -> Option<DateTime<Utc>> {
+        Some(self.0.expires_at()).filter(|end| *end < DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// The caller's settings; null for a service account.
+    async fn settings(&self, ctx: &Context<'_>) -> Option<Result<Settings>> {
+        if let Caller::Service(_) | Caller::Visitor(_) = self.0 {
+            return None;
+        }
+        Some(match self.me(ctx).await {
+            Ok(me) => me.whole(ctx).await.map(|row| Settings::of(&row)),
+            Err(fault) => Err(fault),
+        })
+    }
+
+    /// The sizes of the caller's lists; null for a service account. Needs the scope CONTACTS_READ.
+    async fn contact_counts(&self, ctx: &Context<'_>) -> Option<Result<ContactCounts>> {
+        match contacts_reader(ctx) {
+            Ok(Caller::Person(viewer)) => Some(Ok(ContactCounts(viewer.user))),
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// How much waits for the caller; null for a service account. Needs the scope NOTIFICATIONS_READ.
+    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadCounts>> {
+        match needs(ctx, Scope::NotificationsRead) {
+            Ok(Caller::Person(viewer)) => Some(UnreadCounts::of(ctx, viewer).await),
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// How the caller wants to be told of things, one for each kind; null for a service account. Needs the scope
+    /// NOTIFICATIONS_READ.
+    async fn notification_preferences(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationPreference>>> {
+        match needs(ctx, Scope::NotificationsRead) {
+            Ok(Caller::Person(viewer)) => Some(NotificationPreference::of(ctx, viewer).await),
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// What is on the caller's desk; null for who is no agent. Needs the scope AGENTS_READ.
+    async fn desk(&self, ctx: &Context<'_>) -> Option<Result<Desk>> {
+        match needs(ctx, Scope::AgentsRead) {
+            Ok(Caller::Person(viewer)) => Desk::of(ctx, viewer).await.transpose(),
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// The caller's sessions that have not ended, at most 50, the one used last first; null for a service account.
+    async fn sessions(&self, ctx: &Context<'_>) -> Option<Result<Vec<Session>>> {
+        match self.0 {
+            Caller::Person(viewer) => Some(sessions_of(ctx, viewer.user).await),
+            Caller::Service(_) | Caller::Visitor(_) => None,
+        }
+    }
+}
+
+async fn sessions_of(ctx: &Context<'_>, user: UserId) -> Result<Vec<Session>> {
+    let app = ctx.app()?;
+    let open = sessions::open_sessions(app.db.read(), user, app.clock.now()).await?;
+    Ok(open.into_iter().map(Session).collect())
+}
+
+impl Viewer {
+    async fn me(&self, ctx: &Context<'_>) -> Result<User> {
+        User::find(ctx, ctx.viewer()?.user).await?.ok_or(Error::Unauthenticated)
+    }
+}
+
+/// An organisation's key as somebody who acts. It has no relationships.
+pub struct ServiceAccount {
+    key: ApiKeyId,
+    name: String,
+}
+
+/// An organisation's key as somebody who acts. It has no relationships.
+#[Object]
+impl ServiceAccount {
+    /// The id of the key, `key_…`.
+    pub async fn id(&self) -> ID {
+        self.key.into()
+    }
+
+    /// The name of the key.
+    pub async fn display_name(&self) -> &str {
+        &self.name
+    }
+
+    /// Always null.
+    pub async fn avatar_url(&self) -> Option<Result<String>> {
+        None
+    }
+}
+
+/// A person's settings, shown to that person only.
+#[derive(SimpleObject)]
+pub struct Settings {
+    /// Who may ask the viewer to connect.
+    who_may_request_connection: Audience,
+    /// Who may follow the viewer.
+    who_may_follow: Audience,
+}
+
+impl Settings {
+    #[must_use]
+    pub fn of(person: &user::Model) -> Self {
+        Self { who_may_request_connection: person.who_may_request_connection, who_may_follow: person.who_may_follow }
+    }
+}
