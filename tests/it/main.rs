@@ -32,6 +32,7 @@ mod imports;
 mod intake;
 mod issuers;
 mod killing;
+mod kills;
 mod mails;
 mod model;
 mod monitoring;

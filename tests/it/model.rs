@@ -382,7 +382,7 @@ async fn many_at_once_give_no_task_two_owners_pass_nobody_and_leave_nothing_wait
                  AND NOT EXISTS (SELECT 1 FROM assignment s WHERE s.task_id = t.id AND s.agent_id = a.user_id))";
     eventually("nothing waits for who is free", || async { both.app.database.number(stuck).await == 0 }).await;
     nothing_contradicts_itself(&both.app.database).await;
-    assert!(nobody_was_passed(&both.app, both.floors[0].queue.id.0).await > 0);
+    assert!(nobody_was_passed(&both.app.database, both.floors[0].queue.id.0).await > 0);
 }
 
 /// Something that one of many does, whatever the others do: it may be refused, and must not fail.

@@ -175,26 +175,26 @@ async fn somebody_whose_account_ends_leaves_nothing_behind() {
 }
 
 /// What stands in the log of a queue: who entered and who left, in order.
-pub async fn log_of(app: &TestApp, queue: uuid::Uuid) -> Vec<(String, Value)> {
+pub async fn log_of(database: &TestDatabase, queue: uuid::Uuid) -> Vec<(String, Value)> {
     let sql = format!(
         "SELECT e.kind || ' ' || CAST(e.payload AS text) FROM event_entry n JOIN event e ON e.number = n.event_number \
          WHERE n.stream_kind = 9 AND n.owner_id = {} ORDER BY n.sequence",
-        app.database.literal(queue)
+        database.literal(queue)
     );
     let split = |line: String| {
         let (kind, payload) = line.split_once(' ').expected("kind and payload");
         (kind.to_owned(), serde_json::from_str(payload).expected("JSON"))
     };
-    app.database.texts(&sql).await.into_iter().map(split).collect()
+    database.texts(&sql).await.into_iter().map(split).collect()
 }
 
 /// Nobody was offered a task while another of the queue stood before it.
-pub async fn nobody_was_passed(app: &TestApp, queue: uuid::Uuid) -> usize {
+pub async fn nobody_was_passed(database: &TestDatabase, queue: uuid::Uuid) -> usize {
     let mut waiting: BTreeSet<(i64, String, String)> = BTreeSet::new();
     // What was handed over waits from then on, and may be passed: it is not for who has handed it over.
     let (mut came, mut handed_over) = (BTreeMap::new(), BTreeSet::new());
     let mut offered = 0;
-    for (kind, task) in log_of(app, queue).await {
+    for (kind, task) in log_of(database, queue).await {
         let text = |field: &str| task[field].as_str().unwrap_or_default().to_owned();
         let place = (task["priority"].as_i64().unwrap_or_default(), text("enqueued_at"), text("id"));
         if kind == "task_queued" {

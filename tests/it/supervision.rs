@@ -188,7 +188,7 @@ async fn a_supervisor_reads_unseen_and_takes_part_for_all_to_see() {
 async fn recount(app: &TestApp, floor: &Floor, level: i64) -> [usize; 5] {
     let (mut waiting, mut serving) = (BTreeSet::new(), BTreeSet::new());
     let [mut accepted, mut in_time, mut abandoned] = [0; 3];
-    for (kind, task) in crate::routing::log_of(app, floor.queue.id.0).await {
+    for (kind, task) in crate::routing::log_of(&app.database, floor.queue.id.0).await {
         let text = |field: &str| task[field].as_str().unwrap_or_default().to_owned();
         let time = |field: &str| text(field).parse::<DateTime<Utc>>().expected("a time");
         match (kind.as_str(), text("status").as_str()) {

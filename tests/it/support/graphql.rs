@@ -1,6 +1,9 @@
 //! A GraphQL client over HTTP.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::Expected as _;
 
@@ -8,6 +11,8 @@ use super::Expected as _;
 pub struct Client {
     pub url: String,
     pub token: Option<String>,
+    /// Asks again while nobody answers, as clients do whose server is being started anew.
+    patient: bool,
     http: reqwest::Client,
 }
 
@@ -20,11 +25,22 @@ pub struct Answer {
 
 impl Client {
     pub fn new(url: &str, token: Option<String>) -> Self {
-        Self { url: url.to_owned(), token, http: reqwest::Client::new() }
+        Self { url: url.to_owned(), token, patient: false, http: reqwest::Client::new() }
+    }
+
+    pub fn patient(url: &str, token: Option<String>) -> Self {
+        Self { patient: true, ..Self::new(url, token) }
     }
 
     pub async fn ask(&self, query: &str, variables: Value) -> Answer {
-        self.try_ask(query, variables).await.expected("an answer")
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            match self.try_ask(query, variables.clone()).await {
+                Ok(answer) if !self.patient || answer.code() != "UNAVAILABLE" => return answer,
+                other if !self.patient || Instant::now() > until => return other.expected("an answer"),
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
     }
 
     /// Asks a server that may be gone.
