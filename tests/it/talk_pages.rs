@@ -22,7 +22,7 @@ const BUDGETS: [(&str, usize); 8] = [
         "{ viewer { desk { streamCursor agent { state idleReason { name } capacity { channel used } } \
          offers { id expiresAt task { id position estimatedWaitSeconds } details { channel queueName customerName receivedAt } } \
          tasks { id status availableActions wrapUps { dueAt } conversation { id unreadCount customer { displayName } } } } } }",
-        12,
+        9,
     ),
     (
         "query($id: ID!) { conversation(id: $id) { status streamCursor unreadCount customer { displayName identities { address } } \

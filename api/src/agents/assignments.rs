@@ -4,16 +4,23 @@
 use entity::{
     agent,
     assignment::{self, AssignmentPhase},
+    conversation, customer,
     id::{AssignmentId, TaskId, UserId},
     task,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _,
-    QueryFilter, QueryOrder, QueryResult,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic as _,
+    IntoActiveModel as _, Iterable as _, QueryFilter, QueryOrder, QueryResult,
 };
 
 use super::capacity;
-use crate::{app::Tx, auth::viewer::Caller, conversations::threads, database::sql::Sql, error::Result};
+use crate::{
+    app::Tx,
+    auth::viewer::Caller,
+    conversations::threads::{self, Seen, Side},
+    database::sql::Sql,
+    error::Result,
+};
 
 /// Everything an agent holds, in the order in which it came.
 pub async fn of_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<assignment::Model>, DbErr> {
@@ -24,36 +31,36 @@ pub async fn of_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<as
         .await
 }
 
-struct InHand {
-    hold: assignment::Model,
-    task: task::Model,
+/// A task that an agent has in hand, with what a desk shows beside it: all of one moment.
+pub struct InHand {
+    pub hold: assignment::Model,
+    pub task: task::Model,
+    pub conversation: Seen,
+    pub customer: Option<customer::Model>,
 }
 
 impl FromQueryResult for InHand {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        let task = task::Model::from_query_result(row, prefix)?;
-        let hold = assignment::Model {
-            id: row.try_get(prefix, "hold_id")?,
-            task_id: task.id,
-            agent_id: row.try_get(prefix, "holder_id")?,
-            channel: task.channel,
-            phase: row.try_get(prefix, "phase")?,
-            joined: row.try_get(prefix, "joins")?,
-            since: row.try_get(prefix, "since")?,
-        };
-        Ok(Self { hold, task })
+        Ok(Self {
+            hold: assignment::Model::from_query_result(row, &format!("{prefix}h_"))?,
+            task: task::Model::from_query_result(row, &format!("{prefix}t_"))?,
+            conversation: Seen::from_query_result(row, &format!("{prefix}c_"))?,
+            customer: customer::Model::from_query_result_optional(row, &format!("{prefix}k_"))?,
+        })
     }
 }
 
 /// What an agent has in hand, as far as a caller may see it, in the order in which it came: the tasks that were accepted.
-pub async fn in_hand(
-    db: &impl ConnectionTrait,
-    caller: &Caller,
-    agent: UserId,
-) -> Result<Vec<(assignment::Model, task::Model)>, DbErr> {
-    let mut sql = Sql::new(
-        "SELECT t.*, h.id AS hold_id, h.agent_id AS holder_id, h.phase, h.joined AS joins, h.since FROM assignment h \
-         JOIN task t ON t.id = h.task_id JOIN conversation c ON c.id = t.conversation_id WHERE h.agent_id = ",
+pub async fn in_hand(db: &impl ConnectionTrait, caller: &Caller, agent: UserId) -> Result<Vec<InHand>, DbErr> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(&columns::<assignment::Entity>("h"));
+    sql.push(&columns::<task::Entity>("t"));
+    sql.push(&columns::<conversation::Entity>("c"));
+    sql.push(&columns::<customer::Entity>("k"));
+    sql.push(&threads::stream_at(Side::of(caller)));
+    sql.push(
+        " AS c_stream_at FROM assignment h JOIN task t ON t.id = h.task_id JOIN conversation c ON c.id = t.conversation_id \
+         LEFT JOIN customer k ON k.id = c.customer_id WHERE h.agent_id = ",
     );
     sql.bind(agent);
     sql.push(" AND h.phase <> ");
@@ -61,8 +68,12 @@ pub async fn in_hand(
     sql.push(" AND ");
     threads::visible(&mut sql, caller);
     sql.push(" ORDER BY h.id");
-    let rows: Vec<InHand> = sql.all(db).await?;
-    Ok(rows.into_iter().map(|row| (row.hold, row.task)).collect())
+    sql.all(db).await
+}
+
+/// All columns of a table that stands under a letter, each called by that letter and its own name.
+fn columns<E: EntityTrait>(letter: &str) -> String {
+    E::Column::iter().map(|column| format!("{letter}.{name} AS {letter}_{name}, ", name = column.as_str())).collect()
 }
 
 /// Everybody who holds a task, in the order of their ids, which is that of their locks.

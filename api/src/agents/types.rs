@@ -13,7 +13,8 @@ use entity::{
 };
 
 use super::{
-    assignments, capacity, counts,
+    assignments::{self, InHand},
+    capacity, counts,
     listing::Listed,
     loader::{AgentById, IdleReasonById, IntervalsOf, OwnHold, ProfileById, QueuesOf, SkillsOf, answers},
     offer_types::Offer,
@@ -30,6 +31,7 @@ use crate::{
         guard::Needs,
         viewer::{Scope, Viewer},
     },
+    conversations::loader::{ConversationById, ReferredCustomer},
     error::{Error, Result},
     events::cursor::{Cursor, desk_of},
     page::{PageInfo, Slice},
@@ -308,8 +310,12 @@ impl Desk {
     async fn tasks(&self, ctx: &Context<'_>) -> Result<Vec<Task>> {
         let in_hand = assignments::in_hand(ctx.app()?.db.read(), ctx.caller()?, self.agent.user_id).await?;
         let mut tasks = Vec::new();
-        for (hold, task) in in_hand {
+        for InHand { hold, task, conversation, customer } in in_hand {
             ctx.remember(OwnHold(task.id), hold).await?;
+            ctx.remember(ConversationById(conversation.row.id), Arc::new(conversation)).await?;
+            if let Some(customer) = customer {
+                ctx.remember(ReferredCustomer(customer.id), Arc::new(customer)).await?;
+            }
             tasks.push(Task(Arc::new(task)));
         }
         Ok(tasks)

@@ -81,11 +81,14 @@ impl FromQueryResult for Seen {
 /// Begins a statement about conversations `c` as a side sees them: rows and ends of streams, of one moment.
 #[must_use]
 pub fn seen_by(side: Side) -> Sql {
+    Sql::new(&format!("SELECT c.*, {} AS stream_at FROM conversation c WHERE ", stream_at(side)))
+}
+
+/// Where the stream of a side ends, of a conversation `c`.
+#[must_use]
+pub fn stream_at(side: Side) -> String {
     let kind = side.stream(ConversationId(uuid::Uuid::nil())).kind.code();
-    Sql::new(&format!(
-        "SELECT c.*, COALESCE((SELECT s.last_sequence FROM stream s WHERE s.kind = {kind} AND s.owner_id = c.id), 0) \
-         AS stream_at FROM conversation c WHERE "
-    ))
+    format!("COALESCE((SELECT s.last_sequence FROM stream s WHERE s.kind = {kind} AND s.owner_id = c.id), 0)")
 }
 
 /// The conversations with some ids that a caller may see, with the ends of their streams.
