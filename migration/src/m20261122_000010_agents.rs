@@ -127,7 +127,7 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX task_waiting_in_queue ON task (queue_id, priority, enqueued_at, id) WHERE status < 3",
                 "CREATE INDEX task_of_conversation ON task (conversation_id, id)",
                 "CREATE INDEX task_accepted ON task (queue_id, accepted_at)",
-                "CREATE INDEX task_of_queue ON task (queue_id, status, id)",
+                "CREATE INDEX task_in_service ON task (queue_id) WHERE status IN (3, 4, 5)",
                 "CREATE INDEX task_abandoned ON task (queue_id, ended_at) WHERE status = 8",
                 "CREATE INDEX task_of_owner ON task (owner_id, id)",
                 "CREATE INDEX task_of_joined ON task (joined_id, id)",

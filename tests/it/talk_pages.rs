@@ -1,7 +1,7 @@
 //! Pages of conversations, desks, tasks and queues are cheap: a fixed number of statements, each on an index, however much is
 //! stored and however much is in hand.
 
-use api::agents::set_up::NewQueue;
+use api::agents::{routing, set_up::NewQueue};
 use entity::channel::Channel;
 use serde_json::json;
 
@@ -113,6 +113,21 @@ async fn desks_and_conversations_take_a_fixed_number_of_statements_and_none_read
     let (ann, talk) = busy(&app).await;
     let variables = json!({ "id": talk.conversation.to_string(), "task": talk.task.to_string() });
     plans::check(&app, &ann, &variables, &BUDGETS, Budget::AtMost, Planned::ForMany).await;
+}
+
+/// However many wait, of each queue the first is found by an index, and nobody who waits for agents who are full is looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_next_is_found_without_a_look_at_all_who_wait() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    busy(&app).await;
+    app.statements();
+    routing::run(app.app()).await.expected("routing");
+    let looks = app.statements();
+    let look = looks.iter().find(|look| look.sql.contains("served")).expected("a look");
+    let plan = plans::explain(app.app(), look, true).await;
+    assert!(plan.contains("task_waiting_in_queue") && !plan.contains("Seq Scan on task"), "{plan}");
+    // PostgreSQL goes by its own counts of agents and queues.
+    assert!(app.database.is_postgres() || plan.contains("SCAN a USING INDEX agent_free"), "{plan}");
 }
 
 /// What is asked of each queue of a page, and how many statements that takes at most.

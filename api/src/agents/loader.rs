@@ -27,6 +27,9 @@ macro_rules! key {
     };
 }
 
+/// Of so many one statement asks that has a part for each: as many as a page has rows; SQLite takes 500 parts.
+const PARTS: usize = 100;
+
 mod floor;
 mod tasks;
 mod watching;

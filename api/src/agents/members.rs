@@ -55,7 +55,8 @@ pub async fn refresh(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
 pub async fn refresh_asking(tx: &Tx<'_>, skills: &[SkillId]) -> Result<()> {
     let sql = Sql::new(
         "SELECT q.* FROM queue q WHERE q.archived_at IS NULL \
-         OR EXISTS (SELECT 1 FROM task t WHERE t.queue_id = q.id AND t.status < 6)",
+         OR EXISTS (SELECT 1 FROM task t WHERE t.queue_id = q.id AND t.status < 3) \
+         OR EXISTS (SELECT 1 FROM task t WHERE t.queue_id = q.id AND t.status IN (3, 4, 5))",
     );
     for queue in sql.models::<queue::Entity>(tx.db()).await? {
         if queue.skills.asks_for(skills) {

@@ -11,7 +11,7 @@ use entity::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::may_see;
+use super::{PARTS, may_see};
 use crate::{
     agents::{
         members,
@@ -235,8 +235,10 @@ impl Loader<ServersOf> for Reads {
     async fn load(&self, keys: &[ServersOf]) -> Result<HashMap<ServersOf, Self::Value>> {
         let ids: Vec<QueueId> = keys.iter().map(|key| key.0).collect();
         let mut found: HashMap<ServersOf, Vec<UserId>> = HashMap::new();
-        for row in members::of(self.app.db.read(), &ids).await? {
-            found.entry(ServersOf(row.queue_id)).or_default().push(row.agent_id);
+        for together in ids.chunks(PARTS) {
+            for row in members::of(self.app.db.read(), together).await? {
+                found.entry(ServersOf(row.queue_id)).or_default().push(row.agent_id);
+            }
         }
         Ok(found)
     }

@@ -12,6 +12,7 @@ use entity::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 
+use super::PARTS;
 use crate::{
     agents::{assignments, routing, waiting},
     auth::context::Reads,
@@ -161,9 +162,6 @@ key!(
     DecisionsOf(TaskId)
 );
 
-/// Tasks in one statement about decisions: as many as a page has rows.
-const PARTS: usize = 100;
-
 impl Loader<DecisionsOf> for Reads {
     type Value = Vec<routing_decision::Model>;
     type Error = Error;
@@ -171,7 +169,6 @@ impl Loader<DecisionsOf> for Reads {
     async fn load(&self, keys: &[DecisionsOf]) -> Result<HashMap<DecisionsOf, Self::Value>> {
         let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
         let mut found: HashMap<DecisionsOf, Self::Value> = HashMap::new();
-        // A statement has a part for each task, and SQLite takes 500 parts.
         for together in ids.chunks(PARTS) {
             for row in routing::decisions(self.app.db.read(), together).await? {
                 found.entry(DecisionsOf(row.task_id)).or_default().push(row);
