@@ -49,11 +49,8 @@ function row({ id, label, kind, required, options, hint }) {
 }
 
 export class Form {
-  /**
-   * `submit` gets the answers and the message. `answered` is what was said before, by the names of fields; `known` what the site
-   * says of the visitor.
-   */
-  constructor({ chat, answered = {}, known = {}, notice, submit }) {
+  /** `submit` gets the answers and the message. `answered` is what was said before, by the names of fields. */
+  constructor({ chat, answered = {}, notice, submit }) {
     const { fields, open } = chat;
     // A browser's own help needs names that stay the same; the API's names are kept beside.
     this.rows = fields.map((field, index) => ({
@@ -90,7 +87,7 @@ export class Form {
       this.button,
       this.status,
     );
-    this.fill(answered, { NAME: known.name, EMAIL: known.email });
+    this.fill(answered);
     this.message.control.addEventListener('keydown', (event) => {
       if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !composes(event)) {
         this.whole.requestSubmit();
@@ -98,11 +95,19 @@ export class Form {
     });
   }
 
-  fill(answered, known) {
-    for (const { name, kind, control } of this.rows) {
-      control.value = answered[name] ?? known[kind] ?? '';
+  fill(answered) {
+    for (const { name, control } of this.rows) {
+      control.value = answered[name] ?? '';
     }
     this.message.control.value = answered.message ?? '';
+  }
+
+  /** Fills in what the site says of the visitor, where nothing stands yet. */
+  know(identity) {
+    const known = { NAME: identity?.name, EMAIL: identity?.email };
+    for (const { kind, control } of this.rows) {
+      control.value ||= known[kind] ?? '';
+    }
   }
 
   get all() {

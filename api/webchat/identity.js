@@ -1,5 +1,5 @@
 // Who the visitor is, as the site says: told by the launcher, signed by the site's server. Of whoever was signed in before in the
-// same browser nothing is left.
+// same browser nothing is left. A chat that was begun by somebody unknown goes on when they sign in.
 
 /** What of it the API takes; none of something else. */
 function read(given) {
@@ -14,39 +14,53 @@ function read(given) {
 export class Identity {
   constructor(kept) {
     this.kept = kept;
+    /** As a chat is begun with it; null of somebody unknown. */
     this.given = null;
-    /** Resolved once the site has said who the visitor is; at once where nobody was signed in before. */
-    this.told = this.kept.get('who') === null ? Promise.resolve() : new Promise((done) => (this.met = done));
+    /** Whose chat the page shows: the site's own id of them. Another page of the browser may show somebody else's. */
+    this.who = null;
+    /** Resolved once the site has said who the visitor is; at once where nothing is kept of anybody who was signed in. */
+    this.told = kept.signed().length === 0 ? Promise.resolve() : new Promise((done) => (this.met = done));
   }
 
-  /** Takes what the site says. Where somebody else was signed in, everything kept is forgotten: then their token, or ''. */
+  /**
+   * Takes what the site says, and forgets whatever is kept of others whom it had signed. Whether what the page shows is somebody
+   * else's, and the tokens that are of no use any more.
+   */
   meet(given) {
-    const before = this.kept.get('who');
     this.given = read(given);
-    const changed = before !== null && before !== (this.given?.externalId ?? null);
-    const token = changed ? (this.kept.get('token') ?? '') : null;
-    if (changed) {
-      this.kept.clear();
-    }
-    this.note();
+    const who = this.given?.externalId ?? null;
+    const others = this.kept.signed().filter((other) => other !== who);
+    const tokens = others.map((other) => {
+      const theirs = this.kept.beside(other);
+      const token = theirs.get('token');
+      theirs.clear();
+      return token;
+    });
+    const changed = this.who === null ? who !== null && !this.adopt(who) : this.who !== who;
+    this.who = who;
+    this.kept.turn(who);
     this.met?.();
-    return token;
+    return { changed, tokens: tokens.filter(Boolean) };
   }
 
-  /** Keeps in mind whose chat the browser has. */
-  note() {
-    if (this.given) {
-      this.kept.set('who', this.given.externalId);
+  /** Lets a chat that was begun by somebody unknown be of whoever has signed in; not if they have one. */
+  adopt(who) {
+    const theirs = this.kept.beside(who);
+    if (theirs.names('').length > 0) {
+      return false;
     }
+    const unknown = this.kept.beside(null);
+    unknown.names('').forEach((name) => theirs.set(name, unknown.get(name)));
+    unknown.clear();
+    return true;
   }
 
-  /** As a chat is begun with it, for as long as the signature counts. */
-  get signed() {
-    return this.given && this.given.expires * 1_000 > Date.now() ? this.given : undefined;
-  }
-
-  /** A signature that the server does not take is as good as none. */
-  refused() {
+  /** Lets go what the server does not take of it: a name or an address alone, else all of it. */
+  refused(part) {
+    if (part === 'name' || part === 'email') {
+      this.given = { ...this.given, [part]: null };
+      return;
+    }
     console.warn('rapport: the identity was refused, so the visitor is not known: is it signed with the right secret?');
     this.given = null;
   }

@@ -1,4 +1,5 @@
-// What the browser keeps of an entry point's chat: in localStorage, else for this tab, else for as long as the page is open.
+// What the browser keeps of an entry point's chat: in localStorage, else for this tab, else for as long as the page is open. Each
+// visitor whom the site has signed has a place of their own in it.
 
 /** A store that works; browsers may forbid one at any time, above all in a frame. */
 function works(store) {
@@ -27,10 +28,40 @@ class Memory extends Map {
   }
 }
 
+/** How names begin of what is somebody's; a full stop ends it. */
+const SIGNED = '~';
+
 export class Kept {
-  constructor(entryPoint) {
-    this.start = `rapport.webchat.${entryPoint}.`;
-    this.store = works(() => window.localStorage) ?? works(() => window.sessionStorage) ?? new Memory();
+  constructor(entryPoint, store) {
+    this.entryPoint = entryPoint;
+    this.base = `rapport.webchat.${entryPoint}.`;
+    this.start = this.base;
+    this.store =
+      store ?? works(() => window.localStorage) ?? works(() => window.sessionStorage) ?? new Memory();
+  }
+
+  /** From now on this is what is kept of a visitor whom the site has signed, or with null of whoever uses the browser. */
+  turn(who) {
+    const name = who === null ? '' : encodeURIComponent(who).replaceAll('.', '%2E');
+    this.start = who === null ? this.base : `${this.base}${SIGNED}${name}.`;
+  }
+
+  /** The same of somebody else. */
+  beside(who) {
+    const other = new Kept(this.entryPoint, this.store);
+    other.turn(who);
+    return other;
+  }
+
+  /** The visitors whom the site had signed and of whom something is kept. */
+  signed() {
+    const start = this.base + SIGNED;
+    const theirs = this.all().filter((name) => name.startsWith(start));
+    return [...new Set(theirs.map((name) => decodeURIComponent(name.slice(start.length).split('.')[0])))];
+  }
+
+  all() {
+    return this.store instanceof Memory ? [...this.store.keys()] : Object.keys(this.store);
   }
 
   get(name) {
@@ -59,11 +90,12 @@ export class Kept {
 
   /** The names that begin so, without order. */
   names(start) {
-    const all = this.store instanceof Memory ? [...this.store.keys()] : Object.keys(this.store);
-    return all.filter((name) => name.startsWith(this.start + start)).map((name) => name.slice(this.start.length));
+    const own = this.all().filter((name) => name.startsWith(this.start));
+    const names = own.map((name) => name.slice(this.start.length));
+    return names.filter((name) => name.startsWith(start) && !name.startsWith(SIGNED));
   }
 
-  /** Forgets everything about the entry point's chat. */
+  /** Forgets everything that is theirs about the entry point's chat. */
   clear() {
     this.names('').forEach((name) => this.drop(name));
   }

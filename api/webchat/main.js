@@ -3,6 +3,7 @@
 import { CONVERSATION, END_VISIT, START, TokenOver, TryAgain, WEB_CHAT, ask, backoff } from './api.js';
 import { Chat, newId } from './chat.js';
 import { composes } from './composer.js';
+import { question, unask } from './dialog.js';
 import { button, element, say } from './elements.js';
 import { Form } from './form.js';
 import { Identity } from './identity.js';
@@ -66,13 +67,35 @@ async function boot() {
   document.title = about.name;
   if (framed) {
     // What is kept may be of somebody who is signed in no more.
+    const visit = visits;
     await identity.told;
+    if (visit !== visits) {
+      return;
+    }
   }
+  await goOn();
+}
+
+/** Shows the chat that the browser knows of, or the form. */
+async function goOn() {
   if (kept.get('token') && kept.get('conversation')) {
     await resume();
   } else {
     begin();
   }
+}
+
+/** Lets go of what is shown: it is somebody else's, and what is theirs is shown from now on. */
+function change() {
+  visits += 1;
+  chat?.stop();
+  chat = view = null;
+  answered = {};
+  unask();
+  actions.replaceChildren();
+  say(standing, '');
+  main.replaceChildren(element('p', { class: 'notice', role: 'status' }, words.loading));
+  goOn();
 }
 
 /** Goes on with the chat that the browser knows of. */
@@ -103,7 +126,6 @@ function forget(notice) {
   visits += 1;
   const message = notice && unsent();
   kept.clear();
-  identity.note();
   answered = { message };
   begin(notice);
 }
@@ -121,8 +143,8 @@ function begin(notice) {
   tell({ begun: false });
   unread();
   const starting = kept.get('starting');
-  const known = identity.signed;
-  form = new Form({ chat: about, answered: starting?.answered ?? answered, known, notice, submit: start });
+  form = new Form({ chat: about, answered: starting?.answered ?? answered, notice, submit: start });
+  form.know(identity.given);
   main.replaceChildren(form.whole);
   actions.replaceChildren();
   say(standing, '');
@@ -173,14 +195,20 @@ async function begun(input) {
   const visit = visits;
   for (let tries = 0; visit === visits;) {
     try {
-      const signed = identity.signed;
+      const signed = identity.given;
       const { startWebChat } = await ask(START, { input: { ...input, identity: signed } }, kept.get('token'));
-      if (!signed || startWebChat.userErrors[0]?.field?.[1] !== 'identity') {
+      const [, refused, part] = startWebChat.userErrors[0]?.field ?? [];
+      if (!signed || refused !== 'identity') {
         return startWebChat;
       }
-      identity.refused();
+      if (visit === visits) {
+        identity.refused(part);
+      }
     } catch (error) {
-      if (error instanceof TokenOver && kept.get('token') && visit === visits) {
+      if (visit !== visits) {
+        break;
+      }
+      if (error instanceof TokenOver && kept.get('token')) {
         // Whoever it was, they begin as somebody new.
         kept.drop('token');
       } else if (error instanceof TryAgain) {
@@ -311,31 +339,15 @@ function complain(error, text) {
 
 /** Asks whether to end the chat, and ends it. */
 function end() {
-  const dialog = element(
-    'dialog',
-    { 'aria-labelledby': 'end-title', 'aria-describedby': 'end-text', onclose: () => dialog.remove() },
-    element('h2', { id: 'end-title' }, words.end.title),
-    element('p', { id: 'end-text' }, words.end.text),
-    element(
-      'div',
-      { class: 'choice' },
-      button(words.end.no, () => dialog.close(), { autofocus: true }),
-      button(
-        words.end.yes,
-        async () => {
-          dialog.close();
-          if (await chat.end()) {
-            view?.focus();
-          } else {
-            say(view.banner, words.end.failed);
-          }
-        },
-        { class: 'primary', id: 'end-yes' },
-      ),
-    ),
-  );
-  document.body.append(dialog);
-  dialog.showModal();
+  const { title, text, no, yes, failed } = words.end;
+  const then = async () => {
+    if (await chat.end()) {
+      view?.focus();
+    } else {
+      say(view.banner, failed);
+    }
+  };
+  question({ title, text, no, yes, then });
 }
 
 addEventListener('keydown', (event) => {
@@ -352,12 +364,12 @@ addEventListener('message', ({ source, data }) => {
   page =
     typeof data.page === 'string' && /^https?:\/\//.test(data.page) && data.page.length <= 2_000 ? data.page : null;
   shown = Boolean(data.shown);
-  const token = identity.meet(data.identity);
-  if (token !== null) {
-    ask(END_VISIT, {}, token).catch(() => {});
-    if (about) {
-      forget();
-    }
+  const { changed, tokens } = identity.meet(data.identity);
+  tokens.forEach((token) => ask(END_VISIT, {}, token).catch(() => {}));
+  if (changed && about) {
+    change();
+  } else {
+    form?.know(identity.given);
   }
   turned();
   if (shown && data.focus) {

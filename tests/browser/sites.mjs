@@ -119,6 +119,20 @@ export async function signed({ page, arrive }) {
   await begin(frame, 'Here again');
   await frame.waitForFunction(() => document.querySelectorAll('.message').length === 2);
 
+  // Another page of the same browser, which has not heard of it, neither shows nor spoils what is the other's.
+  const beside = { page: await visitor.context.newPage() };
+  const other = await visit(beside, sign('43'));
+  await begin(other, 'On another page');
+  await other.waitForFunction(() => document.querySelectorAll('.message').length === 2);
+  await form(frame);
+  assert.equal(await reads(frame), 0, 'whose token has ended sees nothing more');
+  await visitor.page.evaluate((tag) => document.getElementById('chat').setAttribute('data-identity', tag), sign('43'));
+  await frame.waitForFunction(() => document.querySelectorAll('.message').length === 2, { polling: 50 });
+  await beside.page.close();
+  frame = await visit(visitor, sign('42'));
+  await begin(frame, 'Once more');
+  await frame.waitForFunction(() => document.querySelectorAll('.message').length === 3);
+
   // And signs out, on a site that loads no new page for it.
   await visitor.page.evaluate(() => document.getElementById('chat').removeAttribute('data-identity'));
   await form(frame);

@@ -1,7 +1,7 @@
 //! Who is offered what: by priority, then by how long a task waits, to the agent who has waited longest; checked against a
 //! model that knows nothing of the product, and from the log when many act at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use api::agents::set_up::NewQueue;
 use entity::{
@@ -192,13 +192,13 @@ pub async fn log_of(database: &TestDatabase, queue: uuid::Uuid) -> Vec<(String, 
 pub async fn nobody_was_passed(database: &TestDatabase, queue: uuid::Uuid) -> usize {
     let mut waiting: BTreeSet<(i64, String, String)> = BTreeSet::new();
     // What was handed over waits from then on, and may be passed: it is not for who has handed it over.
-    let (mut came, mut handed_over) = (BTreeMap::new(), BTreeSet::new());
+    let mut handed_over = BTreeSet::new();
     let mut offered = 0;
     for (kind, task) in log_of(database, queue).await {
         let text = |field: &str| task[field].as_str().unwrap_or_default().to_owned();
         let place = (task["priority"].as_i64().unwrap_or_default(), text("enqueued_at"), text("id"));
         if kind == "task_queued" {
-            if *came.entry(text("id")).or_insert_with(|| text("enqueued_at")) != text("enqueued_at") {
+            if text("enqueued_at") != text("received_at") {
                 handed_over.insert(text("id"));
             }
             waiting.insert(place);

@@ -112,7 +112,7 @@ async fn the_page_may_do_nothing_but_talk_to_its_own_host() {
         waiting.extend(named(&file.text));
         seen.push(name);
     }
-    assert_eq!(seen.len(), 19, "{seen:?}");
+    assert_eq!(seen.len(), 20, "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,9 +59,9 @@ pub struct QueueCounts {
 }
 
 impl QueueCounts {
-    /// What the counts of a queue come to; what has happened since a time, or the usual one.
+    /// What the counts of a queue come to; what has happened since a time.
     #[must_use]
-    pub fn of(app: &App, queue: &queue::Model, since: Option<DateTime<Utc>>, counts: &Counts) -> Self {
+    pub fn of(app: &App, queue: &queue::Model, since: DateTime<Utc>, counts: &Counts) -> Self {
         let all = counts.accepted + counts.abandoned;
         let service_level = (queue.service_level_seconds.is_some() && all > 0).then(|| {
             #[expect(clippy::cast_precision_loss, reason = "counts of a month")]
@@ -70,7 +70,7 @@ impl QueueCounts {
         });
         Self {
             stream_cursor: Cursor::in_stream(queue_of(queue.id), counts.stream_at),
-            since: begin(app, since),
+            since,
             waiting: counts.waiting,
             longest_wait_seconds: counts.first_since.map(|since| (app.clock.now() - since).num_seconds().max(0)),
             in_service: counts.in_service,

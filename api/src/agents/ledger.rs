@@ -79,22 +79,22 @@ pub async fn between(
 ) -> Result<Vec<agent_interval::Model>, DbErr> {
     // Intervals are numbered without holes and end in the order of their numbers, so the first says which are shown; where none
     // has ended in the period, only the one that lasts is.
-    let mut sql = Sql::new("SELECT i.* FROM agent_interval i WHERE i.agent_id IN ");
-    sql.bind_list(agents);
-    sql.push(" AND (i.ended_at IS NULL OR i.ended_at > ");
+    let mut sql = Sql::new(
+        "SELECT i.* FROM (SELECT a.user_id, COALESCE((SELECT f.number FROM agent_interval f \
+                            WHERE f.agent_id = a.user_id AND f.ended_at > ",
+    );
     sql.bind(since);
-    sql.push(")");
+    sql.push(" ORDER BY f.ended_at, f.number LIMIT 1), a.\"interval\") AS first FROM agent a WHERE a.user_id IN ");
+    sql.bind_list(agents);
+    sql.push(&format!(
+        ") part JOIN agent_interval i ON i.agent_id = part.user_id AND i.number >= part.first AND i.number < part.first + {SHOWN}"
+    ));
     // After a clock was set back the one that lasts may have begun later than now.
     if let Some(until) = until {
-        sql.push(" AND i.started_at < ");
+        sql.push(" WHERE i.started_at < ");
         sql.bind(until);
     }
-    sql.push(&format!(
-        " AND i.number < {SHOWN} + COALESCE((SELECT f.number FROM agent_interval f WHERE f.agent_id = i.agent_id \
-         AND f.ended_at > "
-    ));
-    sql.bind(since);
-    sql.push(" ORDER BY f.ended_at, f.number LIMIT 1), i.number) ORDER BY i.agent_id, i.number");
+    sql.push(" ORDER BY i.agent_id, i.number");
     sql.models::<agent_interval::Entity>(db).await
 }
 

@@ -1,6 +1,6 @@
 //! Whom a queue may offer its tasks to, worked out whenever its agents, its skills or somebody's levels change. A queue that
-//! names agents takes those of them who have the skills; one that names none takes whoever has them. Who may be offered a
-//! task at one step may be offered it at all later ones.
+//! names agents takes those of them who have the skills; one that names none takes whoever has them, and where none are asked for
+//! either, nobody. Who may be offered a task at one step may be offered it at all later ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 

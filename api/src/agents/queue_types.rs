@@ -140,7 +140,7 @@ impl Queue {
         let app = ctx.app()?;
         counts::check(app, since)?;
         let counts = ctx.load(CountsOf { queue: self.0.id, since }).await?;
-        Ok(counts.map(|counts| QueueCounts::of(app, &self.0, since, &counts)))
+        Ok(counts.map(|(since, counts)| QueueCounts::of(app, &self.0, since, &counts)))
     }
 
     /// Whether it is served at this time.

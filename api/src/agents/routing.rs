@@ -80,13 +80,14 @@ struct Next {
 }
 
 /// The first task that somebody is free for: of the queues for whose channel somebody is, the first of each, and the first of
-/// those. So of a thousand who wait one is looked at, and none of a queue whose agents are full. The first join runs from the
+/// those. So of a thousand who wait few are looked at, none of a queue whose agents are full, and where nobody waits no agent. The
+/// first join runs from the
 /// agents who are free, which CROSS keeps SQLite to; `status < 3` is what the index says in whose order tasks are served.
 async fn next(db: &impl ConnectionTrait) -> Result<Option<Next>, DbErr> {
     let sql = Sql::new(
         "SELECT t.id, t.conversation_id FROM (SELECT DISTINCT m.queue_id FROM agent a CROSS JOIN queue_member m \
          CROSS JOIN queue q WHERE m.agent_id = a.user_id AND q.id = m.queue_id AND a.takes <> 0 \
-         AND (a.takes & (1 << q.channel)) <> 0) served JOIN task t ON t.id = (SELECT w.id FROM task w \
+         AND (a.takes & (1 << q.channel)) <> 0 AND EXISTS (SELECT 1 FROM task p WHERE p.status = 1)) served JOIN task t ON t.id = (SELECT w.id FROM task w \
          WHERE w.queue_id = served.queue_id AND w.status < 3 AND w.status = 1 AND EXISTS (SELECT 1 FROM queue_member m \
          JOIN agent a ON a.user_id = m.agent_id WHERE m.queue_id = w.queue_id AND m.from_step <= w.step \
          AND (a.takes & (1 << w.channel)) <> 0 \

@@ -48,7 +48,7 @@ macro_rules! embedded {
 
 static PAGE: LazyLock<File> = LazyLock::new(|| embedded!("page.html", HTML));
 static LAUNCHER: LazyLock<File> = LazyLock::new(|| embedded!("launcher.js", SCRIPT));
-static FILES: LazyLock<[File; 19]> = LazyLock::new(|| {
+static FILES: LazyLock<[File; 20]> = LazyLock::new(|| {
     [
         embedded!("icon.svg", PICTURE),
         embedded!("style.css", STYLE),
@@ -57,6 +57,7 @@ static FILES: LazyLock<[File; 19]> = LazyLock::new(|| {
         embedded!("api.js", SCRIPT),
         embedded!("chat.js", SCRIPT),
         embedded!("composer.js", SCRIPT),
+        embedded!("dialog.js", SCRIPT),
         embedded!("elements.js", SCRIPT),
         embedded!("follow.js", SCRIPT),
         embedded!("form.js", SCRIPT),

@@ -26,15 +26,16 @@ pub struct CountsOf {
 }
 
 impl Loader<CountsOf> for Reads {
-    type Value = Counts;
+    /// From when it was counted, and what.
+    type Value = (DateTime<Utc>, Counts);
     type Error = Error;
 
-    async fn load(&self, keys: &[CountsOf]) -> Result<HashMap<CountsOf, Counts>> {
+    async fn load(&self, keys: &[CountsOf]) -> Result<HashMap<CountsOf, Self::Value>> {
         let mut found = HashMap::new();
         for (since, queues) in grouped(keys.iter().map(|key| (key.since, key.queue))) {
             let from = counts::begin(&self.app, since);
             for row in counts::of(self.app.db.read(), &queues, from).await? {
-                found.insert(CountsOf { queue: row.queue_id, since }, row);
+                found.insert(CountsOf { queue: row.queue_id, since }, (from, row));
             }
         }
         Ok(found)
