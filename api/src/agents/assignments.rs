@@ -73,7 +73,8 @@ pub async fn in_hand(db: &impl ConnectionTrait, caller: &Caller, agent: UserId) 
 
 /// All columns of a table that stands under a letter, each called by that letter and its own name.
 fn columns<E: EntityTrait>(letter: &str) -> String {
-    E::Column::iter().map(|column| format!("{letter}.{name} AS {letter}_{name}, ", name = column.as_str())).collect()
+    let named = |column: E::Column| format!("{letter}.{name} AS {letter}_{name}, ", name = column.as_str());
+    E::Column::iter().map(named).collect::<Vec<_>>().concat()
 }
 
 /// Everybody who holds a task, in the order of their ids, which is that of their locks.
