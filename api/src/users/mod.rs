@@ -4,7 +4,7 @@
 pub mod people;
 pub mod profiles;
 pub mod types;
-pub mod viewer_types;
+pub mod viewer;
 pub mod query;
 pub mod mutation;
 pub mod loader;

@@ -5,7 +5,7 @@ use async_graphql::{Context, Object, SimpleObject};
 use super::{
     profiles::{self, UpdateProfileInput, UpdateSettingsInput},
     types::User,
-    viewer_types::Settings,
+    viewer::types::Settings,
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},

@@ -9,7 +9,7 @@ use entity::id::{
 use super::{
     people,
     types::{Node, User},
-    viewer_types::Viewer,
+    viewer::types::Viewer,
 };
 use crate::{
     activities::types::Activity,

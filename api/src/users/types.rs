@@ -11,7 +11,7 @@ use entity::{
 
 use super::{
     loader::{DetailsOf, PersonById, ReferredPerson},
-    viewer_types::ServiceAccount,
+    viewer::types::ServiceAccount,
 };
 use crate::{
     activities::{

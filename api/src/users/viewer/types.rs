@@ -7,7 +7,6 @@ use entity::{
     user::{self, Audience},
 };
 
-use super::types::{Actor, User, contacts_reader, needs};
 use crate::{
     accounts::{api_keys, sessions, types::Session},
     agents::types::Desk,
@@ -18,6 +17,7 @@ use crate::{
     contacts::types::ContactCounts,
     error::{Error, Result},
     notifications::types::{NotificationPreference, UnreadCounts},
+    users::types::{Actor, User, contacts_reader, needs},
 };
 
 /// Whoever calls, as proven by the token or the key.

@@ -1,0 +1,3 @@
+//! Whoever calls: a person, or a key of the organisation.
+
+pub mod types;
