@@ -10,7 +10,7 @@ use entity::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Expected as _, app::TestApp, database::TestDatabase};
+use crate::support::{Expected as _, app::TestApp, database::TestDatabase, desk::ids};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_higher_priority_goes_first_and_inside_one_who_came_first() {
@@ -172,6 +172,44 @@ async fn somebody_whose_account_ends_leaves_nothing_behind() {
     assert_eq!(app.database.number("SELECT count(*) FROM assignment").await, 2);
     let state = "SELECT count(*) FROM agent WHERE state = 1 AND chat_used = 0";
     assert_eq!(app.database.number(state).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_was_found_due_too_early_still_ends_in_time() {
+    let app = TestApp::two().await;
+    let ann = app.agent("ann").await;
+    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    app.waits(&floor, "1").await;
+    ann.turns("AVAILABLE").await;
+    app.settle().await;
+    // As where the clock is set back between the look and the deed.
+    let early = "UPDATE deadline SET due_at = (SELECT made_at FROM offer WHERE id = target) WHERE kind = 1";
+    assert_eq!(app.database.run(early).await, 1);
+    app.settle().await;
+    assert_eq!(ids(&ann.desk().await["offers"]).len(), 1);
+    app.pass(31).await;
+    assert_eq!((ann.state().await.as_str(), ids(&ann.desk().await["offers"]).len()), ("RONA", 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_talk_that_an_agent_left_for_ever_is_no_wait_of_others() {
+    let app = TestApp::two().await;
+    let (ada, ann, ben) = (app.admin("ada").await, app.agent("ann").await, app.agent("ben").await);
+    let floor = app.floor(Channel::Webchat, &[&ann, &ben]).await;
+    app.waits(&floor, "1").await;
+    app.pass(10).await;
+    ann.turns("AVAILABLE").await;
+    app.settle().await;
+    ann.accepts_it().await;
+    app.pass(1_800).await;
+    let query = "mutation($id: ID!) { setUserRole(input: { userId: $id, role: MEMBER }) { userErrors { code } } }";
+    assert_eq!(ada.ask(query, json!({ "id": ann.id() })).await.at("setUserRole.userErrors"), &json!([]));
+    ben.turns("AVAILABLE").await;
+    app.settle().await;
+    ben.accepts_it().await;
+    let query = "query($id: ID!) { queue(id: $id) { name estimatedWaitSeconds } }";
+    let queue = ben.ask(query, json!({ "id": floor.queue.id.to_string() })).await.at("queue").clone();
+    assert_eq!(queue, json!({ "name": "Webchat", "estimatedWaitSeconds": null }));
 }
 
 /// What stands in the log of a queue: who entered and who left, in order.

@@ -7,8 +7,9 @@
 mod client;
 mod cpu;
 mod desks;
-mod fill;
 mod fanout;
+mod fill;
+mod follow;
 mod hostile;
 mod memory;
 mod operations;
@@ -53,10 +54,14 @@ struct Arguments {
     /// How long each operation is measured.
     #[arg(long, default_value = "4s", value_parser = humantime::parse_duration)]
     time: Duration,
-    /// Instead of operations: how so many subscribers of one stream are served.
+    /// Instead of operations: how so many subscribers are served, of the conversations that agents have in hand, or of one
+    /// person's requests where there are none.
     #[arg(long)]
     subscribers: Option<usize>,
-    /// With subscribers: so many more who do not read.
+    /// With subscribers of conversations: so many messages are written.
+    #[arg(long, default_value_t = 10_000)]
+    events: usize,
+    /// With subscribers of requests: so many more who do not read.
     #[arg(long, default_value_t = 0)]
     stalled: usize,
     /// Instead of operations: what documents that mean no good take of memory.
@@ -119,10 +124,13 @@ async fn main() -> anyhow::Result<()> {
         return hostile::measure(&server).await;
     }
     let people = People::find(&binary, &arguments.database, &server.address).await;
+    let desks = desks::find(&binary, &arguments.database, &server.address).await?;
     if let Some(subscribers) = arguments.subscribers {
+        if desks.iter().any(|desk| !desk.talks.is_empty()) {
+            return follow::measure(&server, &desks, subscribers, arguments.events).await;
+        }
         return fanout::measure(&server, &people?, subscribers, arguments.stalled).await;
     }
-    let desks = desks::find(&binary, &arguments.database, &server.address).await?;
     let people = match people {
         Err(why) if desks.is_empty() => return Err(why),
         people => people.ok(),

@@ -146,7 +146,8 @@ const CONVERSATION: &str = "query($id: ID!) { conversation(id: $id) { id channel
     ... on Message { body html format direction status clientMessageId editedAt deletedAt replyTo { id } \
     author { __typename displayName } receipts { state at participant { displayName } } } \
     ... on Announcement { kind text actor { displayName } } ... on Note { body author { displayName } } } } } }";
-const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { replayed message { id sequence createdAt status } \
+/// Writes a message.
+pub const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { replayed message { id sequence createdAt status } \
     userErrors { code field } } }";
 
 impl Operation {

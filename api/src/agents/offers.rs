@@ -192,10 +192,14 @@ pub async fn expire(tx: &Tx<'_>, id: OfferId) -> Result<()> {
     let task = tasks::known(tx.db(), offer.task_id).await?;
     let mut conversation = threads::hold(tx, task.conversation_id).await?;
     let Some(offer) = offer::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
-    if offer.status == OfferStatus::Pending && offer.expires_at <= tx.clock().now() {
-        give_back(tx, &mut conversation, &offer, OfferStatus::Expired, Some(SystemReason::Rona)).await?;
+    if offer.status != OfferStatus::Pending {
+        return deadlines::clear(tx, DeadlineKind::Offer, id.0).await;
     }
-    deadlines::clear(tx, DeadlineKind::Offer, id.0).await
+    // The clock may have been set back since it was found due.
+    if offer.expires_at > tx.clock().now() {
+        return deadlines::set(tx, DeadlineKind::Offer, id.0, offer.expires_at).await;
+    }
+    give_back(tx, &mut conversation, &offer, OfferStatus::Expired, Some(SystemReason::Rona)).await.map(drop)
 }
 
 /// Takes back the pending offer of a task whose conversation is held, because the task has ended or nobody is asked any more.

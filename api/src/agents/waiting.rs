@@ -130,10 +130,15 @@ pub async fn estimates(
     queues: &[QueueId],
     now: DateTime<Utc>,
 ) -> Result<Vec<(QueueId, Duration)>, DbErr> {
-    let mut sql = Sql::new("SELECT queue_id, enqueued_at, accepted_at FROM task WHERE queue_id IN ");
+    let mut sql = Sql::new("SELECT t.queue_id, t.enqueued_at, t.accepted_at FROM task t WHERE t.queue_id IN ");
     sql.bind_list(queues);
-    sql.push(" AND accepted_at > ");
+    sql.push(" AND t.accepted_at > ");
     sql.bind(now - LOOK_BACK);
+    // What came back from an agent who left for ever kept its place, and was talked about in between.
+    sql.push(
+        " AND (SELECT count(*) FROM offer o WHERE o.task_id = t.id AND o.status = 2 AND o.kind < 3 \
+         AND o.ended_at >= t.enqueued_at) <= 1",
+    );
     let served: Vec<Served> = sql.all(db).await?;
     let estimate = |queue: &QueueId| {
         let there = served.iter().filter(|served| served.queue_id == *queue);

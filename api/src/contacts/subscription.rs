@@ -25,41 +25,37 @@ enum ContactsEvent {
     ResyncRequired(ResyncRequired),
 }
 
-event! {
+/// Writes the type of an event about somebody in a list of the viewer's.
+macro_rules! list_event {
+    ($(#[$doc:meta])* $name:ident) => {
+        event! {
+            $(#[$doc])*
+            #[graphql(complex)]
+            $name {
+                /// Which list.
+                list: ContactList,
+                #[graphql(skip)]
+                person: UserId,
+            }
+        }
+
+        #[ComplexObject]
+        impl $name {
+            /// Who.
+            async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+                User::referred(ctx, self.person).await
+            }
+        }
+    };
+}
+
+list_event! {
     /// Somebody came into one of the viewer's lists.
-    #[graphql(complex)]
-    ContactAdded {
-        /// Which list.
-        list: ContactList,
-        #[graphql(skip)]
-        person: UserId,
-    }
+    ContactAdded
 }
-event! {
+list_event! {
     /// Somebody left one of the viewer's lists.
-    #[graphql(complex)]
-    ContactRemoved {
-        /// Which list.
-        list: ContactList,
-        #[graphql(skip)]
-        person: UserId,
-    }
-}
-
-#[ComplexObject]
-impl ContactAdded {
-    /// Who.
-    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
-        User::referred(ctx, self.person).await
-    }
-}
-
-#[ComplexObject]
-impl ContactRemoved {
-    /// Who.
-    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
-        User::referred(ctx, self.person).await
-    }
+    ContactRemoved
 }
 
 /// An entry of the log about the viewer's lists.

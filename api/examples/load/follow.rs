@@ -1,0 +1,255 @@
+//! Many who follow conversations while agents write in them: whether each of them hears everything once and in order, how
+//! soon, and at what cost.
+
+use std::{
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail, ensure};
+use api::clock::Clock;
+use entity::id::ConversationId;
+use futures_util::{StreamExt as _, future};
+use serde::Deserialize;
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{
+    Server, client, cpu,
+    desks::Desk,
+    fanout::{self, Socket, Subscription},
+    memory::resident,
+    operations::SEND,
+};
+
+const FOLLOW: &str = "subscription($id: ID!) { event: conversationEvents(conversationId: $id) { __typename \
+    ... on ItemAdded { sequence item { ... on Message { body } } } ... on ItemChanged { sequence } \
+    ... on ReceiptAdvanced { sequence } ... on ParticipantChanged { sequence } ... on TaskChanged { sequence } } }";
+/// So many events come one after another, each when the one before has reached everybody.
+const CALM: usize = 500;
+/// So many write at once.
+const WRITERS: usize = 8;
+/// For so long nothing arrives before what is still to come is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A conversation and the agent who has it in hand.
+struct Talk<'a> {
+    desk: &'a Desk,
+    id: ConversationId,
+    followers: usize,
+    /// How many messages were written in it.
+    written: AtomicU64,
+}
+
+/// What one who follows has heard.
+#[derive(Debug, Default)]
+struct Heard {
+    /// The number of the last event.
+    last: i64,
+    messages: u64,
+    /// From the call to the socket, in microseconds.
+    delays: Vec<u32>,
+    /// Why nothing more was heard.
+    broken: Option<String>,
+}
+
+/// What comes over the socket, as far as is looked at.
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow)]
+    payload: Option<Payload<'a>>,
+}
+#[derive(Deserialize)]
+struct Payload<'a> {
+    #[serde(borrow)]
+    data: Option<Data<'a>>,
+}
+#[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    event: Event<'a>,
+}
+#[derive(Deserialize)]
+struct Event<'a> {
+    sequence: Option<i64>,
+    #[serde(borrow)]
+    item: Option<Item<'a>>,
+}
+#[derive(Deserialize)]
+struct Item<'a> {
+    body: Option<&'a str>,
+}
+
+/// Opens so many subscribers, spread over all talks in hand, and writes so many messages; prints what was found, and fails if
+/// anybody missed anything, heard it twice or out of order.
+pub async fn measure(server: &Server, desks: &[Desk], subscribers: usize, events: usize) -> anyhow::Result<()> {
+    let mut talks: Vec<Talk> = desks
+        .iter()
+        .flat_map(|desk| {
+            desk.talks.iter().map(move |id| Talk { desk, id: *id, followers: 0, written: AtomicU64::new(0) })
+        })
+        .collect();
+    let count = talks.len();
+    for number in 0..subscribers {
+        talks[number % count].followers += 1;
+    }
+    let (began, delivered) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+    let following = |number: usize| {
+        let talk = &talks[number % count];
+        Subscription { token: &talk.desk.token, query: FOLLOW, variables: json!({ "id": talk.id.to_string() }) }
+    };
+    let before = fanout::warm(server, following).await?;
+    let sockets = fanout::follow(server, subscribers, following).await?;
+    let each = (resident(server.child.id())? - before) / subscribers.max(1) as f64;
+    println!("{subscribers} idle subscribers of {count} conversations: {:.1} kB each", each / 1024.0);
+    let everyone: Vec<Arc<Mutex<Heard>>> = sockets
+        .into_iter()
+        .map(|socket| {
+            let heard = Arc::default();
+            tokio::spawn(listen(socket, began, Arc::clone(&heard), Arc::clone(&delivered)));
+            heard
+        })
+        .collect();
+
+    let stretch = Stretch::begin(server, &delivered);
+    let mut connection = client::Connection::open(&server.address).await?;
+    for number in 0..CALM {
+        write(&mut connection, &talks[number % count], began).await?;
+        everybody_heard(&talks, &delivered).await?;
+    }
+    stretch.tell("one event at a time", CALM, &everyone);
+    let stretch = Stretch::begin(server, &delivered);
+    let (next, rest) = (AtomicUsize::new(0), events.saturating_sub(CALM));
+    let writers = (0..WRITERS).map(|_| async {
+        let mut connection = client::Connection::open(&server.address).await?;
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= rest {
+                return anyhow::Ok(());
+            }
+            write(&mut connection, &talks[number % count], began).await?;
+        }
+    });
+    future::try_join_all(writers).await?;
+    everybody_heard(&talks, &delivered).await?;
+    stretch.tell(&format!("{WRITERS} who write without a pause"), rest, &everyone);
+
+    for (number, heard) in everyone.iter().enumerate() {
+        let (heard, written) = (lock(heard), talks[number % count].written.load(Ordering::SeqCst));
+        ensure!(heard.broken.is_none() && heard.messages == written, "{number} heard {heard:?} of {written}");
+    }
+    println!(
+        "{events} events: everybody heard each of theirs once and in order, {} in all",
+        delivered.load(Ordering::SeqCst)
+    );
+    Ok(())
+}
+
+/// A stretch of time, and what the server had spent and delivered when it began.
+struct Stretch<'a> {
+    server: &'a Server,
+    delivered: &'a AtomicU64,
+    since: Instant,
+    spent: f64,
+    count: u64,
+}
+
+impl<'a> Stretch<'a> {
+    fn begin(server: &'a Server, delivered: &'a AtomicU64) -> Self {
+        let (spent, count) = (cpu::process(server.child.id()), delivered.load(Ordering::SeqCst));
+        Self { server, delivered, since: Instant::now(), spent, count }
+    }
+
+    /// Prints what it cost, and how soon everyone heard what was written in it.
+    fn tell(self, what: &str, events: usize, everyone: &[Arc<Mutex<Heard>>]) {
+        let seconds = self.since.elapsed().as_secs_f64();
+        let count = self.delivered.load(Ordering::SeqCst) - self.count;
+        let micros = (cpu::process(self.server.child.id()) - self.spent) * 1e6;
+        let mut delays: Vec<u32> = everyone.iter().flat_map(|heard| mem::take(&mut lock(heard).delays)).collect();
+        delays.sort_unstable();
+        let at = |part: usize| f64::from(delays[(delays.len() - 1) * part / 100]) / 1e3;
+        println!(
+            "{what}: {events} events, {count} deliveries in {seconds:.1} s; p50 {:.1} ms, p99 {:.1} ms from the call to the \
+             socket; {:.1} us of CPU a delivery, {:.0} an event",
+            at(50),
+            at(99),
+            micros / count as f64,
+            micros / events as f64
+        );
+    }
+}
+
+/// Writes a message that says when it was written.
+async fn write(connection: &mut client::Connection, talk: &Talk<'_>, began: Instant) -> anyhow::Result<()> {
+    let now = began.elapsed().as_micros().to_string();
+    let key = Clock::System.uuid().to_string();
+    let input = json!({ "conversationId": talk.id.to_string(), "clientMessageId": key, "body": now });
+    let request = client::post_with(&talk.desk.token, SEND, &json!({ "input": input }));
+    let answer = String::from_utf8_lossy(connection.exchange(&request).await?).into_owned();
+    ensure!(answer.contains("\"userErrors\":[]"), "{answer}");
+    talk.written.fetch_add(1, Ordering::SeqCst);
+    Ok(())
+}
+
+/// Waits until all that was written has reached all who follow.
+async fn everybody_heard(talks: &[Talk<'_>], delivered: &AtomicU64) -> anyhow::Result<()> {
+    let due: u64 = talks.iter().map(|talk| talk.written.load(Ordering::SeqCst) * talk.followers as u64).sum();
+    let (mut heard, mut since) = (0, Instant::now());
+    loop {
+        let now = delivered.load(Ordering::SeqCst);
+        if now >= due {
+            return Ok(());
+        }
+        if now > heard {
+            (heard, since) = (now, Instant::now());
+        }
+        ensure!(since.elapsed() < PATIENCE, "{} of {due} were never heard", due - now);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Hears until the socket is let go. A gap, a repeat or an end is noted, and nothing is heard after it.
+async fn listen(mut socket: Socket, began: Instant, heard: Arc<Mutex<Heard>>, delivered: Arc<AtomicU64>) {
+    loop {
+        let message = socket.next().await;
+        let at = began.elapsed();
+        let hears = message.context("the end").and_then(|message| lock(&heard).take(&message?, at));
+        match hears {
+            Ok(true) => drop(delivered.fetch_add(1, Ordering::SeqCst)),
+            Ok(false) => {}
+            Err(why) => {
+                lock(&heard).broken = Some(format!("{why:#}"));
+                return;
+            }
+        }
+    }
+}
+
+impl Heard {
+    /// Takes note of what came; whether it was a message of the conversation.
+    fn take(&mut self, message: &Message, at: Duration) -> anyhow::Result<bool> {
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Close(why) => bail!("closed: {why:?}"),
+            _ => return Ok(false),
+        };
+        let said: Said = serde_json::from_str(text).with_context(|| text.to_string())?;
+        let event = said.payload.and_then(|payload| payload.data).context("no event")?.event;
+        let Some(sequence) = event.sequence else { return Ok(false) };
+        ensure!(self.last == 0 || sequence == self.last + 1, "{sequence} after {}", self.last);
+        self.last = sequence;
+        let Some(body) = event.item.and_then(|item| item.body) else { return Ok(false) };
+        self.messages += 1;
+        let delay = at.as_micros().saturating_sub(body.parse()?);
+        self.delays.push(u32::try_from(delay).unwrap_or(u32::MAX));
+        Ok(true)
+    }
+}
+
+fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
+}
