@@ -27,11 +27,14 @@ pub async fn refresh(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
         .await?
         .into_iter()
         .collect();
-    let wanted = queue.skills.0.iter().flat_map(|step| step.required.iter().map(|required| required.skill_id));
-    let rows = agent_skill::Entity::find().filter(agent_skill::Column::SkillId.is_in(wanted)).all(tx.db()).await?;
+    let wanted: BTreeSet<SkillId> =
+        queue.skills.0.iter().flat_map(|step| step.required.iter().map(|required| required.skill_id)).collect();
     let mut levels: BTreeMap<UserId, Levels> = BTreeMap::new();
-    for row in rows {
-        levels.entry(row.agent_id).or_default().insert(row.skill_id, row.level);
+    if !wanted.is_empty() {
+        let skilled = agent_skill::Entity::find().filter(agent_skill::Column::SkillId.is_in(wanted));
+        for row in skilled.all(tx.db()).await? {
+            levels.entry(row.agent_id).or_default().insert(row.skill_id, row.level);
+        }
     }
     let none = Levels::new();
     let candidates: BTreeSet<UserId> = if named.is_empty() { levels.keys().copied().collect() } else { named };

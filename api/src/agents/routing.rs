@@ -48,7 +48,7 @@ pub async fn stop(tx: &Tx<'_>) -> Result<()> {
 /// Offers one task; whether there may be more to offer.
 pub async fn step(app: &App) -> Result<bool> {
     // Without a look nobody would wait for the lock of all routers when nothing is to be done, as is mostly so.
-    if next(app.db.read()).await?.is_none() {
+    if firsts(app.db.read()).await?.is_empty() {
         return Ok(false);
     }
     app.transaction(|tx| Box::pin(decide(tx))).await
@@ -74,26 +74,44 @@ async fn decide(tx: &Tx<'_>) -> Result<bool> {
 }
 
 #[derive(FromQueryResult)]
+struct First {
+    id: Option<TaskId>,
+}
+
+/// Of each queue for whose channel somebody is free, the first task that one of them may take. So of a thousand who wait few
+/// are looked at, none of a queue whose agents are full, and where nobody waits no agent. The first join runs from the agents
+/// who are free, which CROSS keeps SQLite to; `status < 3` is what the index says in whose order tasks are served.
+async fn firsts(db: &impl ConnectionTrait) -> Result<Vec<TaskId>, DbErr> {
+    let sql = Sql::new(
+        "SELECT (SELECT w.id FROM task w WHERE w.queue_id = served.queue_id AND w.status < 3 AND w.status = 1 \
+         AND EXISTS (SELECT 1 FROM queue_member m JOIN agent a ON a.user_id = m.agent_id WHERE m.queue_id = w.queue_id \
+         AND m.from_step <= w.step AND (a.takes & (1 << w.channel)) <> 0 \
+         AND NOT EXISTS (SELECT 1 FROM assignment s WHERE s.task_id = w.id AND s.agent_id = a.user_id)) \
+         ORDER BY w.priority, w.enqueued_at, w.id LIMIT 1) AS id FROM (SELECT DISTINCT m.queue_id FROM agent a \
+         CROSS JOIN queue_member m CROSS JOIN queue q WHERE m.agent_id = a.user_id AND q.id = m.queue_id AND a.takes <> 0 \
+         AND (a.takes & (1 << q.channel)) <> 0 AND 1 = (SELECT p.status FROM task p WHERE p.status = 1 \
+         ORDER BY p.priority, p.enqueued_at, p.id LIMIT 1)) served",
+    );
+    let found: Vec<First> = sql.all(db).await?;
+    Ok(found.into_iter().filter_map(|first| first.id).collect())
+}
+
+#[derive(FromQueryResult)]
 struct Next {
     id: TaskId,
     conversation_id: ConversationId,
 }
 
-/// The first task that somebody is free for: of the queues for whose channel somebody is, the first of each, and the first of
-/// those. So of a thousand who wait few are looked at, none of a queue whose agents are full, and where nobody waits no agent. The
-/// first join runs from the
-/// agents who are free, which CROSS keeps SQLite to; `status < 3` is what the index says in whose order tasks are served.
+/// The task that is served before all others that somebody is free for. It is looked up by itself: joined to the queues, of
+/// which PostgreSQL expects many as long as it has not counted them, all tasks there are would be read.
 async fn next(db: &impl ConnectionTrait) -> Result<Option<Next>, DbErr> {
-    let sql = Sql::new(
-        "SELECT t.id, t.conversation_id FROM (SELECT DISTINCT m.queue_id FROM agent a CROSS JOIN queue_member m \
-         CROSS JOIN queue q WHERE m.agent_id = a.user_id AND q.id = m.queue_id AND a.takes <> 0 \
-         AND (a.takes & (1 << q.channel)) <> 0 AND EXISTS (SELECT 1 FROM task p WHERE p.status = 1)) served JOIN task t ON t.id = (SELECT w.id FROM task w \
-         WHERE w.queue_id = served.queue_id AND w.status < 3 AND w.status = 1 AND EXISTS (SELECT 1 FROM queue_member m \
-         JOIN agent a ON a.user_id = m.agent_id WHERE m.queue_id = w.queue_id AND m.from_step <= w.step \
-         AND (a.takes & (1 << w.channel)) <> 0 \
-         AND NOT EXISTS (SELECT 1 FROM assignment s WHERE s.task_id = w.id AND s.agent_id = a.user_id)) \
-         ORDER BY w.priority, w.enqueued_at, w.id LIMIT 1) ORDER BY t.priority, t.enqueued_at, t.id LIMIT 1",
-    );
+    let firsts = firsts(db).await?;
+    if firsts.is_empty() {
+        return Ok(None);
+    }
+    let mut sql = Sql::new("SELECT id, conversation_id FROM task WHERE id IN ");
+    sql.bind_list(&firsts);
+    sql.push(" ORDER BY priority, enqueued_at, id LIMIT 1");
     Ok(sql.all(db).await?.pop())
 }
 

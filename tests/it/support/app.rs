@@ -156,8 +156,13 @@ impl TestApp {
 
     /// What was sent to the database since the last call, but for what the log does on its own.
     pub fn statements(&self) -> Vec<Statement> {
-        let all = std::mem::take(&mut *self.statements.lock().unwrap_or_else(PoisonError::into_inner));
-        all.into_iter().filter(|statement| !of_the_log(&statement.sql) && !of_the_rights(statement)).collect()
+        let all = self.all_statements().into_iter();
+        all.filter(|statement| !of_the_log(&statement.sql) && !of_the_rights(statement)).collect()
+    }
+
+    /// All that was sent to the database since the last call.
+    pub fn all_statements(&self) -> Vec<Statement> {
+        std::mem::take(&mut *self.statements.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
