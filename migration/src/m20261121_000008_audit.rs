@@ -25,6 +25,7 @@ impl MigrationTrait for Migration {
                 )",
                 "CREATE INDEX audit_entry_of_user ON audit_entry (user_id, id)",
                 "CREATE INDEX audit_entry_of_target ON audit_entry (target, id)",
+                "CREATE INDEX audit_entry_of_action ON audit_entry (action, id)",
             ],
         )
         .await

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     access::key,
     endings::{about_account, refusal, with_password},
-    support::{Expected as _, app::TestApp, consistency, graphql::Client, person::Person},
+    support::{Expected as _, app::TestApp, consistency, graphql::Client, person::Person, plans},
 };
 
 const AUDIT: &str = "query($u: ID, $a: String, $t: ID, $f: Int, $c: String) { auditEntries(userId: $u, action: $a, target: $t, \
@@ -167,4 +167,18 @@ async fn what_a_key_of_the_organisation_takes_along_is_written_down_and_what_peo
     let all = entries(&ada, json!({ "a": "exportCards" })).await;
     assert_eq!(all.len(), 2);
     assert_eq!((&all[0]["key"]["id"], &all[0]["details"]["userIds"]), (&json!(id), &json!([ann.id()])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_is_narrowed_by_an_index_for_each_of_its_filters() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let ada = app.admin("ada").await;
+    for filter in [json!({ "u": ada.id() }), json!({ "a": "suspendUser" }), json!({ "t": ada.id() })] {
+        app.statements();
+        entries(&ada, filter).await;
+        let statements = app.statements();
+        let look = statements.iter().find(|look| look.sql.contains("audit_entry")).expected("a look");
+        let plan = plans::explain(app.app(), look, true).await;
+        assert!(plans::scans(&plan).is_empty(), "{}\n{plan}", look.sql);
+    }
 }

@@ -42,6 +42,9 @@ fn at(person: &Person, server: &Server) -> Person {
 
 /// Makes the time of every live offer over, also of those that followed from another's end.
 async fn times_end(database: &TestDatabase) {
+    if database.number("SELECT count(*) FROM offer WHERE status = 1 AND expires_at > made_at").await == 0 {
+        return;
+    }
     database.run("UPDATE offer SET expires_at = made_at WHERE status = 1").await;
     let over = "SELECT o.expires_at FROM offer o WHERE o.id = deadline.target AND o.expires_at = o.made_at";
     database.run(&format!("UPDATE deadline SET due_at = ({over}) WHERE kind = 1 AND EXISTS ({over})")).await;
@@ -62,12 +65,7 @@ async fn answer(agent: &Person, declines: bool) -> Told {
         }
         let query = "mutation($id: ID!) { acceptOffer(input: { offerId: $id }) { task { id } userErrors { code } } }";
         let Ok(answer) = client.try_ask(query, json!({ "id": offer["id"] })).await else { return told };
-        let Some(task) = answer.at("acceptOffer")["task"]["id"].as_str() else {
-            // On a busy machine its time may be over.
-            assert_eq!(answer.text("acceptOffer.userErrors.0.code"), "OFFER_EXPIRED");
-            continue;
-        };
-        told.accepted.push(task.to_owned());
+        told.accepted.push(answer.text("acceptOffer.task.id").to_owned());
         let conversation = offer["task"]["conversation"]["id"].as_str().unwrap_or_default().to_owned();
         let message = json!({ "c": conversation, "m": "greeting", "b": "Hello" });
         let Ok(answer) = client.try_ask(SEND, message).await else { return told };
@@ -83,8 +81,7 @@ async fn works_off(agent: &Person) {
     }
     let desk = agent.desk().await;
     for offer in ids(&desk["offers"]) {
-        // It may have ended in the meantime, as the clock runs.
-        drop(agent.accepts(&offer).await);
+        agent.accepts(&offer).await.expected("a task");
     }
     for task in desk["tasks"].as_array().into_iter().flatten() {
         if task["status"] == "CONNECTED" {
@@ -155,7 +152,11 @@ async fn a_hundred_live_offers_survive_kill_nine_of_their_instance() {
         }
     }
     let left = "SELECT count(*) FROM task WHERE status < 7";
-    while database.number(left).await > 0 {
+    for tries in 0.. {
+        if database.number(left).await == 0 {
+            break;
+        }
+        assert!(tries < 1_000, "not everything can be worked off");
         join_all(agents.iter().map(works_off)).await;
     }
     nothing_contradicts_itself(&database).await;

@@ -10,32 +10,21 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use futures_util::{SinkExt as _, StreamExt as _, TryStreamExt as _, stream};
-use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest as _, http::HeaderValue},
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{
+    Server, client, cpu,
+    memory::resident,
+    operations::People,
+    sockets::{self, Subscription},
 };
-
-use super::{Server, client, cpu, memory::resident, operations::People};
-
-/// A client's side of a socket.
-pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const FOLLOW: &str = "subscription { incomingRequests { __typename ... on ConnectionRequestReceived { sequence cursor \
                       request { id } } ... on ConnectionRequestChanged { sequence cursor request { id status } } } }";
-/// Subscribers before the first figure.
-const FIRST: usize = 50;
 /// An answer of about a megabyte.
 const LARGE: usize = 20;
-
-/// What somebody follows.
-pub struct Subscription<'a> {
-    pub token: &'a str,
-    pub query: &'a str,
-    pub variables: Value,
-}
 
 /// When what arrived: the numbers of events with the time of each arrival.
 type Arrivals = Arc<Mutex<Vec<(i64, Instant)>>>;
@@ -45,8 +34,8 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
     let (arrivals, waiting) = (Arrivals::default(), Arc::new(AtomicUsize::new(0)));
     let token = &people.connected.token;
     let requests = |_| Subscription { token, query: FOLLOW, variables: Value::Null };
-    let before = warm(server, requests).await?;
-    for socket in follow(server, subscribers, requests).await? {
+    let before = sockets::warm(server, requests).await?;
+    for socket in sockets::open_all(server, subscribers, requests).await? {
         let (mut socket, arrivals, waiting) = (socket, Arc::clone(&arrivals), Arc::clone(&waiting));
         tokio::spawn(async move {
             while let Some(Ok(message)) = socket.next().await {
@@ -66,62 +55,18 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
     if stalled > 0 {
         let mut silent = Vec::new();
         for _ in 0..stalled {
-            let mut socket = open(server, requests(0)).await?;
+            let mut socket = sockets::open(server, requests(0)).await?;
             for number in 0..16 {
                 let part =
                     |n| format!("a{n}: __schema {{ types {{ name description fields {{ name description }} }} }}");
                 let query = format!("{{ {} }}", (0..LARGE).map(part).collect::<Vec<_>>().join(" "));
-                socket.send(subscribe(&format!("large{number}"), &query, &Value::Null)).await?;
+                socket.send(sockets::subscribe(&format!("large{number}"), &query, &Value::Null)).await?;
             }
             silent.push(socket);
         }
         events(&format!("with {stalled} who do not read"), server, people, subscribers, &arrivals, &waiting).await?;
     }
     Ok(())
-}
-
-/// What the server has in memory after a few have come and gone: what it needs once is not the price of each.
-pub async fn warm<'a>(server: &Server, following: impl Fn(usize) -> Subscription<'a>) -> anyhow::Result<f64> {
-    for mut socket in follow(server, FIRST, following).await? {
-        socket.close(None).await?;
-        while socket.next().await.is_some() {}
-    }
-    resident(server.child.id())
-}
-
-/// So many who follow and have heard where they begin, in order.
-pub async fn follow<'a>(
-    server: &Server,
-    subscribers: usize,
-    following: impl Fn(usize) -> Subscription<'a>,
-) -> anyhow::Result<Vec<Socket>> {
-    let opened = stream::iter(0..subscribers).map(|number| {
-        let subscription = following(number);
-        async {
-            let mut socket = open(server, subscription).await?;
-            let started = socket.next().await.context("closed")??;
-            ensure!(started.to_text()?.contains("SubscriptionStarted"), "{started}");
-            Ok(socket)
-        }
-    });
-    opened.buffered(64).try_collect().await
-}
-
-fn subscribe(id: &str, query: &str, variables: &Value) -> Message {
-    let payload = json!({ "query": query, "variables": variables });
-    Message::Text(json!({ "type": "subscribe", "id": id, "payload": payload }).to_string().into())
-}
-
-async fn open(server: &Server, subscription: Subscription<'_>) -> anyhow::Result<Socket> {
-    let mut request = format!("ws://{}/graphql", server.address).into_client_request()?;
-    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("graphql-transport-ws"));
-    let (mut socket, _) = connect_async(request).await?;
-    let authorization = format!("Bearer {}", subscription.token);
-    let init = json!({ "type": "connection_init", "payload": { "authorization": authorization } });
-    socket.send(Message::Text(init.to_string().into())).await?;
-    socket.next().await.context("closed")??;
-    socket.send(subscribe("1", subscription.query, &subscription.variables)).await?;
-    Ok(socket)
 }
 
 /// Makes events one after another, each when the one before has reached everyone.

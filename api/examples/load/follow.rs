@@ -21,20 +21,22 @@ use tokio_tungstenite::tungstenite::Message;
 use super::{
     Server, client, cpu,
     desks::Desk,
-    fanout::{self, Socket, Subscription},
     memory::resident,
     operations::SEND,
+    sockets::{self, Socket, Subscription},
 };
 
-const FOLLOW: &str = "subscription($id: ID!) { event: conversationEvents(conversationId: $id) { __typename \
+const FOLLOW: &str = "subscription($id: ID!) { event: conversationEvents(conversationId: $id) { ... on ResyncRequired { reason } \
     ... on ItemAdded { sequence item { ... on Message { body } } } ... on ItemChanged { sequence } \
     ... on ReceiptAdvanced { sequence } ... on ParticipantChanged { sequence } ... on TaskChanged { sequence } } }";
-/// So many events come one after another, each when the one before has reached everybody.
+/// So many events come one after another, each when the one before has reached everybody, before there is no pause.
 const CALM: usize = 500;
 /// So many write at once.
 const WRITERS: usize = 8;
 /// For so long nothing arrives before what is still to come is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What comes twice comes within the time after which an instance looks for what it was not told of.
+const AFTERWARDS: Duration = Duration::from_secs(3);
 
 /// A conversation and the agent who has it in hand.
 struct Talk<'a> {
@@ -50,6 +52,8 @@ struct Talk<'a> {
 struct Heard {
     /// The number of the last event.
     last: i64,
+    /// When the last message was written, in microseconds.
+    written: u128,
     messages: u64,
     /// From the call to the socket, in microseconds.
     delays: Vec<u32>,
@@ -75,6 +79,7 @@ struct Data<'a> {
 }
 #[derive(Deserialize)]
 struct Event<'a> {
+    reason: Option<&'a str>,
     sequence: Option<i64>,
     #[serde(borrow)]
     item: Option<Item<'a>>,
@@ -87,12 +92,14 @@ struct Item<'a> {
 /// Opens so many subscribers, spread over all talks in hand, and writes so many messages; prints what was found, and fails if
 /// anybody missed anything, heard it twice or out of order.
 pub async fn measure(server: &Server, desks: &[Desk], subscribers: usize, events: usize) -> anyhow::Result<()> {
+    ensure!(subscribers > 0 && events > 0, "there is nothing to measure");
     let mut talks: Vec<Talk> = desks
         .iter()
         .flat_map(|desk| {
             desk.talks.iter().map(move |id| Talk { desk, id: *id, followers: 0, written: AtomicU64::new(0) })
         })
         .collect();
+    talks.truncate(subscribers);
     let count = talks.len();
     for number in 0..subscribers {
         talks[number % count].followers += 1;
@@ -102,9 +109,9 @@ pub async fn measure(server: &Server, desks: &[Desk], subscribers: usize, events
         let talk = &talks[number % count];
         Subscription { token: &talk.desk.token, query: FOLLOW, variables: json!({ "id": talk.id.to_string() }) }
     };
-    let before = fanout::warm(server, following).await?;
-    let sockets = fanout::follow(server, subscribers, following).await?;
-    let each = (resident(server.child.id())? - before) / subscribers.max(1) as f64;
+    let before = sockets::warm(server, following).await?;
+    let sockets = sockets::open_all(server, subscribers, following).await?;
+    let each = (resident(server.child.id())? - before) / subscribers as f64;
     println!("{subscribers} idle subscribers of {count} conversations: {:.1} kB each", each / 1024.0);
     let everyone: Vec<Arc<Mutex<Heard>>> = sockets
         .into_iter()
@@ -117,27 +124,34 @@ pub async fn measure(server: &Server, desks: &[Desk], subscribers: usize, events
 
     let stretch = Stretch::begin(server, &delivered);
     let mut connection = client::Connection::open(&server.address).await?;
-    for number in 0..CALM {
+    let calm = CALM.min(events);
+    for number in 0..calm {
         write(&mut connection, &talks[number % count], began).await?;
-        everybody_heard(&talks, &delivered).await?;
+        everybody_heard(&talks, &everyone, &delivered).await?;
     }
-    stretch.tell("one event at a time", CALM, &everyone);
-    let stretch = Stretch::begin(server, &delivered);
-    let (next, rest) = (AtomicUsize::new(0), events.saturating_sub(CALM));
-    let writers = (0..WRITERS).map(|_| async {
-        let mut connection = client::Connection::open(&server.address).await?;
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= rest {
-                return anyhow::Ok(());
+    stretch.tell("one event at a time", calm, &everyone);
+    if events > calm {
+        let stretch = Stretch::begin(server, &delivered);
+        let left = AtomicUsize::new(events - calm);
+        // Each has talks of their own, so messages of one talk are written in one order.
+        let writers = (0..WRITERS.min(count)).map(|writer| {
+            let (mut own, left) = (talks.iter().skip(writer).step_by(WRITERS).cycle(), &left);
+            async move {
+                let mut connection = client::Connection::open(&server.address).await?;
+                while let Some(talk) = own.next()
+                    && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+                {
+                    write(&mut connection, talk, began).await?;
+                }
+                anyhow::Ok(())
             }
-            write(&mut connection, &talks[number % count], began).await?;
-        }
-    });
-    future::try_join_all(writers).await?;
-    everybody_heard(&talks, &delivered).await?;
-    stretch.tell(&format!("{WRITERS} who write without a pause"), rest, &everyone);
+        });
+        future::try_join_all(writers).await?;
+        everybody_heard(&talks, &everyone, &delivered).await?;
+        stretch.tell(&format!("{WRITERS} who write without a pause"), events - calm, &everyone);
+    }
 
+    tokio::time::sleep(AFTERWARDS).await;
     for (number, heard) in everyone.iter().enumerate() {
         let (heard, written) = (lock(heard), talks[number % count].written.load(Ordering::SeqCst));
         ensure!(heard.broken.is_none() && heard.messages == written, "{number} heard {heard:?} of {written}");
@@ -174,7 +188,7 @@ impl<'a> Stretch<'a> {
         let at = |part: usize| f64::from(delays[(delays.len() - 1) * part / 100]) / 1e3;
         println!(
             "{what}: {events} events, {count} deliveries in {seconds:.1} s; p50 {:.1} ms, p99 {:.1} ms from the call to the \
-             socket; {:.1} us of CPU a delivery, {:.0} an event",
+             socket; of the server's CPU, writing included, {:.1} us a delivery and {:.0} an event",
             at(50),
             at(99),
             micros / count as f64,
@@ -196,7 +210,11 @@ async fn write(connection: &mut client::Connection, talk: &Talk<'_>, began: Inst
 }
 
 /// Waits until all that was written has reached all who follow.
-async fn everybody_heard(talks: &[Talk<'_>], delivered: &AtomicU64) -> anyhow::Result<()> {
+async fn everybody_heard(
+    talks: &[Talk<'_>],
+    everyone: &[Arc<Mutex<Heard>>],
+    delivered: &AtomicU64,
+) -> anyhow::Result<()> {
     let due: u64 = talks.iter().map(|talk| talk.written.load(Ordering::SeqCst) * talk.followers as u64).sum();
     let (mut heard, mut since) = (0, Instant::now());
     loop {
@@ -207,7 +225,10 @@ async fn everybody_heard(talks: &[Talk<'_>], delivered: &AtomicU64) -> anyhow::R
         if now > heard {
             (heard, since) = (now, Instant::now());
         }
-        ensure!(since.elapsed() < PATIENCE, "{} of {due} were never heard", due - now);
+        if since.elapsed() > PATIENCE {
+            let broken = everyone.iter().find_map(|heard| lock(heard).broken.clone());
+            bail!("{} of {due} were never heard: {}", due - now, broken.unwrap_or_default());
+        }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -238,13 +259,17 @@ impl Heard {
             _ => return Ok(false),
         };
         let said: Said = serde_json::from_str(text).with_context(|| text.to_string())?;
-        let event = said.payload.and_then(|payload| payload.data).context("no event")?.event;
+        let event = said.payload.and_then(|payload| payload.data).with_context(|| text.to_string())?.event;
+        ensure!(event.reason.is_none(), "ResyncRequired: {:?}", event.reason);
         let Some(sequence) = event.sequence else { return Ok(false) };
         ensure!(self.last == 0 || sequence == self.last + 1, "{sequence} after {}", self.last);
         self.last = sequence;
         let Some(body) = event.item.and_then(|item| item.body) else { return Ok(false) };
+        let written: u128 = body.parse()?;
+        ensure!(written > self.written, "what was written at {written} came after {}", self.written);
+        self.written = written;
         self.messages += 1;
-        let delay = at.as_micros().saturating_sub(body.parse()?);
+        let delay = at.as_micros().saturating_sub(written);
         self.delays.push(u32::try_from(delay).unwrap_or(u32::MAX));
         Ok(true)
     }

@@ -14,6 +14,7 @@ mod hostile;
 mod memory;
 mod operations;
 mod raw;
+mod sockets;
 mod talks;
 
 /// Those of the tests.

@@ -79,8 +79,9 @@ struct First {
 }
 
 /// Of each queue for whose channel somebody is free, the first task that one of them may take. So of a thousand who wait few
-/// are looked at, none of a queue whose agents are full, and where nobody waits no agent. The first join runs from the agents
-/// who are free, which CROSS keeps SQLite to; `status < 3` is what the index says in whose order tasks are served.
+/// are looked at, none of a queue whose agents are full, and where nobody waits no queue. The first join runs from the agents
+/// who are free, which CROSS keeps SQLite to; `status < 3` is what the index says in whose order tasks are served. Whether
+/// anybody waits is asked in the order of its index: of a mere EXISTS SQLite makes a join, and an index of its own for it.
 async fn firsts(db: &impl ConnectionTrait) -> Result<Vec<TaskId>, DbErr> {
     let sql = Sql::new(
         "SELECT (SELECT w.id FROM task w WHERE w.queue_id = served.queue_id AND w.status < 3 AND w.status = 1 \

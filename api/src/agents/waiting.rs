@@ -134,7 +134,8 @@ pub async fn estimates(
     sql.bind_list(queues);
     sql.push(" AND t.accepted_at > ");
     sql.bind(now - LOOK_BACK);
-    // What came back from an agent who left for ever kept its place, and was talked about in between.
+    // What was accepted more than once since it began to wait came back from an agent who left for ever: it kept its place,
+    // and was talked about in between.
     sql.push(
         " AND (SELECT count(*) FROM offer o WHERE o.task_id = t.id AND o.status = 2 AND o.kind < 3 \
          AND o.ended_at >= t.enqueued_at) <= 1",

@@ -100,7 +100,7 @@ pub async fn explain(app: &App, statement: &Statement, many: bool) -> String {
 
 /// Whether what is read whole are the organisation's own people and queues, of which a test has a few, or who waits just
 /// now, as both databases name them. They do not grow with what customers have written.
-pub fn is_small(line: &str) -> bool {
+fn is_small(line: &str) -> bool {
     let small = ["on \"user\"", "on agent a", "on assignment h", "on queue", "task_waiting_in_queue on task t"];
     small.iter().any(|table| line.contains(table))
         || ["SCAN a", "SCAN q", "SCAN u"].iter().any(|one| line.ends_with(one))
