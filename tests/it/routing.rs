@@ -323,6 +323,11 @@ pub async fn nothing_contradicts_itself(database: &TestDatabase) {
             "two intervals at once",
             "SELECT count(*) FROM (SELECT agent_id FROM agent_interval WHERE ended_at IS NULL GROUP BY agent_id HAVING count(*) <> 1) d",
         ),
+        (
+            "a hole in an agent's ledger, or an overlap",
+            "SELECT count(*) FROM agent_interval a WHERE a.ended_at IS NOT NULL AND (a.ended_at < a.started_at OR NOT EXISTS \
+             (SELECT 1 FROM agent_interval b WHERE b.agent_id = a.agent_id AND b.number = a.number + 1 AND b.started_at = a.ended_at))",
+        ),
     ] {
         assert_eq!(database.number(sql).await, 0, "{what}");
     }
