@@ -26,7 +26,7 @@ use super::{
     sockets::{self, Socket, Subscription},
 };
 
-const FOLLOW: &str = "subscription($id: ID!) { event: conversationEvents(conversationId: $id) { ... on ResyncRequired { reason } \
+const FOLLOW: &str = "subscription($id: ID!) { event: conversationEvents(conversationId: $id) { __typename ... on ResyncRequired { reason } \
     ... on ItemAdded { sequence item { ... on Message { body } } } ... on ItemChanged { sequence } \
     ... on ReceiptAdvanced { sequence } ... on ParticipantChanged { sequence } ... on TaskChanged { sequence } } }";
 /// So many events come one after another, each when the one before has reached everybody, before there is no pause.
