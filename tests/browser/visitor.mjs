@@ -7,6 +7,8 @@ import { join } from 'node:path';
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const pictures = process.env.SCREENSHOTS ?? 'screenshots';
 mkdirSync(pictures, { recursive: true });
+/** How many times slower than this machine the customer's is. */
+const SLOWER = Number(process.env.SLOWER ?? 1);
 
 const WIDTHS = [320, 1280];
 /** What a browser says of a network that is not there is no complaint. */
@@ -37,6 +39,7 @@ export class Visitor {
     const session = await page.createCDPSession();
     await session.send('Network.setUserAgentOverride', { userAgent, acceptLanguage: language });
     await page.setViewport({ width: 1280, height: 800 });
+    await page.emulateCPUThrottling(SLOWER);
     return visitor;
   }
 

@@ -3,7 +3,8 @@
 //   node webchat.mjs '{"server": URL, "shop": ID, "closed": ID, "plain": ID}'
 //
 // The ids are of entry points: one with a form, the same out of hours, one without. Pictures go to SCREENSHOTS, or to a folder
-// of that name. Exits with 0 when all went well, else with 1 and the reason.
+// of that name; SLOWER=6 makes the customer's machine six times slower. Exits with 0 when all went well, else with 1 and the
+// reason.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
