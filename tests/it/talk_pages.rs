@@ -26,7 +26,7 @@ use crate::support::{
 };
 
 /// Operations of an agent, and how many statements each takes at most, however many it shows.
-const BUDGETS: [(&str, usize); 8] = [
+const BUDGETS: [(&str, usize); 9] = [
     (
         "{ viewer { desk { streamCursor agent { state idleReason { name } capacity { channel used } } \
          offers { id expiresAt task { id position estimatedWaitSeconds } details { channel queueName customerName receivedAt } } \
@@ -48,10 +48,10 @@ const BUDGETS: [(&str, usize); 8] = [
     ("{ conversations(filter: { mine: true }, first: 5) { nodes { id items(last: 1) { nodes { id } } } } }", 3),
     (
         "{ conversations(first: 5) { nodes { task { position estimatedWaitSeconds availableActions owner { displayName } \
-         queue { name } wrapUps { note } routingDecisions { reason chosen { displayName } } } } } }",
-        // Two more where owners and those chosen are not asked about at the same moment.
-        15,
+         queue { name } wrapUps { note } } } } }",
+        11,
     ),
+    ("{ conversations(first: 5) { nodes { task { routingDecisions { reason chosen { displayName } } } } } }", 7),
     ("query($task: ID!) { node(id: $task) { ... on Task { status queue { waiting } conversation { id } } } }", 4),
 ];
 
