@@ -22,6 +22,10 @@ pub struct Model {
     pub left_at: Option<DateTimeUtc>,
     /// Everything up to this item is read.
     pub read_up_to: i64,
+    /// When the conversation got its last item, of users in one with a customer that is closed: by this, what somebody has
+    /// taken part in is found in order. Nobody is told it.
+    #[serde(skip)]
+    pub settled_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -98,11 +98,13 @@ impl MigrationTrait for Migration {
                     joined_at timestamptz NOT NULL,
                     left_at timestamptz,
                     read_up_to bigint NOT NULL,
-                    CHECK ((user_id IS NULL) <> (customer_id IS NULL))
+                    settled_at timestamptz,
+                    CHECK ((user_id IS NULL) <> (customer_id IS NULL)),
+                    CHECK (settled_at IS NULL OR user_id IS NOT NULL)
                 )"#,
                 "CREATE UNIQUE INDEX participant_user ON participant (conversation_id, user_id)",
                 "CREATE UNIQUE INDEX participant_customer ON participant (conversation_id, customer_id)",
-                "CREATE INDEX participant_by_user ON participant (user_id, conversation_id)",
+                "CREATE INDEX participant_by_user ON participant (user_id, settled_at, conversation_id)",
                 "CREATE INDEX participant_present ON participant (user_id, conversation_id) WHERE left_at IS NULL",
                 "CREATE INDEX participant_by_customer ON participant (customer_id)",
                 r"CREATE TABLE thread_item (

@@ -52,6 +52,7 @@ mod stack;
 mod states;
 mod supervision;
 mod support;
+mod talk_lists;
 mod talk_pages;
 mod transcripts;
 mod visitors;

@@ -146,8 +146,7 @@ async fn close(
     task.status = ended;
     tasks::save(tx, &task).await?;
     tasks::left(tx, &task, task.queue_id)?;
-    threads::close(conversation);
-    threads::save(tx, conversation).await?;
+    threads::close(tx, conversation).await?;
     participants::dismiss(tx, conversation).await?;
     for kind in [DeadlineKind::Step, DeadlineKind::Inactivity] {
         let target = if kind == DeadlineKind::Step { task.id.0 } else { conversation.id.0 };

@@ -3,7 +3,7 @@
 
 use chrono::Duration;
 use entity::{
-    conversation::{self, ConversationStatus},
+    conversation,
     deadline::DeadlineKind,
     entry_point,
     event::EventKind,
@@ -122,10 +122,9 @@ pub async fn enqueue(
         previous_id: conversation.task_id,
     };
     task::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
-    conversation.status = ConversationStatus::Open;
     conversation.queue_id = Some(queue.id);
     conversation.task_id = Some(row.id);
-    threads::save(tx, conversation).await?;
+    threads::open(tx, conversation).await?;
     relax_later(tx, &row, &queue).await?;
     queued(tx, &row)?;
     tell(tx, &row, true).await?;

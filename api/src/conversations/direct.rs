@@ -63,8 +63,7 @@ pub async fn start(app: &App, by: &Viewer, user_id: &str) -> Result<(Conversatio
                 Some(row) => row,
                 None => make(tx, lo, hi).await?,
             };
-            conversation.status = ConversationStatus::Open;
-            threads::save(tx, &conversation).await?;
+            threads::open(tx, &mut conversation).await?;
             for user in [lo, hi] {
                 participants::join(tx, &conversation, Who::User(user), ParticipantRole::Member).await?;
             }
@@ -113,8 +112,7 @@ pub async fn close(tx: &Tx<'_>, one: UserId, other: UserId) -> Result<()> {
     if row.status == ConversationStatus::Closed {
         return Ok(());
     }
-    threads::close(&mut row);
-    threads::save(tx, &row).await?;
+    threads::close(tx, &mut row).await?;
     participants::dismiss(tx, &row).await
 }
 

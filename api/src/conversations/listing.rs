@@ -38,18 +38,23 @@ pub struct Conversations {
 /// From where conversations come.
 #[derive(Clone, Copy)]
 enum Source {
-    /// The visitor's own.
-    Own(CustomerId),
+    /// Those with a customer.
+    OfCustomer(CustomerId),
     /// All that are with customers.
     Customers,
+    /// Those with customers that are open.
+    Open,
     /// Those in which the caller is the first of two, or the second.
     First(UserId),
     Second(UserId),
-    /// Those in which the caller takes part, or took part too.
+    /// Those in which the caller takes part now.
     Joined(UserId),
-    Left(UserId),
-    /// Those of a queue that the caller serves.
+    /// Those with customers in which the caller takes or took part: open and closed.
+    Attended(UserId),
+    Settled(UserId),
+    /// Those of a queue that the caller serves: all, and those that are open.
     Served(QueueId),
+    ServedOpen(QueueId),
     /// The one that is held out to the caller.
     Offered(UserId),
 }
@@ -69,29 +74,47 @@ impl Conversations {
     async fn sources(&self, db: &impl ConnectionTrait) -> Result<Vec<Source>, DbErr> {
         let me = match &self.caller {
             Caller::Person(viewer) => viewer.user,
-            Caller::Visitor(visitor) => return Ok(vec![Source::Own(visitor.customer)]),
-            Caller::Service(_) => return Ok(vec![Source::Customers]),
+            _ if self.filter.kind == Some(ConversationKind::Direct) => return Ok(Vec::new()),
+            Caller::Visitor(visitor) => return Ok(vec![Source::OfCustomer(visitor.customer)]),
+            Caller::Service(_) => return Ok(vec![self.customers()]),
         };
-        if self.filter.mine {
+        let Filter { kind, status, channel, customer, mine } = self.filter;
+        if mine {
             return Ok(vec![Source::Joined(me)]);
         }
-        let asks = |kind| self.filter.kind.is_none_or(|asked| asked == kind);
         let mut sources = Vec::new();
-        if asks(ConversationKind::Direct) && self.filter.channel.is_none() && self.filter.customer.is_none() {
+        if kind != Some(ConversationKind::Customer) && channel.is_none() && customer.is_none() {
             sources.extend([Source::First(me), Source::Second(me)]);
         }
-        if asks(ConversationKind::Customer) {
-            match self.role {
-                Some(Role::Supervisor | Role::Admin) => sources.push(Source::Customers),
-                Some(Role::Agent) => {
-                    sources.extend([Source::Left(me), Source::Offered(me)]);
-                    // Each queue by itself, so that each is a range of an index: together they would have to be sorted.
-                    sources.extend(served(db, me).await?.into_iter().map(Source::Served));
+        match (self.role, customer) {
+            _ if kind == Some(ConversationKind::Direct) => {}
+            (Some(Role::Supervisor | Role::Admin), _) => sources.push(self.customers()),
+            (Some(Role::Agent), Some(customer)) => sources.push(Source::OfCustomer(customer)),
+            (Some(Role::Agent), None) => {
+                if status != Some(ConversationStatus::Closed) {
+                    sources.extend([Source::Attended(me), Source::Offered(me)]);
                 }
-                Some(Role::Member) | None => {}
+                if status != Some(ConversationStatus::Open) {
+                    sources.push(Source::Settled(me));
+                }
+                // Each queue by itself, so that each is a range of an index: together they would have to be sorted.
+                let open = status == Some(ConversationStatus::Open);
+                let of = if open { Source::ServedOpen } else { Source::Served };
+                sources.extend(served(db, me).await?.into_iter().map(of));
             }
+            (Some(Role::Member) | None, _) => {}
         }
         Ok(sources)
+    }
+
+    /// From where those with customers come to whoever may see them all.
+    fn customers(&self) -> Source {
+        match self.filter {
+            Filter { customer: Some(customer), .. } => Source::OfCustomer(customer),
+            // Few of very many: found by what there is to do.
+            Filter { status: Some(ConversationStatus::Open), .. } => Source::Open,
+            _ => Source::Customers,
+        }
     }
 
     /// One page.
@@ -101,12 +124,12 @@ impl Conversations {
             return Ok(page.slice(Vec::new()));
         }
         let mut sql = Sql::new("SELECT * FROM (");
-        let begin = threads::seen_by(Side::of(&self.caller));
+        let begin = threads::seen_of(Side::of(&self.caller));
         for (part, source) in sources.iter().enumerate() {
             sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION SELECT * FROM (" });
             sql.push(begin.text());
             self.write(&mut sql, *source);
-            page.write(&mut sql, &["c.last_item_at", "c.id"], true);
+            page.write(&mut sql, source.order(), true);
             sql.push(&format!(") AS part_{part}"));
         }
         sql.push(") AS each_one WHERE TRUE");
@@ -115,37 +138,11 @@ impl Conversations {
     }
 
     fn write(&self, sql: &mut Sql, source: Source) {
-        match source {
-            Source::Own(customer) => equals(sql, "c.customer_id = ", customer),
-            Source::Customers => equals(sql, "c.kind = ", ConversationKind::Customer),
-            Source::First(me) => equals(sql, "c.lo = ", me),
-            Source::Second(me) => equals(sql, "c.hi = ", me),
-            Source::Joined(me) => {
-                sql.push(
-                    "c.id IN (SELECT j.conversation_id FROM participant j WHERE j.left_at IS NULL AND j.user_id = ",
-                );
-                sql.bind(me);
-                sql.push(") AND ");
-            }
-            Source::Left(me) => {
-                sql.push("c.id IN (SELECT j.conversation_id FROM participant j WHERE j.user_id = ");
-                sql.bind(me);
-                sql.push(") AND ");
-            }
-            Source::Served(queue) => equals(sql, "c.queue_id = ", queue),
-            Source::Offered(me) => {
-                // Through the task, because no index leads from one to its conversation by what this one says.
-                sql.push(
-                    "c.id IN (SELECT t.conversation_id FROM offer o JOIN task t ON t.id = o.task_id \
-                     WHERE o.status = 1 AND o.agent_id = ",
-                );
-                sql.bind(me);
-                sql.push(") AND ");
-            }
-        }
+        source.write(sql);
         let Filter { kind, status, channel, customer, .. } = self.filter;
         if let Some(kind) = kind {
-            equals(sql, "c.kind = ", kind);
+            threads::of_kind(sql, kind);
+            sql.push(" AND ");
         }
         if let Some(status) = status {
             equals(sql, "c.status = ", status);
@@ -158,6 +155,65 @@ impl Conversations {
         }
         threads::visible(sql, &self.caller);
     }
+}
+
+impl Source {
+    /// By what the conversations of this source stand in order in an index, where they do.
+    fn order(self) -> &'static [&'static str] {
+        match self {
+            Self::Settled(_) => &["j.settled_at", "j.conversation_id"],
+            _ => &["c.last_item_at", "c.id"],
+        }
+    }
+
+    /// Continues a statement: from where, and the condition, with what leads to the next. What is said of the status of tasks
+    /// and offers are numbers and not values, because by them the database knows the indexes of those alone.
+    fn write(self, sql: &mut Sql) {
+        sql.push(match self {
+            Self::Settled(_) => "FROM participant j JOIN conversation c ON c.id = j.conversation_id WHERE ",
+            _ => "FROM conversation c WHERE ",
+        });
+        match self {
+            Self::OfCustomer(customer) => equals(sql, "c.customer_id = ", customer),
+            Self::Customers => equals(sql, "c.kind = ", ConversationKind::Customer),
+            Self::Open => sql.push("c.id IN (SELECT t.conversation_id FROM task t WHERE t.status < 6) AND "),
+            Self::First(me) => equals(sql, "c.lo = ", me),
+            Self::Second(me) => equals(sql, "c.hi = ", me),
+            Self::Joined(me) => {
+                let joined = "SELECT j.conversation_id FROM participant j WHERE j.left_at IS NULL AND j.user_id = ";
+                among(sql, &[joined], me);
+            }
+            Self::Attended(me) => {
+                let open = "SELECT j.conversation_id FROM participant j WHERE j.settled_at IS NULL AND j.user_id = ";
+                among(sql, &[open], me);
+            }
+            Self::Settled(me) => equals(sql, "j.settled_at IS NOT NULL AND j.user_id = ", me),
+            Self::Served(queue) => equals(sql, "c.queue_id = ", queue),
+            Self::ServedOpen(queue) => {
+                // Every priority is above 0; to say so leads SQLite to the index of those alone.
+                let waiting =
+                    "SELECT t.conversation_id FROM task t WHERE t.status < 3 AND t.priority > 0 AND t.queue_id = ";
+                let talking = "SELECT t.conversation_id FROM task t WHERE t.status IN (3, 4, 5) AND t.queue_id = ";
+                among(sql, &[waiting, talking], queue);
+            }
+            Self::Offered(me) => {
+                // Through the task, because no index leads from one to its conversation by what this one says.
+                let offered = "SELECT t.conversation_id FROM offer o JOIN task t ON t.id = o.task_id \
+                     WHERE o.status = 1 AND o.agent_id = ";
+                among(sql, &[offered], me);
+            }
+        }
+    }
+}
+
+/// The condition that a conversation is among those that statements find of somebody or something.
+fn among(sql: &mut Sql, found: &[&str], of: impl Into<sea_orm::Value> + Copy) {
+    for (number, statement) in found.iter().enumerate() {
+        sql.push(if number == 0 { "c.id IN (" } else { " UNION ALL " });
+        sql.push(statement);
+        sql.bind(of);
+    }
+    sql.push(") AND ");
 }
 
 #[derive(FromQueryResult)]

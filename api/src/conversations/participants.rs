@@ -10,6 +10,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
+    Set,
 };
 
 use super::{channels, items, threads::FIELD};
@@ -130,9 +131,9 @@ pub async fn join(
         Some(before) if before.left_at.is_none() && before.role == role => return Ok(before),
         Some(before) => {
             let joined_at = if before.left_at.is_some() { now } else { before.joined_at };
-            let row = participant::Model { role, joined_at, left_at: None, ..before };
-            row.clone().into_active_model().reset_all().update(tx.db()).await?;
-            row
+            let mut row = before.into_active_model();
+            (row.role, row.joined_at, row.left_at) = (Set(role), Set(joined_at), Set(None));
+            row.update(tx.db()).await?
         }
         None => {
             let (user_id, customer_id) = match who {
@@ -148,6 +149,7 @@ pub async fn join(
                 joined_at: now,
                 left_at: None,
                 read_up_to: 0,
+                settled_at: None,
             };
             participant::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
             row
@@ -170,6 +172,7 @@ pub async fn attend(tx: &Tx<'_>, conversation: &conversation::Model, user: UserI
         joined_at: now,
         left_at: Some(now),
         read_up_to: 0,
+        settled_at: None,
     };
     participant::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
     tell(tx, conversation, &row)?;
@@ -181,9 +184,9 @@ pub async fn leave(tx: &Tx<'_>, conversation: &conversation::Model, row: partici
     if row.left_at.is_some() {
         return Ok(());
     }
-    let row = participant::Model { left_at: Some(tx.clock().now()), ..row };
-    row.clone().into_active_model().reset_all().update(tx.db()).await?;
-    tell(tx, conversation, &row)
+    let mut row = row.into_active_model();
+    row.left_at = Set(Some(tx.clock().now()));
+    tell(tx, conversation, &row.update(tx.db()).await?)
 }
 
 /// Lets all agents leave, when a conversation that is held has ended.

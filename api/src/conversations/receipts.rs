@@ -13,7 +13,7 @@ use entity::{
     receipt::{self, ReceiptState},
     thread_item::{self, ItemKind, ItemVisibility},
 };
-use sea_orm::{ActiveEnum as _, ActiveModelTrait, ConnectionTrait, DbErr, FromQueryResult, IntoActiveModel as _};
+use sea_orm::{ActiveEnum as _, ActiveModelTrait, ConnectionTrait, DbErr, FromQueryResult, IntoActiveModel as _, Set};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -103,8 +103,9 @@ pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(
                 return Ok((id, false));
             }
             let before = me.read_up_to;
-            let me = participant::Model { read_up_to: to, ..me };
-            me.clone().into_active_model().reset_all().update(tx.db()).await?;
+            let mut me = me.into_active_model();
+            me.read_up_to = Set(to);
+            let me = me.update(tx.db()).await?;
             if me.left_at.is_none() {
                 read(tx, &conversation, &me, before).await?;
             }

@@ -81,7 +81,15 @@ impl FromQueryResult for Seen {
 /// Begins a statement about conversations `c` as a side sees them: rows and ends of streams, of one moment.
 #[must_use]
 pub fn seen_by(side: Side) -> Sql {
-    Sql::new(&format!("SELECT c.*, {} AS stream_at FROM conversation c WHERE ", stream_at(side)))
+    let mut sql = seen_of(side);
+    sql.push("FROM conversation c WHERE ");
+    sql
+}
+
+/// The same, before it is said from where the conversations come.
+#[must_use]
+pub fn seen_of(side: Side) -> Sql {
+    Sql::new(&format!("SELECT c.*, {} AS stream_at ", stream_at(side)))
 }
 
 /// Where the stream of a side ends, of a conversation `c`.
@@ -138,11 +146,19 @@ pub fn visible(sql: &mut Sql, caller: &Caller) {
             sql.push(")");
         }
         Caller::Service(_) => {
-            sql.push("c.kind = ");
-            sql.bind(ConversationKind::Customer);
+            of_kind(sql, ConversationKind::Customer);
         }
         Caller::Person(viewer) => visible_to_person(sql, viewer.user),
     }
+}
+
+/// Adds the condition that a conversation `c` is of a kind, in words that lead to no index: it would be one of very many.
+pub fn of_kind(sql: &mut Sql, kind: ConversationKind) {
+    sql.push("c.kind <> ");
+    sql.bind(match kind {
+        ConversationKind::Customer => ConversationKind::Direct,
+        ConversationKind::Direct => ConversationKind::Customer,
+    });
 }
 
 fn visible_to_person(sql: &mut Sql, me: UserId) {
@@ -150,8 +166,8 @@ fn visible_to_person(sql: &mut Sql, me: UserId) {
     sql.bind(me);
     sql.push(" OR c.hi = ");
     sql.bind(me);
-    sql.push(" OR (c.kind = ");
-    sql.bind(ConversationKind::Customer);
+    sql.push(" OR (");
+    of_kind(sql, ConversationKind::Customer);
     sql.push(" AND EXISTS (SELECT 1 FROM \"user\" me WHERE me.id = ");
     sql.bind(me);
     sql.push(" AND me.status = ");
@@ -186,7 +202,7 @@ pub async fn save(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
 }
 
 /// Writes of a conversation that is held how many items it has and when the newest was made. Nothing else: what no index and
-/// no other row depends on need not be looked at again for each message.
+/// no other row depends on need not be looked at again for each message. One that is closed may still get a note.
 pub async fn count(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
     let mut sql = Sql::new("UPDATE conversation SET last_sequence = ");
     sql.bind(row.last_sequence);
@@ -195,6 +211,20 @@ pub async fn count(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
     sql.push(", last_item_at = ");
     sql.bind(row.last_item_at);
     sql.push(" WHERE id = ");
+    sql.bind(row.id);
+    sql.run(tx.db()).await?;
+    if row.status == ConversationStatus::Closed { settle(tx, row).await } else { Ok(()) }
+}
+
+/// Notes of each user who takes or took part in a conversation with a customer when it got its last item, while it is closed.
+async fn settle(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
+    if row.customer_id.is_none() {
+        return Ok(());
+    }
+    let settled_at = (row.status == ConversationStatus::Closed).then_some(row.last_item_at);
+    let mut sql = Sql::new("UPDATE participant SET settled_at = ");
+    sql.bind(settled_at);
+    sql.push(" WHERE user_id IS NOT NULL AND conversation_id = ");
     sql.bind(row.id);
     sql.run(tx.db()).await?;
     Ok(())
@@ -260,11 +290,20 @@ async fn at(tx: &Tx<'_>, place: &Place) -> Result<Option<conversation::Model>, D
         .await
 }
 
-/// Marks a held conversation as over. One that is never opened again gives up its topic, so that the customer's next
-/// message begins another.
-pub fn close(row: &mut conversation::Model) {
+/// Opens a conversation that is held, if it is closed, and writes it.
+pub async fn open(tx: &Tx<'_>, row: &mut conversation::Model) -> Result<()> {
+    let before = std::mem::replace(&mut row.status, ConversationStatus::Open);
+    save(tx, row).await?;
+    if before == ConversationStatus::Closed { settle(tx, row).await } else { Ok(()) }
+}
+
+/// Closes a conversation that is held. One that is never opened again gives up its topic, so that the customer's next message
+/// begins another.
+pub async fn close(tx: &Tx<'_>, row: &mut conversation::Model) -> Result<()> {
     row.status = ConversationStatus::Closed;
     if row.channel.is_some_and(|channel| !channels::of(channel).reopens) {
         row.topic = None;
     }
+    save(tx, row).await?;
+    settle(tx, row).await
 }

@@ -3,7 +3,7 @@
 use super::database::TestDatabase;
 
 /// Each counts what contradicts it.
-const INVARIANTS: [(&str, &str); 22] = [
+const INVARIANTS: [(&str, &str); 24] = [
     (
         "the directory counts its people",
         "SELECT abs((SELECT people FROM directory) - (SELECT count(*) FROM \"user\" WHERE status = 1))",
@@ -139,6 +139,16 @@ const INVARIANTS: [(&str, &str); 22] = [
          WHERE r.lo = c.lo AND r.hi = c.hi AND r.connection = 3)) \
          OR (SELECT count(*) FROM participant p WHERE p.conversation_id = c.id AND p.user_id IN (c.lo, c.hi) AND p.left_at IS NULL) \
          <> CASE WHEN c.status = 1 THEN 2 ELSE 0 END)",
+    ),
+    (
+        "a conversation that was ever to be served is open while it has a task that is not over",
+        "SELECT count(*) FROM conversation c WHERE c.task_id IS NOT NULL \
+         AND (c.status = 1) <> EXISTS (SELECT 1 FROM task t WHERE t.conversation_id = c.id AND t.status < 6)",
+    ),
+    (
+        "of each user in a closed conversation with a customer it is noted when that got its last entry, and of nobody else",
+        "SELECT count(*) FROM participant p JOIN conversation c ON c.id = p.conversation_id \
+         WHERE (p.settled_at IS NOT NULL) <> (c.kind = 1 AND c.status = 2 AND p.user_id IS NOT NULL) OR p.settled_at <> c.last_item_at",
     ),
     (
         "nobody has read further than there is, and nobody has a receipt on what they wrote",

@@ -145,8 +145,7 @@ impl TestApp {
         let ended = self.app().transaction(|tx| {
             Box::pin(async move {
                 let mut row = threads::hold(tx, id).await?;
-                threads::close(&mut row);
-                threads::save(tx, &row).await?;
+                threads::close(tx, &mut row).await?;
                 participants::dismiss(tx, &row).await
             })
         });

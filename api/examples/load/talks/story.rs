@@ -78,6 +78,10 @@ impl Story {
         later(self.began, self.entries() * PACE)
     }
 
+    fn last_item_at(&self) -> DateTime<Utc> {
+        later(self.began, (self.entries() - 1) * PACE)
+    }
+
     fn is_over(&self) -> bool {
         matches!(self.ending, Ending::Over | Ending::WrapUpOwed)
     }
@@ -137,7 +141,7 @@ impl Story {
             task_id: Some(self.task_id()),
             last_sequence: number(last),
             last_customer_sequence: number(last - notes(last)),
-            last_item_at: later(self.began, (last - 1) * PACE),
+            last_item_at: self.last_item_at(),
             created_at: self.began,
         }
     }
@@ -181,6 +185,7 @@ impl Story {
             joined_at: self.began,
             left_at: None,
             read_up_to: if self.ending == Ending::Offered { 0 } else { number(last) },
+            settled_at: None,
         };
         let agent = participant::Model {
             id: self.agent_part(),
@@ -190,6 +195,7 @@ impl Story {
             joined_at,
             left_at: over.then(|| self.ended_at()),
             read_up_to: number(if over { last } else { last - UNREAD.min(last) }),
+            settled_at: over.then(|| self.last_item_at()),
             ..customer.clone()
         };
         if self.ending == Ending::Offered { vec![customer] } else { vec![customer, agent] }
