@@ -82,7 +82,13 @@ async function open() {
       sockets.get(requestId).sent.push(JSON.parse(response.payloadData));
     }
   });
-  network.on('Network.webSocketClosed', ({ requestId }) => (sockets.get(requestId).open = false));
+  network.on('Network.webSocketClosed', ({ requestId }) => {
+    // It may be one from before the account was cleared.
+    const socket = sockets.get(requestId);
+    if (socket) {
+      socket.open = false;
+    }
+  });
   return { page, noticed, sockets };
 }
 

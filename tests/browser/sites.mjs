@@ -198,7 +198,8 @@ export async function strange({ line, page, plain, arrive }) {
     );
     // What is sent without asking comes back unreadable, and the server takes only JSON.
     assert.deepEqual(said, ['TypeError', 'opaque', 'closed']);
-    await until('the browser says why', () => visitor.noticed.some((text) => text.includes('frame-ancestors')));
+    const refusals = () => visitor.noticed.filter((text) => text.includes('frame-ancestors')).length;
+    await until('the browser says of both frames why', () => refusals() >= 2);
     visitor.noticed = [];
     await visitor.leave();
   }

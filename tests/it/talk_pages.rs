@@ -95,7 +95,7 @@ async fn busy(app: &TestApp) -> (Person, Arrival) {
 }
 
 /// Keeps PostgreSQL from gathering statistics: without any, both databases plan as for more rows than there are here.
-async fn keep_from_counting(app: &TestApp) {
+pub async fn keep_from_counting(app: &TestApp) {
     const TABLES: [&str; 12] = [
         "agent",
         "assignment",

@@ -1,5 +1,5 @@
-//! Lists of conversations, the one with the newest item first. What a person may see comes from few places, each a range
-//! of an index; they are joined and cut to the page.
+//! Lists of conversations, the one with the newest item first. What a person may see comes from few places, each a range of
+//! an index in that order, or few rows that are found by one; they are joined and cut to the page.
 
 use entity::{
     channel::Channel,
@@ -49,12 +49,14 @@ enum Source {
     Second(UserId),
     /// Those in which the caller takes part now.
     Joined(UserId),
-    /// Those with customers in which the caller takes or took part: open and closed.
+    /// Those with customers in which the caller takes or took part, that are open.
     Attended(UserId),
+    /// Those with customers in which the caller took part, that are closed.
     Settled(UserId),
-    /// Those of a queue that the caller serves: all, and those that are open.
+    /// Those of a queue that the caller serves.
     Served(QueueId),
-    ServedOpen(QueueId),
+    /// Those of all queues that the caller serves, that are open.
+    ServedOpen(UserId),
     /// The one that is held out to the caller.
     Offered(UserId),
 }
@@ -76,6 +78,8 @@ impl Conversations {
             Caller::Person(viewer) => viewer.user,
             _ if self.filter.kind == Some(ConversationKind::Direct) => return Ok(Vec::new()),
             Caller::Visitor(visitor) => return Ok(vec![Source::OfCustomer(visitor.customer)]),
+            // A key takes part in nothing.
+            Caller::Service(_) if self.filter.mine => return Ok(Vec::new()),
             Caller::Service(_) => return Ok(vec![self.customers()]),
         };
         let Filter { kind, status, channel, customer, mine } = self.filter;
@@ -97,10 +101,12 @@ impl Conversations {
                 if status != Some(ConversationStatus::Open) {
                     sources.push(Source::Settled(me));
                 }
-                // Each queue by itself, so that each is a range of an index: together they would have to be sorted.
-                let open = status == Some(ConversationStatus::Open);
-                let of = if open { Source::ServedOpen } else { Source::Served };
-                sources.extend(served(db, me).await?.into_iter().map(of));
+                if status == Some(ConversationStatus::Open) {
+                    sources.push(Source::ServedOpen(me));
+                } else {
+                    // Each queue by itself, so that each is a range of an index: together they would have to be sorted.
+                    sources.extend(served(db, me, channel).await?.into_iter().map(Source::Served));
+                }
             }
             (Some(Role::Member) | None, _) => {}
         }
@@ -111,7 +117,7 @@ impl Conversations {
     fn customers(&self) -> Source {
         match self.filter {
             Filter { customer: Some(customer), .. } => Source::OfCustomer(customer),
-            // Few of very many: found by what there is to do.
+            // Few are open; they are found by their live tasks.
             Filter { status: Some(ConversationStatus::Open), .. } => Source::Open,
             _ => Source::Customers,
         }
@@ -158,7 +164,7 @@ impl Conversations {
 }
 
 impl Source {
-    /// By what the conversations of this source stand in order in an index, where they do.
+    /// The columns of the list's order, as the index of this source has them.
     fn order(self) -> &'static [&'static str] {
         match self {
             Self::Settled(_) => &["j.settled_at", "j.conversation_id"],
@@ -166,8 +172,8 @@ impl Source {
         }
     }
 
-    /// Continues a statement: from where, and the condition, with what leads to the next. What is said of the status of tasks
-    /// and offers are numbers and not values, because by them the database knows the indexes of those alone.
+    /// Continues a statement: from where, and the condition, with what leads to the next. The status of tasks and offers is
+    /// written as a literal, because only then is an index of a part of them used.
     fn write(self, sql: &mut Sql) {
         sql.push(match self {
             Self::Settled(_) => "FROM participant j JOIN conversation c ON c.id = j.conversation_id WHERE ",
@@ -184,17 +190,20 @@ impl Source {
                 among(sql, &[joined], me);
             }
             Self::Attended(me) => {
-                let open = "SELECT j.conversation_id FROM participant j WHERE j.settled_at IS NULL AND j.user_id = ";
+                // Not as one of two, who have their own source.
+                let open = "SELECT j.conversation_id FROM participant j WHERE j.settled_at IS NULL AND j.role <> 4 \
+                     AND j.user_id = ";
                 among(sql, &[open], me);
             }
             Self::Settled(me) => equals(sql, "j.settled_at IS NOT NULL AND j.user_id = ", me),
             Self::Served(queue) => equals(sql, "c.queue_id = ", queue),
-            Self::ServedOpen(queue) => {
-                // Every priority is above 0; to say so leads SQLite to the index of those alone.
-                let waiting =
-                    "SELECT t.conversation_id FROM task t WHERE t.status < 3 AND t.priority > 0 AND t.queue_id = ";
-                let talking = "SELECT t.conversation_id FROM task t WHERE t.status IN (3, 4, 5) AND t.queue_id = ";
-                among(sql, &[waiting, talking], queue);
+            Self::ServedOpen(me) => {
+                // Every priority is above 0; to say so leads SQLite to the index of those that wait.
+                let waiting = "SELECT t.conversation_id FROM queue_member m JOIN task t ON t.queue_id = m.queue_id \
+                     WHERE t.status < 3 AND t.priority > 0 AND m.agent_id = ";
+                let talking = "SELECT t.conversation_id FROM queue_member m JOIN task t ON t.queue_id = m.queue_id \
+                     WHERE t.status IN (3, 4, 5) AND m.agent_id = ";
+                among(sql, &[waiting, talking], me);
             }
             Self::Offered(me) => {
                 // Through the task, because no index leads from one to its conversation by what this one says.
@@ -221,11 +230,16 @@ struct Served {
     queue_id: QueueId,
 }
 
-/// The queues that somebody serves.
-async fn served(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<QueueId>, DbErr> {
-    let mut sql = Sql::new("SELECT queue_id FROM queue_member WHERE agent_id = ");
+/// The queues that somebody serves, of all channels or of one.
+async fn served(db: &impl ConnectionTrait, agent: UserId, channel: Option<Channel>) -> Result<Vec<QueueId>, DbErr> {
+    let mut sql =
+        Sql::new("SELECT m.queue_id FROM queue_member m JOIN queue q ON q.id = m.queue_id WHERE m.agent_id = ");
     sql.bind(agent);
-    sql.push(" ORDER BY queue_id");
+    if let Some(channel) = channel {
+        sql.push(" AND q.channel = ");
+        sql.bind(channel);
+    }
+    sql.push(" ORDER BY m.queue_id");
     let queues: Vec<Served> = sql.all(db).await?;
     Ok(queues.into_iter().map(|served| served.queue_id).collect())
 }

@@ -13,7 +13,10 @@ use sea_orm::{
     Set,
 };
 
-use super::{channels, items, threads::FIELD};
+use super::{
+    channels, items,
+    threads::{self, FIELD},
+};
 use crate::{
     app::Tx,
     auth::viewer::Caller,
@@ -149,7 +152,7 @@ pub async fn join(
                 joined_at: now,
                 left_at: None,
                 read_up_to: 0,
-                settled_at: None,
+                settled_at: user_id.and_then(|_| threads::settled_at(conversation)),
             };
             participant::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
             row
@@ -172,7 +175,7 @@ pub async fn attend(tx: &Tx<'_>, conversation: &conversation::Model, user: UserI
         joined_at: now,
         left_at: Some(now),
         read_up_to: 0,
-        settled_at: None,
+        settled_at: threads::settled_at(conversation),
     };
     participant::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
     tell(tx, conversation, &row)?;

@@ -1,6 +1,7 @@
 //! Finding conversations, holding one, opening and closing. A customer has one conversation for a topic at an entry point;
 //! a constraint says so.
 
+use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
     conversation::{self, ConversationKind, ConversationStatus},
@@ -152,7 +153,8 @@ pub fn visible(sql: &mut Sql, caller: &Caller) {
     }
 }
 
-/// Adds the condition that a conversation `c` is of a kind, in words that lead to no index: it would be one of very many.
+/// Adds the condition that a conversation `c` is of a kind, in words that no index serves: that index would lead to almost
+/// every conversation.
 pub fn of_kind(sql: &mut Sql, kind: ConversationKind) {
     sql.push("c.kind <> ");
     sql.bind(match kind {
@@ -202,7 +204,8 @@ pub async fn save(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
 }
 
 /// Writes of a conversation that is held how many items it has and when the newest was made. Nothing else: what no index and
-/// no other row depends on need not be looked at again for each message. One that is closed may still get a note.
+/// no other row depends on need not be looked at again for each message. Of one that is closed, which may still get a note, the
+/// participants note it too.
 pub async fn count(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
     let mut sql = Sql::new("UPDATE conversation SET last_sequence = ");
     sql.bind(row.last_sequence);
@@ -216,14 +219,21 @@ pub async fn count(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
     if row.status == ConversationStatus::Closed { settle(tx, row).await } else { Ok(()) }
 }
 
-/// Notes of each user who takes or took part in a conversation with a customer when it got its last item, while it is closed.
+/// What is noted of the users who take or took part in a conversation: when it got its last item, if it is one with a customer
+/// and closed.
+#[must_use]
+pub fn settled_at(row: &conversation::Model) -> Option<DateTime<Utc>> {
+    let settled = row.customer_id.is_some() && row.status == ConversationStatus::Closed;
+    settled.then_some(row.last_item_at)
+}
+
+/// Writes that of a conversation with a customer.
 async fn settle(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
     if row.customer_id.is_none() {
         return Ok(());
     }
-    let settled_at = (row.status == ConversationStatus::Closed).then_some(row.last_item_at);
     let mut sql = Sql::new("UPDATE participant SET settled_at = ");
-    sql.bind(settled_at);
+    sql.bind(settled_at(row));
     sql.push(" WHERE user_id IS NOT NULL AND conversation_id = ");
     sql.bind(row.id);
     sql.run(tx.db()).await?;

@@ -3,7 +3,7 @@
 use super::database::TestDatabase;
 
 /// Each counts what contradicts it.
-const INVARIANTS: [(&str, &str); 24] = [
+const INVARIANTS: [(&str, &str); 25] = [
     (
         "the directory counts its people",
         "SELECT abs((SELECT people FROM directory) - (SELECT count(*) FROM \"user\" WHERE status = 1))",
@@ -144,6 +144,10 @@ const INVARIANTS: [(&str, &str); 24] = [
         "a conversation that was ever to be served is open while it has a task that is not over",
         "SELECT count(*) FROM conversation c WHERE c.task_id IS NOT NULL \
          AND (c.status = 1) <> EXISTS (SELECT 1 FROM task t WHERE t.conversation_id = c.id AND t.status < 6)",
+    ),
+    (
+        "a conversation belongs to the queue of its task",
+        "SELECT count(*) FROM conversation c JOIN task t ON t.id = c.task_id WHERE c.queue_id <> t.queue_id",
     ),
     (
         "of each user in a closed conversation with a customer it is noted when that got its last entry, and of nobody else",

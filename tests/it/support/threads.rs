@@ -112,17 +112,22 @@ impl TestApp {
             })
         });
         let (id, customer) = made.await.expected("a conversation");
+        Chat { id, queue, customer, visitor: self.visitor(customer, entry_point).await }
+    }
+
+    /// A customer who calls as who wrote at an entry point.
+    pub async fn visitor(&self, customer: CustomerId, entry_point: EntryPointId) -> Visitor {
         let caller = Caller::Visitor(VisitorViewer {
             token: VisitorTokenId(self.clock.uuid()),
             customer,
             entry_point,
-            expires_at: now + chrono::Duration::days(1),
+            expires_at: self.clock.now() + chrono::Duration::days(1),
         });
         let mut executors = Vec::new();
         for instance in &self.instances {
             executors.push(Arc::new(Executor::start(instance.app.clone()).await.expected("an executor")));
         }
-        Chat { id, queue, customer, visitor: Visitor { caller, executors } }
+        Visitor { caller, executors }
     }
 
     /// Lets an agent answer a customer, as who owns the task or has joined.
