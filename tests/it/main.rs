@@ -61,4 +61,6 @@ mod webchat;
 mod threads;
 mod transfers;
 mod typing;
+mod validation;
+mod variables;
 mod writing;

@@ -2,6 +2,7 @@
 //! account, GraphiQL, the web chat's page, the schema, health and metrics. No product rule stands here.
 
 pub mod document;
+pub mod validation;
 pub mod cost;
 pub mod accept;
 pub mod metrics;
