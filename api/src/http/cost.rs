@@ -30,7 +30,24 @@ const IDS: [&str; 2] = ["ids", "userIds"];
 /// Lists that are shown whole, and count like a page.
 const WHOLE: [&str; 1] = ["namedAgents"];
 /// Fields that read a great deal, and what they cost.
-const DEAR: [(&str, u64); 1] = [("transcript", 500)];
+const DEAR: [(&str, u64); 1] = [("transcript", 1_000)];
+/// Fields of texts that may be long: each costs as much as a long text takes of an answer. Long arguments have the names of
+/// some of these, but arguments cost nothing.
+const TEXTS: [(&str, u64); 7] =
+    [("body", 16), ("html", 32), ("vCard", 16), ("note", 8), ("message", 4), ("text", 4), ("avatarUrl", 2)];
+/// Lists that have no pages, but hold more than one thing of each row, and how long they are taken to be.
+const SHORT: [&str; 9] = [
+    "emails",
+    "phones",
+    "addresses",
+    "urls",
+    "participants",
+    "receipts",
+    "identities",
+    "intervals",
+    "routingDecisions",
+];
+const SHORT_LENGTH: u64 = 4;
 /// Lists of the introspection, which have no pages, and how long they are taken to be.
 const INTROSPECTION: [&str; 7] =
     ["types", "fields", "inputFields", "interfaces", "possibleTypes", "enumValues", "args"];
@@ -191,8 +208,10 @@ impl<'a> Meter<'a> {
             (1 + STATEMENT, self.length(field, ids))
         } else if name == "totalCount" {
             (1 + STATEMENT, 1)
-        } else if let Some((_, cost)) = DEAR.into_iter().find(|(dear, _)| *dear == name) {
+        } else if let Some((_, cost)) = DEAR.into_iter().chain(TEXTS).find(|(dear, _)| *dear == name) {
             (cost, 1)
+        } else if SHORT.contains(&name) {
+            (1, SHORT_LENGTH)
         } else if INTROSPECTION.contains(&name) {
             (1, INTROSPECTION_LENGTH)
         } else {
@@ -264,6 +283,8 @@ mod tests {
         depth: 6,
         introspection: true,
         request_timeout: std::time::Duration::ZERO,
+        answer_bytes: 0,
+        all_answers_bytes: 0,
     };
 
     fn measure(query: &str, variables: &str) -> Result<u64, TooMuch> {
@@ -284,6 +305,16 @@ mod tests {
         assert_eq!(measure("query($ids: [ID!]!) { nodes(ids: $ids) { name } }", r#"{"ids": ["a", "b"]}"#), Ok(13));
         assert_eq!(measure("{ nodes(ids: [1, 2, 3]) { name } }", "{}"), Ok(14));
         assert!(measure("{ people(first: 100) { people(first: 100) { name } } }", "{}").is_err());
+    }
+
+    #[test]
+    fn long_texts_cost_what_they_may_return_for_each_alias() {
+        assert_eq!(measure("{ body }", "{}"), Ok(16));
+        assert_eq!(measure("{ html }", "{}"), Ok(32));
+        assert_eq!(measure("{ a: body b: body ...F } fragment F on Query { c: html }", "{}"), Ok(65));
+        assert_eq!(measure("{ people(first: 10) { body } }", "{}"), Ok(171));
+        assert_eq!(measure("{ me { emails { name } } }", "{}"), Ok(6));
+        assert!(measure("{ a: transcript b: transcript }", "{}").is_err());
     }
 
     #[test]
