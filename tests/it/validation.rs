@@ -87,7 +87,8 @@ async fn a_required_variable_that_is_missing_or_null_stops_the_request() {
 async fn an_operation_that_was_refused_changed_nothing() {
     let app = TestApp::new().await;
     let ann = app.admin("ann").await;
-    let document = "mutation($u: ID!) { deactivateAccount(input: { userId: $u, password: \"x\" }) { userErrors { code } } }";
+    let document =
+        "mutation($u: ID!) { deactivateAccount(input: { userId: $u, password: \"x\" }) { userErrors { code } } }";
     assert_eq!(refusal(&ann, document, &json!({})).await.as_deref(), Some(WRONG));
     assert_eq!(ann.ask("{ viewer { user { handle } } }", Value::Null).await.text("viewer.user.handle"), "ann");
 }

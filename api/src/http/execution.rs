@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_graphql::{
-    Data, Name, Request, Response, ServerError, Value, Variables,
+    Data, Name, Request, Response, ServerError, Value,
     parser::{
         parse_schema,
         types::{ExecutableDocument, OperationType, Selection},
@@ -24,6 +24,7 @@ use super::{
     metrics::{Metrics, Outcome},
     sites::Sites,
     validation::{Document, JsonMap, Operation as ValidOperation, Refused, Validator},
+    written,
 };
 use crate::{
     app::App,
@@ -37,11 +38,17 @@ use crate::{
     memory::Memory,
     schema::{self, RapportSchema},
     throttle::{Budget, Payer, TooSoon},
+    weight::{Held, Weight},
 };
 
 /// Errors of a refusal that are shown, and the longest message of one, in characters: a refusal is short.
 const MOST_ERRORS: usize = 5;
 const LONGEST_MESSAGE: usize = 300;
+
+/// Bytes of an answer that one unit of cost pays for.
+const BYTES_PER_COST: u64 = 256;
+/// What an event may cost before it is taken from who follows.
+const COST_OF_EVENT: u64 = 64;
 
 /// What a client sends.
 #[derive(Deserialize)]
@@ -64,21 +71,12 @@ pub struct Asker {
 
 impl Asker {
     /// Who pays for what is asked: the caller, or else the address.
-    fn payer(&self) -> Option<Payer> {
+    #[must_use]
+    pub fn payer(&self) -> Option<Payer> {
         match &self.caller {
-            Some(caller) => Some(payer(caller)),
+            Some(caller) => Some(caller.payer()),
             None => self.origin.address.map(Payer::Address),
         }
-    }
-}
-
-/// Who pays for what a caller asks.
-#[must_use]
-pub fn payer(caller: &Caller) -> Payer {
-    match caller {
-        Caller::Person(viewer) => Payer::Caller(viewer.user.0),
-        Caller::Service(service) => Payer::Caller(service.key.0),
-        Caller::Visitor(visitor) => Payer::Caller(visitor.customer.0),
     }
 }
 
@@ -92,6 +90,14 @@ pub struct Operation {
     cost: u64,
     budget: Option<Budget>,
     turns: Turns,
+    payer: Option<Payer>,
+    weight: Arc<Weight>,
+}
+
+/// An answer, with what it holds of its caller's share until it is sent.
+pub struct Answered {
+    pub answer: Response,
+    pub held: Held,
 }
 
 /// A document that was found valid.
@@ -170,7 +176,7 @@ impl Executor {
         }
         let values = self.validator.coerce(operation, variables).map_err(refused)?;
         let document = parsed.document.bind(operation, &values);
-        let cost = cost::check(&document, &Variables::default(), &self.lists, &self.app.config.limits);
+        let cost = cost::check(&document, &self.lists, &self.app.config.limits);
         let cost = cost.map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
         if parsed.document.is_constant() {
             let _ = parsed.constant.set((document.clone(), cost));
@@ -198,23 +204,32 @@ impl Executor {
         let single = document.operations.iter().all(|(_, operation)| {
             matches!(&operation.node.selection_set.node.items[..], [only] if matches!(only.node, Selection::Field(_)))
         });
-        let budget = match asker.payer() {
+        let written = if kind == OperationType::Mutation { written::bytes(&document) } else { 0 };
+        let payer = asker.payer();
+        let budget = match payer {
             Some(payer) => self.app.throttle.spend(payer, cost).map_err(too_soon)?,
             None => None,
         };
+        if let (Some(payer), OperationType::Mutation) = (payer, kind) {
+            self.app.throttle.write(payer, asker.origin.address, written).map_err(too_soon)?;
+        }
+        let weight = Weight::new(Arc::clone(&self.app.shares), payer, self.app.config.limits.answer_bytes);
+        if kind != OperationType::Subscription {
+            weight.reserve(cost).map_err(|excess| Box::new(fault(Error::TooLarge(excess))))?;
+        }
         let turns = Turns::default();
         let remembers = kind == OperationType::Query;
         let data = context::operation(self.app.clone(), asker.caller, asker.origin, budget, turns.clone(), remembers);
         // The bound document stands for its text, which an operation that lasts need not keep.
         let mut request = Request::new(String::new()).data(data);
         request.set_parsed_query(document);
-        Ok(Operation { request, kind, single, name, cost, budget, turns })
+        Ok(Operation { request, kind, single, name, cost, budget, turns, payer, weight })
     }
 
     /// Runs a query or mutation, for as long as a request may take. A mutation runs to its end also when nobody waits for
     /// the answer any more.
-    pub async fn run(&self, operation: Operation) -> Response {
-        let Operation { request, kind, single, name, cost, budget, turns } = operation;
+    pub async fn run(&self, operation: Operation) -> Answered {
+        let Operation { request, kind, single, name, cost, budget, turns, payer, weight } = operation;
         let started = Instant::now();
         let span = tracing::debug_span!(
             "operation",
@@ -229,12 +244,17 @@ impl Executor {
         let answered = match kind {
             OperationType::Mutation => {
                 let schema = self.schema.clone();
-                let running = async move { Driven::new(schema.execute(request), turns).await }.instrument(span.clone());
+                let weight = Arc::clone(&weight);
+                let running = async move { Driven::new(schema.execute(request), turns, weight).await };
+                let running = running.instrument(span.clone());
                 let running = self.app.tasks.spawn(running);
                 let ended = timeout(within, running).await;
                 ended.map(|ended| ended.unwrap_or_else(|error| fault(Error::internal(error))))
             }
-            _ => timeout(within, Driven::new(self.schema.execute(request), turns).instrument(span.clone())).await,
+            _ => {
+                let running = Driven::new(self.schema.execute(request), turns, Arc::clone(&weight));
+                timeout(within, running.instrument(span.clone())).await
+            }
         };
         let mut answer = answered.unwrap_or_else(|_| late(kind));
         finish(&mut answer);
@@ -245,21 +265,33 @@ impl Executor {
         answer.extensions.insert("cost".to_owned(), shown(cost, budget));
         let outcome = if answer.errors.is_empty() { Outcome::Done } else { Outcome::Failed };
         self.metrics.operation(kind, name.as_deref(), outcome, started.elapsed());
-        answer
+        let held = weight.settle();
+        self.charge(payer, (held.bytes as u64 / BYTES_PER_COST).saturating_sub(cost));
+        Answered { answer, held }
+    }
+
+    /// Takes what an answer turned out to cost beyond its price from who asked.
+    fn charge(&self, payer: Option<Payer>, cost: u64) {
+        if let (Some(payer), true) = (payer, cost > 0) {
+            self.app.throttle.settle(payer, cost);
+        }
     }
 
     /// Runs an operation of any kind as a stream of answers.
-    pub fn stream(self: &Arc<Self>, operation: Operation) -> impl Stream<Item = Response> + Send + use<> {
+    pub fn stream(self: &Arc<Self>, operation: Operation) -> impl Stream<Item = Answered> + Send + use<> {
         let executor = Arc::clone(self);
         if operation.kind == OperationType::Subscription {
             let data = Arc::new(Data::default());
             let answers = self.schema.execute_stream_with_session_data(operation.request, data);
-            let answers = Driven::new(answers, operation.turns);
+            let (payer, weight) = (operation.payer, operation.weight);
+            let answers = Driven::new(answers, operation.turns, Arc::clone(&weight));
             let live = self.metrics.live(operation.name.as_deref());
             return Either::Left(answers.map(move |mut answer| {
                 finish(&mut answer);
                 live.delivered();
-                answer
+                let held = weight.settle();
+                executor.charge(payer, (held.bytes as u64 / BYTES_PER_COST).saturating_sub(COST_OF_EVENT));
+                Answered { answer, held }
             }));
         }
         // Boxed, because every subscription would have room for it.

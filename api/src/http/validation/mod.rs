@@ -132,3 +132,13 @@ fn server_error(error: GraphQLError) -> ServerError {
     shown.locations = locations.collect();
     shown
 }
+
+/// The bound document of a request on a schema, for tests of what reads bound documents.
+#[cfg(test)]
+pub fn bound(sdl: &str, document: &str, variables: serde_json::Value) -> Result<Executable, Refused> {
+    let validator = Validator::new(sdl, true).expect("a schema");
+    let document = validator.validate(document)?;
+    let operation = &document.operations[0];
+    let values = validator.coerce(operation, serde_json::from_value(variables).expect("variables"))?;
+    Ok(document.bind(operation, &values))
+}
