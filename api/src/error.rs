@@ -136,6 +136,12 @@ impl Error {
     }
 }
 
+impl From<Excess> for Error {
+    fn from(excess: Excess) -> Self {
+        Self::TooLarge(excess)
+    }
+}
+
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         if let Some(excess) = Excess::of(&error) {

@@ -28,7 +28,12 @@ use super::{
     execution::{Answered, Asker, Executor, Operation, Params, code_of, fault, is_request_error, refusal},
     peer, sent, socket,
 };
-use crate::{auth::context::Site, shares::Resource, throttle::Payer};
+use crate::{
+    auth::context::Site,
+    error::{Error, Excess},
+    shares::{Resource, Share},
+    throttle::Payer,
+};
 
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
@@ -88,7 +93,21 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
     if parts.headers.contains_key(header::CONTENT_ENCODING) {
         return unsupported(accepted.answer(), "Send the body as it is, not compressed.");
     }
-    match read(body, executor.app().config.limits.body_bytes).await {
+    let room = match room(&executor, &parts) {
+        Ok(room) => room,
+        Err(excess) => {
+            let answer = fault(Error::TooLarge(excess));
+            let status = if excess == Excess::Everybody {
+                StatusCode::SERVICE_UNAVAILABLE
+            } else {
+                StatusCode::TOO_MANY_REQUESTS
+            };
+            let mut response = render(accepted.answer(), status, &answer);
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            return response;
+        }
+    };
+    let response = match read(body, executor.app().config.limits.body_bytes).await {
         Ok(body) => serve(&executor, &parts, accepted, &body, false).await,
         Err((status, message)) => {
             let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
@@ -97,13 +116,32 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         }
-    }
+    };
+    drop(room);
+    response
 }
 
 /// Whether the browser says that a script makes this call, and that it may read the answer only if it is allowed to.
 fn is_fetch(headers: &HeaderMap) -> bool {
     let mode = headers.get("sec-fetch-mode").and_then(|value| value.to_str().ok());
     matches!(mode, Some("cors" | "same-origin"))
+}
+
+/// Bodies up to this length are read without asking for room, in bytes.
+const SHORT_BODY: u64 = 16 << 10;
+
+/// Room for a long body, which an address fills before anybody knows whose it is; held until it is answered.
+fn room(executor: &Executor, parts: &Parts) -> Result<Option<Share>, Excess> {
+    let most = executor.app().config.limits.body_bytes;
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let length = length.and_then(|length| length.parse::<u64>().ok());
+    if length.is_some_and(|length| length <= SHORT_BODY) {
+        return Ok(None);
+    }
+    // A body of unknown length may be as long as any; one that is too long is refused while it is read.
+    let length = length.and_then(|length| usize::try_from(length).ok()).map_or(most, |length| length.min(most));
+    let Some(address) = peer::origin(executor.app(), parts).address else { return Ok(None) };
+    executor.app().shares.take(Payer::Address(address), Resource::Memory, length).map(Some).map_err(Excess::from)
 }
 
 /// The whole body, if it is no longer than it may be and arrives in time.
