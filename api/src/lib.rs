@@ -9,7 +9,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`vcard`] | cards as text, written and read |
-//! | [`clock`], [`config`], [`text`], [`memory`], [`error`], [`page`], [`throttle`] | time, settings, names, what need not be computed again, the one error, pages of lists, how much of what in a time |
+//! | [`clock`], [`web`], [`config`], [`text`], [`memory`], [`error`], [`page`], [`throttle`] | time, web addresses, settings, names, what need not be computed again, the one error, pages of lists, how much of what in a time |
 //! | [`database`] | SQLite or PostgreSQL; everything they do differently |
 //! | [`events`] | the log: gapless streams, the global order, following without loss |
 //! | [`app`] | the resources of an instance, and the one way to open a transaction |
@@ -44,6 +44,7 @@
 //! machine; a relationship is changed by whoever holds its row locked.
 
 pub mod clock;
+pub mod web;
 pub mod config;
 pub mod text;
 pub mod vcard;

@@ -1,5 +1,7 @@
 //! How much a caller, an address, an account may be asked of in a time: leaky buckets, kept by each instance for itself.
 
+pub mod attempts;
+
 use std::{
     fmt,
     hash::Hash,
@@ -16,10 +18,8 @@ use governor::{
 };
 use uuid::Uuid;
 
+use self::attempts::Attempts;
 use crate::{clock::Clock, config::Config};
-
-/// Tries of one address for each try of one account.
-const ACCOUNTS_PER_ADDRESS: u32 = 10;
 
 /// Hints that somebody may say in passing at once, and that come back each second.
 const WHISPERS: u32 = 20;
@@ -68,8 +68,8 @@ pub struct TooSoon(pub Duration);
 pub struct Throttle {
     cost: Option<Buckets<Payer>>,
     requests: Option<Buckets<IpAddr>>,
-    accounts: Option<Buckets<String>>,
-    addresses: Option<Buckets<IpAddr>>,
+    /// Tries to sign in.
+    pub attempts: Attempts,
     whispers: Option<Buckets<Uuid>>,
     chats: Option<Buckets<IpAddr>>,
 }
@@ -85,19 +85,12 @@ impl Throttle {
         let rates = config.rates;
         // An operation that is served at all must fit into a full bucket.
         let burst = rates.burst.max(u32::try_from(config.limits.cost).unwrap_or(u32::MAX));
-        let minute = Duration::from_secs(60);
         let second = Duration::from_secs(1);
         let hour = Duration::from_secs(3_600);
         Self {
             cost: Buckets::new(rates.cost, second, burst, clock),
             requests: Buckets::new(rates.requests, second, rates.requests.saturating_mul(4), clock),
-            accounts: Buckets::new(rates.attempts, minute, rates.attempts, clock),
-            addresses: Buckets::new(
-                rates.attempts.saturating_mul(ACCOUNTS_PER_ADDRESS),
-                minute,
-                rates.attempts.saturating_mul(ACCOUNTS_PER_ADDRESS),
-                clock,
-            ),
+            attempts: Attempts::new(rates.attempts, clock),
             whispers: Buckets::new(WHISPERS_PER_SECOND, second, WHISPERS, clock),
             chats: Buckets::new(rates.chats, hour, rates.chats, clock),
         }
@@ -117,17 +110,6 @@ impl Throttle {
     /// Counts a request of an address.
     pub fn request(&self, address: IpAddr) -> Result<(), TooSoon> {
         self.requests.as_ref().map_or(Ok(()), |buckets| buckets.take(&address, 1).map(drop))
-    }
-
-    /// Counts a try to sign in to an account, which need not exist, or to make one.
-    pub fn attempt(&self, account: &str, address: Option<IpAddr>) -> Result<(), TooSoon> {
-        if let (Some(buckets), Some(address)) = (&self.addresses, address) {
-            buckets.take(&address, 1)?;
-        }
-        match &self.accounts {
-            Some(buckets) => buckets.take(&account.to_owned(), 1).map(drop),
-            None => Ok(()),
-        }
     }
 
     /// Counts a chat that an address begins.
@@ -193,6 +175,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
+    use self::attempts::Attempts;
     use super::{Payer, Throttle, TimeDelta};
     use crate::{clock::Clock, config::Config};
 
@@ -221,27 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn tries_to_sign_in_are_counted_by_account_and_by_address() -> anyhow::Result<()> {
-        let (throttle, clock) = throttle(&[("RAPPORT_SIGN_IN_ATTEMPTS", "3")])?;
-        for _ in 0..3 {
-            assert!(throttle.attempt("jane", Some(HOME)).is_ok());
-        }
-        assert!(throttle.attempt("jane", Some(HOME)).is_err());
-        assert!(throttle.attempt("richard", Some(HOME)).is_ok());
-        let tried = (0..40).filter(|n| throttle.attempt(&format!("other{n}"), Some(HOME)).is_ok()).count();
-        assert!(tried < 30, "one address tries many accounts: {tried}");
-        clock.advance(TimeDelta::seconds(61));
-        assert!(throttle.attempt("jane", Some(HOME)).is_ok());
-        Ok(())
-    }
-
-    #[test]
     fn nothing_is_counted_without_a_limit() -> anyhow::Result<()> {
-        let off = [("RAPPORT_RATE_COST", "0"), ("RAPPORT_RATE_REQUESTS", "0"), ("RAPPORT_SIGN_IN_ATTEMPTS", "0")];
+        let off = [("RAPPORT_RATE_COST", "0"), ("RAPPORT_RATE_REQUESTS", "0")];
         let (throttle, _) = throttle(&off)?;
         for _ in 0..10_000 {
             assert!(throttle.spend(Payer::Address(HOME), 50_000).is_ok_and(|budget| budget.is_none()));
-            assert!(throttle.request(HOME).is_ok() && throttle.attempt("jane", Some(HOME)).is_ok());
+            assert!(throttle.request(HOME).is_ok());
         }
         Ok(())
     }

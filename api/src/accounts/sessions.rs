@@ -11,6 +11,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, Select,
 };
 
+use super::places;
 use crate::{
     app::{App, Tx},
     auth::{
@@ -21,6 +22,7 @@ use crate::{
         viewer::{Proof, Scopes, Viewer},
     },
     error::{Error, Result, UserErrorCode},
+    throttle::attempts::Place,
     users::people,
 };
 
@@ -64,6 +66,7 @@ pub async fn begin(tx: &Tx<'_>, user: UserId, origin: &Origin) -> Result<Handout
         expires_at: now + tx.config().tokens.session_lifetime,
         ended_at: None,
         user_agent: origin.agent.as_ref().map(|agent| agent.chars().take(LONGEST_AGENT).collect()),
+        network: places::digest(user, Place::of(origin.address)),
     };
     let session = row.id;
     session::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;

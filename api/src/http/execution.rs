@@ -11,7 +11,6 @@ use async_graphql::{
     },
 };
 use futures_util::{Stream, StreamExt as _, future::Either, stream};
-use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
@@ -39,16 +38,11 @@ use crate::{
 const MOST_ERRORS: usize = 5;
 const LONGEST_MESSAGE: usize = 300;
 
-/// What a client sends.
-#[derive(Deserialize)]
+/// What a client sends, as [`super::params::read`] reads it.
 pub struct Params {
     pub query: String,
-    #[serde(rename = "operationName")]
     pub operation_name: Option<String>,
     pub variables: Option<serde_json::Map<String, serde_json::Value>>,
-    /// Read and let go: the specification reserves it.
-    #[serde(rename = "extensions")]
-    _extensions: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// Who asks, and from where.
