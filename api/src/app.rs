@@ -30,6 +30,7 @@ use crate::{
         tails::Tails,
         whispers::{Whisper, Whispers},
     },
+    shares::Shares,
     throttle::Throttle,
 };
 
@@ -47,6 +48,7 @@ pub struct App {
     pub whispers: Arc<Whispers>,
     pub boards: Arc<Boards>,
     pub throttle: Arc<Throttle>,
+    pub shares: Arc<Shares>,
     /// The instance is going to stop and wants no more work; it still does what comes.
     pub leaving: CancellationToken,
     pub shutdown: CancellationToken,
@@ -82,6 +84,7 @@ impl App {
         tokio::spawn(pruning::run(db.clone(), clock.clone(), events.retention, shutdown.clone()));
         let leaving = CancellationToken::new();
         let (tasks, throttle) = (TaskTracker::new(), Arc::new(Throttle::new(&config, &clock)));
+        let shares = Arc::new(Shares::new(&config));
         let config = Arc::new(config);
         let routing = Arc::new(Notify::new());
         Ok(Self {
@@ -93,6 +96,7 @@ impl App {
             whispers,
             boards,
             throttle,
+            shares,
             leaving,
             shutdown,
             tasks,

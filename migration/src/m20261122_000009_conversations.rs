@@ -133,6 +133,12 @@ impl MigrationTrait for Migration {
                 )",
                 "CREATE UNIQUE INDEX thread_item_once ON thread_item (author_id, client_message_id)",
                 "CREATE INDEX thread_item_replies ON thread_item (reply_to_id)",
+                r"CREATE TABLE rendering (
+                    item_id uuid NOT NULL PRIMARY KEY REFERENCES thread_item (id) ON DELETE CASCADE,
+                    version smallint NOT NULL,
+                    digest bytea NOT NULL,
+                    html text NOT NULL
+                )",
                 r"CREATE TABLE receipt (
                     item_id uuid NOT NULL REFERENCES thread_item (id),
                     participant_id uuid NOT NULL REFERENCES participant (id),

@@ -268,7 +268,7 @@ async fn begin_attempt(
 fn begin_own_attempt(app: &App, me: &user::Model, by: &Viewer, origin: &Origin) -> Result<Attempt> {
     let place = match by.proof {
         Proof::Session(session) => Place::Device(session),
-        Proof::Token | Proof::Key(_) => Place::of(origin.address),
+        Proof::Token | Proof::Key(_) => app.throttle.attempts.place(origin.address),
     };
     app.throttle.attempts.begin(&me.handle, place, true).map_err(too_soon)
 }

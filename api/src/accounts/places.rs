@@ -38,7 +38,7 @@ pub async fn find(app: &App, user: Option<UserId>, shown: Shown<'_>, origin: &Or
     if let Some(device) = device(app, user, shown).await? {
         return Ok((Place::Device(device), true));
     }
-    let place = Place::of(origin.address);
+    let place = app.throttle.attempts.place(origin.address);
     let Some(network) = digest(user, place) else { return Ok((place, false)) };
     let known = session::Entity::find()
         .select_only()

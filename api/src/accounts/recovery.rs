@@ -21,7 +21,7 @@ use crate::{
     auth::{context::Origin, password, secret, viewer::Viewer},
     contacts::details::{self, MAX_EMAIL},
     error::{Error, Result, UserErrorCode},
-    throttle::{TooSoon, attempts::Place},
+    throttle::TooSoon,
     users::people,
 };
 
@@ -116,7 +116,7 @@ pub async fn reset(app: &App, input: ResetPasswordInput, origin: &Origin) -> Res
     })
     .await?;
     // They can sign in at once from where they are, whoever tried passwords from there before.
-    app.throttle.attempts.forget_place(&person.handle, Place::of(origin.address));
+    app.throttle.attempts.forget_place(&person.handle, app.throttle.attempts.place(origin.address));
     Ok(())
 }
 

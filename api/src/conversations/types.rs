@@ -32,6 +32,7 @@ use crate::{
     events::cursor::Cursor,
     page::{Page, PageArguments, PageInfo, Place, Slice},
     users::loader::PersonById,
+    weight::LongText,
 };
 
 /// A durable thread: between a customer and the organisation, or between two users who are connected.
@@ -69,9 +70,16 @@ impl Conversation {
         Task::find(ctx, self.row().task_id?).await.transpose()
     }
 
-    /// The conversation as plain text, as the viewer may see it: who, when in UTC, what. The newest 5,000 entries.
-    async fn transcript(&self, ctx: &Context<'_>) -> Result<String> {
-        transcripts::write(ctx.app()?.db.read(), self.row(), self.side).await
+    /// The conversation as plain text, as the viewer may see it: who, when in UTC, what. The newest entries, at most 5,000
+    /// and 256 kB; `transcriptUrl` has all of them.
+    async fn transcript(&self, ctx: &Context<'_>) -> Result<LongText<String>> {
+        transcripts::write(ctx.app()?.db.read(), self.row(), self.side).await.map(LongText)
+    }
+
+    /// The path of the whole transcript as a file of plain text, of any length. Fetch it with the viewer's own token in
+    /// `Authorization`.
+    async fn transcript_url(&self) -> String {
+        format!("/conversations/{}/transcript.txt", self.row().id)
     }
 
     /// The customer; null for a direct conversation.

@@ -28,7 +28,7 @@ use super::{
     patience::{Patient, Serving},
     peer::Peer,
 };
-use crate::{app::App, config::Connections};
+use crate::{address::Networks, app::App, config::Connections};
 
 /// How long the head of a request may take once it has begun.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
@@ -47,7 +47,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts connections until the app is shut down, and lets those that are open finish what they are at.
 pub async fn serve(app: &App, listener: TcpListener, router: Router) {
-    let places = Arc::new(Places { limits: app.config.connections, taken: Mutex::default() });
+    let limits = app.config.connections;
+    let networks = Networks::new(limits.ipv6_prefix);
+    let places = Arc::new(Places { limits, networks, taken: Mutex::default() });
     let connections = TaskTracker::new();
     // One too many is let go at once, which costs less than telling why.
     let accept = |stream: TcpStream, peer: SocketAddr| {
@@ -144,6 +146,7 @@ async fn connection(app: &App, stream: TcpStream, peer: Peer, router: Router) {
 #[derive(Debug)]
 struct Places {
     limits: Connections,
+    networks: Networks,
     taken: Mutex<Taken>,
 }
 
@@ -162,6 +165,7 @@ pub struct Place {
 
 impl Places {
     fn take(places: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let address = places.networks.counted(address);
         let mut taken = places.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let of_address = taken.by_address.get(&address).copied().unwrap_or_default();
         // Behind proxies of ours all clients share their addresses.

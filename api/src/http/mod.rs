@@ -2,9 +2,11 @@
 //! account, GraphiQL, the web chat's page, the schema, health and metrics. No product rule stands here.
 
 pub mod document;
+pub mod validation;
 pub mod cost;
 pub mod accept;
 pub mod metrics;
+pub mod written;
 pub mod execution;
 pub mod params;
 pub mod open;
@@ -13,11 +15,13 @@ pub mod patience;
 pub mod listener;
 pub mod peer;
 pub mod sites;
+pub mod sent;
 pub mod graphql;
 pub mod cards;
 pub mod socket;
 pub mod health;
 pub mod export;
+pub mod transcripts;
 pub mod graphiql;
 pub mod webchat;
 
@@ -50,6 +54,7 @@ pub async fn router(app: App) -> anyhow::Result<Router> {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/contacts.vcf", get(cards::many).post(cards::import))
         .route("/contacts/{name}", get(cards::one))
+        .route("/conversations/{id}/transcript.txt", get(transcripts::serve))
         .route("/webchat/{name}", get(webchat::page))
         .route("/webchat/files/{name}", get(webchat::file))
         .route("/.well-known/jwks.json", get(jwks))

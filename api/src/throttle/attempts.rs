@@ -9,7 +9,7 @@
 use std::{
     collections::HashMap,
     hash::Hash,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::id::SessionId;
 
 use super::TooSoon;
-use crate::clock::Clock;
+use crate::{address::Networks, clock::Clock};
 
 /// The most tries of one place that count for the account as a whole.
 const SHARE: f64 = 5.0;
@@ -41,8 +41,6 @@ const SWEEP_FROM: usize = 10_000;
 const MOST: usize = 200_000;
 /// The longest name of an account that is kept, in characters.
 const LONGEST_NAME: usize = 64;
-/// Bits of an IPv6 address that name a network: providers give each customer a /64 at least.
-const NETWORK_BITS: u32 = 64;
 
 /// Where a try comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,17 +54,10 @@ pub enum Place {
 }
 
 impl Place {
-    /// The network of an address. A whole IPv6 /64 is one network.
+    /// The network of an address.
     #[must_use]
-    pub fn of(address: Option<IpAddr>) -> Self {
-        match address.map(|address| address.to_canonical()) {
-            None => Self::Nowhere,
-            Some(IpAddr::V4(address)) => Self::Network(address.into()),
-            Some(IpAddr::V6(address)) => {
-                let bits = u128::from(address) & (u128::MAX << (128 - NETWORK_BITS));
-                Self::Network(Ipv6Addr::from(bits).into())
-            }
-        }
+    pub fn of(networks: Networks, address: Option<IpAddr>) -> Self {
+        address.map_or(Self::Nowhere, |address| Self::Network(networks.counted(address)))
     }
 }
 
@@ -89,6 +80,7 @@ struct Counted {
 /// The tries that count, by account and place.
 pub struct Attempts {
     paces: Option<Paces>,
+    networks: Networks,
     clock: Clock,
     meters: Mutex<Meters>,
 }
@@ -112,7 +104,7 @@ struct Meters {
 
 impl Attempts {
     /// Lets `at_once` tries of a place at an account through before any has to wait; 0 counts nothing.
-    pub fn new(at_once: u32, clock: &Clock) -> Self {
+    pub fn new(at_once: u32, networks: Networks, clock: &Clock) -> Self {
         let tries = f64::from(at_once);
         let paces = Paces {
             place: Pace {
@@ -140,7 +132,13 @@ impl Attempts {
                 longest: HOUR / MAILS_PER_HOUR,
             },
         };
-        Self { paces: (at_once > 0).then_some(paces), clock: clock.clone(), meters: Mutex::default() }
+        Self { paces: (at_once > 0).then_some(paces), networks, clock: clock.clone(), meters: Mutex::default() }
+    }
+
+    /// The network of an address.
+    #[must_use]
+    pub fn place(&self, address: Option<IpAddr>) -> Place {
+        Place::of(self.networks, address)
     }
 
     /// Counts a try at an account, which need not exist, as wrong until [`Self::succeeded`] is called. `known`: the account
@@ -203,14 +201,14 @@ impl Attempts {
     pub fn count_network(&self, address: Option<IpAddr>) -> Result<(), TooSoon> {
         let Some(paces) = &self.paces else { return Ok(()) };
         let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        count(&mut meters.networks, Place::of(address), paces.network, self.clock.now())
+        count(&mut meters.networks, self.place(address), paces.network, self.clock.now())
     }
 
     /// Counts a mail that a network asks for.
     pub fn count_mail(&self, address: Option<IpAddr>) -> Result<(), TooSoon> {
         let Some(paces) = &self.paces else { return Ok(()) };
         let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        count(&mut meters.mails, Place::of(address), paces.mails, self.clock.now())
+        count(&mut meters.mails, self.place(address), paces.mails, self.clock.now())
     }
 }
 
@@ -290,10 +288,12 @@ mod tests {
     use entity::id::SessionId;
 
     use super::{Attempts, Place};
-    use crate::clock::Clock;
+    use crate::{address::Networks, clock::Clock};
+
+    const BY_64: fn() -> Networks = || Networks::new(64);
 
     fn network(number: u32) -> Place {
-        Place::of(Some(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number))))
+        Place::of(BY_64(), Some(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number))))
     }
 
     /// Tries with a wrong password until one has to wait; how many were let through, and the wait.
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn one_place_waits_longer_and_longer_and_slows_nobody_else() {
         let clock = Clock::standing();
-        let attempts = Attempts::new(10, &clock);
+        let attempts = Attempts::new(10, BY_64(), &clock);
         let (let_through, first) = wrong(&attempts, "jane", network(1));
         assert_eq!((let_through, first), (10, 6));
         let mut waits = vec![first];
@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn many_places_are_slowed_together_but_not_those_that_the_account_knows() {
         let clock = Clock::standing();
-        let attempts = Attempts::new(10, &clock);
+        let attempts = Attempts::new(10, BY_64(), &clock);
         let through = (0..500).filter(|number| attempts.begin("jane", network(*number), false).is_ok()).count();
         assert_eq!(through, 30);
         let wait = attempts.begin("jane", network(999), false).expect_err("a wait").0;
@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_right_password_counts_for_nothing() {
-        let attempts = Attempts::new(3, &Clock::standing());
+        let attempts = Attempts::new(3, BY_64(), &Clock::standing());
         for _ in 0..1_000 {
             let attempt = attempts.begin(" Jane ", network(1), false).expect("never slowed");
             attempts.succeeded(attempt);
@@ -365,19 +365,20 @@ mod tests {
     #[test]
     fn a_network_that_tries_many_accounts_is_slowed_and_a_64_is_one() {
         let clock = Clock::standing();
-        let attempts = Attempts::new(3, &clock);
-        let of =
-            |host: u128| Place::of(Some(IpAddr::V6((0x2001_0db8_0000_0001_0000_0000_0000_0000_u128 + host).into())));
+        let attempts = Attempts::new(3, BY_64(), &clock);
+        let of = |host: u128| {
+            Place::of(BY_64(), Some(IpAddr::V6((0x2001_0db8_0000_0001_0000_0000_0000_0000_u128 + host).into())))
+        };
         let through = (0..200).filter(|n| attempts.begin(&format!("a{n}"), of(*n), false).is_ok()).count();
         assert_eq!(through, 30);
-        assert_eq!(Place::of("::ffff:10.0.0.1".parse().ok()), network(1));
+        assert_eq!(Place::of(BY_64(), "::ffff:10.0.0.1".parse().ok()), network(1));
         clock.advance(Duration::minutes(2));
         assert!(attempts.begin("b", of(7), false).is_ok());
     }
 
     #[test]
     fn nothing_is_counted_without_a_limit() {
-        let attempts = Attempts::new(0, &Clock::standing());
+        let attempts = Attempts::new(0, BY_64(), &Clock::standing());
         assert!((0..1_000).all(|_| attempts.begin("jane", network(1), false).is_ok()));
         assert!((0..1_000).all(|_| attempts.count_mail(None).is_ok() && attempts.count_network(None).is_ok()));
     }
