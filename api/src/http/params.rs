@@ -7,7 +7,10 @@ use axum::http::{HeaderMap, header};
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
-use super::execution::{Params, refusal};
+use super::{
+    execution::{Params, refusal},
+    validation::JsonMap,
+};
 
 /// A request that names its document by a hash, and nothing else. Such documents are not kept here.
 pub const NOT_SUPPORTED: &str = "PersistedQueryNotSupported";
@@ -20,7 +23,7 @@ struct Written {
     query: Option<String>,
     #[serde(rename = "operationName")]
     operation_name: Option<String>,
-    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    variables: Option<JsonMap>,
     extensions: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
