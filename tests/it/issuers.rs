@@ -305,7 +305,6 @@ async fn keys_need_not_name_their_algorithm_and_others_beside_them_do_no_harm() 
     }
     // Times may have fractions.
     let whole = |seconds: i64| json!(seconds);
-    #[expect(clippy::cast_precision_loss, reason = "seconds of this century")]
     let fraction = |seconds: i64, part: f64| json!(seconds as f64 + part);
     for (name, value, taken) in [
         ("exp", fraction(now + 60, 0.5), 200),

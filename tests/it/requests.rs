@@ -43,7 +43,7 @@ async fn an_empty_parameter_counts_as_absent() {
         &[("variables", "null"), ("extensions", "{}")],
         &[("unknown", "1")],
     ] {
-        let parameters = [&[("query", QUERY)], more].concat();
+        let parameters = [&[("query", QUERY)][..], more].concat();
         let (status, answer) = get(&parameters).await;
         assert_eq!((status, &answer["data"]["__typename"]), (200, &json!("Query")), "{more:?}");
     }
