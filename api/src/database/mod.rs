@@ -115,16 +115,19 @@ impl Database {
 
     /// Brings the schema up to date. Instances that start together wait for one another.
     pub async fn migrate(&self) -> anyhow::Result<()> {
-        let Some(pool) = &self.postgres else {
-            return Ok(Migrator::up(&self.write, None).await?);
-        };
+        self.exclusively(async { Ok(Migrator::up(&self.write, None).await?) }).await
+    }
+
+    /// Runs work that instances starting together must not do at once. SQLite has a single instance, and one writer.
+    pub async fn exclusively<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        let Some(pool) = &self.postgres else { return work.await };
         // A connection beside the pool, which may have a single one. The lock is the session's: whatever happens, closing
         // the connection gives it back.
         let mut lock = PgConnection::connect_with(&pool.connect_options()).await?;
         sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut lock).await?;
-        let migrated = Migrator::up(&self.write, None).await;
+        let done = work.await;
         lock.close_hard().await?;
-        Ok(migrated?)
+        done
     }
 
     /// Whether the database answers.
