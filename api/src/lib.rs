@@ -29,6 +29,7 @@
 //! | [`cards`] | vCards of people and of personal contacts, out and in |
 //! | [`administration`] | accounts that end or change: suspending, roles, putting to rest, deleting, exporting |
 //! | [`floor`] | what administrators change of queues, entry points, profiles, skills, reasons and agents |
+//! | [`name_keys`] | stored keys of names, rebuilt when the Unicode tables change |
 //! | [`schema`] | the faces merged into one schema |
 //! | [`http`] | the doors: `/graphql` by POST, GET, server-sent events and WebSocket; GraphiQL, the web chat, health |
 //! | [`demo`], [`import`], [`server`], [`telemetry`] | the demo organisation, bulk import, serving, logs |
@@ -75,6 +76,7 @@ pub mod relationships;
 pub mod cards;
 pub mod administration;
 pub mod floor;
+pub mod name_keys;
 pub mod schema;
 pub mod http;
 pub mod telemetry;

@@ -9,7 +9,7 @@ use api::{
     config::{self, Config},
     database::Database,
     import::load::{self, Kind},
-    schema, server, telemetry,
+    name_keys, schema, server, telemetry,
     users::people,
 };
 use clap::{Parser, Subcommand};
@@ -111,6 +111,7 @@ async fn execute(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Import { connections, follows } => {
             anyhow::ensure!(connections.is_some() || follows.is_some(), "give --connections, --follows or both");
             let app = App::start(config, Clock::System, None).await?;
+            name_keys::refresh(&app).await?;
             for (kind, path) in [(Kind::Connections, connections), (Kind::Follows, follows)] {
                 let Some(path) = path else { continue };
                 let done = load::file(&app, kind, &path).await?;

@@ -105,27 +105,6 @@ impl Key for ByAge {
     }
 }
 
-/// Position in the order of a name that is unique or nearly so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ByName(pub String, pub Uuid);
-
-impl Key for ByName {
-    fn write(&self) -> Vec<u8> {
-        [self.1.as_bytes().as_slice(), self.0.as_bytes()].concat()
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (id, name) = bytes.split_at_checked(16)?;
-        Some(Self(String::from_utf8(name.to_vec()).ok()?, Uuid::from_slice(id).ok()?))
-    }
-
-    fn bind(&self, sql: &mut Sql) {
-        sql.bind(self.0.clone());
-        sql.push(", ");
-        sql.bind(self.1);
-    }
-}
-
 /// Position in a numbered list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ByNumber(pub i64);

@@ -11,7 +11,7 @@ use crate::{
     app::App,
     clock::Clock,
     config::{Config, Environment},
-    demo, http,
+    demo, http, name_keys,
     notifications::{mails, retention},
     visitors,
 };
@@ -68,6 +68,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
 /// Serves on a listener until the app is shut down.
 pub async fn serve(app: &App, listener: TcpListener) -> anyhow::Result<()> {
+    name_keys::refresh(app).await?;
     let router = http::router(app.clone()).await?;
     let late = async {
         app.shutdown.cancelled().await;

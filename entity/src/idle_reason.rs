@@ -14,8 +14,11 @@ use crate::id::IdleReasonId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: IdleReasonId,
-    /// Unique among those in use.
     pub name: String,
+    /// Where it stands in a list by name.
+    pub name_key: Vec<u8>,
+    /// By this the name is found, and is unique among those in use.
+    pub search_text: String,
     /// Set by the system alone, for this cause.
     pub system: Option<SystemReason>,
     /// Given where an agent gives none. One has it.

@@ -53,6 +53,7 @@ pub mod session;
 pub mod skill;
 pub mod stream;
 pub mod task;
+pub mod text_keys;
 pub mod thread_item;
 pub mod user;
 pub mod user_detail;

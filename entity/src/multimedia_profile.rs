@@ -14,8 +14,11 @@ use crate::id::MultimediaProfileId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: MultimediaProfileId,
-    /// Unique among those in use.
     pub name: String,
+    /// Where it stands in a list by name.
+    pub name_key: Vec<u8>,
+    /// By this the name is found, and is unique among those in use.
+    pub search_text: String,
     pub mode: ProfileMode,
     /// Tasks of each kind of channel at once, 0 to 5.
     pub chat: i16,

@@ -20,8 +20,11 @@ use crate::{
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: QueueId,
-    /// Unique among those in use.
     pub name: String,
+    /// Where it stands in a list by name.
+    pub name_key: Vec<u8>,
+    /// By this the name is found, and is unique among those in use.
+    pub search_text: String,
     pub channel: Channel,
     /// How long an agent may take to accept; none: as long as the channel says.
     pub offer_seconds: Option<i32>,

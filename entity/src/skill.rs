@@ -11,8 +11,12 @@ use crate::id::SkillId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SkillId,
-    #[sea_orm(unique)]
     pub name: String,
+    /// Where it stands in a list by name.
+    pub name_key: Vec<u8>,
+    /// By this the name is found, and is unique.
+    #[sea_orm(unique)]
+    pub search_text: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

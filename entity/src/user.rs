@@ -31,7 +31,7 @@ pub struct Model {
     pub status: UserStatus,
     pub who_may_request_connection: Audience,
     pub who_may_follow: Audience,
-    /// Where the person stands in name order: folded family name, then the rest, compared as bytes.
+    /// Where the person stands in name order: the sort key of the family name, then of the rest, compared as bytes.
     pub name_key: Vec<u8>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

@@ -12,8 +12,11 @@ use crate::id::WrapUpReasonId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: WrapUpReasonId,
-    /// Unique among those in use.
     pub name: String,
+    /// Where it stands in a list by name.
+    pub name_key: Vec<u8>,
+    /// By this the name is found, and is unique among those in use.
+    pub search_text: String,
     /// Given by an automatic wrap-up. One has it.
     pub is_default: bool,
     pub archived_at: Option<DateTimeUtc>,

@@ -6,6 +6,7 @@
 //! | `{clustered}` | nothing | `WITHOUT ROWID`: rows lie in the order of the primary key |
 //! | `{bytewise}` | `COLLATE "C"` | nothing: SQLite compares text by bytes already |
 //! | `{uuid:…}` | an id, as text | an id, as bytes |
+//! | `{uuid:}` | no bytes | no bytes |
 
 use sea_orm_migration::{
     prelude::{DbErr, SchemaManager},

@@ -43,6 +43,14 @@ impl MigrationTrait for Migration {
                     people bigint NOT NULL
                 )",
                 "INSERT INTO directory (id, people) VALUES (1, 0)",
+                r"CREATE TABLE text_keys (
+                    id smallint NOT NULL PRIMARY KEY CHECK (id = 1),
+                    version text NOT NULL,
+                    building text NOT NULL,
+                    stage smallint NOT NULL,
+                    reached uuid
+                )",
+                "INSERT INTO text_keys (id, version, building, stage) VALUES (1, '', '', 0)",
                 r#"CREATE TABLE credential (
                     user_id uuid NOT NULL PRIMARY KEY REFERENCES "user" (id),
                     password_hash text NOT NULL,

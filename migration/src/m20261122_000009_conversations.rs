@@ -33,6 +33,8 @@ impl MigrationTrait for Migration {
                 r"CREATE TABLE queue (
                     id uuid NOT NULL PRIMARY KEY,
                     name text NOT NULL,
+                    name_key bytea NOT NULL,
+                    search_text text NOT NULL,
                     channel smallint NOT NULL,
                     offer_seconds integer CHECK (offer_seconds > 0),
                     on_unaccepted_transfer smallint NOT NULL,
@@ -45,11 +47,14 @@ impl MigrationTrait for Migration {
                     archived_at timestamptz,
                     successor_id uuid REFERENCES queue (id)
                 )",
-                "CREATE UNIQUE INDEX queue_in_use ON queue (name) WHERE archived_at IS NULL",
+                "CREATE UNIQUE INDEX queue_in_use ON queue (search_text) WHERE archived_at IS NULL",
+                "CREATE INDEX queue_by_name ON queue (name_key, id) WHERE archived_at IS NULL",
                 "CREATE INDEX queue_of_successor ON queue (successor_id)",
                 r"CREATE TABLE entry_point (
                     id uuid NOT NULL PRIMARY KEY,
                     name text NOT NULL,
+                    name_key bytea NOT NULL,
+                    search_text text NOT NULL,
                     channel smallint NOT NULL,
                     address text NOT NULL,
                     queue_id uuid NOT NULL REFERENCES queue (id),
@@ -60,7 +65,8 @@ impl MigrationTrait for Migration {
                     created_at timestamptz NOT NULL,
                     archived_at timestamptz
                 )",
-                "CREATE UNIQUE INDEX entry_point_in_use ON entry_point (name) WHERE archived_at IS NULL",
+                "CREATE UNIQUE INDEX entry_point_in_use ON entry_point (search_text) WHERE archived_at IS NULL",
+                "CREATE INDEX entry_point_by_name ON entry_point (name_key, id) WHERE archived_at IS NULL",
                 "CREATE UNIQUE INDEX entry_point_address ON entry_point (channel, address) WHERE archived_at IS NULL",
                 "CREATE INDEX entry_point_of_queue ON entry_point (queue_id)",
                 r#"CREATE TABLE conversation (

@@ -16,11 +16,16 @@ impl MigrationTrait for Migration {
             &[
                 r"CREATE TABLE skill (
                     id uuid NOT NULL PRIMARY KEY,
-                    name text NOT NULL UNIQUE
+                    name text NOT NULL,
+                    name_key bytea NOT NULL,
+                    search_text text NOT NULL UNIQUE
                 )",
+                "CREATE INDEX skill_by_name ON skill (name_key, id)",
                 r"CREATE TABLE multimedia_profile (
                     id uuid NOT NULL PRIMARY KEY,
                     name text NOT NULL,
+                    name_key bytea NOT NULL,
+                    search_text text NOT NULL,
                     mode smallint NOT NULL,
                     chat smallint NOT NULL CHECK (chat BETWEEN 0 AND 5),
                     email smallint NOT NULL CHECK (email BETWEEN 0 AND 10),
@@ -28,29 +33,37 @@ impl MigrationTrait for Migration {
                     is_default boolean NOT NULL,
                     archived_at timestamptz
                 )",
-                "CREATE UNIQUE INDEX multimedia_profile_in_use ON multimedia_profile (name) WHERE archived_at IS NULL",
+                // The rows that are here from the start get their places in the lists by name when the first instance starts.
+                "CREATE UNIQUE INDEX multimedia_profile_in_use ON multimedia_profile (search_text) WHERE archived_at IS NULL",
+                "CREATE INDEX multimedia_profile_by_name ON multimedia_profile (name_key, id) WHERE archived_at IS NULL",
                 "CREATE UNIQUE INDEX multimedia_profile_default ON multimedia_profile (is_default) WHERE is_default",
-                "INSERT INTO multimedia_profile (id, name, mode, chat, email, social, is_default) VALUES ({uuid:0193500000007000800000000000a001}, 'Default', 1, 5, 5, 5, TRUE)",
+                "INSERT INTO multimedia_profile (id, name, name_key, search_text, mode, chat, email, social, is_default) VALUES ({uuid:0193500000007000800000000000a001}, 'Default', {uuid:}, ' default', 1, 5, 5, 5, TRUE)",
                 r"CREATE TABLE idle_reason (
                     id uuid NOT NULL PRIMARY KEY,
                     name text NOT NULL,
+                    name_key bytea NOT NULL,
+                    search_text text NOT NULL,
                     system smallint,
                     is_default boolean NOT NULL,
                     archived_at timestamptz
                 )",
-                "CREATE UNIQUE INDEX idle_reason_in_use ON idle_reason (name) WHERE archived_at IS NULL",
+                "CREATE UNIQUE INDEX idle_reason_in_use ON idle_reason (search_text) WHERE archived_at IS NULL",
+                "CREATE INDEX idle_reason_by_name ON idle_reason (name_key, id) WHERE archived_at IS NULL",
                 "CREATE UNIQUE INDEX idle_reason_system ON idle_reason (system)",
                 "CREATE UNIQUE INDEX idle_reason_default ON idle_reason (is_default) WHERE is_default",
-                "INSERT INTO idle_reason (id, name, system, is_default) VALUES ({uuid:0193500000007000800000000000b001}, 'Idle', NULL, TRUE), ({uuid:0193500000007000800000000000b002}, 'Declined', 1, FALSE), ({uuid:0193500000007000800000000000b003}, 'No answer', 2, FALSE)",
+                "INSERT INTO idle_reason (id, name, name_key, search_text, system, is_default) VALUES ({uuid:0193500000007000800000000000b001}, 'Idle', {uuid:}, ' idle', NULL, TRUE), ({uuid:0193500000007000800000000000b002}, 'Declined', {uuid:}, ' declined', 1, FALSE), ({uuid:0193500000007000800000000000b003}, 'No answer', {uuid:}, ' no answer', 2, FALSE)",
                 r"CREATE TABLE wrap_up_reason (
                     id uuid NOT NULL PRIMARY KEY,
                     name text NOT NULL,
+                    name_key bytea NOT NULL,
+                    search_text text NOT NULL,
                     is_default boolean NOT NULL,
                     archived_at timestamptz
                 )",
-                "CREATE UNIQUE INDEX wrap_up_reason_in_use ON wrap_up_reason (name) WHERE archived_at IS NULL",
+                "CREATE UNIQUE INDEX wrap_up_reason_in_use ON wrap_up_reason (search_text) WHERE archived_at IS NULL",
+                "CREATE INDEX wrap_up_reason_by_name ON wrap_up_reason (name_key, id) WHERE archived_at IS NULL",
                 "CREATE UNIQUE INDEX wrap_up_reason_default ON wrap_up_reason (is_default) WHERE is_default",
-                "INSERT INTO wrap_up_reason (id, name, is_default) VALUES ({uuid:0193500000007000800000000000c001}, 'Other', TRUE)",
+                "INSERT INTO wrap_up_reason (id, name, name_key, search_text, is_default) VALUES ({uuid:0193500000007000800000000000c001}, 'Other', {uuid:}, ' other', TRUE)",
                 r#"CREATE TABLE agent (
                     user_id uuid NOT NULL PRIMARY KEY REFERENCES "user" (id),
                     profile_id uuid NOT NULL REFERENCES multimedia_profile (id),

@@ -87,6 +87,8 @@ for each in audits validation graphql-ws apollo urql graphql-sse; do
   suite node "$each.mjs"
 done
 
+suite node collation.mjs
+
 cd "$home/suites/relay"
 quietly "relay: relay-compiler accepts the schema" "$bin/relay-compiler"
 RAPPORT_SUITE=relay suite node run.mjs

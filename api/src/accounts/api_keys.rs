@@ -25,6 +25,7 @@ use crate::{
         viewer::{Proof, Scope, Scopes, Viewer},
     },
     error::{Error, Result, UserErrorCode},
+    text,
     users::people,
 };
 
@@ -269,7 +270,7 @@ async fn hold(tx: &Tx<'_>, by: &Viewer, id: &str) -> Result<api_key::Model> {
 
 fn check_name(name: &str) -> Result<String> {
     let name = name.trim();
-    if (1..=100).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+    if !text::is_blank(name) && name.chars().count() <= 100 && !name.chars().any(char::is_control) {
         return Ok(name.to_owned());
     }
     let why = "A name has 1 to 100 characters, none of them a control character.";

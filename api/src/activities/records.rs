@@ -38,7 +38,7 @@ pub struct NewStatus {
 pub async fn post(app: &App, by: &Viewer, new: &NewStatus) -> Result<(activity::Model, bool)> {
     const FIELD: &[&str] = &["input", "text"];
     let (status, connections_only) = (new.text.trim(), new.connections_only);
-    if status.is_empty() {
+    if text::is_blank(status) {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, "A text is needed."));
     }
     if status.chars().count() > MAX_STATUS {

@@ -27,7 +27,7 @@ use crate::{
         log::NewEvent,
     },
     notifications::notices,
-    users::profiles,
+    users::{index, profiles},
 };
 
 /// What somebody who was deleted is called.
@@ -100,7 +100,7 @@ fn tombstone(tx: &Tx<'_>, person: &user::Model) -> user::Model {
         created_at: person.created_at,
         ..blank
     };
-    row.name_key = profiles::name_key(&row);
+    row.name_key = index::name_key(&row);
     row
 }
 

@@ -14,10 +14,11 @@ use super::tasks;
 use crate::{
     app::App,
     auth::viewer::Viewer,
+    contacts::search::Search as NameSearch,
     conversations::channels::{self, TargetKind},
     database::sql::Sql,
     error::Result,
-    page::{ByName, Page, Place, Slice},
+    page::{Page, Place, Slice},
 };
 
 /// What somebody is looked for to do with a task.
@@ -92,7 +93,7 @@ impl FromQueryResult for Listed {
 /// Agents by name.
 pub async fn agents(
     app: &App,
-    search: Option<&str>,
+    search: Option<&NameSearch>,
     state: Option<AgentState>,
     among: &Among,
     page: Page<Place>,
@@ -105,8 +106,7 @@ pub async fn agents(
     sql.push(" AND u.role >= ");
     sql.bind(Role::Agent);
     if let Some(search) = search {
-        sql.push(" AND ");
-        containing(&mut sql, "u.display_name", search);
+        search.write(&mut sql, "a.user_id");
     }
     if let Some(state) = state {
         sql.push(" AND a.state = ");
@@ -142,11 +142,11 @@ fn for_task(sql: &mut Sql, target: &Search) {
 /// The queues in use, by name, and those that are archived if they are wanted. To a task only those of its channel are targets.
 pub async fn queues(
     app: &App,
-    search: Option<&str>,
+    search: Option<&NameSearch>,
     channel: Option<Channel>,
     archived: bool,
     among: &Among,
-    page: Page<ByName>,
+    page: Page<Place>,
 ) -> Result<Slice<queue::Model>> {
     let channel = match (among, channel) {
         (Among::All, channel) => channel,
@@ -163,17 +163,9 @@ pub async fn queues(
     }
     if let Some(search) = search {
         sql.push(" AND ");
-        containing(&mut sql, "q.name", search);
+        search.write_words(&mut sql, "q.search_text");
     }
-    page.write(&mut sql, &["q.name", "q.id"], false);
+    page.write(&mut sql, &["q.name_key", "q.id"], false);
     let rows = sql.models::<queue::Entity>(app.db.read()).await?;
     Ok(page.slice(rows))
-}
-
-/// Adds that a column contains a text, in any case of letters.
-pub fn containing(sql: &mut Sql, column: &str, search: &str) {
-    sql.push(&format!("lower({column}) LIKE "));
-    let escaped = search.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    sql.bind(format!("%{escaped}%"));
-    sql.push(" ESCAPE '\\'");
 }

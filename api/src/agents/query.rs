@@ -13,16 +13,17 @@ use entity::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect as _};
 
 use super::{
-    listing::{self, Among, Wanted, containing},
+    listing::{self, Among, Wanted},
     queue_types::{EntryPoint, Queue, QueueConnection},
     types::{Agent, AgentConnection, IdleReason, WrapUpReason, may_see},
 };
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
+    contacts::search::Search as NameSearch,
     conversations::channels::TargetKind,
     database::sql::Sql,
     error::{Error, Result},
-    page::{ByName, Page, PageArguments, Place},
+    page::{Page, PageArguments, Place},
 };
 
 /// The most reasons and entry points that are listed.
@@ -51,7 +52,8 @@ impl AgentsQuery {
     async fn queues(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only those whose name contains this, in any case of letters.")] search: Option<String>,
+        #[graphql(desc = "Only those whose name contains each of these words, whatever the case or accents.")]
+        search: Option<String>,
         #[graphql(desc = "Only those of this channel.")] channel: Option<Channel>,
         #[graphql(desc = "Only those to which this task of the viewer's can be handed; none for another's.")]
         for_transfer_of: Option<ID>,
@@ -66,13 +68,14 @@ impl AgentsQuery {
         let target = for_transfer_of.as_ref().map(|task| ("transfer", task));
         let archived = include_archived && for_transfer_of.is_none();
         let list = format!("queues {search:?} {channel:?} {target:?} {archived}");
-        let page: Page<ByName> = Page::new(PageArguments { first, after, last, before }, &list)?;
+        let page: Page<Place> = Page::new(PageArguments { first, after, last, before }, &list)?;
         if !may_see(ctx).await? {
             return Ok(QueueConnection(page.slice(Vec::new())));
         }
         let task = for_transfer_of.as_ref().map(|task| (task.as_str(), Wanted::Transfer));
         let among = among(ctx, task, TargetKind::Queue).await?;
-        let found = listing::queues(ctx.app()?, search.as_deref(), channel, archived, &among, page).await?;
+        let search = NameSearch::new(search.as_deref(), None)?;
+        let found = listing::queues(ctx.app()?, search.as_ref(), channel, archived, &among, page).await?;
         Ok(QueueConnection(found))
     }
 
@@ -84,7 +87,10 @@ impl AgentsQuery {
     async fn agents(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only those whose name contains this, in any case of letters.")] search: Option<String>,
+        #[graphql(
+            desc = "Only those whose name, handle or public e-mail address contains each of these words, whatever the case or accents."
+        )]
+        search: Option<String>,
         #[graphql(desc = "Only those in this state.")] state: Option<AgentState>,
         #[graphql(desc = "Only those to whom this task can be handed now.")] for_transfer_of: Option<ID>,
         #[graphql(desc = "Only those who can be asked to join in this task.")] for_conference_of: Option<ID>,
@@ -106,7 +112,8 @@ impl AgentsQuery {
             return Ok(AgentConnection(page.slice(Vec::new())));
         }
         let among = among(ctx, target, TargetKind::Agent).await?;
-        Ok(AgentConnection(listing::agents(ctx.app()?, search.as_deref(), state, &among, page).await?))
+        let search = NameSearch::new(search.as_deref(), None)?;
+        Ok(AgentConnection(listing::agents(ctx.app()?, search.as_ref(), state, &among, page).await?))
     }
 
     /// The entry points in use, by name, at most 200; with `includeArchived` also those that are archived. Empty for who does not answer customers.
@@ -127,7 +134,8 @@ impl AgentsQuery {
         if let Some(channel) = channel {
             found = found.filter(entry_point::Column::Channel.eq(channel));
         }
-        let found = found.order_by_asc(entry_point::Column::Name).limit(MAX_LISTED);
+        let found =
+            found.order_by_asc(entry_point::Column::NameKey).order_by_asc(entry_point::Column::Id).limit(MAX_LISTED);
         let rows = found.all(ctx.app()?.db.read()).await?;
         Ok(rows.into_iter().map(|row| EntryPoint(Arc::new(row))).collect())
     }
@@ -137,7 +145,8 @@ impl AgentsQuery {
     async fn wrap_up_reasons(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only those whose name contains this, in any case of letters.")] search: Option<String>,
+        #[graphql(desc = "Only those whose name contains each of these words, whatever the case or accents.")]
+        search: Option<String>,
         #[graphql(default, desc = "Also those that are archived.")] include_archived: bool,
     ) -> Result<Vec<WrapUpReason>> {
         if !may_see(ctx).await? {
@@ -145,11 +154,11 @@ impl AgentsQuery {
         }
         let mut sql = Sql::new("SELECT r.* FROM wrap_up_reason r WHERE ");
         sql.push(if include_archived { "1 = 1" } else { "r.archived_at IS NULL" });
-        if let Some(search) = &search {
+        if let Some(search) = NameSearch::new(search.as_deref(), None)? {
             sql.push(" AND ");
-            containing(&mut sql, "r.name", search);
+            search.write_words(&mut sql, "r.search_text");
         }
-        sql.push(&format!(" ORDER BY r.name LIMIT {MAX_LISTED}"));
+        sql.push(&format!(" ORDER BY r.name_key, r.id LIMIT {MAX_LISTED}"));
         let rows = sql.models::<wrap_up_reason::Entity>(ctx.app()?.db.read()).await?;
         Ok(rows.into_iter().map(|row| WrapUpReason(Arc::new(row))).collect())
     }
@@ -169,7 +178,8 @@ impl AgentsQuery {
         if !include_archived {
             found = found.filter(idle_reason::Column::ArchivedAt.is_null());
         }
-        let rows = found.order_by_asc(idle_reason::Column::Name).limit(MAX_LISTED).all(ctx.app()?.db.read()).await?;
+        let found = found.order_by_asc(idle_reason::Column::NameKey).order_by_asc(idle_reason::Column::Id);
+        let rows = found.limit(MAX_LISTED).all(ctx.app()?.db.read()).await?;
         Ok(rows.into_iter().map(|row| IdleReason(Arc::new(row))).collect())
     }
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
-    page::{ByName, PageInfo, Slice},
+    page::{PageInfo, Place, Slice},
     users::loader::PersonById,
 };
 
@@ -233,7 +233,7 @@ impl QueueConnection {
     /// The queues with their cursors.
     async fn edges(&self) -> Vec<QueueEdge> {
         let edge = |row: &queue::Model| QueueEdge {
-            cursor: self.0.cursor(&ByName(row.name.clone(), row.id.0)),
+            cursor: self.0.cursor(&Place::Name(row.name_key.clone(), row.id.0)),
             node: Queue(Arc::new(row.clone())),
         };
         self.0.items.iter().map(edge).collect()
@@ -246,7 +246,7 @@ impl QueueConnection {
 
     /// Where this page lies in the list.
     async fn page_info(&self) -> PageInfo {
-        self.0.info(|row| ByName(row.name.clone(), row.id.0))
+        self.0.info(|row| Place::Name(row.name_key.clone(), row.id.0))
     }
 }
 

@@ -18,6 +18,7 @@ use super::{members, states};
 use crate::{
     app::Tx,
     error::{Error, OnConstraint as _, Result, UserErrorCode},
+    text::{Named as _, named::keys},
 };
 
 /// A queue to be made.
@@ -62,9 +63,11 @@ pub async fn hold(tx: &Tx<'_>) -> Result<()> {
 /// Makes a queue.
 pub async fn queue(tx: &Tx<'_>, new: NewQueue) -> Result<queue::Model> {
     hold(tx).await?;
-    let row = queue::Model {
+    let mut row = queue::Model {
         id: QueueId(tx.clock().uuid()),
         name: new.name,
+        name_key: Vec::new(),
+        search_text: String::new(),
         channel: new.channel,
         offer_seconds: new.offer_seconds,
         on_unaccepted_transfer: new.on_unaccepted_transfer,
@@ -77,6 +80,7 @@ pub async fn queue(tx: &Tx<'_>, new: NewQueue) -> Result<queue::Model> {
         archived_at: None,
         successor_id: None,
     };
+    row.refresh_keys();
     add_queue(tx, &row).await?;
     Ok(row)
 }
@@ -108,7 +112,8 @@ pub async fn skill(tx: &Tx<'_>, name: &str) -> Result<skill::Model> {
 
 /// Makes the skill with an id.
 pub async fn skill_with(tx: &Tx<'_>, id: SkillId, name: &str) -> Result<skill::Model> {
-    let row = skill::Model { id, name: name.to_owned() };
+    let (name_key, search_text) = keys(name);
+    let row = skill::Model { id, name: name.to_owned(), name_key, search_text };
     let insert = skill::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await;
     insert
         .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "name"], "A skill has this name already."))?;
@@ -130,7 +135,9 @@ pub async fn rate(tx: &Tx<'_>, agent: UserId, skill: SkillId, level: i16) -> Res
 /// Makes a reason of wrap-ups.
 pub async fn wrap_up_reason(tx: &Tx<'_>, name: &str) -> Result<wrap_up_reason::Model> {
     let id = WrapUpReasonId(tx.clock().uuid());
-    let row = wrap_up_reason::Model { id, name: name.to_owned(), is_default: false, archived_at: None };
+    let (name_key, search_text) = keys(name);
+    let name = name.to_owned();
+    let row = wrap_up_reason::Model { id, name, name_key, search_text, is_default: false, archived_at: None };
     let insert = wrap_up_reason::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await;
     insert.on_unique(|| {
         Error::refused(UserErrorCode::Duplicate, &["input", "name"], "A reason has this name already.")
@@ -154,9 +161,11 @@ pub struct NewEntryPoint {
 
 /// Makes an entry point.
 pub async fn entry_point(tx: &Tx<'_>, new: NewEntryPoint) -> Result<entry_point::Model> {
-    let row = entry_point::Model {
+    let mut row = entry_point::Model {
         id: EntryPointId(tx.clock().uuid()),
         name: new.name,
+        name_key: Vec::new(),
+        search_text: String::new(),
         channel: new.channel,
         address: new.address,
         queue_id: new.queue,
@@ -167,6 +176,7 @@ pub async fn entry_point(tx: &Tx<'_>, new: NewEntryPoint) -> Result<entry_point:
         created_at: tx.clock().now(),
         archived_at: None,
     };
+    row.refresh_keys();
     let insert = entry_point::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await;
     insert.on_unique(|| {
         Error::refused(UserErrorCode::Duplicate, &["input", "address"], "Another entry point has this name or address.")

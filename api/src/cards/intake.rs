@@ -16,6 +16,7 @@ use crate::{
         fields::MAX_NAME,
     },
     personal::book::{self, MAX_NOTE},
+    text,
     vcard::{card::Card, escape, read},
 };
 
@@ -71,15 +72,15 @@ impl Cut {
         self.shorten(plain.trim(), most)
     }
 
-    fn shorten(&mut self, text: &str, most: usize) -> Option<String> {
-        let kept = match text.char_indices().nth(most) {
-            None => text,
+    fn shorten(&mut self, whole: &str, most: usize) -> Option<String> {
+        let kept = match whole.char_indices().nth(most) {
+            None => whole,
             Some((end, _)) => {
                 self.shortened = true;
-                text[..end].trim_end()
+                whole[..end].trim_end()
             }
         };
-        (!kept.is_empty()).then(|| kept.to_owned())
+        (!text::is_blank(kept)).then(|| kept.to_owned())
     }
 
     fn optional(&mut self, text: Option<&str>, most: usize) -> Option<String> {
@@ -199,12 +200,13 @@ fn digest(text: &str) -> String {
 fn emails(cut: &mut Cut, card: &Card) -> Vec<Email> {
     let mut kept = Vec::new();
     for email in &card.emails {
-        if !is_email(&email.address) {
+        let address = text::email_address(&email.address);
+        if !is_email(&address) {
             cut.left_out.push("an e-mail address that is none");
             continue;
         }
         kept.push(Email {
-            address: email.address.clone(),
+            address,
             label: cut.optional(email.label.as_deref(), MAX_LABEL),
             preferred: email.preferred,
             visibility: Visibility::Nobody,

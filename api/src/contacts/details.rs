@@ -10,6 +10,7 @@ use entity::details::{Address, Details, Email, Phone, Url, Visibility};
 use super::fields::{self, Field};
 use crate::{
     error::{Error, Result, UserErrorCode},
+    text,
     vcard::escape,
     web,
 };
@@ -128,7 +129,7 @@ impl Change<'_> {
 /// An e-mail address as it is compared: whatever its case, it is the same mailbox.
 #[must_use]
 pub fn key(address: &str) -> String {
-    address.trim().to_lowercase()
+    text::email_address(address).to_lowercase()
 }
 
 /// The addresses of which a kind of visibility holds, as one text.
@@ -160,7 +161,7 @@ pub fn is_page(address: &str) -> bool {
 }
 
 fn email(input: &EmailAddressInput) -> Result<Email> {
-    let address = input.address.trim().to_owned();
+    let address = text::email_address(&input.address);
     if !is_email(&address) {
         let why = format!("An e-mail address looks like jane@example.com and has at most {MAX_EMAIL} characters.");
         return Err(Error::refused(UserErrorCode::Invalid, EMAILS, why));

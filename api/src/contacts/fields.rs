@@ -13,7 +13,7 @@ pub const MAX_NAME: usize = 200;
 /// The path of an input field, for refusals.
 pub type Field = &'static [&'static str];
 
-/// A text within its limits, trimmed; `None` when nothing is left.
+/// A text within its limits, trimmed; `None` when nothing is left that a reader sees.
 pub fn line(text: &str, field: Field, most: usize) -> Result<Option<String>> {
     let text = text.trim();
     if text.chars().count() > most {
@@ -22,7 +22,7 @@ pub fn line(text: &str, field: Field, most: usize) -> Result<Option<String>> {
     if text.chars().any(char::is_control) {
         return Err(Error::refused(UserErrorCode::Invalid, field, "Control characters are not allowed."));
     }
-    Ok((!text.is_empty()).then(|| text.to_owned()))
+    Ok((!text::is_blank(text)).then(|| text.to_owned()))
 }
 
 /// A text that may have several lines.
@@ -34,7 +34,7 @@ pub fn lines(text: &str, field: Field, most: usize) -> Result<Option<String>> {
     if text::has_control(text) {
         return Err(Error::refused(UserErrorCode::Invalid, field, "Control characters are not allowed."));
     }
-    Ok((!text.is_empty()).then(|| text.to_owned()))
+    Ok((!text::is_blank(text)).then(|| text.to_owned()))
 }
 
 /// A text that may be left out.

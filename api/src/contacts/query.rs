@@ -23,7 +23,8 @@ pub struct ContactsQuery;
 
 #[Object]
 impl ContactsQuery {
-    /// One of the viewer's lists. In name order: family name, then given name, scripts in the order Latin, kana, kanji, Hangul.
+    /// One of the viewer's lists. In name order: family name, then given name, by the Unicode Collation Algorithm, which
+    /// looks neither at case nor at accents. Its scripts come in the order Latin, Greek, Cyrillic, …, Hangul, kana, Han.
     #[graphql(guard = "Needs(Scope::ContactsRead)")]
     async fn contacts(
         &self,
@@ -31,8 +32,9 @@ impl ContactsQuery {
         #[graphql(default_with = "ContactList::All", desc = "Which list.")] list: ContactList,
         #[graphql(default_with = "ContactOrder::Name", desc = "In which order.")] order_by: ContactOrder,
         #[graphql(
-            desc = "Only people whose names, handle or visible e-mail addresses hold every word of this, whatever the case or accents; a \
-                          word of one character must begin a name. At most 100 characters."
+            desc = "Only people whose names, handle or visible e-mail addresses contain every word of this, whatever the case or accents; a \
+                          word of one character begins a name, but for Chinese and Korean ones. Korean names are found by their initial \
+                          consonants, too. At most 100 characters."
         )]
         search: Option<String>,
         #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]

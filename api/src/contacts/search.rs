@@ -1,4 +1,5 @@
-//! Search words. Every word must occur in a person's folded names or handle; a word of one character must begin one.
+//! The one way to search by name. Every word must occur in the search text of what is found; [`crate::text::search_words`]
+//! says what a word is.
 
 use entity::{contact::List, id::UserId};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
@@ -18,7 +19,7 @@ const FREQUENT: i64 = 2_000;
 /// A search, folded.
 #[derive(Clone, Debug)]
 pub struct Search {
-    /// Each as it occurs in a search text; a single character with the space before it.
+    /// Each as it occurs in a search text.
     words: Vec<String>,
     /// Who searches, and so by what people are found.
     viewer: Option<UserId>,
@@ -37,12 +38,8 @@ impl Search {
         if text.chars().count() > MAX_SEARCH || text::has_control(text) {
             return Err(Error::invalid("search", format!("search holds at most {MAX_SEARCH} printable characters.")));
         }
-        let words: Vec<String> = text::fold(text)
-            .split(' ')
-            .filter(|word| !word.is_empty())
-            .take(MAX_WORDS)
-            .map(|word| if word.chars().nth(1).is_none() { format!(" {word}") } else { word.to_owned() })
-            .collect();
+        let mut words = text::search_words(text);
+        words.truncate(MAX_WORDS);
         Ok((!words.is_empty()).then_some(Self { words, viewer }))
     }
 
@@ -85,7 +82,11 @@ impl Search {
 
     /// The two neighbouring characters of the search that the fewest people have; the index is read by them.
     pub async fn rarest_gram(&self, db: &impl ConnectionTrait) -> Result<String, DbErr> {
-        let grams: Vec<String> = self.words.iter().flat_map(|word| text::grams(word)).collect();
+        // Of a longer word no letter is rarer than the pair in which it stands.
+        let telling = |word: &&String, gram: &String| gram.chars().nth(1).is_some() || word.chars().nth(1).is_none();
+        let grams =
+            self.words.iter().flat_map(|word| text::grams(word).into_iter().filter(move |gram| telling(&word, gram)));
+        let grams: Vec<String> = grams.collect();
         let mut sql = Sql::default();
         for (index, gram) in grams.iter().enumerate() {
             sql.push(if index == 0 { "SELECT " } else { " UNION ALL SELECT " });

@@ -209,7 +209,7 @@ fn check_format(conversation: &conversation::Model, format: TextFormat) -> Resul
 
 fn check_body(body: &str, most: usize) -> Result<String> {
     let body = body.replace("\r\n", "\n");
-    if body.trim().is_empty() {
+    if text::is_blank(&body) {
         return Err(Error::refused(UserErrorCode::Invalid, BODY, "There is nothing to send."));
     }
     if body.chars().count() > most {

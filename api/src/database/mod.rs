@@ -118,23 +118,34 @@ impl Database {
 
     /// Brings the schema up to date. Instances that start together wait for one another.
     pub async fn migrate(&self) -> anyhow::Result<()> {
-        let Some(pool) = self.postgres() else {
+        self.exclusively(async {
             // On connections that are closed afterwards: what goes wrong here must not reach the writer.
+            if let Some(pool) = self.postgres() {
+                let own =
+                    PgPoolOptions::new().max_connections(1).connect_with((*pool.connect_options()).clone()).await?;
+                let migrated = Migrator::up(&SqlxPostgresConnector::from_sqlx_postgres_pool(own.clone()), None).await;
+                own.close().await;
+                return Ok(migrated?);
+            }
             let Some(file) = self.file.clone() else { return Ok(()) };
             let own = SqlitePoolOptions::new().max_connections(1).connect_with(file).await?;
             let migrated = Migrator::up(&SqlxSqliteConnector::from_sqlx_sqlite_pool(own.clone()), None).await;
             own.close().await;
-            return Ok(migrated?);
-        };
+            Ok(migrated?)
+        })
+        .await
+    }
+
+    /// Runs work that instances starting together must not do at once. SQLite has a single instance, and one writer.
+    pub async fn exclusively<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        let Some(pool) = self.postgres() else { return work.await };
         // A connection beside the pool, which may have a single one. The lock is the session's: whatever happens, closing
         // the connection gives it back.
         let mut lock = PgConnection::connect_with(&pool.connect_options()).await?;
         sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut lock).await?;
-        let own = PgPoolOptions::new().max_connections(1).connect_with((*pool.connect_options()).clone()).await?;
-        let migrated = Migrator::up(&SqlxPostgresConnector::from_sqlx_postgres_pool(own.clone()), None).await;
-        own.close().await;
+        let done = work.await;
         lock.close_hard().await?;
-        Ok(migrated?)
+        done
     }
 
     /// Whether the database answers.

@@ -62,6 +62,7 @@ pub fn address(channel: Channel, given: &str) -> Result<String> {
     if channels::of(channel).address != AddressKind::Email {
         return Ok(address);
     }
+    let address = text::email_address(&address);
     if !details::is_email(&address) {
         return Err(invalid(ADDRESS, "A mailbox has an address such as help@example.com."));
     }

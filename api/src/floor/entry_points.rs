@@ -23,6 +23,7 @@ use crate::{
     auth::{once, secret},
     contacts::fields::Field,
     error::{Error, OnConstraint as _, Result, UserErrorCode},
+    text::Named as _,
     visitors::{sites, tokens},
 };
 
@@ -108,6 +109,8 @@ pub async fn create(app: &App, by: By<'_>, input: &CreateEntryPointInput) -> Res
             let mut row = entry_point::Model {
                 id: EntryPointId(tx.clock().uuid()),
                 name: String::new(),
+                name_key: Vec::new(),
+                search_text: String::new(),
                 channel: input.channel,
                 address: String::new(),
                 queue_id: QueueId(uuid::Uuid::nil()),
@@ -234,6 +237,7 @@ fn wish(input: &CreateEntryPointInput) -> UpdateEntryPointInput {
 async fn apply(tx: &Tx<'_>, row: &mut entry_point::Model, wish: &UpdateEntryPointInput) -> Result<()> {
     if let Some(name) = &wish.name {
         row.name = names::check(name)?;
+        row.refresh_keys();
     }
     if let Some(address) = &wish.address {
         row.address = doors::address(row.channel, address)?;

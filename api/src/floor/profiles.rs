@@ -26,6 +26,7 @@ use crate::{
     auth::once,
     contacts::fields::Field,
     error::{Error, OnConstraint as _, Result, UserErrorCode},
+    text::Named as _,
 };
 
 /// The most tasks of one kind of channel at once.
@@ -89,9 +90,11 @@ pub async fn create(
     app.transaction(|tx| {
         Box::pin(async move {
             administrators::hold(tx, &by, &BTreeSet::new()).await?;
-            let row = multimedia_profile::Model {
+            let mut row = multimedia_profile::Model {
                 id: MultimediaProfileId(tx.clock().uuid()),
                 name: name(&input.name)?,
+                name_key: Vec::new(),
+                search_text: String::new(),
                 mode: input.mode,
                 chat: number(input.chat, &["input", "chat"])?,
                 email: number(input.email, &["input", "email"])?,
@@ -99,6 +102,7 @@ pub async fn create(
                 is_default: input.is_default,
                 archived_at: None,
             };
+            row.refresh_keys();
             fits_its_mode(&row)?;
             let told = told(&row);
             let asked = format!("createMultimediaProfile {told}");
@@ -250,6 +254,7 @@ async fn no_default(tx: &Tx<'_>) -> Result<()> {
 fn apply(row: &mut multimedia_profile::Model, wish: &UpdateMultimediaProfileInput) -> Result<()> {
     if let Some(given) = &wish.name {
         row.name = name(given)?;
+        row.refresh_keys();
     }
     row.mode = wish.mode.unwrap_or(row.mode);
     for (column, wish, field) in [

@@ -35,7 +35,10 @@ impl FloorQuery {
         if !include_archived {
             found = found.filter(multimedia_profile::Column::ArchivedAt.is_null());
         }
-        let found = found.order_by_asc(multimedia_profile::Column::Name).limit(MAX_LISTED);
+        let found = found
+            .order_by_asc(multimedia_profile::Column::NameKey)
+            .order_by_asc(multimedia_profile::Column::Id)
+            .limit(MAX_LISTED);
         let rows = found.all(ctx.app()?.db.read()).await?;
         Ok(rows.into_iter().map(|row| MultimediaProfile(Arc::new(row))).collect())
     }
@@ -46,7 +49,8 @@ impl FloorQuery {
         if !may_see(ctx).await? {
             return Ok(Vec::new());
         }
-        let found = skill::Entity::find().order_by_asc(skill::Column::Name).limit(MAX_LISTED);
+        let found = skill::Entity::find().order_by_asc(skill::Column::NameKey).order_by_asc(skill::Column::Id);
+        let found = found.limit(MAX_LISTED);
         let rows = found.all(ctx.app()?.db.read()).await?;
         Ok(rows.into_iter().map(|row| Skill(Arc::new(row))).collect())
     }

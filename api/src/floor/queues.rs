@@ -29,6 +29,7 @@ use crate::{
     auth::once,
     contacts::fields::Field,
     error::{Error, OnConstraint as _, Result, UserErrorCode},
+    text::Named as _,
 };
 
 /// The longest time for an offer, and for everything else that has one, in seconds.
@@ -119,6 +120,8 @@ pub async fn create(app: &App, by: By<'_>, input: &CreateQueueInput) -> Result<M
             let mut row = queue::Model {
                 id: QueueId(tx.clock().uuid()),
                 name: String::new(),
+                name_key: Vec::new(),
+                search_text: String::new(),
                 channel: input.channel,
                 offer_seconds: None,
                 on_unaccepted_transfer: input.on_unaccepted_transfer,
@@ -280,6 +283,7 @@ fn wish(input: &CreateQueueInput) -> UpdateQueueInput {
 async fn apply(tx: &Tx<'_>, row: &mut queue::Model, wish: &UpdateQueueInput) -> Result<()> {
     if let Some(name) = &wish.name {
         row.name = names::check(name)?;
+        row.refresh_keys();
     }
     if let Some(steps) = &wish.skill_steps {
         row.skills = skills::steps(tx, steps).await?;

@@ -22,6 +22,7 @@ use crate::{
     contacts::fields::Field,
     database::sql::Sql,
     error::{Error, OnConstraint as _, Result, UserErrorCode},
+    text::named::keys,
 };
 
 /// A reason to be made.
@@ -129,10 +130,18 @@ pub async fn create(app: &App, by: By<'_>, kind: Kind, input: &NewReason) -> Res
             if input.is_default {
                 no_default(tx, kind).await?;
             }
-            let mut sql = Sql::new(&format!("INSERT INTO {} (id, name, is_default) VALUES (", kind.table()));
+            let mut sql = Sql::new(&format!(
+                "INSERT INTO {} (id, name, name_key, search_text, is_default) VALUES (",
+                kind.table()
+            ));
             sql.bind(id);
             sql.push(", ");
             sql.bind(name.clone());
+            let (name_key, search_text) = keys(name);
+            sql.push(", ");
+            sql.bind(name_key);
+            sql.push(", ");
+            sql.bind(search_text);
             sql.push(", ");
             sql.bind(input.is_default);
             sql.push(")");
@@ -173,7 +182,12 @@ pub async fn update(app: &App, by: By<'_>, kind: Kind, id: &str, input: &ReasonC
                 no_default(tx, kind).await?;
             }
             let mut sql = Sql::new(&format!("UPDATE {} SET name = ", kind.table()));
+            let (name_key, search_text) = keys(&row.name);
             sql.bind(row.name);
+            sql.push(", name_key = ");
+            sql.bind(name_key);
+            sql.push(", search_text = ");
+            sql.bind(search_text);
             sql.push(", is_default = ");
             sql.bind(row.is_default);
             sql.push(" WHERE id = ");

@@ -24,6 +24,7 @@ use crate::{
     auth::once,
     contacts::fields::Field,
     error::{Error, OnConstraint as _, Result, UserErrorCode},
+    text::Named as _,
 };
 
 /// The most steps of a queue, skills of a step, and seconds before a step.
@@ -107,7 +108,8 @@ pub async fn update(app: &App, by: By<'_>, input: &UpdateSkillInput) -> Result<(
         Box::pin(async move {
             administrators::hold(tx, &by, &BTreeSet::new()).await?;
             let before = named(tx, &input.skill_id, SKILL).await?;
-            let row = skill::Model { name: name.clone(), ..before.clone() };
+            let mut row = skill::Model { name: name.clone(), ..before.clone() };
+            row.refresh_keys();
             let told = |row: &skill::Model| json!({ "name": row.name });
             let changed = administrators::changed(tx, &by, "updateSkill", &row.id, &told(&before), &told(&row)).await?;
             if changed {

@@ -23,7 +23,7 @@ use crate::{
     app::{App, Tx},
     error::{Error, Result},
     text,
-    users::profiles,
+    users::{index, profiles},
 };
 
 /// Rows a statement may hold: SQLite takes 32,766 values, PostgreSQL 65,535.
@@ -104,7 +104,7 @@ fn make(app: &App, kind: Kind, number: u32) -> user::Model {
     let blank = profiles::blank(UserId(id), format!("{}{number}", kind.prefix()), name.display(), now);
     let (given_name, family_name) = (Some(name.given.to_owned()), Some(name.family.to_owned()));
     let mut row = user::Model { given_name, family_name, ..blank };
-    row.name_key = profiles::name_key(&row);
+    row.name_key = index::name_key(&row);
     row
 }
 
@@ -125,10 +125,8 @@ async fn insert_people(app: &App, people: &[&user::Model]) -> Result<usize> {
                 inserted.extend(keys(made));
             }
             let new: Vec<&&user::Model> = people.iter().filter(|person| inserted.contains(&person.id)).collect();
-            let texts: Vec<(UserId, &[u8], String)> = new
-                .iter()
-                .map(|person| (person.id, person.name_key.as_slice(), profiles::search_text(person)))
-                .collect();
+            let texts: Vec<(UserId, &[u8], String)> =
+                new.iter().map(|person| (person.id, person.name_key.as_slice(), index::search_text(person))).collect();
             let mut grams = Vec::new();
             for (id, name_key, text) in &texts {
                 grams.extend(text::grams(text).into_iter().map(|gram| user_gram::ActiveModel {

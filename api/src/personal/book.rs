@@ -9,6 +9,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect as _,
 };
 
 use crate::{
@@ -218,17 +219,44 @@ pub fn private(mut details: Details) -> Details {
 pub fn place(row: &mut personal_contact::Model) {
     let part = |name: &Option<String>| name.clone().unwrap_or_default();
     let (family, given, additional) = (part(&row.family_name), part(&row.given_name), part(&row.additional_name));
-    let key = if family.is_empty() {
+    row.name_key = if family.is_empty() {
         text::name_key(&[&row.display_name])
     } else {
         text::name_key(&[&family, &given, &additional])
     };
-    // The key stands in an index, whose rows have a limit.
-    row.name_key = key.into_iter().take(512).collect();
     let emails: Vec<&str> = row.details.emails.iter().map(|email| email.address.as_str()).collect();
     let organisation = part(&row.organisation);
     row.search_text =
         text::search_text(&[&row.display_name, &given, &additional, &family, &organisation, &emails.join(" ")]);
+}
+
+/// Makes the keys of entries anew, in the order of their ids: at most `limit` of those after an id. Locks their rows. Gives
+/// how many there were, and the last.
+pub async fn rebuild(
+    tx: &Tx<'_>,
+    after: Option<PersonalContactId>,
+    limit: u64,
+) -> Result<(u64, Option<PersonalContactId>)> {
+    let mut found = personal_contact::Entity::find().order_by_asc(personal_contact::Column::Id).limit(limit);
+    if let Some(after) = after {
+        found = found.filter(personal_contact::Column::Id.gt(after));
+    }
+    let rows = found.lock_exclusive().all(tx.db()).await?;
+    for before in &rows {
+        let mut row = before.clone();
+        place(&mut row);
+        if row == *before {
+            continue;
+        }
+        let mut sql = Sql::new("UPDATE personal_contact SET name_key = ");
+        sql.bind(row.name_key);
+        sql.push(", search_text = ");
+        sql.bind(row.search_text);
+        sql.push(" WHERE id = ");
+        sql.bind(row.id);
+        sql.run(tx.db()).await?;
+    }
+    Ok((rows.len() as u64, rows.last().map(|row| row.id)))
 }
 
 /// Adds new entries to a book whose owner is held.

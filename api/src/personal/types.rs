@@ -35,8 +35,8 @@ impl PersonalContact {
         LongText(&self.0.display_name)
     }
 
-    /// The letter the name stands under in a list by name: a letter, a Korean initial consonant, the first kana of a
-    /// row, or `#`.
+    /// The letter the name stands under in a list by name: the base letter of an alphabet, a Korean initial consonant, the
+    /// first kana of a row, a Chinese character, or `#`.
     pub async fn heading(&self) -> String {
         text::heading(&self.0.name_key)
     }

@@ -18,7 +18,7 @@ const FIELD: &[&str] = &["input", "text"];
 
 /// Writes a note about a person, in place of an earlier one; an empty text removes it.
 pub async fn save(tx: &Tx<'_>, by: &Viewer, other: UserId, text: &str) -> Result<Done> {
-    let text = text.trim();
+    let text = if text::is_blank(text) { "" } else { text.trim() };
     if text.chars().count() > MAX_NOTE {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, format!("At most {MAX_NOTE} characters.")));
     }

@@ -75,7 +75,7 @@ pub fn cool_down(tx: &Tx<'_>) -> DateTime<Utc> {
 /// The message of a request within its limits.
 pub fn check_message(message: Option<&str>) -> Result<Option<String>> {
     const FIELD: &[&str] = &["input", "message"];
-    let Some(message) = message.map(str::trim).filter(|message| !message.is_empty()) else { return Ok(None) };
+    let Some(message) = message.map(str::trim).filter(|message| !text::is_blank(message)) else { return Ok(None) };
     if message.chars().count() > MAX_MESSAGE {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, format!("At most {MAX_MESSAGE} characters.")));
     }

@@ -1,22 +1,20 @@
 //! A person's own account: making it, changing profile and settings. The name's place in the lists and the search index
 //! change with the name, in the same transaction.
 
-use std::collections::BTreeSet;
-
 use async_graphql::{InputObject, MaybeUndefined};
 use chrono::{DateTime, Utc};
 use entity::{
     confirmed_email,
-    details::{Details, Visibility},
+    details::Details,
     id::UserId,
     user::{self, Audience, Role, UserStatus},
-    user_detail, user_email, user_gram, user_search,
+    user_detail, user_email,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
 };
 
-use super::people;
+use super::{index, people};
 use crate::{
     activities::records,
     app::{App, Tx},
@@ -28,7 +26,7 @@ use crate::{
     },
     database::sql::Sql,
     error::{Error, OnConstraint, Result, UserErrorCode},
-    text, web,
+    web,
 };
 
 /// The longest address of a picture.
@@ -129,12 +127,12 @@ pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
     let family_name = fields::optional(person.family_name.as_deref(), &["input", "familyName"], MAX_NAME)?;
     let blank = blank(UserId(tx.clock().uuid()), handle, display_name, tx.clock().now());
     let mut row = user::Model { given_name, family_name, role: person.role, ..blank };
-    row.name_key = name_key(&row);
+    row.name_key = index::name_key(&row);
     user::Entity::insert(row.clone().into_active_model())
         .exec_without_returning(tx.db())
         .await
         .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "handle"], "This handle is taken."))?;
-    index(tx.db(), &row, &Details::default()).await?;
+    index::write(tx.db(), &row, &Details::default()).await?;
     records::begin(tx, &[row.id]).await?;
     count_in(tx.db(), 1).await?;
     Ok(row)
@@ -169,7 +167,7 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
                 let why = "A picture has an https:// address, without spaces and quotes.";
                 return Err(Error::refused(UserErrorCode::Invalid, &["input", "avatarUrl"], why));
             }
-            row.name_key = name_key(&row);
+            row.name_key = index::name_key(&row);
             // Their row is written by who holds the person's, like this transaction.
             let reached = user_detail::Entity::find_by_id(row.id).one(tx.db()).await?;
             let reached = reached.map(|row| row.details).unwrap_or_default();
@@ -186,8 +184,8 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
             if reachable != reached {
                 save_details(tx, row.id, &reachable).await?;
             }
-            if moved || search_texts(&row, &reachable) != search_texts(&before, &reached) {
-                index(tx.db(), &row, &reachable).await?;
+            if moved || index::search_texts(&row, &reachable) != index::search_texts(&before, &reached) {
+                index::write(tx.db(), &row, &reachable).await?;
             }
             let shown = |row: &user::Model| {
                 (row.display_name.clone(), row.title.clone(), row.organisation.clone(), row.avatar_url.clone())
@@ -217,60 +215,6 @@ pub async fn update_settings(app: &App, by: &Viewer, input: UpdateSettingsInput)
 
 async fn save(tx: &Tx<'_>, row: user::Model) -> Result<user::Model> {
     Ok(row.into_active_model().reset_all().update(tx.db()).await?)
-}
-
-/// Where a person stands in name order: family, given and middle name, or the display name of who has no family name;
-/// the handle last, so that two people of one name have one order.
-#[must_use]
-pub fn name_key(person: &user::Model) -> Vec<u8> {
-    let part = |name: &Option<String>| name.clone().unwrap_or_default();
-    let (family, given, additional) =
-        (part(&person.family_name), part(&person.given_name), part(&person.additional_name));
-    let key = if family.is_empty() {
-        text::name_key(&[&person.display_name, &person.handle])
-    } else {
-        text::name_key(&[&family, &given, &additional, &person.handle])
-    };
-    // The key stands in indexes, whose rows have a limit.
-    key.into_iter().take(512).collect()
-}
-
-/// The text by which a person is found.
-#[must_use]
-pub fn search_text(person: &user::Model) -> String {
-    let names = [&person.given_name, &person.additional_name, &person.family_name];
-    let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
-    text::search_text(&[&person.display_name, &names.join(" "), &person.handle])
-}
-
-/// What everybody may find a person by, and what only connections may besides.
-fn search_texts(person: &user::Model, details: &Details) -> (String, String) {
-    let everyone = details::addresses_for(details, Visibility::Everyone);
-    let connections = details::addresses_for(details, Visibility::Connections);
-    let text = if everyone.is_empty() {
-        search_text(person)
-    } else {
-        format!("{}{}", search_text(person), text::search_text(&[&everyone]))
-    };
-    (text, if connections.is_empty() { String::new() } else { text::search_text(&[&connections]) })
-}
-
-/// Writes a person into the search index, in place of what stood there.
-async fn index(db: &impl ConnectionTrait, person: &user::Model, details: &Details) -> Result<(), DbErr> {
-    user_gram::Entity::delete_many().filter(user_gram::Column::UserId.eq(person.id)).exec(db).await?;
-    user_search::Entity::delete_by_id(person.id).exec(db).await?;
-    let (text, connections_text) = search_texts(person, details);
-    let grams: BTreeSet<String> = text::grams(&text).into_iter().chain(text::grams(&connections_text)).collect();
-    let grams = grams.into_iter().map(|gram| user_gram::ActiveModel {
-        gram: Set(gram),
-        name_key: Set(person.name_key.clone()),
-        user_id: Set(person.id),
-    });
-    user_gram::Entity::insert_many(grams).exec_without_returning(db).await?;
-    let row =
-        user_search::ActiveModel { user_id: Set(person.id), text: Set(text), connections_text: Set(connections_text) };
-    user_search::Entity::insert(row).exec_without_returning(db).await?;
-    Ok(())
 }
 
 /// Writes how a person can be reached, and whose each address is.

@@ -285,7 +285,7 @@ fn first(given: &FirstMessageInput) -> Result<Written> {
     if body.chars().count() > most {
         return Err(Error::refused(UserErrorCode::TooLong, BODY, format!("At most {most} characters.")));
     }
-    if body.trim().is_empty() || text::has_control(body) {
+    if text::is_blank(body) || text::has_control(body) {
         let why = "A message has text, and no control characters but tabs and line breaks.";
         return Err(Error::refused(UserErrorCode::Invalid, BODY, why));
     }

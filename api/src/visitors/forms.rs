@@ -12,6 +12,7 @@ use crate::{
     },
     conversations::customers::{About, MAX_NAME},
     error::{Error, Result, UserErrorCode},
+    text,
 };
 
 /// An answer to a field of the form.
@@ -105,15 +106,15 @@ fn read(field: &FormField, value: &str, path: Field) -> Result<Option<String>> {
 
 /// An e-mail address as it may be; none where there is nothing.
 pub fn email(value: &str, path: Field) -> Result<Option<String>> {
-    let value = value.trim();
-    if value.is_empty() {
+    let address = text::email_address(value);
+    if text::is_blank(&address) {
         return Ok(None);
     }
-    if !details::is_email(value) {
+    if !details::is_email(&address) {
         let why = format!("An e-mail address looks like jane@example.com and has at most {MAX_EMAIL} characters.");
         return Err(Error::refused(UserErrorCode::Invalid, path, why));
     }
-    Ok(Some(value.to_owned()))
+    Ok(Some(address))
 }
 
 /// A telephone number, of whatever country: digits with signs between them.

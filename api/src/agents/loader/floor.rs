@@ -163,7 +163,7 @@ impl Loader<SkillsOf> for Reads {
             .all(self.app.db.read())
             .await?;
         let ids = rows.iter().map(|row| row.skill_id);
-        let skills = skill::Entity::find().filter(skill::Column::Id.is_in(ids)).order_by_asc(skill::Column::Name);
+        let skills = skill::Entity::find().filter(skill::Column::Id.is_in(ids)).order_by_asc(skill::Column::NameKey);
         let skills: Vec<_> = skills.all(self.app.db.read()).await?.into_iter().map(Arc::new).collect();
         let of = |agent: UserId| {
             let level = |skill: &Arc<skill::Model>| {
@@ -193,7 +193,8 @@ impl Loader<QueuesOf> for Reads {
         let queues = queue::Entity::find()
             .filter(queue::Column::Id.is_in(members.iter().map(|row| row.queue_id)))
             .filter(queue::Column::ArchivedAt.is_null())
-            .order_by_asc(queue::Column::Name);
+            .order_by_asc(queue::Column::NameKey)
+            .order_by_asc(queue::Column::Id);
         let queues: Vec<_> = queues.all(self.app.db.read()).await?.into_iter().map(Arc::new).collect();
         let serves = |agent: UserId, queue: &queue::Model| {
             members.iter().any(|row| row.agent_id == agent && row.queue_id == queue.id)

@@ -1,0 +1,146 @@
+//! The stored keys of names, made anew when the Unicode tables or our own rules change. One row of the database says with
+//! which version all keys were made. Until an instance finds its own version there, it rebuilds the keys in batches before
+//! it serves; each batch saves how far it came, so that a rebuild goes on where another was killed.
+//!
+//! An instance of another version must not write meanwhile: what it writes behind the rebuild has its keys.
+
+use entity::{
+    id::{PersonalContactId, UserId},
+    text_keys,
+};
+use sea_orm::{ActiveModelTrait as _, EntityTrait as _, FromQueryResult, IntoActiveModel as _, QuerySelect as _};
+use uuid::Uuid;
+
+use crate::{
+    agents::set_up,
+    app::{App, Tx},
+    database::sql::Sql,
+    error::{Error, Result},
+    personal::book,
+    text::{self, named},
+    users::index,
+};
+
+/// Rows to a transaction.
+pub const ROWS: u64 = 500;
+
+/// What is rebuilt, in this order: things with names by table, then people, then personal contacts.
+const TABLES: [&str; 6] = ["queue", "entry_point", "multimedia_profile", "idle_reason", "wrap_up_reason", "skill"];
+const PEOPLE: usize = TABLES.len();
+const BOOKS: usize = PEOPLE + 1;
+
+/// Rebuilds all keys if they are of another version than this instance's.
+pub async fn refresh(app: &App) -> anyhow::Result<()> {
+    let kept = text_keys::Entity::find().one(app.db.read()).await?;
+    if kept.is_some_and(|kept| kept.version == text::version()) {
+        return Ok(());
+    }
+    app.db
+        .exclusively(async {
+            while step(app, ROWS)
+                .await
+                .map_err(|error| anyhow::anyhow!("the keys of names cannot be rebuilt: {error:?}"))?
+            {
+                tracing::info!("rebuilding the keys of names");
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// Rebuilds the keys of the next rows, in one transaction; whether there are more.
+pub async fn step(app: &App, rows: u64) -> Result<bool> {
+    app.transaction(|tx| Box::pin(rebuild_some(tx, rows))).await
+}
+
+async fn rebuild_some(tx: &Tx<'_>, rows: u64) -> Result<bool> {
+    let version = text::version();
+    let state = text_keys::Entity::find().lock_exclusive().one(tx.db()).await?;
+    let mut state = state.ok_or_else(|| Error::internal(anyhow::anyhow!("the row of the keys' version is missing")))?;
+    if state.version == version {
+        return Ok(false);
+    }
+    if state.building != version {
+        state = text_keys::Model { building: version.to_owned(), stage: 0, reached: None, ..state };
+    }
+    let mut left = rows;
+    while left > 0 && state.building == version {
+        let stage = usize::try_from(state.stage).unwrap_or_default();
+        let (done, last) = rebuild_stage(tx, stage, state.reached, left).await?;
+        let ended = done < left || stage < PEOPLE;
+        left = left.saturating_sub(done);
+        match ended {
+            false => state.reached = last,
+            true if stage < BOOKS => (state.stage, state.reached) = (state.stage + 1, None),
+            true => state = text_keys::Model { version: version.to_owned(), building: String::new(), ..state },
+        }
+    }
+    let more = state.version != version;
+    state.into_active_model().reset_all().update(tx.db()).await?;
+    Ok(more)
+}
+
+/// Rebuilds rows of a stage after one; how many there were, and the last.
+async fn rebuild_stage(tx: &Tx<'_>, stage: usize, after: Option<Uuid>, limit: u64) -> Result<(u64, Option<Uuid>)> {
+    if let Some(table) = TABLES.get(stage) {
+        return Ok((rebuild_table(tx, table).await?, None));
+    }
+    Ok(match stage {
+        PEOPLE => {
+            let (done, last) = index::rebuild(tx, after.map(UserId), limit).await?;
+            (done, last.map(|id| id.0))
+        }
+        _ => {
+            let (done, last) = book::rebuild(tx, after.map(PersonalContactId), limit).await?;
+            (done, last.map(|id| id.0))
+        }
+    })
+}
+
+#[derive(FromQueryResult)]
+struct NamedRow {
+    id: Uuid,
+    name: String,
+    search_text: String,
+    in_use: bool,
+}
+
+/// Rebuilds the keys of all things of a table at once: there are few, and two may come to change places. Where two in use
+/// come to have one name, the later one keeps being listed and found, and its key says which one it is.
+async fn rebuild_table(tx: &Tx<'_>, table: &str) -> Result<u64> {
+    set_up::hold(tx).await?;
+    let in_use = if table == "skill" { "(1 = 1)" } else { "(archived_at IS NULL)" };
+    let sql = Sql::new(&format!("SELECT id, name, search_text, {in_use} AS in_use FROM {table} ORDER BY id"));
+    let rows: Vec<NamedRow> = sql.all(tx.db()).await?;
+    let mut taken = std::collections::HashSet::new();
+    let mut changes = Vec::new();
+    for row in &rows {
+        let (name_key, mut search_text) = named::keys(&row.name);
+        if row.in_use && !taken.insert(search_text.clone()) {
+            search_text = format!("{search_text} {}", mark(row.id));
+        }
+        if search_text != row.search_text {
+            set(tx, table, row.id, "search_text", mark(row.id)).await?;
+        }
+        changes.push((row.id, name_key, search_text));
+    }
+    for (id, name_key, search_text) in changes {
+        set(tx, table, id, "name_key", name_key).await?;
+        set(tx, table, id, "search_text", search_text).await?;
+    }
+    Ok(rows.len() as u64)
+}
+
+/// What no search contains and no two rows share.
+fn mark(id: Uuid) -> String {
+    format!("\u{1}{}", id.simple())
+}
+
+async fn set(tx: &Tx<'_>, table: &str, id: Uuid, column: &str, value: impl Into<sea_orm::Value>) -> Result<()> {
+    let mut sql = Sql::new(&format!("UPDATE {table} SET {column} = "));
+    sql.bind(value);
+    sql.push(" WHERE id = ");
+    sql.bind(id);
+    sql.run(tx.db()).await?;
+    Ok(())
+}

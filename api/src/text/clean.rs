@@ -1,0 +1,99 @@
+//! What counts in a name at all, for search, order, headings and uniqueness alike. The name itself is kept as written.
+
+use super::tables::TABLES;
+
+/// Drops what counts for nothing and unifies what only looks different: default ignorable code points and apostrophes
+/// go, dashes become hyphens, a dotless i becomes an i, runs of white space and controls become one space.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_ascii_alphanumeric() => cleaned.push(c),
+            c if c.is_whitespace() || c.is_control() => {
+                if !cleaned.is_empty() && !cleaned.ends_with(' ') {
+                    cleaned.push(' ');
+                }
+            }
+            // The last two are no characters: the first of them separates the parts of a key.
+            c if is_apostrophe(c) || TABLES.is_ignorable(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
+            // Turkish and Azerbaijani names are typed with either letter, and ICU keeps the two apart.
+            'ı' => cleaned.push('i'),
+            c if TABLES.is_dash(c) => cleaned.push('-'),
+            c => cleaned.push(c),
+        }
+    }
+    cleaned.truncate(cleaned.trim_end().len());
+    cleaned
+}
+
+/// Whether a reader sees nothing: white space, default ignorable code points and empty Braille patterns only.
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || c == '\u{2800}' || TABLES.is_ignorable(c))
+}
+
+/// An e-mail address as it is written everywhere: keyboards of East Asia type it in full width, and what is copied brings
+/// code points along that nobody sees.
+#[must_use]
+pub fn email_address(text: &str) -> String {
+    let narrow = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        '\u{3002}' | '\u{ff61}' => '.',
+        c => c,
+    };
+    text.trim().chars().filter(|c| !TABLES.is_ignorable(*c)).map(narrow).collect()
+}
+
+/// The signs that stand for an apostrophe in names. Unicode has no property for them: some are quotation marks, some
+/// accents, some letters, and keyboards choose.
+fn is_apostrophe(c: char) -> bool {
+    matches!(
+        c,
+        '\'' | '`' | '\u{b4}' | '\u{2b9}' | '\u{2bb}'
+            ..='\u{2bf}'
+                | '\u{55a}'
+                | '\u{2018}'
+                | '\u{2019}'
+                | '\u{201b}'
+                | '\u{2032}'
+                | '\u{a78b}'
+                | '\u{a78c}'
+                | '\u{ff07}'
+                | '\u{ff40}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{clean, email_address, is_blank};
+
+    #[test]
+    fn what_cannot_be_seen_counts_for_nothing() {
+        assert_eq!(clean("\u{200e}Anna\u{ad}bel \t\u{a0} \u{200b}O\u{2019}Brien "), "Annabel OBrien");
+        assert_eq!(clean("Jean\u{2011}Luc"), "Jean-Luc");
+        assert_eq!(clean("\u{fffe}"), "");
+    }
+
+    #[test]
+    fn e_mail_addresses_are_narrow() {
+        for wide in
+            ["ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ", " jane＠example。com\u{200b}", "\u{202a}jane@example.com\u{202c}"]
+        {
+            assert_eq!(email_address(wide), "jane@example.com");
+        }
+        assert_eq!(email_address("Jürgen@bücher.example"), "Jürgen@bücher.example");
+    }
+
+    #[test]
+    fn blank_is_what_shows_nothing() {
+        for blank in
+            ["", " ", "\u{200b}", "\u{3164}", "\u{ffa0}", "\u{fe0f}", "\u{2800}", "\u{e0020}", "\u{115f}\u{a0}"]
+        {
+            assert!(is_blank(blank), "{blank:?}");
+        }
+        for seen in ["a", "\u{200b}a", "\u{2764}\u{fe0f}", ".", "\u{301}", "가"] {
+            assert!(!is_blank(seen), "{seen:?}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Texts as a search sees them. Letters fold to the plainest letter that is the same on the first level of the Unicode
+//! Collation Algorithm. Two things differ on purpose, as in the browsers' own search: voiced and small kana stay what
+//! they are, because there they make another word, and Korean syllables stay whole.
+
+use std::collections::BTreeSet;
+
+use super::{
+    clean::clean,
+    tables::{TABLES, is_kana},
+};
+
+/// The longest search text of a name that has to be unique, in bytes: it stands in an index, whose rows have a limit.
+const MAX_UNIQUE: usize = 1_000;
+
+/// A text without case, accents and width, words separated by single spaces.
+#[must_use]
+pub fn fold(text: &str) -> String {
+    let normal = TABLES.normalize(&clean(text));
+    let mut folded = String::with_capacity(normal.len());
+    for c in normal.chars() {
+        match c {
+            c if c.is_ascii_alphanumeric() => folded.push(c.to_ascii_lowercase()),
+            c if c.is_whitespace() || is_separator(c) => {
+                if !folded.is_empty() && !folded.ends_with(' ') {
+                    folded.push(' ');
+                }
+            }
+            // Katakana stands 0x60 above hiragana, letter by letter.
+            '\u{30a1}'..='\u{30f6}' | '\u{30fd}' | '\u{30fe}' => {
+                folded.push(char::from_u32(u32::from(c) - 0x60).unwrap_or(c));
+            }
+            // Alef is typed without its hamza or madda more often than with it.
+            '\u{622}' | '\u{623}' | '\u{625}' | '\u{671}' => folded.push('\u{627}'),
+            c if is_kana(c) || is_syllable(c) || TABLES.is_ideograph(c) => folded.push(c),
+            c => TABLES.fold_into(&mut folded, c),
+        }
+    }
+    folded.truncate(folded.trim_end().len());
+    folded
+}
+
+/// The text a search looks through: each word led by a space, so that the start of a word can be searched for. The
+/// initial consonants of Korean words follow, because people search by them.
+#[must_use]
+pub fn search_text(parts: &[&str]) -> String {
+    let folded = fold(&parts.join(" "));
+    let words = folded.split(' ').filter(|word| word.contains(is_syllable));
+    let initials: BTreeSet<String> = words.map(initials).collect();
+    initials.into_iter().fold(format!(" {folded}"), |text, word| format!("{text} {word}"))
+}
+
+/// The search text of a name that must not stand beside another with the same one.
+#[must_use]
+pub fn unique_text(name: &str) -> String {
+    let mut text = search_text(&[name]);
+    text.truncate(text.floor_char_boundary(MAX_UNIQUE));
+    text
+}
+
+/// The words of a search, each as it occurs in a search text. A word of one letter has the space before it and so begins
+/// a word, but for Han and Hangul, of which one says as much as a word. A word that mixes Korean syllables and initial
+/// consonants becomes one word for the initials and one for each run of syllables.
+#[must_use]
+pub fn search_words(search: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for word in fold(search).split(' ').filter(|word| !word.is_empty()) {
+        if word.contains(is_initial) && word.contains(is_syllable) {
+            words.push(initials(word));
+            let runs = word.split(|c| !is_syllable(c)).filter(|run| !run.is_empty());
+            words.extend(runs.map(str::to_owned));
+        } else {
+            words.push(word.to_owned());
+        }
+    }
+    for word in &mut words {
+        let mut letters = word.chars();
+        if let (Some(c), None) = (letters.next(), letters.next())
+            && !says_a_word(c)
+        {
+            word.insert(0, ' ');
+        }
+    }
+    words
+}
+
+/// What an index of a search text contains, each once: every two neighbouring characters, but for those that end in a
+/// space, and every Han and Hangul letter.
+#[must_use]
+pub fn grams(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let pairs = chars.windows(2).filter(|pair| pair[1] != ' ').map(|pair| pair.iter().collect());
+    let single = chars.iter().filter(|c| says_a_word(**c)).map(char::to_string);
+    let mut grams: Vec<String> = pairs.chain(single).collect();
+    grams.sort_unstable();
+    grams.dedup();
+    grams
+}
+
+/// Signs that only separate words, as in "Doe, Jane".
+fn is_separator(c: char) -> bool {
+    matches!(c, ',' | ';' | '\u{60c}' | '\u{61b}' | '\u{3001}' | '\u{30fb}')
+}
+
+fn is_syllable(c: char) -> bool {
+    ('\u{ac00}'..='\u{d7a3}').contains(&c)
+}
+
+/// Whether a letter is an initial consonant of Korean that no vowel follows.
+fn is_initial(c: char) -> bool {
+    ('\u{1100}'..='\u{1112}').contains(&c)
+}
+
+fn says_a_word(c: char) -> bool {
+    is_syllable(c) || TABLES.is_ideograph(c)
+}
+
+/// A word with each syllable as its initial consonant.
+fn initials(word: &str) -> String {
+    // A syllable is (initial × 21 + vowel) × 28 + final, counted from the first.
+    let initial = |c: char| match is_syllable(c) {
+        true => char::from_u32(0x1100 + (u32::from(c) - 0xac00) / 588).unwrap_or(c),
+        false => c,
+    };
+    word.chars().map(initial).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fold, grams, search_text, search_words, unique_text};
+
+    #[test]
+    fn folding_drops_case_accents_and_width_but_keeps_letters() {
+        for (text, folded) in [
+            ("  ÉCOLE  Zürich ", "ecole zurich"),
+            ("カタカナ ｶﾅ", "かたかな かな"),
+            ("김철수", "김철수"),
+            ("がぎ", "がぎ"),
+            ("ＡＢＣ", "abc"),
+            ("Straße Ærø Œuvre", "strasse aero oeuvre"),
+            ("Łódź Søren Đorđe Işık", "lodz soren dorde isik"),
+            ("ΟΔΥΣΣΕΎΣ", "οδυσσευσ"),
+            ("Ёлка йод", "елка йод"),
+            ("مُحَمَّد أحمد", "محمد احمد"),
+            ("שָׁלוֹם", "שלומ"),
+            ("٣ ३ ３", "3 3 3"),
+            ("Doe, Jane; O’Brien", "doe jane obrien"),
+            ("山田・花子", "山田 花子"),
+        ] {
+            assert_eq!(fold(text), folded, "{text}");
+        }
+    }
+
+    #[test]
+    fn grams_mark_where_words_begin_and_han_and_hangul_stand_alone() {
+        assert_eq!(grams(&search_text(&["Al Bo"])), [" a", " b", "al", "bo"]);
+        assert_eq!(grams(&search_text(&["山田"])), [" 山", "山", "山田", "田"]);
+    }
+
+    #[test]
+    fn korean_words_are_found_by_their_initial_consonants() {
+        assert_eq!(search_text(&["김철수"]), " 김철수 \u{1100}\u{110e}\u{1109}");
+        assert_eq!(search_words("ㄱㅊㅅ"), ["\u{1100}\u{110e}\u{1109}"]);
+        assert_eq!(search_words("ㄱ 철 a"), [" \u{1100}", "철", " a"]);
+        assert_eq!(search_words("김ㅊㅅ"), ["\u{1100}\u{110e}\u{1109}", "김"]);
+        assert_eq!(search_words("ㄳ"), search_words("ㄱㅅ"));
+    }
+
+    #[test]
+    fn a_text_that_must_be_unique_fits_into_an_index() {
+        assert!(unique_text(&"\u{fdfa}".repeat(80)).len() <= 1_000);
+    }
+}

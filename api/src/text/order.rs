@@ -1,0 +1,91 @@
+//! The order of names: the first level of the Unicode Collation Algorithm, as ICU's sort keys give it.
+
+use super::{clean::clean, tables::TABLES};
+
+/// The longest key, in bytes: it stands in indexes, whose rows have a limit.
+const MAX_KEY: usize = 480;
+
+/// The place in name order: the parts in the order given, empty ones left out. Compared as bytes. The separator sorts
+/// before every letter, so that "Roe, Ann" stands before "Roederer, Al". The heading follows a zero, which is in no sort
+/// key, and so does not change the order.
+#[must_use]
+pub fn name_key(parts: &[&str]) -> Vec<u8> {
+    let cleaned: Vec<String> = parts.iter().map(|part| clean(part)).filter(|part| !part.is_empty()).collect();
+    let text = cleaned.join("\u{fffe}");
+    let mut key = TABLES.key(&text);
+    let heading = TABLES.heading(&text, &key);
+    key.truncate(MAX_KEY);
+    key.push(0);
+    key.extend_from_slice(heading.as_bytes());
+    key
+}
+
+/// The heading a contact list puts a name under: the base letter for alphabets, the initial consonant for Korean, the
+/// first kana of the row for Japanese, the first character for Chinese, `#` for the rest.
+#[must_use]
+pub fn heading(name_key: &[u8]) -> String {
+    let heading = name_key.iter().rposition(|byte| *byte == 0).map(|zero| &name_key[zero + 1..]);
+    heading.map_or_else(|| "#".to_owned(), |heading| String::from_utf8_lossy(heading).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{heading, name_key};
+
+    #[test]
+    fn a_shorter_family_name_stands_before_a_longer_one() {
+        for names in [
+            [&["Roe", "Zoe"][..], &["Roederer", "Al"]],
+            [&["Doe", "Jane"], &["Roe", "Ann"]],
+            [&["Zorn"], &["さとう"]],
+            [&["Иван", "Яна"], &["Иванов", "Аня"]],
+            [&["김", "하나"], &["김김", "가나"]],
+        ] {
+            assert!(name_key(names[0]) < name_key(names[1]), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn headings_follow_the_script() {
+        for (name, letter) in [
+            ("Éva", "E"),
+            ("łukasz", "L"),
+            ("Ærø", "A"),
+            ("ßeta", "S"),
+            ("ışık", "I"),
+            ("ʻAkahi", "A"),
+            ("\u{200e}Anna", "A"),
+            ("ǆamija", "D"),
+            ("김", "ㄱ"),
+            ("하", "ㅎ"),
+            ("ㅋㅋ", "ㅋ"),
+            ("카", "ㅋ"),
+            ("\u{ffa1}", "ㄱ"),
+            ("꽃", "ㄲ"),
+            ("すずき", "さ"),
+            ("ガ", "か"),
+            ("ヴァン", "あ"),
+            ("ヵ", "か"),
+            ("ん", "わ"),
+            ("やま", "や"),
+            ("ﾜﾀ", "わ"),
+            ("გიორგი", "გ"),
+            ("ὀδυσσεύς", "Ο"),
+            ("ёлка", "Е"),
+            ("أحمد", "أ"),
+            ("เกาะ", "ก"),
+            ("42", "#"),
+            ("", "#"),
+            ("山", "山"),
+            ("𐐨", "𐐀"),
+        ] {
+            assert_eq!(heading(&name_key(&[name])), letter, "{name}");
+        }
+        assert_eq!(heading(b""), "#");
+    }
+
+    #[test]
+    fn keys_fit_into_an_index() {
+        assert!(name_key(&["山".repeat(200).as_str(), "a".repeat(200).as_str()]).len() <= 512);
+    }
+}

@@ -1,0 +1,125 @@
+//! A person's place in lists by name and in the search. Both are stored, and change with the name in the same transaction.
+
+use std::collections::BTreeSet;
+
+use entity::{
+    details::{Details, Visibility},
+    id::UserId,
+    user::{self, UserStatus},
+    user_detail, user_gram, user_search,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect as _,
+};
+
+use crate::{app::Tx, contacts::details, database::sql::Sql, error::Result, text};
+
+/// Rows of the index to a statement: SQLite takes 32,766 values.
+const ROWS: usize = 10_000;
+
+/// Where a person stands in name order: family, given and middle name, or the display name of who has no family name;
+/// the handle last, so that two people of one name have one order.
+#[must_use]
+pub fn name_key(person: &user::Model) -> Vec<u8> {
+    let part = |name: &Option<String>| name.clone().unwrap_or_default();
+    let (family, given, additional) =
+        (part(&person.family_name), part(&person.given_name), part(&person.additional_name));
+    if family.is_empty() {
+        text::name_key(&[&person.display_name, &person.handle])
+    } else {
+        text::name_key(&[&family, &given, &additional, &person.handle])
+    }
+}
+
+/// The text by which a person is found.
+#[must_use]
+pub fn search_text(person: &user::Model) -> String {
+    let names = [&person.given_name, &person.additional_name, &person.family_name];
+    let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+    text::search_text(&[&person.display_name, &names.join(" "), &person.handle])
+}
+
+/// What everybody may find a person by, and what only connections may besides.
+#[must_use]
+pub fn search_texts(person: &user::Model, details: &Details) -> (String, String) {
+    let everyone = details::addresses_for(details, Visibility::Everyone);
+    let connections = details::addresses_for(details, Visibility::Connections);
+    let text = if everyone.is_empty() {
+        search_text(person)
+    } else {
+        format!("{}{}", search_text(person), text::search_text(&[&everyone]))
+    };
+    (text, if connections.is_empty() { String::new() } else { text::search_text(&[&connections]) })
+}
+
+/// Writes a person into the search index, in place of what stood there. The person's row is locked.
+pub async fn write(db: &impl ConnectionTrait, person: &user::Model, details: &Details) -> Result<(), DbErr> {
+    user_gram::Entity::delete_many().filter(user_gram::Column::UserId.eq(person.id)).exec(db).await?;
+    user_search::Entity::delete_by_id(person.id).exec(db).await?;
+    let (grams, search) = rows(person, person.name_key.clone(), details);
+    user_gram::Entity::insert_many(grams).exec_without_returning(db).await?;
+    user_search::Entity::insert(search).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// A person's rows of the search index.
+fn rows(
+    person: &user::Model,
+    name_key: Vec<u8>,
+    details: &Details,
+) -> (Vec<user_gram::ActiveModel>, user_search::ActiveModel) {
+    let (text, connections_text) = search_texts(person, details);
+    let grams: BTreeSet<String> = text::grams(&text).into_iter().chain(text::grams(&connections_text)).collect();
+    let row =
+        |gram| user_gram::ActiveModel { gram: Set(gram), name_key: Set(name_key.clone()), user_id: Set(person.id) };
+    let grams = grams.into_iter().map(row).collect();
+    let search =
+        user_search::ActiveModel { user_id: Set(person.id), text: Set(text), connections_text: Set(connections_text) };
+    (grams, search)
+}
+
+/// Makes the keys of people anew, in the order of their ids: at most `limit` of those after an id. Locks their rows. Gives
+/// how many there were, and the last.
+pub async fn rebuild(tx: &Tx<'_>, after: Option<UserId>, limit: u64) -> Result<(u64, Option<UserId>)> {
+    let mut found = user::Entity::find().order_by_asc(user::Column::Id).limit(limit);
+    if let Some(after) = after {
+        found = found.filter(user::Column::Id.gt(after));
+    }
+    let people = found.lock_exclusive().all(tx.db()).await?;
+    let Some(last) = people.last().map(|person| person.id) else { return Ok((0, None)) };
+    let ids: Vec<UserId> = people.iter().map(|person| person.id).collect();
+    let details =
+        user_detail::Entity::find().filter(user_detail::Column::UserId.is_in(ids.clone())).all(tx.db()).await?;
+    user_gram::Entity::delete_many().filter(user_gram::Column::UserId.is_in(ids.clone())).exec(tx.db()).await?;
+    user_search::Entity::delete_many().filter(user_search::Column::UserId.is_in(ids.clone())).exec(tx.db()).await?;
+    let (mut grams, mut searches) = (Vec::new(), Vec::new());
+    for person in &people {
+        let name_key = name_key(person);
+        if name_key != person.name_key {
+            let mut sql = Sql::new("UPDATE \"user\" SET name_key = ");
+            sql.bind(name_key.clone());
+            sql.push(" WHERE id = ");
+            sql.bind(person.id);
+            sql.run(tx.db()).await?;
+        }
+        if person.status == UserStatus::Deleted {
+            continue;
+        }
+        let reachable = details.iter().find(|row| row.user_id == person.id).map(|row| row.details.clone());
+        let (gram_rows, search_row) = rows(person, name_key, &reachable.unwrap_or_default());
+        grams.extend(gram_rows);
+        searches.push(search_row);
+    }
+    for together in grams.chunks(ROWS) {
+        user_gram::Entity::insert_many(together.to_vec()).exec_without_returning(tx.db()).await?;
+    }
+    for together in searches.chunks(ROWS) {
+        user_search::Entity::insert_many(together.to_vec()).exec_without_returning(tx.db()).await?;
+    }
+    let mut sql = Sql::new(
+        "UPDATE contact SET name_key = (SELECT u.name_key FROM \"user\" u WHERE u.id = contact.user_id) WHERE user_id IN ",
+    );
+    sql.bind_list(&ids);
+    sql.run(tx.db()).await?;
+    Ok((people.len() as u64, Some(last)))
+}

@@ -1,0 +1,132 @@
+//! Stored keys of names are rebuilt when they were made with other tables: all of them, once, by whichever instance, and on
+//! from where a rebuild was cut off.
+
+use api::{auth::viewer::Scopes, name_keys, text};
+use serde_json::{Value, json};
+
+use crate::support::{Expected as _, app::TestApp, consistency, person::Person};
+
+const NAMES: [&str; 6] = ["Łukasz", "Søren", "김철수", "Οδυσσεύς", "さとう", "Ærø"];
+
+/// People with contacts, an address book and a floor.
+async fn filled() -> (TestApp, Person) {
+    let app = TestApp::two().await;
+    let ada = app.admin("ada").await;
+    for (index, name) in NAMES.iter().enumerate() {
+        let person = app.person_with(&format!("p{index}x"), name, Scopes::all()).await;
+        ada.must("followUser", &person.id()).await;
+        let save = "mutation($n: String!) { savePersonalContact(input: { displayName: $n }) { userErrors { code } } }";
+        ada.ask(save, json!({ "n": name })).await;
+        app.web_queue(&ada, name, json!({})).await;
+        for verb in ["createSkill", "createWrapUpReason", "createIdleReason"] {
+            ada.makes(verb, json!({ "name": name })).await;
+        }
+    }
+    (app, ada)
+}
+
+/// All keys, in an order that does not depend on them.
+async fn keys(app: &TestApp) -> Vec<String> {
+    let mut keys = Vec::new();
+    for (table, id) in [
+        ("queue", "id"),
+        ("entry_point", "id"),
+        ("multimedia_profile", "id"),
+        ("idle_reason", "id"),
+        ("wrap_up_reason", "id"),
+        ("skill", "id"),
+        ("personal_contact", "id"),
+    ] {
+        let key = app.database.digits("name_key");
+        let sql = format!("SELECT CAST({key} AS text) || search_text FROM {table} ORDER BY {id}");
+        keys.extend(app.database.texts(&sql).await);
+    }
+    let key = app.database.digits("name_key");
+    keys.extend(app.database.texts(&format!("SELECT CAST({key} AS text) FROM \"user\" ORDER BY id")).await);
+    keys.extend(
+        app.database.texts(&format!("SELECT gram || CAST({key} AS text) FROM user_gram ORDER BY user_id, gram")).await,
+    );
+    keys.extend(app.database.texts("SELECT text || connections_text FROM user_search ORDER BY user_id").await);
+    keys
+}
+
+/// Makes all keys be as if another version of the tables had made them.
+async fn spoil(app: &TestApp) {
+    for table in ["queue", "entry_point", "multimedia_profile", "idle_reason", "wrap_up_reason", "skill"] {
+        let id = app.database.digits("id");
+        app.database.run(&format!("UPDATE {table} SET name_key = name_key || name_key, search_text = {id}")).await;
+    }
+    app.database.run("UPDATE personal_contact SET search_text = 'old', name_key = name_key || name_key").await;
+    app.database.run("UPDATE \"user\" SET name_key = name_key || name_key").await;
+    app.database.run("UPDATE contact SET name_key = name_key || name_key").await;
+    app.database.run("DELETE FROM user_gram").await;
+    app.database.run("UPDATE user_search SET text = 'old'").await;
+    app.database.run("UPDATE text_keys SET version = 'old'").await;
+}
+
+async fn state(app: &TestApp) -> Vec<String> {
+    app.database.texts("SELECT version || ' ' || building || ' ' || stage FROM text_keys").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_other_tables_are_rebuilt_by_instances_that_start_together() {
+    let (app, ada) = filled().await;
+    let right = keys(&app).await;
+    spoil(&app).await;
+    assert_ne!(keys(&app).await, right);
+    let all = app.instances.iter().map(|instance| name_keys::refresh(&instance.app));
+    for done in futures_util::future::join_all(all).await {
+        done.expected("a rebuild");
+    }
+    assert_eq!(keys(&app).await, right);
+    assert_eq!(state(&app).await, [format!("{}  7", text::version())]);
+    let search = "{ contacts(search: \"soren\", list: FOLLOWING) { totalCount } all: contacts(search: \"SOREN\") { totalCount } }";
+    let answer = ada.ask(search, Value::Null).await;
+    assert_eq!((answer.at("contacts.totalCount"), answer.at("all.totalCount")), (&json!(1), &json!(2)));
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_goes_on_where_it_was_cut_off() {
+    let (app, _) = filled().await;
+    let right = keys(&app).await;
+    spoil(&app).await;
+    let mut steps = 0;
+    // Each step is a transaction of its own: nothing else is kept between them.
+    while name_keys::step(app.app(), 2).await.expected("a step") {
+        steps += 1;
+        assert!(steps < 100, "it does not end");
+        let state = state(&app).await.remove(0);
+        assert!(state.starts_with(&format!("old {}", text::version())), "{state}");
+    }
+    assert!(steps > 6, "{steps}");
+    assert_eq!(keys(&app).await, right);
+    // What was begun for other tables is begun anew.
+    spoil(&app).await;
+    app.database.run("UPDATE text_keys SET building = 'other', stage = 7").await;
+    name_keys::refresh(app.app()).await.expected("a rebuild");
+    assert_eq!(keys(&app).await, right);
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_names_that_become_one_both_stay() {
+    let (app, ada) = filled().await;
+    app.database.run("UPDATE queue SET name = 'lukasz' WHERE name = 'Søren'").await;
+    app.database.run("UPDATE text_keys SET version = 'old'").await;
+    name_keys::refresh(app.app()).await.expected("a rebuild");
+    let answer = ada.ask("{ queues(search: \"łukasz\") { nodes { name } } }", Value::Null).await;
+    let names: Vec<&str> =
+        answer.at("queues.nodes").as_array().into_iter().flatten().filter_map(|row| row["name"].as_str()).collect();
+    assert_eq!(names, ["Łukasz", "lukasz"]);
+    let again = json!({ "name": "LUKASZ", "channel": "WEBCHAT" });
+    assert_eq!(ada.arranges("createQueue", again).await, "DUPLICATE name");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_these_tables_are_left_alone() {
+    let (app, _) = filled().await;
+    app.database.run("UPDATE user_search SET text = 'mine'").await;
+    name_keys::refresh(app.app()).await.expected("nothing to do");
+    assert_eq!(app.database.texts("SELECT DISTINCT text FROM user_search").await, ["mine"]);
+}
