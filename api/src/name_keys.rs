@@ -32,8 +32,14 @@ const BOOKS: usize = PEOPLE + 1;
 /// Rebuilds all keys if they are of another version than this instance's.
 pub async fn refresh(app: &App) -> anyhow::Result<()> {
     let kept = text_keys::Entity::find().one(app.db.read()).await?;
-    if kept.is_some_and(|kept| kept.version == text::version()) {
+    let kept = kept.map(|kept| kept.version).unwrap_or_default();
+    if kept == text::version() {
         return Ok(());
+    }
+    // A new database has the few rows it was made with.
+    let is_new = kept.is_empty();
+    if !is_new {
+        tracing::info!(from = kept, to = text::version(), "rebuilding the keys of names");
     }
     app.db
         .exclusively(async {
@@ -41,11 +47,15 @@ pub async fn refresh(app: &App) -> anyhow::Result<()> {
                 .await
                 .map_err(|error| anyhow::anyhow!("the keys of names cannot be rebuilt: {error:?}"))?
             {
-                tracing::info!("rebuilding the keys of names");
+                anyhow::ensure!(!app.shutdown.is_cancelled(), "stopped while the keys of names were being rebuilt");
             }
             Ok(())
         })
-        .await
+        .await?;
+    if !is_new {
+        tracing::info!("rebuilt the keys of names");
+    }
+    Ok(())
 }
 
 /// Rebuilds the keys of the next rows, in one transaction; whether there are more.

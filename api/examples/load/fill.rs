@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use api::{app::App, clock::Clock, config::Config};
+use api::{app::App, clock::Clock, config::Config, name_keys};
 use entity::{
     activity::{self, ActivityKind},
     activity_author,
@@ -65,7 +65,9 @@ pub async fn open(database: &str) -> anyhow::Result<App> {
         ("RAPPORT_STATEMENT_TIMEOUT", "10m"),
     ];
     let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<HashMap<_, _>>();
-    App::start(Config::read(given)?, Clock::System, None).await
+    let app = App::start(Config::read(given)?, Clock::System, None).await?;
+    name_keys::refresh(&app).await?;
+    Ok(app)
 }
 
 /// A UUIDv7 that rises with the number.

@@ -194,7 +194,9 @@ impl Tables {
         if is_kana(c) {
             return None;
         }
-        let written = self.split(key).unwrap_or_else(|| self.case.fold_string(&c.to_string()).into_owned());
+        let is_right = |written: &String| written.chars().nth(1).is_none() || self.key(written) == key;
+        let written = self.split(key).filter(is_right);
+        let written = written.unwrap_or_else(|| self.case.fold_string(&c.to_string()).into_owned());
         (written != c.to_string()).then_some(written)
     }
 

@@ -56,7 +56,7 @@ pub fn search_texts(person: &user::Model, details: &Details) -> (String, String)
 pub async fn write(db: &impl ConnectionTrait, person: &user::Model, details: &Details) -> Result<(), DbErr> {
     user_gram::Entity::delete_many().filter(user_gram::Column::UserId.eq(person.id)).exec(db).await?;
     user_search::Entity::delete_by_id(person.id).exec(db).await?;
-    let (grams, search) = rows(person, person.name_key.clone(), details);
+    let (grams, search) = rows(person, &person.name_key, details);
     user_gram::Entity::insert_many(grams).exec_without_returning(db).await?;
     user_search::Entity::insert(search).exec_without_returning(db).await?;
     Ok(())
@@ -65,13 +65,13 @@ pub async fn write(db: &impl ConnectionTrait, person: &user::Model, details: &De
 /// A person's rows of the search index.
 fn rows(
     person: &user::Model,
-    name_key: Vec<u8>,
+    name_key: &[u8],
     details: &Details,
 ) -> (Vec<user_gram::ActiveModel>, user_search::ActiveModel) {
     let (text, connections_text) = search_texts(person, details);
     let grams: BTreeSet<String> = text::grams(&text).into_iter().chain(text::grams(&connections_text)).collect();
     let row =
-        |gram| user_gram::ActiveModel { gram: Set(gram), name_key: Set(name_key.clone()), user_id: Set(person.id) };
+        |gram| user_gram::ActiveModel { gram: Set(gram), name_key: Set(name_key.to_vec()), user_id: Set(person.id) };
     let grams = grams.into_iter().map(row).collect();
     let search =
         user_search::ActiveModel { user_id: Set(person.id), text: Set(text), connections_text: Set(connections_text) };
@@ -106,7 +106,7 @@ pub async fn rebuild(tx: &Tx<'_>, after: Option<UserId>, limit: u64) -> Result<(
             continue;
         }
         let reachable = details.iter().find(|row| row.user_id == person.id).map(|row| row.details.clone());
-        let (gram_rows, search_row) = rows(person, name_key, &reachable.unwrap_or_default());
+        let (gram_rows, search_row) = rows(person, &name_key, &reachable.unwrap_or_default());
         grams.extend(gram_rows);
         searches.push(search_row);
     }
