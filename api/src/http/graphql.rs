@@ -29,7 +29,12 @@ use super::{
     params::{self, ENCODINGS, Encoding, GetParams, Unpacked, Unread},
     peer, sent, socket,
 };
-use crate::{auth::context::Site, error::Error, shares::Resource, throttle::Payer};
+use crate::{
+    auth::context::Site,
+    error::{Error, Excess},
+    shares::{Resource, Share},
+    throttle::Payer,
+};
 
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
@@ -79,6 +84,10 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
         response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ENCODINGS));
         return response;
     };
+    let room = match room(&executor, &parts) {
+        Ok(room) => room,
+        Err(excess) => return no_room(accepted.answer(), excess),
+    };
     let most = executor.app().config.limits.body_bytes;
     let body = read(body, most).await.and_then(|body| match encoding {
         Encoding::Identity => Ok(body),
@@ -87,7 +96,7 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
             Unpacked::Broken => (StatusCode::BAD_REQUEST, "The body is not the gzip that it claims to be."),
         }),
     });
-    match body {
+    let response = match body {
         Ok(body) => serve(&executor, &parts, accepted, &body, false).await,
         Err((status, message)) => {
             let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
@@ -96,13 +105,43 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         }
-    }
+    };
+    drop(room);
+    response
 }
 
 /// Whether the browser says that a script makes this call, and that it may read the answer only if it is allowed to.
 fn is_fetch(headers: &HeaderMap) -> bool {
     let mode = headers.get("sec-fetch-mode").and_then(|value| value.to_str().ok());
     matches!(mode, Some("cors" | "same-origin"))
+}
+
+/// Bodies up to this length are read without asking for room, in bytes.
+const SHORT_BODY: u64 = 16 << 10;
+
+/// Room for a long body, which an address fills before anybody knows whose it is; held until it is answered.
+fn room(executor: &Executor, parts: &Parts) -> Result<Option<Share>, Excess> {
+    let most = executor.app().config.limits.body_bytes;
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let length = length.and_then(|length| length.parse::<u64>().ok());
+    // A body that is compressed may be as long as any once it is unpacked.
+    let length = length.filter(|_| !parts.headers.contains_key(header::CONTENT_ENCODING));
+    if length.is_some_and(|length| length <= SHORT_BODY) {
+        return Ok(None);
+    }
+    // A body of unknown length may be as long as any; one that is too long is refused while it is read.
+    let length = length.and_then(|length| usize::try_from(length).ok()).map_or(most, |length| length.min(most));
+    let Some(address) = peer::origin(executor.app(), parts).address else { return Ok(None) };
+    executor.app().shares.take(Payer::Address(address), Resource::Memory, length).map(Some).map_err(Excess::from)
+}
+
+/// The answer when there is no room for a body, which then is not read.
+fn no_room(media: Media, excess: Excess) -> Response {
+    let status =
+        if excess == Excess::Everybody { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::TOO_MANY_REQUESTS };
+    let mut response = render(media, status, &fault(Error::TooLarge(excess)));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The whole body, if it is no longer than it may be and arrives in time.

@@ -12,7 +12,7 @@ use std::{
 use async_graphql::parser::types::OperationType;
 use axum::{
     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use futures_channel::mpsc;
@@ -35,6 +35,7 @@ use crate::{
     auth::{context::Origin, rights::Watch, viewer::Caller},
     error::Error,
     shares::{Resource, Share},
+    throttle::Payer,
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -145,6 +146,12 @@ pub async fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Pa
     {
         return (StatusCode::FORBIDDEN, "This origin may not open sockets.\n").into_response();
     }
+    let opening =
+        origin.address.map(|address| executor.app().shares.take(Payer::Address(address), Resource::Opening, 1));
+    let Ok(opening) = opening.transpose() else {
+        let later = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
+        return (StatusCode::TOO_MANY_REQUESTS, later, "Too many sockets are being opened.\n").into_response();
+    };
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let peer = parts.extensions.get::<Peer>().cloned();
     upgrade
@@ -163,7 +170,7 @@ pub async fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Pa
                 _peer: peer,
                 caller: None,
                 acknowledged: false,
-                place: None,
+                place: opening,
                 operations: StreamMap::new(),
             };
             // A task of its own: the one that waited for the upgrade has room for much that is no longer needed.
@@ -181,7 +188,7 @@ struct Session {
     _peer: Option<Peer>,
     caller: Option<(Caller, Watch)>,
     acknowledged: bool,
-    /// Its place among the sockets of its caller, once that is known.
+    /// Its place among the sockets of its caller; until that is known, among those of its address that are opening.
     place: Option<Share>,
     operations: StreamMap<String, Running>,
 }
@@ -300,10 +307,8 @@ impl Session {
                 Err(Error::Unavailable(_)) => return Err(TRY_LATER),
                 Err(_) => return Err(FORBIDDEN),
             };
-        if let Some(payer) = self.asker().payer() {
-            let place = self.executor.app().shares.take(payer, Resource::Socket, 1);
-            self.place = Some(place.map_err(|_| TOO_MANY_SOCKETS)?);
-        }
+        let place = self.asker().payer().map(|payer| self.executor.app().shares.take(payer, Resource::Socket, 1));
+        self.place = place.transpose().map_err(|_| TOO_MANY_SOCKETS)?;
         self.acknowledged = true;
         self.say(json!({ "type": "connection_ack" }).to_string()).await
     }
