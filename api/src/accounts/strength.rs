@@ -9,7 +9,9 @@ use crate::{
 
 /// The shortest and the longest password, in characters.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=200;
-/// Characters that make no good password of a name or a common word, before or after it.
+/// Characters that make no good password of a common word, before or after it: a year and a sign.
+const SHORT_DRESS: usize = 5;
+/// Letters and digits that make no good password of a name.
 const SHORT_REST: usize = 4;
 /// Names shorter than this stand in many good passwords.
 const SHORTEST_NAME: usize = 3;
@@ -55,7 +57,7 @@ fn is_common(text: &str) -> bool {
         let rest = text.chars().count() - word.chars().count();
         COMMON.whole.contains(text.as_str())
             || COMMON.words.contains(text.as_str())
-            || rest <= SHORT_REST && COMMON.words.contains(word)
+            || rest <= SHORT_DRESS && COMMON.words.contains(word)
             || repeats(text)
     }) || is_row(&lower)
 }
