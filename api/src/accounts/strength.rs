@@ -51,12 +51,14 @@ pub fn check(text: &str, names: &[&str], field: &'static [&'static str]) -> Resu
 
 fn is_common(text: &str) -> bool {
     let lower = text.to_lowercase();
-    let plain: String = lower.chars().map(letter).collect();
-    [&lower, &plain].into_iter().any(|text| {
+    let plain = |text: &str| text.chars().map(letter).collect::<String>();
+    // A sign at the end stands for itself more often than for a letter.
+    let (all, inner) = (plain(&lower), plain(lower.trim_matches(|c: char| !c.is_alphanumeric())));
+    [lower.as_str(), &all, &inner].into_iter().any(|text| {
         let word = text.trim_matches(|c: char| !c.is_alphabetic());
         let rest = text.chars().count() - word.chars().count();
-        COMMON.whole.contains(text.as_str())
-            || COMMON.words.contains(text.as_str())
+        COMMON.whole.contains(text)
+            || COMMON.words.contains(text)
             || rest <= SHORT_DRESS && COMMON.words.contains(word)
             || repeats(text)
     }) || is_row(&lower)
@@ -144,6 +146,7 @@ mod tests {
             "Password1",
             "password123",
             "P@ssw0rd",
+            "P@ssw0rd!",
             "Password2026!",
             "12345678",
             "87654321",
