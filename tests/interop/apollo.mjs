@@ -1,7 +1,9 @@
 // Proves that Apollo Client works with the server: over HTTP and WebSocket, its cache and errors, and over cuts.
 
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from '@apollo/client'
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import { OperationTypeNode } from 'graphql'
 import { createClient } from 'graphql-ws'
@@ -144,6 +146,34 @@ await check('every error has a code, whatever its status', async () => {
   const contacts = 'query($first: Int) { contacts(first: $first) { totalCount } }'
   assert.equal(await code(person.token, contacts, { first: 0 }), 'BAD_USER_INPUT')
   assert.notEqual(await code(person.token, '{ nothingOfThatName }'), '')
+  line.close()
+})
+
+await check('a client that sends hashes falls back to whole documents', async () => {
+  const person = await signUp('Apollo Hashes')
+  const line = await openLine()
+  for (const useGETForHashedQueries of [false, true]) {
+    const hashes = new PersistedQueryLink({
+      sha256: (text) => createHash('sha256').update(text).digest('hex'),
+      useGETForHashedQueries,
+    })
+    const http = new HttpLink({ uri: line.url, headers: { authorization: `Bearer ${person.token}` } })
+    const client = new ApolloClient({ cache: new InMemoryCache(), link: ApolloLink.from([hashes, http]) })
+    const query = gql`
+      {
+        viewer {
+          user {
+            id
+          }
+        }
+      }
+    `
+    for (const fetchPolicy of ['network-only', 'no-cache']) {
+      const { data } = await client.query({ query, fetchPolicy })
+      assert.ok(data.viewer.user.id)
+    }
+    client.stop()
+  }
   line.close()
 })
 

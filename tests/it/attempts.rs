@@ -176,7 +176,7 @@ async fn a_password_is_the_same_however_its_letters_are_typed() {
     let app = TestApp::new().await;
     for (number, (set, typed)) in [
         ("p\u{e4}ssw\u{f6}rtlich-\u{f1}", "pa\u{308}sswo\u{308}rtlich-n\u{303}"),
-        ("\u{1112}\u{1161}\u{11ab}\u{ae00} key", "\u{d55c}\u{ae00} key"),
+        ("\u{1112}\u{1161}\u{11ab}\u{ae00} key ring", "\u{d55c}\u{ae00} key ring"),
         ("correct\u{a0}horse", "correct horse"),
         ("\u{212b}ngstrom unit", "\u{c5}ngstrom\u{2003}unit"),
     ]

@@ -97,6 +97,18 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
         format!("INSERT INTO user_detail (user_id, details) VALUES ({id}, '{details}')"),
         format!("INSERT INTO user_email (address_key, user_id, visibility) VALUES ('zanzibar@example.com', {id}, 1)"),
         format!(
+            "INSERT INTO confirmed_email (user_id, address_key, confirmed_at) VALUES ({id}, 'zanzibar@example.com', {now})"
+        ),
+        format!(
+            "INSERT INTO mail_token (hash, user_id, purpose, address_key, created_at, expires_at) \
+             VALUES ({}, {id}, 1, 'zanzibar@example.com', {now}, {now})",
+            bytes(app)
+        ),
+        format!(
+            "INSERT INTO account_mail (id, purpose, user_id, asked, created_at, due_at, failures) \
+             VALUES ({row}, 2, {id}, 'zanzibar@example.com', {now}, '2999-01-01 00:00:00+00:00', 0)"
+        ),
+        format!(
             "INSERT INTO personal_contact (id, owner_id, display_name, details, name_key, search_text, created_at, updated_at) \
              VALUES ({row}, {id}, 'Old Zanzibar', '{{}}', {id}, 'zanzibar', {now}, {now})"
         )

@@ -51,7 +51,7 @@ async fn hostile_bodies_are_refused_shortly() {
         (
             "a gzip bomb",
             post().header(json_type.0, json_type.1).header("content-encoding", "gzip").body(zipped),
-            vec![415],
+            vec![413],
         ),
         ("nesting in variables", post().header(json_type.0, json_type.1).body(nested), vec![400]),
         ("a batch", post().header(json_type.0, json_type.1).body(batch), vec![400]),

@@ -204,7 +204,7 @@ fn compose(
         None => format!("Enter this code:\n\n{token}\n"),
     };
     let body = format!(
-        "Hello {},\n\n{why} {way}\nIt works once, within {within}. If you did not ask for this, ignore this mail.\n",
+        "Hello {},\n\n{why} {way}\nIt works once, within {within}.\nIf you did not ask for this, ignore this mail.\n",
         person.display_name
     );
     // An address that mail cannot be sent to is as good as none.

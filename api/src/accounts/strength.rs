@@ -9,7 +9,9 @@ use crate::{
 
 /// The shortest and the longest password, in characters.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=200;
-/// Characters that make no good password of a name or a common word, before or after it.
+/// Characters that make no good password of a common word, before or after it: a year and a sign.
+const SHORT_DRESS: usize = 5;
+/// Letters and digits that make no good password of a name.
 const SHORT_REST: usize = 4;
 /// Names shorter than this stand in many good passwords.
 const SHORTEST_NAME: usize = 3;
@@ -49,13 +51,15 @@ pub fn check(text: &str, names: &[&str], field: &'static [&'static str]) -> Resu
 
 fn is_common(text: &str) -> bool {
     let lower = text.to_lowercase();
-    let plain: String = lower.chars().map(letter).collect();
-    [&lower, &plain].into_iter().any(|text| {
+    let plain = |text: &str| text.chars().map(letter).collect::<String>();
+    // A sign at the end stands for itself more often than for a letter.
+    let (all, inner) = (plain(&lower), plain(lower.trim_matches(|c: char| !c.is_alphanumeric())));
+    [lower.as_str(), &all, &inner].into_iter().any(|text| {
         let word = text.trim_matches(|c: char| !c.is_alphabetic());
         let rest = text.chars().count() - word.chars().count();
-        COMMON.whole.contains(text.as_str())
-            || COMMON.words.contains(text.as_str())
-            || rest <= SHORT_REST && COMMON.words.contains(word)
+        COMMON.whole.contains(text)
+            || COMMON.words.contains(text)
+            || rest <= SHORT_DRESS && COMMON.words.contains(word)
             || repeats(text)
     }) || is_row(&lower)
 }
@@ -142,6 +146,7 @@ mod tests {
             "Password1",
             "password123",
             "P@ssw0rd",
+            "P@ssw0rd!",
             "Password2026!",
             "12345678",
             "87654321",

@@ -1,4 +1,5 @@
-//! How long a connection is waited for: long between two requests, shortly for the head of one that has begun.
+//! How long a connection is waited for: long between two requests, shortly for its first and for the head of one that has
+//! begun.
 
 use std::{
     future::Future as _,
@@ -63,8 +64,9 @@ pub struct Patient<S> {
 }
 
 impl<S> Patient<S> {
+    /// A new connection: its first head is waited for as if it had begun.
     pub fn new(stream: S, serving: Serving, within: Duration) -> Self {
-        Self { stream, serving, within, head_by: None, alarm: None }
+        Self { stream, serving, within, head_by: Some(Instant::now() + within), alarm: None }
     }
 }
 
@@ -77,8 +79,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         }
         let before = buffer.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, buffer) {
-            if this.head_by.is_none() && buffer.filled().len() > before {
-                this.head_by = Some(Instant::now() + this.within);
+            if buffer.filled().len() > before {
+                this.head_by.get_or_insert_with(|| Instant::now() + this.within);
                 this.serving.head();
             }
             return Poll::Ready(read);
@@ -136,7 +138,10 @@ mod tests {
         let serving = Serving::default();
         let mut server = Patient::new(server, serving.clone(), WITHIN);
         let mut buffer = [0; 16];
-        assert!(timeout(LONGER, server.read(&mut buffer)).await.is_err(), "idle");
+        let (_silent, fresh) = duplex(16);
+        let mut fresh = Patient::new(fresh, Serving::default(), WITHIN);
+        let failed = timeout(LONGER * 10, fresh.read(&mut buffer)).await;
+        assert!(matches!(failed, Ok(Err(_))), "one that says nothing at all");
         client.write_all(b"GET / HT").await?;
         assert_eq!(server.read(&mut buffer).await?, 8);
         client.write_all(b"TP/1.1\r\n\r\n").await?;

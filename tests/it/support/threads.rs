@@ -222,7 +222,8 @@ impl Visitor {
         variables: &Value,
     ) -> (Arc<Executor>, api::http::execution::Operation) {
         let executor = Arc::clone(&self.executors[instance % self.executors.len()]);
-        let params = serde_json::from_value(json!({ "query": query, "variables": variables })).expected("parameters");
+        let params = api::http::params::read(json!({ "query": query, "variables": variables }).to_string().as_bytes())
+            .expected("parameters");
         let asker = Asker { caller: Some(self.caller), ..Asker::default() };
         let operation = executor.prepare(params, asker).map_err(|answer| format!("{answer:?}")).expected(query);
         (executor, operation)
