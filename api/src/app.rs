@@ -11,14 +11,17 @@ use std::{
 };
 
 use futures_util::{Stream as FuturesStream, future::BoxFuture};
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DbErr;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
     config::Config,
-    database::{Database, Observer, is_conflict},
+    database::{
+        Database, Observer, is_conflict, pulse,
+        writing::{Transaction, is_unsure},
+    },
     error::{Error, Result},
     events::{
         boards::Boards,
@@ -81,6 +84,7 @@ impl App {
             }
         };
         tokio::spawn(sequencer::run(db.clone(), Arc::clone(&sequencer), events.poll, sequenced, shutdown.clone()));
+        tokio::spawn(pulse::run(db.clone(), shutdown.clone()));
         tokio::spawn(pruning::run(db.clone(), clock.clone(), events.retention, shutdown.clone()));
         let leaving = CancellationToken::new();
         let (tasks, throttle) = (TaskTracker::new(), Arc::new(Throttle::new(&config, &clock)));
@@ -107,7 +111,8 @@ impl App {
     }
 
     /// Runs `body` in a transaction and commits it with the events it appended, or rolls back if it fails. When another
-    /// transaction was in the way it is run again from the start, so it must change nothing but the database.
+    /// transaction was in the way it is run again from the start, so it must change nothing but the database. After a fault of the database it is not run again:
+    /// who called is told, and the fault is over once the pulse says so.
     pub async fn transaction<'a, T, F>(&self, body: F) -> Result<T>
     where
         F: for<'t> Fn(&'t Tx<'a>) -> BoxFuture<'t, Result<T>>,
@@ -117,11 +122,16 @@ impl App {
             let result = self.attempt(&body).await;
             let in_the_way = match &result {
                 Err(Error::Again) => true,
-                Err(Error::Internal(cause)) => cause.downcast_ref::<DbErr>().is_some_and(is_conflict),
+                Err(Error::Internal(cause) | Error::Unavailable(cause)) => {
+                    cause.downcast_ref::<DbErr>().is_some_and(is_conflict)
+                }
                 _ => false,
             };
-            if !in_the_way || attempt == RETRIES {
+            if !in_the_way {
                 return result;
+            }
+            if attempt == RETRIES {
+                return Err(Error::Again);
             }
             attempt += 1;
             // Apart from one another by a few milliseconds that differ from call to call.
@@ -142,10 +152,20 @@ impl App {
             frees: AtomicBool::new(false),
             borrows: PhantomData,
         };
-        let value = body(&tx).await?;
+        let value = match body(&tx).await {
+            Ok(value) => value,
+            Err(error) => {
+                // Before the answer is given, so that whoever gets it finds nothing locked by it.
+                tx.db.rollback().await;
+                return Err(error);
+            }
+        };
         let events = tx.events.into_inner().unwrap_or_else(PoisonError::into_inner);
         let grown = log::write(&tx.db, &tx.clock, &events).await?;
-        tx.db.commit().await?;
+        tx.db.commit().await.map_err(|error| match is_unsure(&error) {
+            true => Error::Unsure(Arc::new(error.into())),
+            false => error.into(),
+        })?;
         if tx.frees.into_inner() {
             self.routing.notify_one();
         }
@@ -171,7 +191,7 @@ impl App {
 
 /// A transaction in which rows and events are written together. `'a` is what its body may borrow.
 pub struct Tx<'a> {
-    db: DatabaseTransaction,
+    db: Transaction,
     clock: Clock,
     config: Arc<Config>,
     events: Mutex<Vec<NewEvent>>,
@@ -181,7 +201,7 @@ pub struct Tx<'a> {
 
 impl Tx<'_> {
     /// Where its statements run.
-    pub fn db(&self) -> &DatabaseTransaction {
+    pub fn db(&self) -> &Transaction {
         &self.db
     }
 

@@ -7,6 +7,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{Enum, ErrorExtensionValues, SimpleObject};
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sqlx::{error::DatabaseError, sqlite::SqliteError};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -35,8 +36,10 @@ pub enum Error {
     ///
     /// [`App::transaction`]: crate::app::App::transaction
     Again,
-    /// The database cannot be reached just now; the same call may succeed later.
+    /// The database cannot be reached, or cannot write, just now. Nothing was done; the same call may succeed later.
     Unavailable(Arc<anyhow::Error>),
+    /// The connection was lost while a change was being saved: it may or may not have been.
+    Unsure(Arc<anyhow::Error>),
     /// A fault of ours. The cause goes to the log and nowhere else.
     Internal(Arc<anyhow::Error>),
 }
@@ -88,18 +91,32 @@ pub struct Refusal {
     pub code: UserErrorCode,
     pub message: Cow<'static, str>,
     pub field: &'static [&'static str],
+    /// After how many seconds the same call can succeed.
+    pub retry_after: Option<u32>,
 }
 
 impl Refusal {
     fn not_found(field: &'static [&'static str]) -> Self {
         let message = "There is no such thing, or it is not yours to see.".into();
-        Self { code: UserErrorCode::NotFound, message, field }
+        Self { code: UserErrorCode::NotFound, message, field, retry_after: None }
     }
 }
 
 impl Error {
     pub fn refused(code: UserErrorCode, field: &'static [&'static str], message: impl Into<Cow<'static, str>>) -> Self {
-        Self::Refused(Refusal { code, message: message.into(), field })
+        Self::Refused(Refusal { code, message: message.into(), field, retry_after: None })
+    }
+
+    /// Refuses a caller who tries too often. The answer says after how many seconds to try again.
+    pub fn too_many_attempts(wait: std::time::Duration) -> Self {
+        let seconds = whole_seconds(wait);
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        Self::Refused(Refusal {
+            code: UserErrorCode::TooManyAttempts,
+            message: format!("Too many tries. Try again in {seconds} seconds.").into(),
+            field: &[],
+            retry_after: Some(seconds),
+        })
     }
 
     pub fn invalid(field: &'static str, why: impl Into<Cow<'static, str>>) -> Self {
@@ -126,8 +143,8 @@ impl Error {
             Self::TooLarge(Excess::Answer) => "LIMIT_EXCEEDED",
             Self::Timeout => "TIMEOUT",
             Self::Invalid { .. } => "BAD_USER_INPUT",
-            Self::Refused(_) => "REFUSED",
-            Self::Again | Self::Unavailable(_) | Self::TooLarge(Excess::Everybody) => "UNAVAILABLE",
+            Self::Refused(_) => "BAD_USER_INPUT",
+            Self::Again | Self::Unavailable(_) | Self::Unsure(_) | Self::TooLarge(Excess::Everybody) => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -137,6 +154,11 @@ impl From<Excess> for Error {
     fn from(excess: Excess) -> Self {
         Self::TooLarge(excess)
     }
+}
+
+/// A time to wait in whole seconds, rounded up: a caller who comes back then is served.
+fn whole_seconds(wait: std::time::Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 impl From<DbErr> for Error {
@@ -166,16 +188,67 @@ fn is_timeout(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(cause) if matches!(cause.code().as_deref(), Some("57014" | "9")))
 }
 
-/// Whether the database is gone or going, rather than unhappy with a statement.
+/// Where an error of the database comes from, by its code.
+enum Code<'a> {
+    /// The primary result code of SQLite, without what extends it.
+    Sqlite(i32),
+    /// The SQLSTATE of PostgreSQL.
+    Postgres(Cow<'a, str>),
+}
+
+fn code(cause: &dyn DatabaseError) -> Option<Code<'_>> {
+    let code = cause.code()?;
+    if cause.try_downcast_ref::<SqliteError>().is_none() {
+        return Some(Code::Postgres(code));
+    }
+    code.parse::<i32>().ok().map(|code| Code::Sqlite(code & 0xff))
+}
+
+/// Whether the database is gone, going, locked, or has no means to do its work, rather than unhappy with a statement.
 pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
-        // 08: connection lost; 57P01 to 57P03: shut down, crashed, starting; 53300: too many connections.
-        sqlx::Error::Database(cause) => {
-            cause.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0") || code == "53300")
-        }
+        sqlx::Error::Database(cause) => match code(&**cause) {
+            // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
+            Some(Code::Sqlite(code)) => matches!(code, 5 | 6 | 7 | 8 | 10 | 13 | 14 | 15),
+            // 08: connection lost; 25006: the server only reads; 53: out of space, memory, connections; 57P01 to 57P03:
+            // shut down, crashed, starting; 58: a fault of the machine.
+            Some(Code::Postgres(code)) => {
+                ["08", "25006", "53", "57P0", "58"].iter().any(|start| code.starts_with(start))
+            }
+            None => false,
+        },
         _ => false,
     }
+}
+
+/// Whether another process had the SQLite file locked.
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(cause) if matches!(code(&**cause), Some(Code::Sqlite(5 | 6))))
+}
+
+/// Whether the connection cannot be used any more, and another one may do.
+pub(crate) fn is_dead(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(cause) => match code(&**cause) {
+            // NOMEM, IOERR, CANTOPEN: what the connection holds may be of no use.
+            Some(Code::Sqlite(code)) => matches!(code, 7 | 10 | 14),
+            Some(Code::Postgres(code)) => ["08", "57P0"].iter().any(|start| code.starts_with(start)),
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether every connection that was opened before is of no use: they are dead, or of a server that only reads.
+pub(crate) fn is_stale(error: &sqlx::Error) -> bool {
+    let reads_only = |cause: &dyn DatabaseError| match code(cause) {
+        Some(Code::Sqlite(code)) => code == 8,
+        Some(Code::Postgres(code)) => code == "25006",
+        None => false,
+    };
+    is_dead(error) || matches!(error, sqlx::Error::Database(cause) if reads_only(&**cause))
 }
 
 impl From<Error> for async_graphql::Error {
@@ -193,9 +266,7 @@ impl From<Error> for async_graphql::Error {
             Error::SupervisorsOnly => "This is for supervisors.".to_owned(),
             Error::RateLimited { retry_after } => {
                 extensions.set("retryable", true);
-                // Rounded up: who comes back then is served.
-                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-                extensions.set("retryAfter", seconds.max(1));
+                extensions.set("retryAfter", whole_seconds(retry_after));
                 "Too much in too short a time. Try again later.".to_owned()
             }
             Error::Timeout => "This took too long.".to_owned(),
@@ -213,10 +284,16 @@ impl From<Error> for async_graphql::Error {
             Error::Refused(refusal) => refusal.message.into_owned(),
             Error::Again | Error::Unavailable(_) => {
                 if let Error::Unavailable(cause) = error {
-                    tracing::warn!(cause = format!("{cause:#}"), "the database cannot be reached");
+                    tracing::warn!(cause = format!("{cause:#}"), "the database cannot do its work");
                 }
                 extensions.set("retryable", true);
                 "The service is not available just now. Try again.".to_owned()
+            }
+            Error::Unsure(cause) => {
+                tracing::warn!(cause = format!("{cause:#}"), "the connection was lost during a commit");
+                extensions.set("retryable", true);
+                "The connection to the database was lost. The change may be saved: look before you try again."
+                    .to_owned()
             }
             Error::Internal(cause) => {
                 tracing::error!(cause = format!("{cause:#}"), "an operation failed");
@@ -250,6 +327,8 @@ pub struct UserError {
     pub message: String,
     /// The path of the input field it is about, from the root of the mutation's arguments. Null when it is about none.
     pub field: Option<Vec<String>>,
+    /// After how many seconds the same call can succeed, for TOO_MANY_ATTEMPTS. Null for other codes.
+    pub retry_after: Option<u32>,
 }
 
 impl UserError {
@@ -263,7 +342,12 @@ impl UserError {
 impl From<Refusal> for UserError {
     fn from(refusal: Refusal) -> Self {
         let field = refusal.field.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
-        Self { code: refusal.code, message: refusal.message.into_owned(), field: (!field.is_empty()).then_some(field) }
+        Self {
+            code: refusal.code,
+            message: refusal.message.into_owned(),
+            field: (!field.is_empty()).then_some(field),
+            retry_after: refusal.retry_after,
+        }
     }
 }
 
@@ -299,7 +383,7 @@ pub enum UserErrorCode {
     AccountDeactivated,
     /// The idempotency key was used before, for something else.
     IdempotencyKeyReused,
-    /// Too many tries in a short time; the message says when to try again.
+    /// Too many tries in a short time; `retryAfter` says when to try again.
     TooManyAttempts,
     /// The offer was not answered in time, or was taken back.
     OfferExpired,

@@ -1,7 +1,10 @@
 //! The migrations, the same for SQLite and PostgreSQL. Written in SQL that both read; the few words they spell
 //! differently stand in [`dialect`]. Forward only.
 
-use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+use sea_orm_migration::{
+    async_trait,
+    prelude::{DbErr, MigrationName, MigrationTrait, MigratorTrait, SchemaManager},
+};
 
 mod dialect;
 mod m20261120_000001_users;
@@ -16,25 +19,47 @@ mod m20261122_000009_conversations;
 mod m20261122_000010_agents;
 mod m20261122_000011_threads;
 mod m20261122_000012_visits;
+mod m20261128_000013_write_probe;
 
 pub struct Migrator;
 
-#[sea_orm_migration::async_trait::async_trait]
+#[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m20261120_000001_users::Migration),
-            Box::new(m20261120_000002_events::Migration),
-            Box::new(m20261120_000003_relationships::Migration),
-            Box::new(m20261121_000004_access::Migration),
-            Box::new(m20261121_000005_activities::Migration),
-            Box::new(m20261121_000006_notifications::Migration),
-            Box::new(m20261121_000007_personal_contacts::Migration),
-            Box::new(m20261121_000008_audit::Migration),
-            Box::new(m20261122_000009_conversations::Migration),
-            Box::new(m20261122_000010_agents::Migration),
-            Box::new(m20261122_000011_threads::Migration),
-            Box::new(m20261122_000012_visits::Migration),
+            Box::new(Whole(m20261120_000001_users::Migration)),
+            Box::new(Whole(m20261120_000002_events::Migration)),
+            Box::new(Whole(m20261120_000003_relationships::Migration)),
+            Box::new(Whole(m20261121_000004_access::Migration)),
+            Box::new(Whole(m20261121_000005_activities::Migration)),
+            Box::new(Whole(m20261121_000006_notifications::Migration)),
+            Box::new(Whole(m20261121_000007_personal_contacts::Migration)),
+            Box::new(Whole(m20261121_000008_audit::Migration)),
+            Box::new(Whole(m20261122_000009_conversations::Migration)),
+            Box::new(Whole(m20261122_000010_agents::Migration)),
+            Box::new(Whole(m20261122_000011_threads::Migration)),
+            Box::new(Whole(m20261122_000012_visits::Migration)),
+            Box::new(Whole(m20261128_000013_write_probe::Migration)),
         ]
+    }
+}
+
+/// A migration that is applied as a whole or not at all, on SQLite too: a start that fails half-way can be tried again.
+struct Whole<M>(M);
+
+impl<M: MigrationName> MigrationName for Whole<M> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+}
+
+#[async_trait::async_trait]
+impl<M: MigrationTrait> MigrationTrait for Whole<M> {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        self.0.up(manager).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
     }
 }

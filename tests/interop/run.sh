@@ -83,7 +83,7 @@ quietly() {
 
 bin=$home/node_modules/.bin
 cd "$home/suites"
-for each in audits graphql-ws apollo urql graphql-sse; do
+for each in audits validation graphql-ws apollo urql graphql-sse; do
   suite node "$each.mjs"
 done
 

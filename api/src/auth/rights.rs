@@ -54,6 +54,7 @@ pub enum Subject {
     User(UserId),
     Key(ApiKeyId),
     Visit(VisitorTokenId),
+    Visits(Vec<VisitorTokenId>),
 }
 
 /// Tells every instance that rights end when this transaction is committed.
@@ -183,6 +184,7 @@ impl Rights {
                 }
                 (_, Subject::Key(id)) => vec![id.0],
                 (_, Subject::Visit(id)) => vec![id.0],
+                (_, Subject::Visits(ids)) => ids.into_iter().map(|id| id.0).collect(),
             }
         };
         for subject in told {

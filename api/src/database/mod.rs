@@ -1,17 +1,16 @@
 //! The database: SQLite with one writer and many readers, or PostgreSQL with one pool. Everything the two do differently
 //! at run time is decided here; everything else is the same code and the same SQL.
 
+pub mod pulse;
 pub mod reading;
 pub mod sql;
+pub mod writing;
 
 use std::{str::FromStr as _, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use migration::Migrator;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
-    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, RuntimeErr, SqlxPostgresConnector, SqlxSqliteConnector, Statement};
 use sea_orm_migration::MigratorTrait;
 use sqlx::{
     ConnectOptions as _, Connection as _, PgConnection,
@@ -19,8 +18,12 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use self::reading::Reader;
-use crate::config::DatabaseConfig;
+use self::{
+    pulse::Pulse,
+    reading::Reader,
+    writing::{BeforeStep, Transaction, Writer},
+};
+use crate::{config::DatabaseConfig, error::is_outage};
 
 /// Called with every statement that is run; tests count and explain them.
 pub type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
@@ -32,40 +35,43 @@ const MIGRATION_LOCK: i64 = 0x0052_4150_504f_5254;
 #[derive(Clone)]
 pub struct Database {
     read: Reader,
-    write: DatabaseConnection,
-    backend: DbBackend,
-    /// The pool beside sea-orm, for LISTEN.
-    postgres: Option<sqlx::PgPool>,
+    write: Writer,
+    /// For the migrations.
+    file: Option<SqliteConnectOptions>,
 }
 
 impl Database {
     /// Opens the database; a SQLite file is made when it is not there.
     pub async fn open(config: &DatabaseConfig, observer: Option<Observer>) -> anyhow::Result<Self> {
         let url = config.url.expose();
-        let (mut write, read) = if url.starts_with("sqlite:") {
+        let pulse = Arc::new(Pulse::default());
+        let trusted = Arc::clone(&pulse);
+        if url.starts_with("sqlite:") {
             let cannot = "the SQLite file cannot be opened";
-            let file = SqliteConnectOptions::from_str(url).context(cannot)?;
-            let pool = SqlitePoolOptions::new().acquire_timeout(WRITER_WITHIN).test_before_acquire(false);
-            let writer = pool.clone().max_connections(1).connect_with(sqlite(file.clone())).await.context(cannot)?;
-            let reader = sqlite(file).create_if_missing(false).pragma("query_only", "ON");
+            let file = sqlite(SqliteConnectOptions::from_str(url).context(cannot)?);
+            let pool = SqlitePoolOptions::new().acquire_timeout(CONNECTION_WITHIN).test_before_acquire(false);
+            let writer = pool.clone().max_connections(1).before_acquire(move |_, meta| {
+                let trusts = trusted.trusts(meta.age);
+                Box::pin(async move { Ok(trusts) })
+            });
+            let writer = writer.connect_with(file.clone()).await.context(cannot)?;
+            let reader = file.clone().create_if_missing(false).pragma("query_only", "ON");
             let readers = pool.max_connections(config.connections).connect_with(reader).await.context(cannot)?;
             let read = Reader::sqlite(readers, config, observer.clone());
-            (SqlxSqliteConnector::from_sqlx_sqlite_pool(writer), read)
+            Ok(Self { read, write: Writer::sqlite(writer, pulse, observer), file: Some(file) })
         } else {
             let cannot = "PostgreSQL cannot be reached";
             let server = postgres(PgConnectOptions::from_str(url).context(cannot)?, config.statement_timeout);
             let pool = PgPoolOptions::new().max_connections(config.connections).acquire_timeout(CONNECTION_WITHIN);
-            let writer = pool.clone().test_before_acquire(false).connect_with(server.clone()).await.context(cannot)?;
+            let writer = pool.clone().test_before_acquire(false).before_acquire(move |_, meta| {
+                let trusts = trusted.trusts(meta.age);
+                Box::pin(async move { Ok(trusts) })
+            });
+            let writer = writer.connect_with(server.clone()).await.context(cannot)?;
             let readers = pool.connect_lazy_with(server.options([("default_transaction_read_only", "on")]));
             let read = Reader::postgres(readers, config, observer.clone());
-            (SqlxPostgresConnector::from_sqlx_postgres_pool(writer), read)
-        };
-        if let Some(observer) = observer {
-            write.set_metric_callback(move |info| observer(info.statement));
+            Ok(Self { read, write: Writer::postgres(writer, pulse, observer), file: None })
         }
-        let backend = write.get_database_backend();
-        let postgres = (backend == DbBackend::Postgres).then(|| write.get_postgres_connection_pool().clone());
-        Ok(Self { read, write, backend, postgres })
     }
 
     /// For reading. Sees everything that was committed before.
@@ -76,53 +82,57 @@ impl Database {
 
     #[must_use]
     pub fn is_postgres(&self) -> bool {
-        self.backend == DbBackend::Postgres
+        self.write.backend() == DbBackend::Postgres
     }
 
     /// Connections for writing that are open, and how many of them are free.
     #[must_use]
     pub fn write_load(&self) -> (u32, usize) {
-        match self.backend {
-            DbBackend::Sqlite => {
-                let pool = self.write.get_sqlite_connection_pool();
-                (pool.size(), pool.num_idle())
-            }
-            _ => {
-                let pool = self.write.get_postgres_connection_pool();
-                (pool.size(), pool.num_idle())
-            }
-        }
+        self.write.load()
+    }
+
+    /// Whether writes succeed.
+    #[must_use]
+    pub fn pulse(&self) -> &Pulse {
+        self.write.pulse()
+    }
+
+    /// Calls `before` ahead of each step of every writing transaction from now on.
+    pub fn before_steps(&self, before: Option<BeforeStep>) {
+        self.write.before_steps(before);
     }
 
     pub(crate) fn postgres(&self) -> Option<&sqlx::PgPool> {
-        self.postgres.as_ref()
+        self.write.postgres_pool()
     }
 
-    /// Begins a writing transaction: READ COMMITTED on PostgreSQL; on SQLite the write lock is taken at once, because a
-    /// reader that turns into a writer can fail half-way.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        match self.backend {
-            DbBackend::Sqlite => {
-                let options = TransactionOptions {
-                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                    ..TransactionOptions::default()
-                };
-                self.write.begin_with_options(options).await
-            }
-            _ => self.write.begin().await,
-        }
+    /// Begins a writing transaction.
+    pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
+        self.write.begin().await
+    }
+
+    /// Begins a writing transaction whose statements no observer sees.
+    pub(crate) async fn begin_unobserved(&self) -> Result<Transaction, DbErr> {
+        self.write.begin_unobserved().await
     }
 
     /// Brings the schema up to date. Instances that start together wait for one another.
     pub async fn migrate(&self) -> anyhow::Result<()> {
-        let Some(pool) = &self.postgres else {
-            return Ok(Migrator::up(&self.write, None).await?);
+        let Some(pool) = self.postgres() else {
+            // On connections that are closed afterwards: what goes wrong here must not reach the writer.
+            let Some(file) = self.file.clone() else { return Ok(()) };
+            let own = SqlitePoolOptions::new().max_connections(1).connect_with(file).await?;
+            let migrated = Migrator::up(&SqlxSqliteConnector::from_sqlx_sqlite_pool(own.clone()), None).await;
+            own.close().await;
+            return Ok(migrated?);
         };
         // A connection beside the pool, which may have a single one. The lock is the session's: whatever happens, closing
         // the connection gives it back.
         let mut lock = PgConnection::connect_with(&pool.connect_options()).await?;
         sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut lock).await?;
-        let migrated = Migrator::up(&self.write, None).await;
+        let own = PgPoolOptions::new().max_connections(1).connect_with((*pool.connect_options()).clone()).await?;
+        let migrated = Migrator::up(&SqlxPostgresConnector::from_sqlx_postgres_pool(own.clone()), None).await;
+        own.close().await;
         lock.close_hard().await?;
         Ok(migrated?)
     }
@@ -134,19 +144,22 @@ impl Database {
 
     /// Refreshes what the query planner knows, after a bulk load.
     pub async fn analyze(&self) -> Result<(), DbErr> {
-        self.write.execute_unprepared("ANALYZE").await.map(drop)
+        let tx = self.begin().await?;
+        tx.execute_unprepared("ANALYZE").await?;
+        tx.commit().await
     }
 
     pub async fn close(self) -> Result<(), DbErr> {
         self.read.close().await;
-        self.write.close().await
+        self.write.close().await;
+        Ok(())
     }
 }
 
 /// How long a connection may take to get; longer than that the database counts as gone.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(4);
-/// How long a writer of the SQLite file may wait for its turn.
-const WRITER_WITHIN: Duration = Duration::from_secs(10);
+/// How long another process may keep the SQLite file locked before a statement fails.
+const LOCKED_WITHIN: Duration = Duration::from_secs(3);
 
 fn sqlite(file: SqliteConnectOptions) -> SqliteConnectOptions {
     file.create_if_missing(true)
@@ -154,7 +167,7 @@ fn sqlite(file: SqliteConnectOptions) -> SqliteConnectOptions {
         // FULL, because an acknowledged write must survive a power cut; NORMAL loses the last ones.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(WRITER_WITHIN)
+        .busy_timeout(LOCKED_WITHIN)
         .statement_cache_capacity(STATEMENTS)
         .pragma("cache_size", "-16384")
         .pragma("mmap_size", "268435456")
@@ -175,12 +188,17 @@ fn postgres(server: PgConnectOptions, timeout: Duration) -> PgConnectOptions {
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 256;
 
+/// What it means that no connection could be had: whatever the reason, the database cannot be reached.
+fn unreached(error: sqlx::Error) -> sqlx::Error {
+    if is_outage(&error) { error } else { sqlx::Error::Io(std::io::Error::other(error)) }
+}
+
 /// Whether the transaction only has to be run again: another one was in its way.
 pub(crate) fn is_conflict(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
         return false;
     };
     let sqlx::Error::Database(cause) = &**cause else { return false };
-    // 40001 serialisation failure, 40P01 deadlock; 5 and 517 are SQLite's BUSY and BUSY_SNAPSHOT.
-    matches!(cause.code().as_deref(), Some("40001" | "40P01" | "5" | "517"))
+    // 40001 serialisation failure, 40P01 deadlock; 517 is SQLite's BUSY_SNAPSHOT.
+    matches!(cause.code().as_deref(), Some("40001" | "40P01" | "517"))
 }

@@ -21,10 +21,10 @@ use sqlx::{
 };
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::Observer;
+use super::{Observer, unreached};
 use crate::{
     config::DatabaseConfig,
-    error::{Excess, is_outage},
+    error::{Excess, is_dead},
     weight,
 };
 
@@ -205,19 +205,19 @@ impl<DB: Timed> AtHand<DB> {
         if let Some(mut at_hand) = at_hand {
             at_hand.deadline.set(self.within);
             let read = reading(&mut at_hand.connection).await;
-            if !read.as_ref().is_err_and(is_outage) {
+            if !read.as_ref().is_err_and(is_dead) {
                 self.keep(at_hand);
                 return read.map_err(failed);
             }
             // What ended this connection will have ended the others.
             self.idle().clear();
         }
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let mut connection = self.pool.acquire().await.map_err(|error| failed(unreached(error)))?;
         let deadline = Deadline::default();
         deadline.set(self.within);
         DB::arm(&mut connection, &deadline).await.map_err(failed)?;
         let read = reading(&mut connection).await;
-        if !read.as_ref().is_err_and(is_outage) {
+        if !read.as_ref().is_err_and(is_dead) {
             self.keep(Idle { connection, deadline });
         }
         read.map_err(failed)
@@ -229,7 +229,7 @@ fn failed(error: sqlx::Error) -> DbErr {
 }
 
 /// What a statement binds, for each time that it is run.
-fn values(statement: &Statement) -> SqlxValues {
+pub(super) fn values(statement: &Statement) -> SqlxValues {
     SqlxValues(statement.values.clone().unwrap_or(Values(Vec::new())))
 }
 

@@ -1,17 +1,19 @@
 //! Running an operation, whichever door it came through: parsed once, measured and paid for before it runs, ended in time,
 //! its errors coded and short.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use async_graphql::{
-    Data, Name, Request, Response, ServerError, Value, Variables,
+    Data, Name, Request, Response, ServerError, Value,
     parser::{
-        parse_query, parse_schema,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection},
+        parse_schema,
+        types::{ExecutableDocument, OperationType, Selection},
     },
 };
 use futures_util::{Stream, StreamExt as _, future::Either, stream};
-use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
@@ -20,6 +22,7 @@ use super::{
     document,
     metrics::{Metrics, Outcome},
     sites::Sites,
+    validation::{Document, JsonMap, Operation as ValidOperation, Refused, Validator},
     written,
 };
 use crate::{
@@ -46,16 +49,11 @@ const BYTES_PER_COST: u64 = 256;
 /// What an event may cost before it is taken from who follows.
 const COST_OF_EVENT: u64 = 64;
 
-/// What a client sends.
-#[derive(Deserialize)]
+/// What a client sends, as [`super::params::read`] reads it.
 pub struct Params {
     pub query: String,
-    #[serde(rename = "operationName")]
     pub operation_name: Option<String>,
-    pub variables: Option<serde_json::Map<String, serde_json::Value>>,
-    /// Read and let go: the specification reserves it.
-    #[serde(rename = "extensions")]
-    _extensions: Option<serde_json::Map<String, serde_json::Value>>,
+    pub variables: Option<JsonMap>,
 }
 
 /// Who asks, and from where.
@@ -96,15 +94,17 @@ pub struct Answered {
     pub held: Held,
 }
 
-/// A document, and what it costs when its variables cannot change that.
+/// A document that was found valid.
 struct Parsed {
-    document: ExecutableDocument,
-    cost: Option<u64>,
+    document: Document,
+    /// What runs and what it costs, once known, when the document's one operation has no variables.
+    constant: OnceLock<(ExecutableDocument, u64)>,
 }
 
 pub struct Executor {
     app: App,
     schema: RapportSchema,
+    validator: Validator,
     lists: Lists,
     documents: Memory<Parsed>,
     pub authenticator: Authenticator,
@@ -117,11 +117,22 @@ impl Executor {
     /// only a fault of ours could cause.
     pub async fn start(app: App) -> anyhow::Result<Self> {
         let schema = schema::build(Some(&app.config.limits));
-        let lists = Lists::of(&parse_schema(schema.sdl())?);
+        let sdl = schema.sdl();
+        let lists = Lists::of(&parse_schema(&sdl)?);
+        let validator = Validator::new(&sdl, app.config.limits.introspection)?;
         let started = Authenticator::start(&app).await;
         let authenticator = started.map_err(|error| anyhow::anyhow!("callers cannot be told: {}", error.code()))?;
         let sites = Sites::new(app.clone());
-        Ok(Self { app, schema, lists, documents: Memory::default(), authenticator, sites, metrics: Metrics::new()? })
+        Ok(Self {
+            app,
+            schema,
+            validator,
+            lists,
+            documents: Memory::default(),
+            authenticator,
+            sites,
+            metrics: Metrics::new()?,
+        })
     }
 
     pub fn app(&self) -> &App {
@@ -134,28 +145,37 @@ impl Executor {
         self.app.throttle.request(address).map_err(too_soon)
     }
 
-    /// The document of a text, parsed once.
+    /// The document of a text, parsed and validated once.
     fn parsed(&self, query: &str) -> Result<Arc<Parsed>, Box<Response>> {
         if let Some(parsed) = self.documents.recall(query) {
             return Ok(parsed);
         }
         let checked = document::check(query, &self.app.config.limits);
         let tokens = checked.map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
-        let document = parse_query(query).map_err(|error| {
-            let mut answer = Response::from_errors(vec![error.into()]);
-            tidy(&mut answer, "GRAPHQL_PARSE_FAILED");
-            Box::new(answer)
-        })?;
-        let varies = document.operations.iter().any(|(_, operation)| !operation.node.variable_definitions.is_empty());
-        let cost = if varies { None } else { Some(self.cost(&document, &Variables::default())?) };
-        let parsed = Arc::new(Parsed { document, cost });
+        let document = self.validator.validate(query).map_err(refused)?;
+        let parsed = Arc::new(Parsed { document, constant: OnceLock::new() });
         self.documents.keep(query, tokens, Arc::clone(&parsed));
         Ok(parsed)
     }
 
-    fn cost(&self, document: &ExecutableDocument, variables: &Variables) -> Result<u64, Box<Response>> {
-        let cost = cost::check(document, variables, &self.lists, &self.app.config.limits);
-        cost.map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))
+    /// The document to execute for one operation and its variables, and its cost.
+    fn bound(
+        &self,
+        parsed: &Parsed,
+        operation: &ValidOperation,
+        variables: JsonMap,
+    ) -> Result<(ExecutableDocument, u64), Box<Response>> {
+        if let Some((document, cost)) = parsed.constant.get() {
+            return Ok((document.clone(), *cost));
+        }
+        let values = self.validator.coerce(operation, variables).map_err(refused)?;
+        let document = parsed.document.bind(operation, &values);
+        let cost = cost::check(&document, &self.lists, &self.app.config.limits);
+        let cost = cost.map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
+        if parsed.document.is_constant() {
+            let _ = parsed.constant.set((document.clone(), cost));
+        }
+        Ok((document, cost))
     }
 
     /// Parses and measures what a client sent, and takes its cost from who asks; an error is a request error.
@@ -168,44 +188,17 @@ impl Executor {
     }
 
     fn prepared(&self, params: Params, asker: Asker) -> Result<Operation, Box<Response>> {
-        let refuse = |message: &str, code: &str| Box::new(refusal(message, code));
         let parsed = self.parsed(&params.query)?;
-        let document = &parsed.document;
-        // The parsed document stands for its text, which an operation that lasts need not keep.
-        let mut request = Request::new(String::new());
-        if let Some(mut variables) = params.variables {
-            // What no operation declares is let go before it costs anything.
-            let declared = |name: &String| {
-                let mut operations = document.operations.iter();
-                operations.any(|(_, operation)| {
-                    operation.node.variable_definitions.iter().any(|defined| defined.node.name.node == *name)
-                })
-            };
-            variables.retain(|name, _| declared(name));
-            let variables = serde_json::Value::Object(variables);
-            if document::holds_nul(&variables) {
-                return Err(refuse("A variable holds the character U+0000.", "BAD_USER_INPUT"));
-            }
-            request = request.variables(Variables::from_json(variables));
-        }
-        let cost = match parsed.cost {
-            Some(cost) => cost,
-            None => self.cost(document, &request.variables)?,
-        };
-        let (kind, name, single, written) = {
-            let (name, operation) = select(document, params.operation_name.as_deref())
-                .ok_or_else(|| refuse("operationName does not name an operation of the document.", "BAD_REQUEST"))?;
-            let roots = &operation.selection_set.node.items;
-            let single = matches!(&roots[..], [only] if matches!(only.node, Selection::Field(_)));
-            let written = match operation.ty {
-                OperationType::Mutation => written::bytes(document, operation, &request.variables),
-                _ => 0,
-            };
-            (operation.ty, name.cloned(), single, written)
-        };
-        if let Some(name) = params.operation_name {
-            request = request.operation_name(name);
-        }
+        let operation = parsed.document.operation(params.operation_name.as_deref());
+        let operation = operation.ok_or_else(|| {
+            Box::new(refusal("operationName does not name an operation of the document.", "BAD_REQUEST"))
+        })?;
+        let (document, cost) = self.bound(&parsed, operation, params.variables.unwrap_or_default())?;
+        let (kind, name) = (operation.kind, operation.name.clone());
+        let single = document.operations.iter().all(|(_, operation)| {
+            matches!(&operation.node.selection_set.node.items[..], [only] if matches!(only.node, Selection::Field(_)))
+        });
+        let written = if kind == OperationType::Mutation { written::bytes(&document) } else { 0 };
         let payer = asker.payer();
         let budget = match payer {
             Some(payer) => self.app.throttle.spend(payer, cost).map_err(too_soon)?,
@@ -221,8 +214,9 @@ impl Executor {
         let turns = Turns::default();
         let remembers = kind == OperationType::Query;
         let data = context::operation(self.app.clone(), asker.caller, asker.origin, budget, turns.clone(), remembers);
-        request = request.data(data);
-        request.set_parsed_query(document.clone());
+        // The bound document stands for its text, which an operation that lasts need not keep.
+        let mut request = Request::new(String::new()).data(data);
+        request.set_parsed_query(document);
         Ok(Operation { request, kind, single, name, cost, budget, turns, payer, weight })
     }
 
@@ -299,29 +293,19 @@ impl Executor {
     }
 }
 
-/// The operation that is meant, and its name.
-fn select<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Option<(Option<&'a Name>, &'a OperationDefinition)> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some((None, &operation.node)),
-        (DocumentOperations::Multiple(operations), Some(name)) => {
-            operations.get_key_value(name).map(|(name, found)| (Some(name), &found.node))
-        }
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.iter().next().map(|(name, found)| (Some(name), &found.node))
-        }
-        _ => None,
-    }
-}
-
 /// A request error with a code.
 #[must_use]
 pub fn refusal(message: &str, code: &str) -> Response {
     let mut error = ServerError::new(message, None);
     error.extensions.get_or_insert_default().set("code", code);
     Response::from_errors(vec![error])
+}
+
+/// A document or its variables that break the specification, as the answer to the request.
+fn refused(why: Refused) -> Box<Response> {
+    let mut answer = Response::from_errors(why.errors);
+    tidy(&mut answer, why.code);
+    Box::new(answer)
 }
 
 /// A fault as the answer to a whole request.

@@ -1,5 +1,5 @@
-//! `/health/live`: the process runs. `/health/ready`: it can serve, that is, it is not shutting down and its database
-//! answers.
+//! `/health/live`: the process runs. `/health/ready`: it can serve, that is, it is not shutting down, and its database
+//! answers and takes what is written.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,6 +22,9 @@ pub async fn ready(State(executor): State<Arc<Executor>>) -> (StatusCode, &'stat
         return (StatusCode::SERVICE_UNAVAILABLE, "the keys of the issuer are not known yet\n");
     }
     match tokio::time::timeout(PATIENCE, app.db.ping()).await {
+        Ok(Ok(())) if app.db.pulse().is_failing() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "nothing can be saved just now\n")
+        }
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
     }

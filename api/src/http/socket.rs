@@ -26,8 +26,9 @@ use tokio::{
 use tokio_stream::StreamMap;
 
 use super::{
-    execution::{Answered, Asker, Executor, Operation, Params, is_request_error, refusal},
+    execution::{Answered, Asker, Executor, Operation, is_request_error, refusal},
     graphql::write_body,
+    params::{self, Unread},
     peer::{self, Peer},
 };
 use crate::{
@@ -212,9 +213,15 @@ impl Session {
         // Whoever is gone does not hear it.
         if let Ok(Ok(())) = timeout(CLOSE_WITHIN, self.socket.send(Message::Close(Some(frame)))).await {
             // Let go with something unread, the connection would be reset, and the frame lost with it.
-            let heard = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-            drop(timeout(ANSWER_WITHIN, heard).await);
+            self.part().await;
         }
+    }
+
+    /// Answers the client's close with a close of its own (RFC 6455, section 5.5.1). The library has it ready and sends it with
+    /// the next read, which then finds the end.
+    async fn part(&mut self) {
+        let ended = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        drop(timeout(ANSWER_WITHIN, ended).await);
     }
 
     /// Until the client leaves (`Ok`) or has to be sent away.
@@ -244,7 +251,11 @@ impl Session {
                 message = self.socket.recv() => {
                     heard = true;
                     match message {
-                        None | Some(Err(_) | Ok(Message::Close(_))) => return Ok(()),
+                        None | Some(Err(_)) => return Ok(()),
+                        Some(Ok(Message::Close(_))) => {
+                            Box::pin(self.part()).await;
+                            return Ok(());
+                        }
                         Some(Ok(Message::Text(text))) if text.len() > longest => return Err(TOO_LONG),
                         Some(Ok(Message::Text(text))) => Box::pin(self.hear(text.as_str())).await?,
                         Some(Ok(Message::Binary(_))) => return Err(MALFORMED),
@@ -269,7 +280,9 @@ impl Session {
         let Ok(said) = serde_json::from_str::<Said<'_>>(text) else { return Err(MALFORMED) };
         match (said.kind.as_str(), said.id, said.payload) {
             ("connection_init", None, payload) => self.init(payload).await,
-            ("ping", None, _) => self.say(json!({ "type": "pong" }).to_string()).await,
+            ("ping", None, None) => self.say(json!({ "type": "pong" }).to_string()).await,
+            // The protocol leaves the payload of a pong open; clients tell by it which ping is answered.
+            ("ping", None, Some(payload)) => self.say(format!(r#"{{"type":"pong","payload":{payload}}}"#)).await,
             ("pong", None, _) => Ok(()),
             ("complete", Some(id), None) => {
                 self.operations.remove(&id);
@@ -286,7 +299,8 @@ impl Session {
         }
         let payload = payload.map(|payload| serde_json::from_str::<Option<InitPayload>>(payload.get()));
         let payload = payload.transpose().map_err(|_| MALFORMED)?.flatten().unwrap_or_default();
-        let authorization = payload.authorization.or(self.authorization.take());
+        let given = payload.authorization.filter(|text| !text.trim().is_empty());
+        let authorization = given.or(self.authorization.take());
         self.caller =
             match self.executor.authenticator.watched(authorization.as_deref(), self.origin.site.as_ref()).await {
                 Ok(caller) => caller,
@@ -306,7 +320,11 @@ impl Session {
         if self.operations.contains_key(&id) {
             return Err(Close(4409, "Subscriber already exists"));
         }
-        let params: Params = serde_json::from_str(payload.get()).map_err(|_| MALFORMED)?;
+        let params = match params::read(payload.get().as_bytes()) {
+            Ok(params) => params,
+            Err(Unread::Malformed) => return Err(MALFORMED),
+            Err(unread) => return self.refuse(&id, &unread.answer()).await,
+        };
         if self.operations.len() >= MAX_OPERATIONS {
             let answer = refusal("Too many operations on this socket.", "LIMIT_EXCEEDED");
             return self.refuse(&id, &answer).await;

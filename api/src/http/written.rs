@@ -1,59 +1,30 @@
 //! How much a mutation writes at most: the values that its fields are given, each as often as it is used. A variable that
 //! several fields use counts for each of them, as each field stores it.
 
-use std::collections::HashMap;
-
 use async_graphql::{
-    Name, Positioned, Value, Variables,
-    parser::types::{ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet},
+    Value,
+    parser::types::{ExecutableDocument, Field, Selection},
 };
 
 /// What each field of a mutation stores beside its values: rows, indexes, an event.
 const ROW: u64 = 256;
 
-/// The bytes that the fields of a mutation may store.
+/// The bytes that the fields of a mutation may store. The document is bound: its root holds fields alone, and they hold
+/// values in the place of variables.
 #[must_use]
-pub fn bytes(document: &ExecutableDocument, operation: &OperationDefinition, variables: &Variables) -> u64 {
-    let reading = Reading { fragments: &document.fragments, operation, variables };
-    reading.selection(&operation.selection_set.node)
+pub fn bytes(document: &ExecutableDocument) -> u64 {
+    let roots = document.operations.iter().flat_map(|(_, operation)| &operation.node.selection_set.node.items);
+    let each = roots.map(|selection| match &selection.node {
+        Selection::Field(root) => field(&root.node),
+        Selection::InlineFragment(_) | Selection::FragmentSpread(_) => 0,
+    });
+    each.sum()
 }
 
-struct Reading<'a> {
-    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
-    operation: &'a OperationDefinition,
-    variables: &'a Variables,
-}
-
-impl Reading<'_> {
-    /// Fragments hold no cycles and select each root field once: the cost was measured before.
-    fn selection(&self, set: &SelectionSet) -> u64 {
-        let each = set.items.iter().map(|selection| match &selection.node {
-            Selection::Field(field) => self.field(&field.node),
-            Selection::InlineFragment(fragment) => self.selection(&fragment.node.selection_set.node),
-            Selection::FragmentSpread(spread) => {
-                let fragment = self.fragments.get(&spread.node.fragment_name.node);
-                fragment.map_or(0, |fragment| self.selection(&fragment.node.selection_set.node))
-            }
-        });
-        each.sum()
-    }
-
-    fn field(&self, field: &Field) -> u64 {
-        let given = field.arguments.iter().map(|(_, value)| {
-            let value = value.node.clone().into_const_with(|name| Ok::<_, ()>(self.variable(&name)));
-            value.map_or(0, |value| size(&value))
-        });
-        ROW + given.sum::<u64>()
-    }
-
-    fn variable(&self, name: &Name) -> Value {
-        if let Some(value) = self.variables.get(name) {
-            return value.clone();
-        }
-        let defined = self.operation.variable_definitions.iter().find(|defined| defined.node.name.node == *name);
-        let default = defined.and_then(|defined| defined.node.default_value.as_ref());
-        default.map_or(Value::Null, |value| value.node.clone())
-    }
+fn field(field: &Field) -> u64 {
+    let given =
+        field.arguments.iter().map(|(_, value)| value.node.clone().into_const().map_or(0, |value| size(&value)));
+    ROW + given.sum::<u64>()
 }
 
 fn size(value: &Value) -> u64 {
@@ -68,23 +39,22 @@ fn size(value: &Value) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::{Variables, parser::parse_query};
-
     use super::{ROW, bytes};
+    use crate::http::validation::bound;
+
+    const SDL: &str =
+        "type Query { x: Int } type Mutation { a(t: String, all: [String], input: In): Int } input In { t: String }";
 
     fn written(query: &str, variables: serde_json::Value) -> u64 {
-        let document = parse_query(query).expect("a document");
-        let (_, operation) = document.operations.iter().next().expect("an operation");
-        bytes(&document, &operation.node, &Variables::from_json(variables))
+        bytes(&bound(SDL, query, variables).expect("a valid document"))
     }
 
     #[test]
     fn a_value_counts_for_each_field_that_is_given_it() {
-        let text = "x".repeat(1_000);
-        let variables = serde_json::json!({ "t": text });
-        assert_eq!(written("mutation($t: String!) { a(text: $t) }", variables.clone()), ROW + 1_000);
+        let variables = serde_json::json!({ "t": "x".repeat(1_000) });
+        assert_eq!(written("mutation($t: String!) { a(t: $t) }", variables.clone()), ROW + 1_000);
         assert_eq!(written("mutation($t: String!) { a(t: $t) b: a(t: $t) }", variables.clone()), 2 * (ROW + 1_000));
-        let spread = "mutation($t: String!) { ...F } fragment F on M { a(t: $t) ... { c: a(t: [$t, $t]) } }";
+        let spread = "mutation($t: String!) { ...F } fragment F on Mutation { a(t: $t) ... { c: a(all: [$t, $t]) } }";
         assert_eq!(written(spread, variables), 2 * ROW + 3_000);
         assert_eq!(written("mutation($t: String = \"abc\") { a(t: $t) }", serde_json::json!({})), ROW + 3);
         assert_eq!(written("mutation { a(input: {t: \"abcd\"}) }", serde_json::json!({})), ROW + 5);

@@ -1,5 +1,7 @@
 //! A database per test: a file in a directory that goes away, or a PostgreSQL database that is dropped.
 
+use std::collections::BTreeMap;
+
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -73,6 +75,32 @@ impl TestDatabase {
             let rows: Vec<String> =
                 sqlx::query_scalar(sqlx::AssertSqlSafe(rows)).fetch_all(&mut connection).await.expected("rows");
             all.push_str(&rows.join("\n"));
+        }
+        all
+    }
+
+    /// Every row of every table but those named, as text.
+    pub async fn rows(&self, without: &[&str]) -> BTreeMap<String, Vec<String>> {
+        let tables = match self.is_postgres() {
+            true => "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
+            false => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+        };
+        let mut selects = Vec::new();
+        for table in self.texts(tables).await.into_iter().filter(|table| !without.contains(&table.as_str())) {
+            let row = match self.is_postgres() {
+                true => "CAST(t AS text)".to_owned(),
+                false => {
+                    let columns = format!("SELECT 'quote(\"' || name || '\")' FROM pragma_table_info('{table}')");
+                    self.texts(&columns).await.join(" || ',' || ")
+                }
+            };
+            selects.push(format!("SELECT '{table}' || ' ' || {row} FROM \"{table}\" t"));
+        }
+        let rows = self.texts(&format!("{} ORDER BY 1", selects.join(" UNION ALL "))).await;
+        let mut all = BTreeMap::<String, Vec<String>>::new();
+        for row in rows {
+            let table = row.split(' ').next().unwrap_or_default().to_owned();
+            all.entry(table).or_default().push(row);
         }
         all
     }
