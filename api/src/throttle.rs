@@ -232,7 +232,6 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use self::attempts::Attempts;
     use super::{Payer, Throttle, TimeDelta};
     use crate::{clock::Clock, config::Config};
 
@@ -260,7 +259,6 @@ mod tests {
         Ok(())
     }
 
-    #[test]
     #[test]
     fn what_an_answer_weighed_is_taken_later_and_never_refused() -> anyhow::Result<()> {
         let settings = [("RAPPORT_RATE_COST", "100"), ("RAPPORT_RATE_BURST", "1000"), ("RAPPORT_MAX_COST", "1000")];
