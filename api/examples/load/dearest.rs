@@ -81,7 +81,7 @@ struct Attack {
 }
 
 fn aliases(field: &str, count: usize) -> String {
-    (0..count).map(|n| format!("a{n}: {field} ")).collect()
+    (0..count).map(|n| format!("a{n}: {field} ")).collect::<Vec<_>>().concat()
 }
 
 /// Fills a database without limits, starts again with those that the server has by default, and attacks.
@@ -236,14 +236,15 @@ async fn send(
     body: impl Fn(usize) -> String,
 ) -> anyhow::Result<()> {
     for first in (0..count).step_by(10) {
-        let fields: String = (0..10)
+        let fields = (0..10)
             .map(|n| {
                 format!(
                     "a{n}: sendMessage(input: {{ conversationId: $c, clientMessageId: \"{}\", body: $b, format: {format} }}) {{ message {{ id }} userErrors {{ code }} }} ",
                     first + n + 1
                 )
             })
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         let query = format!("mutation($c: ID!, $b: String!) {{ {fields} }}");
         let sent = client.done(&query, &json!({ "c": conversation, "b": body(first) })).await?;
         ensure!(sent["a0"]["message"]["id"].is_string(), "{sent}");

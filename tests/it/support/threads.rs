@@ -11,7 +11,7 @@ use api::{
         participants::{self, Who},
         threads::{self, Place},
     },
-    http::execution::{Asker, Executor},
+    http::execution::{Asker, Executor, Params},
 };
 use entity::{
     channel::Channel,
@@ -217,7 +217,8 @@ impl Visitor {
         variables: &Value,
     ) -> (Arc<Executor>, api::http::execution::Operation) {
         let executor = Arc::clone(&self.executors[instance % self.executors.len()]);
-        let params = serde_json::from_value(json!({ "query": query, "variables": variables })).expected("parameters");
+        let variables = serde_json::from_value(variables.clone()).expected("variables");
+        let params = Params { query: query.to_owned(), operation_name: None, variables };
         let asker = Asker { caller: Some(self.caller), ..Asker::default() };
         let operation = executor.prepare(params, asker).map_err(|answer| format!("{answer:?}")).expected(query);
         (executor, operation)
