@@ -41,7 +41,7 @@ async fn talkative(app: &TestApp, messages: usize, letters: usize) -> (Client, S
 }
 
 fn aliases(field: &str, count: usize) -> String {
-    (0..count).map(|n| format!("a{n}: {field} ")).collect()
+    (0..count).map(|n| format!("a{n}: {field} ")).collect::<Vec<_>>().concat()
 }
 
 /// Fails unless the answer was refused where it went beyond, and is short.
@@ -201,7 +201,7 @@ async fn a_transcript_in_an_answer_is_the_newest_part_and_the_file_is_whole() {
     assert_eq!(file.headers()["content-type"], "text/plain; charset=utf-8");
     let file = file.text().await.expected("text");
     assert_eq!(file.matches(&LETTER.repeat(1_000)).count(), 600);
-    let newest: String = shown.lines().skip(1).map(|line| format!("{line}\n")).collect();
+    let newest = shown.lines().skip(1).map(|line| format!("{line}\n")).collect::<Vec<_>>().concat();
     assert!(file.ends_with(&newest));
     // Nobody else reads it.
     let [ann] = app.people(["ann"]).await;

@@ -133,7 +133,7 @@ async fn a_caller_writes_so_many_bytes_an_hour_whatever_they_write() {
     while !limited(&ann.ask(POST, json!({ "t": text })).await) {
         posted += 1;
     }
-    assert!((14..=16).contains(&posted), "{posted}");
+    assert!((9..=10).contains(&posted), "{posted}");
     // Nothing else is stored for her either, and everything is read.
     let save = "mutation($t: String!) { savePersonalContact(input: { displayName: $t }) { outcome } }";
     let mut saved = 0;
@@ -145,8 +145,8 @@ async fn a_caller_writes_so_many_bytes_an_hour_whatever_they_write() {
     app.clock.advance(Time::minutes(10));
     assert!(!limited(&ann.ask(POST, json!({ "t": text })).await));
     // One variable that many fields use counts for each of them.
-    let many: String =
-        (0..18).map(|n| format!("a{n}: postStatus(input: {{ text: $t }}) {{ userErrors {{ code }} }} ")).collect();
+    let many = (0..18).map(|n| format!("a{n}: postStatus(input: {{ text: $t }}) {{ userErrors {{ code }} }} "));
+    let many = many.collect::<Vec<_>>().concat();
     let many = format!("mutation($t: String!) {{ {many} }}");
     assert!(!limited(&ben.ask(&many, json!({ "t": text })).await), "the bucket is clamped, the first goes through");
     assert!(limited(&ben.ask(POST, json!({ "t": text })).await));
@@ -161,7 +161,7 @@ async fn a_caller_writes_so_many_bytes_an_hour_whatever_they_write() {
     ) {
         literal += 1;
     }
-    assert!((14..=16).contains(&literal), "{literal}");
+    assert!((9..=10).contains(&literal), "{literal}");
     let card = format!("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Kim\r\nNOTE:{}\r\nEND:VCARD\r\n", "x".repeat(15_000));
     let upload = || {
         let request = reqwest::Client::new().post(format!("{}/contacts.vcf", app.instances[0].url));

@@ -254,7 +254,10 @@ impl Server {
     fn start(command: &mut Command) -> anyhow::Result<Self> {
         let mut child = command.stdout(Stdio::piped()).spawn().context("the server cannot be started")?;
         let mut line = String::new();
-        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
+        let mut output = BufReader::new(child.stdout.take().context("no output")?);
+        output.read_line(&mut line)?;
+        // A server that says more must find somebody who reads it.
+        std::thread::spawn(move || drop(std::io::copy(&mut output, &mut std::io::sink())));
         let address = line.trim().strip_prefix("listening on http://").context("the server did not listen")?.to_owned();
         Ok(Self { child, address })
     }

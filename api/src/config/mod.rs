@@ -192,6 +192,19 @@ fn limits(given: &Given, development: bool) -> anyhow::Result<Limits> {
     })
 }
 
+/// Who may connect, and what each may have open.
+fn connections(given: &Given) -> anyhow::Result<Connections> {
+    Ok(Connections {
+        most: given.count("RAPPORT_MAX_CONNECTIONS", 1, 1_000_000)?,
+        most_per_address: given.count("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", 1, 1_000_000)?,
+        proxies: given.count("RAPPORT_TRUSTED_PROXIES", 0, 10)?,
+        ipv6_prefix: given.count("RAPPORT_IPV6_PREFIX", 16, 128)?,
+        sockets_per_caller: given.count("RAPPORT_MAX_SOCKETS_PER_CALLER", 0, 1_000_000)?,
+        subscriptions_per_caller: given.count("RAPPORT_MAX_SUBSCRIPTIONS_PER_CALLER", 0, 1_000_000)?,
+        ping_every: given.duration("RAPPORT_PING_EVERY", TENTH, 600 * SECOND)?,
+    })
+}
+
 /// The address of an outside issuer's keys: encrypted, unless it is this machine.
 fn jwks_url(given: &Given) -> anyhow::Result<String> {
     given.read("RAPPORT_JWKS_URL", |text| {
@@ -315,15 +328,7 @@ impl Config {
                 visitor_messages: given.count("RAPPORT_VISITOR_MESSAGES_PER_MINUTE", 0, 1_000_000)?,
                 messages: given.count("RAPPORT_MESSAGES_PER_MINUTE", 0, 1_000_000)?,
             },
-            connections: Connections {
-                most: given.count("RAPPORT_MAX_CONNECTIONS", 1, 1_000_000)?,
-                most_per_address: given.count("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", 1, 1_000_000)?,
-                proxies: given.count("RAPPORT_TRUSTED_PROXIES", 0, 10)?,
-                ipv6_prefix: given.count("RAPPORT_IPV6_PREFIX", 16, 128)?,
-                sockets_per_caller: given.count("RAPPORT_MAX_SOCKETS_PER_CALLER", 0, 1_000_000)?,
-                subscriptions_per_caller: given.count("RAPPORT_MAX_SUBSCRIPTIONS_PER_CALLER", 0, 1_000_000)?,
-                ping_every: given.duration("RAPPORT_PING_EVERY", TENTH, 600 * SECOND)?,
-            },
+            connections: connections(given)?,
             monitoring: MonitoringConfig {
                 metrics_token: Some(given.text("RAPPORT_METRICS_TOKEN").0)
                     .filter(|token| !token.is_empty())

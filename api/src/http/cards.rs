@@ -228,7 +228,7 @@ async fn by_ids(
     // Counted as an operation is, so that a book of large contacts cannot fill the memory.
     let app = executor.app();
     let weight = Weight::new(Arc::clone(&app.shares), Some(caller.payer()), app.config.limits.answer_bytes);
-    let export = weight.measure(Export::of(app, caller, origin, &ids, style)).await?;
+    let export = weight.measure(Box::pin(Export::of(app, caller, origin, &ids, style))).await?;
     if export.cards == 0 {
         return Err(nobody());
     }

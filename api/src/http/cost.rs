@@ -164,14 +164,14 @@ impl<'a> Meter<'a> {
 
     fn field(&mut self, field: &'a Field) -> Result<Size, TooMuch> {
         let searched = self.searched;
-        self.searched = self.is_search(field);
+        self.searched = Self::is_search(field);
         let below = self.selection(&field.selection_set.node)?;
         self.searched = searched;
         let name = field.name.node.as_str();
         let (own, times) = if self.lists.0.contains(name) || WHOLE.contains(&name) {
-            (1 + STATEMENT, self.page_size(field))
+            (1 + STATEMENT, Self::page_size(field))
         } else if let Some(ids) = IDS.into_iter().find(|ids| field.get_argument(ids).is_some()) {
-            (1 + STATEMENT, self.length(field, ids))
+            (1 + STATEMENT, Self::length(field, ids))
         } else if name == "totalCount" {
             (1 + if searched { COUNTED_SEARCH } else { STATEMENT }, 1)
         } else if let Some((_, cost)) = DEAR.into_iter().chain(TEXTS).find(|(dear, _)| *dear == name) {
@@ -201,16 +201,16 @@ impl<'a> Meter<'a> {
     }
 
     /// Whether a list is asked for what a text finds.
-    fn is_search(&self, field: &Field) -> bool {
-        match self.argument(field, "search") {
+    fn is_search(field: &Field) -> bool {
+        match Self::argument(field, "search") {
             Some(ConstValue::String(text)) => !text.trim().is_empty(),
             _ => false,
         }
     }
 
     /// The larger of the two sizes that are given; a size outside the limits is refused by the field itself.
-    fn page_size(&self, field: &Field) -> u64 {
-        let number = |name| match self.argument(field, name) {
+    fn page_size(field: &Field) -> u64 {
+        let number = |name| match Self::argument(field, name) {
             Some(ConstValue::Number(number)) => number.as_u64(),
             _ => None,
         };
@@ -218,14 +218,14 @@ impl<'a> Meter<'a> {
         asked.unwrap_or(DEFAULT_PAGE.unsigned_abs().into()).clamp(1, MAX_PAGE.unsigned_abs().into())
     }
 
-    fn length(&self, field: &Field, name: &str) -> u64 {
-        match self.argument(field, name) {
+    fn length(field: &Field, name: &str) -> u64 {
+        match Self::argument(field, name) {
             Some(ConstValue::List(items)) => items.len() as u64,
             _ => 1,
         }
     }
 
-    fn argument(&self, field: &Field, name: &str) -> Option<ConstValue> {
+    fn argument(field: &Field, name: &str) -> Option<ConstValue> {
         field.get_argument(name)?.node.clone().into_const()
     }
 }

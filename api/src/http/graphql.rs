@@ -242,12 +242,10 @@ async fn events(
     site: Option<&Site>,
 ) -> Response {
     let app = executor.app();
-    let place = match payer.map(|payer| app.shares.take(payer, Resource::Subscription, 1)).transpose() {
-        Ok(place) => place,
-        Err(_) => {
-            let answer = refusal("You follow as much as one caller may.", "LIMIT_EXCEEDED");
-            return render(Media::Json, StatusCode::TOO_MANY_REQUESTS, &answer);
-        }
+    let place = payer.map(|payer| app.shares.take(payer, Resource::Subscription, 1));
+    let Ok(place) = place.transpose() else {
+        let answer = refusal("You follow as much as one caller may.", "LIMIT_EXCEEDED");
+        return render(Media::Json, StatusCode::TOO_MANY_REQUESTS, &answer);
     };
     // Asked again with a watch, so that what ended since the first question is seen.
     let watched = match executor.authenticator.watched(authorization, site).await {

@@ -21,7 +21,6 @@ struct Sent {
 }
 
 /// A body that keeps what an answer holds until it is sent.
-#[must_use]
 pub fn body(text: impl Into<Bytes>, held: Held) -> Body {
     Body::new(Sent { rest: text.into(), _held: held })
 }

@@ -7,7 +7,7 @@ use async_graphql::{
 };
 
 /// What each field of a mutation stores beside its values: rows, indexes, an event.
-const ROW: u64 = 256;
+const ROW: u64 = 1_024;
 
 /// The bytes that the fields of a mutation may store. The document is bound: its root holds fields alone, and they hold
 /// values in the place of variables.

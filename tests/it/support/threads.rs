@@ -11,7 +11,7 @@ use api::{
         participants::{self, Who},
         threads::{self, Place},
     },
-    http::execution::{Asker, Executor},
+    http::execution::{Asker, Executor, Params},
 };
 use entity::{
     channel::Channel,
@@ -69,13 +69,10 @@ impl TestApp {
     pub async fn chat(&self, channel: Channel, name: &str) -> Chat {
         let now = self.clock.now();
         let (queue, entry_point) = (QueueId(self.clock.uuid()), EntryPointId(self.clock.uuid()));
-        let (name_key, search_text) = api::text::named::keys(&format!("{channel:?} {name}"));
         let rows = &(
             queue::Model {
                 id: queue,
                 name: format!("{channel:?} {name}"),
-                name_key: name_key.clone(),
-                search_text: search_text.clone(),
                 channel,
                 offer_seconds: None,
                 on_unaccepted_transfer: UnacceptedTransfer::Drop,
@@ -91,8 +88,6 @@ impl TestApp {
             entry_point::Model {
                 id: entry_point,
                 name: format!("{channel:?} {name}"),
-                name_key,
-                search_text,
                 channel,
                 address: name.to_owned(),
                 queue_id: queue,
@@ -222,8 +217,8 @@ impl Visitor {
         variables: &Value,
     ) -> (Arc<Executor>, api::http::execution::Operation) {
         let executor = Arc::clone(&self.executors[instance % self.executors.len()]);
-        let params = api::http::params::read(json!({ "query": query, "variables": variables }).to_string().as_bytes())
-            .expected("parameters");
+        let variables = serde_json::from_value(variables.clone()).expected("variables");
+        let params = Params { query: query.to_owned(), operation_name: None, variables };
         let asker = Asker { caller: Some(self.caller), ..Asker::default() };
         let operation = executor.prepare(params, asker).map_err(|answer| format!("{answer:?}")).expected(query);
         (executor, operation)
