@@ -26,6 +26,8 @@ pub enum Error {
     RateLimited { retry_after: std::time::Duration },
     /// A statement took longer than it may.
     Timeout,
+    /// The answer would take more memory than it may.
+    TooLarge(Excess),
     /// The value of an argument cannot be right.
     Invalid { field: &'static str, why: Cow<'static, str> },
     /// A rule of the product says no; a payload shows it as a `userError`.
@@ -40,6 +42,47 @@ pub enum Error {
     Unsure(Arc<anyhow::Error>),
     /// A fault of ours. The cause goes to the log and nowhere else.
     Internal(Arc<anyhow::Error>),
+}
+
+/// Why an operation may take no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// One answer may not be larger.
+    Answer,
+    /// The caller has too much under way.
+    Caller,
+    /// All callers together have too much under way.
+    Everybody,
+}
+
+impl Excess {
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::Answer, "rapport: an answer is too large"),
+        (Self::Caller, "rapport: a caller's answers are too large"),
+        (Self::Everybody, "rapport: all answers are too large"),
+    ];
+
+    fn message(self) -> &'static str {
+        match self {
+            Self::Answer => "The answer is too large. Ask for smaller pages or for fewer long texts.",
+            Self::Caller => "Your other answers under way take too much memory. Try again when they have arrived.",
+            Self::Everybody => "All answers under way take too much memory. Try again.",
+        }
+    }
+
+    /// Reads what [`DbErr::from`] wrote.
+    fn of(error: &DbErr) -> Option<Self> {
+        let DbErr::Custom(text) = error else { return None };
+        Self::ALL.into_iter().find(|(_, marker)| marker == text).map(|(excess, _)| excess)
+    }
+}
+
+/// A reading answers with an error of the database, which [`Error::from`] turns back.
+impl From<Excess> for DbErr {
+    fn from(excess: Excess) -> Self {
+        let marker = Excess::ALL.into_iter().find(|(other, _)| *other == excess).map_or("", |(_, marker)| marker);
+        Self::Custom(marker.to_owned())
+    }
 }
 
 /// A refusal, as a payload will show it.
@@ -82,11 +125,12 @@ impl Error {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden(_) | Self::PersonsOnly | Self::SupervisorsOnly => "FORBIDDEN",
-            Self::RateLimited { .. } => "RATE_LIMITED",
+            Self::RateLimited { .. } | Self::TooLarge(Excess::Caller) => "RATE_LIMITED",
+            Self::TooLarge(Excess::Answer) => "LIMIT_EXCEEDED",
             Self::Timeout => "TIMEOUT",
             Self::Invalid { .. } => "BAD_USER_INPUT",
             Self::Refused(_) => "REFUSED",
-            Self::Again | Self::Unavailable(_) | Self::Unsure(_) => "UNAVAILABLE",
+            Self::Again | Self::Unavailable(_) | Self::Unsure(_) | Self::TooLarge(Excess::Everybody) => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -94,6 +138,9 @@ impl Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
+        if let Some(excess) = Excess::of(&error) {
+            return Self::TooLarge(excess);
+        }
         match error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(Arc::new(error.into())),
             DbErr::Exec(RuntimeErr::SqlxError(ref cause)) | DbErr::Query(RuntimeErr::SqlxError(ref cause))
@@ -200,6 +247,13 @@ impl From<Error> for async_graphql::Error {
                 "Too much in too short a time. Try again later.".to_owned()
             }
             Error::Timeout => "This took too long.".to_owned(),
+            Error::TooLarge(excess) => {
+                if excess != Excess::Answer {
+                    extensions.set("retryable", true);
+                    extensions.set("retryAfter", 1);
+                }
+                excess.message().to_owned()
+            }
             Error::Invalid { field, why } => {
                 extensions.set("field", field);
                 why.into_owned()
@@ -333,5 +387,18 @@ pub fn settle<T>(result: Result<T>) -> Result<std::result::Result<T, Vec<UserErr
         Ok(value) => Ok(Ok(value)),
         Err(Error::Refused(refusal)) => Ok(Err(vec![refusal.into()])),
         Err(fault) => Err(fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DbErr, Excess};
+
+    #[test]
+    fn a_reading_carries_the_reason_through_an_error_of_the_database() {
+        for (excess, _) in Excess::ALL {
+            assert_eq!(Excess::of(&DbErr::from(excess)), Some(excess));
+        }
+        assert_eq!(Excess::of(&DbErr::Custom("else".to_owned())), None);
     }
 }

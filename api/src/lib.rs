@@ -9,7 +9,8 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`vcard`] | cards as text, written and read |
-//! | [`clock`], [`config`], [`text`], [`memory`], [`error`], [`page`], [`throttle`] | time, settings, names, what need not be computed again, the one error, pages of lists, how much of what in a time |
+//! | [`clock`], [`config`], [`text`], [`memory`], [`error`], [`page`] | time, settings, names, what need not be computed again, the one error, pages of lists |
+//! | [`address`], [`throttle`], [`shares`], [`weight`] | which addresses count as one; how much a caller may do in a time, have at once, and take of memory |
 //! | [`database`] | SQLite or PostgreSQL; everything they do differently |
 //! | [`events`] | the log: gapless streams, the global order, following without loss |
 //! | [`app`] | the resources of an instance, and the one way to open a transaction |
@@ -49,9 +50,12 @@ pub mod text;
 pub mod vcard;
 pub mod memory;
 pub mod error;
+pub mod address;
+pub mod throttle;
+pub mod shares;
+pub mod weight;
 pub mod database;
 pub mod page;
-pub mod throttle;
 pub mod events;
 pub mod app;
 pub mod auth;

@@ -1,6 +1,6 @@
 //! The one schema, merged from the faces of the features.
 
-use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, ValidationMode};
 
 use crate::{
     accounts::{mutation::AccountsMutation, query::AccountsQuery},
@@ -89,13 +89,14 @@ const MAX_DIRECTIVES: usize = 20;
 
 pub type RapportSchema = Schema<Query, Mutation, Subscription>;
 
-/// Builds the schema. The limits that the front has already checked are not checked again here; recursion stays limited
-/// by async-graphql's own bound.
+/// Builds the schema. What the front has checked is not checked again here: limits, and the rules of validation, which
+/// async-graphql knows only in part. Its recursion stays limited by its own bound.
 #[must_use]
 pub fn build(limits: Option<&Limits>) -> RapportSchema {
     let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .register_output_type::<Event>()
         .register_output_type::<Actor>()
+        .validation_mode(ValidationMode::Fast)
         .limit_directives(MAX_DIRECTIVES);
     if limits.is_some_and(|limits| !limits.introspection) {
         builder = builder.disable_introspection().disable_suggestions();

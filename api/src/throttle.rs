@@ -16,10 +16,13 @@ use governor::{
 };
 use uuid::Uuid;
 
-use crate::{clock::Clock, config::Config};
+use crate::{address::Networks, clock::Clock, config::Config};
 
 /// Tries of one address for each try of one account.
 const ACCOUNTS_PER_ADDRESS: u32 = 10;
+
+/// Bytes that one address may write for each that one caller may.
+const CALLERS_PER_ADDRESS: u32 = 10;
 
 /// Hints that somebody may say in passing at once, and that come back each second.
 const WHISPERS: u32 = 20;
@@ -72,6 +75,11 @@ pub struct Throttle {
     addresses: Option<Buckets<IpAddr>>,
     whispers: Option<Buckets<Uuid>>,
     chats: Option<Buckets<IpAddr>>,
+    networks: Networks,
+    written: Option<Buckets<Payer>>,
+    written_from: Option<Buckets<IpAddr>>,
+    visitor_messages: Option<Buckets<Payer>>,
+    messages: Option<Buckets<Payer>>,
 }
 
 impl fmt::Debug for Throttle {
@@ -100,6 +108,16 @@ impl Throttle {
             ),
             whispers: Buckets::new(WHISPERS_PER_SECOND, second, WHISPERS, clock),
             chats: Buckets::new(rates.chats, hour, rates.chats, clock),
+            networks: Networks::new(config.connections.ipv6_prefix),
+            written: Buckets::new(rates.written, hour, rates.written, clock),
+            written_from: Buckets::new(
+                rates.written.saturating_mul(CALLERS_PER_ADDRESS),
+                hour,
+                rates.written.saturating_mul(CALLERS_PER_ADDRESS),
+                clock,
+            ),
+            visitor_messages: Buckets::new(rates.visitor_messages, minute, rates.visitor_messages, clock),
+            messages: Buckets::new(rates.messages, minute, rates.messages, clock),
         }
     }
 
@@ -111,16 +129,54 @@ impl Throttle {
     /// Takes the cost of an operation from whoever pays; what is left, where there is a limit.
     pub fn spend(&self, payer: Payer, cost: u64) -> Result<Option<Budget>, TooSoon> {
         let Some(buckets) = &self.cost else { return Ok(None) };
-        buckets.take(&payer, u32::try_from(cost).unwrap_or(u32::MAX)).map(Some)
+        buckets.take(&self.counted(payer), u32::try_from(cost).unwrap_or(u32::MAX)).map(Some)
+    }
+
+    /// Takes what an answer turned out to cost beyond its price. Never refuses: a bucket with less is emptied.
+    pub fn settle(&self, payer: Payer, cost: u64) {
+        let Some(buckets) = &self.cost else { return };
+        let payer = self.counted(payer);
+        let mut portion = u32::try_from(cost).unwrap_or(u32::MAX).min(buckets.limit.get());
+        let mut owed = portion;
+        while owed > 0 && portion > 0 {
+            match buckets.take(&payer, portion.min(owed)) {
+                Ok(_) => owed -= portion.min(owed),
+                Err(_) => portion /= 2,
+            }
+        }
+    }
+
+    /// Counts bytes that a caller writes, and their address with them.
+    pub fn write(&self, payer: Payer, address: Option<IpAddr>, bytes: u64) -> Result<(), TooSoon> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        if let (Some(buckets), Some(address)) = (&self.written_from, address) {
+            buckets.take(&self.networks.counted(address), bytes)?;
+        }
+        self.written.as_ref().map_or(Ok(()), |buckets| buckets.take(&self.counted(payer), bytes).map(drop))
+    }
+
+    /// Counts a message or a note; visitors have a limit of their own.
+    pub fn message(&self, payer: Payer, visitor: bool) -> Result<(), TooSoon> {
+        let buckets = if visitor { &self.visitor_messages } else { &self.messages };
+        buckets.as_ref().map_or(Ok(()), |buckets| buckets.take(&self.counted(payer), 1).map(drop))
+    }
+
+    fn counted(&self, payer: Payer) -> Payer {
+        match payer {
+            Payer::Address(address) => Payer::Address(self.networks.counted(address)),
+            caller @ Payer::Caller(_) => caller,
+        }
     }
 
     /// Counts a request of an address.
     pub fn request(&self, address: IpAddr) -> Result<(), TooSoon> {
+        let address = self.networks.counted(address);
         self.requests.as_ref().map_or(Ok(()), |buckets| buckets.take(&address, 1).map(drop))
     }
 
     /// Counts a try to sign in to an account, which need not exist, or to make one.
     pub fn attempt(&self, account: &str, address: Option<IpAddr>) -> Result<(), TooSoon> {
+        let address = address.map(|address| self.networks.counted(address));
         if let (Some(buckets), Some(address)) = (&self.addresses, address) {
             buckets.take(&address, 1)?;
         }
@@ -132,6 +188,7 @@ impl Throttle {
 
     /// Counts a chat that an address begins.
     pub fn chat(&self, address: Option<IpAddr>) -> Result<(), TooSoon> {
+        let address = address.map(|address| self.networks.counted(address));
         match (&self.chats, address) {
             (Some(buckets), Some(address)) => buckets.take(&address, 1).map(drop),
             _ => Ok(()),
@@ -232,6 +289,54 @@ mod tests {
         assert!(tried < 30, "one address tries many accounts: {tried}");
         clock.advance(TimeDelta::seconds(61));
         assert!(throttle.attempt("jane", Some(HOME)).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn what_an_answer_weighed_is_taken_later_and_never_refused() -> anyhow::Result<()> {
+        let settings = [("RAPPORT_RATE_COST", "100"), ("RAPPORT_RATE_BURST", "1000"), ("RAPPORT_MAX_COST", "1000")];
+        let (throttle, clock) = throttle(&settings)?;
+        let one = Payer::Caller(clock.uuid());
+        throttle.settle(one, 300);
+        assert!(throttle.spend(one, 600).is_ok_and(|budget| budget.is_some_and(|budget| budget.remaining == 100)));
+        throttle.settle(one, 1_000_000);
+        assert!(throttle.spend(one, 1).is_err());
+        clock.advance(TimeDelta::milliseconds(1_100));
+        assert!(throttle.spend(one, 100).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn bytes_and_messages_are_counted_by_caller_and_bytes_by_address_too() -> anyhow::Result<()> {
+        let settings = [
+            ("RAPPORT_WRITTEN_BYTES_PER_HOUR", "3600"),
+            ("RAPPORT_VISITOR_MESSAGES_PER_MINUTE", "2"),
+            ("RAPPORT_MESSAGES_PER_MINUTE", "3"),
+        ];
+        let (throttle, clock) = throttle(&settings)?;
+        let one = Payer::Caller(clock.uuid());
+        assert!(throttle.write(one, Some(HOME), 3_000).is_ok());
+        let wait = throttle.write(one, Some(HOME), 700).err().map(|soon| soon.0.as_secs());
+        assert!(wait.is_some_and(|wait| (95..=101).contains(&wait)), "{wait:?}");
+        clock.advance(TimeDelta::seconds(101));
+        assert!(throttle.write(one, None, 700).is_ok());
+        let others = (0..20).filter(|_| throttle.write(Payer::Caller(clock.uuid()), Some(HOME), 3_600).is_ok()).count();
+        assert!((8..=9).contains(&others), "one address writes for many callers: {others}");
+        let messages = |visitor| (0..9).filter(|_| throttle.message(one, visitor).is_ok()).count();
+        assert_eq!((messages(true), messages(false)), (2, 3));
+        Ok(())
+    }
+
+    #[test]
+    fn an_ipv6_network_is_counted_as_one_address_everywhere() -> anyhow::Result<()> {
+        let settings =
+            [("RAPPORT_RATE_REQUESTS", "1"), ("RAPPORT_WEB_CHATS_PER_HOUR", "5"), ("RAPPORT_SIGN_IN_ATTEMPTS", "1")];
+        let (throttle, _) = throttle(&settings)?;
+        let from = |n: u128, other: u128| IpAddr::V6((0x2001_0db8_u128 << 96 | other << 64 | n).into());
+        assert_eq!((0..150).filter(|n| throttle.chat(Some(from(*n, 1))).is_ok()).count(), 5);
+        assert_eq!((0..150).filter(|n| throttle.request(from(*n, 1)).is_ok()).count(), 4);
+        assert_eq!((0..150).filter(|n| throttle.attempt(&n.to_string(), Some(from(*n, 1))).is_ok()).count(), 10);
+        assert!(throttle.chat(Some(from(1, 2))).is_ok() && throttle.request(from(1, 2)).is_ok());
         Ok(())
     }
 

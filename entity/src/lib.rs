@@ -43,6 +43,7 @@ pub mod queue_member;
 pub mod receipt;
 pub mod refresh_token;
 pub mod relationship;
+pub mod rendering;
 pub mod routing;
 pub mod routing_decision;
 pub mod session;

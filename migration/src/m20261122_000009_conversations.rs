@@ -97,10 +97,12 @@ impl MigrationTrait for Migration {
                     role smallint NOT NULL,
                     joined_at timestamptz NOT NULL,
                     left_at timestamptz,
+                    left_sequence bigint,
                     read_up_to bigint NOT NULL,
                     settled_at timestamptz,
                     CHECK ((user_id IS NULL) <> (customer_id IS NULL)),
-                    CHECK (settled_at IS NULL OR user_id IS NOT NULL)
+                    CHECK (settled_at IS NULL OR user_id IS NOT NULL),
+                    CHECK (left_sequence IS NULL OR left_at IS NOT NULL)
                 )"#,
                 "CREATE UNIQUE INDEX participant_user ON participant (conversation_id, user_id)",
                 "CREATE UNIQUE INDEX participant_customer ON participant (conversation_id, customer_id)",
@@ -133,6 +135,12 @@ impl MigrationTrait for Migration {
                 )",
                 "CREATE UNIQUE INDEX thread_item_once ON thread_item (author_id, client_message_id)",
                 "CREATE INDEX thread_item_replies ON thread_item (reply_to_id)",
+                r"CREATE TABLE rendering (
+                    item_id uuid NOT NULL PRIMARY KEY REFERENCES thread_item (id) ON DELETE CASCADE,
+                    version smallint NOT NULL,
+                    digest bytea NOT NULL,
+                    html text NOT NULL
+                )",
                 r"CREATE TABLE receipt (
                     item_id uuid NOT NULL REFERENCES thread_item (id),
                     participant_id uuid NOT NULL REFERENCES participant (id),

@@ -203,7 +203,7 @@ async fn many_cards_come_in_the_order_asked_for_each_once_and_say_who_is_missing
     let query = "query($ids: [ID!]!) { vCard(userIds: $ids, version: V4_0) { text leftOut } }";
     let answer = ann.ask(query, json!({ "ids": ids })).await;
     assert_eq!(answer.at("vCard.leftOut"), &json!(["x", hidden]));
-    assert_eq!(answer.body["extensions"]["cost"]["requested"], 11 + 2 * 7);
+    assert_eq!(answer.body["extensions"]["cost"]["requested"], 11 + 5 * 7);
     let file = get(&ann.clients[0], &format!("/contacts.vcf?ids={}&version=4.0", ids.join(","))).await;
     assert_eq!(file.text, answer.text("vCard.text"));
     assert_eq!(file.names(), ["cem", "Own", "ben", "ann"]);

@@ -31,7 +31,9 @@ struct Told {
 }
 
 fn start(database: &TestDatabase) -> Server {
-    Server::start(database, &[("RAPPORT_DEMO", "false"), ("RAPPORT_RATE_COST", "0"), ("RAPPORT_RATE_REQUESTS", "0")])
+    let unlimited =
+        ["RAPPORT_RATE_COST", "RAPPORT_RATE_REQUESTS", "RAPPORT_MESSAGES_PER_MINUTE"].map(|name| (name, "0"));
+    Server::start(database, &[&unlimited[..], &[("RAPPORT_DEMO", "false")]].concat())
 }
 
 /// The same person at another instance.

@@ -67,8 +67,14 @@ impl Place {
 }
 
 fn run(database: &TestDatabase, listen: &str) -> Server {
-    let unlimited =
-        ["RAPPORT_RATE_COST", "RAPPORT_RATE_REQUESTS", "RAPPORT_WEB_CHATS_PER_HOUR"].map(|name| (name, "0"));
+    let unlimited = [
+        "RAPPORT_RATE_COST",
+        "RAPPORT_RATE_REQUESTS",
+        "RAPPORT_WEB_CHATS_PER_HOUR",
+        "RAPPORT_VISITOR_MESSAGES_PER_MINUTE",
+        "RAPPORT_MESSAGES_PER_MINUTE",
+    ]
+    .map(|name| (name, "0"));
     let settings = [&unlimited[..], &[("RAPPORT_DEMO", "false"), ("RAPPORT_LISTEN", listen)]].concat();
     Server::start(database, &settings)
 }

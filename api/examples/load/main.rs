@@ -6,6 +6,7 @@
 
 mod client;
 mod cpu;
+mod dearest;
 mod desks;
 mod fanout;
 mod fill;
@@ -68,6 +69,10 @@ struct Arguments {
     /// Instead of operations: what documents that mean no good take of memory.
     #[arg(long)]
     hostile: bool,
+    /// Instead of operations: what the dearest documents and callers that are allowed take of memory and of the time of others,
+    /// on a database of its own.
+    #[arg(long)]
+    dearest: bool,
     /// Instead of operations: add activities until there are so many, and notifications.
     #[arg(long)]
     activities: Option<u64>,
@@ -107,12 +112,20 @@ async fn main() -> anyhow::Result<()> {
     if !binary.exists() {
         bail!("{} is not there: cargo build --release", binary.display());
     }
+    if arguments.dearest {
+        return dearest::measure(&binary, arguments.time).await;
+    }
     let server = Server::start(Command::new(&binary).envs([
         ("RAPPORT_DATABASE_URL", arguments.database.as_str()),
         ("RAPPORT_LISTEN", "127.0.0.1:0"),
         ("RAPPORT_DEMO", "false"),
         ("RAPPORT_RATE_COST", "0"),
         ("RAPPORT_RATE_REQUESTS", "0"),
+        ("RAPPORT_WRITTEN_BYTES_PER_HOUR", "0"),
+        ("RAPPORT_MESSAGES_PER_MINUTE", "0"),
+        ("RAPPORT_VISITOR_MESSAGES_PER_MINUTE", "0"),
+        ("RAPPORT_MAX_SOCKETS_PER_CALLER", "0"),
+        ("RAPPORT_MAX_SUBSCRIPTIONS_PER_CALLER", "0"),
         ("RAPPORT_MAX_CONNECTIONS", "1000000"),
         ("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", "1000000"),
         ("RAPPORT_LOG", "error"),

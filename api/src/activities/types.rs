@@ -19,6 +19,7 @@ use crate::{
     events::{cursor::Cursor, log::Entry},
     page::{ByAge, Page, PageArguments, PageInfo, Slice},
     users::types::User,
+    weight::LongText,
 };
 
 /// Who may see a status.
@@ -58,8 +59,8 @@ impl Activity {
     }
 
     /// The text of a status, at most 1,000 characters.
-    async fn text(&self) -> Option<&str> {
-        self.0.text.as_deref()
+    async fn text(&self) -> Option<LongText<&str>> {
+        self.0.text.as_deref().map(LongText)
     }
 
     /// Who may see it.

@@ -15,6 +15,7 @@ use crate::{
     },
     conversations::{channels, threads::Side, types::Conversation},
     error::Result,
+    weight::LongText,
 };
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
@@ -257,8 +258,8 @@ impl WrapUp {
     }
 
     /// What the agent wrote down.
-    async fn note(&self) -> Option<&str> {
-        self.0.note.as_deref()
+    async fn note(&self) -> Option<LongText<&str>> {
+        self.0.note.as_deref().map(LongText)
     }
 
     /// Whether it was done by itself.

@@ -36,6 +36,7 @@ use crate::{
     events::cursor::{Cursor, desk_of},
     page::{PageInfo, Slice},
     users::{loader::ReferredPerson, types::User},
+    weight::LongText,
 };
 
 /// Somebody who answers customers.
@@ -57,9 +58,9 @@ impl Agent {
     }
 
     /// The name of the person who is the agent.
-    async fn display_name(&self, ctx: &Context<'_>) -> Result<String> {
+    async fn display_name(&self, ctx: &Context<'_>) -> Result<LongText<String>> {
         let person = ctx.load(ReferredPerson(self.0.user_id)).await?;
-        Ok(person.map(|person| person.display_name.clone()).unwrap_or_default())
+        Ok(LongText(person.map(|person| person.display_name.clone()).unwrap_or_default()))
     }
 
     /// Whether the agent may be offered tasks. Says nothing of whether their client is connected.

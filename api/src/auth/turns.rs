@@ -13,6 +13,8 @@ use futures_util::{
     task::{FutureObj, Spawn, SpawnError},
 };
 
+use crate::weight::Weight;
+
 /// The loads that an operation has begun and that do not run yet.
 #[derive(Clone, Default)]
 pub struct Turns(Arc<Mutex<Vec<FutureObj<'static, ()>>>>);
@@ -28,26 +30,30 @@ impl Spawn for Turns {
 pub struct Driven<T> {
     operation: Pin<Box<T>>,
     turns: Turns,
+    weight: Arc<Weight>,
     running: FuturesUnordered<FutureObj<'static, ()>>,
 }
 
 impl<T> Driven<T> {
-    pub fn new(operation: T, turns: Turns) -> Self {
-        Self { operation: Box::pin(operation), turns, running: FuturesUnordered::new() }
+    pub fn new(operation: T, turns: Turns, weight: Arc<Weight>) -> Self {
+        Self { operation: Box::pin(operation), turns, weight, running: FuturesUnordered::new() }
     }
 
     /// Lets the operation go on until it waits for what no load can bring.
     fn poll<R>(&mut self, cx: &mut Context<'_>, go_on: impl Fn(Pin<&mut T>, &mut Context<'_>) -> Poll<R>) -> Poll<R> {
-        loop {
-            if let Poll::Ready(value) = go_on(self.operation.as_mut(), cx) {
-                return Poll::Ready(value);
+        let weight = Arc::clone(&self.weight);
+        weight.during(|| {
+            loop {
+                if let Poll::Ready(value) = go_on(self.operation.as_mut(), cx) {
+                    return Poll::Ready(value);
+                }
+                self.running.extend(self.turns.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
+                match self.running.poll_next_unpin(cx) {
+                    Poll::Ready(Some(())) => {}
+                    Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+                }
             }
-            self.running.extend(self.turns.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
-            match self.running.poll_next_unpin(cx) {
-                Poll::Ready(Some(())) => {}
-                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
-            }
-        }
+        })
     }
 }
 

@@ -7,12 +7,26 @@ use entity::{
     user::Role,
 };
 
+use crate::throttle::Payer;
+
 /// Who calls: a person, an organisation's key as a service account, or a visitor of a web site.
 #[derive(Clone, Copy, Debug)]
 pub enum Caller {
     Person(Viewer),
     Service(ServiceViewer),
     Visitor(VisitorViewer),
+}
+
+impl Caller {
+    /// Who pays for what the caller asks, and under whom it is counted.
+    #[must_use]
+    pub fn payer(&self) -> Payer {
+        match self {
+            Self::Person(viewer) => Payer::Caller(viewer.user.0),
+            Self::Service(service) => Payer::Caller(service.key.0),
+            Self::Visitor(visitor) => Payer::Caller(visitor.customer.0),
+        }
+    }
 }
 
 /// A person who calls, with what scopes, until when, and by what proof.

@@ -6,7 +6,7 @@ use super::{
     export::Export,
     import::{CardOutcome, Outcome},
 };
-use crate::{personal::types::PersonalContact, vcard::write::Version};
+use crate::{personal::types::PersonalContact, vcard::write::Version, weight::LongText};
 
 /// The versions of vCards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -32,14 +32,14 @@ impl From<VCardVersion> for Version {
 #[derive(SimpleObject)]
 pub struct VCards {
     /// The cards, one after the other in the order asked for: a file of the media type `text/vcard`.
-    text: String,
+    text: LongText<String>,
     /// The ids that name nobody the viewer may see, as they were given.
     left_out: Vec<ID>,
 }
 
 impl From<Export> for VCards {
     fn from(export: Export) -> Self {
-        Self { text: export.text, left_out: export.left_out.into_iter().map(ID).collect() }
+        Self { text: LongText(export.text), left_out: export.left_out.into_iter().map(ID).collect() }
     }
 }
 

@@ -110,6 +110,10 @@ pub struct Limits {
     pub depth: usize,
     pub introspection: bool,
     pub request_timeout: Duration,
+    /// Bytes that one answer may take of memory; 0: without limit.
+    pub answer_bytes: usize,
+    /// Bytes that all answers under way may take together; 0: without limit.
+    pub all_answers_bytes: usize,
 }
 
 /// What one caller, one address may do in a time.
@@ -125,6 +129,12 @@ pub struct Rates {
     pub attempts: u32,
     /// Chats per hour that one address may begin; 0: without limit.
     pub chats: u32,
+    /// Bytes per hour that one caller may write; 0: without limit.
+    pub written: u32,
+    /// Messages per minute of one visitor; 0: without limit.
+    pub visitor_messages: u32,
+    /// Messages and notes per minute of one person or key; 0: without limit.
+    pub messages: u32,
 }
 
 /// Who may connect, and how.
@@ -134,6 +144,12 @@ pub struct Connections {
     pub most_per_address: usize,
     /// Proxies before the server.
     pub proxies: usize,
+    /// Bits of an IPv6 address that are counted.
+    pub ipv6_prefix: u8,
+    /// Sockets of one caller at once; 0: without limit.
+    pub sockets_per_caller: usize,
+    /// Subscriptions of one caller at once; 0: without limit.
+    pub subscriptions_per_caller: usize,
     /// How often an idle socket is asked whether anyone is there.
     pub ping_every: Duration,
 }
@@ -170,6 +186,8 @@ fn limits(given: &Given, development: bool) -> anyhow::Result<Limits> {
         depth: given.count("RAPPORT_MAX_DEPTH", 5, 100)?,
         introspection: given.flag("RAPPORT_INTROSPECTION", development)?,
         request_timeout: given.duration("RAPPORT_REQUEST_TIMEOUT", TENTH, 600 * SECOND)?,
+        answer_bytes: given.count("RAPPORT_MAX_ANSWER_BYTES", 0, 1 << 30)?,
+        all_answers_bytes: given.count("RAPPORT_MAX_ALL_ANSWERS_BYTES", 0, 1 << 40)?,
     })
 }
 
@@ -292,11 +310,17 @@ impl Config {
                 requests: given.count("RAPPORT_RATE_REQUESTS", 0, 1_000_000)?,
                 attempts: given.count("RAPPORT_SIGN_IN_ATTEMPTS", 0, 1_000_000)?,
                 chats: given.count("RAPPORT_WEB_CHATS_PER_HOUR", 0, 1_000_000)?,
+                written: given.count("RAPPORT_WRITTEN_BYTES_PER_HOUR", 0, 4_000_000_000)?,
+                visitor_messages: given.count("RAPPORT_VISITOR_MESSAGES_PER_MINUTE", 0, 1_000_000)?,
+                messages: given.count("RAPPORT_MESSAGES_PER_MINUTE", 0, 1_000_000)?,
             },
             connections: Connections {
                 most: given.count("RAPPORT_MAX_CONNECTIONS", 1, 1_000_000)?,
                 most_per_address: given.count("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", 1, 1_000_000)?,
                 proxies: given.count("RAPPORT_TRUSTED_PROXIES", 0, 10)?,
+                ipv6_prefix: given.count("RAPPORT_IPV6_PREFIX", 16, 128)?,
+                sockets_per_caller: given.count("RAPPORT_MAX_SOCKETS_PER_CALLER", 0, 1_000_000)?,
+                subscriptions_per_caller: given.count("RAPPORT_MAX_SUBSCRIPTIONS_PER_CALLER", 0, 1_000_000)?,
                 ping_every: given.duration("RAPPORT_PING_EVERY", TENTH, 600 * SECOND)?,
             },
             monitoring: MonitoringConfig {

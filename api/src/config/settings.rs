@@ -93,6 +93,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("RAPPORT_MAX_COST", "50000", "highest cost of one operation: fields, multiplied by page sizes"),
     setting("RAPPORT_MAX_DEPTH", "15", "deepest nesting of one operation"),
     setting("RAPPORT_REQUEST_TIMEOUT", "20s", "how long a query or mutation may take to be answered (100ms to 10m)"),
+    setting("RAPPORT_MAX_ANSWER_BYTES", "8388608", "memory that one answer may take, in bytes; 0: without limit"),
+    setting(
+        "RAPPORT_MAX_ALL_ANSWERS_BYTES",
+        "67108864",
+        "memory that all answers under way may take together, in bytes; 0: without limit",
+    ),
     setting("RAPPORT_STATEMENT_TIMEOUT", "10s", "how long one statement of the database may take (100ms to 10m)"),
     setting("RAPPORT_MAX_CONNECTIONS", "10000", "most connections at once"),
     setting("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", "2000", "most connections at once from one address"),
@@ -102,6 +108,17 @@ pub const SETTINGS: &[Setting] = &[
         "how often a socket is pinged; one that says nothing until the next is dropped",
     ),
     setting("RAPPORT_TRUSTED_PROXIES", "0", "how many proxies stand before the server and add to X-Forwarded-For"),
+    setting("RAPPORT_IPV6_PREFIX", "64", "bits of an IPv6 address that are counted: a network counts as one address"),
+    setting(
+        "RAPPORT_MAX_SOCKETS_PER_CALLER",
+        "32",
+        "most sockets at once of one caller, or of one address without a token; 0: without limit",
+    ),
+    setting(
+        "RAPPORT_MAX_SUBSCRIPTIONS_PER_CALLER",
+        "256",
+        "most subscriptions at once of one caller, or of one address without a token; 0: without limit",
+    ),
     setting("RAPPORT_RATE_COST", "10000", "cost per second that a caller may spend in the long run; 0: without limit"),
     setting("RAPPORT_RATE_BURST", "200000", "cost that a caller may spend at once"),
     setting("RAPPORT_RATE_REQUESTS", "500", "requests per second of one address in the long run; 0: without limit"),
@@ -114,6 +131,17 @@ pub const SETTINGS: &[Setting] = &[
         "RAPPORT_WEB_CHATS_PER_HOUR",
         "60",
         "chats per hour that one address may begin on web sites; 0: without limit",
+    ),
+    setting(
+        "RAPPORT_WRITTEN_BYTES_PER_HOUR",
+        "67108864",
+        "bytes that one caller may write in an hour; one address has ten times as many; 0: without limit",
+    ),
+    setting("RAPPORT_VISITOR_MESSAGES_PER_MINUTE", "60", "messages per minute of one visitor; 0: without limit"),
+    setting(
+        "RAPPORT_MESSAGES_PER_MINUTE",
+        "600",
+        "messages and notes per minute of one person or key; 0: without limit",
     ),
     setting(
         "RAPPORT_INTROSPECTION",

@@ -19,6 +19,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use crate::{
     auth::viewer::{Caller, Scope},
     database::sql::Sql,
+    weight::LongText,
 };
 
 /// Details as somebody may see them.
@@ -116,9 +117,9 @@ fn visible(mut details: Details, connected: bool) -> Details {
 #[derive(SimpleObject)]
 pub struct EmailAddress {
     /// The address.
-    address: String,
+    address: LongText<String>,
     /// What it is for: `work`, `home` or any words.
-    label: Option<String>,
+    label: Option<LongText<String>>,
     /// Whether it is the one to use.
     preferred: bool,
     /// Who may see it; null for all but the one whose address it is.
@@ -129,11 +130,11 @@ pub struct EmailAddress {
 #[derive(SimpleObject)]
 pub struct Phone {
     /// The number as it is shown.
-    number: String,
+    number: LongText<String>,
     /// What it is for: `work`, `mobile`, `home fax` or any words.
-    label: Option<String>,
+    label: Option<LongText<String>>,
     /// What is dialled once the call is taken.
-    extension: Option<String>,
+    extension: Option<LongText<String>>,
     /// Whether it is the one to use.
     preferred: bool,
     /// Who may see it; null for all but the one whose number it is.
@@ -144,17 +145,17 @@ pub struct Phone {
 #[derive(SimpleObject)]
 pub struct PostalAddress {
     /// What it is for: `work`, `home` or any words.
-    label: Option<String>,
+    label: Option<LongText<String>>,
     /// Street and house, in lines.
-    street: Option<String>,
+    street: Option<LongText<String>>,
     /// Town.
-    city: Option<String>,
+    city: Option<LongText<String>>,
     /// State or province.
-    region: Option<String>,
+    region: Option<LongText<String>>,
     /// Postal code.
-    postal_code: Option<String>,
+    postal_code: Option<LongText<String>>,
     /// Country, as it is written on an envelope.
-    country: Option<String>,
+    country: Option<LongText<String>>,
     /// Whether it is the one to use.
     preferred: bool,
     /// Who may see it; null for all but the one whose address it is.
@@ -165,9 +166,9 @@ pub struct PostalAddress {
 #[derive(SimpleObject)]
 pub struct WebAddress {
     /// The address.
-    address: String,
+    address: LongText<String>,
     /// What it is.
-    label: Option<String>,
+    label: Option<LongText<String>>,
     /// Who may see it; null for all but the one whose page it is.
     visibility: Option<Visibility>,
 }
@@ -186,8 +187,8 @@ impl Seen {
     #[must_use]
     pub fn emails(&self) -> Vec<EmailAddress> {
         let show = |details::Email { address, label, preferred, visibility }| EmailAddress {
-            address,
-            label,
+            address: LongText(address),
+            label: label.map(LongText),
             preferred,
             visibility: self.told(visibility),
         };
@@ -197,9 +198,9 @@ impl Seen {
     #[must_use]
     pub fn phones(&self) -> Vec<Phone> {
         let show = |details::Phone { number, label, extension, preferred, visibility }| Phone {
-            number,
-            label,
-            extension,
+            number: LongText(number),
+            label: label.map(LongText),
+            extension: extension.map(LongText),
             preferred,
             visibility: self.told(visibility),
         };
@@ -209,12 +210,12 @@ impl Seen {
     #[must_use]
     pub fn addresses(&self) -> Vec<PostalAddress> {
         let show = |item: details::Address| PostalAddress {
-            label: item.label,
-            street: item.street,
-            city: item.city,
-            region: item.region,
-            postal_code: item.postal_code,
-            country: item.country,
+            label: item.label.map(LongText),
+            street: item.street.map(LongText),
+            city: item.city.map(LongText),
+            region: item.region.map(LongText),
+            postal_code: item.postal_code.map(LongText),
+            country: item.country.map(LongText),
             preferred: item.preferred,
             visibility: self.told(item.visibility),
         };
@@ -224,8 +225,8 @@ impl Seen {
     #[must_use]
     pub fn urls(&self) -> Vec<WebAddress> {
         let show = |details::Url { address, label, visibility }| WebAddress {
-            address,
-            label,
+            address: LongText(address),
+            label: label.map(LongText),
             visibility: self.told(visibility),
         };
         self.details.urls.iter().cloned().map(show).collect()

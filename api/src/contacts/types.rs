@@ -19,6 +19,7 @@ use crate::{
     page::{Page, PageArguments, PageInfo, Slice},
     personal::types::PersonalContact,
     users::types::User,
+    weight::LongText,
 };
 
 /// The lists of the Contacts Center.
@@ -83,7 +84,7 @@ impl ContactList {
 #[derive(Interface)]
 #[graphql(
     field(name = "id", ty = "async_graphql::ID", desc = "The person's id."),
-    field(name = "display_name", ty = "&str", desc = "The name to show."),
+    field(name = "display_name", ty = "LongText<&str>", desc = "The name to show."),
     field(
         name = "heading",
         ty = "String",

@@ -6,7 +6,7 @@ use async_graphql::dataloader::Loader;
 use entity::{
     customer, customer_identity,
     id::{ConversationId, CustomerId, ParticipantId, ThreadItemId},
-    participant, thread_item,
+    participant, rendering, thread_item,
 };
 
 use super::{
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     auth::context::Reads,
+    database::sql::Sql,
     error::{Error, Result},
     page::Slice,
 };
@@ -49,6 +50,23 @@ impl Loader<ItemById> for Reads {
         let ids: Vec<ThreadItemId> = keys.iter().map(|key| key.0).collect();
         let found = items::find(self.app.db.read(), self.asker()?, &ids).await?;
         Ok(found.into_iter().map(|row| (ItemById(row.id), Arc::new(row))).collect())
+    }
+}
+
+/// The HTML that is kept of a message that the caller sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RenderingOf(pub ThreadItemId);
+
+impl Loader<RenderingOf> for Reads {
+    type Value = rendering::Model;
+    type Error = Error;
+
+    async fn load(&self, keys: &[RenderingOf]) -> Result<HashMap<RenderingOf, Self::Value>> {
+        let ids: Vec<ThreadItemId> = keys.iter().map(|key| key.0).collect();
+        let mut sql = Sql::new("SELECT * FROM rendering WHERE item_id IN ");
+        sql.bind_list(&ids);
+        let found = sql.models::<rendering::Entity>(self.app.db.read()).await?;
+        Ok(found.into_iter().map(|row| (RenderingOf(row.item_id), row)).collect())
     }
 }
 
@@ -129,7 +147,7 @@ impl Loader<ReceiptsOf> for Reads {
     async fn load(&self, keys: &[ReceiptsOf]) -> Result<HashMap<ReceiptsOf, Self::Value>> {
         let ids: Vec<ThreadItemId> = keys.iter().map(|key| key.0).collect();
         let mut found: HashMap<ReceiptsOf, Vec<Told>> = HashMap::new();
-        for told in receipts::of(self.app.db.read(), &ids).await? {
+        for told in receipts::of(self.app.db.read(), self.asker()?, &ids).await? {
             found.entry(ReceiptsOf(told.item_id)).or_default().push(told);
         }
         Ok(found)

@@ -1,9 +1,11 @@
 //! Markdown as HTML that may stand in any page: emphasis, strong emphasis, strike-through, code, links to `http`, `https` and
 //! `mailto`, lists, quotes, line breaks. Everything else is shown as the text it is. What is made is cleaned by an allow-list
-//! once more.
+//! once more. How long the HTML of a text may be is bounded while it is made: a text whose marks would multiply is shown
+//! without them.
 
 use std::{
     collections::{HashMap, HashSet},
+    fmt,
     sync::LazyLock,
 };
 
@@ -12,6 +14,13 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
 
 const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 const TAGS: [&str; 12] = ["a", "blockquote", "br", "code", "del", "em", "li", "ol", "p", "pre", "strong", "ul"];
+/// Counts the renderers: whenever the HTML of a text may become another, this must too.
+pub const VERSION: i16 = 1;
+/// The longest HTML, in bytes, and what it may have for each byte of a text, and beside that. A text that is shown without
+/// marks stays below all three: of an escaped character five bytes are shown.
+pub const LONGEST_HTML: usize = 64 << 10;
+const HTML_PER_BYTE: usize = 8;
+const HTML_BESIDE: usize = 1_024;
 /// The longest text, in characters: cleaning takes more than its share of time as texts grow.
 pub const LONGEST: usize = 8_192;
 /// What is nested deeper is shown without its marks.
@@ -32,11 +41,52 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
 /// The HTML of a text.
 #[must_use]
 pub fn html(text: &str) -> String {
+    let most = (text.len() * HTML_PER_BYTE + HTML_BESIDE).min(LONGEST_HTML);
+    marked(text, most).unwrap_or_else(|| unmarked(text))
+}
+
+/// The HTML of a text, unless it is longer than `most` bytes. Rendering stops there, and nothing longer is cleaned.
+fn marked(text: &str, most: usize) -> Option<String> {
     let mut kept = Kept::default();
     let events = Parser::new_ext(text, Options::ENABLE_STRIKETHROUGH).filter_map(|event| kept.keep(event));
-    let mut out = String::new();
-    html::push_html(&mut out, events);
-    CLEANER.clean(&out).to_string()
+    let mut out = Bounded { text: String::new(), most };
+    html::write_html_fmt(&mut out, events).ok()?;
+    let clean = CLEANER.clean(&out.text).to_string();
+    (clean.len() <= most).then_some(clean)
+}
+
+/// A text as it stands.
+fn unmarked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 4);
+    out.push_str("<p>");
+    for c in text.trim().chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\n' => out.push_str("<br>"),
+            '\r' => {}
+            c => out.push(c),
+        }
+    }
+    out.push_str("</p>\n");
+    out
+}
+
+/// A text that takes no more than so many bytes.
+struct Bounded {
+    text: String,
+    most: usize,
+}
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        if self.text.len() + part.len() > self.most {
+            return Err(fmt::Error);
+        }
+        self.text.push_str(part);
+        Ok(())
+    }
 }
 
 /// For each mark that is open, whether it is shown.
@@ -159,6 +209,74 @@ mod tests {
                 assert!(only && !inside.contains(" on") && !inside.contains("style"), "{text}: {shown}");
             }
         }
+    }
+
+    /// A reference definition with a long address, and a text of references to it.
+    fn references(label: &str, address: &str, reference: &str, length: usize) -> String {
+        let definition = format!("[{label}]: https://example.com/{address}\n\n");
+        let times = length.saturating_sub(definition.chars().count()) / reference.chars().count();
+        definition + &reference.repeat(times)
+    }
+
+    #[test]
+    fn html_does_not_multiply_whatever_the_marks() {
+        let address = "&".repeat(500);
+        let wide = "\u{1f600}".repeat(400);
+        for text in [
+            references("a", &address, "[a]", 4_096),
+            references("a", &"&".repeat(2_000), "[a] ", 4_096),
+            references("a", &"&".repeat(4_000), "[a]", super::LONGEST),
+            references("a", &wide, "[x][a] ", super::LONGEST),
+            references("b", &"\"".repeat(1_000), "[b][]", super::LONGEST),
+            references("c", &"%".repeat(600), "![c]", super::LONGEST),
+            references("d", &address, "*[d]*", super::LONGEST),
+            references("e", &address, "\n> - [e]", super::LONGEST),
+            references("f", "x \"title &&&&&&\"", "[f]", super::LONGEST),
+            "<https://a.b>".repeat(super::LONGEST / 13),
+            "[](https://a.b)".repeat(super::LONGEST / 15),
+            "&".repeat(super::LONGEST),
+            "&lt;".repeat(super::LONGEST / 4),
+            "&NotEqualTilde;".repeat(super::LONGEST / 15),
+            "<".repeat(super::LONGEST),
+            "\"".repeat(super::LONGEST),
+            "\n".repeat(super::LONGEST - 1) + "x",
+            "*a*".repeat(super::LONGEST / 3),
+            "**a ".repeat(super::LONGEST / 4),
+            "_a".repeat(super::LONGEST / 2),
+            "***a**b*".repeat(super::LONGEST / 8),
+            "~~a~~".repeat(super::LONGEST / 5),
+            "`a`".repeat(super::LONGEST / 3),
+            "- a\n".repeat(super::LONGEST / 4),
+            "1. a\n\n".repeat(super::LONGEST / 6),
+            "> ".repeat(super::LONGEST / 2 - 1) + "x",
+            "> a\n\n".repeat(super::LONGEST / 5),
+            "- ".repeat(super::LONGEST / 2 - 1) + "x",
+            "|a".repeat(super::LONGEST / 2),
+            "|-|\n|a|\n".repeat(super::LONGEST / 8),
+            "[".repeat(super::LONGEST / 2) + &"]".repeat(super::LONGEST / 2),
+            "[a](".repeat(super::LONGEST / 4),
+            "![](".repeat(super::LONGEST / 4),
+            "a\\\n".repeat(super::LONGEST / 3),
+            "\u{1f600}".repeat(super::LONGEST),
+        ] {
+            let name: String = text.chars().take(60).collect();
+            let started = std::time::Instant::now();
+            let shown = html(&text);
+            let most = (text.len() * super::HTML_PER_BYTE + super::HTML_BESIDE).min(super::LONGEST_HTML);
+            assert!(shown.len() <= most, "{name}: {} bytes of {}", shown.len(), text.len());
+            assert!(started.elapsed() < std::time::Duration::from_secs(2), "{name}: {:?}", started.elapsed());
+        }
+    }
+
+    #[test]
+    fn a_text_whose_marks_would_multiply_is_shown_as_it_stands() {
+        let text = references("a", &"&".repeat(500), "[a]", 4_096);
+        let shown = html(&text);
+        assert!(shown.starts_with("<p>[a]: https://example.com/&amp;&amp;") && shown.ends_with("[a][a]</p>\n"));
+        assert!(!shown.contains("href"));
+        assert_eq!(super::unmarked("a\r\n<b> & \"c\"\n"), "<p>a<br>&lt;b&gt; &amp; \"c\"</p>\n");
+        // A few references are no reason.
+        assert!(html("[a] and [a]\n\n[a]: https://example.com").matches("href").count() == 2);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use super::{
     channels, direct,
     items::{self, NewItem},
-    markdown, participants, threads,
+    markdown, participants, renderings, threads,
 };
 use crate::{
     app::{App, Tx},
@@ -24,6 +24,7 @@ use crate::{
     },
     error::{Error, Result, UserErrorCode},
     text,
+    throttle::TooSoon,
     users::people,
 };
 
@@ -75,6 +76,8 @@ impl Draft {
 /// Sends a message of the caller.
 pub async fn send(app: &App, by: &Caller, conversation_id: &str, draft: &Draft) -> Result<Sent> {
     draft.check_id()?;
+    count(app, by)?;
+    let rendered = &renderings::prepare(&draft.body, draft.format).await?;
     app.transaction(|tx| {
         Box::pin(async move {
             let named = threads::named(tx.db(), by, conversation_id, threads::FIELD).await?;
@@ -107,6 +110,9 @@ pub async fn send(app: &App, by: &Caller, conversation_id: &str, draft: &Draft) 
                 ..NewItem::message(me.id, body)
             };
             let item = items::append(tx, &mut conversation, new).await?;
+            if item.format == TextFormat::Markdown {
+                renderings::keep(tx, &item, rendered.as_ref()).await?;
+            }
             if let (Some(bond), Some(user)) = (&bond, me.user_id) {
                 direct::tell(tx, &conversation, user, bond).await?;
             }
@@ -114,6 +120,13 @@ pub async fn send(app: &App, by: &Caller, conversation_id: &str, draft: &Draft) 
         })
     })
     .await
+}
+
+/// Counts a message or a note of the caller, or a change of one.
+fn count(app: &App, by: &Caller) -> Result<()> {
+    let visitor = matches!(by, Caller::Visitor(_));
+    let counted = app.throttle.message(by.payer(), visitor);
+    counted.map_err(|TooSoon(retry_after)| Error::RateLimited { retry_after })
 }
 
 /// What an earlier call of the same author with the same client's id has made.
@@ -216,6 +229,8 @@ pub async fn edit(
     body: &str,
     format: TextFormat,
 ) -> Result<(thread_item::Model, bool)> {
+    count(app, by)?;
+    let rendered = &renderings::prepare(body, format).await?;
     app.transaction(|tx| {
         Box::pin(async move {
             let (conversation, mut item) = own_message(tx, by, id).await?;
@@ -231,6 +246,7 @@ pub async fn edit(
             item.format = format;
             item.edited_at = Some(tx.clock().now());
             items::change(tx, &conversation, &item).await?;
+            renderings::keep(tx, &item, rendered.as_ref()).await?;
             Ok((item, true))
         })
     })
@@ -249,6 +265,7 @@ pub async fn delete(app: &App, by: &Caller, id: &str) -> Result<(thread_item::Mo
             item.format = TextFormat::Plain;
             item.deleted_at = Some(tx.clock().now());
             items::change(tx, &conversation, &item).await?;
+            renderings::forget(tx, item.id).await?;
             Ok((item, true))
         })
     })
@@ -278,6 +295,7 @@ async fn own_message(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation
 /// Writes a note that only those who serve the customer see. By whoever takes part now, and by supervisors, who need not.
 pub async fn note(app: &App, by: &Viewer, conversation_id: &str, draft: &Draft) -> Result<Sent> {
     draft.check_id()?;
+    count(app, &Caller::Person(*by))?;
     app.transaction(|tx| {
         Box::pin(async move {
             let caller = &Caller::Person(*by);

@@ -4,6 +4,7 @@
 
 pub mod channels;
 pub mod threads;
+mod leaving;
 pub mod listing;
 pub mod customers;
 pub mod participants;
@@ -11,8 +12,9 @@ pub mod items;
 pub mod announcements;
 pub mod receipts;
 pub mod direct;
-pub mod messages;
 pub mod markdown;
+pub mod renderings;
+pub mod messages;
 pub mod typing;
 pub mod types;
 pub mod query;

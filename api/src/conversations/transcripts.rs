@@ -16,12 +16,17 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use super::{participants, threads::Side};
 use crate::{database::sql::Sql, error::Result};
 
-/// Entries that are read together.
+/// Entries that are read together: at first, while texts may be long, and at most.
+const FEW: i64 = 50;
 const TOGETHER: i64 = 500;
-/// The most entries of one transcript: the newest.
+/// The most entries of one transcript that is shown in an answer: the newest.
 pub const MOST: i64 = 5_000;
+/// The longest transcript that is shown in an answer, in bytes.
+pub const LONGEST: usize = 256 << 10;
+/// A part of a transcript that is sent ends with the entry that makes it as long as this, in bytes.
+const PART: usize = 256 << 10;
 
-/// Writes a conversation as a side sees it, a paragraph for each entry:
+/// Writes the newest entries of a conversation as a side sees it, a paragraph for each entry:
 ///
 /// ```text
 /// [2026-11-22 09:30:00 UTC] Jane Doe: Hello
@@ -29,23 +34,71 @@ pub const MOST: i64 = 5_000;
 /// ```
 pub async fn write(db: &impl ConnectionTrait, conversation: &conversation::Model, side: Side) -> Result<String> {
     let names = names(db, conversation, side).await?;
-    let (number, last) = match side {
+    let (number, last) = numbers(conversation, side);
+    let oldest = (last - MOST).max(0);
+    let (mut entries, mut bytes, mut left_out, mut together) = (Vec::new(), 0, last, FEW);
+    'reading: while left_out > oldest {
+        let after = (left_out - together).max(oldest);
+        for row in part(db, conversation, number, after, left_out).await?.iter().rev() {
+            let text = entry(row, &names);
+            bytes += text.len();
+            if bytes > LONGEST {
+                break 'reading;
+            }
+            entries.push(text);
+            left_out -= 1;
+        }
+        together = (together * 2).min(TOGETHER);
+    }
+    if left_out > 0 {
+        entries.push(format!("({left_out} earlier entries are left out.)\n"));
+    }
+    entries.reverse();
+    Ok(entries.concat())
+}
+
+/// A transcript that is sent part by part, from the first entry to the last that there is at each time.
+pub struct Sending {
+    names: HashMap<ParticipantId, String>,
+    after: i64,
+}
+
+impl Sending {
+    /// Begins with the first entry of a conversation.
+    pub async fn start(db: &impl ConnectionTrait, conversation: &conversation::Model, side: Side) -> Result<Self> {
+        Ok(Self { names: names(db, conversation, side).await?, after: 0 })
+    }
+
+    /// The next part; nothing at the end.
+    pub async fn next(
+        &mut self,
+        db: &impl ConnectionTrait,
+        conversation: &conversation::Model,
+        side: Side,
+    ) -> Result<Option<String>> {
+        let (number, last) = numbers(conversation, side);
+        let mut text = String::new();
+        while self.after < last && text.len() < PART {
+            let upto = (self.after + FEW).min(last);
+            for row in part(db, conversation, number, self.after, upto).await? {
+                if row.author_id.is_some_and(|author| !self.names.contains_key(&author)) {
+                    // Somebody came after the transcript began.
+                    self.names = names(db, conversation, side).await?;
+                }
+                text.push_str(&entry(&row, &self.names));
+            }
+            self.after = upto;
+        }
+        Ok((!text.is_empty()).then_some(text))
+    }
+}
+
+/// The column in which a side counts the entries, and the number of the last.
+fn numbers(conversation: &conversation::Model, side: Side) -> (&'static str, i64) {
+    match side {
         Side::Staff => ("sequence", conversation.last_sequence),
         Side::Customer => ("customer_sequence", conversation.last_customer_sequence),
-    };
-    let mut text = String::new();
-    let mut after = (last - MOST).max(0);
-    if after > 0 {
-        text.push_str(&format!("({after} earlier entries are left out.)\n"));
     }
-    while after < last {
-        let upto = last.min(after + TOGETHER);
-        for row in part(db, conversation, number, after, upto).await? {
-            entry(&mut text, &row, &names);
-        }
-        after = upto;
-    }
-    Ok(text)
 }
 
 /// The entries after one number up to another.
@@ -66,7 +119,7 @@ async fn part(
     Ok(sql.models::<thread_item::Entity>(db).await?)
 }
 
-fn entry(text: &mut String, row: &thread_item::Model, names: &HashMap<ParticipantId, String>) {
+fn entry(row: &thread_item::Model, names: &HashMap<ParticipantId, String>) -> String {
     let author = row.author_id.and_then(|author| names.get(&author)).map_or("Somebody", String::as_str);
     let said = match (row.kind, row.deleted_at) {
         (ItemKind::Message, Some(_)) => format!("{author}: (removed)"),
@@ -76,10 +129,8 @@ fn entry(text: &mut String, row: &thread_item::Model, names: &HashMap<Participan
         (ItemKind::Note, None) => format!("{author} noted: {}", row.body),
         (ItemKind::Announcement, _) => format!("* {}", row.body),
     };
-    text.push_str(&format!("[{}] ", time(row.created_at)));
     // Further lines stand apart from the next entry's first.
-    text.push_str(&said.lines().collect::<Vec<_>>().join("\n    "));
-    text.push('\n');
+    format!("[{}] {}\n", time(row.created_at), said.lines().collect::<Vec<_>>().join("\n    "))
 }
 
 fn time(at: DateTime<Utc>) -> String {

@@ -32,6 +32,7 @@ use crate::{
     events::cursor::Cursor,
     page::{Page, PageArguments, PageInfo, Place, Slice},
     users::loader::PersonById,
+    weight::LongText,
 };
 
 /// A durable thread: between a customer and the organisation, or between two users who are connected.
@@ -69,9 +70,16 @@ impl Conversation {
         Task::find(ctx, self.row().task_id?).await.transpose()
     }
 
-    /// The conversation as plain text, as the viewer may see it: who, when in UTC, what. The newest 5,000 entries.
-    async fn transcript(&self, ctx: &Context<'_>) -> Result<String> {
-        transcripts::write(ctx.app()?.db.read(), self.row(), self.side).await
+    /// The conversation as plain text, as the viewer may see it: who, when in UTC, what. The newest entries, at most 5,000
+    /// and 256 kB; `transcriptUrl` has all of them.
+    async fn transcript(&self, ctx: &Context<'_>) -> Result<LongText<String>> {
+        transcripts::write(ctx.app()?.db.read(), self.row(), self.side).await.map(LongText)
+    }
+
+    /// The path of the whole transcript as a file of plain text, of any length. Fetch it with the viewer's own token in
+    /// `Authorization`.
+    async fn transcript_url(&self) -> String {
+        format!("/conversations/{}/transcript.txt", self.row().id)
     }
 
     /// The customer; null for a direct conversation.
@@ -90,10 +98,18 @@ impl Conversation {
             self.side == Side::Staff || participants::shown(self.row(), row) != ItemVisibility::Agent
         };
         let rows = self.all(ctx).await?.into_iter().filter(known);
-        Ok(rows.map(|row| Participant { row, side: self.side }).collect())
+        let participant = |mut row: participant::Model| {
+            if let Some(until) = self.seen.until {
+                row.read_up_to = row.read_up_to.min(until.sequence);
+            }
+            Participant { row, side: self.side }
+        };
+        Ok(rows.map(participant).collect())
     }
 
-    /// What was written and what happened, the oldest first: `first` from the beginning, `last` from the end.
+    /// What was written and what happened, the oldest first: `first` from the beginning, `last` from the end. Who has left the
+    /// conversation sees what it held until then, and the rest only by a right of another kind: serving its queue,
+    /// supervising, or taking part again.
     async fn items(
         &self,
         ctx: &Context<'_>,
@@ -106,7 +122,8 @@ impl Conversation {
         let list = format!("items {conversation} {side:?}");
         let page = Page::new(PageArguments { first, after, last, before }, &list)?;
         let empty = page.clone();
-        let slice = ctx.load(PageOf { conversation, side, page }).await?;
+        let until = self.seen.until.map(|until| until.sequence);
+        let slice = ctx.load(PageOf { conversation, side, until, page }).await?;
         Ok(ThreadItemConnection { slice: slice.unwrap_or_else(|| empty.slice(Vec::new())), side })
     }
 

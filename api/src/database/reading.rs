@@ -10,19 +10,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{TryStreamExt as _, future::BoxFuture};
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values, prelude::async_trait,
 };
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
-    AssertSqlSafe, Database, Executor, IntoArguments, PgConnection, Pool, Postgres, Sqlite, SqliteConnection,
-    pool::PoolConnection,
+    AssertSqlSafe, Database, Decode, Executor, IntoArguments, PgConnection, Pool, Postgres, Row as _, Sqlite,
+    SqliteConnection, TypeInfo as _, ValueRef as _, pool::PoolConnection, postgres::PgRow, sqlite::SqliteRow,
 };
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{Observer, unreached};
-use crate::{config::DatabaseConfig, error::is_dead};
+use crate::{
+    config::DatabaseConfig,
+    error::{Excess, is_dead},
+    weight,
+};
 
 /// How long a reading waits for a connection.
 const TURN_WITHIN: Duration = Duration::from_secs(4);
@@ -75,14 +79,25 @@ impl Deadline {
     }
 }
 
-/// A database whose statements can be made to end in time.
+/// What a column of a row takes of memory beside its text.
+const BYTES_OF_COLUMN: usize = 48;
+
+/// A database whose statements can be made to end in time, and whose rows can be weighed.
 trait Timed: Database {
+    /// The bytes of a row's values.
+    fn size(row: &Self::Row) -> usize;
+
     /// Makes the statements of a connection end when their deadline is over.
     fn arm<'c>(connection: &'c mut Self::Connection, deadline: &Deadline) -> BoxFuture<'c, Result<(), sqlx::Error>>;
 }
 
 /// PostgreSQL does it itself, by `statement_timeout`.
 impl Timed for Postgres {
+    fn size(row: &PgRow) -> usize {
+        let of = |column| row.try_get_raw(column).ok()?.as_bytes().ok().map(<[u8]>::len);
+        (0..row.len()).map(|column| of(column).unwrap_or_default()).sum()
+    }
+
     fn arm<'c>(_: &'c mut PgConnection, _: &Deadline) -> BoxFuture<'c, Result<(), sqlx::Error>> {
         Box::pin(std::future::ready(Ok(())))
     }
@@ -92,6 +107,17 @@ impl Timed for Postgres {
 const STEPS: i32 = 10_000;
 
 impl Timed for Sqlite {
+    /// Only texts are looked at: other values are short.
+    fn size(row: &SqliteRow) -> usize {
+        let of = |column| {
+            let value = row.try_get_raw(column).ok()?;
+            let is_text = value.type_info().name() == "TEXT";
+            let text = is_text.then(|| <&str as Decode<'_, Sqlite>>::decode(value).ok())??;
+            Some(text.len())
+        };
+        (0..row.len()).map(|column| of(column).unwrap_or_default()).sum()
+    }
+
     fn arm<'c>(connection: &'c mut SqliteConnection, deadline: &Deadline) -> BoxFuture<'c, Result<(), sqlx::Error>> {
         let deadline = deadline.clone();
         Box::pin(async move {
@@ -215,12 +241,23 @@ where
     QueryResult: From<DB::Row>,
     ExecResult: From<DB::QueryResult>,
 {
+    /// All rows, each weighed as it arrives: an operation that would take too much reads no further.
     async fn all(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
         let rows = self.run(|connection| {
             let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), values(statement));
-            Box::pin(query.fetch_all(connection))
+            Box::pin(async move {
+                let mut arriving = query.fetch(connection);
+                let mut rows = Vec::new();
+                while let Some(row) = arriving.try_next().await? {
+                    if let Err(excess) = weight::add(DB::size(&row) + row.len() * BYTES_OF_COLUMN) {
+                        return Ok(Err(excess));
+                    }
+                    rows.push(QueryResult::from(row));
+                }
+                Ok::<Result<_, Excess>, sqlx::Error>(Ok(rows))
+            })
         });
-        Ok(rows.await?.into_iter().map(QueryResult::from).collect())
+        Ok(rows.await??)
     }
 
     async fn one(&self, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {

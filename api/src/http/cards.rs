@@ -1,7 +1,7 @@
 //! vCards as files: `/contacts/{id}.vcf`, `/contacts.vcf` with ids or a list, and files coming in by POST. The same
 //! `Authorization`, limits and costs as `/graphql`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::{
     accept::Media,
-    execution::{Executor, fault, payer, refusal},
+    execution::{Executor, fault, refusal},
     graphql::{read, render, status_of},
     peer,
 };
@@ -32,15 +32,19 @@ use crate::{
         import::{self, CardOutcome, Outcome},
     },
     error::{Error, Result},
+    shares::{Resource, Share},
     throttle::TooSoon,
     vcard::{file, write::Version},
+    weight::Weight,
 };
 
 /// The longest file that comes in, in bytes.
 const LONGEST_FILE: usize = 8 << 20;
-/// What an export costs beside its cards, and each of them: a statement, and two fields.
+/// What an export costs beside its cards, and each of them: as much as by GraphQL.
 const COST: u64 = 11;
-const COST_OF_CARD: u64 = 2;
+const COST_OF_CARD: u64 = 5;
+/// When to try again who has as many files under way as a caller may.
+pub const TRANSFER_LATER: Duration = Duration::from_secs(5);
 /// Ids that were left out and are named in the answer.
 const MOST_NAMED: usize = 100;
 
@@ -143,11 +147,17 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
             let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
             No::Problem(status, code, message)
         })?;
+        let address = peer::origin(executor.app(), &parts).address;
+        executor.app().throttle.write(caller.payer(), address, file.len() as u64).map_err(too_soon)?;
+        let place = transfer(&executor, &caller)?;
         // It goes on although its caller hangs up, as a mutation does; whoever sends the file again loses nothing.
         let app = executor.app().clone();
         let within = app.config.limits.request_timeout;
         let tasks = app.tasks.clone();
-        let running = tasks.spawn(async move { import::import(&app, &viewer, file.into()).await });
+        let running = tasks.spawn(async move {
+            let _place = place;
+            import::import(&app, &viewer, file.into()).await
+        });
         let ended = timeout(within, running).await.map_err(|_| Error::Timeout)?;
         Ok(Json(results(ended.map_err(Error::internal)??)).into_response())
     })
@@ -193,7 +203,13 @@ async fn caller(executor: &Executor, parts: &Parts, scope: Scope) -> Result<Call
 }
 
 fn pay(executor: &Executor, caller: &Caller, cost: u64) -> Result<()> {
-    executor.app().throttle.spend(payer(caller), cost).map(drop).map_err(too_soon)
+    executor.app().throttle.spend(caller.payer(), cost).map(drop).map_err(too_soon)
+}
+
+/// A place among the files that the caller has under way.
+fn transfer(executor: &Executor, caller: &Caller) -> Result<Share> {
+    let place = executor.app().shares.take(caller.payer(), Resource::Transfer, 1);
+    place.map_err(|_| Error::RateLimited { retry_after: TRANSFER_LATER })
 }
 
 fn too_soon(TooSoon(retry_after): TooSoon) -> Error {
@@ -209,7 +225,10 @@ async fn by_ids(
 ) -> Result<Response, No> {
     let ids: Vec<String> = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect();
     pay(executor, caller, COST + COST_OF_CARD * ids.len() as u64)?;
-    let export = Export::of(executor.app(), caller, origin, &ids, style).await?;
+    // Counted as an operation is, so that a book of large contacts cannot fill the memory.
+    let app = executor.app();
+    let weight = Weight::new(Arc::clone(&app.shares), Some(caller.payer()), app.config.limits.answer_bytes);
+    let export = weight.measure(Export::of(app, caller, origin, &ids, style)).await?;
     if export.cards == 0 {
         return Err(nobody());
     }
@@ -232,7 +251,8 @@ async fn whole(executor: &Arc<Executor>, caller: &Caller, list: Whole, style: St
     let Caller::Person(viewer) = caller else { return Err(Error::PersonsOnly.into()) };
     let size = list.size(executor.app(), viewer).await?;
     pay(executor, caller, COST + COST_OF_CARD * size.unsigned_abs())?;
-    Ok(cards(file::MANY, Body::from_stream(pages(Arc::clone(executor), *viewer, list, style))))
+    let place = transfer(executor, caller)?;
+    Ok(cards(file::MANY, Body::from_stream(pages(Arc::clone(executor), *viewer, list, style, place))))
 }
 
 /// The pages of a list, each read when the one before it is on its way. Breaks off when the caller's rights end, or with
@@ -242,8 +262,10 @@ fn pages(
     viewer: Viewer,
     list: Whole,
     style: Style,
+    place: Share,
 ) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     async_stream::try_stream! {
+        let _place = place;
         let app: &App = executor.app();
         let mut from = None;
         loop {

@@ -1,13 +1,19 @@
 //! Running an operation, whichever door it came through: parsed once, measured and paid for before it runs, ended in time,
 //! its errors coded and short.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use async_graphql::{
-    Data, Name, Request, Response, ServerError, Value, Variables,
+    Data, Name, Request, Response, ServerError, Value,
     parser::{
-        parse_query, parse_schema,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection},
+        parse_schema,
+        types::{ExecutableDocument, OperationType, Selection},
     },
 };
 use futures_util::{Stream, StreamExt as _, future::Either, stream};
@@ -19,10 +25,13 @@ use super::{
     cost::{self, Lists},
     document,
     metrics::{Metrics, Outcome},
+    outcomes::{late, refuse_whole, warn_of_changes},
     sites::Sites,
+    validation::{Document, JsonMap, Operation as ValidOperation, Refused, Validator},
+    written,
 };
 use crate::{
-    app::App,
+    app::{App, noting_commits},
     auth::{
         authenticator::Authenticator,
         context::{self, Origin},
@@ -33,11 +42,17 @@ use crate::{
     memory::Memory,
     schema::{self, RapportSchema},
     throttle::{Budget, Payer, TooSoon},
+    weight::{Held, Weight},
 };
 
 /// Errors of a refusal that are shown, and the longest message of one, in characters: a refusal is short.
 const MOST_ERRORS: usize = 5;
 const LONGEST_MESSAGE: usize = 300;
+
+/// Bytes of an answer that one unit of cost pays for.
+const BYTES_PER_COST: u64 = 256;
+/// What an event may cost before it is taken from who follows.
+const COST_OF_EVENT: u64 = 64;
 
 /// What a client sends.
 #[derive(Deserialize)]
@@ -45,7 +60,7 @@ pub struct Params {
     pub query: String,
     #[serde(rename = "operationName")]
     pub operation_name: Option<String>,
-    pub variables: Option<serde_json::Map<String, serde_json::Value>>,
+    pub variables: Option<JsonMap>,
     /// Read and let go: the specification reserves it.
     #[serde(rename = "extensions")]
     _extensions: Option<serde_json::Map<String, serde_json::Value>>,
@@ -60,21 +75,12 @@ pub struct Asker {
 
 impl Asker {
     /// Who pays for what is asked: the caller, or else the address.
-    fn payer(&self) -> Option<Payer> {
+    #[must_use]
+    pub fn payer(&self) -> Option<Payer> {
         match &self.caller {
-            Some(caller) => Some(payer(caller)),
+            Some(caller) => Some(caller.payer()),
             None => self.origin.address.map(Payer::Address),
         }
-    }
-}
-
-/// Who pays for what a caller asks.
-#[must_use]
-pub fn payer(caller: &Caller) -> Payer {
-    match caller {
-        Caller::Person(viewer) => Payer::Caller(viewer.user.0),
-        Caller::Service(service) => Payer::Caller(service.key.0),
-        Caller::Visitor(visitor) => Payer::Caller(visitor.customer.0),
     }
 }
 
@@ -88,17 +94,27 @@ pub struct Operation {
     cost: u64,
     budget: Option<Budget>,
     turns: Turns,
+    payer: Option<Payer>,
+    weight: Arc<Weight>,
 }
 
-/// A document, and what it costs when its variables cannot change that.
+/// An answer, with what it holds of its caller's share until it is sent.
+pub struct Answered {
+    pub answer: Response,
+    pub held: Held,
+}
+
+/// A document that was found valid.
 struct Parsed {
-    document: ExecutableDocument,
-    cost: Option<u64>,
+    document: Document,
+    /// What runs and what it costs, once known, when the document's one operation has no variables.
+    constant: OnceLock<(ExecutableDocument, u64)>,
 }
 
 pub struct Executor {
     app: App,
     schema: RapportSchema,
+    validator: Validator,
     lists: Lists,
     documents: Memory<Parsed>,
     pub authenticator: Authenticator,
@@ -111,11 +127,22 @@ impl Executor {
     /// only a fault of ours could cause.
     pub async fn start(app: App) -> anyhow::Result<Self> {
         let schema = schema::build(Some(&app.config.limits));
-        let lists = Lists::of(&parse_schema(schema.sdl())?);
+        let sdl = schema.sdl();
+        let lists = Lists::of(&parse_schema(&sdl)?);
+        let validator = Validator::new(&sdl, app.config.limits.introspection)?;
         let started = Authenticator::start(&app).await;
         let authenticator = started.map_err(|error| anyhow::anyhow!("callers cannot be told: {}", error.code()))?;
         let sites = Sites::new(app.clone());
-        Ok(Self { app, schema, lists, documents: Memory::default(), authenticator, sites, metrics: Metrics::new()? })
+        Ok(Self {
+            app,
+            schema,
+            validator,
+            lists,
+            documents: Memory::default(),
+            authenticator,
+            sites,
+            metrics: Metrics::new()?,
+        })
     }
 
     pub fn app(&self) -> &App {
@@ -128,28 +155,37 @@ impl Executor {
         self.app.throttle.request(address).map_err(too_soon)
     }
 
-    /// The document of a text, parsed once.
+    /// The document of a text, parsed and validated once.
     fn parsed(&self, query: &str) -> Result<Arc<Parsed>, Box<Response>> {
         if let Some(parsed) = self.documents.recall(query) {
             return Ok(parsed);
         }
         let checked = document::check(query, &self.app.config.limits);
         let tokens = checked.map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
-        let document = parse_query(query).map_err(|error| {
-            let mut answer = Response::from_errors(vec![error.into()]);
-            tidy(&mut answer, "GRAPHQL_PARSE_FAILED");
-            Box::new(answer)
-        })?;
-        let varies = document.operations.iter().any(|(_, operation)| !operation.node.variable_definitions.is_empty());
-        let cost = if varies { None } else { Some(self.cost(&document, &Variables::default())?) };
-        let parsed = Arc::new(Parsed { document, cost });
+        let document = self.validator.validate(query).map_err(refused)?;
+        let parsed = Arc::new(Parsed { document, constant: OnceLock::new() });
         self.documents.keep(query, tokens, Arc::clone(&parsed));
         Ok(parsed)
     }
 
-    fn cost(&self, document: &ExecutableDocument, variables: &Variables) -> Result<u64, Box<Response>> {
-        let cost = cost::check(document, variables, &self.lists, &self.app.config.limits);
-        cost.map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))
+    /// The document to execute for one operation and its variables, and its cost.
+    fn bound(
+        &self,
+        parsed: &Parsed,
+        operation: &ValidOperation,
+        variables: JsonMap,
+    ) -> Result<(ExecutableDocument, u64), Box<Response>> {
+        if let Some((document, cost)) = parsed.constant.get() {
+            return Ok((document.clone(), *cost));
+        }
+        let values = self.validator.coerce(operation, variables).map_err(refused)?;
+        let document = parsed.document.bind(operation, &values);
+        let cost = cost::check(&document, &self.lists, &self.app.config.limits);
+        let cost = cost.map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
+        if parsed.document.is_constant() {
+            let _ = parsed.constant.set((document.clone(), cost));
+        }
+        Ok((document, cost))
     }
 
     /// Parses and measures what a client sent, and takes its cost from who asks; an error is a request error.
@@ -162,56 +198,42 @@ impl Executor {
     }
 
     fn prepared(&self, params: Params, asker: Asker) -> Result<Operation, Box<Response>> {
-        let refuse = |message: &str, code: &str| Box::new(refusal(message, code));
         let parsed = self.parsed(&params.query)?;
-        let document = &parsed.document;
-        // The parsed document stands for its text, which an operation that lasts need not keep.
-        let mut request = Request::new(String::new());
-        if let Some(mut variables) = params.variables {
-            // What no operation declares is let go before it costs anything.
-            let declared = |name: &String| {
-                let mut operations = document.operations.iter();
-                operations.any(|(_, operation)| {
-                    operation.node.variable_definitions.iter().any(|defined| defined.node.name.node == *name)
-                })
-            };
-            variables.retain(|name, _| declared(name));
-            let variables = serde_json::Value::Object(variables);
-            if document::holds_nul(&variables) {
-                return Err(refuse("A variable holds the character U+0000.", "BAD_USER_INPUT"));
-            }
-            request = request.variables(Variables::from_json(variables));
-        }
-        let cost = match parsed.cost {
-            Some(cost) => cost,
-            None => self.cost(document, &request.variables)?,
-        };
-        let (kind, name, single) = {
-            let (name, operation) = select(document, params.operation_name.as_deref())
-                .ok_or_else(|| refuse("operationName does not name an operation of the document.", "BAD_REQUEST"))?;
-            let roots = &operation.selection_set.node.items;
-            let single = matches!(&roots[..], [only] if matches!(only.node, Selection::Field(_)));
-            (operation.ty, name.cloned(), single)
-        };
-        if let Some(name) = params.operation_name {
-            request = request.operation_name(name);
-        }
-        let budget = match asker.payer() {
+        let operation = parsed.document.operation(params.operation_name.as_deref());
+        let operation = operation.ok_or_else(|| {
+            Box::new(refusal("operationName does not name an operation of the document.", "BAD_REQUEST"))
+        })?;
+        let (document, cost) = self.bound(&parsed, operation, params.variables.unwrap_or_default())?;
+        let (kind, name) = (operation.kind, operation.name.clone());
+        let single = document.operations.iter().all(|(_, operation)| {
+            matches!(&operation.node.selection_set.node.items[..], [only] if matches!(only.node, Selection::Field(_)))
+        });
+        let written = if kind == OperationType::Mutation { written::bytes(&document) } else { 0 };
+        let payer = asker.payer();
+        let budget = match payer {
             Some(payer) => self.app.throttle.spend(payer, cost).map_err(too_soon)?,
             None => None,
         };
+        if let (Some(payer), OperationType::Mutation) = (payer, kind) {
+            self.app.throttle.write(payer, asker.origin.address, written).map_err(too_soon)?;
+        }
+        let weight = Weight::new(Arc::clone(&self.app.shares), payer, self.app.config.limits.answer_bytes);
+        if kind != OperationType::Subscription {
+            weight.reserve(cost).map_err(|excess| Box::new(fault(Error::TooLarge(excess))))?;
+        }
         let turns = Turns::default();
         let remembers = kind == OperationType::Query;
         let data = context::operation(self.app.clone(), asker.caller, asker.origin, budget, turns.clone(), remembers);
-        request = request.data(data);
-        request.set_parsed_query(document.clone());
-        Ok(Operation { request, kind, single, name, cost, budget, turns })
+        // The bound document stands for its text, which an operation that lasts need not keep.
+        let mut request = Request::new(String::new()).data(data);
+        request.set_parsed_query(document);
+        Ok(Operation { request, kind, single, name, cost, budget, turns, payer, weight })
     }
 
     /// Runs a query or mutation, for as long as a request may take. A mutation runs to its end also when nobody waits for
     /// the answer any more.
-    pub async fn run(&self, operation: Operation) -> Response {
-        let Operation { request, kind, single, name, cost, budget, turns } = operation;
+    pub async fn run(&self, operation: Operation) -> Answered {
+        let Operation { request, kind, single, name, cost, budget, turns, payer, weight } = operation;
         let started = Instant::now();
         let span = tracing::debug_span!(
             "operation",
@@ -223,61 +245,66 @@ impl Executor {
             graphql.errors = tracing::field::Empty,
         );
         let within = self.app.config.limits.request_timeout;
+        let committed = Arc::new(AtomicBool::new(false));
         let answered = match kind {
             OperationType::Mutation => {
                 let schema = self.schema.clone();
-                let running = async move { Driven::new(schema.execute(request), turns).await }.instrument(span.clone());
+                let weight = Arc::clone(&weight);
+                let running = async move { Driven::new(schema.execute(request), turns, weight).await };
+                let running = noting_commits(Arc::clone(&committed), running);
+                let running = running.instrument(span.clone());
                 let running = self.app.tasks.spawn(running);
                 let ended = timeout(within, running).await;
                 ended.map(|ended| ended.unwrap_or_else(|error| fault(Error::internal(error))))
             }
-            _ => timeout(within, Driven::new(self.schema.execute(request), turns).instrument(span.clone())).await,
+            _ => {
+                let running = Driven::new(self.schema.execute(request), turns, Arc::clone(&weight));
+                timeout(within, running.instrument(span.clone())).await
+            }
         };
         let mut answer = answered.unwrap_or_else(|_| late(kind));
         finish(&mut answer);
         if single {
             refuse_whole(&mut answer);
+            if committed.load(Ordering::Acquire) {
+                warn_of_changes(&mut answer);
+            }
         }
         span.record("graphql.errors", answer.errors.len());
         answer.extensions.insert("cost".to_owned(), shown(cost, budget));
         let outcome = if answer.errors.is_empty() { Outcome::Done } else { Outcome::Failed };
         self.metrics.operation(kind, name.as_deref(), outcome, started.elapsed());
-        answer
+        let held = weight.settle();
+        self.charge(payer, (held.bytes as u64 / BYTES_PER_COST).saturating_sub(cost));
+        Answered { answer, held }
+    }
+
+    /// Takes what an answer turned out to cost beyond its price from who asked.
+    fn charge(&self, payer: Option<Payer>, cost: u64) {
+        if let (Some(payer), true) = (payer, cost > 0) {
+            self.app.throttle.settle(payer, cost);
+        }
     }
 
     /// Runs an operation of any kind as a stream of answers.
-    pub fn stream(self: &Arc<Self>, operation: Operation) -> impl Stream<Item = Response> + Send + use<> {
+    pub fn stream(self: &Arc<Self>, operation: Operation) -> impl Stream<Item = Answered> + Send + use<> {
         let executor = Arc::clone(self);
         if operation.kind == OperationType::Subscription {
             let data = Arc::new(Data::default());
             let answers = self.schema.execute_stream_with_session_data(operation.request, data);
-            let answers = Driven::new(answers, operation.turns);
+            let (payer, weight) = (operation.payer, operation.weight);
+            let answers = Driven::new(answers, operation.turns, Arc::clone(&weight));
             let live = self.metrics.live(operation.name.as_deref());
             return Either::Left(answers.map(move |mut answer| {
                 finish(&mut answer);
                 live.delivered();
-                answer
+                let held = weight.settle();
+                executor.charge(payer, (held.bytes as u64 / BYTES_PER_COST).saturating_sub(COST_OF_EVENT));
+                Answered { answer, held }
             }));
         }
         // Boxed, because every subscription would have room for it.
         Either::Right(stream::once(Box::pin(async move { executor.run(operation).await })))
-    }
-}
-
-/// The operation that is meant, and its name.
-fn select<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Option<(Option<&'a Name>, &'a OperationDefinition)> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some((None, &operation.node)),
-        (DocumentOperations::Multiple(operations), Some(name)) => {
-            operations.get_key_value(name).map(|(name, found)| (Some(name), &found.node))
-        }
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.iter().next().map(|(name, found)| (Some(name), &found.node))
-        }
-        _ => None,
     }
 }
 
@@ -287,6 +314,13 @@ pub fn refusal(message: &str, code: &str) -> Response {
     let mut error = ServerError::new(message, None);
     error.extensions.get_or_insert_default().set("code", code);
     Response::from_errors(vec![error])
+}
+
+/// A document or its variables that break the specification, as the answer to the request.
+fn refused(why: Refused) -> Box<Response> {
+    let mut answer = Response::from_errors(why.errors);
+    tidy(&mut answer, why.code);
+    Box::new(answer)
 }
 
 /// A fault as the answer to a whole request.
@@ -301,14 +335,6 @@ pub fn fault(error: Error) -> Response {
 
 fn too_soon(TooSoon(retry_after): TooSoon) -> Box<Response> {
     Box::new(fault(Error::RateLimited { retry_after }))
-}
-
-fn late(kind: OperationType) -> Response {
-    let message = match kind {
-        OperationType::Mutation => "This took too long to wait for. It may still be done: look before you try again.",
-        _ => "This took too long.",
-    };
-    refusal(message, "TIMEOUT")
 }
 
 /// What an operation cost and what is left to spend.
@@ -336,23 +362,6 @@ pub fn code_of(answer: &Response) -> Option<&str> {
 #[must_use]
 pub fn is_request_error(answer: &Response) -> bool {
     answer.data == Value::Null && !answer.errors.is_empty() && answer.errors.iter().all(|error| error.path.is_empty())
-}
-
-/// When the one field of an operation was refused for who asks, the operation was: it answers like any other request that
-/// was not run, without data.
-fn refuse_whole(answer: &mut Response) {
-    let nothing = match &answer.data {
-        Value::Null => true,
-        Value::Object(fields) => fields.values().all(|value| *value == Value::Null),
-        _ => false,
-    };
-    let [error] = &mut answer.errors[..] else { return };
-    let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
-    let refused = matches!(code, Some(Value::String(code)) if code == "UNAUTHENTICATED" || code == "FORBIDDEN");
-    if nothing && refused && error.path.len() == 1 {
-        answer.data = Value::Null;
-        error.path.clear();
-    }
 }
 
 fn finish(answer: &mut Response) {

@@ -23,6 +23,8 @@ use super::execution::Executor;
 use crate::{
     administration::{archive, export},
     error::Error,
+    shares::Resource,
+    throttle::Payer,
 };
 
 /// How many archives are sent at once.
@@ -48,6 +50,8 @@ pub async fn serve(State(executor): State<Arc<Executor>>, params: Result<Query<P
         Err(Error::Unauthenticated | Error::Refused(_)) => return StatusCode::NOT_FOUND.into_response(),
         Err(_) => return busy(),
     };
+    let place = app.shares.take(Payer::Caller(person.id.0), Resource::Transfer, 1);
+    let Ok(place) = place else { return busy() };
     let Ok(turn) = Arc::clone(&TURNS).try_acquire_owned() else { return busy() };
     // The turn ends with the archive, or without it: who reads slowly does not keep others waiting.
     let sent = CancellationToken::new();
@@ -58,7 +62,7 @@ pub async fn serve(State(executor): State<Arc<Executor>>, params: Result<Query<P
         drop(turn);
     });
     let parts = archive::write(app, person).map(move |part| {
-        let _sent = &guard;
+        let _held = (&guard, &place);
         let part = if Instant::now() < until { part } else { Err(Error::Timeout) };
         part.map_err(|error| {
             tracing::warn!(code = error.code(), "an archive was broken off");

@@ -1,7 +1,12 @@
 //! `/graphql` over HTTP: POST with JSON for everything, GET for queries and for opening a socket; server-sent events for
 //! whoever accepts them.
 
-use std::{convert::Infallible, io::Write as _, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io::{self, BufWriter, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_graphql::{Response as Answer, Value, parser::types::OperationType};
 use axum::{
@@ -20,10 +25,10 @@ use tokio::time::timeout;
 
 use super::{
     accept::{Accepted, EVENT_STREAM, GRAPHQL_JSON, JSON, Media},
-    execution::{Asker, Executor, Operation, Params, code_of, fault, is_request_error, refusal},
-    peer, socket,
+    execution::{Answered, Asker, Executor, Operation, Params, code_of, fault, is_request_error, refusal},
+    peer, sent, socket,
 };
-use crate::auth::context::Site;
+use crate::{auth::context::Site, shares::Resource, throttle::Payer};
 
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
@@ -143,7 +148,9 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
         return render(media, StatusCode::BAD_REQUEST, &answer);
     };
     let site = origin.site.clone();
-    let operation = match executor.prepare(params, Asker { caller, origin }) {
+    let asker = Asker { caller, origin };
+    let payer = asker.payer();
+    let operation = match executor.prepare(params, asker) {
         Ok(operation) => operation,
         Err(answer) => return render(media, status_of(media, &answer), &answer),
     };
@@ -155,17 +162,17 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
             response
         }
         OperationType::Subscription if accepted.event_stream => {
-            events(executor, operation, authorization, site.as_ref()).await
+            events(executor, operation, payer, authorization, site.as_ref()).await
         }
         OperationType::Subscription => {
             let message = "Subscriptions are served over WebSocket (graphql-transport-ws) and to those who accept \
                            text/event-stream.";
             render(media, StatusCode::NOT_ACCEPTABLE, &refusal(message, "NOT_ACCEPTABLE"))
         }
-        _ if media == Media::EventStream => events(executor, operation, authorization, site.as_ref()).await,
+        _ if media == Media::EventStream => events(executor, operation, None, authorization, site.as_ref()).await,
         _ => {
-            let answer = executor.run(operation).await;
-            compressed(&parts.headers, media, status_of(media, &answer), &answer)
+            let answered = executor.run(operation).await;
+            whole(&parts.headers, media, answered)
         }
     }
 }
@@ -185,14 +192,23 @@ pub fn status_of(media: Media, answer: &Answer) -> StatusCode {
     }
 }
 
-/// The answers as server-sent events: `next` for each, then `complete`. Ends when the caller's rights end.
+/// The answers as server-sent events: `next` for each, then `complete`. Ends when the caller's rights end. A subscription
+/// takes a place of the one who pays for it until the connection ends.
 async fn events(
     executor: &Arc<Executor>,
     operation: Operation,
+    payer: Option<Payer>,
     authorization: Option<&str>,
     site: Option<&Site>,
 ) -> Response {
     let app = executor.app();
+    let place = match payer.map(|payer| app.shares.take(payer, Resource::Subscription, 1)).transpose() {
+        Ok(place) => place,
+        Err(_) => {
+            let answer = refusal("You follow as much as one caller may.", "LIMIT_EXCEEDED");
+            return render(Media::Json, StatusCode::TOO_MANY_REQUESTS, &answer);
+        }
+    };
     // Asked again with a watch, so that what ended since the first question is seen.
     let watched = match executor.authenticator.watched(authorization, site).await {
         Ok(watched) => watched,
@@ -214,10 +230,13 @@ async fn events(
     };
     let answers = executor
         .stream(operation)
-        .map(|answer| Event::default().event("next").data(body_of(&answer)))
+        .map(|answered| Event::default().event("next").data(body_of(&answered.answer)))
         .chain(stream::once(async { Event::default().event("complete").data("") }))
         .take_until(Box::pin(end))
-        .map(Ok::<_, Infallible>);
+        .map(move |event| {
+            let _ = &place;
+            Ok::<_, Infallible>(event)
+        });
     Sse::new(answers).keep_alive(KeepAlive::new().interval(Duration::from_secs(12))).into_response()
 }
 
@@ -230,38 +249,62 @@ fn unsupported(media: Media, message: &str) -> Response {
     render(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, &refusal(message, "UNSUPPORTED_MEDIA_TYPE"))
 }
 
-/// The JSON of an answer; a request error has no `data`.
-pub fn body_of(answer: &Answer) -> String {
-    let body = if is_request_error(answer) {
-        serde_json::to_string(&serde_json::json!({ "errors": answer.errors }))
+/// What is sent when an answer cannot be written.
+const UNWRITABLE: &str = r#"{"errors":[{"message":"Something went wrong on our side."}]}"#;
+
+/// Writes the JSON of an answer; a request error has no `data`.
+pub fn write_body(into: impl Write, answer: &Answer) -> serde_json::Result<()> {
+    if is_request_error(answer) {
+        serde_json::to_writer(into, &serde_json::json!({ "errors": answer.errors }))
     } else {
-        serde_json::to_string(answer)
-    };
-    body.unwrap_or_else(|_| r#"{"errors":[{"message":"Something went wrong on our side."}]}"#.to_owned())
+        serde_json::to_writer(into, answer)
+    }
+}
+
+/// The JSON of an answer.
+pub fn body_of(answer: &Answer) -> String {
+    let mut body = Vec::new();
+    let written = write_body(&mut body, answer).ok().and_then(|()| String::from_utf8(body).ok());
+    written.unwrap_or_else(|| UNWRITABLE.to_owned())
 }
 
 /// Answers from this length on are compressed for who can read it, in bytes.
 const COMPRESSED_FROM: usize = 1_024;
+/// Answers of this weight are compressed while they are written, so that their text is never whole in memory.
+const COMPRESSED_AT_ONCE_FROM: usize = 256 << 10;
 
-/// The answer, compressed if it is long and the client reads gzip.
-fn compressed(headers: &HeaderMap, media: Media, status: StatusCode, answer: &Answer) -> Response {
-    let mut response = head(media, status, answer);
-    let body = body_of(answer);
+/// The answer to an operation, compressed if it is long and the client reads gzip.
+fn whole(headers: &HeaderMap, media: Media, Answered { answer, held }: Answered) -> Response {
+    let mut response = head(media, status_of(media, &answer), &answer);
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
-    if body.len() < COMPRESSED_FROM || !reads_gzip(headers) {
-        *response.body_mut() = Body::from(body);
-        return response;
-    }
-    // In memory nothing can fail; if it did, the answer would be sent as it is.
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    match encoder.write_all(body.as_bytes()).and_then(|()| encoder.finish()) {
+    let reads_gzip = reads_gzip(headers);
+    let compressed = if reads_gzip && held.bytes >= COMPRESSED_AT_ONCE_FROM {
+        compress(|into| write_body(into, &answer).map_err(io::Error::from)).ok_or_else(|| body_of(&answer))
+    } else {
+        let body = body_of(&answer);
+        let long = reads_gzip && body.len() >= COMPRESSED_FROM;
+        let compressed = if long { compress(|into| into.write_all(body.as_bytes())) } else { None };
+        compressed.ok_or(body)
+    };
+    // From here on there is one copy of the answer.
+    drop(answer);
+    *response.body_mut() = match compressed {
         Ok(shorter) => {
             response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            *response.body_mut() = Body::from(shorter);
+            sent::body(shorter, held)
         }
-        Err(_) => *response.body_mut() = Body::from(body),
-    }
+        Err(body) => sent::body(body, held),
+    };
     response
+}
+
+/// What is written, compressed. In memory nothing can fail; if it did, the answer would be sent as it is.
+fn compress(write: impl FnOnce(&mut BufWriter<&mut GzEncoder<Vec<u8>>>) -> io::Result<()>) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut buffered = BufWriter::new(&mut encoder);
+    write(&mut buffered).and_then(|()| buffered.flush()).ok()?;
+    drop(buffered);
+    encoder.finish().ok()
 }
 
 /// Whether the client takes an answer that is compressed.

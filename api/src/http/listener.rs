@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::{REQUEST_ID, peer::Peer};
-use crate::{app::App, config::Connections};
+use crate::{address::Networks, app::App, config::Connections};
 
 /// How long the head of a request may take, and how long a connection may wait for the next one.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
@@ -32,7 +32,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts connections until the app is shut down, and lets those that are open finish what they are at.
 pub async fn serve(app: &App, listener: TcpListener, router: Router) {
-    let places = Arc::new(Places { limits: app.config.connections, taken: Mutex::default() });
+    let limits = app.config.connections;
+    let networks = Networks::new(limits.ipv6_prefix);
+    let places = Arc::new(Places { limits, networks, taken: Mutex::default() });
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -99,6 +101,7 @@ async fn connection(app: &App, stream: TcpStream, peer: Peer, router: Router) {
 #[derive(Debug)]
 struct Places {
     limits: Connections,
+    networks: Networks,
     taken: Mutex<Taken>,
 }
 
@@ -117,6 +120,7 @@ pub struct Place {
 
 impl Places {
     fn take(places: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let address = places.networks.counted(address);
         let mut taken = places.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let of_address = taken.by_address.get(&address).copied().unwrap_or_default();
         // Behind proxies of ours all clients share their addresses.

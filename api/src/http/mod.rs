@@ -2,18 +2,23 @@
 //! account, GraphiQL, the web chat's page, the schema, health and metrics. No product rule stands here.
 
 pub mod document;
+pub mod validation;
 pub mod cost;
 pub mod accept;
 pub mod metrics;
+mod outcomes;
+pub mod written;
 pub mod execution;
 pub mod listener;
 pub mod peer;
 pub mod sites;
+pub mod sent;
 pub mod graphql;
 pub mod cards;
 pub mod socket;
 pub mod health;
 pub mod export;
+pub mod transcripts;
 pub mod graphiql;
 pub mod webchat;
 
@@ -46,6 +51,7 @@ pub async fn router(app: App) -> anyhow::Result<Router> {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/contacts.vcf", get(cards::many).post(cards::import))
         .route("/contacts/{name}", get(cards::one))
+        .route("/conversations/{id}/transcript.txt", get(transcripts::serve))
         .route("/webchat/{name}", get(webchat::page))
         .route("/webchat/files/{name}", get(webchat::file))
         .route("/.well-known/jwks.json", get(jwks))

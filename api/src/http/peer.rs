@@ -26,7 +26,7 @@ pub fn origin(app: &App, parts: &Parts) -> Origin {
     let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(Arc::from);
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.address.ip());
     Origin {
-        address: forwarded(&parts.headers, app.config.connections.proxies).or(peer),
+        address: forwarded(&parts.headers, app.config.connections.proxies).or(peer.map(|ip| ip.to_canonical())),
         agent,
         site: site(&parts.headers),
     }
@@ -48,7 +48,9 @@ fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
     let listed = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
     let hops: Vec<&str> = listed.flat_map(|value| value.split(',')).map(str::trim).collect();
     let hop = hops.len().checked_sub(proxies).filter(|_| proxies > 0).and_then(|at| hops.get(at))?;
-    hop.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()))
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
+    let address: IpAddr = bare.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()))?;
+    Some(address.to_canonical())
 }
 
 #[cfg(test)]
@@ -68,6 +70,22 @@ mod tests {
         assert_eq!(seen(2).as_deref(), Some("203.0.113.9"));
         assert_eq!(seen(4), None);
         assert_eq!(forwarded(&HeaderMap::new(), 1), None);
+    }
+
+    #[test]
+    fn an_address_is_read_in_every_form_that_proxies_write() {
+        for (written, seen) in [
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("[2001:db8::1]", Some("2001:db8::1")),
+            ("[2001:db8::1]:4711", Some("2001:db8::1")),
+            ("::ffff:203.0.113.9", Some("203.0.113.9")),
+            ("203.0.113.9:80", Some("203.0.113.9")),
+            ("unknown", None),
+        ] {
+            let headers =
+                HeaderMap::from_iter([("x-forwarded-for".parse().expect("a name"), HeaderValue::from_static(written))]);
+            assert_eq!(forwarded(&headers, 1).map(|address| address.to_string()).as_deref(), seen, "{written}");
+        }
     }
 
     #[test]

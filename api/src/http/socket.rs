@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use async_graphql::{Response as Answer, parser::types::OperationType};
+use async_graphql::parser::types::OperationType;
 use axum::{
     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
     http::{StatusCode, header, request::Parts},
@@ -26,13 +26,14 @@ use tokio::{
 use tokio_stream::StreamMap;
 
 use super::{
-    execution::{Asker, Executor, Operation, Params, is_request_error},
-    graphql::body_of,
+    execution::{Answered, Asker, Executor, Operation, Params, is_request_error, refusal},
+    graphql::write_body,
     peer::{self, Peer},
 };
 use crate::{
     auth::{context::Origin, rights::Watch, viewer::Caller},
     error::Error,
+    shares::{Resource, Share},
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -61,9 +62,13 @@ const FORBIDDEN: Close = Close(4403, "Forbidden");
 const NO_PROTOCOL: Close = Close(4406, "Subprotocol not acceptable");
 const INIT_TIMEOUT: Close = Close(4408, "Connection initialisation timeout");
 const SECOND_INIT: Close = Close(4429, "Too many initialisation requests");
+const TOO_MANY_SOCKETS: Close = Close(4429, "Too many sockets");
 const RESTART: Close = Close(1012, "Service restart");
 const TRY_LATER: Close = Close(1013, "Try again later");
 const SLOW: Close = Close(1013, "Too slow; resume from the last cursor");
+
+/// Only a fault of ours can bring this about.
+const UNWRITABLE: Close = Close(1011, "Internal error");
 
 /// What a client may say. Which parts belong to which type is checked by hand: serde cannot borrow the payload of a
 /// tagged enum.
@@ -86,9 +91,11 @@ struct InitPayload {
 /// is slow holds up no database connection that an operation has in hand.
 struct Running {
     /// `None` marks the end. Boxed, because a channel always has room for one.
-    answers: mpsc::Receiver<Option<Box<Answer>>>,
+    answers: mpsc::Receiver<Option<Box<Answered>>>,
     /// Ended with the operation, but for a mutation, which goes on to its end.
     _ended: Option<AbortOnDrop>,
+    /// The place of a subscription among those of its caller.
+    _place: Option<Share>,
 }
 
 struct AbortOnDrop(AbortHandle);
@@ -100,7 +107,7 @@ impl Drop for AbortOnDrop {
 }
 
 impl Running {
-    fn start(executor: &Arc<Executor>, operation: Operation) -> Self {
+    fn start(executor: &Arc<Executor>, operation: Operation, place: Option<Share>) -> Self {
         // The channel of futures, because that of tokio takes four times the memory, idle or not.
         let (mut sender, answers) = mpsc::channel(WAITING_ANSWERS);
         let mutates = operation.kind == OperationType::Mutation;
@@ -115,12 +122,12 @@ impl Running {
             drop(sender.send(None).await);
         });
         let ended = (!mutates).then(|| AbortOnDrop(task.abort_handle()));
-        Self { answers, _ended: ended }
+        Self { answers, _ended: ended, _place: place }
     }
 }
 
 impl Stream for Running {
-    type Item = Option<Box<Answer>>;
+    type Item = Option<Box<Answered>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.answers.poll_next_unpin(cx)
@@ -155,6 +162,7 @@ pub async fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Pa
                 _peer: peer,
                 caller: None,
                 acknowledged: false,
+                place: None,
                 operations: StreamMap::new(),
             };
             // A task of its own: the one that waited for the upgrade has room for much that is no longer needed.
@@ -172,6 +180,8 @@ struct Session {
     _peer: Option<Peer>,
     caller: Option<(Caller, Watch)>,
     acknowledged: bool,
+    /// Its place among the sockets of its caller, once that is known.
+    place: Option<Share>,
     operations: StreamMap<String, Running>,
 }
 
@@ -180,7 +190,11 @@ impl Session {
     async fn serve(&mut self) {
         let open = self.executor.metrics.sockets.clone();
         open.inc();
-        if let Err(close) = self.run().await {
+        let ended = self.run().await;
+        // Places are free at once, not when the client has answered the last frame.
+        self.operations.clear();
+        self.place = None;
+        if let Err(close) = ended {
             Box::pin(self.close(close)).await;
         }
         open.dec();
@@ -272,6 +286,10 @@ impl Session {
                 Err(Error::Unavailable(_)) => return Err(TRY_LATER),
                 Err(_) => return Err(FORBIDDEN),
             };
+        if let Some(payer) = self.asker().payer() {
+            let place = self.executor.app().shares.take(payer, Resource::Socket, 1);
+            self.place = Some(place.map_err(|_| TOO_MANY_SOCKETS)?);
+        }
         self.acknowledged = true;
         self.say(json!({ "type": "connection_ack" }).to_string()).await
     }
@@ -285,34 +303,52 @@ impl Session {
         }
         let params: Params = serde_json::from_str(payload.get()).map_err(|_| MALFORMED)?;
         if self.operations.len() >= MAX_OPERATIONS {
-            let answer = super::execution::refusal("Too many operations on this socket.", "LIMIT_EXCEEDED");
+            let answer = refusal("Too many operations on this socket.", "LIMIT_EXCEEDED");
             return self.refuse(&id, &answer).await;
         }
-        let caller = self.caller.as_ref().map(|(caller, _)| *caller);
-        match self.executor.prepare(params, Asker { caller, origin: self.origin.clone() }) {
-            Err(answer) => self.refuse(&id, &answer).await,
-            Ok(operation) => {
-                self.operations.insert(id, Running::start(&self.executor, operation));
-                Ok(())
-            }
-        }
+        let asker = self.asker();
+        let payer = asker.payer();
+        let operation = match self.executor.prepare(params, asker) {
+            Ok(operation) => operation,
+            Err(answer) => return self.refuse(&id, &answer).await,
+        };
+        let lasting = payer.filter(|_| operation.kind == OperationType::Subscription);
+        let place = lasting.map(|payer| self.executor.app().shares.take(payer, Resource::Subscription, 1));
+        let Ok(place) = place.transpose() else {
+            let answer = refusal("You follow as much as one caller may.", "LIMIT_EXCEEDED");
+            return self.refuse(&id, &answer).await;
+        };
+        self.operations.insert(id, Running::start(&self.executor, operation, place));
+        Ok(())
     }
 
-    async fn deliver(&mut self, id: String, answer: Option<Box<Answer>>) -> Result<(), Close> {
-        let Some(answer) = answer else {
+    fn asker(&self) -> Asker {
+        let caller = self.caller.as_ref().map(|(caller, _)| *caller);
+        Asker { caller, origin: self.origin.clone() }
+    }
+
+    async fn deliver(&mut self, id: String, answered: Option<Box<Answered>>) -> Result<(), Close> {
+        let Some(answered) = answered else {
             self.operations.remove(&id);
             return self.say(json!({ "type": "complete", "id": id }).to_string()).await;
         };
+        let Answered { answer, held: _held } = *answered;
         if is_request_error(&answer) {
             self.operations.remove(&id);
             return self.refuse(&id, &answer).await;
         }
         let id = serde_json::Value::String(id);
-        self.say(format!(r#"{{"type":"next","id":{id},"payload":{}}}"#, body_of(&answer))).await
+        // Written in place, so that there is one copy of the text.
+        let mut text = format!(r#"{{"type":"next","id":{id},"payload":"#).into_bytes();
+        let written = write_body(&mut text, &answer).map_err(|_| UNWRITABLE);
+        drop(answer);
+        written?;
+        text.push(b'}');
+        self.say(String::from_utf8(text).map_err(|_| UNWRITABLE)?).await
     }
 
     /// The one `error` of an operation that was not run.
-    async fn refuse(&mut self, id: &str, answer: &Answer) -> Result<(), Close> {
+    async fn refuse(&mut self, id: &str, answer: &async_graphql::Response) -> Result<(), Close> {
         self.say(json!({ "type": "error", "id": id, "payload": answer.errors }).to_string()).await
     }
 

@@ -26,6 +26,7 @@ use crate::{
     page::{ByAge, PageInfo, Slice},
     relationships::types::ConnectionRequest,
     users::types::{Actor, User},
+    weight::LongText,
 };
 
 /// Which notifications to list.
@@ -101,8 +102,8 @@ impl Notification {
     }
 
     /// What the organisation says, of SYSTEM.
-    async fn text(&self) -> Option<&str> {
-        self.0.text.as_deref()
+    async fn text(&self) -> Option<LongText<&str>> {
+        self.0.text.as_deref().map(LongText)
     }
 
     /// When it was read; null while it is not.

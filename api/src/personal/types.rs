@@ -15,6 +15,7 @@ use crate::{
     text,
     users::types::{PersonName, User},
     vcard::write,
+    weight::LongText,
 };
 
 /// A private entry of the viewer's address book. Nobody else sees it.
@@ -30,8 +31,8 @@ impl PersonalContact {
     }
 
     /// The name to show.
-    pub async fn display_name(&self) -> &str {
-        &self.0.display_name
+    pub async fn display_name(&self) -> LongText<&str> {
+        LongText(&self.0.display_name)
     }
 
     /// The letter the name stands under in a list by name: a letter, a Korean initial consonant, the first kana of a
@@ -43,27 +44,27 @@ impl PersonalContact {
     /// The parts of the name.
     async fn name(&self) -> PersonName {
         PersonName {
-            given: self.0.given_name.clone(),
-            family: self.0.family_name.clone(),
-            additional: self.0.additional_name.clone(),
-            prefix: self.0.name_prefix.clone(),
-            suffix: self.0.name_suffix.clone(),
+            given: self.0.given_name.clone().map(LongText),
+            family: self.0.family_name.clone().map(LongText),
+            additional: self.0.additional_name.clone().map(LongText),
+            prefix: self.0.name_prefix.clone().map(LongText),
+            suffix: self.0.name_suffix.clone().map(LongText),
         }
     }
 
     /// Job title.
-    async fn title(&self) -> Option<&str> {
-        self.0.title.as_deref()
+    async fn title(&self) -> Option<LongText<&str>> {
+        self.0.title.as_deref().map(LongText)
     }
 
     /// Where the person works.
-    async fn organisation(&self) -> Option<&str> {
-        self.0.organisation.as_deref()
+    async fn organisation(&self) -> Option<LongText<&str>> {
+        self.0.organisation.as_deref().map(LongText)
     }
 
     /// What the viewer wrote down about the contact.
-    async fn note(&self) -> Option<&str> {
-        self.0.note.as_deref()
+    async fn note(&self) -> Option<LongText<&str>> {
+        self.0.note.as_deref().map(LongText)
     }
 
     /// E-mail addresses.
@@ -97,8 +98,8 @@ impl PersonalContact {
     async fn vcard(
         &self,
         #[graphql(default_with = "VCardVersion::V3", desc = "The version to write.")] version: VCardVersion,
-    ) -> String {
-        write::card(&card::of_contact(&self.0), version.into())
+    ) -> LongText<String> {
+        LongText(write::card(&card::of_contact(&self.0), version.into()))
     }
 
     /// When the contact was made.

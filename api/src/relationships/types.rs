@@ -28,6 +28,7 @@ use crate::{
     events::{cursor::Cursor, log::Entry, types::event},
     page::{ByAge, PageInfo, Slice},
     users::types::User,
+    weight::LongText,
 };
 
 /// How far two people are connected, seen from the viewer.
@@ -200,8 +201,8 @@ impl Relationship {
     }
 
     /// What the viewer wrote about the person; nobody else ever sees it.
-    async fn note(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        ctx.load(NoteAbout(self.other)).await.transpose()
+    async fn note(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
+        Some(ctx.load(NoteAbout(self.other)).await.transpose()?.map(LongText))
     }
 
     /// The request that waits between the two, or the one by which they were connected.
@@ -245,8 +246,8 @@ impl ConnectionRequest {
     }
 
     /// What the requester wrote, at most 500 characters.
-    async fn message(&self) -> Option<&str> {
-        self.0.message.as_deref()
+    async fn message(&self) -> Option<LongText<&str>> {
+        self.0.message.as_deref().map(LongText)
     }
 
     /// When it was made.

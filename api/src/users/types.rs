@@ -45,6 +45,7 @@ use crate::{
     },
     text,
     vcard::write,
+    weight::LongText,
 };
 
 /// Something with an id. Ids are opaque, stable and never used twice.
@@ -82,8 +83,12 @@ impl From<ThreadItem> for Node {
 #[derive(Interface)]
 #[graphql(
     field(name = "id", ty = "ID", desc = "The id of whoever acts."),
-    field(name = "display_name", ty = "&str", desc = "The name to show."),
-    field(name = "avatar_url", ty = "Option<Result<String>>", desc = "The address of a picture, if there is one.")
+    field(name = "display_name", ty = "LongText<&str>", desc = "The name to show."),
+    field(
+        name = "avatar_url",
+        ty = "Option<Result<LongText<String>>>",
+        desc = "The address of a picture, if there is one."
+    )
 )]
 pub enum Actor {
     User(User),
@@ -110,8 +115,8 @@ impl User {
     }
 
     /// The name to show.
-    pub async fn display_name(&self) -> &str {
-        self.0.display_name()
+    pub async fn display_name(&self) -> LongText<&str> {
+        LongText(self.0.display_name())
     }
 
     /// The letter the name stands under in a list by name: a letter, a Korean initial consonant, the first kana of a
@@ -124,36 +129,36 @@ impl User {
     async fn name(&self, ctx: &Context<'_>) -> Result<PersonName> {
         let row = self.whole(ctx).await?;
         Ok(PersonName {
-            given: row.given_name.clone(),
-            family: row.family_name.clone(),
-            additional: row.additional_name.clone(),
-            prefix: row.name_prefix.clone(),
-            suffix: row.name_suffix.clone(),
+            given: row.given_name.clone().map(LongText),
+            family: row.family_name.clone().map(LongText),
+            additional: row.additional_name.clone().map(LongText),
+            prefix: row.name_prefix.clone().map(LongText),
+            suffix: row.name_suffix.clone().map(LongText),
         })
     }
 
     /// Job title.
-    async fn title(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+    async fn title(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
         self.text(ctx, |row| &row.title).await
     }
 
     /// Where the person works.
-    async fn organisation(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+    async fn organisation(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
         self.text(ctx, |row| &row.organisation).await
     }
 
     /// The `https://` address of a picture.
-    pub async fn avatar_url(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+    pub async fn avatar_url(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
         self.text(ctx, |row| &row.avatar_url).await
     }
 
     /// Language tag, such as `ko` or `en-GB`.
-    async fn locale(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+    async fn locale(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
         self.text(ctx, |row| &row.locale).await
     }
 
     /// Time zone, such as `Asia/Seoul`.
-    async fn time_zone(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+    async fn time_zone(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
         self.text(ctx, |row| &row.time_zone).await
     }
 
@@ -189,7 +194,7 @@ impl User {
             desc = "Whether what the viewer wrote about the person goes into it. Needs the scope CONTACTS_READ."
         )]
         notes: bool,
-    ) -> Result<String> {
+    ) -> Result<LongText<String>> {
         let note = if notes {
             contacts_reader(ctx)?;
             ctx.load(NoteAbout(self.0.id())).await?
@@ -197,7 +202,7 @@ impl User {
             None
         };
         let (row, seen) = (self.whole(ctx).await?, self.seen(ctx).await?);
-        Ok(write::card(&card::of_user(&row, &seen.details, note), version.into()))
+        Ok(LongText(write::card(&card::of_user(&row, &seen.details, note), version.into())))
     }
 
     /// What the person is in the organisation.
@@ -297,9 +302,13 @@ impl User {
         Ok(ctx.load(DetailsOf(self.0.id())).await?.unwrap_or_default())
     }
 
-    async fn text(&self, ctx: &Context<'_>, column: fn(&user::Model) -> &Option<String>) -> Option<Result<String>> {
+    async fn text(
+        &self,
+        ctx: &Context<'_>,
+        column: fn(&user::Model) -> &Option<String>,
+    ) -> Option<Result<LongText<String>>> {
         match self.whole(ctx).await {
-            Ok(row) => column(&row).clone().map(Ok),
+            Ok(row) => column(&row).clone().map(|text| Ok(LongText(text))),
             Err(fault) => Some(Err(fault)),
         }
     }
@@ -346,13 +355,13 @@ pub fn contacts_reader<'a>(ctx: &'a Context<'_>) -> Result<&'a Caller> {
 #[derive(SimpleObject)]
 pub struct PersonName {
     /// Given name.
-    pub given: Option<String>,
+    pub given: Option<LongText<String>>,
     /// Family name.
-    pub family: Option<String>,
+    pub family: Option<LongText<String>>,
     /// Middle names.
-    pub additional: Option<String>,
+    pub additional: Option<LongText<String>>,
     /// Such as "Dr.".
-    pub prefix: Option<String>,
+    pub prefix: Option<LongText<String>>,
     /// Such as "Jr.".
-    pub suffix: Option<String>,
+    pub suffix: Option<LongText<String>>,
 }

@@ -198,6 +198,9 @@ impl Instance {
             ("RAPPORT_RATE_REQUESTS".to_owned(), "0".to_owned()),
             ("RAPPORT_SIGN_IN_ATTEMPTS".to_owned(), "0".to_owned()),
             ("RAPPORT_WEB_CHATS_PER_HOUR".to_owned(), "0".to_owned()),
+            ("RAPPORT_WRITTEN_BYTES_PER_HOUR".to_owned(), "0".to_owned()),
+            ("RAPPORT_VISITOR_MESSAGES_PER_MINUTE".to_owned(), "0".to_owned()),
+            ("RAPPORT_MESSAGES_PER_MINUTE".to_owned(), "0".to_owned()),
         ]);
         given.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = Config::read(given).expected("a configuration");

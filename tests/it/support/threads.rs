@@ -229,14 +229,14 @@ impl Visitor {
 
     pub async fn ask_on(&self, instance: usize, query: &str, variables: Value) -> Answer {
         let (executor, operation) = self.prepare(instance, query, &variables);
-        let answer = executor.run(operation).await;
+        let answer = executor.run(operation).await.answer;
         Answer { status: 200, body: serde_json::to_value(&answer).expected("JSON") }
     }
 
     /// Follows a conversation from a cursor and waits for the first event.
     pub async fn follow(&self, instance: usize, id: &str, after: Option<&str>) -> Following {
         let (executor, operation) = self.prepare(instance, EVENTS, &json!({ "id": id, "after": after }));
-        let mut following = Following(Box::pin(executor.stream(operation)));
+        let mut following = Following(Box::pin(executor.stream(operation).map(|answered| answered.answer)));
         let started = following.event().await.expected("the first event");
         assert_eq!(started["__typename"], "SubscriptionStarted");
         following

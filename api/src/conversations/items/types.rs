@@ -16,14 +16,15 @@ use crate::{
     auth::context::ContextExt,
     conversations::{
         loader::{ItemById, ReceiptsOf, ReferredParticipant},
-        markdown,
         participants::{Who, types::actor_of},
         receipts::{self, Told},
+        renderings,
         threads::Side,
     },
     error::{Error, Result},
     page::{ByNumber, PageInfo, Slice},
     users::types::Actor,
+    weight::LongText,
 };
 
 /// An entry of a conversation.
@@ -110,8 +111,8 @@ impl Message {
     }
 
     /// The text; empty when the message was taken back.
-    async fn body(&self) -> &str {
-        &self.row.body
+    async fn body(&self) -> LongText<&str> {
+        LongText(&self.row.body)
     }
 
     /// How the text is written.
@@ -120,9 +121,11 @@ impl Message {
     }
 
     /// The text of a MARKDOWN message as HTML that is safe to show: emphasis, strong emphasis, strike-through, code, links to
-    /// `http`, `https` and `mailto`, lists, quotes and line breaks; other marks are shown as they stand. Null for PLAIN.
-    async fn html(&self) -> Option<String> {
-        (self.row.format == TextFormat::Markdown).then(|| markdown::html(&self.row.body))
+    /// `http`, `https` and `mailto`, lists, quotes and line breaks; other marks are shown as they stand. A text whose HTML would be
+    /// many times as long is shown without its marks. Null for PLAIN.
+    async fn html(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
+        (self.row.format == TextFormat::Markdown && self.row.deleted_at.is_none()).then_some(())?;
+        Some(renderings::html(ctx, &self.row).await.map(LongText))
     }
 
     /// The message it answers; null when it answers none, or none that the viewer may see.
@@ -235,8 +238,8 @@ impl Announcement {
     }
 
     /// A sentence in English.
-    async fn text(&self) -> &str {
-        &self.row.body
+    async fn text(&self) -> LongText<&str> {
+        LongText(&self.row.body)
     }
 }
 
@@ -271,8 +274,8 @@ impl Note {
     }
 
     /// The text, as it stands.
-    async fn body(&self) -> &str {
-        &self.row.body
+    async fn body(&self) -> LongText<&str> {
+        LongText(&self.row.body)
     }
 }
 

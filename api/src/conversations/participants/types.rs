@@ -20,6 +20,7 @@ use crate::{
     },
     error::{Error, Result},
     users::types::{Actor, User},
+    weight::LongText,
 };
 
 /// Somebody who takes part in a conversation, or took part: each once, however often they come and go.
@@ -109,12 +110,12 @@ impl Representative {
     }
 
     /// The name to show.
-    pub async fn display_name(&self) -> &str {
-        self.user.0.display_name()
+    pub async fn display_name(&self) -> LongText<&str> {
+        LongText(self.user.0.display_name())
     }
 
     /// The `https://` address of a picture.
-    pub async fn avatar_url(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+    pub async fn avatar_url(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
         self.user.avatar_url(ctx).await.unwrap_or(None)
     }
 }
@@ -132,12 +133,12 @@ impl Customer {
     }
 
     /// As they call themselves, or as an agent called them.
-    pub async fn display_name(&self) -> &str {
-        &self.0.display_name
+    pub async fn display_name(&self) -> LongText<&str> {
+        LongText(&self.0.display_name)
     }
 
     /// Always null.
-    pub async fn avatar_url(&self) -> Option<Result<String>> {
+    pub async fn avatar_url(&self) -> Option<Result<LongText<String>>> {
         None
     }
 

@@ -18,6 +18,7 @@ use crate::{
     error::{Error, Result},
     notifications::types::{NotificationPreference, UnreadCounts},
     users::types::{Actor, User, contacts_reader, needs},
+    weight::LongText,
 };
 
 /// Whoever calls, as proven by the token or the key.
@@ -140,12 +141,12 @@ impl ServiceAccount {
     }
 
     /// The name of the key.
-    pub async fn display_name(&self) -> &str {
-        &self.name
+    pub async fn display_name(&self) -> LongText<&str> {
+        LongText(&self.name)
     }
 
     /// Always null.
-    pub async fn avatar_url(&self) -> Option<Result<String>> {
+    pub async fn avatar_url(&self) -> Option<Result<LongText<String>>> {
         None
     }
 }

@@ -1,0 +1,366 @@
+//! What the dearest documents that are allowed, and callers who open and write as much as they may, take of memory, and
+//! how long other callers wait meanwhile. The server has the limits that it has when nothing is set.
+
+use std::{
+    path::Path,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+
+use super::{
+    Server,
+    memory::{forget_peak, peak, resident},
+    sockets::{self, Socket, Subscription},
+};
+
+/// Messages of the visitor, and their letters of four bytes.
+const MESSAGES: usize = 5_000;
+const LETTERS: usize = 1_000;
+/// Messages of Markdown that means to multiply, and large contacts.
+const BOMBS: usize = 100;
+const CONTACTS: usize = 60;
+/// Requests of the attacker under way at once.
+const AT_ONCE: usize = 4;
+/// Other callers, and how long each waits between two requests.
+const OTHERS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(25);
+
+const FOLLOW: &str = "subscription { incomingRequests { __typename ... on SubscriptionStarted { cursor } } }";
+
+/// Somebody who calls.
+#[derive(Clone)]
+struct Client {
+    url: String,
+    token: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    fn new(server: &Server, token: &str) -> Self {
+        let url = format!("http://{}/graphql", server.address);
+        Self { url, token: token.to_owned(), http: reqwest::Client::new() }
+    }
+
+    /// The answer, and its length.
+    async fn ask(&self, query: &str, variables: &Value) -> anyhow::Result<(Value, usize)> {
+        let request = self.http.post(&self.url).json(&json!({ "query": query, "variables": variables }));
+        let request = if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
+        let bytes = request.send().await?.bytes().await?;
+        Ok((serde_json::from_slice(&bytes)?, bytes.len()))
+    }
+
+    async fn done(&self, query: &str, variables: &Value) -> anyhow::Result<Value> {
+        let (answer, _) = self.ask(query, variables).await?;
+        ensure!(answer.get("errors").is_none(), "{answer:.500}");
+        Ok(answer["data"].clone())
+    }
+}
+
+/// Those who attack, and what they wrote.
+struct Cast {
+    visitor: String,
+    chat: String,
+    jane: String,
+    talk: String,
+}
+
+/// An attack: what is asked again and again.
+struct Attack {
+    name: &'static str,
+    token: String,
+    query: String,
+    variables: Value,
+}
+
+fn aliases(field: &str, count: usize) -> String {
+    (0..count).map(|n| format!("a{n}: {field} ")).collect()
+}
+
+/// Fills a database without limits, starts again with those that the server has by default, and attacks.
+pub async fn measure(binary: &Path, time: Duration) -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let database = format!("sqlite://{}", directory.path().join("dearest.db").display());
+    let start = |unlimited: &[&'static str]| {
+        let mut command = Command::new(binary);
+        command.envs(unlimited.iter().map(|name| (*name, "0")));
+        Server::start(command.envs([
+            ("RAPPORT_DATABASE_URL", database.as_str()),
+            ("RAPPORT_LISTEN", "127.0.0.1:0"),
+            ("RAPPORT_LOG", "error"),
+        ]))
+    };
+    let filling = start(&[
+        "RAPPORT_RATE_COST",
+        "RAPPORT_RATE_REQUESTS",
+        "RAPPORT_WRITTEN_BYTES_PER_HOUR",
+        "RAPPORT_VISITOR_MESSAGES_PER_MINUTE",
+        "RAPPORT_MESSAGES_PER_MINUTE",
+    ])?;
+    let cast = fill(&filling).await?;
+    drop(filling);
+    let server = start(&[])?;
+    // What the server needs once is not the price of an attack.
+    let warm = Client::new(&server, &cast.jane);
+    for _ in 0..200 {
+        ordinary(&warm).await?;
+    }
+    println!(
+        "{:<44} {:>8} {:>8} {:>9} {:>9} {:>9} {:>9}",
+        "", "requests", "refused", "answer MB", "growth MB", "p50 ms", "p99 ms"
+    );
+    for attack in attacks(&cast) {
+        let client = Client::new(&server, &attack.token);
+        let work = || flood(&client, &attack, time);
+        observed(&server, &cast, attack.name, work).await?;
+        rest().await;
+    }
+    observed(&server, &cast, "64 sockets with 32 subscriptions each", || sockets_of(&server, &cast, 64, time)).await?;
+    Ok(())
+}
+
+/// Lets the attacker's bucket fill again, so that each attack is as strong as the first.
+async fn rest() {
+    tokio::time::sleep(Duration::from_secs(10)).await;
+}
+
+fn attacks(cast: &Cast) -> Vec<Attack> {
+    let chat = |name, selection: String| Attack {
+        name,
+        token: cast.visitor.clone(),
+        query: format!("query($id: ID!) {{ conversation(id: $id) {{ {selection} }} }}"),
+        variables: json!({ "id": cast.chat }),
+    };
+    let jane = |name, query: String, variables: Value| Attack { name, token: cast.jane.clone(), query, variables };
+    let talk = json!({ "id": cast.talk });
+    let book = |selection: String| {
+        format!("{{ contacts(first: 100) {{ nodes {{ ... on PersonalContact {{ {selection} }} }} }} }}")
+    };
+    vec![
+        chat("20 aliases of a transcript", aliases("transcript", 20)),
+        chat("one transcript", "transcript".to_owned()),
+        chat("a page of 100 long messages", "items(last: 100) { nodes { ... on Message { body } } }".to_owned()),
+        chat("the same text 20 times", format!("items(last: 100) {{ nodes {{ ... on Message {{ {} }} }} }}", aliases("body", 20))),
+        chat("30 pages of 100", aliases("items(last: 100) { nodes { ... on Message { body } } }", 28)),
+        jane(
+            "HTML of 100 bombs, 10 times",
+            format!("query($id: ID!) {{ conversation(id: $id) {{ items(last: 100) {{ nodes {{ ... on Message {{ {} }} }} }} }} }}", aliases("html", 10)),
+            talk.clone(),
+        ),
+        jane(
+            "writing bombs",
+            "mutation($id: ID!, $b: String!) { sendMessage(input: { conversationId: $id, clientMessageId: \"NUMBER\", body: $b, format: MARKDOWN }) { message { html } } }".to_owned(),
+            json!({ "id": cast.talk, "b": bomb(0) }),
+        ),
+        jane("cards of 60 large contacts, 10 times", book(aliases("vCard", 10)), Value::Null),
+        jane("addresses of 60 large contacts, 10 times", book(aliases("addresses { street city region }", 10)), Value::Null),
+        jane(
+            "as many short fields as are allowed",
+            format!("{{ contacts(first: 100) {{ nodes {{ ... on User {{ id handle displayName followers: relationship {{ connection availableActions }} {} }} }} }} }}", aliases("displayName", 27)),
+            Value::Null,
+        ),
+        jane(
+            "pages in pages to the highest cost",
+            format!("{{ {} }}", aliases("contacts(first: 100) { totalCount edges { cursor node { ... on User { id displayName title heading emails { address } relationship { connection availableActions } } } } }", 20)),
+            Value::Null,
+        ),
+        jane("all of the introspection", include_str!("introspection.graphql").to_owned(), Value::Null),
+    ]
+}
+
+/// Markdown of which each reference would become a long address.
+fn bomb(number: usize) -> String {
+    let head = format!("[a]: https://example.com/{number}/{}\n\n", "&".repeat(500));
+    let times = (4_096 - head.len()) / 3;
+    head + &"[a]".repeat(times)
+}
+
+async fn fill(server: &Server) -> anyhow::Result<Cast> {
+    let nobody = Client::new(server, "");
+    let sign_in =
+        "mutation($h: String!) { signIn(input: { handle: $h, password: \"rapport\" }) { accessToken user { id } } }";
+    let text = |value: &Value| value.as_str().map(str::to_owned).context("no text");
+    let jane = nobody.done(sign_in, &json!({ "h": "jane" })).await?;
+    let richard = nobody.done(sign_in, &json!({ "h": "richard" })).await?;
+    let (jane_id, richard_id) = (text(&jane["signIn"]["user"]["id"])?, text(&richard["signIn"]["user"]["id"])?);
+    let (jane, richard) = (text(&jane["signIn"]["accessToken"])?, text(&richard["signIn"]["accessToken"])?);
+    let (hers, his) = (Client::new(server, &jane), Client::new(server, &richard));
+    let connect = "mutation($id: ID!) { requestConnection(input: { userId: $id }) { outcome } }";
+    hers.done(connect, &json!({ "id": richard_id })).await?;
+    his.done(connect, &json!({ "id": jane_id })).await?;
+    let start = "mutation($id: ID!) { startDirectConversation(input: { userId: $id }) { conversation { id } } }";
+    let talk = hers.done(start, &json!({ "id": richard_id })).await?;
+    let talk = text(&talk["startDirectConversation"]["conversation"]["id"])?;
+    send(&hers, &talk, "MARKDOWN", BOMBS, bomb).await?;
+    let letter = "\u{1f600}";
+    let save = "mutation($input: SavePersonalContactInput!) { savePersonalContact(input: $input) { outcome } }";
+    for number in 0..CONTACTS {
+        let ten = |make: &dyn Fn(usize) -> Value| (0..10).map(make).collect::<Vec<_>>();
+        let input = json!({
+            "displayName": format!("{number}{}", letter.repeat(190)), "note": letter.repeat(2_000),
+            "addresses": ten(&|n| json!({ "street": format!("{n}{}", letter.repeat(490)), "city": letter.repeat(100) })),
+        });
+        hers.done(save, &json!({ "input": input })).await?;
+    }
+    let doors =
+        Client::new(server, &text(&nobody.done(sign_in, &json!({ "h": "ann" })).await?["signIn"]["accessToken"])?);
+    let door = doors.done("{ entryPoints(channel: WEBCHAT) { id } }", &Value::Null).await?;
+    let begin = "mutation($id: ID!) { startWebChat(input: { entryPointId: $id, fields: [{ name: \"name\", value: \"Kim\" }], message: { clientMessageId: \"0\", body: \"Hello\" } }) \
+                 { visitorToken conversation { id } userErrors { code message } } }";
+    let begun = nobody.done(begin, &json!({ "id": door["entryPoints"][0]["id"] })).await?;
+    let chat = text(&begun["startWebChat"]["conversation"]["id"]).with_context(|| begun.to_string())?;
+    let visitor = text(&begun["startWebChat"]["visitorToken"])?;
+    send(&Client::new(server, &visitor), &chat, "PLAIN", MESSAGES, |_| letter.repeat(LETTERS)).await?;
+    Ok(Cast { visitor, chat, jane, talk })
+}
+
+/// Sends messages, ten in each request.
+async fn send(
+    client: &Client,
+    conversation: &str,
+    format: &str,
+    count: usize,
+    body: impl Fn(usize) -> String,
+) -> anyhow::Result<()> {
+    for first in (0..count).step_by(10) {
+        let fields: String = (0..10)
+            .map(|n| {
+                format!(
+                    "a{n}: sendMessage(input: {{ conversationId: $c, clientMessageId: \"{}\", body: $b, format: {format} }}) {{ message {{ id }} userErrors {{ code }} }} ",
+                    first + n + 1
+                )
+            })
+            .collect();
+        let query = format!("mutation($c: ID!, $b: String!) {{ {fields} }}");
+        let sent = client.done(&query, &json!({ "c": conversation, "b": body(first) })).await?;
+        ensure!(sent["a0"]["message"]["id"].is_string(), "{sent}");
+    }
+    Ok(())
+}
+
+/// What other people do.
+async fn ordinary(client: &Client) -> anyhow::Result<()> {
+    let query = "{ viewer { user { id displayName } unread { notifications } } contacts(first: 20) { nodes { id displayName } } }";
+    client.done(query, &Value::Null).await.map(drop)
+}
+
+/// What an attack came to.
+#[derive(Default)]
+struct Outcome {
+    requests: usize,
+    refused: usize,
+    largest: usize,
+}
+
+/// Does something beside ordinary callers, and prints what it took.
+async fn observed<F>(server: &Server, cast: &Cast, name: &str, work: impl FnOnce() -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<Outcome>>,
+{
+    let pid = server.child.id();
+    let ended = Arc::new(AtomicBool::new(false));
+    // Ordinary callers have a token that nobody attacks with.
+    let sign_in = "mutation { signIn(input: { handle: \"richard\", password: \"rapport\" }) { accessToken } }";
+    let richard = Client::new(server, "").done(sign_in, &Value::Null).await?;
+    let token = richard["signIn"]["accessToken"].as_str().context("no token")?;
+    let others: Vec<_> = (0..OTHERS)
+        .map(|_| {
+            let (client, ended) = (Client::new(server, token), Arc::clone(&ended));
+            tokio::spawn(async move {
+                let mut latencies = Vec::new();
+                while !ended.load(Ordering::Relaxed) {
+                    let started = Instant::now();
+                    ordinary(&client).await?;
+                    latencies.push(started.elapsed());
+                    tokio::time::sleep(PAUSE).await;
+                }
+                anyhow::Ok(latencies)
+            })
+        })
+        .collect();
+    forget_peak(pid)?;
+    let before = resident(pid)?;
+    let outcome = work().await?;
+    let grown = peak(pid)? - before;
+    ended.store(true, Ordering::Relaxed);
+    let mut latencies = Vec::new();
+    for other in others {
+        latencies.extend(other.await??);
+    }
+    latencies.sort_unstable();
+    let at = |part: usize| latencies.get(latencies.len() * part / 100).map_or(0.0, |each| each.as_secs_f64() * 1e3);
+    let Outcome { requests, refused, largest } = outcome;
+    println!(
+        "{name:<44} {requests:>8} {refused:>8} {:>9.2} {:>9.1} {:>9.1} {:>9.1}",
+        largest as f64 / 1e6,
+        grown / 1e6,
+        at(50),
+        at(99)
+    );
+    ensure!(!cast.visitor.is_empty(), "nobody attacks");
+    Ok(())
+}
+
+/// Asks the same again and again, several times at once; a caller who is refused comes back a moment later.
+async fn flood(client: &Client, attack: &Attack, time: Duration) -> anyhow::Result<Outcome> {
+    let end = Instant::now() + time;
+    let tasks: Vec<_> = (0..AT_ONCE)
+        .map(|number| {
+            let (client, query, variables) = (client.clone(), attack.query.clone(), attack.variables.clone());
+            tokio::spawn(async move {
+                let mut outcome = Outcome::default();
+                while Instant::now() < end {
+                    let query = query.replace("NUMBER", &format!("{number}-{}-{:?}", outcome.requests, end));
+                    let (answer, length) = client.ask(&query, &variables).await?;
+                    outcome.requests += 1;
+                    outcome.largest = outcome.largest.max(length);
+                    if answer.get("errors").is_some() {
+                        outcome.refused += 1;
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                }
+                anyhow::Ok(outcome)
+            })
+        })
+        .collect();
+    let mut all = Outcome::default();
+    for task in tasks {
+        let one = task.await??;
+        all.requests += one.requests;
+        all.refused += one.refused;
+        all.largest = all.largest.max(one.largest);
+    }
+    Ok(all)
+}
+
+/// Opens as many sockets as a caller is given, with as many subscriptions as each is given.
+async fn sockets_of(server: &Server, cast: &Cast, sockets: usize, time: Duration) -> anyhow::Result<Outcome> {
+    use futures_util::{SinkExt as _, StreamExt as _};
+    let mut outcome = Outcome::default();
+    let mut open: Vec<Socket> = Vec::new();
+    for _ in 0..sockets {
+        outcome.requests += 1;
+        let asked = Subscription { token: &cast.jane, query: FOLLOW, variables: json!({}) };
+        let Ok(mut socket) = sockets::open(server, asked).await else {
+            outcome.refused += 1;
+            continue;
+        };
+        for number in 2..=32 {
+            socket.send(sockets::subscribe(&number.to_string(), FOLLOW, &json!({}))).await?;
+        }
+        for _ in 0..32 {
+            let Some(Ok(said)) = socket.next().await else { break };
+            outcome.requests += 1;
+            outcome.refused += usize::from(said.to_text()?.contains("LIMIT_EXCEEDED"));
+        }
+        open.push(socket);
+    }
+    tokio::time::sleep(time).await;
+    Ok(outcome)
+}

@@ -1,0 +1,144 @@
+//! Documents and variables by the specification, before anything runs. apollo-compiler parses, validates and coerces;
+//! [`rules`] adds what it does not check; [`translate`] and [`bind`] turn the result into the document that async-graphql
+//! executes. That document holds no variables and no conditions any more, so what async-graphql would do differently from
+//! the specification never arises.
+
+mod bind;
+mod rules;
+mod translate;
+mod variables;
+
+use std::collections::HashMap;
+
+use apollo_compiler::{
+    Schema,
+    executable::Operation as ApolloOperation,
+    parser::Parser,
+    response::GraphQLError,
+    validation::{DiagnosticList, Valid},
+};
+use async_graphql::{
+    Name, Positioned, ServerError,
+    parser::types::{ExecutableDocument as Executable, FragmentDefinition, OperationType, SelectionSet},
+};
+
+pub use apollo_compiler::response::JsonMap;
+
+/// Selections, values and types that may be nested in one another while a document is parsed: a bound on recursion. The
+/// number of brackets is limited before.
+const MAX_RECURSION: usize = 200;
+
+/// The code of a document that breaks a rule of the specification.
+const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
+
+/// The schema that documents are checked against.
+pub struct Validator {
+    schema: Valid<Schema>,
+    introspection: bool,
+}
+
+/// Why a request is refused before it runs.
+#[derive(Debug)]
+pub struct Refused {
+    /// The documented code: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED` or `BAD_USER_INPUT`.
+    pub code: &'static str,
+    /// What is wrong, in the order of the document.
+    pub errors: Vec<ServerError>,
+}
+
+impl Refused {
+    fn one(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, errors: vec![ServerError::new(message, None)] }
+    }
+}
+
+/// A document that is valid for the schema.
+pub struct Document {
+    operations: Vec<Operation>,
+    fragments: HashMap<Name, Positioned<FragmentDefinition>>,
+}
+
+/// One operation of a valid document.
+pub struct Operation {
+    /// Its name; null when the document names none.
+    pub name: Option<Name>,
+    /// Query, mutation or subscription.
+    pub kind: OperationType,
+    /// Its variables' definitions, as apollo-compiler coerces by them; its selections are left out.
+    declared: ApolloOperation,
+    selections: Positioned<SelectionSet>,
+}
+
+impl Validator {
+    /// Reads the schema. Fails when the text is no valid schema, which only a fault of ours could cause.
+    pub fn new(sdl: &str, introspection: bool) -> anyhow::Result<Self> {
+        let schema = Schema::parse_and_validate(sdl, "schema.graphql")
+            .map_err(|invalid| anyhow::anyhow!("the schema is not valid: {}", invalid.errors))?;
+        Ok(Self { schema, introspection })
+    }
+
+    /// Parses and validates a document in full: every operation and fragment, used or not.
+    pub fn validate(&self, text: &str) -> Result<Document, Refused> {
+        let parsed = Parser::new().recursion_limit(MAX_RECURSION).parse_ast(text, "document");
+        let parsed = parsed.map_err(|invalid| refused("GRAPHQL_PARSE_FAILED", &invalid.errors))?;
+        let valid = rules::valid(&self.schema, &parsed).map_err(|errors| refused(INVALID, &errors))?;
+        let broken = rules::broken(&self.schema, &valid, self.introspection);
+        if !broken.is_empty() {
+            return Err(Refused { code: INVALID, errors: broken });
+        }
+        Ok(translate::document(&valid, text))
+    }
+
+    /// The values of the operation's variables by CoerceVariableValues: defaults filled in, every value of its type.
+    pub fn coerce(&self, operation: &Operation, given: JsonMap) -> Result<Valid<JsonMap>, Refused> {
+        variables::coerce(&self.schema, &operation.declared, given)
+            .map_err(|message| Refused::one("BAD_USER_INPUT", message))
+    }
+}
+
+impl Document {
+    /// The operation that a request means, by GetOperation: the named one, or the only one.
+    #[must_use]
+    pub fn operation(&self, name: Option<&str>) -> Option<&Operation> {
+        match (name, &self.operations[..]) {
+            (None, [only]) => Some(only),
+            (None, _) => None,
+            (Some(name), operations) => {
+                operations.iter().find(|operation| operation.name.as_ref().is_some_and(|known| known == name))
+            }
+        }
+    }
+
+    /// The document to execute: one operation with the values of its variables in place, and the fragments it needs.
+    #[must_use]
+    pub fn bind(&self, operation: &Operation, values: &Valid<JsonMap>) -> Executable {
+        bind::bind(operation, &self.fragments, values)
+    }
+
+    /// Whether every request with this document runs the same, because it has one operation and no variables.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        matches!(&self.operations[..], [only] if only.declared.variables.is_empty())
+    }
+}
+
+fn refused(code: &'static str, errors: &DiagnosticList) -> Refused {
+    Refused { code, errors: errors.iter().map(|diagnostic| server_error(diagnostic.to_json())).collect() }
+}
+
+fn server_error(error: GraphQLError) -> ServerError {
+    let locations = error.locations.iter().map(|place| async_graphql::Pos { line: place.line, column: place.column });
+    let mut shown = ServerError::new(error.message, None);
+    shown.locations = locations.collect();
+    shown
+}
+
+/// The bound document of a request on a schema, for tests of what reads bound documents.
+#[cfg(test)]
+pub fn bound(sdl: &str, document: &str, variables: serde_json::Value) -> Result<Executable, Refused> {
+    let validator = Validator::new(sdl, true).expect("a schema");
+    let document = validator.validate(document)?;
+    let operation = &document.operations[0];
+    let values = validator.coerce(operation, serde_json::from_value(variables).expect("variables"))?;
+    Ok(document.bind(operation, &values))
+}

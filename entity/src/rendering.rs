@@ -1,0 +1,24 @@
+//! The HTML of a message that is Markdown, made when the message was written.
+
+use sea_orm::entity::prelude::{
+    ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
+};
+
+use crate::id::ThreadItemId;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "rendering")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub item_id: ThreadItemId,
+    /// Of the renderer that made it.
+    pub version: i16,
+    /// Of the text that it shows.
+    pub digest: Vec<u8>,
+    pub html: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

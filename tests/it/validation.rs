@@ -1,0 +1,253 @@
+//! Requests that the specification refuses are refused before anything runs, over HTTP, server-sent events and WebSocket;
+//! those that it allows run. `tests/interop` compares many more with what graphql-js says.
+
+use serde_json::{Value, json};
+
+use crate::support::{Expected as _, app::TestApp, person::Person};
+
+/// The codes of requests that are not run.
+const REFUSED: [&str; 3] = ["GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"];
+
+/// Why a request was not run, over every door; nothing when it ran.
+async fn refusal(person: &Person, document: &str, variables: &Value) -> Option<String> {
+    let mut socket = person.socket(0).await;
+    socket.subscribe("1", document, variables.clone()).await;
+    let message = socket.hear().await.expected("an answer");
+    let over_socket = (message["type"] == "error").then(|| message["payload"][0].clone());
+    let answer = person.ask(document, variables.clone()).await;
+    let over_http = answer.body.get("data").is_none().then(|| answer.body["errors"][0].clone());
+    if !document.trim_start().starts_with("subscription") {
+        assert_eq!(over_socket, over_http, "{document} {variables}");
+    }
+    let streamed = reqwest::Client::new()
+        .post(format!("{}/graphql", person.clients[0].url))
+        .header("accept", "text/event-stream")
+        .bearer_auth(&person.token)
+        .json(&json!({ "query": document, "variables": variables }))
+        .send()
+        .await
+        .expected("an answer");
+    let is_stream = streamed.headers()["content-type"].to_str().is_ok_and(|kind| kind.starts_with("text/event-stream"));
+    assert_eq!(is_stream, over_socket.is_none(), "{document} {variables}");
+    let code = over_socket.as_ref().map(|error| error["extensions"]["code"].as_str().unwrap_or_default().to_owned());
+    assert!(code.as_deref().is_none_or(|code| REFUSED.contains(&code)), "{document}: {over_socket:?}");
+    code
+}
+
+#[track_caller]
+fn check(document: &str, variables: &Value, refused: Option<&str>, right: &str) {
+    if right == "runs" {
+        assert_eq!(refused, None, "{document} {variables} should run");
+    } else {
+        assert_eq!(refused, Some(right), "{document} {variables}");
+    }
+}
+
+async fn all(requests: &[(&str, Value, &str)]) {
+    let app = TestApp::new().await;
+    let ann = app.admin("ann").await;
+    for (document, variables, right) in requests {
+        let refused = refusal(&ann, document, variables).await;
+        check(document, variables, refused.as_deref(), right);
+    }
+}
+
+const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
+const WRONG: &str = "BAD_USER_INPUT";
+const UNREADABLE: &str = "GRAPHQL_PARSE_FAILED";
+const RUNS: &str = "runs";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_required_variable_that_is_missing_or_null_stops_the_request() {
+    let mute = "mutation($u: ID!, $t: DateTime!) { muteUser(input: { userId: $u, until: $t }) { outcome } }";
+    let state = "mutation($a: ID!) { setAgentState(input: { agentId: $a, state: AVAILABLE }) { userErrors { code } } }";
+    let first = "query($a: Int!) { contacts(first: $a) { totalCount } }";
+    let preset = "query($a: Int! = 1) { contacts(first: $a) { totalCount } }";
+    all(&[
+        (first, json!({}), WRONG),
+        (first, json!({ "a": null }), WRONG),
+        (first, json!({ "b": 1 }), WRONG),
+        (first, json!({ "a": 1 }), RUNS),
+        (preset, json!({ "a": null }), WRONG),
+        (preset, json!({}), RUNS),
+        (mute, json!({ "u": "x" }), WRONG),
+        (mute, json!({ "u": "x", "t": "tomorrow" }), WRONG),
+        (mute, json!({ "u": "x", "t": "2030-02-30T00:00:00Z" }), WRONG),
+        (mute, json!({ "u": "x", "t": "2030-02-20T00:00:00Z" }), RUNS),
+        (state, json!({}), WRONG),
+        ("mutation($u: ID!) { deactivateAccount(input: { userId: $u, password: \"x\" }) { userErrors { code } } }", json!({}), WRONG),
+        ("mutation($u: ID!) { signOut @include(if: true) { outcome } noteOf: saveNote(input: { userId: $u, text: \"a\" }) { userErrors { code } } }", json!({}), WRONG),
+        ("subscription($c: ID!) { conversationEvents(conversationId: $c) { __typename } }", json!({}), WRONG),
+        ("query($i: [ID!]!) { nodes(ids: $i) { id } }", json!({ "i": [null] }), WRONG),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_was_refused_changed_nothing() {
+    let app = TestApp::new().await;
+    let ann = app.admin("ann").await;
+    let document =
+        "mutation($u: ID!) { deactivateAccount(input: { userId: $u, password: \"x\" }) { userErrors { code } } }";
+    assert_eq!(refusal(&ann, document, &json!({})).await.as_deref(), Some(WRONG));
+    assert_eq!(ann.ask("{ viewer { user { handle } } }", Value::Null).await.text("viewer.user.handle"), "ann");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_argument_whose_variable_is_left_out_takes_its_default() {
+    let list = "query($l: ContactList) { contacts(first: 1, list: $l) { totalCount } }";
+    all(&[
+        (list, json!({}), RUNS),
+        (list, json!({ "l": "FOLLOWERS" }), RUNS),
+        ("query($o: ContactOrder) { contacts(first: 1, orderBy: $o) { totalCount } }", json!({}), RUNS),
+        ("query($o: NotificationOrder) { notifications(first: 1, orderBy: $o) { totalCount } }", json!({}), RUNS),
+        ("mutation($a: StatusAudience) { postStatus(input: { text: \"Hello\", audience: $a }) { userErrors { code } } }", json!({}), RUNS),
+        ("query($l: ContactList!) { contacts(first: 1, list: $l) { totalCount } }", json!({}), WRONG),
+    ])
+    .await;
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    // The field itself says that null is no list, as the specification has it for a default that null takes away.
+    let answer = ann.ask(list, json!({ "l": null })).await;
+    assert_eq!((answer.code(), &answer.body["data"]), (WRONG, &Value::Null));
+    assert_eq!(answer.body["errors"][0]["path"], json!(["contacts"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn directives_are_checked_and_their_variables_count_as_used() {
+    let include = "query($a: Boolean!) { __typename @include(if: $a) }";
+    all(&[
+        (include, json!({ "a": true }), RUNS),
+        (include, json!({ "a": false }), RUNS),
+        (include, json!({}), WRONG),
+        ("query($a: Boolean!) { ... @skip(if: $a) { __typename } }", json!({ "a": true }), RUNS),
+        ("query($a: Boolean!) { ...F @skip(if: $a) } fragment F on Query { __typename }", json!({ "a": true }), RUNS),
+        ("{ __typename @foo }", json!({}), INVALID),
+        ("query @foo { __typename }", json!({}), INVALID),
+        ("{ __typename @include }", json!({}), INVALID),
+        ("{ __typename @include(if: 1) }", json!({}), INVALID),
+        ("{ __typename @skip(unless: true) }", json!({}), INVALID),
+        ("query($a: Int @foo) { contacts(first: $a) { totalCount } }", json!({}), INVALID),
+    ])
+    .await;
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let both = "query($a: Boolean!) { viewer { scopes @include(if: $a) user @skip(if: $a) { id } } }";
+    let yes = ann.ask(both, json!({ "a": true })).await;
+    assert!(yes.at("viewer.scopes").is_array() && yes.body["data"]["viewer"].get("user").is_none());
+    let no = ann.ask(both, json!({ "a": false })).await;
+    assert!(no.at("viewer.user").is_object() && no.body["data"]["viewer"].get("scopes").is_none());
+    let nothing = ann.ask("{ viewer { user @skip(if: true) { id } } }", Value::Null).await;
+    assert_eq!(nothing.at("viewer"), &json!({}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_are_of_their_types() {
+    let read = "mutation($n: Int!) { markConversationRead(input: { conversationId: \"x\", upToSequence: $n }) { userErrors { code } } }";
+    let preset = "query($l: ContactList = \"ALL\") { contacts(first: 1, list: $l) { totalCount } }";
+    all(&[
+        ("mutation { markConversationRead(input: { conversationId: \"x\", upToSequence: 3000000000 }) { userErrors { code } } }", json!({}), INVALID),
+        (read, json!({ "n": 3_000_000_000_i64 }), WRONG),
+        (read, json!({ "n": -2_147_483_649_i64 }), WRONG),
+        (read, json!({ "n": 1.5 }), WRONG),
+        (read, json!({ "n": 2.0 }), RUNS),
+        ("{ contacts(first: 2147483648) { totalCount } }", json!({}), INVALID),
+        ("{ contacts(first: 1, list: \"ALL\") { totalCount } }", json!({}), INVALID),
+        ("{ contacts(first: 1, list: all) { totalCount } }", json!({}), INVALID),
+        ("{ contacts(first: 1, orderBy: \"NAME\") { totalCount } }", json!({}), INVALID),
+        (preset, json!({}), INVALID),
+        ("{ contacts(first: 1, search: ALL) { totalCount } }", json!({}), INVALID),
+        ("mutation { muteUser(input: { userId: \"x\", until: \"never\" }) { outcome } }", json!({}), INVALID),
+        ("{ node(id: 5) { id } }", json!({}), RUNS),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_stand_only_where_their_type_is_allowed() {
+    all(&[
+        ("query($a: ID) { node(id: $a) { id } }", json!({ "a": "x" }), INVALID),
+        ("query($a: ID!) { nodes(ids: $a) { id } }", json!({ "a": "x" }), INVALID),
+        ("query($a: [ID]!) { nodes(ids: $a) { id } }", json!({ "a": ["x"] }), INVALID),
+        ("query($a: ID) { nodes(ids: [$a]) { id } }", json!({ "a": "x" }), INVALID),
+        ("query($a: ID!) { nodes(ids: [$a]) { id } }", json!({ "a": "x" }), RUNS),
+        ("query($a: [ID!]!) { nodes(ids: $a) { id } }", json!({ "a": "x" }), RUNS),
+        ("query($a: String!) { node(id: $a) { id } }", json!({ "a": "x" }), INVALID),
+        ("mutation($a: ID) { followUser(input: { userId: $a }) { outcome } }", json!({ "a": "x" }), INVALID),
+        ("query($a: Int = null) { contacts(first: $a) { totalCount } }", json!({}), RUNS),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_stands_for_one_thing() {
+    all(&[
+        ("mutation { followUser(input: { userId: \"a\", userId: \"b\" }) { outcome } }", json!({}), INVALID),
+        ("mutation { muteUser(input: { userId: \"a\", feed: true, feed: false }) { outcome } }", json!({}), INVALID),
+        ("{ conversations(first: 1, filter: { channel: SMS, channel: SMS }) { totalCount } }", json!({}), INVALID),
+        ("{ contacts(first: 1, first: 1) { totalCount } }", json!({}), INVALID),
+        (
+            "{ contacts(first: 1) { nodes { ...on User { x: handle } ...on PersonalContact { x: createdAt } } } }",
+            json!({}),
+            INVALID,
+        ),
+        ("{ viewer { user { x: id } user { x: handle } } }", json!({}), INVALID),
+        ("{ contacts(first: 1) { totalCount } contacts(first: 2) { totalCount } }", json!({}), INVALID),
+        ("{ contacts(first: 1) { totalCount } contacts(first: 1) { nodes { id } } }", json!({}), RUNS),
+        ("subscription { incomingRequests { __typename } notifications { __typename } }", json!({}), INVALID),
+        ("{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }", json!({}), INVALID),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_are_read_as_the_grammar_has_it() {
+    all(&[
+        ("query() { __typename }", json!({}), UNREADABLE),
+        ("{ contacts() { totalCount } }", json!({}), UNREADABLE),
+        ("{ ...on } fragment on on Query { __typename }", json!({}), UNREADABLE),
+        ("{ viewer { user {} } }", json!({}), INVALID),
+        ("\"What it is for\" query Q { __typename }", json!({}), RUNS),
+        ("{ ...F } \"\"\"\nWhat it is for\n\"\"\" fragment F on Query { __typename }", json!({}), RUNS),
+        ("query(\"whose\" $h: String) { user(handle: $h) { id } }", json!({ "h": "x" }), RUNS),
+        ("{ contacts(search: \"\\u{110000}\") { totalCount } }", json!({}), UNREADABLE),
+        ("{ contacts(search: \"\\u{D83D}\") { totalCount } }", json!({}), UNREADABLE),
+    ])
+    .await;
+    let app = TestApp::new().await;
+    let ann = app.person_with("ann", "Ann 😀 Roe", api::auth::viewer::Scopes::all()).await;
+    for smile in ["😀", "\\uD83D\\uDE00", "\\u{1F600}", "\\u{01f600}"] {
+        let answer = ann.ask(&format!("{{ contacts(search: \"{smile}\") {{ totalCount }} }}"), Value::Null).await;
+        assert_eq!(answer.at("contacts.totalCount"), 1, "{smile}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_under_one_name_are_one_field() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    // Each selects a part; a mutation selected twice under one name is done once.
+    let twice = "mutation { postStatus(input: { text: \"Once\" }) { activity { id } } ...F } \
+                 fragment F on Mutation { postStatus(input: { text: \"Once\" }) { userErrors { code } } }";
+    let answer = ann.ask(twice, Value::Null).await;
+    assert!(answer.at("postStatus.activity.id").is_string() && answer.at("postStatus.userErrors").is_array());
+    let feed = ann.ask("{ activityFeed(first: 5, scope: ME) { nodes { id } } }", Value::Null).await;
+    assert_eq!(feed.at("activityFeed.nodes").as_array().map(Vec::len), Some(1));
+    let merged = ann.ask("{ viewer { user { id } } viewer { user { handle } scopes } }", Value::Null).await;
+    assert!(merged.at("viewer.user.id").is_string() && merged.at("viewer.scopes").is_array());
+    assert_eq!(merged.text("viewer.user.handle"), "ann");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn introspection_that_is_closed_is_refused_and_typename_is_not() {
+    let app = TestApp::with(1, &[("RAPPORT_INTROSPECTION", "false")]).await;
+    let ann = app.person("ann").await;
+    for document in [
+        "{ __schema { queryType { name } } }",
+        "{ __type(name: \"User\") { name } }",
+        "{ ...F } fragment F on Query { ... { __schema { queryType { name } } } }",
+    ] {
+        assert_eq!(refusal(&ann, document, &Value::Null).await.as_deref(), Some(INVALID), "{document}");
+    }
+    assert_eq!(ann.ask("{ __typename }", Value::Null).await.text("__typename"), "Query");
+}

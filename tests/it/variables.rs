@@ -1,0 +1,235 @@
+//! Variables at every place of the schema where a value can be given, found by introspection: what is required is never
+//! missing when an operation runs, what is of another type is refused, and what is left out takes its default.
+
+use serde_json::{Value, json};
+
+use crate::{
+    authorization::INTROSPECTION,
+    support::{Expected as _, app::TestApp, graphql::Client, socket::Socket},
+};
+
+/// The codes of requests that are not run.
+const REFUSED: [&str; 2] = ["GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"];
+
+/// A place of a root field where a value can be given.
+struct Place<'a> {
+    root: &'static str,
+    field: &'a Value,
+    /// The argument's name, and the input fields' below it.
+    path: Vec<&'a str>,
+    kind: &'a Value,
+    has_default: bool,
+}
+
+struct Schema(Vec<Value>);
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn named(kind: &Value) -> &Value {
+    if kind["ofType"].is_null() { kind } else { named(&kind["ofType"]) }
+}
+
+fn written(kind: &Value) -> String {
+    match text(&kind["kind"]) {
+        "NON_NULL" => format!("{}!", written(&kind["ofType"])),
+        "LIST" => format!("[{}]", written(&kind["ofType"])),
+        _ => text(&kind["name"]).to_owned(),
+    }
+}
+
+fn is_required(given: &Value) -> bool {
+    given["type"]["kind"] == "NON_NULL" && given["defaultValue"].is_null()
+}
+
+impl Schema {
+    fn of(&self, name: &Value) -> &Value {
+        self.0.iter().find(|kind| kind["name"] == *name).expected("a type of the schema")
+    }
+
+    fn places(&self) -> Vec<Place<'_>> {
+        let mut places = Vec::new();
+        for root in ["Query", "Mutation", "Subscription"] {
+            for field in items(&self.of(&json!(root))["fields"]) {
+                self.walk(root, field, &field["args"], &[], &mut places);
+            }
+        }
+        places
+    }
+
+    fn walk<'a>(
+        &'a self,
+        root: &'static str,
+        field: &'a Value,
+        given: &'a Value,
+        above: &[&'a str],
+        places: &mut Vec<Place<'a>>,
+    ) {
+        for one in items(given) {
+            let path = [above, &[text(&one["name"])]].concat();
+            let below = self.of(&named(&one["type"])["name"]);
+            if below["kind"] == "INPUT_OBJECT" {
+                self.walk(root, field, &below["inputFields"], &path, places);
+            }
+            places.push(Place { root, field, path, kind: &one["type"], has_default: !one["defaultValue"].is_null() });
+        }
+    }
+
+    /// The document that gives `value` at the place and literals wherever else something is required.
+    fn document(&self, place: &Place<'_>, declared: Option<&str>, value: Option<&str>) -> String {
+        let mut arguments = Vec::new();
+        for given in items(&place.field["args"]) {
+            let name = text(&given["name"]);
+            let path = (place.path[0] == name).then(|| &place.path[1..]);
+            if path.is_some() || is_required(given) {
+                arguments.extend(self.literal(&given["type"], path, value).map(|literal| format!("{name}: {literal}")));
+            }
+        }
+        let arguments = if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
+        let leaf = ["SCALAR", "ENUM"].contains(&text(&named(&place.field["type"])["kind"]));
+        let selection = if leaf { "" } else { "{ __typename }" };
+        let declared = declared.map(|kind| format!("($v: {kind})")).unwrap_or_default();
+        format!("{}{declared} {{ {}{arguments} {selection} }}", place.root.to_lowercase(), text(&place.field["name"]))
+    }
+
+    /// A literal of a type; at the place itself the value, or nothing.
+    fn literal(&self, kind: &Value, path: Option<&[&str]>, value: Option<&str>) -> Option<String> {
+        if path.is_some_and(<[&str]>::is_empty) {
+            return value.map(str::to_owned);
+        }
+        Some(match text(&kind["kind"]) {
+            "NON_NULL" => self.literal(&kind["ofType"], path, value)?,
+            "LIST" => format!("[{}]", self.literal(&kind["ofType"], path, value)?),
+            "INPUT_OBJECT" => {
+                let input = self.of(&kind["name"]);
+                let one_of = input["isOneOf"] == true;
+                let mut fields = Vec::new();
+                for (index, field) in items(&input["inputFields"]).iter().enumerate() {
+                    let name = text(&field["name"]);
+                    let path = path.and_then(|path| (path[0] == name).then(|| &path[1..]));
+                    let needed = if one_of { index == 0 && value.is_none() } else { is_required(field) };
+                    if path.is_some() || needed {
+                        let literal = self.literal(&field["type"], path, value);
+                        fields.extend(literal.map(|literal| format!("{name}: {literal}")));
+                    }
+                }
+                format!("{{ {} }}", fields.join(", "))
+            }
+            "ENUM" => text(&self.of(&kind["name"])["enumValues"][0]["name"]).to_owned(),
+            _ => match text(&kind["name"]) {
+                "Boolean" => "true".to_owned(),
+                "Int" | "Float" => "1".to_owned(),
+                "DateTime" => "\"2040-01-01T00:00:00Z\"".to_owned(),
+                _ => "\"user_01m7xnapkeess9yf3kt8ay0ya3\"".to_owned(),
+            },
+        })
+    }
+
+    /// Values that a type does not take.
+    fn wrong(&self, kind: &Value) -> Vec<Value> {
+        match (text(&kind["kind"]), text(&kind["name"])) {
+            ("NON_NULL", _) => self.wrong(&kind["ofType"]),
+            ("LIST", _) => self.wrong(&kind["ofType"]).into_iter().map(|item| json!([item])).collect(),
+            ("INPUT_OBJECT", _) => vec![json!("x"), json!({ "noSuchField": 1 })],
+            ("ENUM", _) => vec![json!("NO_SUCH_VALUE"), json!(1)],
+            (_, "Int") => vec![json!("1"), json!(1.5), json!(3_000_000_000_i64), json!(true)],
+            (_, "Boolean") => vec![json!("true"), json!(1)],
+            (_, "DateTime") => vec![json!("soon"), json!(1_900_000_000), json!("2030-02-30T00:00:00Z")],
+            (_, "Float") => vec![json!("1")],
+            _ => vec![json!({ "x": 1 }), json!(true)],
+        }
+    }
+
+    fn is_one_of_field(&self, place: &Place<'_>) -> bool {
+        let argument = items(&place.field["args"]).iter().find(|given| given["name"] == place.path[0]);
+        let mut kind = argument.map_or(&Value::Null, |given| named(&given["type"]));
+        for name in &place.path[1..] {
+            let input = self.of(&kind["name"]);
+            let field = items(&input["inputFields"]).iter().find(|field| field["name"] == *name);
+            if field.is_some() && input["isOneOf"] == true {
+                return true;
+            }
+            kind = field.map_or(&Value::Null, |field| named(&field["type"]));
+        }
+        false
+    }
+}
+
+/// Data and errors of an answer, without the places in the document.
+async fn answer(client: &Client, place: &Place<'_>, document: &str, variables: Value) -> (bool, Value) {
+    let body = if place.root == "Subscription" {
+        let mut socket = Socket::open(&client.url, client.token.as_deref()).await;
+        socket.subscribe("1", document, variables).await;
+        let message = socket.hear().await.expected("an answer");
+        if message["type"] == "error" { json!({ "errors": message["payload"] }) } else { message["payload"].clone() }
+    } else {
+        client.ask(document, variables).await.body
+    };
+    let messages: Vec<_> = items(&body["errors"]).iter().map(|error| error["message"].clone()).collect();
+    let refused = body.get("data").is_none() && REFUSED.contains(&text(&body["errors"][0]["extensions"]["code"]));
+    let started = place.root == "Subscription";
+    (refused, if started { Value::Null } else { json!([body["data"], messages]) })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_operation_runs_on_a_value_that_is_missing_or_of_another_type() {
+    let app = TestApp::new().await;
+    let ann = app.admin("ann").await;
+    let schema = Schema(items(ann.ask(INTROSPECTION, Value::Null).await.at("__schema.types")).to_vec());
+    let places = schema.places();
+    assert!(places.len() > 300, "{}", places.len());
+    app.statements();
+    for place in &places {
+        let kind = written(place.kind);
+        let required = format!("{}!", kind.trim_end_matches('!'));
+        let document = schema.document(place, Some(&required), Some("$v"));
+        let mut tries = vec![(document.clone(), json!({})), (document.clone(), json!({ "v": null }))];
+        tries.extend(schema.wrong(place.kind).into_iter().map(|wrong| (document.clone(), json!({ "v": wrong }))));
+        if kind.ends_with('!') && !place.has_default {
+            let nullable = schema.document(place, Some(kind.trim_end_matches('!')), Some("$v"));
+            tries.push((nullable, json!({})));
+        }
+        for (document, variables) in tries {
+            let (refused, told) = answer(&ann.clients[0], place, &document, variables.clone()).await;
+            assert!(refused, "{document} {variables}: {told}");
+        }
+    }
+    // Whoever is refused has cost the database nothing.
+    assert_eq!(app.statements().iter().map(|statement| statement.sql.clone()).collect::<Vec<_>>(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_variable_leaves_out_is_left_out_and_takes_its_default() {
+    let app = TestApp::new().await;
+    let ann = app.admin("ann").await;
+    let schema = Schema(items(ann.ask(INTROSPECTION, Value::Null).await.at("__schema.types")).to_vec());
+    let mut defaults = 0;
+    for (number, place) in schema.places().iter().enumerate() {
+        let kind = written(place.kind);
+        if (kind.ends_with('!') && !place.has_default) || schema.is_one_of_field(place) {
+            continue;
+        }
+        defaults += usize::from(place.has_default);
+        // A mutation may end its caller's rights, so each has callers of its own.
+        let mut callers = vec![ann.clients[0].clone(), ann.clients[0].clone()];
+        if place.root == "Mutation" {
+            callers.clear();
+            for copy in ["a", "b"] {
+                callers.push(app.admin(&format!("{copy}{number}")).await.clients[0].clone());
+            }
+        }
+        let with = schema.document(place, Some(kind.trim_end_matches('!')), Some("$v"));
+        let without = schema.document(place, None, None);
+        let (refused, told) = answer(&callers[0], place, &with, json!({})).await;
+        assert!(!refused, "{with}: {told}");
+        if place.root != "Mutation" {
+            assert_eq!(answer(&callers[1], place, &without, json!({})).await, (false, told), "{with}");
+        }
+    }
+    assert!(defaults > 10, "{defaults}");
+}
