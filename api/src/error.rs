@@ -91,18 +91,32 @@ pub struct Refusal {
     pub code: UserErrorCode,
     pub message: Cow<'static, str>,
     pub field: &'static [&'static str],
+    /// After how many seconds the same call can succeed.
+    pub retry_after: Option<u32>,
 }
 
 impl Refusal {
     fn not_found(field: &'static [&'static str]) -> Self {
         let message = "There is no such thing, or it is not yours to see.".into();
-        Self { code: UserErrorCode::NotFound, message, field }
+        Self { code: UserErrorCode::NotFound, message, field, retry_after: None }
     }
 }
 
 impl Error {
     pub fn refused(code: UserErrorCode, field: &'static [&'static str], message: impl Into<Cow<'static, str>>) -> Self {
-        Self::Refused(Refusal { code, message: message.into(), field })
+        Self::Refused(Refusal { code, message: message.into(), field, retry_after: None })
+    }
+
+    /// Refuses a caller who tries too often. The answer says after how many seconds to try again.
+    pub fn too_many_attempts(wait: std::time::Duration) -> Self {
+        let seconds = whole_seconds(wait);
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        Self::Refused(Refusal {
+            code: UserErrorCode::TooManyAttempts,
+            message: format!("Too many tries. Try again in {seconds} seconds.").into(),
+            field: &[],
+            retry_after: Some(seconds),
+        })
     }
 
     pub fn invalid(field: &'static str, why: impl Into<Cow<'static, str>>) -> Self {
@@ -129,11 +143,22 @@ impl Error {
             Self::TooLarge(Excess::Answer) => "LIMIT_EXCEEDED",
             Self::Timeout => "TIMEOUT",
             Self::Invalid { .. } => "BAD_USER_INPUT",
-            Self::Refused(_) => "REFUSED",
+            Self::Refused(_) => "BAD_USER_INPUT",
             Self::Again | Self::Unavailable(_) | Self::Unsure(_) | Self::TooLarge(Excess::Everybody) => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL",
         }
     }
+}
+
+impl From<Excess> for Error {
+    fn from(excess: Excess) -> Self {
+        Self::TooLarge(excess)
+    }
+}
+
+/// A time to wait in whole seconds, rounded up: a caller who comes back then is served.
+fn whole_seconds(wait: std::time::Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 impl From<DbErr> for Error {
@@ -241,9 +266,7 @@ impl From<Error> for async_graphql::Error {
             Error::SupervisorsOnly => "This is for supervisors.".to_owned(),
             Error::RateLimited { retry_after } => {
                 extensions.set("retryable", true);
-                // Rounded up: who comes back then is served.
-                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-                extensions.set("retryAfter", seconds.max(1));
+                extensions.set("retryAfter", whole_seconds(retry_after));
                 "Too much in too short a time. Try again later.".to_owned()
             }
             Error::Timeout => "This took too long.".to_owned(),
@@ -304,6 +327,8 @@ pub struct UserError {
     pub message: String,
     /// The path of the input field it is about, from the root of the mutation's arguments. Null when it is about none.
     pub field: Option<Vec<String>>,
+    /// After how many seconds the same call can succeed, for TOO_MANY_ATTEMPTS. Null for other codes.
+    pub retry_after: Option<u32>,
 }
 
 impl UserError {
@@ -317,7 +342,12 @@ impl UserError {
 impl From<Refusal> for UserError {
     fn from(refusal: Refusal) -> Self {
         let field = refusal.field.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
-        Self { code: refusal.code, message: refusal.message.into_owned(), field: (!field.is_empty()).then_some(field) }
+        Self {
+            code: refusal.code,
+            message: refusal.message.into_owned(),
+            field: (!field.is_empty()).then_some(field),
+            retry_after: refusal.retry_after,
+        }
     }
 }
 
@@ -353,7 +383,7 @@ pub enum UserErrorCode {
     AccountDeactivated,
     /// The idempotency key was used before, for something else.
     IdempotencyKeyReused,
-    /// Too many tries in a short time; the message says when to try again.
+    /// Too many tries in a short time; `retryAfter` says when to try again.
     TooManyAttempts,
     /// The offer was not answered in time, or was taken back.
     OfferExpired,

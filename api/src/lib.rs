@@ -9,7 +9,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`vcard`] | cards as text, written and read |
-//! | [`clock`], [`config`], [`text`], [`memory`], [`error`], [`page`] | time, settings, names, what need not be computed again, the one error, pages of lists |
+//! | [`clock`], [`web`], [`config`], [`text`], [`memory`], [`error`], [`page`] | time, web addresses, settings, names, what need not be computed again, the one error, pages of lists |
 //! | [`address`], [`throttle`], [`shares`], [`weight`] | which addresses count as one; how much a caller may do in a time, have at once, and take of memory |
 //! | [`database`] | SQLite or PostgreSQL; everything they do differently |
 //! | [`events`] | the log: gapless streams, the global order, following without loss |
@@ -45,6 +45,7 @@
 //! machine; a relationship is changed by whoever holds its row locked.
 
 pub mod clock;
+pub mod web;
 pub mod config;
 pub mod text;
 pub mod vcard;

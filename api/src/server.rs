@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
 
 use crate::{
+    accounts,
     agents::workers,
     app::App,
     clock::Clock,
@@ -38,6 +39,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     tokio::spawn(retention::run(app.clone()));
     tokio::spawn(mails::run(app.clone()));
+    tokio::spawn(accounts::mails::run(app.clone()));
     tokio::spawn(workers::run(app.clone()));
     tokio::spawn(visitors::retention::run(app.clone()));
     let listener = TcpListener::bind(app.config.listen)

@@ -6,12 +6,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{address::Networks, config::Config, throttle::Payer};
+use crate::{address::Networks, config::Config, error::Excess, throttle::Payer};
 
 /// What can be in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
     Socket,
+    /// A socket that does not yet say whose it is.
+    Opening,
     Subscription,
     /// Files under way, in or out.
     Transfer,
@@ -26,6 +28,15 @@ pub enum Exhausted {
     Caller,
     /// All callers together have as much as there is.
     Everybody,
+}
+
+impl From<Exhausted> for Excess {
+    fn from(exhausted: Exhausted) -> Self {
+        match exhausted {
+            Exhausted::Caller => Self::Caller,
+            Exhausted::Everybody => Self::Everybody,
+        }
+    }
 }
 
 /// How much one caller and all callers together may have in use.
@@ -101,6 +112,7 @@ impl Shares {
     fn bound(&self, resource: Resource) -> Bound {
         match resource {
             Resource::Socket => self.sockets,
+            Resource::Opening => Bound { caller: OPENING_PER_ADDRESS, everybody: usize::MAX },
             Resource::Subscription => self.subscriptions,
             Resource::Transfer => Bound { caller: TRANSFERS_PER_CALLER, everybody: usize::MAX },
             Resource::Memory => self.memory,
@@ -108,6 +120,8 @@ impl Shares {
     }
 }
 
+/// Sockets of one address that may be opening at once. Each may hold a message that is not yet whole.
+const OPENING_PER_ADDRESS: usize = 128;
 /// Files of one caller that may be under way at once: transcripts, cards, archives.
 const TRANSFERS_PER_CALLER: usize = 4;
 /// Answers of the full size that one caller may have under way at once.

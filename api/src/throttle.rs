@@ -1,5 +1,7 @@
 //! How much a caller, an address, an account may be asked of in a time: leaky buckets, kept by each instance for itself.
 
+pub mod attempts;
+
 use std::{
     fmt,
     hash::Hash,
@@ -16,10 +18,8 @@ use governor::{
 };
 use uuid::Uuid;
 
+use self::attempts::Attempts;
 use crate::{address::Networks, clock::Clock, config::Config};
-
-/// Tries of one address for each try of one account.
-const ACCOUNTS_PER_ADDRESS: u32 = 10;
 
 /// Bytes that one address may write for each that one caller may.
 const CALLERS_PER_ADDRESS: u32 = 10;
@@ -71,8 +71,8 @@ pub struct TooSoon(pub Duration);
 pub struct Throttle {
     cost: Option<Buckets<Payer>>,
     requests: Option<Buckets<IpAddr>>,
-    accounts: Option<Buckets<String>>,
-    addresses: Option<Buckets<IpAddr>>,
+    /// Tries to sign in.
+    pub attempts: Attempts,
     whispers: Option<Buckets<Uuid>>,
     chats: Option<Buckets<IpAddr>>,
     networks: Networks,
@@ -99,13 +99,7 @@ impl Throttle {
         Self {
             cost: Buckets::new(rates.cost, second, burst, clock),
             requests: Buckets::new(rates.requests, second, rates.requests.saturating_mul(4), clock),
-            accounts: Buckets::new(rates.attempts, minute, rates.attempts, clock),
-            addresses: Buckets::new(
-                rates.attempts.saturating_mul(ACCOUNTS_PER_ADDRESS),
-                minute,
-                rates.attempts.saturating_mul(ACCOUNTS_PER_ADDRESS),
-                clock,
-            ),
+            attempts: Attempts::new(rates.attempts, Networks::new(config.connections.ipv6_prefix), clock),
             whispers: Buckets::new(WHISPERS_PER_SECOND, second, WHISPERS, clock),
             chats: Buckets::new(rates.chats, hour, rates.chats, clock),
             networks: Networks::new(config.connections.ipv6_prefix),
@@ -174,18 +168,6 @@ impl Throttle {
         self.requests.as_ref().map_or(Ok(()), |buckets| buckets.take(&address, 1).map(drop))
     }
 
-    /// Counts a try to sign in to an account, which need not exist, or to make one.
-    pub fn attempt(&self, account: &str, address: Option<IpAddr>) -> Result<(), TooSoon> {
-        let address = address.map(|address| self.networks.counted(address));
-        if let (Some(buckets), Some(address)) = (&self.addresses, address) {
-            buckets.take(&address, 1)?;
-        }
-        match &self.accounts {
-            Some(buckets) => buckets.take(&account.to_owned(), 1).map(drop),
-            None => Ok(()),
-        }
-    }
-
     /// Counts a chat that an address begins.
     pub fn chat(&self, address: Option<IpAddr>) -> Result<(), TooSoon> {
         let address = address.map(|address| self.networks.counted(address));
@@ -250,6 +232,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
+    use self::attempts::Attempts;
     use super::{Payer, Throttle, TimeDelta};
     use crate::{clock::Clock, config::Config};
 
@@ -278,20 +261,6 @@ mod tests {
     }
 
     #[test]
-    fn tries_to_sign_in_are_counted_by_account_and_by_address() -> anyhow::Result<()> {
-        let (throttle, clock) = throttle(&[("RAPPORT_SIGN_IN_ATTEMPTS", "3")])?;
-        for _ in 0..3 {
-            assert!(throttle.attempt("jane", Some(HOME)).is_ok());
-        }
-        assert!(throttle.attempt("jane", Some(HOME)).is_err());
-        assert!(throttle.attempt("richard", Some(HOME)).is_ok());
-        let tried = (0..40).filter(|n| throttle.attempt(&format!("other{n}"), Some(HOME)).is_ok()).count();
-        assert!(tried < 30, "one address tries many accounts: {tried}");
-        clock.advance(TimeDelta::seconds(61));
-        assert!(throttle.attempt("jane", Some(HOME)).is_ok());
-        Ok(())
-    }
-
     #[test]
     fn what_an_answer_weighed_is_taken_later_and_never_refused() -> anyhow::Result<()> {
         let settings = [("RAPPORT_RATE_COST", "100"), ("RAPPORT_RATE_BURST", "1000"), ("RAPPORT_MAX_COST", "1000")];
@@ -329,24 +298,22 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_counted_as_one_address_everywhere() -> anyhow::Result<()> {
-        let settings =
-            [("RAPPORT_RATE_REQUESTS", "1"), ("RAPPORT_WEB_CHATS_PER_HOUR", "5"), ("RAPPORT_SIGN_IN_ATTEMPTS", "1")];
+        let settings = [("RAPPORT_RATE_REQUESTS", "1"), ("RAPPORT_WEB_CHATS_PER_HOUR", "5")];
         let (throttle, _) = throttle(&settings)?;
         let from = |n: u128, other: u128| IpAddr::V6((0x2001_0db8_u128 << 96 | other << 64 | n).into());
         assert_eq!((0..150).filter(|n| throttle.chat(Some(from(*n, 1))).is_ok()).count(), 5);
         assert_eq!((0..150).filter(|n| throttle.request(from(*n, 1)).is_ok()).count(), 4);
-        assert_eq!((0..150).filter(|n| throttle.attempt(&n.to_string(), Some(from(*n, 1))).is_ok()).count(), 10);
         assert!(throttle.chat(Some(from(1, 2))).is_ok() && throttle.request(from(1, 2)).is_ok());
         Ok(())
     }
 
     #[test]
     fn nothing_is_counted_without_a_limit() -> anyhow::Result<()> {
-        let off = [("RAPPORT_RATE_COST", "0"), ("RAPPORT_RATE_REQUESTS", "0"), ("RAPPORT_SIGN_IN_ATTEMPTS", "0")];
+        let off = [("RAPPORT_RATE_COST", "0"), ("RAPPORT_RATE_REQUESTS", "0")];
         let (throttle, _) = throttle(&off)?;
         for _ in 0..10_000 {
             assert!(throttle.spend(Payer::Address(HOME), 50_000).is_ok_and(|budget| budget.is_none()));
-            assert!(throttle.request(HOME).is_ok() && throttle.attempt("jane", Some(HOME)).is_ok());
+            assert!(throttle.request(HOME).is_ok());
         }
         Ok(())
     }

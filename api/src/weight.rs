@@ -14,7 +14,7 @@ use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, V
 
 use crate::{
     error::{Error, Excess},
-    shares::{Exhausted, Resource, Share, Shares},
+    shares::{Resource, Share, Shares},
     throttle::Payer,
 };
 
@@ -85,10 +85,7 @@ impl Weight {
             Some(share) => share.grow(more),
             None => self.shares.take(payer, Resource::Memory, more).map(|taken| *share = Some(taken)),
         };
-        taken.map_err(|exhausted| match exhausted {
-            Exhausted::Caller => Excess::Caller,
-            Exhausted::Everybody => Excess::Everybody,
-        })
+        taken.map_err(Excess::from)
     }
 
     /// Ends the count of an answer; what it holds goes along with it. The next answer of a subscription begins anew.

@@ -1,5 +1,6 @@
 //! The tables as Rust types: one module per table, the ids and the stored enums. Shape only; the rules live in `api`.
 
+pub mod account_mail;
 pub mod activity;
 pub mod activity_author;
 pub mod agent;
@@ -10,6 +11,7 @@ pub mod assignment;
 pub mod audit_entry;
 pub mod channel;
 pub mod chat_key;
+pub mod confirmed_email;
 pub mod connection_request;
 pub mod contact;
 pub mod conversation;
@@ -27,6 +29,7 @@ pub mod id;
 pub mod idempotency_key;
 pub mod idle_reason;
 pub mod log_head;
+pub mod mail_token;
 pub mod multimedia_profile;
 pub mod newest_activity;
 pub mod note;

@@ -21,6 +21,8 @@ pub struct Model {
     pub ended_at: Option<DateTimeUtc>,
     /// What the client called itself when it signed in.
     pub user_agent: Option<String>,
+    /// A digest of the person and the network from which they signed in.
+    pub network: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,4 +1,4 @@
-//! Sessions with their refresh tokens, and API keys.
+//! Sessions with their refresh tokens, addresses that were confirmed, tokens that are sent by mail, and API keys.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
@@ -20,7 +20,8 @@ impl MigrationTrait for Migration {
                     used_at timestamptz NOT NULL,
                     expires_at timestamptz NOT NULL,
                     ended_at timestamptz,
-                    user_agent text
+                    user_agent text,
+                    network bytea
                 )"#,
                 "CREATE INDEX session_of_user ON session (user_id, id)",
                 "CREATE INDEX session_ended ON session (ended_at) WHERE ended_at IS NOT NULL",
@@ -31,6 +32,34 @@ impl MigrationTrait for Migration {
                     used_at timestamptz
                 )",
                 "CREATE INDEX refresh_token_of_session ON refresh_token (session_id)",
+                r#"CREATE TABLE confirmed_email (
+                    user_id uuid NOT NULL REFERENCES "user" (id),
+                    address_key text {bytewise} NOT NULL,
+                    confirmed_at timestamptz NOT NULL,
+                    PRIMARY KEY (user_id, address_key)
+                ) {clustered}"#,
+                "CREATE INDEX confirmed_email_by_address ON confirmed_email (address_key)",
+                r#"CREATE TABLE mail_token (
+                    hash bytea NOT NULL PRIMARY KEY,
+                    user_id uuid NOT NULL REFERENCES "user" (id),
+                    purpose smallint NOT NULL,
+                    address_key text NOT NULL,
+                    created_at timestamptz NOT NULL,
+                    expires_at timestamptz NOT NULL
+                )"#,
+                "CREATE INDEX mail_token_of_user ON mail_token (user_id, purpose, created_at)",
+                r#"CREATE TABLE account_mail (
+                    id uuid NOT NULL PRIMARY KEY,
+                    purpose smallint NOT NULL,
+                    user_id uuid REFERENCES "user" (id),
+                    asked text NOT NULL,
+                    created_at timestamptz NOT NULL,
+                    due_at timestamptz NOT NULL,
+                    claimed_until timestamptz,
+                    failures integer NOT NULL
+                )"#,
+                "CREATE INDEX account_mail_due ON account_mail (due_at, id)",
+                "CREATE INDEX account_mail_of_user ON account_mail (user_id)",
                 r#"CREATE TABLE api_key (
                     id uuid NOT NULL PRIMARY KEY,
                     prefix text NOT NULL,

@@ -159,6 +159,7 @@ impl MigrationTrait for Migration {
                     expires_at timestamptz NOT NULL
                 )",
                 "CREATE INDEX visitor_token_of_customer ON visitor_token (customer_id)",
+                "CREATE INDEX visitor_token_of_site ON visitor_token (entry_point_id, origin)",
                 "CREATE INDEX visitor_token_by_end ON visitor_token (expires_at)",
             ],
         )

@@ -203,3 +203,31 @@ async fn forged_damaged_and_expired_tokens_are_refused() {
     app.clock.advance(chrono::Duration::seconds(60));
     assert_eq!(client.ask(me, Value::Null).await.status, 401);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_has_an_address_that_a_page_can_show() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let update = "mutation($url: String) { updateProfile(input: { avatarUrl: $url }) { user { avatarUrl } userErrors { code field } } }";
+    for good in [json!("https://cdn.example/ann.png?size=64#x"), json!("https://예.한국/그림.png"), json!(null)] {
+        let answer = ann.ask(update, json!({ "url": good })).await;
+        assert_eq!(answer.body["data"]["updateProfile"]["user"]["avatarUrl"], good);
+    }
+    for bad in [
+        "https://x\"onerror=",
+        "https://x/\"><script>alert(1)</script>",
+        "https://x y/",
+        "https://",
+        "https:///x",
+        "https://*/x",
+        "https://jane:secret@cdn.example/x",
+        "http://cdn.example/x",
+        "javascript:alert(1)",
+        "data:image/png;base64,AA",
+        "//cdn.example/x",
+    ] {
+        let answer = ann.ask(update, json!({ "url": bad })).await;
+        let refused = json!([{ "code": "INVALID", "field": ["input", "avatarUrl"] }]);
+        assert_eq!(answer.at("updateProfile.userErrors"), &refused, "{bad}");
+    }
+}

@@ -7,8 +7,16 @@ use serde_json::{Value, json};
 use crate::support::{Expected as _, app::TestApp, graphql::Client, socket::Socket};
 
 /// What an anonymous caller may use.
-pub const OPEN: [&str; 5] =
-    ["Mutation.signUp", "Mutation.signIn", "Mutation.refreshSession", "Mutation.startWebChat", "Query.webChat"];
+pub const OPEN: [&str; 8] = [
+    "Mutation.signUp",
+    "Mutation.signIn",
+    "Mutation.refreshSession",
+    "Mutation.requestPasswordReset",
+    "Mutation.resetPassword",
+    "Mutation.confirmEmail",
+    "Mutation.startWebChat",
+    "Query.webChat",
+];
 
 pub const INTROSPECTION: &str = "{ __schema { queryType { name } mutationType { name } subscriptionType { name } types { kind name isOneOf enumValues { name } \
     inputFields { name type { ...T } defaultValue } fields { name type { ...T } args { name type { ...T } defaultValue } } } } } \

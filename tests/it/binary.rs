@@ -147,7 +147,7 @@ async fn one_connection_to_the_database_is_enough_to_start_and_serve() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_polite_stop_tells_every_socket_to_come_back() {
     let database = TestDatabase::new().await;
-    let mut server = Server::start(&database, &[]);
+    let mut server = Server::start(&database, &[("RAPPORT_MAX_SOCKETS_PER_CALLER", "50")]);
     let mut sockets = Vec::new();
     for _ in 0..50 {
         sockets.push(Socket::open(&server.url, None).await);

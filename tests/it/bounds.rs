@@ -49,7 +49,7 @@ fn exceeded(answer: &Answer, name: &str) {
     assert_eq!(answer.code(), "LIMIT_EXCEEDED", "{name}: {:.300}", answer.body.to_string());
     let path = answer.body["errors"][0]["path"].as_array().expected(name);
     assert!(!path.is_empty(), "{name}");
-    assert!(answer.body.to_string().len() < 2 << 20, "{name}: {} bytes", answer.body.to_string().len());
+    assert!(answer.body.to_string().len() < 4 << 20, "{name}: {} bytes", answer.body.to_string().len());
 }
 
 async fn nothing_is_held(app: &TestApp) {
@@ -79,7 +79,7 @@ async fn an_answer_ends_where_it_goes_beyond_its_bytes_whatever_multiplies_it() 
             "the newest of each page",
             format!(
                 "items(last: 100) {{ edges {{ node {{ ... on Message {{ {} }} }} }} }}",
-                aliases("replyTo { body } x: body", 1) + &aliases("body", 25)
+                "r: replyTo { body } ".to_owned() + &aliases("body", 25)
             ),
         ),
     ] {
@@ -125,7 +125,7 @@ async fn keeps_a_large_contact(ann: &Person, number: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_book_is_read_within_the_same_bounds() {
-    let app = TestApp::with(1, &[("RAPPORT_MAX_ANSWER_BYTES", "1048576")]).await;
+    let app = TestApp::with(1, &[("RAPPORT_MAX_ANSWER_BYTES", "3145728")]).await;
     let ann = app.person("ann").await;
     for number in 0..40 {
         keeps_a_large_contact(&ann, number).await;

@@ -231,3 +231,26 @@ async fn an_export_holds_what_one_and_others_wrote_to_one_another() {
         ]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_an_export_ends_with_the_session_and_with_the_password() {
+    let app = TestApp::new().await;
+    let (jane, _) = crate::access::sign_up(&app, "jane").await;
+    let signed_in = async || {
+        let answer = crate::access::sign_in(&app, "jane", "correct horse").await;
+        Client::new(&jane.url, Some(answer.text("signIn.accessToken").to_owned()))
+    };
+    let (leaving, staying) = (signed_in().await, signed_in().await);
+    let (of_leaving, of_staying) = (address(&leaving, None).await, address(&staying, None).await);
+    assert_eq!((status(&of_leaving).await, status(&of_staying).await), (200, 200));
+    leaving.ask("mutation { signOut { outcome } }", Value::Null).await.at("signOut");
+    assert_eq!((status(&of_leaving).await, status(&of_staying).await), (404, 200));
+    let own = address(&jane, None).await;
+    app.clock.advance(chrono::Duration::seconds(1));
+    let change = "mutation { changePassword(input: { currentPassword: \"correct horse\", newPassword: \"battery staple\" }) \
+                  { outcome userErrors { code } } }";
+    assert_eq!(jane.ask(change, Value::Null).await.text("changePassword.outcome"), "APPLIED");
+    // Also that of the session which goes on.
+    assert_eq!((status(&of_staying).await, status(&own).await), (404, 404));
+    assert_eq!(status(&address(&jane, None).await).await, 200);
+}

@@ -95,6 +95,13 @@ async fn what_cannot_be_is_refused_with_its_code_and_field() {
         ("createEntryPoint", new_door(json!({ "priority": 10 })), "INVALID priority"),
         ("createEntryPoint", new_door(json!({ "origins": ["example.com"] })), "INVALID origins"),
         ("createEntryPoint", new_door(json!({ "origins": ["https://example.com/a"] })), "INVALID origins"),
+        ("createEntryPoint", new_door(json!({ "origins": ["https://*"] })), "INVALID origins"),
+        (
+            "createEntryPoint",
+            new_door(json!({ "origins": ["https://shop.example", "https://*.shop.example"] })),
+            "INVALID origins",
+        ),
+        ("createEntryPoint", new_door(json!({ "origins": ["https://x\"onerror="] })), "INVALID origins"),
         ("createEntryPoint", new_door(json!({ "identitySecret": "short" })), "INVALID identitySecret"),
         (
             "createEntryPoint",

@@ -252,3 +252,78 @@ fn rs256(key: &rsa::KeyPair, claims: &Value) -> String {
         .expected("a signature");
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_need_not_name_their_algorithm_and_others_beside_them_do_no_harm() {
+    let ed = Ed25519KeyPair::generate().expected("a key");
+    let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expected("a key");
+    let rsa = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expected("a key");
+    let sealed = Ed25519KeyPair::generate().expected("a key");
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let point = ec.public_key().as_ref();
+    let modulus = rsa.public_key().modulus().big_endian_without_leading_zero().to_vec();
+    let exponent = rsa.public_key().exponent().big_endian_without_leading_zero().to_vec();
+    let okp = |kid: &str, pair: &Ed25519KeyPair, used: Value| json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "use": used, "x": encode(pair.public_key().as_ref()) });
+    let keys = json!([
+        { "kty": "RSA", "use": "sig", "kid": "rsa", "n": encode(&modulus), "e": encode(&exponent), "x5t": "x", "x5c": ["MIID"] },
+        { "kty": "EC", "crv": "P-256", "kid": "ec", "x": encode(&point[1..33]), "y": encode(&point[33..]), "key_ops": ["verify"] },
+        okp("ed", &ed, Value::Null),
+        okp("sealed", &sealed, json!("enc")),
+        { "kty": "EC", "crv": "secp256k1", "kid": "k", "x": "AA", "y": "AA" },
+        { "kty": "AKP", "alg": "ML-DSA-44", "pub": "AA" },
+        { "kty": "RSA", "alg": "RSA-OAEP-256", "n": "AQAB", "e": "AQAB" },
+        { "kty": "oct", "k": "AA" },
+        "nonsense",
+    ]);
+    let (url, _) = issuer(json!({ "keys": keys })).await;
+    let app = TestApp::with(1, &[("RAPPORT_JWKS_URL", url.as_str())]).await;
+    app.person("ann").await;
+    eventually("the keys are known", || async {
+        let ready = reqwest::get(format!("{}/health/ready", app.instances[0].url)).await;
+        ready.is_ok_and(|answer| answer.status() == 200)
+    })
+    .await;
+    let now = app.clock.now().timestamp();
+    let claims = json!({ "sub": "ann", "iss": "rapport", "aud": "rapport", "exp": now + 600 });
+    let sign = |algorithm, kid: Option<&str>, key: &EncodingKey, claims: &Value| {
+        let mut header = Header::new(algorithm);
+        header.kid = kid.map(str::to_owned);
+        jsonwebtoken::encode(&header, claims, key).expected("a token")
+    };
+    let key = |pair: &Ed25519KeyPair| EncodingKey::from_ed_der(pair.to_pkcs8v1().expected("a key").as_ref());
+    let ec_key = EncodingKey::from_ec_der(ec.to_pkcs8v1().expected("a key").as_ref());
+    for (good, what) in [
+        (rs256(&rsa, &claims), "RSA"),
+        (sign(Algorithm::ES256, Some("ec"), &ec_key, &claims), "EC"),
+        (sign(Algorithm::EdDSA, Some("ed"), &key(&ed), &claims), "OKP"),
+        (sign(Algorithm::EdDSA, None, &key(&ed), &claims), "OKP without a name"),
+    ] {
+        assert_eq!(status(&app, &good).await, 200, "{what}");
+    }
+    for kid in [Some("sealed"), None] {
+        assert_eq!(status(&app, &sign(Algorithm::EdDSA, kid, &key(&sealed), &claims)).await, 401, "it is for sealing");
+    }
+    // Times may have fractions.
+    let whole = |seconds: i64| json!(seconds);
+    let fraction = |seconds: i64, part: f64| json!(seconds as f64 + part);
+    for (name, value, taken) in [
+        ("exp", fraction(now + 60, 0.5), 200),
+        ("exp", fraction(now + 1, 0.999), 200),
+        ("exp", fraction(now - 1, 0.5), 401),
+        ("nbf", fraction(now - 5, 0.25), 200),
+        ("nbf", fraction(now + 3_600, 0.25), 401),
+        ("iat", fraction(now - 1, 0.75), 200),
+        ("iat", whole(now), 200),
+        ("iat", json!(1e300), 401),
+        ("exp", json!(1e300), 401),
+        ("exp", json!("1795891242"), 401),
+    ] {
+        let mut claims = claims.clone();
+        claims[name] = value.clone();
+        assert_eq!(
+            status(&app, &sign(Algorithm::EdDSA, Some("ed"), &key(&ed), &claims)).await,
+            taken,
+            "{name} {value}"
+        );
+    }
+}

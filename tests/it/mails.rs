@@ -4,11 +4,14 @@ use api::notifications::mails;
 use chrono::Duration;
 use serde_json::json;
 
-use crate::support::{
-    Expected as _,
-    app::TestApp,
-    person::Person,
-    smtp::{Mail, MailServer},
+use crate::{
+    recovery,
+    support::{
+        Expected as _,
+        app::TestApp,
+        person::Person,
+        smtp::{Mail, MailServer},
+    },
 };
 
 async fn with_mail() -> (TestApp, MailServer) {
@@ -17,12 +20,13 @@ async fn with_mail() -> (TestApp, MailServer) {
     (TestApp::with(2, &settings).await, server)
 }
 
-/// Gives a person an address and a wish for one kind of thing.
-async fn wants(person: &Person, kind: &str, email: &str) {
+/// Gives a person an address, which they confirm, and a wish for one kind of thing.
+async fn wants(app: &TestApp, server: &MailServer, person: &Person, kind: &str, email: &str) {
     let profile = "mutation($a: String!) { updateProfile(input: { emails: [{ address: \"other@example.org\" }, \
                    { address: $a, preferred: true, visibility: NOBODY }] }) { userErrors { code } } }";
     let address = format!("{}@example.org", person.handle);
     assert_eq!(person.ask(profile, json!({ "a": address })).await.at("updateProfile.userErrors"), &json!([]));
+    recovery::confirm(app, server, &person.clients[0], &address).await;
     let wish = "mutation($kind: NotificationKind!, $email: EmailFrequency!) { updateNotificationPreferences(input: { preferences: \
                 [{ kind: $kind, email: $email }] }) { userErrors { code } } }";
     person.ask(wish, json!({ "kind": kind, "email": email })).await.at("updateNotificationPreferences");
@@ -40,7 +44,7 @@ async fn deliver(app: &TestApp, server: &MailServer) -> Vec<Mail> {
 async fn who_wants_to_be_told_at_once_gets_a_mail_each_to_the_preferred_address() {
     let (app, server) = with_mail().await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
-    wants(&ann, "FOLLOWED", "INSTANT").await;
+    wants(&app, &server, &ann, "FOLLOWED", "INSTANT").await;
     ben.must("followUser", &ann.id()).await;
     ben.asks(&ann).await;
     let sent = deliver(&app, &server).await;
@@ -60,8 +64,8 @@ async fn who_wants_to_be_told_at_once_gets_a_mail_each_to_the_preferred_address(
 async fn digests_come_together_when_their_hour_has_come() {
     let (app, server) = with_mail().await;
     let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
-    wants(&ann, "FOLLOWED", "HOURLY").await;
-    wants(&dia, "FOLLOWED", "DAILY").await;
+    wants(&app, &server, &ann, "FOLLOWED", "HOURLY").await;
+    wants(&app, &server, &dia, "FOLLOWED", "DAILY").await;
     for person in [&ben, &cem] {
         person.must("followUser", &ann.id()).await;
         person.must("followUser", &dia.id()).await;
@@ -82,7 +86,7 @@ async fn digests_come_together_when_their_hour_has_come() {
 async fn what_was_withdrawn_blocked_or_answered_before_it_was_due_is_not_told() {
     let (app, server) = with_mail().await;
     let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
-    wants(&ann, "CONNECTION_REQUESTED", "HOURLY").await;
+    wants(&app, &server, &ann, "CONNECTION_REQUESTED", "HOURLY").await;
     let request = ben.asks(&ann).await;
     ben.must("withdrawConnectionRequest", &request).await;
     cem.asks(&ann).await;
@@ -98,7 +102,7 @@ async fn what_was_withdrawn_blocked_or_answered_before_it_was_due_is_not_told() 
 async fn a_mail_that_is_refused_is_tried_again_later_and_given_up_in_the_end() {
     let (app, server) = with_mail().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
-    wants(&ann, "FOLLOWED", "INSTANT").await;
+    wants(&app, &server, &ann, "FOLLOWED", "INSTANT").await;
     ben.must("followUser", &ann.id()).await;
     server.refuse(2);
     assert!(deliver(&app, &server).await.is_empty());
@@ -120,7 +124,7 @@ async fn a_mail_that_is_refused_is_tried_again_later_and_given_up_in_the_end() {
 async fn whoever_asks_and_takes_it_back_all_day_makes_one_mail() {
     let (app, server) = with_mail().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
-    wants(&ann, "CONNECTION_REQUESTED", "INSTANT").await;
+    wants(&app, &server, &ann, "CONNECTION_REQUESTED", "INSTANT").await;
     let mut sent = 0;
     for _ in 0..3 {
         let request = ben.asks(&ann).await;
@@ -139,7 +143,7 @@ async fn whoever_asks_and_takes_it_back_all_day_makes_one_mail() {
 async fn a_worker_that_died_leaves_its_work_to_another() {
     let (app, server) = with_mail().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
-    wants(&ann, "FOLLOWED", "INSTANT").await;
+    wants(&app, &server, &ann, "FOLLOWED", "INSTANT").await;
     ben.must("followUser", &ann.id()).await;
     app.database.run("UPDATE notification_mail SET claimed_until = due_at").await;
     let claimed = app.database.number("SELECT count(*) FROM notification_mail WHERE claimed_until IS NOT NULL").await;
@@ -154,10 +158,29 @@ async fn names_cannot_forge_the_heads_of_a_mail() {
     let ann = app.person("ann").await;
     let scopes = api::auth::viewer::Scopes::all();
     let forger = app.person_with("forger", "Zoë, \"x\" <all@example.org>; Bcc: b@example.org", scopes).await;
-    wants(&ann, "FOLLOWED", "INSTANT").await;
+    wants(&app, &server, &ann, "FOLLOWED", "INSTANT").await;
     forger.must("followUser", &ann.id()).await;
     let sent = deliver(&app, &server).await;
     assert_eq!(sent[0].to, ["ann@example.org"]);
     let heads: Vec<&str> = sent[0].text.lines().take_while(|line| !line.is_empty()).collect();
     assert!(!heads.iter().any(|line| line.to_lowercase().starts_with("bcc")), "{heads:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_told_at_an_address_that_nobody_confirmed() {
+    let (app, server) = with_mail().await;
+    let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
+    let profile = "mutation { updateProfile(input: { emails: [{ address: \"a@example.org\", preferred: true }, \
+                   { address: \"b@example.org\" }] }) { userErrors { code } } }";
+    ann.ask(profile, serde_json::Value::Null).await.at("updateProfile");
+    let wish = "mutation { updateNotificationPreferences(input: { preferences: [{ kind: FOLLOWED, email: INSTANT }] }) \
+                { userErrors { code } } }";
+    ann.ask(wish, serde_json::Value::Null).await.at("updateNotificationPreferences");
+    ben.must("followUser", &ann.id()).await;
+    assert!(deliver(&app, &server).await.is_empty());
+    // The preferred one is not confirmed, so mail goes to the one that is.
+    recovery::confirm(&app, &server, &ann.clients[0], "b@example.org").await;
+    cem.must("followUser", &ann.id()).await;
+    let sent = deliver(&app, &server).await;
+    assert_eq!(sent.iter().map(|mail| mail.to.clone()).collect::<Vec<_>>(), [["b@example.org"]]);
 }

@@ -320,3 +320,51 @@ async fn the_sites_of_web_chats_may_call_and_no_others() {
         assert_eq!(Socket::raw(url, Some("graphql-transport-ws"), Some(origin)).await.is_ok(), may, "{origin}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_pages_of_a_site_hold_ends_when_the_site_is_taken_away() {
+    let app = TestApp::two().await;
+    let (gone, stays) = ("https://gone.example", "https://stays.example");
+    let door = Door { origins: vec![gone, stays, "http://localhost:3000/"], ..Door::default() };
+    let at = app.entry_point(Channel::Webchat, "shop", door).await;
+    let ada = app.admin("ada").await;
+    let nobody = app.anonymous();
+    let own = nobody.url.clone();
+    let begin = async |origin: &str| {
+        let page = Page { client: &nobody, origin };
+        let answer = page.ask(START, json!({ "input": { "entryPointId": at.id.to_string() } })).await;
+        answer.text("startWebChat.visitorToken").to_owned()
+    };
+    let (ended, other, local, by_own) =
+        (begin(gone).await, begin(stays).await, begin("http://localhost:3000").await, begin(&own).await);
+    let free = start(&nobody, &at, json!({})).await.text("startWebChat.visitorToken").to_owned();
+    let holds = async |token: &str, origin: Option<&str>| {
+        let client = Client::new(&app.instances.last().expected("an instance").url, Some(token.to_owned()));
+        let me = "{ __typename }";
+        match origin {
+            Some(origin) => Page { client: &client, origin }.ask(me, Value::Null).await.status,
+            None => client.ask(me, Value::Null).await.status,
+        }
+    };
+    assert_eq!(holds(&ended, Some(gone)).await, 200);
+    let mut socket = Socket::open(&app.instances.last().expected("an instance").url, Some(&ended)).await;
+    let update = "mutation($id: ID!, $origins: [String!]) { updateEntryPoint(input: { entryPointId: $id, origins: $origins }) \
+                  { outcome userErrors { code } } }";
+    let origins = json!([stays, "http://localhost:3000"]);
+    let changed = ada.ask(update, json!({ "id": at.id.to_string(), "origins": origins })).await;
+    assert_eq!(changed.text("updateEntryPoint.outcome"), "APPLIED");
+    let closed = timeout(Duration::from_secs(2), socket.hear()).await.expected("within two seconds");
+    assert_eq!(closed, Err(4403));
+    for origin in [Some(gone), None] {
+        assert_eq!(holds(&ended, origin).await, 401);
+    }
+    for (token, origin) in
+        [(&other, Some(stays)), (&local, Some("http://localhost:3000")), (&by_own, Some(own.as_str())), (&free, None)]
+    {
+        assert_eq!(holds(token, origin).await, 200, "{origin:?}");
+    }
+    // It is gone for good, also when the site comes back.
+    let origins = json!([stays, gone]);
+    ada.ask(update, json!({ "id": at.id.to_string(), "origins": origins })).await.at("updateEntryPoint");
+    assert_eq!((holds(&ended, Some(gone)).await, holds(&local, Some("http://localhost:3000")).await), (401, 401));
+}

@@ -1,8 +1,12 @@
-//! Accounts: making one, signing in, sessions, passwords and API keys.
+//! Accounts: making one, signing in, sessions, passwords, addresses that were confirmed, and API keys.
 
+pub mod places;
 pub mod sessions;
 pub mod standing;
+pub mod strength;
 pub mod passwords;
+pub mod recovery;
+pub mod mails;
 pub mod api_keys;
 pub mod types;
 pub mod query;

@@ -1,5 +1,4 @@
-//! Signing up, in and out, sessions, passwords and keys. The first three fields are those that an anonymous caller may
-//! use.
+//! Signing up, in and out, sessions, passwords, addresses and keys. Fields without a guard need no caller.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -7,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::{
     api_keys::{self, CreateApiKeyInput, Made, RotateApiKeyInput, UpdateApiKeyInput},
     passwords::{self, ChangePasswordInput, SignInInput, SignUpInput},
+    recovery::{self, ConfirmEmailInput, RequestEmailConfirmationInput, RequestPasswordResetInput, ResetPasswordInput},
     sessions::{self, SignedIn},
     types::ApiKey,
 };
@@ -75,7 +75,7 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who signs in.")] input: SignInInput,
     ) -> Result<SignInPayload> {
-        Ok(match settle(passwords::sign_in(ctx.app()?, input, ctx.origin()?).await)? {
+        Ok(match settle(passwords::sign_in(ctx.app()?, input, ctx.caller().ok(), ctx.origin()?).await)? {
             Ok(SignedIn { person, token, refresh_token }) => SignInPayload {
                 user: Some(person.into()),
                 access_token: Some(token.text),
@@ -147,6 +147,63 @@ impl AccountsMutation {
         Ok(match settle(changed)? {
             Ok(()) => ChangePasswordPayload { outcome: Outcome::Applied, user_errors: vec![] },
             Err(user_errors) => ChangePasswordPayload { outcome: Outcome::Refused, user_errors },
+        })
+    }
+
+    /// Sends a mail with which a new password can be set, to an address that the owner of the account has confirmed. Needs
+    /// no token. The answer is the same whether or not there is such an account. Refused with NOT_ALLOWED where the server
+    /// sends no mail, INVALID, or TOO_MANY_ATTEMPTS.
+    async fn request_password_reset(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account.")] input: RequestPasswordResetInput,
+    ) -> Result<RequestPasswordResetPayload> {
+        let requested = recovery::request_reset(ctx.app()?, &input, ctx.origin()?).await;
+        Ok(RequestPasswordResetPayload { user_errors: settle(requested)?.err().unwrap_or_default() })
+    }
+
+    /// Sets a new password by a token from a mail, and ends all sessions of the person. Needs no access token. The token
+    /// works once, for 30 minutes. Refused with NOT_ALLOWED for any other token, or INVALID.
+    async fn reset_password(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The token and the new password.")] input: ResetPasswordInput,
+    ) -> Result<ResetPasswordPayload> {
+        Ok(match settle(recovery::reset(ctx.app()?, input, ctx.origin()?).await)? {
+            Ok(()) => ResetPasswordPayload { outcome: Outcome::Applied, user_errors: vec![] },
+            Err(user_errors) => ResetPasswordPayload { outcome: Outcome::Refused, user_errors },
+        })
+    }
+
+    /// Sends a mail by which the viewer can confirm one of their addresses. Notifications and mails for a new password go to
+    /// confirmed addresses only. NO_CHANGE for an address that is confirmed. Refused with NOT_FOUND for an address that is
+    /// not in the viewer's profile, with NOT_ALLOWED for a key and where the server sends no mail, or TOO_MANY_ATTEMPTS.
+    #[graphql(guard = "Needs(Scope::ProfileWrite)")]
+    async fn request_email_confirmation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The address.")] input: RequestEmailConfirmationInput,
+    ) -> Result<RequestEmailConfirmationPayload> {
+        let requested = match no_key(ctx.viewer()?) {
+            Ok(viewer) => recovery::request_confirmation(ctx.app()?, viewer, &input.address, ctx.origin()?).await,
+            Err(refusal) => Err(refusal),
+        };
+        Ok(match settle(requested)? {
+            Ok(sent) => RequestEmailConfirmationPayload { outcome: Outcome::of(sent), user_errors: vec![] },
+            Err(user_errors) => RequestEmailConfirmationPayload { outcome: Outcome::Refused, user_errors },
+        })
+    }
+
+    /// Confirms an address by a token from a mail. Needs no access token. The token works once, for 24 hours. Refused with
+    /// NOT_ALLOWED for any other token, and for an address that is no longer in the profile.
+    async fn confirm_email(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The token.")] input: ConfirmEmailInput,
+    ) -> Result<ConfirmEmailPayload> {
+        Ok(match settle(recovery::confirm(ctx.app()?, &input).await)? {
+            Ok(confirmed) => ConfirmEmailPayload { outcome: Outcome::of(confirmed), user_errors: vec![] },
+            Err(user_errors) => ConfirmEmailPayload { outcome: Outcome::Refused, user_errors },
         })
     }
 
@@ -269,7 +326,21 @@ macro_rules! done {
     )*};
 }
 
-done!(SignOutPayload "signOut", RevokeSessionPayload "revokeSession", ChangePasswordPayload "changePassword");
+done!(
+    SignOutPayload "signOut",
+    RevokeSessionPayload "revokeSession",
+    ChangePasswordPayload "changePassword",
+    ResetPasswordPayload "resetPassword",
+    RequestEmailConfirmationPayload "requestEmailConfirmation",
+    ConfirmEmailPayload "confirmEmail",
+);
+
+/// The answer to `requestPasswordReset`. It does not say whether there is such an account.
+#[derive(SimpleObject)]
+struct RequestPasswordResetPayload {
+    /// Why the call was refused; empty when it was not.
+    user_errors: Vec<UserError>,
+}
 
 macro_rules! new_secret {
     ($($name:ident $mutation:literal),* $(,)?) => {$(

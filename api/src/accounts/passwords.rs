@@ -1,42 +1,50 @@
 //! Signing up, signing in and changing a password. A wrong password and an unknown handle look alike, in words and in
-//! time; tries are counted by account, whether it exists or not, and by address.
+//! time. Wrong tries are counted by account, whether it exists or not, and by place ([`crate::throttle::attempts`]).
 
 use async_graphql::InputObject;
 use entity::{
     credential,
     id::UserId,
     user::{self, Role, UserStatus},
+    user_email,
 };
-use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, EntityTrait, IntoActiveModel as _};
+use sea_orm::{
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _,
+    QueryFilter, QuerySelect as _,
+};
 
 use super::{
+    places::{self, Shown},
     sessions::{self, SignedIn},
-    standing,
+    standing, strength,
 };
 use crate::{
     app::{App, Tx},
     auth::{
         context::Origin,
         password,
-        viewer::{Proof, Viewer},
+        viewer::{Caller, Proof, Viewer},
     },
     error::{Error, Result, UserErrorCode},
-    throttle::TooSoon,
+    throttle::{
+        TooSoon,
+        attempts::{Attempt, Place},
+    },
     users::{
         people,
         profiles::{self, NewPerson},
     },
 };
 
-/// The shortest and longest password, in characters.
-const PASSWORD: std::ops::RangeInclusive<usize> = 8..=200;
+/// The longest password that is tried, in characters as they were typed. A composed letter may be typed as several.
+const LONGEST_TYPED: usize = 4 * *strength::LENGTH.end();
 
 /// Whom to make an account for.
 #[derive(InputObject)]
 pub struct SignUpInput {
     /// 2 to 32 characters of `a-z 0-9 . _ -`, unique in the organisation. Upper case is taken as lower case.
     pub handle: String,
-    /// 8 to 200 characters.
+    /// 8 to 200 characters. Common passwords and the person's own names are refused.
     #[graphql(secret)]
     pub password: String,
     /// The name to show, 1 to 200 characters.
@@ -58,6 +66,10 @@ pub struct SignInInput {
     /// Whether to take part again where the account was put to rest by `deactivateAccount`.
     #[graphql(default)]
     pub reactivate: bool,
+    /// A refresh token from an earlier sign-in on this device, whether or not its session has ended. The device then need not
+    /// wait while somebody tries passwords elsewhere.
+    #[graphql(secret)]
+    pub refresh_token: Option<String>,
 }
 
 /// A new password in place of the present one.
@@ -66,7 +78,7 @@ pub struct ChangePasswordInput {
     /// The password until now.
     #[graphql(secret)]
     pub current_password: String,
-    /// 8 to 200 characters.
+    /// 8 to 200 characters. Common passwords and the person's own names are refused.
     #[graphql(secret)]
     pub new_password: String,
 }
@@ -76,8 +88,10 @@ pub async fn sign_up(app: &App, input: SignUpInput, origin: &Origin) -> Result<S
     if !app.config.sign_up_open || app.config.tokens.outside.is_some() {
         return Err(Error::refused(UserErrorCode::NotAllowed, &[], "This organisation makes accounts itself."));
     }
-    check(&input.password, &["input", "password"])?;
-    count_attempt(app, &input.handle, origin)?;
+    let names = [Some(&input.handle), Some(&input.display_name), input.given_name.as_ref(), input.family_name.as_ref()];
+    let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+    strength::check(&input.password, &names, &["input", "password"])?;
+    app.throttle.attempts.count_network(origin.address).map_err(too_soon)?;
     let person = NewPerson {
         handle: input.handle,
         display_name: input.display_name,
@@ -108,18 +122,20 @@ pub async fn create(app: &App, person: NewPerson, password: String) -> Result<(u
     .await
 }
 
-/// Signs in by handle and password.
-pub async fn sign_in(app: &App, input: SignInInput, origin: &Origin) -> Result<SignedIn> {
+/// Signs in by handle and password. `caller`: the person whom the call's access token names, if it has one.
+pub async fn sign_in(app: &App, input: SignInInput, caller: Option<&Caller>, origin: &Origin) -> Result<SignedIn> {
     if app.config.tokens.outside.is_some() {
         return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in where your organisation signs in."));
     }
-    count_attempt(app, &input.handle, origin)?;
     let person = match input.handle.contains('\0') {
         true => None,
         false => people::who_may_sign_in(app.db.read(), &input.handle).await?,
     };
+    let shown = Shown { refresh_token: input.refresh_token.as_deref(), caller };
+    let attempt = begin_attempt(app, &input.handle, person.as_ref(), shown, origin).await?;
     let proven = prove(app, person.as_ref(), input.password).await?;
     let (person, proven) = person.zip(proven).ok_or_else(no_match)?;
+    app.throttle.attempts.succeeded(attempt);
     // Told only to who has the password.
     if person.status == UserStatus::Deactivated && !input.reactivate {
         let why = "This account was put to rest. Sign in with reactivate to take part again.";
@@ -141,8 +157,10 @@ pub async fn prove_again(app: &App, by: &Viewer, password: Option<String>, origi
     }
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
     let password = password.ok_or_else(|| Error::refused(UserErrorCode::Invalid, FIELD, "The password is needed."))?;
-    count_attempt(app, &me.handle, origin)?;
-    prove(app, Some(&me), password).await?.ok_or_else(|| not_the_password(FIELD))
+    let attempt = begin_own_attempt(app, &me, by, origin)?;
+    let proven = prove(app, Some(&me), password).await?.ok_or_else(|| not_the_password(FIELD))?;
+    app.throttle.attempts.succeeded(attempt);
+    Ok(proven)
 }
 
 fn not_the_password(field: &'static [&'static str]) -> Error {
@@ -156,11 +174,12 @@ pub async fn insist(tx: &Tx<'_>, user: UserId, proven: &str) -> Result<()> {
 
 /// Changes the caller's password and ends all their other sessions.
 pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: &Origin) -> Result<()> {
-    check(&input.new_password, &["input", "newPassword"])?;
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
-    count_attempt(app, &me.handle, origin)?;
+    check(app.db.read(), &me, &input.new_password).await?;
+    let attempt = begin_own_attempt(app, &me, by, origin)?;
     let not_present = || not_the_password(&["input", "currentPassword"]);
     let proven = &prove(app, Some(&me), input.current_password).await?.ok_or_else(not_present)?;
+    app.throttle.attempts.succeeded(attempt);
     let hash = &password::hash(input.new_password).await?;
     app.transaction(|tx| {
         Box::pin(async move {
@@ -213,24 +232,47 @@ async fn prove(app: &App, person: Option<&user::Model>, password: String) -> Res
         Some(person) => credential::Entity::find_by_id(person.id).one(app.db.read()).await?,
         None => None,
     };
-    let too_long = password.chars().count() > *PASSWORD.end();
+    let too_long = password.chars().count() > LONGEST_TYPED;
     let hash = hash.map(|row| row.password_hash).filter(|_| !too_long);
     let matched = password::verify(if too_long { String::new() } else { password }, hash.clone()).await?;
     Ok(hash.filter(|_| matched))
 }
 
-fn check(password: &str, field: &'static [&'static str]) -> Result<()> {
-    if PASSWORD.contains(&password.chars().count()) {
-        return Ok(());
-    }
-    let why = format!("A password has {} to {} characters.", PASSWORD.start(), PASSWORD.end());
-    Err(Error::refused(UserErrorCode::Invalid, field, why))
+/// Refuses a new password of a person that others could guess.
+pub async fn check(db: &impl ConnectionTrait, person: &user::Model, password: &str) -> Result<()> {
+    let addresses = user_email::Entity::find()
+        .select_only()
+        .column(user_email::Column::AddressKey)
+        .filter(user_email::Column::UserId.eq(person.id));
+    let addresses: Result<Vec<String>, DbErr> = addresses.into_tuple().all(db).await;
+    let addresses = addresses?;
+    let names = [&person.given_name, &person.family_name, &person.additional_name];
+    let names = names.into_iter().flatten().chain([&person.handle, &person.display_name]).chain(&addresses);
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    strength::check(password, &names, &["input", "newPassword"])
 }
 
-fn count_attempt(app: &App, handle: &str, origin: &Origin) -> Result<()> {
-    let account: String = handle.trim().to_lowercase().chars().take(64).collect();
-    app.throttle.attempt(&account, origin.address).map_err(|TooSoon(wait)| {
-        let why = format!("Too many tries. Try again in {} seconds.", wait.as_secs().max(1));
-        Error::refused(UserErrorCode::TooManyAttempts, &[], why)
-    })
+/// Counts a try at an account, which need not exist, from wherever it comes.
+async fn begin_attempt(
+    app: &App,
+    handle: &str,
+    person: Option<&user::Model>,
+    shown: Shown<'_>,
+    origin: &Origin,
+) -> Result<Attempt> {
+    let (place, known) = places::find(app, person.map(|person| person.id), shown, origin).await?;
+    app.throttle.attempts.begin(handle, place, known).map_err(too_soon)
+}
+
+/// Counts a try of a caller who has proven already who they are, apart from the tries of everybody else.
+fn begin_own_attempt(app: &App, me: &user::Model, by: &Viewer, origin: &Origin) -> Result<Attempt> {
+    let place = match by.proof {
+        Proof::Session(session) => Place::Device(session),
+        Proof::Token | Proof::Key(_) => app.throttle.attempts.place(origin.address),
+    };
+    app.throttle.attempts.begin(&me.handle, place, true).map_err(too_soon)
+}
+
+fn too_soon(TooSoon(wait): TooSoon) -> Error {
+    Error::too_many_attempts(wait)
 }

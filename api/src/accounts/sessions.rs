@@ -11,7 +11,9 @@ use sea_orm::{
     QueryOrder, QuerySelect, Select,
 };
 
+use super::places;
 use crate::{
+    address::Networks,
     app::{App, Tx},
     auth::{
         context::Origin,
@@ -21,6 +23,7 @@ use crate::{
         viewer::{Proof, Scopes, Viewer},
     },
     error::{Error, Result, UserErrorCode},
+    throttle::attempts::Place,
     users::people,
 };
 
@@ -56,6 +59,7 @@ pub async fn begin(tx: &Tx<'_>, user: UserId, origin: &Origin) -> Result<Handout
     let open = open_sessions(tx.db(), user, now).await?;
     let too_many: Vec<SessionId> = open.iter().skip(MOST - 1).map(|session| session.id).collect();
     end(tx, &too_many).await?;
+    let networks = Networks::new(tx.config().connections.ipv6_prefix);
     let row = session::Model {
         id: SessionId(tx.clock().uuid()),
         user_id: user,
@@ -64,6 +68,7 @@ pub async fn begin(tx: &Tx<'_>, user: UserId, origin: &Origin) -> Result<Handout
         expires_at: now + tx.config().tokens.session_lifetime,
         ended_at: None,
         user_agent: origin.agent.as_ref().map(|agent| agent.chars().take(LONGEST_AGENT).collect()),
+        network: places::digest(user, Place::of(networks, origin.address)),
     };
     let session = row.id;
     session::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;

@@ -36,7 +36,7 @@ pub const NAME: &str = "Deleted user";
 const TOGETHER: usize = 1_000;
 
 /// Whose rows go by the person's id alone, after what refers to them.
-const OWN: [(&str, &str); 21] = [
+const OWN: [(&str, &str); 24] = [
     ("notification", "user_id"),
     ("notification_mail", "user_id"),
     ("notification_mail", "actor_id"),
@@ -51,6 +51,9 @@ const OWN: [(&str, &str); 21] = [
     ("note", "about_id"),
     ("personal_email", "owner_id"),
     ("personal_contact", "owner_id"),
+    ("confirmed_email", "user_id"),
+    ("mail_token", "user_id"),
+    ("account_mail", "user_id"),
     ("user_email", "user_id"),
     ("user_detail", "user_id"),
     ("user_search", "user_id"),

@@ -1,9 +1,11 @@
 //! One's own data to take along. Asking gives an address with a ticket that is good for ten minutes, for one person's data and
-//! nothing else; who asked must still be who they were when it is used.
+//! nothing else; who asked must still be who they were when it is used, signed in and with the same password.
 
 use chrono::{DateTime, Duration, Utc};
 use entity::{
+    credential,
     id::UserId,
+    session,
     user::{self, Role, UserStatus},
 };
 use sea_orm::EntityTrait as _;
@@ -55,7 +57,10 @@ pub async fn prepare(app: &App, by: &Viewer, user_id: Option<&str>, origin: &Ori
             people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?.id
         }
     };
-    let ticket = jwt::issue_ticket(app, DOOR, by.user, whose, GOOD_FOR)?;
+    let session = if let Proof::Session(session) = by.proof { Some(session) } else { None };
+    let password_of = password_of(app, by.user).await?;
+    let ticket = jwt::Ticket { user: by.user, about: whose, session, password_of };
+    let ticket = jwt::issue_ticket(app, DOOR, ticket, GOOD_FOR)?;
     Ok(Ready { url: format!("{PATH}?ticket={}", ticket.text), expires_at: ticket.expires_at })
 }
 
@@ -71,17 +76,30 @@ fn admit(by: &Viewer) -> Result<()> {
     }
 }
 
-/// Whose data a ticket opens.
+/// Whose data a ticket opens. A ticket ends with the session in which it was asked for, and with the password of its holder.
 pub async fn redeem(app: &App, ticket: &str) -> Result<user::Model> {
-    let (asked_by, whose) = jwt::read_ticket(app, DOOR, ticket)?;
-    let asker = people::by_id(app.db.read(), asked_by).await?.ok_or(Error::Unauthenticated)?;
-    if asked_by == whose {
+    let ticket = jwt::read_ticket(app, DOOR, ticket)?;
+    let asker = people::by_id(app.db.read(), ticket.user).await?.ok_or(Error::Unauthenticated)?;
+    if let Some(session) = ticket.session {
+        let session = session::Entity::find_by_id(session).one(app.db.read()).await?;
+        session.filter(|session| session.ended_at.is_none()).ok_or(Error::Unauthenticated)?;
+    }
+    if password_of(app, ticket.user).await? != ticket.password_of {
+        return Err(Error::Unauthenticated);
+    }
+    if ticket.user == ticket.about {
         return Ok(asker);
     }
     if asker.role != Role::Admin {
         return Err(Error::Unauthenticated);
     }
-    find(app, whose).await
+    find(app, ticket.about).await
+}
+
+/// When the password of a person was set; none for a person without one.
+async fn password_of(app: &App, user: UserId) -> Result<Option<DateTime<Utc>>> {
+    let row = credential::Entity::find_by_id(user).one(app.db.read()).await?;
+    Ok(row.map(|row| row.updated_at))
 }
 
 async fn find(app: &App, id: UserId) -> Result<user::Model> {

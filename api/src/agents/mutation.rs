@@ -216,7 +216,7 @@ async fn accept(ctx: &Context<'_>, id: &str) -> Result<AcceptOfferPayload> {
                 Some(_) => (UserErrorCode::OfferTaken, "Somebody else has taken the task."),
                 None => (UserErrorCode::OfferExpired, "The offer is no longer to be had."),
             };
-            let refusal = Refusal { code, message: message.into(), field: &["input", "offerId"] };
+            let refusal = Refusal { code, message: message.into(), field: &["input", "offerId"], retry_after: None };
             AcceptOfferPayload { taken_by, ..refused(vec![refusal.into()]) }
         }
         Err(user_errors) => refused(user_errors),

@@ -72,9 +72,10 @@ impl Authenticator {
         self.outside.as_ref().is_none_or(|outside| outside.is_known())
     }
 
-    /// The caller of an `Authorization` or the like, as it comes from a site, if any: none without one, an error with a bad one.
+    /// The caller of an `Authorization` or the like, as it comes from a site, if any: none without one or with an empty one,
+    /// an error with a bad one.
     pub async fn caller(&self, authorization: Option<&str>, site: Option<&Site>) -> Result<Option<Caller>> {
-        let Some(authorization) = authorization else { return Ok(None) };
+        let Some(authorization) = authorization.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
         let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some((_, token)) = token else { return Err(Error::Unauthenticated) };
         let token = token.trim();

@@ -6,11 +6,9 @@ use std::{
 };
 
 use entity::user::{self, UserStatus};
-use jsonwebtoken::{
-    Algorithm, DecodingKey,
-    jwk::{JwkSet, KeyAlgorithm},
-};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
 
 use super::{
     jwt,
@@ -81,21 +79,102 @@ async fn fetch(url: &str) -> anyhow::Result<Vec<VerifyingKey>> {
         body.extend_from_slice(&part);
         anyhow::ensure!(body.len() <= LONGEST, "the list is longer than {LONGEST} bytes");
     }
-    let set: JwkSet = serde_json::from_slice(&body)?;
-    let keys: Vec<VerifyingKey> = set
-        .keys
-        .iter()
-        .filter_map(|jwk| {
-            let algorithm = match jwk.common.key_algorithm? {
-                KeyAlgorithm::RS256 => Algorithm::RS256,
-                KeyAlgorithm::ES256 => Algorithm::ES256,
-                KeyAlgorithm::EdDSA => Algorithm::EdDSA,
-                _ => return None,
-            };
-            let key = DecodingKey::from_jwk(jwk).ok()?;
-            Some(VerifyingKey { id: jwk.common.key_id.clone(), algorithm, key, public: None })
-        })
-        .collect();
-    anyhow::ensure!(!keys.is_empty(), "it holds no key for RS256, ES256 or EdDSA that names its algorithm");
+    let set: KeySet = serde_json::from_slice(&body)?;
+    let keys: Vec<VerifyingKey> = set.keys.iter().filter_map(verifying).collect();
+    anyhow::ensure!(!keys.is_empty(), "it holds no key that verifies RS256, ES256 or EdDSA");
     Ok(keys)
+}
+
+/// A set of keys, each still unread: those of kinds that are unknown here do not spoil the rest (RFC 7517, section 5).
+#[derive(Deserialize)]
+struct KeySet {
+    keys: Vec<serde_json::Value>,
+}
+
+/// The key of one entry, if it is for verifying and its kind is known. A key that does not name its algorithm has the one
+/// of its kind, because the parameter is optional (RFC 7517, section 4.4).
+fn verifying(entry: &serde_json::Value) -> Option<VerifyingKey> {
+    let text = |name: &str| entry.get(name).and_then(serde_json::Value::as_str);
+    let signs = entry.get("use").is_none_or(|used| used.is_null() || used == "sig");
+    let verifies = entry.get("key_ops").is_none_or(|operations| {
+        operations.is_null() || operations.as_array().is_some_and(|all| all.iter().any(|one| one == "verify"))
+    });
+    let algorithm = match (text("kty")?, text("crv")) {
+        ("RSA", _) => Algorithm::RS256,
+        ("EC", Some("P-256")) => Algorithm::ES256,
+        ("OKP", Some("Ed25519")) => Algorithm::EdDSA,
+        _ => return None,
+    };
+    let named = match entry.get("alg") {
+        None | Some(serde_json::Value::Null) => true,
+        Some(name) => match algorithm {
+            Algorithm::RS256 => name == "RS256",
+            Algorithm::ES256 => name == "ES256",
+            // RFC 9864 gives EdDSA with this curve a name of its own.
+            _ => name == "EdDSA" || name == "Ed25519",
+        },
+    };
+    if !(signs && verifies && named) {
+        return None;
+    }
+    let bytes = |name: &str| text(name).filter(|value| !value.is_empty());
+    let key = match algorithm {
+        Algorithm::RS256 => DecodingKey::from_rsa_components(bytes("n")?, bytes("e")?),
+        Algorithm::ES256 => DecodingKey::from_ec_components(bytes("x")?, bytes("y")?),
+        _ => DecodingKey::from_ed_components(bytes("x")?),
+    };
+    Some(VerifyingKey { id: text("kid").map(str::to_owned), algorithm, key: key.ok()?, public: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Algorithm, verifying};
+
+    #[test]
+    fn a_key_verifies_by_its_kind_and_only_if_it_is_for_that() {
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let rsa =
+            json!({ "kty": "RSA", "n": "sXchDaQebHnPiGvyDOAT4saGEUetSyo9MKLOoWFsueri23bOdgWp4Dy1Wl", "e": "AQAB" });
+        let ec = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": x });
+        let ed = json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
+        let with = |key: &serde_json::Value, name: &str, value: serde_json::Value| {
+            let mut key = key.clone();
+            key[name] = value;
+            verifying(&key).map(|key| key.algorithm)
+        };
+        for (key, algorithm, name) in
+            [(&rsa, Algorithm::RS256, "RS256"), (&ec, Algorithm::ES256, "ES256"), (&ed, Algorithm::EdDSA, "EdDSA")]
+        {
+            for (parameter, value) in [
+                ("kid", json!("1")),
+                ("alg", json!(name)),
+                ("alg", json!(null)),
+                ("use", json!("sig")),
+                ("key_ops", json!(["verify"])),
+                ("key_ops", json!(["sign", "verify"])),
+                ("x5c", json!(["MIID"])),
+            ] {
+                assert_eq!(with(key, parameter, value.clone()), Some(algorithm), "{name} {parameter} {value}");
+            }
+            for (parameter, value) in [
+                ("alg", json!("RSA-OAEP")),
+                ("alg", json!("none")),
+                ("alg", json!("HS256")),
+                ("alg", json!("PS512")),
+                ("use", json!("enc")),
+                ("key_ops", json!(["encrypt", "wrapKey"])),
+                ("key_ops", json!([])),
+                ("kty", json!("oct")),
+                ("kty", json!(1)),
+            ] {
+                assert_eq!(with(key, parameter, value.clone()), None, "{name} {parameter} {value}");
+            }
+        }
+        assert_eq!(with(&ed, "alg", json!("Ed25519")), Some(Algorithm::EdDSA));
+        for (key, curve) in [(&ec, "P-384"), (&ec, "secp256k1"), (&ed, "X25519"), (&ed, "Ed448")] {
+            assert_eq!(with(key, "crv", json!(curve)), None, "{curve}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How far the clock of an outside issuer may be ahead.
-const SKEW: i64 = 60;
+const SKEW: Duration = Duration::seconds(60);
 
 /// What a token says, as far as it concerns us.
 #[derive(Serialize, Deserialize)]
@@ -24,10 +24,10 @@ pub struct Claims {
     iss: String,
     aud: serde_json::Value,
     #[serde(default)]
-    iat: Option<i64>,
-    exp: i64,
+    iat: Option<NumericDate>,
+    exp: NumericDate,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    nbf: Option<i64>,
+    nbf: Option<NumericDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// The session it was made from.
@@ -36,11 +36,45 @@ pub struct Claims {
     /// Of a ticket: what it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     about: Option<String>,
+    /// Of a ticket: which password its holder had, by the microsecond when it was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pwd: Option<i64>,
+}
+
+/// Seconds since 1970, whole or with a fraction (RFC 7519, section 2). Our own tokens have whole ones.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum NumericDate {
+    Whole(i64),
+    Fraction(f64),
+}
+
+impl NumericDate {
+    fn of(time: DateTime<Utc>) -> Self {
+        Self::Whole(time.timestamp())
+    }
+
+    /// The time, cut to microseconds; none for one that no calendar holds.
+    fn time(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Whole(seconds) => DateTime::from_timestamp(seconds, 0),
+            Self::Fraction(seconds) => {
+                let micros = (seconds * 1e6).floor();
+                // Beyond this, neighbouring numbers are further apart than a microsecond.
+                let exact = 2_f64.powi(53);
+                if !(-exact..=exact).contains(&micros) {
+                    return None;
+                }
+                #[expect(clippy::cast_possible_truncation, reason = "a whole number that fits, by the line above")]
+                DateTime::from_timestamp_micros(micros as i64)
+            }
+        }
+    }
 }
 
 impl Claims {
     pub fn expires_at(&self) -> Result<DateTime<Utc>> {
-        DateTime::from_timestamp(self.exp, 0).ok_or(Error::Unauthenticated)
+        self.exp.time().ok_or(Error::Unauthenticated)
     }
 }
 
@@ -66,12 +100,13 @@ pub fn issue(
         sub: user.to_string(),
         iss: tokens.issuer.clone(),
         aud: tokens.audience.clone().into(),
-        iat: Some(now.timestamp()),
-        exp: expires_at.timestamp(),
+        iat: Some(NumericDate::of(now)),
+        exp: NumericDate::of(expires_at),
         nbf: None,
         scope: Some(scopes.to_string()),
         sid: session.map(|session| session.to_string()),
         about: None,
+        pwd: None,
     };
     sign(tokens, &claims, expires_at)
 }
@@ -84,33 +119,48 @@ fn sign(tokens: &TokenConfig, claims: &Claims, expires_at: DateTime<Utc>) -> Res
     Ok(AccessToken { text, expires_at })
 }
 
-/// Signs a ticket: it opens one door for one person and one thing, and is no access token, because it is for an audience of
-/// its own.
-pub fn issue_ticket(app: &App, door: &str, user: UserId, about: UserId, lifetime: Duration) -> Result<AccessToken> {
+/// What a ticket says: it opens one door for one person and one thing.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket {
+    /// Who was given it.
+    pub user: UserId,
+    /// What it is about.
+    pub about: UserId,
+    /// The session in which it was asked for; none for a token of no session.
+    pub session: Option<SessionId>,
+    /// When the password that its holder had was set; none for a person without one.
+    pub password_of: Option<DateTime<Utc>>,
+}
+
+/// Signs a ticket. It is no access token, because it is for an audience of its own.
+pub fn issue_ticket(app: &App, door: &str, ticket: Ticket, lifetime: Duration) -> Result<AccessToken> {
     let tokens = &app.config.tokens;
     let now = app.clock.now();
     let expires_at = DateTime::from_timestamp((now + lifetime).timestamp(), 0).unwrap_or(now);
     let claims = Claims {
-        sub: user.to_string(),
+        sub: ticket.user.to_string(),
         iss: tokens.issuer.clone(),
         aud: audience_of(tokens, door).into(),
-        iat: Some(now.timestamp()),
-        exp: expires_at.timestamp(),
+        iat: Some(NumericDate::of(now)),
+        exp: NumericDate::of(expires_at),
         nbf: None,
         scope: None,
-        sid: None,
-        about: Some(about.to_string()),
+        sid: ticket.session.map(|session| session.to_string()),
+        about: Some(ticket.about.to_string()),
+        pwd: ticket.password_of.map(|time| time.timestamp_micros()),
     };
     sign(tokens, &claims, expires_at)
 }
 
-/// Reads a ticket for a door: who was given it, and what it is about. Anything wrong with it is the same refusal.
-pub fn read_ticket(app: &App, door: &str, ticket: &str) -> Result<(UserId, UserId)> {
+/// Reads a ticket for a door. Anything wrong with it is the same refusal.
+pub fn read_ticket(app: &App, door: &str, ticket: &str) -> Result<Ticket> {
     let tokens = &app.config.tokens;
     let audience = audience_of(tokens, door);
     let claims = claims_for(tokens, &tokens.keys.verifying, &audience, app.clock.now(), ticket)?;
-    let about = claims.about.as_deref().and_then(UserId::parse);
-    UserId::parse(&claims.sub).zip(about).ok_or(Error::Unauthenticated)
+    let (user, about) = (UserId::parse(&claims.sub), claims.about.as_deref().and_then(UserId::parse));
+    let (user, about) = user.zip(about).ok_or(Error::Unauthenticated)?;
+    let session = claims.sid.as_deref().map(|sid| SessionId::parse(sid).ok_or(Error::Unauthenticated)).transpose()?;
+    Ok(Ticket { user, about, session, password_of: claims.pwd.and_then(DateTime::from_timestamp_micros) })
 }
 
 /// Never that of access tokens.
@@ -166,9 +216,36 @@ fn claims_for(
         jsonwebtoken::decode::<Claims>(token, &key.key, &validation).ok()
     });
     let claims = claims.ok_or(Error::Unauthenticated)?.claims;
-    let begins = claims.nbf.unwrap_or(i64::MIN).max(claims.iat.unwrap_or(i64::MIN));
-    if claims.expires_at()? <= now || begins > now.timestamp() + SKEW {
+    // A time that no calendar holds is no time at which a token begins.
+    let begun = |date: NumericDate| date.time().is_some_and(|time| time <= now + SKEW);
+    if claims.expires_at()? <= now || ![claims.nbf, claims.iat].into_iter().flatten().all(begun) {
         return Err(Error::Unauthenticated);
     }
     Ok(claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NumericDate;
+
+    #[test]
+    fn a_date_may_have_a_fraction() -> anyhow::Result<()> {
+        for (text, micros) in [
+            ("1795891242", Some(1_795_891_242_000_000)),
+            ("1795891242.5", Some(1_795_891_242_500_000)),
+            ("1795891242.0", Some(1_795_891_242_000_000)),
+            ("1.795891242e9", Some(1_795_891_242_000_000)),
+            ("1795891242.123456789", Some(1_795_891_242_123_456)),
+            ("0.25", Some(250_000)),
+            ("1e300", None),
+            ("9223372036854775807", None),
+        ] {
+            let date: NumericDate = serde_json::from_str(text)?;
+            assert_eq!(date.time().map(|time| time.timestamp_micros()), micros, "{text}");
+        }
+        for bad in ["\"1795891242\"", "null", "[1]", "true"] {
+            assert!(serde_json::from_str::<NumericDate>(bad).is_err(), "{bad}");
+        }
+        Ok(())
+    }
 }

@@ -56,6 +56,7 @@ pub enum Subject {
     Visit(VisitorTokenId),
     /// People who may still call, and may do less: what they follow by what they have lost ends.
     Narrowed(Vec<UserId>),
+    Visits(Vec<VisitorTokenId>),
 }
 
 /// Tells every instance that rights end when this transaction is committed.
@@ -196,6 +197,7 @@ impl Rights {
                     ids.iter().for_each(|id| app.rechecks.tell(id.0));
                     vec![]
                 }
+                (_, Subject::Visits(ids)) => ids.into_iter().map(|id| id.0).collect(),
             }
         };
         for subject in told {

@@ -30,6 +30,7 @@ use crate::{
     personal::book,
     users::people,
     vcard::write::{self, Version},
+    weight,
 };
 
 /// The most ids of one export.
@@ -76,10 +77,12 @@ impl Export {
         };
         let mut named: HashMap<String, (String, String)> = HashMap::new();
         for (person, text) in texts(db, caller, &people, style).await? {
+            weight::add(text.len())?;
             named.insert(person.id.to_string(), (person.display_name.clone(), text));
         }
         for entry in entries {
             let text = write::card(&card::of_contact(&entry), style.version);
+            weight::add(text.len())?;
             named.insert(entry.id.to_string(), (entry.display_name, text));
         }
         let mut export = Self::default();

@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 
 pub use self::settings::{SETTINGS, Setting, help};
 use self::{given::Given, keys::Keyring, mail::MailConfig};
+use crate::web;
 
 /// Text that never shows itself.
 #[derive(Clone)]
@@ -168,12 +169,12 @@ pub struct LogConfig {
 
 /// Web origins, parted by commas.
 fn origins(text: &str) -> Result<Vec<String>, String> {
-    let all = text.split(',').map(|origin| origin.trim().trim_end_matches('/').to_lowercase());
-    let all: Vec<String> = all.filter(|origin| !origin.is_empty()).collect();
-    match all.iter().find(|origin| !(origin.starts_with("https://") || origin.starts_with("http://"))) {
-        Some(wrong) => Err(format!("holds {wrong}, which is no origin such as https://example.org")),
-        None => Ok(all),
-    }
+    let given = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    given
+        .map(|origin| {
+            web::origin(origin).ok_or_else(|| format!("holds {origin}, which is no origin such as https://example.org"))
+        })
+        .collect()
 }
 
 fn limits(given: &Given, development: bool) -> anyhow::Result<Limits> {
@@ -383,6 +384,9 @@ mod tests {
             ("RAPPORT_SIGN_UP", "maybe"),
             ("RAPPORT_DEMO", "yes"),
             ("RAPPORT_LOG_FORMAT", "xml"),
+            ("RAPPORT_ALLOWED_ORIGINS", "https://*"),
+            ("RAPPORT_ALLOWED_ORIGINS", "https://example.org,https://*.example.org"),
+            ("RAPPORT_ALLOWED_ORIGINS", "https://example.org/app"),
             ("RAPPORT_DATABSE_URL", "sqlite://x"),
         ] {
             let sentence = refusal(&[(name, value)]);

@@ -85,6 +85,17 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "who mail is from, such as Rapport <rapport@example.org>; needed with a mail server",
     ),
+    setting(
+        "RAPPORT_RESET_LINK",
+        "",
+        "page to which the mail for a new password leads, such as https://app.example.org/reset#{token}; without one the \
+         mail shows the token",
+    ),
+    setting(
+        "RAPPORT_CONFIRM_LINK",
+        "",
+        "page to which the mail that confirms an address leads, such as https://app.example.org/confirm#{token}",
+    ),
     setting("RAPPORT_EVENT_POLL", "1s", "how often the log is looked at without a hint (50ms to 1m)"),
     setting("RAPPORT_MAX_BODY_BYTES", "262144", "longest request body or socket message"),
     setting("RAPPORT_MAX_DOCUMENT_BYTES", "16384", "longest document"),
@@ -125,7 +136,9 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "RAPPORT_SIGN_IN_ATTEMPTS",
         "10",
-        "tries per minute to sign in to one account; one address has ten times as many; 0: without limit",
+        "wrong passwords of one place for one account before further ones wait, each longer; a network has ten times as \
+         many a minute for all accounts, and all places that an account does not know have three times as many together; \
+         0: without limit",
     ),
     setting(
         "RAPPORT_WEB_CHATS_PER_HOUR",

@@ -11,6 +11,7 @@ use super::fields::{self, Field};
 use crate::{
     error::{Error, Result, UserErrorCode},
     vcard::escape,
+    web,
 };
 
 /// The most of one kind.
@@ -155,14 +156,7 @@ pub fn is_email(address: &str) -> bool {
 /// Whether a text can be the address of a page: of the web, and in one word.
 #[must_use]
 pub fn is_page(address: &str) -> bool {
-    let host = ["https://", "http://"].into_iter().find_map(|scheme| {
-        let start = address.get(..scheme.len())?;
-        start.eq_ignore_ascii_case(scheme).then(|| &address[scheme.len()..])
-    });
-    let host = host.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
-    !host.is_empty()
-        && address.chars().count() <= MAX_URL
-        && !address.chars().any(|c| c.is_whitespace() || c.is_control())
+    address.chars().count() <= MAX_URL && web::is_page(address)
 }
 
 fn email(input: &EmailAddressInput) -> Result<Email> {

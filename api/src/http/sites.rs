@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::{app::App, auth::context::Site, visitors};
 
 /// For how long it is remembered which sites the web chats have.
-const REMEMBERED_FOR: Duration = Duration::from_secs(5);
+const REMEMBERED_FOR: Duration = Duration::from_secs(1);
 
 pub struct Sites {
     app: App,

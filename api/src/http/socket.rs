@@ -12,7 +12,7 @@ use std::{
 use async_graphql::parser::types::OperationType;
 use axum::{
     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use futures_channel::mpsc;
@@ -26,14 +26,16 @@ use tokio::{
 use tokio_stream::StreamMap;
 
 use super::{
-    execution::{Answered, Asker, Executor, Operation, Params, is_request_error, refusal},
+    execution::{Answered, Asker, Executor, Operation, is_request_error, refusal},
     graphql::write_body,
+    params::{self, Unread},
     peer::{self, Peer},
 };
 use crate::{
     auth::{context::Origin, rights::Watch, viewer::Caller},
     error::Error,
     shares::{Resource, Share},
+    throttle::Payer,
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -144,6 +146,12 @@ pub async fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Pa
     {
         return (StatusCode::FORBIDDEN, "This origin may not open sockets.\n").into_response();
     }
+    let opening =
+        origin.address.map(|address| executor.app().shares.take(Payer::Address(address), Resource::Opening, 1));
+    let Ok(opening) = opening.transpose() else {
+        let later = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
+        return (StatusCode::TOO_MANY_REQUESTS, later, "Too many sockets are being opened.\n").into_response();
+    };
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let peer = parts.extensions.get::<Peer>().cloned();
     upgrade
@@ -162,7 +170,7 @@ pub async fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Pa
                 _peer: peer,
                 caller: None,
                 acknowledged: false,
-                place: None,
+                place: opening,
                 operations: StreamMap::new(),
             };
             // A task of its own: the one that waited for the upgrade has room for much that is no longer needed.
@@ -180,7 +188,7 @@ struct Session {
     _peer: Option<Peer>,
     caller: Option<(Caller, Watch)>,
     acknowledged: bool,
-    /// Its place among the sockets of its caller, once that is known.
+    /// Its place among the sockets of its caller; until that is known, among those of its address that are opening.
     place: Option<Share>,
     operations: StreamMap<String, Running>,
 }
@@ -205,9 +213,15 @@ impl Session {
         // Whoever is gone does not hear it.
         if let Ok(Ok(())) = timeout(CLOSE_WITHIN, self.socket.send(Message::Close(Some(frame)))).await {
             // Let go with something unread, the connection would be reset, and the frame lost with it.
-            let heard = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-            drop(timeout(ANSWER_WITHIN, heard).await);
+            self.part().await;
         }
+    }
+
+    /// Answers the client's close with a close of its own (RFC 6455, section 5.5.1). The library has it ready and sends it with
+    /// the next read, which then finds the end.
+    async fn part(&mut self) {
+        let ended = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        drop(timeout(ANSWER_WITHIN, ended).await);
     }
 
     /// Until the client leaves (`Ok`) or has to be sent away.
@@ -237,7 +251,11 @@ impl Session {
                 message = self.socket.recv() => {
                     heard = true;
                     match message {
-                        None | Some(Err(_) | Ok(Message::Close(_))) => return Ok(()),
+                        None | Some(Err(_)) => return Ok(()),
+                        Some(Ok(Message::Close(_))) => {
+                            Box::pin(self.part()).await;
+                            return Ok(());
+                        }
                         Some(Ok(Message::Text(text))) if text.len() > longest => return Err(TOO_LONG),
                         Some(Ok(Message::Text(text))) => Box::pin(self.hear(text.as_str())).await?,
                         Some(Ok(Message::Binary(_))) => return Err(MALFORMED),
@@ -262,7 +280,9 @@ impl Session {
         let Ok(said) = serde_json::from_str::<Said<'_>>(text) else { return Err(MALFORMED) };
         match (said.kind.as_str(), said.id, said.payload) {
             ("connection_init", None, payload) => self.init(payload).await,
-            ("ping", None, _) => self.say(json!({ "type": "pong" }).to_string()).await,
+            ("ping", None, None) => self.say(json!({ "type": "pong" }).to_string()).await,
+            // The protocol leaves the payload of a pong open; clients tell by it which ping is answered.
+            ("ping", None, Some(payload)) => self.say(format!(r#"{{"type":"pong","payload":{payload}}}"#)).await,
             ("pong", None, _) => Ok(()),
             ("complete", Some(id), None) => {
                 self.operations.remove(&id);
@@ -279,17 +299,16 @@ impl Session {
         }
         let payload = payload.map(|payload| serde_json::from_str::<Option<InitPayload>>(payload.get()));
         let payload = payload.transpose().map_err(|_| MALFORMED)?.flatten().unwrap_or_default();
-        let authorization = payload.authorization.or(self.authorization.take());
+        let given = payload.authorization.filter(|text| !text.trim().is_empty());
+        let authorization = given.or(self.authorization.take());
         self.caller =
             match self.executor.authenticator.watched(authorization.as_deref(), self.origin.site.as_ref()).await {
                 Ok(caller) => caller,
                 Err(Error::Unavailable(_)) => return Err(TRY_LATER),
                 Err(_) => return Err(FORBIDDEN),
             };
-        if let Some(payer) = self.asker().payer() {
-            let place = self.executor.app().shares.take(payer, Resource::Socket, 1);
-            self.place = Some(place.map_err(|_| TOO_MANY_SOCKETS)?);
-        }
+        let place = self.asker().payer().map(|payer| self.executor.app().shares.take(payer, Resource::Socket, 1));
+        self.place = place.transpose().map_err(|_| TOO_MANY_SOCKETS)?;
         self.acknowledged = true;
         self.say(json!({ "type": "connection_ack" }).to_string()).await
     }
@@ -301,7 +320,11 @@ impl Session {
         if self.operations.contains_key(&id) {
             return Err(Close(4409, "Subscriber already exists"));
         }
-        let params: Params = serde_json::from_str(payload.get()).map_err(|_| MALFORMED)?;
+        let params = match params::read(payload.get().as_bytes()) {
+            Ok(params) => params,
+            Err(Unread::Malformed) => return Err(MALFORMED),
+            Err(unread) => return self.refuse(&id, &unread.answer()).await,
+        };
         if self.operations.len() >= MAX_OPERATIONS {
             let answer = refusal("Too many operations on this socket.", "LIMIT_EXCEEDED");
             return self.refuse(&id, &answer).await;

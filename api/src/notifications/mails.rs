@@ -10,12 +10,12 @@ use entity::{
     notification::NotificationKind,
     notification_mail,
     user::{self, UserStatus},
-    user_detail,
 };
 use lettre::{AsyncTransport as _, Message, message::Mailbox};
 use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _};
 
 use crate::{
+    accounts::{self, recovery},
     app::App,
     config::mail::MailConfig,
     database::sql::Sql,
@@ -181,12 +181,10 @@ async fn compose(
     mail.map(Some).map_err(Error::internal)
 }
 
-/// Where a person wants to be written to: the preferred address of the profile, or its first.
+/// Where a person wants to be written to: the preferred address that its owner has confirmed, or the first such.
 async fn address_of(app: &App, user: UserId) -> Result<Option<String>> {
-    let row = user_detail::Entity::find_by_id(user).one(app.db.read()).await?;
-    let emails = row.map(|row| row.details.emails).unwrap_or_default();
-    let preferred = emails.iter().find(|email| email.preferred).or(emails.first());
-    Ok(preferred.map(|email| email.address.clone()))
+    let confirmed = recovery::confirmed(app.db.read(), user).await?;
+    accounts::mails::as_written(app, user, |key| confirmed.iter().any(|known| known == key)).await
 }
 
 /// What one item says; nothing when who caused it can no longer be seen.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use async_graphql::{InputObject, MaybeUndefined};
 use chrono::{DateTime, Utc};
 use entity::{
+    confirmed_email,
     details::{Details, Visibility},
     id::UserId,
     user::{self, Audience, Role, UserStatus},
@@ -27,7 +28,7 @@ use crate::{
     },
     database::sql::Sql,
     error::{Error, OnConstraint, Result, UserErrorCode},
-    text,
+    text, web,
 };
 
 /// The longest address of a picture.
@@ -164,8 +165,8 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
             patch(&mut row.avatar_url, &input.avatar_url, &["input", "avatarUrl"], MAX_URL)?;
             patch(&mut row.locale, &input.locale, &["input", "locale"], 35)?;
             patch(&mut row.time_zone, &input.time_zone, &["input", "timeZone"], 64)?;
-            if row.avatar_url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
-                let why = "A picture's address begins with https://.";
+            if row.avatar_url.as_deref().is_some_and(|url| !web::is_picture(url)) {
+                let why = "A picture has an https:// address, without spaces and quotes.";
                 return Err(Error::refused(UserErrorCode::Invalid, &["input", "avatarUrl"], why));
             }
             row.name_key = name_key(&row);
@@ -276,6 +277,13 @@ async fn index(db: &impl ConnectionTrait, person: &user::Model, details: &Detail
 async fn save_details(tx: &Tx<'_>, user: UserId, reachable: &Details) -> Result<()> {
     user_detail::Entity::delete_by_id(user).exec(tx.db()).await?;
     user_email::Entity::delete_many().filter(user_email::Column::UserId.eq(user)).exec(tx.db()).await?;
+    // An address that comes back later has to be confirmed anew.
+    let keys: Vec<String> = reachable.emails.iter().map(|email| details::key(&email.address)).collect();
+    confirmed_email::Entity::delete_many()
+        .filter(confirmed_email::Column::UserId.eq(user))
+        .filter(confirmed_email::Column::AddressKey.is_not_in(keys))
+        .exec(tx.db())
+        .await?;
     if *reachable == Details::default() {
         return Ok(());
     }

@@ -128,10 +128,7 @@ pub async fn start(app: &App, by: Option<&Caller>, origin: &Origin, input: &Star
             ));
         }
     };
-    app.throttle.chat(origin.address).map_err(|TooSoon(wait)| {
-        let why = format!("Too many chats. Try again in {} seconds.", wait.as_secs().max(1));
-        Error::refused(UserErrorCode::TooManyAttempts, &[], why)
-    })?;
+    app.throttle.chat(origin.address).map_err(|TooSoon(wait)| Error::too_many_attempts(wait))?;
     let found = sites::find(app.db.read(), &input.entry_point_id, origin.site.as_ref()).await?;
     let entry_point = found.ok_or_else(|| Error::not_found(&["input", "entryPointId"]))?;
     let signed = input.identity.as_ref().map(|given| identities::prove(&entry_point, given, app.clock.now()));
@@ -165,8 +162,10 @@ async fn begin(tx: &Tx<'_>, wish: &Wish<'_>) -> Result<Started> {
         announcements::tell(tx, &mut conversation, AnnouncementKind::FormAnswered, Some(&author), said).await?;
     }
     let enqueued = tasks::enqueue(tx, &mut conversation, entry_point).await?;
-    // Looked at again now that nobody can archive it any more.
-    if new && queues::entry_point(tx.db(), entry_point.id).await?.is_none() {
+    // Looked at again now that nobody can archive it, or take the site away, any more.
+    let now = queues::entry_point(tx.db(), entry_point.id).await?;
+    let admitted = now.map_or(!new, |now| sites::admits(&now, wish.origin.site.as_ref()));
+    if !admitted {
         return Err(Error::not_found(&["input", "entryPointId"]));
     }
     if let Some(first) = &wish.first

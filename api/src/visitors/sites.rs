@@ -16,7 +16,8 @@ pub async fn find(db: &impl ConnectionTrait, id: &str, site: Option<&Site>) -> R
 
 /// Whether a chat may be begun from a site: one that is listed, scheme, host and port alike, or our own. Programs are of no
 /// site; what they could claim tells nothing.
-fn admits(entry_point: &entry_point::Model, site: Option<&Site>) -> bool {
+#[must_use]
+pub fn admits(entry_point: &entry_point::Model, site: Option<&Site>) -> bool {
     let listed = |site: &Site| origins(entry_point).any(|origin| *origin == *site.origin);
     site.is_none_or(|site| site.own || listed(site))
 }
@@ -36,6 +37,13 @@ pub fn framing(entry_point: &entry_point::Model) -> impl Iterator<Item = String>
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
         !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
     })
+}
+
+/// The sites that an entry point had and has no longer.
+#[must_use]
+pub fn taken_away(before: &entry_point::Model, after: &entry_point::Model) -> Vec<String> {
+    let left: HashSet<String> = origins(after).collect();
+    origins(before).filter(|origin| !left.contains(origin)).collect()
 }
 
 /// As browsers write them. `null`, which a browser says for pages of nowhere, is nobody's.

@@ -4,7 +4,7 @@ use entity::{
     id::{CustomerId, EntryPointId, VisitorTokenId},
     visitor_token,
 };
-use sea_orm::{EntityTrait, IntoActiveModel as _};
+use sea_orm::{ColumnTrait as _, EntityTrait, IntoActiveModel as _, QueryFilter as _, QuerySelect as _};
 
 use crate::{
     app::{App, Tx},
@@ -24,6 +24,9 @@ const BYTES: usize = 32;
 
 /// Tokens that are forgotten in one transaction.
 const BATCH: i64 = 500;
+
+/// Tokens that one statement and one event name.
+const TOGETHER: usize = 500;
 
 /// A token that was made, and who has it. Its text is kept nowhere.
 pub struct Given {
@@ -63,6 +66,27 @@ pub async fn end(app: &App, by: &VisitorViewer) -> Result<bool> {
         })
     })
     .await
+}
+
+/// Ends the tokens that were given at an entry point to pages of some sites, and what is live by them.
+pub async fn end_of_sites(tx: &Tx<'_>, entry_point: EntryPointId, sites: &[String]) -> Result<()> {
+    if sites.is_empty() {
+        return Ok(());
+    }
+    let given = visitor_token::Entity::find()
+        .select_only()
+        .column(visitor_token::Column::Id)
+        .filter(visitor_token::Column::EntryPointId.eq(entry_point))
+        .filter(visitor_token::Column::Origin.is_in(sites.iter().map(String::as_str)));
+    let given: Vec<VisitorTokenId> = given.into_tuple().all(tx.db()).await?;
+    for some in given.chunks(TOGETHER) {
+        visitor_token::Entity::delete_many()
+            .filter(visitor_token::Column::Id.is_in(some.iter().copied()))
+            .exec(tx.db())
+            .await?;
+        rights::end(tx, &Subject::Visits(some.to_vec()))?;
+    }
+    Ok(())
 }
 
 /// Forgets tokens whose time is up; how many there were.

@@ -25,7 +25,7 @@ pub struct Answer {
 
 impl Client {
     pub fn new(url: &str, token: Option<String>) -> Self {
-        // The server closes a connection that has asked nothing for ten seconds; a request may not meet that moment.
+        // The server closes an idle connection in the end; no request may meet that moment.
         let http = reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(5)).build().expected("a client");
         Self { url: url.to_owned(), token, patient: false, http }
     }

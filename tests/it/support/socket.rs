@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest as _, http::HeaderValue},
+    tungstenite::{Message, client::IntoClientRequest as _, http::HeaderValue, protocol::CloseFrame},
 };
 
 use super::Expected as _;
@@ -136,6 +136,22 @@ impl Socket {
             Some("complete") => None,
             _ => panic!("{message}"),
         }
+    }
+
+    /// Closes with a code, and waits for the close that answers it; the code of that.
+    pub async fn close(mut self, code: u16) -> Option<u16> {
+        let frame = CloseFrame { code: code.into(), reason: "done".into() };
+        self.0.send(Message::Close(Some(frame))).await.expected("sent");
+        let answered = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return None,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, answered).await.expected("an answer in time")
     }
 
     /// Goes away without a word.

@@ -217,7 +217,8 @@ impl Visitor {
         variables: &Value,
     ) -> (Arc<Executor>, api::http::execution::Operation) {
         let executor = Arc::clone(&self.executors[instance % self.executors.len()]);
-        let params = serde_json::from_value(json!({ "query": query, "variables": variables })).expected("parameters");
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let Ok(params) = api::http::params::read(body.as_bytes()) else { panic!("not parameters: {body}") };
         let asker = Asker { caller: Some(self.caller), ..Asker::default() };
         let operation = executor.prepare(params, asker).map_err(|answer| format!("{answer:?}")).expected(query);
         (executor, operation)

@@ -40,7 +40,7 @@ pub struct Validator {
 /// Why a request is refused before it runs.
 #[derive(Debug)]
 pub struct Refused {
-    /// The documented code: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED` or `BAD_USER_INPUT`.
+    /// The documented code: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT` or `LIMIT_EXCEEDED`.
     pub code: &'static str,
     /// What is wrong, in the order of the document.
     pub errors: Vec<ServerError>,
@@ -123,6 +123,9 @@ impl Document {
 }
 
 fn refused(code: &'static str, errors: &DiagnosticList) -> Refused {
+    // Selections and fragments nested deeper than apollo-compiler walks are a limit, not a broken rule.
+    let too_deep = errors.iter().any(|error| error.error.unstable_error_name() == Some("RecursionError"));
+    let code = if too_deep { "LIMIT_EXCEEDED" } else { code };
     Refused { code, errors: errors.iter().map(|diagnostic| server_error(diagnostic.to_json())).collect() }
 }
 

@@ -8,7 +8,7 @@ use entity::{
 };
 
 use crate::{
-    accounts::{api_keys, sessions, types::Session},
+    accounts::{api_keys, recovery, sessions, types::Session},
     agents::types::Desk,
     auth::{
         context::ContextExt,
@@ -105,6 +105,14 @@ impl Viewer {
         }
     }
 
+    /// The e-mail addresses that the caller has confirmed, in lower case; null for a service account. Mail goes to no other.
+    async fn confirmed_emails(&self, ctx: &Context<'_>) -> Option<Result<Vec<String>>> {
+        match self.0 {
+            Caller::Person(viewer) => Some(confirmed_emails_of(ctx, viewer.user).await),
+            Caller::Service(_) | Caller::Visitor(_) => None,
+        }
+    }
+
     /// The caller's sessions that have not ended, at most 50, the one used last first; null for a service account.
     async fn sessions(&self, ctx: &Context<'_>) -> Option<Result<Vec<Session>>> {
         match self.0 {
@@ -112,6 +120,10 @@ impl Viewer {
             Caller::Service(_) | Caller::Visitor(_) => None,
         }
     }
+}
+
+async fn confirmed_emails_of(ctx: &Context<'_>, user: UserId) -> Result<Vec<String>> {
+    Ok(recovery::confirmed(ctx.app()?.db.read(), user).await?)
 }
 
 async fn sessions_of(ctx: &Context<'_>, user: UserId) -> Result<Vec<Session>> {

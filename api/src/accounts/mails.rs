@@ -1,0 +1,218 @@
+//! Mails to the owners of accounts: for a new password, and to confirm an address. What was asked for waits in a table, is
+//! claimed for a time, sent and removed; what could not be sent is tried again. The token is made when the mail is, so that
+//! it is kept nowhere but in the mail.
+
+use std::time::Duration;
+
+use entity::{
+    account_mail, confirmed_email,
+    id::UserId,
+    mail_token::Purpose,
+    user::{self, UserStatus},
+    user_detail,
+};
+use lettre::{AsyncTransport as _, Message, message::Mailbox};
+use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use uuid::Uuid;
+
+use super::recovery;
+use crate::{
+    app::App,
+    config::mail::MailConfig,
+    contacts::details,
+    database::sql::Sql,
+    error::{Error, Result},
+};
+
+/// How often it is looked whether anything is due.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long a worker may have a mail in hand before another takes it.
+const CLAIM: chrono::Duration = chrono::Duration::minutes(2);
+/// After this time a mail that could not be sent is given up: who waits for it has asked again.
+const GIVEN_UP_AFTER: chrono::Duration = chrono::Duration::minutes(30);
+/// The most accounts of one address that are written to.
+const MOST_ACCOUNTS: u64 = 5;
+
+/// Sends what is due until the instance stops; nothing when there is no mail server.
+pub async fn run(app: App) {
+    if app.config.mail.is_none() {
+        return;
+    }
+    loop {
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        loop {
+            match step(&app).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::warn!(
+                        code = error.code(),
+                        "a mail to an account could not be prepared; it will be tried again"
+                    );
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Sends one mail that is due; whether there was one.
+pub async fn step(app: &App) -> Result<bool> {
+    let Some(config) = &app.config.mail else { return Ok(false) };
+    let Some(mail) = claim(app).await? else { return Ok(false) };
+    for (person, address) in addressees(app, &mail).await? {
+        let key = &details::key(&address);
+        let made =
+            app.transaction(|tx| Box::pin(async move { recovery::make_token(tx, person.id, mail.purpose, key).await }));
+        // One who was sent too many lately gets no other.
+        let Some(token) = made.await? else { continue };
+        let Some(message) = compose(config, mail.purpose, &person, &address, &token)? else { continue };
+        if let Err(error) = config.transport.send(message).await {
+            tracing::warn!(cause = %error, "a mail to an account could not be sent; it will be tried again");
+            postpone(app, &mail).await?;
+            return Ok(true);
+        }
+    }
+    remove(app, mail.id).await?;
+    Ok(true)
+}
+
+/// Takes one mail that is due in hand. Two workers never take the same: the second finds it claimed.
+async fn claim(app: &App) -> Result<Option<account_mail::Model>> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let now = tx.clock().now();
+            let mut sql = Sql::new("UPDATE account_mail SET claimed_until = ");
+            sql.bind(now + CLAIM);
+            sql.push(" WHERE id = (SELECT id FROM account_mail WHERE due_at <= ");
+            sql.bind(now);
+            sql.push(" AND (claimed_until IS NULL OR claimed_until <= ");
+            sql.bind(now);
+            sql.push(") ORDER BY due_at, id LIMIT 1) AND (claimed_until IS NULL OR claimed_until <= ");
+            sql.bind(now);
+            sql.push(") RETURNING *");
+            Ok(sql.models::<account_mail::Entity>(tx.db()).await?.pop())
+        })
+    })
+    .await
+}
+
+async fn remove(app: &App, id: Uuid) -> Result<()> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            account_mail::Entity::delete_by_id(id).exec(tx.db()).await?;
+            Ok(())
+        })
+    })
+    .await
+}
+
+/// Puts off a mail that could not be sent, each time twice as long; one that is too old is given up.
+async fn postpone(app: &App, mail: &account_mail::Model) -> Result<()> {
+    let failures = mail.failures + 1;
+    let due_at = app.clock.now() + chrono::Duration::seconds(15 << failures.min(10));
+    if due_at > mail.created_at + GIVEN_UP_AFTER {
+        tracing::warn!("a mail to an account was given up");
+        return remove(app, mail.id).await;
+    }
+    let id = mail.id;
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let mut sql = Sql::new("UPDATE account_mail SET claimed_until = NULL, failures = ");
+            sql.bind(failures);
+            sql.push(", due_at = ");
+            sql.bind(due_at);
+            sql.push(" WHERE id = ");
+            sql.bind(id);
+            sql.run(tx.db()).await?;
+            Ok(())
+        })
+    })
+    .await
+}
+
+/// Who is written to, and where.
+async fn addressees(app: &App, mail: &account_mail::Model) -> Result<Vec<(user::Model, String)>> {
+    let may_sign_in = user::Column::Status.is_in([UserStatus::Active, UserStatus::Deactivated]);
+    let db = app.db.read();
+    let mut found = Vec::new();
+    match (mail.purpose, mail.user_id) {
+        (Purpose::ConfirmAddress, Some(user)) => {
+            let person = user::Entity::find_by_id(user).filter(may_sign_in).one(db).await?;
+            let Some(person) = person else { return Ok(found) };
+            let written = as_written(app, user, |key| key == mail.asked).await?;
+            found.extend(written.map(|address| (person, address)));
+        }
+        (Purpose::ConfirmAddress, None) => {}
+        (Purpose::ResetPassword, _) if mail.asked.contains('@') => {
+            let owners = confirmed_email::Entity::find()
+                .filter(confirmed_email::Column::AddressKey.eq(mail.asked.as_str()))
+                .order_by_asc(confirmed_email::Column::UserId)
+                .limit(MOST_ACCOUNTS);
+            for owner in owners.all(db).await? {
+                let person = user::Entity::find_by_id(owner.user_id).filter(may_sign_in.clone()).one(db).await?;
+                let written = as_written(app, owner.user_id, |key| key == mail.asked).await?;
+                found.extend(person.zip(written));
+            }
+        }
+        (Purpose::ResetPassword, _) => {
+            let person = user::Entity::find().filter(user::Column::Handle.eq(mail.asked.as_str())).filter(may_sign_in);
+            let Some(person) = person.one(db).await? else { return Ok(found) };
+            let confirmed = recovery::confirmed(db, person.id).await?;
+            let written = as_written(app, person.id, |key| confirmed.iter().any(|known| known == key)).await?;
+            found.extend(written.map(|address| (person, address)));
+        }
+    }
+    Ok(found)
+}
+
+/// The first address of a person that is wanted, as the profile has it: the preferred one, if it is wanted.
+pub async fn as_written(app: &App, user: UserId, wanted: impl Fn(&str) -> bool) -> Result<Option<String>> {
+    let row = user_detail::Entity::find_by_id(user).one(app.db.read()).await?;
+    let mut emails = row.map(|row| row.details.emails).unwrap_or_default();
+    emails.retain(|email| wanted(&details::key(&email.address)));
+    let preferred = emails.iter().position(|email| email.preferred).unwrap_or_default();
+    Ok((!emails.is_empty()).then(|| emails.swap_remove(preferred).address))
+}
+
+fn compose(
+    config: &MailConfig,
+    purpose: Purpose,
+    person: &user::Model,
+    address: &str,
+    token: &str,
+) -> Result<Option<Message>> {
+    let (subject, why, link, within) = match purpose {
+        Purpose::ResetPassword => (
+            "Set a new password",
+            format!("Somebody asked to set a new password for your account {}.", person.handle),
+            &config.reset_link,
+            "30 minutes",
+        ),
+        Purpose::ConfirmAddress => (
+            "Confirm your e-mail address",
+            format!("Confirm that this is your address, for the account {}.", person.handle),
+            &config.confirm_link,
+            "24 hours",
+        ),
+    };
+    let way = match link {
+        Some(link) => format!("Open this page:\n\n{}\n", link.replace(MailConfig::TOKEN, token)),
+        None => format!("Enter this code:\n\n{token}\n"),
+    };
+    let body = format!(
+        "Hello {},\n\n{why} {way}\nIt works once, within {within}. If you did not ask for this, ignore this mail.\n",
+        person.display_name
+    );
+    // An address that mail cannot be sent to is as good as none.
+    let Ok(parsed) = address.parse() else { return Ok(None) };
+    let mail = Message::builder()
+        .from(config.from.clone())
+        .to(Mailbox::new(Some(person.display_name.clone()), parsed))
+        .subject(subject)
+        .body(body);
+    mail.map(Some).map_err(Error::internal)
+}

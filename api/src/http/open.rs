@@ -1,0 +1,112 @@
+//! Operations that need no caller. A token that has ended must not stand in the way of getting a new one.
+
+use std::collections::HashSet;
+
+use async_graphql::parser::{
+    parse_query,
+    types::{DocumentOperations, ExecutableDocument, Selection, SelectionSet},
+};
+
+use super::{document, execution::Params};
+use crate::config::Limits;
+
+/// Root fields that anybody may use.
+const OPEN: [&str; 8] = [
+    "signUp",
+    "signIn",
+    "refreshSession",
+    "requestPasswordReset",
+    "resetPassword",
+    "confirmEmail",
+    "startWebChat",
+    "webChat",
+];
+
+/// Whether all root fields of an operation need no caller. One that cannot be read does need one.
+#[must_use]
+pub fn needs_no_caller(params: &Params, limits: &Limits) -> bool {
+    if document::check(&params.query, limits).is_err() {
+        return false;
+    }
+    let Ok(document) = parse_query(&params.query) else { return false };
+    let operation = match (&document.operations, params.operation_name.as_deref()) {
+        (DocumentOperations::Single(operation), None) => Some(operation),
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
+        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => operations.values().next(),
+        _ => None,
+    };
+    let Some(operation) = operation else { return false };
+    let mut roots = HashSet::new();
+    collect(&document, &operation.node.selection_set.node, &mut roots, &mut HashSet::new());
+    roots.remove("__typename");
+    !roots.is_empty() && roots.iter().all(|name| OPEN.contains(name))
+}
+
+/// The names of the root fields, those of fragments included. Each fragment is looked at once.
+fn collect<'a>(
+    document: &'a ExecutableDocument,
+    set: &'a SelectionSet,
+    roots: &mut HashSet<&'a str>,
+    seen: &mut HashSet<&'a str>,
+) {
+    for selection in &set.items {
+        match &selection.node {
+            Selection::Field(field) => {
+                roots.insert(field.node.name.node.as_str());
+            }
+            Selection::InlineFragment(fragment) => collect(document, &fragment.node.selection_set.node, roots, seen),
+            Selection::FragmentSpread(spread) => {
+                let name = spread.node.fragment_name.node.as_str();
+                match document.fragments.get(name) {
+                    Some(fragment) if seen.insert(name) => {
+                        collect(document, &fragment.node.selection_set.node, roots, seen);
+                    }
+                    Some(_) => {}
+                    // It is not valid, and what it would ask for is unknown.
+                    None => {
+                        roots.insert("");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Params, needs_no_caller};
+    use crate::config::Config;
+
+    #[test]
+    fn operations_of_open_fields_alone_need_no_caller() -> anyhow::Result<()> {
+        let limits = Config::read(std::collections::HashMap::default())?.limits;
+        let open = |query: &str, name: Option<&str>| {
+            let params = Params { query: query.to_owned(), operation_name: name.map(str::to_owned), variables: None };
+            needs_no_caller(&params, &limits)
+        };
+        for query in [
+            "mutation { signIn(input: $i) { accessToken } }",
+            "mutation { __typename again: refreshSession(input: $i) { accessToken } }",
+            "{ webChat(entryPointId: \"x\") { name } ...F } fragment F on Query { ... on Query { webChat { open } } }",
+            "mutation { ...A } fragment A on Mutation { signUp { user { id } } ...A }",
+        ] {
+            assert!(open(query, None), "{query}");
+        }
+        for query in [
+            "{ viewer { scopes } }",
+            "{ __typename }",
+            "{ __schema { types { name } } }",
+            "mutation { signIn(input: $i) { accessToken } signOut { outcome } }",
+            "mutation { signIn { accessToken } ...F } fragment F on Mutation { ... { postStatus { outcome } } }",
+            "mutation { signIn { accessToken } ...Missing }",
+            "mutation { signIn: postStatus { outcome } }",
+            "mutation { signIn",
+            "",
+        ] {
+            assert!(!open(query, None), "{query}");
+        }
+        let two = "mutation A { signIn { accessToken } } mutation B { signOut { outcome } }";
+        assert!(open(two, Some("A")) && !open(two, Some("B")) && !open(two, None) && !open(two, Some("C")));
+        Ok(())
+    }
+}

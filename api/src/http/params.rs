@@ -1,0 +1,233 @@
+//! What a client sends, read from a body, from the parameters of a GET, or from a message of a socket.
+
+use std::io::Read as _;
+
+use async_graphql::Response;
+use axum::http::{HeaderMap, header};
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
+
+use super::{
+    execution::{Params, refusal},
+    validation::JsonMap,
+};
+
+/// A request that names its document by a hash, and nothing else. Such documents are not kept here.
+pub const NOT_SUPPORTED: &str = "PersistedQueryNotSupported";
+/// The encodings of a body that are read, as `Accept-Encoding` names them.
+pub const ENCODINGS: &str = "gzip";
+
+/// A request as it is written.
+#[derive(Deserialize)]
+struct Written {
+    query: Option<String>,
+    #[serde(rename = "operationName")]
+    operation_name: Option<String>,
+    variables: Option<JsonMap>,
+    extensions: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Why a request cannot be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is no GraphQL request with a document.
+    Malformed,
+    /// It names its document by a hash. Clients then send the document itself.
+    Persisted,
+}
+
+impl Unread {
+    /// The answer to the request. Clients compare the message and the code of a persisted document letter by letter.
+    #[must_use]
+    pub fn answer(self) -> Response {
+        match self {
+            Self::Malformed => refusal("The body is not a GraphQL request in JSON with a query.", "BAD_REQUEST"),
+            Self::Persisted => refusal(NOT_SUPPORTED, "PERSISTED_QUERY_NOT_SUPPORTED"),
+        }
+    }
+}
+
+/// Reads a request in JSON.
+pub fn read(body: &[u8]) -> Result<Params, Unread> {
+    let written: Written = serde_json::from_slice(body).map_err(|_| Unread::Malformed)?;
+    let persisted = written
+        .extensions
+        .is_some_and(|extensions| extensions.get("persistedQuery").is_some_and(serde_json::Value::is_object));
+    match written.query {
+        // Beside its document a hash says nothing.
+        Some(query) if !(persisted && query.is_empty()) => {
+            Ok(Params { query, operation_name: written.operation_name, variables: written.variables })
+        }
+        _ if persisted => Err(Unread::Persisted),
+        _ => Err(Unread::Malformed),
+    }
+}
+
+/// The parameters of a GET.
+#[derive(Deserialize)]
+pub struct GetParams {
+    query: Option<String>,
+    #[serde(rename = "operationName")]
+    operation_name: Option<String>,
+    variables: Option<String>,
+    extensions: Option<String>,
+}
+
+impl GetParams {
+    /// The same request as the body of a POST. An empty parameter counts as absent. Fails with the name of a parameter that
+    /// is not JSON.
+    pub fn body(self) -> Result<String, &'static str> {
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let json = |text: Option<String>, name| {
+            let value = given(text).as_deref().map(serde_json::from_str::<serde_json::Value>).transpose();
+            value.map(Option::unwrap_or_default).map_err(|_| name)
+        };
+        let body = serde_json::json!({
+            "query": given(self.query),
+            "operationName": given(self.operation_name),
+            "variables": json(self.variables, "variables")?,
+            "extensions": json(self.extensions, "extensions")?,
+        });
+        Ok(body.to_string())
+    }
+}
+
+/// Whether a body is JSON by its `Content-Type`. JSON is UTF-8, and a charset changes nothing of that (RFC 8259, sections 8.1
+/// and 11); one that names another encoding is refused, because such a body would be misread.
+#[must_use]
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = text.split(';').map(str::trim);
+    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(super::accept::JSON));
+    let charset = parts.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    });
+    named && charset.is_none_or(is_utf8)
+}
+
+/// Whether a charset names UTF-8, under any of its labels, or the part of it that ASCII is.
+fn is_utf8(charset: &str) -> bool {
+    let ascii = ["", "ascii", "us-ascii"].iter().any(|name| charset.eq_ignore_ascii_case(name));
+    ascii || encoding_rs::Encoding::for_label(charset.as_bytes()) == Some(encoding_rs::UTF_8)
+}
+
+/// How a body is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    Identity,
+    Gzip,
+}
+
+impl Encoding {
+    /// Reads `Content-Encoding`; none for an encoding that is not read.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut found = Self::Identity;
+        for value in headers.get_all(header::CONTENT_ENCODING) {
+            for name in value.to_str().ok()?.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+                match name.to_ascii_lowercase().as_str() {
+                    "identity" => {}
+                    "gzip" | "x-gzip" if found == Self::Identity => found = Self::Gzip,
+                    _ => return None,
+                }
+            }
+        }
+        Some(found)
+    }
+}
+
+/// Why a compressed body is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unpacked {
+    TooLong,
+    Broken,
+}
+
+/// Unpacks a gzip body of at most `most` bytes. It never takes more memory than that, however much a body claims.
+pub fn unpack(body: &[u8], most: usize) -> Result<Vec<u8>, Unpacked> {
+    let mut unpacked = Vec::new();
+    let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    MultiGzDecoder::new(body).take(bound).read_to_end(&mut unpacked).map_err(|_| Unpacked::Broken)?;
+    if unpacked.len() > most { Err(Unpacked::TooLong) } else { Ok(unpacked) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use axum::http::{HeaderMap, HeaderValue, header};
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::{Encoding, Unpacked, Unread, is_json, read, unpack};
+
+    fn headers(name: header::HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn json_is_utf8_under_any_label() {
+        for (text, taken) in [
+            ("application/json", true),
+            ("Application/JSON;charset=UTF-8", true),
+            ("application/json; charset=utf8", true),
+            ("application/json; charset=\"utf-8\"", true),
+            ("application/json; charset = unicode-1-1-utf-8", true),
+            ("application/json; charset=us-ascii", true),
+            ("application/json; charset=", true),
+            ("application/json; profile=x; charset=UTF8", true),
+            ("application/json; charset=utf-16", false),
+            ("application/json; charset=iso-8859-1", false),
+            ("application/json; charset=nonsense", false),
+            ("text/plain; charset=utf-8", false),
+            ("application/json, text/plain", false),
+            ("application/jsonp", false),
+            ("", false),
+        ] {
+            assert_eq!(is_json(&headers(header::CONTENT_TYPE, text)), taken, "{text}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_unpacked_within_a_bound() -> std::io::Result<()> {
+        for (text, encoding) in [
+            ("gzip", Some(Encoding::Gzip)),
+            ("X-GZIP", Some(Encoding::Gzip)),
+            ("identity", Some(Encoding::Identity)),
+            ("", Some(Encoding::Identity)),
+            ("br", None),
+            ("deflate", None),
+            ("gzip, gzip", None),
+            ("gzip, br", None),
+        ] {
+            assert_eq!(Encoding::of(&headers(header::CONTENT_ENCODING, text)), encoding, "{text}");
+        }
+        let packed = |text: &[u8]| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(text)?;
+            encoder.finish()
+        };
+        let bomb = packed(&vec![b' '; 8 << 20])?;
+        assert!(bomb.len() < 10_000);
+        assert_eq!(unpack(&bomb, 1_024), Err(Unpacked::TooLong));
+        assert_eq!(unpack(&packed(b"{}")?, 2), Ok(b"{}".to_vec()));
+        assert_eq!(unpack(&[packed(b"{")?, packed(b"}")?].concat(), 2), Ok(b"{}".to_vec()));
+        assert_eq!(unpack(&packed(b"{} ")?, 2), Err(Unpacked::TooLong));
+        assert_eq!(unpack(b"{}", 100), Err(Unpacked::Broken));
+        assert_eq!(unpack(&packed(b"{\"query\":\"{a}\"}")?[..20], 100), Err(Unpacked::Broken));
+        Ok(())
+    }
+
+    #[test]
+    fn a_hash_without_a_document_is_no_fault_of_the_client() {
+        let hash = r#""extensions":{"persistedQuery":{"version":1,"sha256Hash":"x"}}"#;
+        let unread = |text: &str| read(text.as_bytes()).err();
+        assert_eq!(unread(&format!("{{{hash}}}")), Some(Unread::Persisted));
+        assert_eq!(unread(&format!("{{\"query\":null,{hash}}}")), Some(Unread::Persisted));
+        assert_eq!(unread(&format!("{{\"query\":\"\",{hash}}}")), Some(Unread::Persisted));
+        assert_eq!(unread(&format!("{{\"query\":\"{{a}}\",{hash}}}")), None);
+        for bad in ["{}", "[]", "{\"extensions\":{}}", "{\"extensions\":{\"persistedQuery\":null}}", "{\"query\":1}"] {
+            assert_eq!(unread(bad), Some(Unread::Malformed), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Addresses of the web, by the parser that browsers use and by the characters that RFC 3986 lets stand in them.
+
+use reqwest::Url;
+
+/// Characters that stand in no address as it is, and that would end an attribute or a tag where one is shown.
+const NEVER: [char; 5] = ['"', '<', '>', '\\', '`'];
+/// The longest label and name of a host, in characters (RFC 1035).
+const LONGEST_LABEL: usize = 63;
+const LONGEST_HOST: usize = 253;
+
+/// Whether a text is the address of a page: `https` or `http`, with a host, in one word.
+#[must_use]
+pub fn is_page(text: &str) -> bool {
+    parse(text).is_some()
+}
+
+/// Whether a text is the address of a picture that pages may show: `https`, without a user's name.
+#[must_use]
+pub fn is_picture(text: &str) -> bool {
+    parse(text).is_some_and(|url| url.scheme() == "https" && is_nobodys(&url))
+}
+
+/// The web site that a text names, as browsers say it: scheme, host and port, and nothing else. None for what no browser says
+/// of a page, such as a pattern.
+#[must_use]
+pub fn origin(text: &str) -> Option<String> {
+    let url = parse(text.trim())?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    (bare && is_nobodys(&url)).then(|| url.origin().ascii_serialization())
+}
+
+fn is_nobodys(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
+}
+
+fn parse(text: &str) -> Option<Url> {
+    let rest = ["https://", "http://"].into_iter().find_map(|scheme| {
+        let start = text.get(..scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then(|| &text[scheme.len()..])
+    })?;
+    // The parser would look for a host behind further slashes, and leave out line breaks.
+    if rest.starts_with('/') || text.contains(|c: char| c.is_whitespace() || c.is_control() || NEVER.contains(&c)) {
+        return None;
+    }
+    let url: Url = text.parse().ok()?;
+    url.host_str().is_some_and(is_host).then_some(url)
+}
+
+/// Whether the parser's form of a host is an IP address or a name that a name server could know.
+fn is_host(host: &str) -> bool {
+    if host.starts_with('[') {
+        return true;
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    name.len() <= LONGEST_HOST
+        && name.split('.').all(|label| (1..=LONGEST_LABEL).contains(&label.len()) && label.bytes().all(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_page, is_picture, origin};
+
+    #[test]
+    fn a_page_is_of_the_web_and_in_one_word() {
+        for good in [
+            "https://example.com/a?b=c#d",
+            "HTTP://x",
+            "http://127.0.0.1:8080/",
+            "https://[::1]/x",
+            "https://예.한국/길?이름=값",
+            "https://example.com/a|b?c={d}&e=it's^",
+            "https://a_b.example/%20",
+            "https://example.com./",
+        ] {
+            assert!(is_page(good), "{good}");
+        }
+        for bad in [
+            "",
+            "https://",
+            "https:///x",
+            "https:x",
+            "javascript:alert(1)",
+            "www.example.com",
+            "https://a b",
+            "https://a\n.example",
+            "ftp://x",
+            "é",
+            "https://x\"onerror=",
+            "https://x/\"><script>",
+            "https://x/<b>",
+            "https://x\\y",
+            "https://*.example.com",
+            "https://a..b",
+            "https://-x'y/",
+            "https://x:99999/",
+            "https://[::1",
+            "https://%22/",
+            "https://exa$mple.com",
+        ] {
+            assert!(!is_page(bad), "{bad}");
+        }
+        assert!(!is_page(&format!("https://{}.example", "x".repeat(64))));
+    }
+
+    #[test]
+    fn a_picture_is_encrypted_and_tells_no_password() {
+        assert!(is_picture("https://cdn.example/jane.png?size=64"));
+        for bad in ["http://cdn.example/jane.png", "https://jane:secret@cdn.example/x", "https://x'onerror=/", "//x/y"]
+        {
+            assert!(!is_picture(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn origins_are_those_of_web_sites_and_kept_as_browsers_say_them() {
+        for (text, kept) in [
+            ("https://example.com", "https://example.com"),
+            (" HTTPS://Example.com:443/ ", "https://example.com"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("https://b\u{fc}cher.example", "https://xn--bcher-kva.example"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(origin(text).as_deref(), Some(kept), "{text}");
+        }
+        for bad in [
+            "",
+            "example.com",
+            "null",
+            "*",
+            "https://",
+            "https://*",
+            "https://*.example.com",
+            "https://example.*",
+            "https://example.com:*",
+            "https://example.com/shop",
+            "https://example.com?a",
+            "https://example.com#a",
+            "https://me@example.com",
+            "ftp://example.com",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(origin(bad), None, "{bad}");
+        }
+    }
+}

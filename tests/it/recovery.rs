@@ -1,0 +1,231 @@
+//! Passwords that were forgotten, and addresses that are confirmed, by mail.
+
+use api::accounts::mails;
+use chrono::Duration;
+use serde_json::{Value, json};
+
+use crate::{
+    access::{ME, sign_in, sign_up},
+    support::{
+        Expected as _,
+        app::TestApp,
+        eventually,
+        graphql::Client,
+        smtp::{Mail, MailServer},
+    },
+};
+
+const REQUEST: &str = "mutation($of: String!) { requestPasswordReset(input: { handleOrEmail: $of }) { userErrors { code field retryAfter } } }";
+const RESET: &str = "mutation($token: String!, $new: String!) { resetPassword(input: { token: $token, newPassword: $new }) \
+    { outcome userErrors { code field } } }";
+const REQUEST_CONFIRMATION: &str = "mutation($address: String!) { requestEmailConfirmation(input: { address: $address }) \
+    { outcome userErrors { code field } } }";
+const CONFIRM: &str =
+    "mutation($token: String!) { confirmEmail(input: { token: $token }) { outcome userErrors { code field } } }";
+const CONFIRMED: &str = "{ viewer { confirmedEmails } }";
+
+pub async fn with_mail(more: &[(&str, &str)]) -> (TestApp, MailServer) {
+    let (server, url) = MailServer::start().await;
+    let settings = [("RAPPORT_SMTP_URL", url.as_str()), ("RAPPORT_MAIL_FROM", "Rapport <rapport@example.org>")];
+    (TestApp::with(2, &[&settings[..], more].concat()).await, server)
+}
+
+/// Sends all that is due, on every instance at once.
+pub async fn deliver(app: &TestApp, server: &MailServer) -> Vec<Mail> {
+    let workers =
+        app.instances.iter().map(|instance| async { while mails::step(&instance.app).await.expected("a step") {} });
+    futures_util::future::join_all(workers).await;
+    server.take()
+}
+
+/// The token in a mail: the only line of 43 characters.
+pub fn token(mail: &Mail) -> String {
+    let text = mail.text.replace("=\n", "");
+    let found = text.lines().find(|line| line.len() == 43 && !line.contains(' '));
+    found.expected("a token").to_owned()
+}
+
+/// Gives somebody these addresses, the first preferred.
+async fn addresses(client: &Client, addresses: &[&str]) {
+    let profile =
+        "mutation($emails: [EmailAddressInput!]) { updateProfile(input: { emails: $emails }) { userErrors { code } } }";
+    let emails: Vec<Value> = addresses
+        .iter()
+        .enumerate()
+        .map(|(number, address)| json!({ "address": address, "preferred": number == 0 }))
+        .collect();
+    assert_eq!(client.ask(profile, json!({ "emails": emails })).await.at("updateProfile.userErrors"), &json!([]));
+}
+
+/// Confirms an address, as its owner does.
+pub async fn confirm(app: &TestApp, server: &MailServer, client: &Client, address: &str) {
+    let asked = client.ask(REQUEST_CONFIRMATION, json!({ "address": address })).await;
+    assert_eq!(asked.text("requestEmailConfirmation.outcome"), "APPLIED");
+    let sent = deliver(app, server).await;
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    let confirmed = app.anonymous().ask(CONFIRM, json!({ "token": token(&sent[0]) })).await;
+    assert_eq!(confirmed.text("confirmEmail.outcome"), "APPLIED");
+}
+
+async fn request(app: &TestApp, of: &str) -> Value {
+    app.anonymous().ask(REQUEST, json!({ "of": of })).await.body
+}
+
+async fn reset(app: &TestApp, token: &str, new: &str) -> String {
+    let answer = app.anonymous().ask(RESET, json!({ "token": token, "new": new })).await;
+    let code = &answer.at("resetPassword.userErrors")[0]["code"];
+    code.as_str().unwrap_or(answer.text("resetPassword.outcome")).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_password_is_set_anew_by_a_mail_that_works_once_and_not_for_long() {
+    let (app, server) = with_mail(&[]).await;
+    let (jane, refresh) = sign_up(&app, "jane").await;
+    addresses(&jane, &["Jane@Example.org", "second@example.org"]).await;
+    confirm(&app, &server, &jane, "jane@example.org").await;
+    for of in ["jane", " JANE ", "jane@example.org", "JANE@example.ORG"] {
+        assert_eq!(request(&app, of).await["data"]["requestPasswordReset"]["userErrors"], json!([]), "{of}");
+    }
+    let sent = deliver(&app, &server).await;
+    assert_eq!(sent.len(), 4, "{sent:?}");
+    assert!(sent.iter().all(|mail| mail.to == ["Jane@Example.org"]), "{sent:?}");
+    let tokens: Vec<String> = sent.iter().map(token).collect();
+    let (first, second) = (tokens[0].as_str(), tokens[1].as_str());
+    let kept = app.database.texts(&format!("SELECT {} FROM mail_token", app.database.digits("hash"))).await;
+    assert!(kept.iter().all(|kept| !kept.contains(first)), "only the digest is kept");
+    // What is wrong with the new password does not use the token up.
+    for (token, new, said) in [
+        (first, "short", "INVALID"),
+        (first, "password1", "INVALID"),
+        (first, "jane@example.org", "INVALID"),
+        ("", "battery staple", "NOT_ALLOWED"),
+        ("x", "battery staple", "NOT_ALLOWED"),
+        (first, "battery staple", "APPLIED"),
+        (first, "battery stapler", "NOT_ALLOWED"),
+        (second, "battery stapler", "NOT_ALLOWED"),
+    ] {
+        assert_eq!(reset(&app, token, new).await, said, "{token} {new}");
+    }
+    eventually("all sessions end", || async { jane.ask(ME, Value::Null).await.status == 401 }).await;
+    assert!(crate::access::next(&app, &refresh).await.is_err());
+    assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
+    assert!(!sign_in(&app, "jane", "battery staple").await.text("signIn.accessToken").is_empty());
+    // A token ends after half an hour.
+    app.clock.advance(Duration::hours(2));
+    request(&app, "jane").await;
+    let late = token(&deliver(&app, &server).await[0]);
+    app.clock.advance(Duration::minutes(30));
+    assert_eq!(reset(&app, &late, "correct horse").await, "NOT_ALLOWED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_for_a_new_password_tells_nothing_about_who_has_an_account() {
+    let (app, server) = with_mail(&[]).await;
+    let (jane, _) = sign_up(&app, "jane").await;
+    sign_up(&app, "ben").await;
+    addresses(&jane, &["jane@example.org", "unconfirmed@example.org"]).await;
+    confirm(&app, &server, &jane, "jane@example.org").await;
+    let mut answers = Vec::new();
+    for of in
+        ["jane", "nobody", "ben", "nobody@example.org", "unconfirmed@example.org", "'; DROP TABLE x", "김철수", "%"]
+    {
+        answers.push(request(&app, of).await);
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
+    assert_eq!(app.database.number("SELECT count(*) FROM account_mail").await, 8, "the same is written for all");
+    let sent = deliver(&app, &server).await;
+    assert_eq!(sent.iter().map(|mail| mail.to.clone()).collect::<Vec<_>>(), [["jane@example.org"]]);
+    assert_eq!(app.database.number("SELECT count(*) FROM account_mail").await, 0);
+    for bad in ["", "  ", "a\nb", &"x".repeat(300)] {
+        let answer = request(&app, bad).await;
+        assert_eq!(answer["data"]["requestPasswordReset"]["userErrors"][0]["code"], "INVALID", "{bad}");
+    }
+    // Somebody who was suspended gets no mail, and their token opens nothing.
+    request(&app, "jane").await;
+    let open = token(&deliver(&app, &server).await[0]);
+    app.database.run("UPDATE \"user\" SET status = 2 WHERE handle = 'jane'").await;
+    assert_eq!(reset(&app, &open, "battery staple").await, "NOT_ALLOWED");
+    request(&app, "jane").await;
+    assert!(deliver(&app, &server).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_floods_a_mailbox_and_without_a_mail_server_it_is_said() {
+    let (app, server) = with_mail(&[("RAPPORT_SIGN_IN_ATTEMPTS", "1000")]).await;
+    let (jane, _) = sign_up(&app, "jane").await;
+    addresses(&jane, &["jane@example.org"]).await;
+    confirm(&app, &server, &jane, "jane@example.org").await;
+    let mut last = Value::Null;
+    for _ in 0..12 {
+        last = request(&app, "jane").await["data"]["requestPasswordReset"]["userErrors"][0].clone();
+    }
+    assert_eq!(last["code"], "TOO_MANY_ATTEMPTS");
+    assert!(last["retryAfter"].as_i64().is_some_and(|wait| (1..=3_600).contains(&wait)), "{last}");
+    assert_eq!(deliver(&app, &server).await.len(), 5, "so many an hour");
+    app.clock.advance(Duration::hours(1) + Duration::seconds(1));
+    request(&app, "jane").await;
+    assert_eq!(deliver(&app, &server).await.len(), 1);
+    // A server that refuses mail is asked again later.
+    app.clock.advance(Duration::hours(1));
+    request(&app, "jane").await;
+    server.refuse(1);
+    assert!(deliver(&app, &server).await.is_empty());
+    app.clock.advance(Duration::minutes(1));
+    assert_eq!(deliver(&app, &server).await.len(), 1);
+
+    let without = TestApp::new().await;
+    let (ben, _) = sign_up(&without, "ben").await;
+    addresses(&ben, &["ben@example.org"]).await;
+    for of in ["ben", "nobody"] {
+        let answer = request(&without, of).await;
+        assert_eq!(answer["data"]["requestPasswordReset"]["userErrors"][0]["code"], "NOT_ALLOWED", "{of}");
+    }
+    let asked = ben.ask(REQUEST_CONFIRMATION, json!({ "address": "ben@example.org" })).await;
+    assert_eq!(asked.text("requestEmailConfirmation.userErrors.0.code"), "NOT_ALLOWED");
+    assert_eq!(without.database.number("SELECT count(*) FROM account_mail").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_confirmed_by_who_reads_it_and_anew_when_it_comes_back() {
+    let (app, server) = with_mail(&[("RAPPORT_CONFIRM_LINK", "https://app.example.org/confirm#{token}")]).await;
+    let (jane, _) = sign_up(&app, "jane").await;
+    let (ben, _) = sign_up(&app, "ben").await;
+    addresses(&jane, &["Jane@example.org", "other@example.org"]).await;
+    for (client, address, said) in
+        [(&jane, "nobody@example.org", "NOT_FOUND"), (&ben, "jane@example.org", "NOT_FOUND"), (&jane, "", "NOT_FOUND")]
+    {
+        let answer = client.ask(REQUEST_CONFIRMATION, json!({ "address": address })).await;
+        assert_eq!(answer.text("requestEmailConfirmation.userErrors.0.code"), said, "{address}");
+    }
+    jane.ask(REQUEST_CONFIRMATION, json!({ "address": "JANE@example.org" })).await.at("requestEmailConfirmation");
+    let sent = deliver(&app, &server).await;
+    assert_eq!((sent.len(), sent[0].to[0].as_str()), (1, "Jane@example.org"));
+    let text = sent[0].text.replace("=\n", "").replace("=3D", "=");
+    let (_, token) = text.split_once("https://app.example.org/confirm#").expected("a link");
+    let token: String = token.chars().take_while(|c| !c.is_whitespace()).collect();
+    assert_eq!(jane.ask(CONFIRMED, Value::Null).await.at("viewer.confirmedEmails"), &json!([]));
+    let confirm = async |token: &str| {
+        let answer = app.anonymous().ask(CONFIRM, json!({ "token": token })).await;
+        answer.text("confirmEmail.outcome").to_owned()
+    };
+    assert_eq!(confirm("x").await, "REFUSED");
+    // A token for an address sets no password.
+    assert_eq!(reset(&app, &token, "battery staple").await, "NOT_ALLOWED");
+    assert_eq!(confirm(&token).await, "APPLIED");
+    assert_eq!(confirm(&token).await, "REFUSED", "once");
+    assert_eq!(jane.ask(CONFIRMED, Value::Null).await.at("viewer.confirmedEmails"), &json!(["jane@example.org"]));
+    let again = jane.ask(REQUEST_CONFIRMATION, json!({ "address": "jane@example.org" })).await;
+    assert_eq!(again.text("requestEmailConfirmation.outcome"), "NO_CHANGE");
+    // Its label or its case may change; an address that goes and comes back is confirmed no more.
+    addresses(&jane, &["other@example.org", "JANE@Example.org"]).await;
+    assert_eq!(jane.ask(CONFIRMED, Value::Null).await.at("viewer.confirmedEmails"), &json!(["jane@example.org"]));
+    jane.ask(REQUEST_CONFIRMATION, json!({ "address": "other@example.org" })).await.at("requestEmailConfirmation");
+    let sent = deliver(&app, &server).await;
+    addresses(&jane, &[]).await;
+    let text = sent[0].text.replace("=\n", "").replace("=3D", "=");
+    let (_, late) = text.split_once("https://app.example.org/confirm#").expected("a link");
+    let late: String = late.chars().take_while(|c| !c.is_whitespace()).collect();
+    assert_eq!(confirm(&late).await, "REFUSED", "it is no longer in the profile");
+    addresses(&jane, &["jane@example.org"]).await;
+    assert_eq!(jane.ask(CONFIRMED, Value::Null).await.at("viewer.confirmedEmails"), &json!([]));
+}
