@@ -29,13 +29,25 @@ use crate::{
         follow::{Followed, follow},
         log::{self, NewEvent, Stream},
         positions::{POSITIONS, Positions},
-        pruning, sequencer,
+        pruning,
+        rechecks::Rechecks,
+        sequencer,
         tails::Tails,
         whispers::{Whisper, Whispers},
     },
     shares::Shares,
     throttle::Throttle,
 };
+
+tokio::task_local! {
+    /// Whether the operation of this task has committed anything.
+    static COMMITTED: Arc<AtomicBool>;
+}
+
+/// Runs something and notes whether it commits a transaction.
+pub async fn noting_commits<F: Future>(committed: Arc<AtomicBool>, running: F) -> F::Output {
+    COMMITTED.scope(committed, running).await
+}
 
 /// How often a transaction is run again when another one was in its way.
 const RETRIES: u32 = 8;
@@ -50,6 +62,7 @@ pub struct App {
     pub positions: Arc<Positions>,
     pub whispers: Arc<Whispers>,
     pub boards: Arc<Boards>,
+    pub rechecks: Arc<Rechecks>,
     pub throttle: Arc<Throttle>,
     pub shares: Arc<Shares>,
     /// The instance is going to stop and wants no more work; it still does what comes.
@@ -99,6 +112,7 @@ impl App {
             positions,
             whispers,
             boards,
+            rechecks: Arc::default(),
             throttle,
             shares,
             leaving,
@@ -166,6 +180,8 @@ impl App {
             true => Error::Unsure(Arc::new(error.into())),
             false => error.into(),
         })?;
+        // Outside of an operation nobody asks.
+        COMMITTED.try_with(|committed| committed.store(true, Ordering::Release)).ok();
         if tx.frees.into_inner() {
             self.routing.notify_one();
         }

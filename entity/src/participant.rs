@@ -20,6 +20,9 @@ pub struct Model {
     pub role: ParticipantRole,
     pub joined_at: DateTimeUtc,
     pub left_at: Option<DateTimeUtc>,
+    /// The last item of the conversation when they left; of users in one with a customer. Nobody is told it.
+    #[serde(skip)]
+    pub left_sequence: Option<i64>,
     /// Everything up to this item is read.
     pub read_up_to: i64,
     /// When the conversation got its last item, of users in one with a customer that is closed: by this, what somebody has

@@ -103,10 +103,12 @@ impl MigrationTrait for Migration {
                     role smallint NOT NULL,
                     joined_at timestamptz NOT NULL,
                     left_at timestamptz,
+                    left_sequence bigint,
                     read_up_to bigint NOT NULL,
                     settled_at timestamptz,
                     CHECK ((user_id IS NULL) <> (customer_id IS NULL)),
-                    CHECK (settled_at IS NULL OR user_id IS NOT NULL)
+                    CHECK (settled_at IS NULL OR user_id IS NOT NULL),
+                    CHECK (left_sequence IS NULL OR left_at IS NOT NULL)
                 )"#,
                 "CREATE UNIQUE INDEX participant_user ON participant (conversation_id, user_id)",
                 "CREATE UNIQUE INDEX participant_customer ON participant (conversation_id, customer_id)",

@@ -9,8 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::database::writing::{BeforeStep, Step};
-use entity::channel::Channel;
+use api::{
+    database::writing::{BeforeStep, Step},
+    users::profiles::{self, NewPerson},
+};
+use entity::{channel::Channel, user::Role};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _};
 
@@ -336,4 +339,41 @@ async fn a_server_that_only_reads_is_unavailable_and_heals() {
     assert!(since.elapsed() < WITHIN, "{:?}", since.elapsed());
     jane.ask(post, json!({ "t": "kept" })).await.text("postStatus.activity.id");
     assert_eq!(app.database.number("SELECT count(*) FROM activity WHERE text = 'refused'").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_given_up_at_any_point_is_kept_whole_or_not_at_all() {
+    let app = TestApp::new().await;
+    let jane = app.person("jane").await;
+    let post = "mutation($t: String!) { postStatus(input: { text: $t }) { activity { id } } }";
+    let mut kept = 0;
+    for looks in 0..rounds(60) {
+        let person = &NewPerson {
+            handle: format!("given-up-{looks}"),
+            display_name: "Given Up".to_owned(),
+            given_name: None,
+            family_name: None,
+            role: Role::Member,
+        };
+        let making = app.app().transaction(|tx| Box::pin(async move { profiles::create(tx, person.clone()).await }));
+        let mut making = Box::pin(making);
+        // So many looks at how far it is; then nobody waits any more.
+        for _ in 0..looks {
+            if futures_util::poll!(&mut making).is_ready() {
+                kept += 1;
+                break;
+            }
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        drop(making);
+        jane.ask(post, json!({ "t": format!("after {looks}") })).await.text("postStatus.activity.id");
+    }
+    let made = app.database.number("SELECT count(*) FROM \"user\" WHERE display_name = 'Given Up'").await;
+    // A commit that was under way may have been done although nobody was told.
+    assert!(made >= kept, "{made} were kept, {kept} acknowledged");
+    assert_eq!(
+        app.database.number("SELECT count(*) FROM activity WHERE text LIKE 'after %'").await,
+        i64::try_from(rounds(60)).expected("a number")
+    );
+    consistency::check(&app.database).await;
 }

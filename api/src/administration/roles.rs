@@ -41,6 +41,9 @@ pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin
             if role < Role::Agent {
                 retirement::retire(tx, user).await?;
             }
+            if role < before {
+                rights::narrow(tx, vec![user])?;
+            }
             if Scopes::of(before).and(Scopes::of(role)) != Scopes::of(before) {
                 // What is live closes everywhere; it may open again with what the new role allows.
                 sessions::renew_all(tx, user).await?;

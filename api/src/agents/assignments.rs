@@ -17,7 +17,7 @@ use super::capacity;
 use crate::{
     app::Tx,
     auth::viewer::Caller,
-    conversations::threads::{self, Seen, Side},
+    conversations::threads::{self, Seen},
     database::sql::Sql,
     error::Result,
 };
@@ -57,9 +57,9 @@ pub async fn in_hand(db: &impl ConnectionTrait, caller: &Caller, agent: UserId) 
     sql.push(&columns::<task::Entity>("t"));
     sql.push(&columns::<conversation::Entity>("c"));
     sql.push(&columns::<customer::Entity>("k"));
-    sql.push(&threads::stream_at(Side::of(caller)));
+    threads::seen_as(&mut sql, caller, "c_");
     sql.push(
-        " AS c_stream_at FROM assignment h JOIN task t ON t.id = h.task_id JOIN conversation c ON c.id = t.conversation_id \
+        " FROM assignment h JOIN task t ON t.id = h.task_id JOIN conversation c ON c.id = t.conversation_id \
          LEFT JOIN customer k ON k.id = c.customer_id WHERE h.agent_id = ",
     );
     sql.bind(agent);

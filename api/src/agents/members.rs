@@ -12,7 +12,7 @@ use entity::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
-use crate::{app::Tx, database::sql::Sql, error::Result};
+use crate::{app::Tx, auth::rights, database::sql::Sql, error::Result};
 
 type Levels = BTreeMap<SkillId, i16>;
 
@@ -45,6 +45,15 @@ pub async fn refresh(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
             Some(queue_member::ActiveModel { queue_id: Set(queue.id), agent_id: Set(agent), from_step: Set(from_step) })
         })
         .collect();
+    let before: Vec<UserId> = queue_member::Entity::find()
+        .filter(queue_member::Column::QueueId.eq(queue.id))
+        .select_only()
+        .column(queue_member::Column::AgentId)
+        .into_tuple()
+        .all(tx.db())
+        .await?;
+    let stay: BTreeSet<UserId> = members.iter().filter_map(|member| member.agent_id.try_as_ref().copied()).collect();
+    rights::narrow(tx, before.into_iter().filter(|agent| !stay.contains(agent)).collect())?;
     queue_member::Entity::delete_many().filter(queue_member::Column::QueueId.eq(queue.id)).exec(tx.db()).await?;
     for together in members.chunks(500) {
         queue_member::Entity::insert_many(together.to_vec()).exec_without_returning(tx.db()).await?;

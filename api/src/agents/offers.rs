@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::{assignments, conferences, deadlines, endings, queues, routing, states, tasks, transfers};
 use crate::{
     app::{App, Tx},
-    auth::viewer::Viewer,
+    auth::{rights, viewer::Viewer},
     conversations::{
         announcements, channels,
         participants::{self, Who},
@@ -257,6 +257,10 @@ async fn close(tx: &Tx<'_>, offer: &offer::Model, status: OfferStatus) -> Result
     row.clone().into_active_model().reset_all().update(tx.db()).await?;
     deadlines::clear(tx, DeadlineKind::Offer, row.id.0).await?;
     tell(tx, EventKind::OfferEnded, &row)?;
+    if status != OfferStatus::Accepted && row.kind != OfferKind::Queue {
+        // Who does not serve the queue saw the conversation by the offer alone.
+        rights::narrow(tx, vec![row.agent_id])?;
+    }
     Ok(row)
 }
 

@@ -1,14 +1,16 @@
 //! `desk`.
 
 use async_graphql::{Context, Subscription, Union};
+use entity::user::Role;
 use futures_util::{Stream, StreamExt as _};
 
-use super::event_types::DeskLogEvent;
+use super::{event_types::DeskLogEvent, watching::is_still};
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::Result,
     events::{
         cursor::{Cursor, desk_of},
+        rechecks::while_allowed,
         types::{self as events, Live, ResyncRequired, SubscriptionStarted},
     },
 };
@@ -30,7 +32,7 @@ impl AgentsSubscription {
     /// Everything on the viewer's desk: offers as they are made and ended, tasks in hand as they change, and the viewer's own
     /// state as an agent. Begins with SubscriptionStarted. With `after` everything since that cursor comes first, without gap or
     /// repeat; sequence numbers have no holes, which proves it. A cursor that the log no longer reaches gets ResyncRequired, and
-    /// the stream completes.
+    /// the stream completes. It completes too when the viewer no longer answers customers.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn desk(
         &self,
@@ -40,7 +42,10 @@ impl AgentsSubscription {
         )]
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<DeskEvent>> + use<>> {
-        let live = events::live(ctx.app()?, desk_of(ctx.viewer()?.user), after.as_ref(), DeskLogEvent::read)?;
+        let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
+        let recheck = app.rechecks.of(user.0);
+        let live = events::live(&app, desk_of(user), after.as_ref(), DeskLogEvent::read)?;
+        let live = while_allowed(live, recheck, move || is_still(&app, user, Role::Agent));
         Ok(live.map(|item| {
             Ok(match item? {
                 Live::Started(event) => DeskEvent::SubscriptionStarted(event),

@@ -54,6 +54,8 @@ pub enum Subject {
     User(UserId),
     Key(ApiKeyId),
     Visit(VisitorTokenId),
+    /// People who may still call, and may do less: what they follow by what they have lost ends.
+    Narrowed(Vec<UserId>),
     Visits(Vec<VisitorTokenId>),
 }
 
@@ -61,6 +63,11 @@ pub enum Subject {
 pub fn end(tx: &Tx<'_>, subject: &Subject) -> Result<()> {
     tx.append(NewEvent::new(EventKind::RightsEnded, subject, vec![STREAM])?);
     Ok(())
+}
+
+/// Tells every instance that some people may do less when this transaction is committed, if there are any.
+pub fn narrow(tx: &Tx<'_>, people: Vec<UserId>) -> Result<()> {
+    if people.is_empty() { Ok(()) } else { end(tx, &Subject::Narrowed(people)) }
 }
 
 /// Tells every instance that a person may act again.
@@ -158,6 +165,8 @@ impl Rights {
         }
         let subjects = sessions.iter().map(|(id, _)| id.0).chain(users.iter().map(|id| id.0));
         subjects.for_each(|subject| self.tell(subject));
+        // Whose rights have shrunk meanwhile is not known.
+        app.rechecks.tell_all();
         Ok(())
     }
 
@@ -184,6 +193,10 @@ impl Rights {
                 }
                 (_, Subject::Key(id)) => vec![id.0],
                 (_, Subject::Visit(id)) => vec![id.0],
+                (_, Subject::Narrowed(ids)) => {
+                    ids.iter().for_each(|id| app.rechecks.tell(id.0));
+                    vec![]
+                }
                 (_, Subject::Visits(ids)) => ids.into_iter().map(|id| id.0).collect(),
             }
         };

@@ -137,6 +137,8 @@ pub async fn find(
     sql.bind_list(ids);
     sql.push(&format!(" AND {} IS NOT NULL AND ", Side::of(caller).number()));
     threads::visible(&mut sql, caller);
+    sql.push(" AND ");
+    threads::reaches_item(&mut sql, caller, "i.sequence");
     sql.models::<thread_item::Entity>(db).await
 }
 
@@ -154,6 +156,8 @@ pub fn number(row: &thread_item::Model, side: Side) -> Option<i64> {
 pub struct PageOf {
     pub conversation: ConversationId,
     pub side: Side,
+    /// The last item that may be seen, in the numbers of the whole conversation; none where there is no such limit.
+    pub until: Option<i64>,
     pub page: Page<ByNumber>,
 }
 
@@ -200,6 +204,10 @@ pub async fn pages(db: &impl ConnectionTrait, asked: &[PageOf]) -> Result<Vec<Sl
         ));
         sql.bind(one.conversation);
         sql.push(&format!(" AND {number} IS NOT NULL"));
+        if let Some(until) = one.until {
+            sql.push(" AND i.sequence <= ");
+            sql.bind(until);
+        }
         one.page.write(&mut sql, &[number], false);
         sql.push(&format!(") AS part_{part}"));
     }

@@ -9,7 +9,7 @@ use entity::{
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
-use super::threads::{self, Seen, Side};
+use super::threads::{self, Seen};
 use crate::{
     auth::viewer::Caller,
     database::sql::Sql,
@@ -130,10 +130,9 @@ impl Conversations {
             return Ok(page.slice(Vec::new()));
         }
         let mut sql = Sql::new("SELECT * FROM (");
-        let begin = threads::seen_of(Side::of(&self.caller));
         for (part, source) in sources.iter().enumerate() {
             sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION SELECT * FROM (" });
-            sql.push(begin.text());
+            threads::seen_by(&mut sql, &self.caller);
             self.write(&mut sql, *source);
             page.write(&mut sql, source.order(), true);
             sql.push(&format!(") AS part_{part}"));

@@ -147,7 +147,7 @@ impl Loader<ReceiptsOf> for Reads {
     async fn load(&self, keys: &[ReceiptsOf]) -> Result<HashMap<ReceiptsOf, Self::Value>> {
         let ids: Vec<ThreadItemId> = keys.iter().map(|key| key.0).collect();
         let mut found: HashMap<ReceiptsOf, Vec<Told>> = HashMap::new();
-        for told in receipts::of(self.app.db.read(), &ids).await? {
+        for told in receipts::of(self.app.db.read(), self.asker()?, &ids).await? {
             found.entry(ReceiptsOf(told.item_id)).or_default().push(told);
         }
         Ok(found)

@@ -4,6 +4,7 @@
 
 pub mod channels;
 pub mod threads;
+mod leaving;
 pub mod listing;
 pub mod customers;
 pub mod participants;

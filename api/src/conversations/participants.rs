@@ -135,7 +135,8 @@ pub async fn join(
         Some(before) => {
             let joined_at = if before.left_at.is_some() { now } else { before.joined_at };
             let mut row = before.into_active_model();
-            (row.role, row.joined_at, row.left_at) = (Set(role), Set(joined_at), Set(None));
+            (row.role, row.joined_at) = (Set(role), Set(joined_at));
+            (row.left_at, row.left_sequence) = (Set(None), Set(None));
             row.update(tx.db()).await?
         }
         None => {
@@ -151,6 +152,7 @@ pub async fn join(
                 role,
                 joined_at: now,
                 left_at: None,
+                left_sequence: None,
                 read_up_to: 0,
                 settled_at: user_id.and_then(|_| threads::settled_at(conversation)),
             };
@@ -174,6 +176,7 @@ pub async fn attend(tx: &Tx<'_>, conversation: &conversation::Model, user: UserI
         role: ParticipantRole::Supervisor,
         joined_at: now,
         left_at: Some(now),
+        left_sequence: Some(conversation.last_sequence),
         read_up_to: 0,
         settled_at: threads::settled_at(conversation),
     };
@@ -182,13 +185,15 @@ pub async fn attend(tx: &Tx<'_>, conversation: &conversation::Model, user: UserI
     Ok(row)
 }
 
-/// Lets a participant of a conversation that is held leave it.
+/// Lets a participant of a conversation that is held leave it. What it holds by now they may see from then on, and nothing
+/// later.
 pub async fn leave(tx: &Tx<'_>, conversation: &conversation::Model, row: participant::Model) -> Result<()> {
     if row.left_at.is_some() {
         return Ok(());
     }
     let mut row = row.into_active_model();
     row.left_at = Set(Some(tx.clock().now()));
+    row.left_sequence = Set(conversation.customer_id.map(|_| conversation.last_sequence));
     tell(tx, conversation, &row.update(tx.db()).await?)
 }
 

@@ -99,6 +99,7 @@ pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(
             let me = participants::own(tx.db(), id, by).await?;
             let me = me.ok_or_else(participants::takes_no_part)?;
             let to = staff_number(tx.db(), &conversation, Side::of(by), up_to).await?;
+            let to = me.left_sequence.map_or(to, |left| to.min(left));
             if to <= me.read_up_to {
                 return Ok((id, false));
             }
@@ -234,12 +235,15 @@ impl Told {
 }
 
 /// The receipts of some messages, in the order in which their participants came.
-pub async fn of(db: &impl ConnectionTrait, ids: &[ThreadItemId]) -> Result<Vec<Told>, DbErr> {
+/// To who has left and may see no more, none is told that came later.
+pub async fn of(db: &impl ConnectionTrait, caller: &Caller, ids: &[ThreadItemId]) -> Result<Vec<Told>, DbErr> {
     let mut sql = Sql::new(
         "SELECT r.item_id, r.participant_id, r.state, r.at, p.role, c.channel FROM receipt r \
          JOIN participant p ON p.id = r.participant_id JOIN conversation c ON c.id = p.conversation_id WHERE r.item_id IN ",
     );
     sql.bind_list(ids);
+    sql.push(" AND ");
+    threads::reaches_time(&mut sql, caller, "r.at");
     sql.push(" ORDER BY r.participant_id");
     let told = |row: &Places<'_>| {
         let channel: Option<i16> = row.get(5)?;
@@ -273,7 +277,8 @@ pub async fn unread(
 ) -> Result<HashMap<ConversationId, i64>, DbErr> {
     let mut sql = Sql::new(
         "SELECT i.conversation_id, count(*) AS count FROM participant p JOIN thread_item i \
-         ON i.conversation_id = p.conversation_id AND i.sequence > p.read_up_to WHERE ",
+         ON i.conversation_id = p.conversation_id AND i.sequence > p.read_up_to \
+         AND i.sequence <= COALESCE(p.left_sequence, i.sequence) WHERE ",
     );
     match who {
         Who::User(user) => {

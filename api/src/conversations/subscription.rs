@@ -15,12 +15,13 @@ use futures_util::{Stream, StreamExt as _};
 
 use super::{
     items::types::{Message, Receipt, ThreadItem},
+    leaving::Leaving,
     participants::{
         self, Who,
         types::{Participant, actor_of},
     },
     receipts::Advance,
-    threads::{self, Side},
+    threads::{self, Seen, Side},
 };
 use crate::{
     agents::{event_types::TaskChanged, waiting},
@@ -35,6 +36,7 @@ use crate::{
         cursor::Cursor,
         follow::insist,
         log::Entry,
+        rechecks::Recheck,
         types::{self as events, Live, ResyncRequired, SubscriptionStarted, event},
         whispers::Whisper,
     },
@@ -121,6 +123,18 @@ pub enum ThreadEvent {
 }
 
 impl ThreadEvent {
+    /// The event's number in its stream.
+    #[must_use]
+    pub fn sequence(&self) -> i64 {
+        match self {
+            Self::ItemAdded(event) => event.sequence,
+            Self::ItemChanged(event) => event.sequence,
+            Self::ReceiptAdvanced(event) => event.sequence,
+            Self::ParticipantChanged(event) => event.sequence,
+            Self::TaskChanged(event) => event.sequence,
+        }
+    }
+
     /// Reads an entry of the log as those see it whose stream it stands in; `cursor` is the position as the reader counts.
     pub fn read(entry: &Entry, cursor: Cursor) -> Result<Self> {
         let side = if entry.stream_kind == StreamKind::CustomerSide { Side::Customer } else { Side::Staff };
@@ -174,6 +188,16 @@ enum ConversationEvent {
     ResyncRequired(ResyncRequired),
 }
 
+impl From<Live<ThreadEvent>> for ConversationEvent {
+    fn from(live: Live<ThreadEvent>) -> Self {
+        match live {
+            Live::Started(event) => Self::SubscriptionStarted(event),
+            Live::Event(event) => Self::Event(event),
+            Live::Resync(event) => Self::ResyncRequired(event),
+        }
+    }
+}
+
 #[derive(Default)]
 pub struct ConversationsSubscription;
 
@@ -182,7 +206,8 @@ impl ConversationsSubscription {
     /// What happens in a conversation, as the viewer may see it: entries added and changed, receipts, who comes and goes,
     /// who is writing, and to a customer who waits for how long still. Begins with SubscriptionStarted. With `after` everything since that cursor comes first, without gap or
     /// repeat; sequence numbers have no holes, which proves it. Those who serve and the customer follow streams of their own,
-    /// each with its own numbers. When the viewer may no longer see the conversation, the stream completes. A cursor that the
+    /// each with its own numbers. When the viewer may no longer see the conversation, or has left it and may see no more of it,
+    /// the stream completes. A cursor that the
     /// log no longer reaches gets ResyncRequired, and the stream completes.
     #[graphql(guard = "Needs(Scope::ConversationsRead)")]
     async fn conversation_events(
@@ -197,7 +222,12 @@ impl ConversationsSubscription {
         let (app, caller) = (ctx.app()?.clone(), *ctx.caller()?);
         let unknown = || Error::invalid("conversationId", "There is no such conversation, or it is not yours to see.");
         let id = ConversationId::parse(&conversation_id).ok_or_else(unknown)?;
-        let seen = find(&app, &caller, id).await?.ok_or_else(unknown)?;
+        let mut recheck = match &caller {
+            Caller::Person(viewer) => Some(app.rechecks.of(viewer.user.0)),
+            Caller::Service(_) | Caller::Visitor(_) => None,
+        };
+        // Who has left it, and may see no more, has nothing to follow.
+        let seen = find(&app, &caller, id).await?.filter(|seen| seen.until.is_none()).ok_or_else(unknown)?.row;
         let side = Side::of(&caller);
         let live = events::live(&app, side.stream(id), after.as_ref(), ThreadEvent::read)?;
         let mut said = app.whispers.listen(id.0);
@@ -207,33 +237,51 @@ impl ConversationsSubscription {
             let mut live = Box::pin(live.ready_chunks(TOGETHER));
             // No hint comes before SubscriptionStarted.
             let mut started = false;
+            let mut leaving: Option<Leaving> = None;
             loop {
                 let heard = tokio::select! {
+                    () = due(&mut recheck) => Heard::Recheck,
                     told = live.next() => Heard::Told(told),
-                    whisper = said.next(), if started => Heard::Said(whisper),
+                    whisper = said.next(), if started && leaving.is_none() => Heard::Said(whisper),
                     Some(hint) = waits.next(), if started => Heard::Waits(hint),
                 };
                 match heard {
                     Heard::Told(Some(told)) => {
-                        let Some(now) = Box::pin(find(&app, &caller, id)).await? else { return };
-                        // Whoever was moved to another queue waits there from now on.
-                        if waits_in != (now.queue_id, now.task_id) {
-                            waits_in = (now.queue_id, now.task_id);
-                            waits = waits_of(&app, &now, side);
+                        if leaving.is_none() {
+                            let Some(now) = Box::pin(find(&app, &caller, id)).await? else { return };
+                            leaving = now.until.map(|until| Leaving::new(until, now.stream_at));
+                            // Whoever was moved to another queue waits there from now on.
+                            if waits_in != (now.row.queue_id, now.row.task_id) {
+                                waits_in = (now.row.queue_id, now.row.task_id);
+                                waits = waits_of(&app, &now.row, side);
+                            }
                         }
+                        let deliver = match &mut leaving {
+                            None => Some(told),
+                            Some(leaving) => leaving.take(told, &caller),
+                        };
+                        let Some(deliver) = deliver else { continue };
                         started = true;
-                        for item in told {
-                            yield match item? {
-                                Live::Started(event) => ConversationEvent::SubscriptionStarted(event),
-                                Live::Event(event) => ConversationEvent::Event(event),
-                                Live::Resync(event) => ConversationEvent::ResyncRequired(event),
-                            };
+                        for item in deliver {
+                            yield ConversationEvent::from(item?);
+                        }
+                        if leaving.is_some() {
+                            return;
                         }
                     }
                     Heard::Said(Some(whisper)) => {
-                        let Some(conversation) = Box::pin(find(&app, &caller, id)).await? else { return };
-                        if let Some(hint) = Box::pin(hint(&app, &caller, &conversation, whisper)).await? {
+                        let seen = Box::pin(find(&app, &caller, id)).await?;
+                        let Some(seen) = seen.filter(|seen| seen.until.is_none()) else { return };
+                        if let Some(hint) = Box::pin(hint(&app, &caller, &seen.row, whisper)).await? {
                             yield ConversationEvent::TypingHint(hint);
+                        }
+                    }
+                    // Who is leaving is told so first.
+                    Heard::Recheck if leaving.is_some() => {}
+                    Heard::Recheck => {
+                        let seen = Box::pin(find(&app, &caller, id)).await?;
+                        if seen.is_none_or(|seen| seen.until.is_some()) {
+                            return;
                         }
                     }
                     Heard::Waits(hint) => yield ConversationEvent::WaitHint(hint),
@@ -245,6 +293,7 @@ impl ConversationsSubscription {
 }
 
 enum Heard {
+    Recheck,
     Told(Option<Vec<Result<Live<ThreadEvent>>>>),
     Said(Option<Whisper>),
     Waits(WaitHint),
@@ -270,9 +319,17 @@ fn waits_of(app: &App, conversation: &conversation::Model, side: Side) -> Pin<Bo
     Box::pin(hints.filter(move |hint| std::future::ready(last.replace(*hint) != Some(*hint))))
 }
 
+/// Returns when it has to be looked again whether the follower may see the conversation.
+async fn due(recheck: &mut Option<Recheck>) {
+    match recheck {
+        Some(recheck) => recheck.due().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The conversation, if the follower may see it now.
-async fn find(app: &App, caller: &Caller, id: ConversationId) -> Result<Option<conversation::Model>> {
-    Ok(insist(|| async { threads::find(app.db.read(), caller, &[id]).await }).await?.pop())
+async fn find(app: &App, caller: &Caller, id: ConversationId) -> Result<Option<Seen>> {
+    Ok(insist(|| async { threads::see(app.db.read(), caller, &[id]).await }).await?.pop())
 }
 
 /// What a follower is shown of somebody who writes: nothing of themselves, and nothing of whom they may not know of.

@@ -70,27 +70,83 @@ impl Side {
 pub struct Seen {
     pub row: conversation::Model,
     pub stream_at: i64,
+    /// Where the sight of somebody ends who has left it.
+    pub until: Option<Until>,
+}
+
+/// The last item that somebody may see of a conversation that they have left, and when they left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Until {
+    pub sequence: i64,
+    pub at: DateTime<Utc>,
 }
 
 impl FromQueryResult for Seen {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         let stream_at = row.try_get(prefix, "stream_at")?;
-        Ok(Self { row: conversation::Model::from_query_result(row, prefix)?, stream_at })
+        let (sequence, at): (Option<i64>, Option<_>) =
+            (row.try_get(prefix, "until_sequence")?, row.try_get(prefix, "until_at")?);
+        let until = sequence.zip(at).map(|(sequence, at)| Until { sequence, at });
+        let mut row = conversation::Model::from_query_result(row, prefix)?;
+        if let Some(until) = until {
+            // So whoever counts from the end begins there too.
+            row.last_sequence = row.last_sequence.min(until.sequence);
+        }
+        Ok(Self { row, stream_at, until })
     }
 }
 
-/// Begins a statement about conversations `c` as a side sees them: rows and ends of streams, of one moment.
-#[must_use]
-pub fn seen_by(side: Side) -> Sql {
-    let mut sql = seen_of(side);
-    sql.push("FROM conversation c WHERE ");
-    sql
+/// Begins a statement about conversations `c` as a caller sees them, all of one moment: rows, ends of streams, and where the
+/// caller's sight ends. It is to be said next from where the conversations come.
+pub fn seen_by(sql: &mut Sql, caller: &Caller) {
+    sql.push("SELECT c.*, ");
+    seen_as(sql, caller, "");
+    sql.push(" ");
 }
 
-/// The same, before it is said from where the conversations come.
-#[must_use]
-pub fn seen_of(side: Side) -> Sql {
-    Sql::new(&format!("SELECT c.*, {} AS stream_at ", stream_at(side)))
+/// The columns of that beside the row's own, their names after a prefix.
+pub fn seen_as(sql: &mut Sql, caller: &Caller, prefix: &str) {
+    sql.push(&format!("{} AS {prefix}stream_at, ", stream_at(Side::of(caller))));
+    until(sql, caller, "left_sequence", "bigint");
+    sql.push(&format!(" AS {prefix}until_sequence, "));
+    until(sql, caller, "left_at", "timestamptz");
+    sql.push(&format!(" AS {prefix}until_at"));
+}
+
+/// A column of the participant that a caller was in the conversation `c`, where their sight ends with it: they have left a
+/// customer, do not supervise, do not serve the queue, and are not offered the task. Null where it does not end.
+fn until(sql: &mut Sql, caller: &Caller, column: &str, kind: &str) {
+    let Caller::Person(viewer) = caller else { return sql.push(&format!("CAST(NULL AS {kind})")) };
+    sql.push(&format!(
+        "(SELECT l.{column} FROM participant l WHERE l.conversation_id = c.id AND l.left_sequence IS NOT NULL AND l.user_id = "
+    ));
+    sql.bind(viewer.user);
+    sql.push(" AND NOT EXISTS (SELECT 1 FROM \"user\" u WHERE u.id = l.user_id AND u.role >= ");
+    sql.bind(Role::Supervisor);
+    sql.push(
+        ") AND NOT EXISTS (SELECT 1 FROM queue_member m WHERE m.queue_id = c.queue_id AND m.agent_id = l.user_id) \
+         AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.task_id = c.task_id AND o.status = 1 AND o.agent_id = l.user_id))",
+    );
+}
+
+/// Adds the condition that a caller's sight of the conversation `c` does not end before an item's number.
+pub fn reaches_item(sql: &mut Sql, caller: &Caller, number: &str) {
+    reaches(sql, caller, "left_sequence", number);
+}
+
+/// Adds the condition that a caller's sight of the conversation `c` does not end before a time.
+pub fn reaches_time(sql: &mut Sql, caller: &Caller, time: &str) {
+    reaches(sql, caller, "left_at", time);
+}
+
+fn reaches(sql: &mut Sql, caller: &Caller, column: &str, what: &str) {
+    if let Caller::Person(_) = caller {
+        sql.push(&format!("{what} <= COALESCE("));
+        until(sql, caller, column, "");
+        sql.push(&format!(", {what})"));
+    } else {
+        sql.push("TRUE");
+    }
 }
 
 /// Where the stream of a side ends, of a conversation `c`.
@@ -102,25 +158,22 @@ pub fn stream_at(side: Side) -> String {
 
 /// The conversations with some ids that a caller may see, with the ends of their streams.
 pub async fn see(db: &impl ConnectionTrait, caller: &Caller, ids: &[ConversationId]) -> Result<Vec<Seen>, DbErr> {
-    let mut sql = seen_by(Side::of(caller));
-    sql.push("c.id IN ");
+    let mut sql = Sql::default();
+    seen_by(&mut sql, caller);
+    sql.push("FROM conversation c WHERE c.id IN ");
     sql.bind_list(ids);
     sql.push(" AND ");
     visible(&mut sql, caller);
     sql.all(db).await
 }
 
-/// The conversations with some ids that a caller may see.
+/// The rows of the conversations with some ids that a caller may see. Who has left one finds its last number where they left.
 pub async fn find(
     db: &impl ConnectionTrait,
     caller: &Caller,
     ids: &[ConversationId],
 ) -> Result<Vec<conversation::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT c.* FROM conversation c WHERE c.id IN ");
-    sql.bind_list(ids);
-    sql.push(" AND ");
-    visible(&mut sql, caller);
-    sql.models::<conversation::Entity>(db).await
+    Ok(see(db, caller, ids).await?.into_iter().map(|seen| seen.row).collect())
 }
 
 /// The conversation that an id of the API names, if the caller may see it.

@@ -98,10 +98,18 @@ impl Conversation {
             self.side == Side::Staff || participants::shown(self.row(), row) != ItemVisibility::Agent
         };
         let rows = self.all(ctx).await?.into_iter().filter(known);
-        Ok(rows.map(|row| Participant { row, side: self.side }).collect())
+        let participant = |mut row: participant::Model| {
+            if let Some(until) = self.seen.until {
+                row.read_up_to = row.read_up_to.min(until.sequence);
+            }
+            Participant { row, side: self.side }
+        };
+        Ok(rows.map(participant).collect())
     }
 
-    /// What was written and what happened, the oldest first: `first` from the beginning, `last` from the end.
+    /// What was written and what happened, the oldest first: `first` from the beginning, `last` from the end. Who has left the
+    /// conversation sees what it held until then, and the rest only by a right of another kind: serving its queue,
+    /// supervising, or taking part again.
     async fn items(
         &self,
         ctx: &Context<'_>,
@@ -114,7 +122,8 @@ impl Conversation {
         let list = format!("items {conversation} {side:?}");
         let page = Page::new(PageArguments { first, after, last, before }, &list)?;
         let empty = page.clone();
-        let slice = ctx.load(PageOf { conversation, side, page }).await?;
+        let until = self.seen.until.map(|until| until.sequence);
+        let slice = ctx.load(PageOf { conversation, side, until, page }).await?;
         Ok(ThreadItemConnection { slice: slice.unwrap_or_else(|| empty.slice(Vec::new())), side })
     }
 

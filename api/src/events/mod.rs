@@ -7,7 +7,7 @@
 //! holds to what comes live. The [`sequencer`] gives committed events their global position, by which they are pulled; [`positions`] is the live end
 //! of that order.
 //!
-//! [`whispers`] are what is said in passing: no part of the log.
+//! [`whispers`] are what is said in passing: no part of the log. [`rechecks`] end what is followed by a right that was lost.
 //!
 //! [`Tx::append`]: crate::app::Tx::append
 
@@ -18,6 +18,7 @@ pub mod cursor;
 pub mod follow;
 pub mod log;
 pub mod positions;
+pub mod rechecks;
 pub mod pruning;
 pub mod sequencer;
 pub mod tails;

@@ -3,7 +3,10 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_graphql::{
@@ -21,12 +24,13 @@ use super::{
     cost::{self, Lists},
     document,
     metrics::{Metrics, Outcome},
+    outcomes::{late, refuse_whole, warn_of_changes},
     sites::Sites,
     validation::{Document, JsonMap, Operation as ValidOperation, Refused, Validator},
     written,
 };
 use crate::{
-    app::App,
+    app::{App, noting_commits},
     auth::{
         authenticator::Authenticator,
         context::{self, Origin},
@@ -235,11 +239,13 @@ impl Executor {
             graphql.errors = tracing::field::Empty,
         );
         let within = self.app.config.limits.request_timeout;
+        let committed = Arc::new(AtomicBool::new(false));
         let answered = match kind {
             OperationType::Mutation => {
                 let schema = self.schema.clone();
                 let weight = Arc::clone(&weight);
                 let running = async move { Driven::new(schema.execute(request), turns, weight).await };
+                let running = noting_commits(Arc::clone(&committed), running);
                 let running = running.instrument(span.clone());
                 let running = self.app.tasks.spawn(running);
                 let ended = timeout(within, running).await;
@@ -254,6 +260,9 @@ impl Executor {
         finish(&mut answer);
         if single {
             refuse_whole(&mut answer);
+            if committed.load(Ordering::Acquire) {
+                warn_of_changes(&mut answer);
+            }
         }
         span.record("graphql.errors", answer.errors.len());
         answer.extensions.insert("cost".to_owned(), shown(cost, budget));
@@ -322,14 +331,6 @@ fn too_soon(TooSoon(retry_after): TooSoon) -> Box<Response> {
     Box::new(fault(Error::RateLimited { retry_after }))
 }
 
-fn late(kind: OperationType) -> Response {
-    let message = match kind {
-        OperationType::Mutation => "This took too long to wait for. It may still be done: look before you try again.",
-        _ => "This took too long.",
-    };
-    refusal(message, "TIMEOUT")
-}
-
 /// What an operation cost and what is left to spend.
 fn shown(cost: u64, budget: Option<Budget>) -> Value {
     let mut fields = async_graphql::indexmap::IndexMap::new();
@@ -355,23 +356,6 @@ pub fn code_of(answer: &Response) -> Option<&str> {
 #[must_use]
 pub fn is_request_error(answer: &Response) -> bool {
     answer.data == Value::Null && !answer.errors.is_empty() && answer.errors.iter().all(|error| error.path.is_empty())
-}
-
-/// When the one field of an operation was refused for who asks, the operation was: it answers like any other request that
-/// was not run, without data.
-fn refuse_whole(answer: &mut Response) {
-    let nothing = match &answer.data {
-        Value::Null => true,
-        Value::Object(fields) => fields.values().all(|value| *value == Value::Null),
-        _ => false,
-    };
-    let [error] = &mut answer.errors[..] else { return };
-    let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
-    let refused = matches!(code, Some(Value::String(code)) if code == "UNAUTHENTICATED" || code == "FORBIDDEN");
-    if nothing && refused && error.path.len() == 1 {
-        answer.data = Value::Null;
-        error.path.clear();
-    }
 }
 
 fn finish(answer: &mut Response) {

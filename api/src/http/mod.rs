@@ -6,6 +6,7 @@ pub mod validation;
 pub mod cost;
 pub mod accept;
 pub mod metrics;
+mod outcomes;
 pub mod written;
 pub mod execution;
 pub mod params;

@@ -184,6 +184,7 @@ impl Story {
             role: ParticipantRole::Customer,
             joined_at: self.began,
             left_at: None,
+            left_sequence: None,
             read_up_to: if self.ending == Ending::Offered { 0 } else { number(last) },
             settled_at: None,
         };
@@ -194,6 +195,7 @@ impl Story {
             role: ParticipantRole::Owner,
             joined_at,
             left_at: over.then(|| self.ended_at()),
+            left_sequence: over.then(|| number(last)),
             read_up_to: number(if over { last } else { last - UNREAD.min(last) }),
             settled_at: over.then(|| self.last_item_at()),
             ..customer.clone()

@@ -1,19 +1,21 @@
 //! `agentStates`, `queueEvents`.
 
 use async_graphql::{Context, ID, Subscription, Union};
-use entity::id::QueueId;
-use futures_util::{Stream, StreamExt as _};
+use entity::{id::QueueId, user::Role};
+use futures_util::{Stream, StreamExt as _, stream::BoxStream};
 
-use super::supervises;
+use super::{is_still, supervises};
 use crate::{
     agents::{
         event_types::{AgentTurned, QueueLogEvent},
         queues,
     },
+    app::App,
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
     events::{
         cursor::{Cursor, all_agents, queue_of},
+        rechecks::{Recheck, while_allowed},
         types::{self as events, Live, ResyncRequired, SubscriptionStarted},
     },
 };
@@ -35,6 +37,24 @@ enum QueueEvent {
     ResyncRequired(ResyncRequired),
 }
 
+/// Lets those in who supervise, and waits for that to end, from before it is looked at.
+async fn watched(ctx: &Context<'_>) -> Result<(App, Recheck)> {
+    let app = ctx.app()?;
+    let Ok(viewer) = ctx.viewer() else { return Err(Error::SupervisorsOnly) };
+    let recheck = app.rechecks.of(viewer.user.0);
+    if supervises(ctx).await? { Ok((app.clone(), recheck)) } else { Err(Error::SupervisorsOnly) }
+}
+
+/// Hands on what comes until the viewer no longer supervises.
+fn while_supervising<T: Send + 'static>(
+    ctx: &Context<'_>,
+    live: BoxStream<'static, T>,
+    recheck: Recheck,
+) -> Result<BoxStream<'static, T>> {
+    let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
+    Ok(while_allowed(live, recheck, move || is_still(&app, user, Role::Supervisor)))
+}
+
 #[derive(Default)]
 pub struct SupervisionSubscription;
 
@@ -42,7 +62,7 @@ pub struct SupervisionSubscription;
 impl SupervisionSubscription {
     /// The states to which agents turn, of all agents. For supervisors. Begins with SubscriptionStarted; with `after` everything
     /// since that cursor comes first, without gap or repeat, and sequence numbers have no holes. A cursor that the log no
-    /// longer reaches gets ResyncRequired, and the stream completes.
+    /// longer reaches gets ResyncRequired, and the stream completes. It completes too when the viewer no longer supervises.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn agent_states(
         &self,
@@ -51,11 +71,9 @@ impl SupervisionSubscription {
             Cursor,
         >,
     ) -> Result<impl Stream<Item = Result<AgentStateEvent>> + use<>> {
-        if !supervises(ctx).await? {
-            return Err(Error::SupervisorsOnly);
-        }
-        let live = events::live(ctx.app()?, all_agents(), after.as_ref(), AgentTurned::read)?;
-        Ok(live.map(|item| {
+        let (app, recheck) = watched(ctx).await?;
+        let live = events::live(&app, all_agents(), after.as_ref(), AgentTurned::read)?;
+        Ok(while_supervising(ctx, live, recheck)?.map(|item| {
             Ok(match item? {
                 Live::Started(event) => AgentStateEvent::SubscriptionStarted(event),
                 Live::Event(event) => AgentStateEvent::AgentTurned(event),
@@ -66,7 +84,8 @@ impl SupervisionSubscription {
 
     /// What comes into a queue, is accepted and leaves it. For supervisors. Begins with SubscriptionStarted; with `after`, such
     /// as the queue's `streamCursor`, everything since that cursor comes first, without gap or repeat, and sequence numbers
-    /// have no holes. A cursor that the log no longer reaches gets ResyncRequired, and the stream completes.
+    /// have no holes. A cursor that the log no longer reaches gets ResyncRequired, and the stream completes. It completes too
+    /// when the viewer no longer supervises.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn queue_events(
         &self,
@@ -77,14 +96,12 @@ impl SupervisionSubscription {
         )]
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<QueueEvent>> + use<>> {
-        if !supervises(ctx).await? {
-            return Err(Error::SupervisorsOnly);
-        }
+        let (app, recheck) = watched(ctx).await?;
         let unknown = || Error::invalid("queueId", "There is no such queue.");
         let id = QueueId::parse(&queue_id).ok_or_else(unknown)?;
-        queues::find(ctx.app()?.db.read(), id).await?.ok_or_else(unknown)?;
-        let live = events::live(ctx.app()?, queue_of(id), after.as_ref(), QueueLogEvent::read)?;
-        Ok(live.map(|item| {
+        queues::find(app.db.read(), id).await?.ok_or_else(unknown)?;
+        let live = events::live(&app, queue_of(id), after.as_ref(), QueueLogEvent::read)?;
+        Ok(while_supervising(ctx, live, recheck)?.map(|item| {
             Ok(match item? {
                 Live::Started(event) => QueueEvent::SubscriptionStarted(event),
                 Live::Event(event) => QueueEvent::Event(event),

@@ -1,0 +1,248 @@
+//! Who has left a conversation with a customer sees what was said until then, and nothing later: not by any query, and not
+//! live. Serving its queue, supervising or taking part again shows the rest.
+
+use api::agents::set_up::{self, NewQueue};
+use entity::{channel::Channel, user::Role};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    consistency,
+    desk::Floor,
+    eventually,
+    graphql::Client,
+    person::Person,
+    socket::Socket,
+    threads::{EVENTS, SEND},
+    visitors,
+};
+
+const NOTE: &str = "mutation($c: ID!, $m: String!) { noted: addNote(input: { conversationId: $c, clientMessageId: $m, \
+    body: \"a later note\" }) { note { id } userErrors { code } } }";
+const READ: &str = "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 10000 }) { userErrors { code } } }";
+const LOOK: &str = "query($c: ID!) { conversation(id: $c) { unreadCount transcript participants { readUpTo } \
+    items(last: 100) { pageInfo { hasNextPage } nodes { id sequence ... on Message { body status receipts { state } } ... on Note { body } } } } \
+    conversations(first: 10) { nodes { id unreadCount items(last: 1) { nodes { id } } } } }";
+
+/// A customer who writes to an agent of one queue; another queue is served by somebody else.
+struct Scene {
+    app: TestApp,
+    visitor: Client,
+    conversation: String,
+    task: String,
+    sue: Person,
+    ann: Person,
+    sales: Floor,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let app = TestApp::two().await;
+        let [sue, ann] = app.agents(["sue", "ann"]).await;
+        let support = app.floor_of(NewQueue::of(Channel::Webchat, "Support"), &[&sue]).await;
+        let sales = app.floor_of(NewQueue::of(Channel::Webchat, "Sales"), &[&ann]).await;
+        for agent in [&sue, &ann] {
+            assert_eq!(agent.turns("AVAILABLE").await, "");
+        }
+        let (visitor, conversation) = visitors::visitor(&app, &support.entry_point).await;
+        app.settle().await;
+        let task = sue.accepts_it().await;
+        let scene = Self { app, visitor, conversation, task, sue, ann, sales };
+        scene.says(&scene.sue.clients[0], "s1", "What Sue said").await;
+        scene
+    }
+
+    async fn says(&self, client: &Client, key: &str, body: &str) -> String {
+        let sent = client.ask(SEND, json!({ "c": self.conversation, "m": key, "b": body })).await;
+        sent.text("sent.message.id").to_owned()
+    }
+
+    async fn look(&self, who: &Person) -> Value {
+        who.ask(LOOK, json!({ "c": self.conversation })).await.body["data"].clone()
+    }
+
+    /// Somebody follows on each instance.
+    async fn follows(&self, who: &Person) -> Vec<Socket> {
+        let mut sockets = Vec::new();
+        for instance in 0..self.app.instances.len() {
+            let mut socket = who.socket(instance).await;
+            socket.follow_conversation(&self.conversation, None).await;
+            sockets.push(socket);
+        }
+        sockets
+    }
+
+    /// What happens later: words of all, a note, receipts. The ids of what was written.
+    async fn goes_on(&self, with: &Person) -> Vec<String> {
+        self.app.clock.advance(chrono::Duration::minutes(5));
+        let mut later = vec![
+            self.says(&self.visitor, "later 1", "a later word of the customer").await,
+            self.says(&with.clients[0], "later 2", "a later word of the agent").await,
+        ];
+        let noted = with.ask(NOTE, json!({ "c": self.conversation, "m": "later 3" })).await;
+        later.push(noted.text("noted.note.id").to_owned());
+        for reader in [&self.visitor, &with.clients[0]] {
+            let read = reader.ask(READ, json!({ "c": self.conversation })).await;
+            assert_eq!(read.at("markConversationRead.userErrors"), &json!([]));
+        }
+        later
+    }
+
+    /// Somebody sees what they saw when they left, and none of what came later.
+    async fn is_over_for(&self, who: &Person, before: &Value, later: &[String]) {
+        let now = self.look(who).await;
+        let (conversation, was) = (&now["conversation"], &before["conversation"]);
+        assert_eq!(conversation["items"], was["items"], "{}", who.handle);
+        let last = was["items"]["nodes"].as_array().and_then(|items| items.last()?["sequence"].as_i64());
+        for participant in conversation["participants"].as_array().into_iter().flatten() {
+            assert!(participant["readUpTo"].as_i64() <= last, "{participant} after {last:?}");
+        }
+        assert_eq!(conversation["transcript"], was["transcript"]);
+        assert_eq!(conversation["unreadCount"], was["unreadCount"]);
+        let listed = &now["conversations"]["nodes"][0];
+        assert_eq!(listed["id"], self.conversation.as_str());
+        assert_eq!(listed, &before["conversations"]["nodes"][0]);
+        assert!(!now.to_string().contains("a later"), "{now}");
+        for id in later {
+            let node =
+                who.ask("query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }", json!({ "id": id })).await;
+            assert_eq!(node.body["data"], json!({ "node": null, "nodes": [null] }), "{id}");
+        }
+        // To read further than one sees is to read what one sees.
+        let read = who.ask(READ, json!({ "c": self.conversation })).await;
+        assert_eq!(read.at("markConversationRead.userErrors"), &json!([]));
+        assert_eq!(self.look(who).await["conversation"]["unreadCount"], 0);
+        let mut socket = who.socket(0).await;
+        socket.subscribe("1", EVENTS, json!({ "id": self.conversation })).await;
+        let refused = socket.hear().await.expected("an answer");
+        assert!(refused.to_string().contains("BAD_USER_INPUT"), "{refused}");
+    }
+
+    async fn sees_all(&self, who: &Person, later: &[String]) {
+        let now = self.look(who).await;
+        let ids: Vec<_> = now["conversation"]["items"]["nodes"].as_array().into_iter().flatten().collect();
+        for id in later {
+            assert!(ids.iter().any(|item| item["id"] == id.as_str()), "{}: {now}", who.handle);
+        }
+        drop(self.follows(who).await);
+    }
+}
+
+/// The last thing that is heard is that the follower has left, within two seconds; then the subscription is over.
+async fn ends_with_leaving(sockets: Vec<Socket>, who: &Person) {
+    for mut socket in sockets {
+        let ended = async {
+            let mut last = Value::Null;
+            while let Some(event) = socket.event().await {
+                last = event;
+            }
+            last
+        };
+        let last = tokio::time::timeout(std::time::Duration::from_secs(2), ended).await.expected("an end in time");
+        assert_eq!(last["__typename"], "ParticipantChanged", "{last}");
+        assert_eq!(last["participant"]["actor"]["displayName"], who.handle.as_str());
+        assert!(last["participant"]["leftAt"].is_string());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hands_a_conversation_over_sees_no_more_of_it() {
+    let scene = Scene::new().await;
+    let live = scene.follows(&scene.sue).await;
+    assert_eq!(scene.sue.transfers(&scene.task, scene.sales.as_target()).await, "");
+    ends_with_leaving(live, &scene.sue).await;
+    assert_eq!(scene.sue.wraps_up(&scene.task).await, "");
+    let before = scene.look(&scene.sue).await;
+    assert!(before.to_string().contains("What Sue said"), "{before}");
+    scene.app.settle().await;
+    scene.ann.accepts_it().await;
+    let later = scene.goes_on(&scene.ann).await;
+    scene.is_over_for(&scene.sue, &before, &later).await;
+    // Whoever has it now, and its customer, see all.
+    scene.sees_all(&scene.ann, &later).await;
+    // Serving its queue is a right of its own.
+    let (queue, agents) = (&scene.sales.queue, &[scene.ann.id, scene.sue.id]);
+    let named = scene.app.app().transaction(|tx| Box::pin(async move { set_up::name_agents(tx, queue, agents).await }));
+    named.await.expected("agents");
+    scene.sees_all(&scene.sue, &later).await;
+    // And it ends with it.
+    let live = scene.follows(&scene.sue).await;
+    let agents = &[scene.ann.id];
+    let named = scene.app.app().transaction(|tx| Box::pin(async move { set_up::name_agents(tx, queue, agents).await }));
+    named.await.expected("agents");
+    for mut socket in live {
+        let ended =
+            tokio::time::timeout(std::time::Duration::from_secs(2), async { while socket.event().await.is_some() {} });
+        ended.await.expected("an end in time");
+    }
+    let again = scene.look(&scene.sue).await;
+    assert_eq!(
+        again["conversation"]["items"]["nodes"].as_array().map(Vec::len),
+        before["conversation"]["items"]["nodes"].as_array().map(Vec::len)
+    );
+    // So does supervising.
+    let ada = scene.app.admin("ada").await;
+    let promote =
+        "mutation($u: ID!, $r: Role!) { setUserRole(input: { userId: $u, role: $r }) { userErrors { code } } }";
+    let promoted = ada.ask(promote, json!({ "u": scene.sue.id(), "r": "SUPERVISOR" })).await;
+    assert_eq!(promoted.at("setUserRole.userErrors"), &json!([]));
+    scene.sees_all(&scene.sue, &later).await;
+    consistency::check(&scene.app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_from_a_conference_or_leaves_it_sees_no_more_of_it_until_they_are_back() {
+    for (verb, by_owner) in [("removeFromConference", true), ("exitConference", false)] {
+        let scene = Scene::new().await;
+        let join = || async {
+            assert_eq!(scene.sue.invites(&scene.task, scene.ann.as_target()).await, "");
+            scene.ann.accepts_it().await;
+        };
+        join().await;
+        let live = scene.follows(&scene.ann).await;
+        let by = if by_owner { &scene.sue } else { &scene.ann };
+        assert_eq!(by.confers(verb, &scene.task).await, "", "{verb}");
+        ends_with_leaving(live, &scene.ann).await;
+        assert_eq!(scene.ann.wraps_up(&scene.task).await, "", "{verb}");
+        let before = scene.look(&scene.ann).await;
+        let later = scene.goes_on(&scene.sue).await;
+        scene.is_over_for(&scene.ann, &before, &later).await;
+        scene.sees_all(&scene.sue, &later).await;
+        assert_eq!(scene.ann.turns("AVAILABLE").await, "");
+        join().await;
+        scene.sees_all(&scene.ann, &later).await;
+        consistency::check(&scene.app.database).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_who_has_left_sees_all_and_no_more_of_it_as_an_agent() {
+    let scene = Scene::new().await;
+    let (ada, tom) = (scene.app.admin("ada").await, scene.app.supervisor("tom").await);
+    let about = |verb: &str| {
+        let input = if verb == "setUserRole" { "SetUserRoleInput" } else { "AttendanceInput" };
+        format!("mutation($input: {input}!) {{ {verb}(input: $input) {{ userErrors {{ code }} }} }}")
+    };
+    for verb in ["joinConversation", "leaveConversation"] {
+        let done = tom.ask(&about(verb), json!({ "input": { "conversationId": scene.conversation } })).await;
+        assert_eq!(done.at(verb)["userErrors"], json!([]));
+    }
+    let before = scene.look(&tom).await;
+    let later = scene.goes_on(&scene.sue).await;
+    scene.sees_all(&tom, &later).await;
+    let role = format!("{:?}", Role::Agent).to_uppercase();
+    let live = scene.follows(&tom).await;
+    let made = ada.ask(&about("setUserRole"), json!({ "input": { "userId": tom.id(), "role": role } })).await;
+    assert_eq!(made.at("setUserRole.userErrors"), &json!([]));
+    for mut socket in live {
+        let ended =
+            tokio::time::timeout(std::time::Duration::from_secs(2), async { while socket.event().await.is_some() {} });
+        ended.await.expected("an end in time");
+    }
+    eventually("the role is known", || async {
+        scene.look(&tom).await["conversation"]["items"] == before["conversation"]["items"]
+    })
+    .await;
+    scene.is_over_for(&tom, &before, &later).await;
+}
