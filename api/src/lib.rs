@@ -8,6 +8,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | [`instant`], [`plain_text`] | times, texts and telephone numbers as they come in: one rule for each |
 //! | [`vcard`] | cards as text, written and read |
 //! | [`clock`], [`config`], [`text`], [`memory`], [`error`], [`page`], [`throttle`] | time, settings, names, what need not be computed again, the one error, pages of lists, how much of what in a time |
 //! | [`database`] | SQLite or PostgreSQL; everything they do differently |
@@ -45,6 +46,8 @@
 
 pub mod clock;
 pub mod config;
+pub mod instant;
+pub mod plain_text;
 pub mod text;
 pub mod vcard;
 pub mod memory;
