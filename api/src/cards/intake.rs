@@ -108,7 +108,9 @@ impl Cut {
         let mut kept = Vec::new();
         for item in items {
             let mut plain = item.clone();
-            preferred(&mut plain).into_iter().for_each(|flag| *flag = false);
+            if let Some(flag) = preferred(&mut plain) {
+                *flag = false;
+            }
             match known.get(&key(&item)) {
                 None if kept.len() == MOST => self.losses.add(property, "more than ten"),
                 None => {
