@@ -8,6 +8,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | [`instant`], [`plain_text`] | times, texts and telephone numbers as they come in: one rule for each |
 //! | [`vcard`] | cards as text, written and read |
 //! | [`clock`], [`web`], [`config`], [`text`], [`memory`], [`error`], [`page`] | time, web addresses, settings, names, what need not be computed again, the one error, pages of lists |
 //! | [`address`], [`throttle`], [`shares`], [`weight`] | which addresses count as one; how much a caller may do in a time, have at once, and take of memory |
@@ -48,6 +49,8 @@
 pub mod clock;
 pub mod web;
 pub mod config;
+pub mod instant;
+pub mod plain_text;
 pub mod text;
 pub mod vcard;
 pub mod memory;

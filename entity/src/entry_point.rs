@@ -71,7 +71,7 @@ pub enum FormFieldKind {
     Name,
     /// An e-mail address.
     Email,
-    /// A telephone number.
+    /// A telephone number: 3 to 20 digits of any script, and between them spaces, dashes and `+ . / ( )`. Kept in ASCII.
     Phone,
     /// A line of text.
     Text,

@@ -70,14 +70,11 @@ async fn bad_sign_ups_name_the_field() {
         ("displayName", json!("  "), "INVALID"),
         ("displayName", json!("x".repeat(201)), "INVALID"),
         ("displayName", json!("x\u{1}"), "INVALID"),
-        ("familyName", json!("x\n"), "INVALID"),
+        ("familyName", json!("x\u{1}y"), "INVALID"),
     ] {
         let mut input = good.clone();
         input["handle"] = json!("fresh");
         input[field] = value.clone();
-        if field == "familyName" {
-            input[field] = json!("x\ny");
-        }
         let answer = app.anonymous().ask(SIGN_UP, json!({ "input": input })).await;
         assert_eq!(
             answer.at("signUp.userErrors"),

@@ -276,7 +276,7 @@ async fn each_card_of_a_file_ends_for_itself_and_twice_is_once() {
         card("UID:one\r\nFN:One\r\nEMAIL:one@example.com"),
         card("FN:Nameless"),
         card("UID:two\r\nFN:Two\r\nEMAIL:KNOWN@example.com"),
-        card("TEL:1"),
+        card("NOTE:1"),
         card("UID:one\r\nFN:Another one"),
         card("FN:Nameless"),
         card("UID:three\r\nFN:Three\r\nEMAIL:one@example.com"),
@@ -290,8 +290,11 @@ async fn each_card_of_a_file_ends_for_itself_and_twice_is_once() {
     assert!(first.iter().enumerate().all(|(index, result)| result["index"] == index));
     assert_eq!(first[2]["contact"]["id"], json!(known));
     assert_eq!(first[6]["contact"]["displayName"], "One");
-    assert_eq!(first[3]["message"], "Line 17: It has no name, no organisation and no e-mail address.");
-    let lost = "Left out, because it cannot be kept: an e-mail address that is none, a birthday.";
+    assert_eq!(
+        first[3]["message"],
+        "Line 17: It has no name, no organisation, no e-mail address and no telephone number."
+    );
+    let lost = "Left out, because it cannot be kept: BDAY (a birthday), EMAIL (not an e-mail address).";
     assert_eq!(first[7]["message"], lost);
     // By the other door, the same.
     let dump = async || get(&ann.clients[0], "/contacts.vcf?list=PERSONAL").await.text;

@@ -248,16 +248,19 @@ async fn counts_and_ledgers_take_a_fixed_number_of_statements_and_none_reads_a_t
 
 /// What an agent writes, and how many statements each takes beside BEGIN and COMMIT.
 const WRITES: [(&str, usize); 4] = [
-    ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 9),
+    ("markConversationRead(input: { conversationId: $id, upToSequence: 100000 })", 11),
+    ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 10),
     ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 4),
     ("addNote(input: { conversationId: $id, clientMessageId: \"note\", body: \"Hello\" })", 9),
-    ("markConversationRead(input: { conversationId: $id, upToSequence: 100000 })", 11),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_in_a_conversation_takes_a_fixed_number_of_statements_and_none_reads_a_table() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let (ann, talk) = busy(&app).await;
+    // As if the agent had not answered, which reads what stands before.
+    app.database.run("UPDATE participant SET read_up_to = 0").await;
+    app.database.run("DELETE FROM receipt").await;
     let writes =
         WRITES.map(|(call, count)| (format!("mutation($id: ID!) {{ {call} {{ userErrors {{ code }} }} }}"), count));
     let writes = writes.each_ref().map(|(query, count)| (query.as_str(), *count));

@@ -177,6 +177,10 @@ async fn what_is_read_is_told_once_and_only_rises() {
         };
         answer.at("conversation.unreadCount").as_i64()
     };
+    // Each answer has read what stood before it; from here on, as if nobody had answered.
+    assert_eq!((unread(Some(&ann)).await, unread(None).await, unread(Some(&sue)).await), (Some(1), Some(0), Some(0)));
+    app.database.run("UPDATE participant SET read_up_to = 0").await;
+    app.database.run("DELETE FROM receipt").await;
     assert_eq!((unread(Some(&ann)).await, unread(None).await, unread(Some(&sue)).await), (Some(3), Some(3), Some(0)));
     of_ann.follow_conversation(&id, None).await;
     let mut of_kim = chat.visitor.follow(0, &id, None).await;
@@ -225,7 +229,8 @@ async fn what_is_read_is_told_once_and_only_rises() {
     // Who has left leaves no receipts.
     app.leaves(&chat, &ann).await;
     assert_eq!(ann.ask(READ, json!({ "c": id, "to": 11 })).await.at("done.outcome"), "APPLIED");
-    assert_eq!(app.database.number("SELECT count(*) FROM receipt").await, 5);
+    // The customer's answer has read one more.
+    assert_eq!(app.database.number("SELECT count(*) FROM receipt").await, 6);
     consistency::check(&app.database).await;
 }
 

@@ -2,7 +2,7 @@
 //! makes it, and whoever calls with a key makes none.
 
 use async_graphql::InputObject;
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use entity::{
     api_key::{self, ApiKeyKind},
     id::{ApiKeyId, UserId},
@@ -25,7 +25,8 @@ use crate::{
         viewer::{Proof, Scope, Scopes, Viewer},
     },
     error::{Error, Result, UserErrorCode},
-    text,
+    instant::Instant,
+    plain_text, text,
     users::people,
 };
 
@@ -48,7 +49,7 @@ pub struct CreateApiKeyInput {
     /// What the key may be used for: one or more, none that the viewer's own token lacks.
     pub scopes: Vec<Scope>,
     /// When it ends; never when left out.
-    pub expires_at: Option<DateTime<Utc>>,
+    pub expires_at: Option<Instant>,
 }
 
 /// What to change about a key. What is left out stays.
@@ -86,7 +87,7 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
             let scopes = check_scopes(by, &input.scopes)?;
             admit(tx, by, input.kind).await?;
             let now = tx.clock().now();
-            if input.expires_at.is_some_and(|end| end <= now) {
+            if input.expires_at.is_some_and(|end| end.0 <= now) {
                 let why = "A key ends in the future.";
                 return Err(Error::refused(UserErrorCode::Invalid, &["input", "expiresAt"], why));
             }
@@ -108,7 +109,7 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
                 owner_id: by.user,
                 scopes: scopes.to_string(),
                 created_at: now,
-                expires_at: input.expires_at,
+                expires_at: input.expires_at.map(|end| end.0),
                 last_used_at: None,
                 revoked_at: None,
             };
@@ -269,9 +270,9 @@ async fn hold(tx: &Tx<'_>, by: &Viewer, id: &str) -> Result<api_key::Model> {
 }
 
 fn check_name(name: &str) -> Result<String> {
-    let name = name.trim();
-    if !text::is_blank(name) && name.chars().count() <= 100 && !name.chars().any(char::is_control) {
-        return Ok(name.to_owned());
+    let name = plain_text::line(name);
+    if !text::is_blank(&name) && name.chars().count() <= 100 && !name.chars().any(char::is_control) {
+        return Ok(name);
     }
     let why = "A name has 1 to 100 characters, none of them a control character.";
     Err(Error::refused(UserErrorCode::Invalid, &["input", "name"], why))

@@ -18,7 +18,7 @@ use crate::{
     database::sql::Sql,
     error::{Error, Result, UserErrorCode},
     events::{cursor::activities_of, log::NewEvent},
-    text,
+    plain_text, text,
 };
 
 /// The longest status, in characters.
@@ -37,7 +37,8 @@ pub struct NewStatus {
 /// Posts a status of the caller; whether an earlier call with the same key had.
 pub async fn post(app: &App, by: &Viewer, new: &NewStatus) -> Result<(activity::Model, bool)> {
     const FIELD: &[&str] = &["input", "text"];
-    let (status, connections_only) = (new.text.trim(), new.connections_only);
+    let text = plain_text::lines(&new.text);
+    let (status, connections_only) = (text.trim(), new.connections_only);
     if text::is_blank(status) {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, "A text is needed."));
     }
@@ -45,7 +46,7 @@ pub async fn post(app: &App, by: &Viewer, new: &NewStatus) -> Result<(activity::
         let why = format!("At most {MAX_STATUS} characters.");
         return Err(Error::refused(UserErrorCode::TooLong, FIELD, why));
     }
-    if text::has_control(status) {
+    if plain_text::has_control(status) {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, "Control characters are not allowed."));
     }
     app.transaction(|tx| {

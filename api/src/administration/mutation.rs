@@ -109,7 +109,8 @@ impl AdministrationMutation {
 
     /// Says what a person is in the organisation. Who becomes less loses within two seconds what only the earlier role
     /// allowed: their access tokens are taken no more, what they have open closes, and `refreshSession` gives tokens with
-    /// the scopes of the new role. Who becomes more gets those with the next refresh. For administrators, also about
+    /// the scopes of the new role. Who becomes more gets those with the next refresh.
+    /// A role that answers customers makes an agent at once, OFFLINE until they choose a state. For administrators, also about
     /// themselves. Idempotent. Refused with NOT_FOUND, and with NOT_ALLOWED for the last administrator.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn set_user_role(

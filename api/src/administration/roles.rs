@@ -1,4 +1,4 @@
-//! What people are in the organisation. Who becomes less loses at once what only the earlier role allowed.
+//! Roles. A smaller role ends at once what only the earlier one allowed; a role that answers customers makes an agent at once.
 
 use entity::{
     id::UserId,
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::authority::{self, FIELD};
 use crate::{
     accounts::sessions,
-    agents::retirement,
+    agents::{retirement, states},
     app::App,
     audit::entries::{self, Act},
     auth::{
@@ -29,6 +29,9 @@ pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin
             let held = authority::hold_as_administrator(tx, by, user).await?;
             let before = held.person.role;
             if before == role {
+                if role >= Role::Agent {
+                    states::enrol(tx, user).await?;
+                }
                 return Ok((held.person, false));
             }
             if role != Role::Admin {
@@ -40,6 +43,8 @@ pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin
             let person = row.update(tx.db()).await?;
             if role < Role::Agent {
                 retirement::retire(tx, user).await?;
+            } else {
+                states::enrol(tx, user).await?;
             }
             if role < before {
                 rights::narrow(tx, vec![user])?;

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::{Error, Result},
+    instant::Instant,
     page::{PageInfo, Place, Slice},
     users::loader::PersonById,
 };
@@ -132,12 +133,13 @@ impl Queue {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "From when to count what has happened, at most 31 days back; 24 hours back when left out.")]
-        since: Option<DateTime<Utc>>,
+        since: Option<Instant>,
     ) -> Result<Option<QueueCounts>> {
         if !supervises(ctx).await? {
             return Ok(None);
         }
         let app = ctx.app()?;
+        let since = since.map(|since| since.0);
         counts::check(app, since)?;
         let counts = ctx.load(CountsOf { queue: self.0.id, since }).await?;
         Ok(counts.map(|(since, counts)| QueueCounts::of(app, &self.0, since, &counts)))

@@ -46,14 +46,17 @@ impl FromQueryResult for Seen {
     }
 }
 
-/// The agent that a person is, and where the stream of their desk stood at that moment.
+/// The agent that a person is by their role now, and where the stream of their desk stood at that moment.
 pub async fn see(db: &impl ConnectionTrait, id: UserId) -> Result<Option<(agent::Model, i64)>, DbErr> {
     let kind = desk_of(id).kind.code();
     let mut sql = Sql::new(&format!(
         "SELECT a.*, COALESCE((SELECT s.last_sequence FROM stream s WHERE s.kind = {kind} AND s.owner_id = a.user_id), 0) \
-         AS stream_at FROM agent a WHERE a.user_id = "
+         AS stream_at FROM agent a JOIN \"user\" u ON u.id = a.user_id WHERE a.user_id = "
     ));
     sql.bind(id);
+    // The row of an agent stays for their history when the role is gone.
+    sql.push(" AND u.role >= ");
+    sql.bind(Role::Agent);
     let seen: Vec<Seen> = sql.all(db).await?;
     Ok(seen.into_iter().next().map(|seen| (seen.agent, seen.stream_at)))
 }

@@ -34,6 +34,7 @@ use crate::{
     conversations::loader::{ConversationById, ReferredCustomer},
     error::{Error, Result},
     events::cursor::{Cursor, desk_of},
+    instant::Instant,
     page::{PageInfo, Slice},
     users::{loader::ReferredPerson, types::User},
     weight::LongText,
@@ -83,14 +84,15 @@ impl Agent {
     async fn intervals(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "From when, at most 31 days back; 24 hours back when left out.")] since: Option<DateTime<Utc>>,
-        #[graphql(desc = "Until when; without it, to the one that lasts.")] until: Option<DateTime<Utc>>,
+        #[graphql(desc = "From when, at most 31 days back; 24 hours back when left out.")] since: Option<Instant>,
+        #[graphql(desc = "Until when; without it, to the one that lasts.")] until: Option<Instant>,
     ) -> Result<Option<Vec<AgentInterval>>> {
         let own = ctx.viewer().is_ok_and(|viewer| viewer.user == self.0.user_id);
         if !own && !supervises(ctx).await? {
             return Ok(None);
         }
         let app = ctx.app()?;
+        let (since, until) = (since.map(|since| since.0), until.map(|until| until.0));
         counts::check(app, since)?;
         let rows = ctx.load(IntervalsOf { agent: self.0.user_id, since, until }).await?.unwrap_or_default();
         Ok(Some(rows.into_iter().map(AgentInterval).collect()))

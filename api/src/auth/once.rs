@@ -9,7 +9,7 @@ use super::secret;
 use crate::{
     app::Tx,
     error::{Error, Result, UserErrorCode},
-    text,
+    plain_text,
 };
 
 /// The longest key, in characters.
@@ -20,7 +20,7 @@ const FIELD: &[&str] = &["input", "idempotencyKey"];
 /// wish from another.
 pub async fn claim(tx: &Tx<'_>, owner: UserId, key: Option<&str>, asked: &str, target: Uuid) -> Result<Option<Uuid>> {
     let Some(key) = key else { return Ok(None) };
-    if key.is_empty() || key.chars().count() > MAX_KEY || text::has_control(key) {
+    if key.is_empty() || key.chars().count() > MAX_KEY || plain_text::has_control(key) {
         let why = format!("A key has 1 to {MAX_KEY} printable characters.");
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, why));
     }

@@ -194,7 +194,9 @@ impl Rights {
                 (_, Subject::Key(id)) => vec![id.0],
                 (_, Subject::Visit(id)) => vec![id.0],
                 (_, Subject::Narrowed(ids)) => {
-                    ids.iter().for_each(|id| app.rechecks.tell(id.0));
+                    for id in ids {
+                        app.rechecks.tell(id.0);
+                    }
                     vec![]
                 }
                 (_, Subject::Visits(ids)) => ids.into_iter().map(|id| id.0).collect(),

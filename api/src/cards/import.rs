@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_graphql::Enum;
+use encoding_rs::Encoding;
 use entity::{
     id::{PersonalContactId, UserId},
     personal_contact, personal_email,
@@ -76,10 +77,12 @@ impl Outcome {
 /// A card of the file, and whether one before it has the same UID.
 type Numbered = (bool, std::result::Result<Entry, String>);
 
-/// Brings the cards of a file into the caller's book; what became of each, in the order of the file.
-pub async fn import(app: &App, by: &Viewer, file: Vec<u8>) -> Result<Vec<Outcome>> {
+/// Brings the cards of a file into the caller's book; what became of each, in the order of the file. `charset` came with the
+/// file.
+pub async fn import(app: &App, by: &Viewer, file: Vec<u8>, charset: Option<&'static Encoding>) -> Result<Vec<Outcome>> {
     // Reading eight megabytes of cards takes longer than others should wait for a turn.
-    let read = tokio::task::spawn_blocking(move || intake::read(&file, MOST_CARDS)).await.map_err(Error::internal)?;
+    let read =
+        tokio::task::spawn_blocking(move || intake::read(&file, charset, MOST_CARDS)).await.map_err(Error::internal)?;
     if read.len() > MOST_CARDS {
         let why = format!("A file holds at most {MOST_CARDS} cards.");
         return Err(Error::refused(UserErrorCode::Invalid, FILE, why));

@@ -1,8 +1,9 @@
 //! A card that came in, cut to what an address book keeps: the same limits as what is written by hand. What is too long is
-//! shortened, what cannot be right is left out, and both are said.
+//! shortened, what cannot be kept is left out, and the loss names each property of which something is missing.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use encoding_rs::Encoding;
 use entity::{
     details::{Address, Details, Email, Phone, Url, Visibility},
     personal_contact,
@@ -16,12 +17,18 @@ use crate::{
         fields::MAX_NAME,
     },
     personal::book::{self, MAX_NOTE},
-    text,
-    vcard::{card::Card, escape, read},
+    plain_text, text,
+    vcard::{
+        card::Card,
+        escape,
+        read::{self, Reading},
+    },
 };
 
 /// The longest `UID`, in bytes: it stands in an index. A longer one is known by its digest.
 const LONGEST_UID: usize = 500;
+/// The longest name of a property in a message, in characters.
+const LONGEST_NAME: usize = 64;
 
 /// A card as an address book would keep it.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,12 +49,13 @@ pub struct Entry {
     pub loss: Option<String>,
 }
 
-/// The cards of a file, each as an entry or as the reason why it cannot be one; at most one more than `most`.
+/// The cards of a file, each as an entry or as the reason why it cannot be one; at most one more than `most`. `charset`
+/// came with the file.
 #[must_use]
-pub fn read(file: &[u8], most: usize) -> Vec<Result<Entry, String>> {
-    let cards = read::cards(file).take(most + 1);
-    let entry = |card: Result<Card, read::Damage>| match card {
-        Ok(card) => Entry::of(&card).ok_or_else(|| "It has no name.".to_owned()),
+pub fn read(file: &[u8], charset: Option<&'static Encoding>, most: usize) -> Vec<Result<Entry, String>> {
+    let cards = read::cards(file, charset).take(most + 1);
+    let entry = |read: Result<Reading, read::Damage>| match read {
+        Ok(read) => Entry::of(&read).ok_or_else(|| "It has no name.".to_owned()),
         Err(damage) if damage.ordinal == 0 => Err(damage.why.into_owned()),
         Err(damage) => Err(format!("Line {}: {}", damage.line, damage.why)),
     };
@@ -58,17 +66,18 @@ pub fn read(file: &[u8], most: usize) -> Vec<Result<Entry, String>> {
 #[derive(Default)]
 struct Cut {
     shortened: bool,
-    left_out: Vec<&'static str>,
+    losses: Losses,
 }
 
 impl Cut {
     fn text(&mut self, text: &str, most: usize) -> Option<String> {
-        let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let plain: String = plain_text::line(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         self.shorten(plain.trim(), most)
     }
 
     fn lines(&mut self, text: &str, most: usize) -> Option<String> {
-        let plain: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+        let mut plain = plain_text::lines(text);
+        plain.retain(|c| !c.is_control() || matches!(c, '\n' | '\t'));
         self.shorten(plain.trim(), most)
     }
 
@@ -88,18 +97,29 @@ impl Cut {
     }
 
     /// Keeps each thing once, so many of them, and one preference.
-    fn few<T, K: Eq + std::hash::Hash>(
+    fn few<T: Clone + PartialEq, K: Eq + std::hash::Hash>(
         &mut self,
+        property: &'static str,
         items: Vec<T>,
         key: impl Fn(&T) -> K,
         preferred: impl Fn(&mut T) -> Option<&mut bool>,
-        what: &'static str,
     ) -> Vec<T> {
-        let mut known = HashSet::new();
-        let mut kept: Vec<T> = items.into_iter().filter(|item| known.insert(key(item))).collect();
-        if kept.len() > MOST {
-            self.left_out.push(what);
-            kept.truncate(MOST);
+        let mut known: HashMap<K, T> = HashMap::new();
+        let mut kept = Vec::new();
+        for item in items {
+            let mut plain = item.clone();
+            if let Some(flag) = preferred(&mut plain) {
+                *flag = false;
+            }
+            match known.get(&key(&item)) {
+                None if kept.len() == MOST => self.losses.add(property, "more than ten"),
+                None => {
+                    known.insert(key(&item), plain);
+                    kept.push(item);
+                }
+                Some(same) if *same == plain => {}
+                Some(_) => self.losses.add(property, "given twice"),
+            }
         }
         let mut one = false;
         for flag in kept.iter_mut().filter_map(preferred) {
@@ -109,19 +129,82 @@ impl Cut {
         kept
     }
 
-    fn loss(mut self) -> Option<String> {
-        self.left_out.dedup();
-        let left_out = (!self.left_out.is_empty())
-            .then(|| format!("Left out, because it cannot be kept: {}.", self.left_out.join(", ")));
+    fn loss(&self, read: &Reading) -> Option<String> {
+        let left_out = self.losses.named().map(|names| format!("Left out, because it cannot be kept: {names}."));
         let shortened = self.shortened.then(|| "What was too long was shortened.".to_owned());
-        [left_out, shortened].into_iter().flatten().reduce(|first, second| format!("{first} {second}"))
+        let damaged = read.damaged.then(|| "Letters that could not be read are shown as \u{fffd}.".to_owned());
+        let junk = read.has_junk.then(|| "Lines that are no property were passed over.".to_owned());
+        let sentences = [left_out, shortened, damaged, junk];
+        sentences.into_iter().flatten().reduce(|first, second| format!("{first} {second}"))
+    }
+}
+
+/// Properties of which something is missing, in the order in which they were found, each with why and how often.
+#[derive(Default)]
+struct Losses(Vec<(String, &'static str, usize)>);
+
+impl Losses {
+    fn add(&mut self, property: &str, why: &'static str) {
+        // A name may be as long as a line.
+        let name: String = property.chars().take(LONGEST_NAME).collect();
+        match self.0.iter_mut().find(|(other, reason, _)| *other == name && *reason == why) {
+            Some((.., count)) => *count += 1,
+            None => self.0.push((name, why, 1)),
+        }
+    }
+
+    /// All of them in one text: `PHOTO (a picture), 2 × X-NAME`.
+    fn named(&self) -> Option<String> {
+        let name = |(name, why, count): &(String, &str, usize)| {
+            let times = if *count > 1 { format!("{count} × ") } else { String::new() };
+            let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+            format!("{times}{name}{why}")
+        };
+        let names: Vec<String> = self.0.iter().map(name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+}
+
+/// What a property holds, in words, where its name does not say it to everybody.
+fn in_words(property: &str) -> &'static str {
+    match property {
+        "FN" => "another name",
+        "N" => "another name, or more parts of it",
+        "NICKNAME" => "nicknames",
+        "ORG" => "another organisation",
+        "TITLE" => "another title",
+        "PHOTO" | "LOGO" => "a picture",
+        "SOUND" => "a sound",
+        "KEY" => "a key",
+        "BDAY" | "X-EVOLUTION-BIRTHDAY" => "a birthday",
+        "ANNIVERSARY" | "X-ANNIVERSARY" | "X-EVOLUTION-ANNIVERSARY" => "an anniversary",
+        "CATEGORIES" => "tags",
+        "IMPP" => "an address in a messenger",
+        "LANG" => "a language",
+        "TZ" => "a time zone",
+        "GEO" => "a place on the map",
+        "KIND" | "X-ABSHOWAS" => "what the card is of",
+        "ROLE" => "a role",
+        "RELATED" | "X-ABRELATEDNAMES" => "related people",
+        "MEMBER" => "members",
+        "AGENT" => "somebody else's card",
+        "LABEL" => "an address in other words",
+        "ADR" => "more parts of an address",
+        "URL" => "an address that is no page of the web",
+        "SORT-STRING" | "SORT-AS" => "how a name is sorted",
+        property if property.starts_with("X-PHONETIC-") => "how a name is read",
+        _ => "",
     }
 }
 
 impl Entry {
     /// The card as an entry; none when nothing is left of its name.
-    fn of(card: &Card) -> Option<Self> {
-        let mut cut = Cut::default();
+    fn of(read: &Reading) -> Option<Self> {
+        let (card, mut cut) = (&read.card, Cut::default());
+        // An address book has no place for what a card says besides.
+        for name in read.left_out.iter().chain(&read.extras) {
+            cut.losses.add(name, in_words(&name.to_ascii_uppercase()));
+        }
         let display_name = cut.text(&card.full_name, MAX_NAME)?;
         let organisation: Vec<&str> = card.organisation.iter().chain(&card.units).map(String::as_str).collect();
         let details = Details {
@@ -130,15 +213,6 @@ impl Entry {
             addresses: addresses(&mut cut, card),
             urls: urls(&mut cut, card),
         };
-        for (there, what) in [
-            (!card.nicknames.is_empty(), "nicknames"),
-            (!card.messengers.is_empty(), "addresses of messengers"),
-            (card.photo_url.is_some(), "a picture"),
-            (card.birthday.is_some(), "a birthday"),
-            (!card.categories.is_empty(), "tags"),
-        ] {
-            cut.left_out.extend(there.then_some(what));
-        }
         let mut entry = Self {
             uid: String::new(),
             display_name,
@@ -156,10 +230,13 @@ impl Entry {
         let uid = card.uid.as_deref().map(str::trim).filter(|uid| !uid.is_empty() && !uid.starts_with(DIGEST));
         entry.uid = match uid {
             Some(uid) if uid.len() <= LONGEST_UID => uid.to_owned(),
-            Some(uid) => digest(uid),
+            Some(uid) => {
+                cut.shortened = true;
+                digest(uid)
+            }
             None => digest(&format!("{entry:?}")),
         };
-        entry.loss = cut.loss();
+        entry.loss = cut.loss(read);
         Some(entry)
     }
 
@@ -202,7 +279,7 @@ fn emails(cut: &mut Cut, card: &Card) -> Vec<Email> {
     for email in &card.emails {
         let address = text::email_address(&email.address);
         if !is_email(&address) {
-            cut.left_out.push("an e-mail address that is none");
+            cut.losses.add("EMAIL", "not an e-mail address");
             continue;
         }
         kept.push(Email {
@@ -212,7 +289,7 @@ fn emails(cut: &mut Cut, card: &Card) -> Vec<Email> {
             visibility: Visibility::Nobody,
         });
     }
-    cut.few(kept, |item| details::key(&item.address), |item| Some(&mut item.preferred), "e-mail addresses beyond ten")
+    cut.few("EMAIL", kept, |item| details::key(&item.address), |item| Some(&mut item.preferred))
 }
 
 fn phones(cut: &mut Cut, card: &Card) -> Vec<Phone> {
@@ -227,7 +304,7 @@ fn phones(cut: &mut Cut, card: &Card) -> Vec<Phone> {
         }));
     }
     let key = |item: &Phone| (item.number.clone(), item.extension.clone());
-    cut.few(kept, key, |item| Some(&mut item.preferred), "telephone numbers beyond ten")
+    cut.few("TEL", kept, key, |item| Some(&mut item.preferred))
 }
 
 fn addresses(cut: &mut Cut, card: &Card) -> Vec<Address> {
@@ -247,22 +324,37 @@ fn addresses(cut: &mut Cut, card: &Card) -> Vec<Address> {
             kept.push(address);
         }
     }
-    cut.few(kept, details::parts, |item| Some(&mut item.preferred), "postal addresses beyond ten")
+    cut.few("ADR", kept, details::parts, |item| Some(&mut item.preferred))
 }
 
 fn urls(cut: &mut Cut, card: &Card) -> Vec<Url> {
     let mut kept = Vec::new();
     for url in &card.urls {
-        let address = escape::uri(&url.address);
-        // Many a program leaves out what goes without saying.
-        let bare = !address.contains(':') && address.contains('.');
-        let address = if bare { format!("https://{address}") } else { address };
+        let address = with_scheme(escape::uri(&url.address));
         if !is_page(&address) {
-            cut.left_out.push("an address that is no page of the web");
+            cut.losses.add("URL", in_words("URL"));
             continue;
         }
         let label = cut.optional(url.label.as_deref(), MAX_LABEL);
         kept.push(Url { address, label, visibility: Visibility::Nobody });
     }
-    cut.few(kept, |item| item.address.clone(), |_| None, "pages beyond ten")
+    cut.few("URL", kept, |item| item.address.clone(), |_| None)
+}
+
+/// The address of a page with its scheme, which many a program leaves out. What stands before a colon is a host and no
+/// scheme if a port follows.
+fn with_scheme(address: String) -> String {
+    if let Some(rest) = address.strip_prefix("//") {
+        return format!("https://{rest}");
+    }
+    let host = address.split(['/', '?', '#']).next().unwrap_or_default();
+    let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
+    let is_host = name == "localhost" && !port.is_empty()
+        || name.contains('.')
+            && !name.starts_with('.')
+            && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'));
+    if is_host && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return format!("https://{address}");
+    }
+    address
 }

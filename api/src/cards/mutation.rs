@@ -31,7 +31,7 @@ impl CardsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to bring in.")] input: ImportVCardInput,
     ) -> Result<ImportVCardPayload> {
-        let imported = import::import(ctx.app()?, ctx.viewer()?, input.card.into_bytes()).await;
+        let imported = import::import(ctx.app()?, ctx.viewer()?, input.card.into_bytes(), None).await;
         Ok(match settle(imported)? {
             Ok(outcomes) => ImportVCardPayload { results: CardResult::all(outcomes), user_errors: vec![] },
             Err(user_errors) => ImportVCardPayload { results: vec![], user_errors },

@@ -52,7 +52,9 @@ pub struct CardResult {
     outcome: CardOutcome,
     /// The contact that it is now, or of DUPLICATE the one that stood in its way. Null when refused.
     contact: Option<PersonalContact>,
-    /// Why it was refused, or what of it could not be kept; a sentence in English.
+    /// Why it was refused, or what of it could not be kept, in English. Names each property of which something is missing,
+    /// as in `PHOTO (a picture), 2 × X-NAME`. What is about the file and not about the contact (VERSION, PRODID, REV) is not
+    /// named. Null when everything was kept.
     message: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use entity::details::{Address, Details, Email, Phone, Url, Visibility};
 use super::fields::{self, Field};
 use crate::{
     error::{Error, Result, UserErrorCode},
-    text,
+    plain_text, text,
     vcard::escape,
     web,
 };
@@ -50,7 +50,8 @@ pub struct EmailAddressInput {
 /// A telephone number to keep.
 #[derive(Clone, Debug, InputObject)]
 pub struct PhoneInput {
-    /// The number as it is to be shown, at most 64 characters. With `+` and the country's code it can be dialled everywhere.
+    /// The number as it is shown, at most 64 characters. With `+` and the country's code it can be dialled everywhere. Digits
+    /// of every script are kept in ASCII, dashes of every kind as `-`; direction marks are left out.
     pub number: String,
     /// What it is for: `work`, `mobile`, `home fax` or any words, at most 50 characters.
     pub label: Option<String>,
@@ -139,6 +140,15 @@ pub fn addresses_for(details: &Details, visibility: Visibility) -> String {
     addresses.map(|email| email.address.as_str()).collect::<Vec<_>>().join(" ")
 }
 
+/// An e-mail address without the scheme that makes a link of it.
+#[must_use]
+pub fn without_mailto(address: &str) -> &str {
+    match address.split_once(':') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("mailto") => rest.trim(),
+        _ => address,
+    }
+}
+
 /// Whether a text can be an e-mail address: something, an @, and a host.
 #[must_use]
 pub fn is_email(address: &str) -> bool {
@@ -161,7 +171,7 @@ pub fn is_page(address: &str) -> bool {
 }
 
 fn email(input: &EmailAddressInput) -> Result<Email> {
-    let address = text::email_address(&input.address);
+    let address = text::email_address(without_mailto(input.address.trim()));
     if !is_email(&address) {
         let why = format!("An e-mail address looks like jane@example.com and has at most {MAX_EMAIL} characters.");
         return Err(Error::refused(UserErrorCode::Invalid, EMAILS, why));
@@ -171,12 +181,19 @@ fn email(input: &EmailAddressInput) -> Result<Email> {
 }
 
 fn phone(input: &PhoneInput) -> Result<Phone> {
-    let number = fields::line(&input.number, PHONES, MAX_NUMBER)?
+    let number = plain_text::telephone(&input.number);
+    let extension = input.extension.as_deref().map(plain_text::telephone).filter(|extension| !extension.is_empty());
+    // A card says both in one text, and what goes out in a card comes back the same.
+    let (number, extension) = match plain_text::split_extension(&number) {
+        (first, Some(second)) if extension.is_none() => (first.to_owned(), Some(second.to_owned())),
+        _ => (number, extension),
+    };
+    let number = fields::line(&number, PHONES, MAX_NUMBER)?
         .ok_or_else(|| Error::refused(UserErrorCode::Invalid, PHONES, "A number is needed."))?;
     Ok(Phone {
         number,
         label: fields::optional(input.label.as_deref(), PHONES, MAX_LABEL)?,
-        extension: fields::optional(input.extension.as_deref(), PHONES, MAX_EXTENSION)?,
+        extension: fields::optional(extension.as_deref(), PHONES, MAX_EXTENSION)?,
         preferred: input.preferred,
         visibility: input.visibility,
     })

@@ -1,10 +1,10 @@
-//! Texts that people write about themselves and about others: trimmed, within their limits, without control characters.
+//! Texts that people write about themselves and about others: within their limits, without control characters.
 
 use async_graphql::MaybeUndefined;
 
 use crate::{
     error::{Error, Result, UserErrorCode},
-    text,
+    plain_text, text,
 };
 
 /// The longest display name, part of a name, title and the like, in characters.
@@ -13,25 +13,26 @@ pub const MAX_NAME: usize = 200;
 /// The path of an input field, for refusals.
 pub type Field = &'static [&'static str];
 
-/// A text within its limits, trimmed; `None` when nothing is left that a reader sees.
+/// A text of one line within its limits, by the rule of [`plain_text::line`]; `None` when nothing is left that a reader sees.
 pub fn line(text: &str, field: Field, most: usize) -> Result<Option<String>> {
-    let text = text.trim();
+    let text = plain_text::line(text);
     if text.chars().count() > most {
         return Err(Error::refused(UserErrorCode::Invalid, field, format!("At most {most} characters.")));
     }
     if text.chars().any(char::is_control) {
         return Err(Error::refused(UserErrorCode::Invalid, field, "Control characters are not allowed."));
     }
-    Ok((!text::is_blank(text)).then(|| text.to_owned()))
+    Ok((!text::is_blank(&text)).then_some(text))
 }
 
-/// A text that may have several lines.
+/// A text of several lines within its limits, by the rule of [`plain_text::lines`], trimmed; `None` when nothing is left.
 pub fn lines(text: &str, field: Field, most: usize) -> Result<Option<String>> {
+    let text = plain_text::lines(text);
     let text = text.trim();
     if text.chars().count() > most {
         return Err(Error::refused(UserErrorCode::Invalid, field, format!("At most {most} characters.")));
     }
-    if text::has_control(text) {
+    if plain_text::has_control(text) {
         return Err(Error::refused(UserErrorCode::Invalid, field, "Control characters are not allowed."));
     }
     Ok((!text::is_blank(text)).then(|| text.to_owned()))

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use crate::{
     database::sql::Sql,
     error::{Error, Result},
-    text,
+    plain_text, text,
 };
 
 /// The longest search, in characters, and the most words of it that count.
@@ -35,7 +35,7 @@ impl Search {
     /// Understands a search; `None` when there is nothing to search for.
     pub fn new(text: Option<&str>, viewer: Option<UserId>) -> Result<Option<Self>> {
         let Some(text) = text else { return Ok(None) };
-        if text.chars().count() > MAX_SEARCH || text::has_control(text) {
+        if text.chars().count() > MAX_SEARCH || plain_text::has_control(text) {
             return Err(Error::invalid("search", format!("search holds at most {MAX_SEARCH} printable characters.")));
         }
         let mut words = text::search_words(text);

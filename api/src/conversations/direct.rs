@@ -8,6 +8,7 @@ use entity::{
     notification::NotificationKind,
     participant::{self, ParticipantRole},
     relationship::{self, Connection},
+    thread_item,
 };
 use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
@@ -168,6 +169,22 @@ pub async fn tell(
     }
     let notice = Notice::from(author, NotificationKind::Message, to);
     notices::tell(tx, Notice { conversation: Some(conversation.id), ..notice }).await
+}
+
+/// Removes what told the other of a direct conversation, if `item`, which was taken back, was the last they had not read.
+pub async fn withdraw(tx: &Tx<'_>, conversation: &conversation::Model, item: &thread_item::Model) -> Result<()> {
+    let (Some(lo), Some(hi)) = (conversation.lo, conversation.hi) else { return Ok(()) };
+    for (user, other) in [(lo, hi), (hi, lo)] {
+        let reader = participants::of(tx.db(), conversation.id, Who::User(user)).await?;
+        // The author reads nothing of their own, and what was read before has settled its notification.
+        if !reader.is_some_and(|reader| item.author_id != Some(reader.id) && item.sequence > reader.read_up_to) {
+            continue;
+        }
+        if receipts::unread(tx.db(), Who::User(user), &[conversation.id]).await?.is_empty() {
+            notices::withdraw_conversation(tx, user, conversation.id, other).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What told somebody of a direct conversation is done with, once they have read it to its end.

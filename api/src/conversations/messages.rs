@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use super::{
     channels, direct,
     items::{self, NewItem},
-    markdown, participants, renderings, threads,
+    markdown, participants, receipts, renderings, threads,
 };
 use crate::{
     app::{App, Tx},
@@ -23,7 +23,7 @@ use crate::{
         viewer::{Caller, Viewer},
     },
     error::{Error, Result, UserErrorCode},
-    text,
+    plain_text, text,
     throttle::TooSoon,
     users::people,
 };
@@ -109,11 +109,13 @@ pub async fn send(app: &App, by: &Caller, conversation_id: &str, draft: &Draft) 
                 digest: Some(digest),
                 ..NewItem::message(me.id, body)
             };
+            let author = me.user_id;
+            receipts::read_before_answer(tx, &conversation, me).await?;
             let item = items::append(tx, &mut conversation, new).await?;
             if item.format == TextFormat::Markdown {
                 renderings::keep(tx, &item, rendered.as_ref()).await?;
             }
-            if let (Some(bond), Some(user)) = (&bond, me.user_id) {
+            if let (Some(bond), Some(user)) = (&bond, author) {
                 direct::tell(tx, &conversation, user, bond).await?;
             }
             Ok(Sent { item, replayed: false })
@@ -208,14 +210,14 @@ fn check_format(conversation: &conversation::Model, format: TextFormat) -> Resul
 }
 
 fn check_body(body: &str, most: usize) -> Result<String> {
-    let body = body.replace("\r\n", "\n");
+    let body = plain_text::lines(body);
     if text::is_blank(&body) {
         return Err(Error::refused(UserErrorCode::Invalid, BODY, "There is nothing to send."));
     }
     if body.chars().count() > most {
         return Err(Error::refused(UserErrorCode::TooLong, BODY, format!("At most {most} characters.")));
     }
-    if text::has_control(&body) {
+    if plain_text::has_control(&body) {
         return Err(Error::refused(UserErrorCode::Invalid, BODY, "Control characters are not allowed."));
     }
     Ok(body)
@@ -266,6 +268,7 @@ pub async fn delete(app: &App, by: &Caller, id: &str) -> Result<(thread_item::Mo
             item.deleted_at = Some(tx.clock().now());
             items::change(tx, &conversation, &item).await?;
             renderings::forget(tx, item.id).await?;
+            direct::withdraw(tx, &conversation, &item).await?;
             Ok((item, true))
         })
     })

@@ -25,7 +25,7 @@ pub struct ConversationsMutation;
 
 #[Object]
 impl ConversationsMutation {
-    /// Sends a message in a conversation in which the viewer takes part. Idempotent for ever by `clientMessageId`: a retry
+    /// Sends a message in a conversation in which the viewer takes part, and marks the conversation as read up to it. Idempotent for ever by `clientMessageId`: a retry
     /// answers with the message and `replayed: true`, also when the conversation has ended since. Refused with NOT_FOUND,
     /// NOT_A_PARTICIPANT, CONVERSATION_ENDED, NOT_ALLOWED (a direct conversation of people who are not connected), TOO_LONG,
     /// INVALID, or IDEMPOTENCY_KEY_REUSED when the id came with another text, format or answered message.
@@ -54,7 +54,7 @@ impl ConversationsMutation {
     }
 
     /// Takes a message of the viewer back, where the channel lets it be taken back: its place stays, without its text.
-    /// Idempotent. Refused with NOT_FOUND, NOT_ALLOWED, NOT_A_PARTICIPANT or CONVERSATION_ENDED.
+    /// The other's notification goes with the last message that they have not read. Idempotent. Refused with NOT_FOUND, NOT_ALLOWED, NOT_A_PARTICIPANT or CONVERSATION_ENDED.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn delete_message(
         &self,

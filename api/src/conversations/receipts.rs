@@ -117,6 +117,19 @@ pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(
     .await
 }
 
+/// Marks a held conversation as read by a participant up to the message that they are about to write. Emits
+/// `ReceiptAdvanced` and settles their notification when something before it was unread.
+pub async fn read_before_answer(tx: &Tx<'_>, conversation: &conversation::Model, me: participant::Model) -> Result<()> {
+    let before = me.read_up_to;
+    let mut me = me.into_active_model();
+    me.read_up_to = Set(conversation.last_sequence + 1);
+    let me = me.update(tx.db()).await?;
+    if before < conversation.last_sequence && read(tx, conversation, &me, before).await? {
+        direct::settle(tx, conversation, &me).await?;
+    }
+    Ok(())
+}
+
 /// A number as a side counts, as the number of the item in the whole conversation; never beyond the last.
 async fn staff_number(
     db: &impl ConnectionTrait,
@@ -140,8 +153,8 @@ async fn staff_number(
     }
 }
 
-/// Writes the receipts of somebody who has read on from a number.
-async fn read(tx: &Tx<'_>, conversation: &conversation::Model, me: &participant::Model, before: i64) -> Result<()> {
+/// Writes the receipts of somebody who has read on from a number; whether there was anything to read.
+async fn read(tx: &Tx<'_>, conversation: &conversation::Model, me: &participant::Model, before: i64) -> Result<bool> {
     let now = tx.clock().now();
     let covered = |sql: &mut Sql| {
         sql.push(" FROM thread_item i WHERE i.conversation_id = ");
@@ -167,16 +180,17 @@ async fn read(tx: &Tx<'_>, conversation: &conversation::Model, me: &participant:
     covered(&mut sql);
     rise(&mut sql);
     if sql.run(tx.db()).await? == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let mut sql = Sql::new("SELECT i.*");
     covered(&mut sql);
     sql.push(" ORDER BY i.sequence DESC LIMIT 1");
-    let Some(newest) = sql.models::<thread_item::Entity>(tx.db()).await?.pop() else { return Ok(()) };
+    let Some(newest) = sql.models::<thread_item::Entity>(tx.db()).await?.pop() else { return Ok(false) };
     let receipt = receipt::Model { item_id: newest.id, participant_id: me.id, state: ReceiptState::Read, at: now };
     let from_customer = customer_number(tx.db(), conversation.id, before).await? + 1;
     let advance = Advance { item: newest, receipt, from: before + 1, from_customer };
-    tell(tx, conversation, me, &advance)
+    tell(tx, conversation, me, &advance)?;
+    Ok(true)
 }
 
 /// How many items the customer may see up to an item of the whole conversation.

@@ -58,7 +58,7 @@ impl Recheck {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

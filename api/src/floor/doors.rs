@@ -16,7 +16,7 @@ use crate::{
     },
     conversations::channels::{self, AddressKind},
     error::Result,
-    text,
+    plain_text, text,
     visitors::forms,
     web,
 };
@@ -56,10 +56,12 @@ pub struct EntryPointFieldInput {
 
 /// An address on a channel, as it is kept.
 pub fn address(channel: Channel, given: &str) -> Result<String> {
-    let Some(address) = fields::line(given, ADDRESS, MAX_ADDRESS)? else {
+    let kind = channels::of(channel).address;
+    let given = if kind == AddressKind::Phone { plain_text::telephone(given) } else { given.to_owned() };
+    let Some(address) = fields::line(&given, ADDRESS, MAX_ADDRESS)? else {
         return Err(invalid(ADDRESS, "An address is needed."));
     };
-    if channels::of(channel).address != AddressKind::Email {
+    if kind != AddressKind::Email {
         return Ok(address);
     }
     let address = text::email_address(&address);
@@ -127,7 +129,7 @@ pub fn origins(given: &[String]) -> Result<Origins> {
 
 /// A secret that a site chose.
 pub fn secret(given: &str) -> Result<String> {
-    if !SECRET.contains(&given.chars().count()) || text::has_control(given) {
+    if !SECRET.contains(&given.chars().count()) || plain_text::has_control(given) {
         let why = format!("A secret has {} to {} printable characters.", SECRET.start(), SECRET.end());
         return Err(invalid(IDENTITY_SECRET, why));
     }

@@ -10,6 +10,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use encoding_rs::Encoding;
 use futures_util::Stream;
 use serde::Deserialize;
 use serde_json::json;
@@ -34,7 +35,7 @@ use crate::{
     error::{Error, Result},
     shares::{Resource, Share},
     throttle::TooSoon,
-    vcard::{file, write::Version},
+    vcard::{encoding, file, write::Version},
     weight::Weight,
 };
 
@@ -148,6 +149,7 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
             let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
             No::Problem(status, code, message)
         })?;
+        let charset = charset(&parts, &file)?;
         let address = peer::origin(executor.app(), &parts).address;
         executor.app().throttle.write(caller.payer(), address, file.len() as u64).map_err(too_soon)?;
         // It goes on although its caller hangs up, as a mutation does; whoever sends the file again loses nothing.
@@ -156,7 +158,7 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
         let tasks = app.tasks.clone();
         let running = tasks.spawn(async move {
             let _place = place;
-            import::import(&app, &viewer, file.into()).await
+            import::import(&app, &viewer, file.into(), charset).await
         });
         let ended = timeout(within, running).await.map_err(|_| Error::Timeout)?;
         Ok(Json(results(ended.map_err(Error::internal)??)).into_response())
@@ -301,6 +303,21 @@ fn is_card(parts: &Parts) -> bool {
     let text = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let name = text.split(';').next().unwrap_or_default().trim();
     ["text/vcard", "text/x-vcard"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// The character set that a file came with; none where the file says it better itself. RFC 2426 §5 leaves it to the header.
+fn charset(parts: &Parts, file: &[u8]) -> Result<Option<&'static Encoding>, No> {
+    let text = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parameters = text.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let named = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    let Some(name) = named.map(|(_, name)| name.trim().trim_matches('"').trim()) else { return Ok(None) };
+    let known = encoding::charset(name.as_bytes());
+    let tells_itself = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("UTF-16"));
+    if known.is_some() || tells_itself || name.is_empty() || std::str::from_utf8(file).is_ok() {
+        return Ok(known);
+    }
+    let message = "The charset of the Content-Type is not known. Send the file in UTF-8.";
+    Err(No::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message))
 }
 
 /// What became of each card, as `importVCard` answers it.

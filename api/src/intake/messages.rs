@@ -21,6 +21,7 @@ use crate::{
         threads::{self, Place},
     },
     error::{Error, Result, UserErrorCode},
+    plain_text,
 };
 
 /// Something that a customer wrote and a channel brought.
@@ -147,7 +148,7 @@ pub async fn write(
         digest: written.digest.clone(),
         sent_at: written.sent_at,
         // No database keeps U+0000 in a text, and none who reads misses it.
-        ..NewItem::message(author.id, written.body.replace('\0', ""))
+        ..NewItem::message(author.id, plain_text::lines(&written.body).replace('\0', ""))
     };
     items::append(tx, conversation, new).await
 }

@@ -120,6 +120,25 @@ fn of_conversation(sql: &mut Sql, user: UserId, conversation: ConversationId) {
 /// A user has read a conversation with somebody: what told of it counts as read, and no mail tells of it any more.
 pub async fn settle_conversation(tx: &Tx<'_>, user: UserId, conversation: ConversationId, actor: UserId) -> Result<()> {
     read_where(tx, user, &|sql| of_conversation(sql, user, conversation)).await?;
+    drop_message_mail(tx, user, actor).await
+}
+
+/// Removes the notification of a conversation in which nothing is left to read, and its mail.
+pub async fn withdraw_conversation(
+    tx: &Tx<'_>,
+    user: UserId,
+    conversation: ConversationId,
+    actor: UserId,
+) -> Result<()> {
+    let mut sql = Sql::new("DELETE FROM notification");
+    of_conversation(&mut sql, user, conversation);
+    sql.push(" RETURNING id");
+    let ids = changed(sql, tx.db()).await?;
+    tell_several(tx, user, EventKind::NotificationsRemoved, &ids, None)?;
+    drop_message_mail(tx, user, actor).await
+}
+
+async fn drop_message_mail(tx: &Tx<'_>, user: UserId, actor: UserId) -> Result<()> {
     let mut sql = Sql::new("DELETE FROM notification_mail WHERE user_id = ");
     sql.bind(user);
     sql.push(" AND kind = ");

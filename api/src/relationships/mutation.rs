@@ -1,7 +1,6 @@
 //! The mutations of relationships. All are idempotent: doing again what is done already answers NO_CHANGE.
 
 use async_graphql::{Context, ID, InputObject, Object};
-use chrono::{DateTime, Utc};
 use entity::relationship::Mutes;
 
 use super::{
@@ -19,6 +18,7 @@ use super::{
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
     error::Result,
+    instant::Instant,
 };
 
 macro_rules! inputs {
@@ -63,7 +63,7 @@ struct MuteUserInput {
     /// The other person's id.
     user_id: ID,
     /// Until when; for as long as it is not taken back when left out.
-    until: Option<DateTime<Utc>>,
+    until: Option<Instant>,
     /// Whether to leave the person out of the feed.
     #[graphql(default = true)]
     feed: bool,
@@ -89,7 +89,7 @@ struct UpdateContactsInput {
     /// The people, 1 to 100. Who is named twice is taken once.
     user_ids: Vec<ID>,
     /// Of MUTE: until when.
-    mute_until: Option<DateTime<Utc>>,
+    mute_until: Option<Instant>,
     /// Of REQUEST_CONNECTION: a word to each, at most 500 characters.
     message: Option<String>,
 }
@@ -223,7 +223,7 @@ impl RelationshipsMutation {
         #[graphql(desc = "Whom, and what of them.")] input: MuteUserInput,
     ) -> Result<MuteUserPayload> {
         let what = Mutes::of(input.feed, input.notifications);
-        let deed = Deed::Mute(Mute { what, until: input.until });
+        let deed = Deed::Mute(Mute { what, until: input.until.map(|until| until.0) });
         let done = deeds::one(ctx.app()?, ctx.viewer()?, &input.user_id, deed).await;
         Ok(Answer::of(ctx, done, About::User(&input.user_id)).await?.into())
     }
@@ -260,7 +260,7 @@ impl RelationshipsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What, about whom.")] input: UpdateContactsInput,
     ) -> Result<UpdateContactsPayload> {
-        let deed = input.action.deed(input.message, input.mute_until);
+        let deed = input.action.deed(input.message, input.mute_until.map(|until| until.0));
         let updated = bulk::update(ctx.app()?, ctx.viewer()?, &input.user_ids, deed).await;
         UpdateContactsPayload::of(ctx, &input.user_ids, updated).await
     }

@@ -8,7 +8,7 @@ use crate::{
     app::Tx,
     auth::viewer::Viewer,
     error::{Error, Result, UserErrorCode},
-    text,
+    plain_text, text,
     users::people,
 };
 
@@ -18,11 +18,12 @@ const FIELD: &[&str] = &["input", "text"];
 
 /// Writes a note about a person, in place of an earlier one; an empty text removes it.
 pub async fn save(tx: &Tx<'_>, by: &Viewer, other: UserId, text: &str) -> Result<Done> {
-    let text = if text::is_blank(text) { "" } else { text.trim() };
+    let text = plain_text::lines(text);
+    let text = if text::is_blank(&text) { "" } else { text.trim() };
     if text.chars().count() > MAX_NOTE {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, format!("At most {MAX_NOTE} characters.")));
     }
-    if text::has_control(text) {
+    if plain_text::has_control(text) {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, "Control characters are not allowed."));
     }
     if other == by.user {

@@ -25,7 +25,7 @@ use crate::{
     events::{cursor::requests_of, log::NewEvent},
     notifications::notices::{self, Notice},
     page::{ByAge, Page, Slice},
-    text,
+    plain_text, text,
 };
 
 /// The longest message of a request, in characters.
@@ -75,11 +75,15 @@ pub fn cool_down(tx: &Tx<'_>) -> DateTime<Utc> {
 /// The message of a request within its limits.
 pub fn check_message(message: Option<&str>) -> Result<Option<String>> {
     const FIELD: &[&str] = &["input", "message"];
-    let Some(message) = message.map(str::trim).filter(|message| !text::is_blank(message)) else { return Ok(None) };
+    let message = plain_text::lines(message.unwrap_or_default());
+    let message = message.trim();
+    if text::is_blank(message) {
+        return Ok(None);
+    }
     if message.chars().count() > MAX_MESSAGE {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, format!("At most {MAX_MESSAGE} characters.")));
     }
-    if text::has_control(message) {
+    if plain_text::has_control(message) {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, "Control characters are not allowed."));
     }
     Ok(Some(message.to_owned()))

@@ -27,10 +27,11 @@ pub fn clean(text: &str) -> String {
     cleaned
 }
 
-/// Whether a reader sees nothing: white space, default ignorable code points and empty Braille patterns only.
+/// Whether a reader sees nothing: white space, controls, default ignorable code points and empty Braille
+/// patterns only.
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
-    text.chars().all(|c| c.is_whitespace() || c == '\u{2800}' || TABLES.is_ignorable(c))
+    text.chars().all(|c| c.is_whitespace() || c.is_control() || c == '\u{2800}' || TABLES.is_ignorable(c))
 }
 
 /// An e-mail address as it is written everywhere: keyboards of East Asia type it in full width, and what is copied brings

@@ -13,9 +13,3 @@ pub use fold::{fold, grams, search_text, search_words};
 pub use named::Named;
 pub use order::{heading, name_key};
 pub use tables::version;
-
-/// Whether a text contains control characters other than line breaks and tabs.
-#[must_use]
-pub fn has_control(text: &str) -> bool {
-    text.chars().any(|c| c.is_control() && c != '\n' && c != '\t')
-}

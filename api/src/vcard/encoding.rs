@@ -2,47 +2,71 @@
 
 use std::borrow::Cow;
 
-use mail_parser::decoders::{charsets::map::charset_decoder, quoted_printable::quoted_printable_decode};
+use encoding_rs::{
+    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, ISO_2022_JP, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
+};
 
 const ENCODING: &[u8] = b"ENCODING=";
+
+/// Names that mail programs use and the Encoding standard does not know.
+const ALIASES: [(&str, &Encoding); 8] = [
+    ("cp949", EUC_KR),
+    ("ms949", EUC_KR),
+    ("uhc", EUC_KR),
+    ("cp936", GBK),
+    ("ms936", GBK),
+    ("cp932", SHIFT_JIS),
+    ("cp950", BIG5),
+    ("ms950", BIG5),
+];
+
+/// A line as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The property in one line, its value neither encoded nor folded.
+    pub text: String,
+    /// Whether some octets are no letter. U+FFFD stands for them.
+    pub damaged: bool,
+}
+
+/// The character set of a name, unless nobody knows it. A line is never in UTF-16: files are, and those are told by their
+/// first octets.
+#[must_use]
+pub fn charset(name: &[u8]) -> Option<&'static Encoding> {
+    let name = name.trim_ascii();
+    let alias = ALIASES.into_iter().find(|(alias, _)| name.eq_ignore_ascii_case(alias.as_bytes()));
+    let known = alias.map(|(_, known)| known).or_else(|| Encoding::for_label_no_replacement(name));
+    known.filter(|known| *known != UTF_16LE && *known != UTF_16BE)
+}
 
 /// Whether the value is quoted-printable, which 2.1 says with or without the parameter's name.
 #[must_use]
 pub fn is_quoted(head: &[u8]) -> bool {
-    parameters(head).any(names_encoding)
+    parameters(head).any(names_quoted_printable)
 }
 
-/// A line that is not encoded but may be in a charset of its own.
+/// A line in the character set that it names, or in that of its file.
 #[must_use]
-pub fn plain(head: &[u8], value: &[u8]) -> String {
-    let charset = parameter(head, "CHARSET=");
+pub fn line(head: &[u8], value: &[u8], of_file: Option<&'static Encoding>) -> Line {
+    let charset = parameter(head, b"CHARSET=").and_then(|name| charset(&name)).or(of_file);
+    let (name, head_damaged) = decode(head, of_file);
     // A backslash escapes nothing among parameters, but the library lets it escape a quote.
-    decode(head, None).replace('\\', "\\\\") + &decode(value, charset.as_deref())
-}
-
-/// A quoted-printable line with its encoding and its charset named the way the library knows. It is the library that decodes,
-/// because separators that were encoded are none.
-#[must_use]
-pub fn quoted(head: &[u8], value: &[u8]) -> String {
-    // A soft break that nothing follows would swallow what does.
-    let value = value.trim_ascii_end();
-    let value = value.strip_suffix(b"=").unwrap_or(value);
-    let mut line = String::new();
-    let name = head.split(|byte| matches!(byte, b':' | b';')).next().unwrap_or_default();
-    line.push_str(&String::from_utf8_lossy(name));
-    for part in parameters(head).filter(|part| !names_encoding(part)) {
-        line.push(';');
-        line.push_str(&String::from_utf8_lossy(part));
+    let name = name.replace('\\', "\\\\");
+    if !is_quoted(head) {
+        let (value, damaged) = decode(value, charset);
+        return Line { text: name + &value, damaged: damaged || head_damaged };
     }
-    line.push_str(";ENCODING=QUOTED-PRINTABLE");
-    if parameter(head, "CHARSET=").is_none() {
-        // Unnamed, it is UTF-8 wherever it can be, as everywhere else.
-        let utf8 = quoted_printable_decode(value).is_some_and(|bytes| std::str::from_utf8(&bytes).is_ok());
-        line.push_str(if utf8 { ";CHARSET=UTF-8" } else { ";CHARSET=ISO-8859-1" });
+    let plain = unquoted(value, charset);
+    let (value, damaged) = decode(&plain, charset);
+    let mut text =
+        String::from_utf8_lossy(head.split(|byte| matches!(byte, b':' | b';')).next().unwrap_or_default()).into_owned();
+    for part in parameters(head).filter(|part| !names_quoted_printable(part) && after(part, b"CHARSET=").is_none()) {
+        text.push(';');
+        text.push_str(&decode(part, of_file).0.replace('\\', "\\\\"));
     }
-    line.push(':');
-    line.push_str(&decode(value, None));
-    line
+    text.push(':');
+    text.push_str(&Marks::resolve(&value));
+    Line { text, damaged: damaged || head_damaged }
 }
 
 /// What stands between the semicolons, but for those inside quotes.
@@ -55,30 +79,117 @@ fn parameters(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     head.strip_suffix(b":").unwrap_or(head).split(separates).skip(1)
 }
 
-fn names_encoding(parameter: &[u8]) -> bool {
-    let (name, value) = parameter.split_at(ENCODING.len().min(parameter.len()));
-    let value = if name.eq_ignore_ascii_case(ENCODING) { value } else { parameter };
+/// What follows a name, whatever its case.
+fn after<'a>(part: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = part.split_at_checked(name.len())?;
+    start.eq_ignore_ascii_case(name).then_some(rest)
+}
+
+fn names_quoted_printable(parameter: &[u8]) -> bool {
+    let value = after(parameter, ENCODING).unwrap_or(parameter);
     value.trim_ascii().eq_ignore_ascii_case(b"QUOTED-PRINTABLE")
 }
 
-fn parameter(head: &[u8], name: &str) -> Option<Vec<u8>> {
-    parameters(head)
-        .find(|part| part.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes())))
-        .map(|part| part[name.len()..].trim_ascii().iter().copied().filter(|byte| *byte != b'"').collect())
+fn parameter(head: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let value = parameters(head).find_map(|part| after(part, name))?;
+    Some(value.trim_ascii().iter().copied().filter(|byte| *byte != b'"').collect())
 }
 
-/// Bytes as text: UTF-8 if they are that, else the charset they claim, else Latin-1.
-fn decode<'a>(bytes: &'a [u8], charset: Option<&[u8]>) -> Cow<'a, str> {
-    // ISO 2022 looks like ASCII, but for its escapes.
-    match std::str::from_utf8(bytes) {
-        Ok(text) if charset.is_none() || !text.contains('\u{1b}') => Cow::Borrowed(text),
-        _ => {
-            let claimed =
-                charset.filter(|name| !name.to_ascii_uppercase().starts_with(b"UTF")).and_then(charset_decoder);
-            let decoder = claimed.or_else(|| charset_decoder(b"iso-8859-1"));
-            decoder.map_or_else(|| String::from_utf8_lossy(bytes), |decoder| Cow::Owned(decoder(bytes)))
+/// Stand-ins for separators that were encoded and therefore separate nothing. Control characters are no part of a value,
+/// and every character set leaves them as they are.
+struct Marks;
+
+impl Marks {
+    const PAIRS: [(u8, u8); 5] = [(b';', 1), (b',', 2), (b'\\', 3), (b'\n', 4), (b'\r', 5)];
+
+    fn of(byte: u8) -> Option<u8> {
+        Self::PAIRS.into_iter().find(|(plain, _)| *plain == byte).map(|(_, mark)| mark)
+    }
+
+    fn is(byte: u8) -> bool {
+        (1..=5).contains(&byte)
+    }
+
+    /// The text with each mark as an escape.
+    fn resolve(text: &str) -> String {
+        text.replace("\u{5}\u{4}", "\\n")
+            .replace(['\u{4}', '\u{5}'], "\\n")
+            .replace('\u{1}', "\\;")
+            .replace('\u{2}', "\\,")
+            .replace('\u{3}', "\\\\")
+    }
+}
+
+/// The octets of a quoted-printable value. What is no escape stays as it is.
+fn unquoted(value: &[u8], charset: Option<&'static Encoding>) -> Vec<u8> {
+    let value = value.trim_ascii_end();
+    // A soft break that nothing follows breaks nothing.
+    let value = value.strip_suffix(b"=").unwrap_or(value);
+    let marked = charset != Some(ISO_2022_JP);
+    let second_may_be_ascii = [SHIFT_JIS, BIG5, GBK, GB18030].into_iter().any(|known| charset == Some(known));
+    let mut octets: Vec<u8> = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let [byte, behind @ ..] = rest {
+        let code = behind.get(..2).and_then(|code| std::str::from_utf8(code).ok());
+        let code = code.filter(|code| *byte == b'=' && code.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let Some(octet) = code.and_then(|code| u8::from_str_radix(code, 16).ok()) else {
+            octets.extend(Some(*byte).filter(|byte| !Marks::is(*byte)));
+            rest = behind;
+            continue;
+        };
+        rest = &behind[2..];
+        let is_second = second_may_be_ascii && octets.last().is_some_and(|last| *last >= 0x81) && octet == b'\\';
+        let mark = Marks::of(octet).filter(|_| marked && !is_second);
+        octets.extend(mark.or(Some(octet).filter(|octet| !Marks::is(*octet))));
+    }
+    octets
+}
+
+/// Octets as text, and whether some of them are no letter: UTF-8 if they are that, else the character set they claim, else
+/// Latin-1 as the web reads it, which is windows-1252.
+fn decode<'a>(octets: &'a [u8], claimed: Option<&'static Encoding>) -> (Cow<'a, str>, bool) {
+    let other = claimed.filter(|claimed| *claimed != UTF_8);
+    match (std::str::from_utf8(octets), other) {
+        (Ok(text), Some(other)) if is_other(text, other) => other.decode_without_bom_handling(octets),
+        (Ok(text), _) => (Cow::Borrowed(text), false),
+        (Err(_), Some(other)) => other.decode_without_bom_handling(octets),
+        (Err(_), None) if is_torn(octets, claimed.is_some()) => (String::from_utf8_lossy(octets), true),
+        (Err(_), None) => WINDOWS_1252.decode_without_bom_handling(octets),
+    }
+}
+
+/// Whether octets that could be UTF-8 are rather what they claim to be. ISO 2022 looks like ASCII but for its escapes. Two
+/// octets of an East Asian letter may look like one letter of UTF-8, which would take three for it.
+fn is_other(text: &str, claimed: &'static Encoding) -> bool {
+    if claimed == ISO_2022_JP {
+        return text.contains('\u{1b}');
+    }
+    let east_asian = [EUC_KR, EUC_JP, SHIFT_JIS, BIG5, GBK, GB18030].contains(&claimed);
+    east_asian
+        && !text.is_ascii()
+        && text.chars().all(|c| c < '\u{800}')
+        && !claimed.decode_without_bom_handling(text.as_bytes()).1
+}
+
+/// Whether octets that are no UTF-8 are a damaged text in it: they have whole letters of it, or a letter that was cut.
+fn is_torn(octets: &[u8], claims_utf8: bool) -> bool {
+    let (mut whole, mut invalid, mut cut) = (0, 0, false);
+    let mut before = None;
+    for chunk in octets.utf8_chunks() {
+        whole += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        before = chunk.valid().chars().next_back().or(before);
+        match chunk.invalid() {
+            [] => {}
+            // In Latin-1 a lone octet is a capital letter here, which rarely ends a word in small letters.
+            [0xc2..=0xde] if claims_utf8 && octets.ends_with(chunk.invalid()) => {
+                cut |= before.is_none_or(|before| !before.is_uppercase());
+                invalid += 1;
+            }
+            [_] => invalid += 1,
+            [_, _, ..] => cut = true,
         }
     }
+    cut || whole > 0 && whole >= invalid
 }
 
 #[cfg(test)]
@@ -86,11 +197,11 @@ mod tests {
     use super::is_quoted;
     use crate::vcard::{
         card::{Card, Phone},
-        read::cards,
+        read::{Reading, cards},
     };
 
-    fn only(file: &[u8]) -> Card {
-        let mut read: Vec<_> = cards(file).collect();
+    fn only(file: &[u8]) -> Reading {
+        let mut read: Vec<_> = cards(file, None).collect();
         assert_eq!(read.len(), 1);
         read.remove(0).expect("a card")
     }
@@ -109,10 +220,11 @@ mod tests {
 
     #[test]
     fn cards_of_2_1_are_read_in_their_charsets() {
-        let card = only(
+        let card: Card = only(
             b"BEGIN:VCARD\r\nVERSION:2.1\r\nN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:=EA=B9=80;=EC=B2=\r\n=A0\r\n\
               TEL;WORK;CELL;PREF:1 x5\r\nTITLE;QUOTED-PRINTABLE:a=C3=A9=\r\nEND:VCARD\r\n",
-        );
+        )
+        .card;
         assert_eq!((card.name.family.as_deref(), card.name.given.as_deref()), (Some("김"), Some("철")));
         assert_eq!(card.title.as_deref(), Some("aé"));
         let phone = Phone {
@@ -122,17 +234,42 @@ mod tests {
             preferred: true,
         };
         assert_eq!(card.phones, [phone]);
-        for (bytes, name) in [
-            (&b"FN;CHARSET=SHIFT_JIS:\x83\x5c\x83\x7c"[..], "ソポ"),
-            (b"FN;CHARSET=EUC-KR:\xb1\xe8", "김"),
-            (b"FN;CHARSET=EUC-KR;ENCODING=QUOTED-PRINTABLE:=B1=E8", "김"),
-            (b"FN;CHARSET=ISO-2022-JP:\x1b$B;3ED\x1b(B", "山田"),
-            (b"FN:Zo\xeb", "Zoë"),
-            (b"FN:\xea\xb9\r\n \x80", "김"),
+        for (bytes, name, damaged) in [
+            (&b"FN;CHARSET=SHIFT_JIS:\x83\x5c\x83\x7c"[..], "ソポ", false),
+            (b"FN;CHARSET=SHIFT_JIS;ENCODING=QUOTED-PRINTABLE:=83=5C=83|", "ソポ", false),
+            (b"FN;CHARSET=SHIFT_JIS;ENCODING=QUOTED-PRINTABLE:=83\\=83=7C", "ソポ", false),
+            (b"FN;CHARSET=EUC-KR:\xb1\xe8", "김", false),
+            (b"FN;CHARSET=EUC-KR:\xc8\xab", "홍", false),
+            (b"FN;CHARSET=cp949;ENCODING=QUOTED-PRINTABLE:=B1=E8", "김", false),
+            (b"FN;CHARSET=EUC-KR;ENCODING=QUOTED-PRINTABLE:=B1=E8=B1", "김\u{fffd}", true),
+            (b"FN;CHARSET=ISO-2022-JP:\x1b$B;3ED\x1b(B", "山田", false),
+            (b"FN;CHARSET=windows-1251;ENCODING=QUOTED-PRINTABLE:=C8=E2=E0=ED", "Иван", false),
+            (b"FN:Zo\xeb", "Zoë", false),
+            (b"FN:\xea\xb9\r\n \x80", "김", false),
+            (b"FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:J=F6rg", "Jörg", false),
+            (b"FN;CHARSET=UTF-8:Jos\xe9", "José", false),
+            (b"FN;ENCODING=QUOTED-PRINTABLE:Zo=EB =80 5", "Zoë € 5", false),
+            (b"FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:=EA=B9=80=EC=B2", "김\u{fffd}", true),
+            (b"FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:Jos=C3", "Jos\u{fffd}", true),
+            (b"FN;CHARSET=UTF-8:\xe6\x9d\x8e \xe5\xb0", "李 \u{fffd}", true),
+            (b"FN;CHARSET=none-such:Zo\xeb", "Zoë", false),
+            (b"FN;ENCODING=QUOTED-PRINTABLE:100 =\r\n% a=3Db", "100 % a=b", false),
+            (b"FN;ENCODING=QUOTED-PRINTABLE:a=\r\n C3=A9", "aé", false),
         ] {
             let file = [b"BEGIN:VCARD\r\n", bytes, b"\r\nEND:VCARD"].concat();
             let read = only(&file);
-            assert_eq!(read.full_name, name);
+            assert_eq!((read.card.full_name.as_str(), read.damaged), (name, damaged), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_separator_that_is_encoded_separates_nothing() {
+        let read = only(
+            b"BEGIN:VCARD\r\nVERSION:2.1\r\nN;ENCODING=QUOTED-PRINTABLE:Doe=3B Roe;Jane=2C J.;a=5Cb\r\n\
+              NOTE;ENCODING=QUOTED-PRINTABLE:a=0D=0Ab=0Ac\r\nEND:VCARD\r\n",
+        );
+        let name = read.card.name;
+        assert_eq!((name.family.as_deref(), name.given.as_deref()), (Some("Doe; Roe"), Some("Jane, J.")));
+        assert_eq!((name.additional.as_deref(), read.card.note.as_deref()), (Some("a\\b"), Some("a\nb\nc")));
     }
 }

@@ -33,7 +33,10 @@ pub fn uri(value: &str) -> String {
             ',' | ';' | '\\' | '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}' | ' ' => {
                 out.push_str(&format!("%{:02X}", u32::from(c)));
             }
-            c if c.is_control() || c.is_whitespace() => {}
+            c if c.is_control() => {}
+            c if c.is_whitespace() => {
+                out.extend(c.encode_utf8(&mut [0; 4]).bytes().map(|octet| format!("%{octet:02X}")));
+            }
             c => out.push(c),
         }
     }
@@ -49,6 +52,7 @@ pub fn parameter(value: &str) -> String {
             '^' => out.push_str("^^"),
             '"' => out.push_str("^'"),
             c if ends_line(c) => out.push_str("^n"),
+            '\t' => out.push(' '),
             c if c.is_control() => {}
             c => out.push(c),
         }
@@ -86,6 +90,7 @@ mod tests {
         assert_eq!(text("a,b;c\\n\r\nd\0\u{2028}e:\"f\""), r#"a\,b\;c\\n\nd\ne:"f""#);
         assert_eq!(uri("https://x.org/a,b?x=1,2;3\r\nEND:VCARD"), "https://x.org/a,b?x=1%2C2%3B3END:VCARD");
         assert_eq!(uri(r#" https://x.org/"\ <b>"#), "https://x.org/%22%5C%20%3Cb%3E");
+        assert_eq!(uri(" https://x.org/My Page\u{3000}\t.html\u{2028}"), "https://x.org/My%20Page%E3%80%80.html");
         assert_eq!(parameter("a\r\n\"b\"^;,:"), r#""a^n^'b^'^^;,:""#);
         assert_eq!(parameter("a\\"), r#""a\ ""#);
     }

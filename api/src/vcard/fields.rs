@@ -1,17 +1,19 @@
-//! One card understood: from the properties of any version and of many programs to the model. What makes no sense is left
-//! out; a card is refused only if it is nobody's.
+//! One card understood: from the properties of any version and of many programs to the model. What the model has no place
+//! for is named; a card is refused only if it is nobody's.
+
+use std::collections::{HashMap, HashSet};
 
 use calcard::{
     Entry, Parser,
-    common::PartialDateTime,
-    vcard::{VCard, VCardEntry, VCardParameterName, VCardParameterValue, VCardProperty, VCardValue},
+    vcard::{VCardEntry, VCardParameterName, VCardProperty},
 };
-use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
 use super::{
-    card::{Address, Birthday, Card, Email, Messenger, NameParts, Phone, Url},
-    forms, labels,
+    card::{Address, Card, Email, Messenger, NameParts, Url},
+    source::Text,
+    values::{self, is_empty, is_ranked, is_text, label, line_of, own_label, rank, text_of, without_scheme, words},
 };
+use crate::{plain_text, text};
 
 /// Messengers that have a property of their own, and the scheme of their addresses.
 const MESSENGERS: [(&str, &str); 9] = [
@@ -26,97 +28,323 @@ const MESSENGERS: [(&str, &str); 9] = [
     ("X-QQ", "qq"),
 ];
 
-/// Schemes that are code or content rather than a place.
-const REFUSED: [&str; 5] = ["javascript", "vbscript", "data", "blob", "file"];
+/// Parameters that say something of a contact in addition to the value they stand at.
+const TELLING: [(VCardParameterName, &str); 3] =
+    [(VCardParameterName::SortAs, "SORT-AS"), (VCardParameterName::Geo, "GEO"), (VCardParameterName::Tz, "TZ")];
+
+const LIST: &str = "It is a list of cards and not one of its own.";
+const NOBODY: &str = "It has no name, no organisation, no e-mail address and no telephone number.";
+
+/// A card that was read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The card.
+    pub card: Card,
+    /// The names of the properties that say more of somebody than what they are called, do, and are reached by: tags,
+    /// pictures, days. The card has them, but an address book may have no place for them.
+    pub extras: Vec<String>,
+    /// The names of the properties that the card has no place for, once for each.
+    pub left_out: Vec<String>,
+    /// Whether there were lines that are no property.
+    pub has_junk: bool,
+    /// Whether some letters could not be read; U+FFFD stands for them.
+    pub damaged: bool,
+}
 
 /// The card that stands in a text of whole lines, or why there is none.
-pub fn card(text: &str) -> Result<Card, &'static str> {
-    let Entry::VCard(vcard) = Parser::new(text).entry() else { return Err("It is no vCard.") };
-    let labels: Vec<(&str, String)> = vcard
+pub fn card(text: Text) -> Result<Reading, &'static str> {
+    let Entry::VCard(vcard) = Parser::new(&text.lines).entry() else { return Err("It is no vCard.") };
+    let entries: Vec<VCardEntry> = vcard
         .entries
-        .iter()
-        .filter(|entry| entry.name.as_str().eq_ignore_ascii_case("X-ABLabel"))
-        .filter_map(|entry| Some((entry.group.as_deref()?, own_label(&text_of(entry)?)?)))
+        .into_iter()
+        .filter(|entry| !matches!(entry.name, VCardProperty::Version | VCardProperty::Begin | VCardProperty::End))
         .collect();
-    let mut card = Card::default();
-    for entry in &vcard.entries {
-        property(&mut card, entry, &labels)?;
-    }
-    named(card, &vcard)
-}
-
-fn property(card: &mut Card, entry: &VCardEntry, labels: &[(&str, String)]) -> Result<(), &'static str> {
-    let label = || label(entry, labels);
-    let preferred = is_preferred(entry);
-    match &entry.name {
-        VCardProperty::Kind if is_text(entry, "group") => return Err("It is a list of cards and not one of its own."),
-        VCardProperty::Kind => card.organisation_card |= is_text(entry, "org"),
-        VCardProperty::Uid => card.uid = card.uid.take().or_else(|| text_of(entry)),
-        VCardProperty::Fn if card.full_name.is_empty() => card.full_name = text_of(entry).unwrap_or_default(),
-        VCardProperty::N if card.name.is_empty() => card.name = name(entry),
-        VCardProperty::Nickname => card.nicknames.extend(words(entry)),
-        VCardProperty::Categories => card.categories.extend(words(entry)),
-        VCardProperty::Org if card.organisation.is_none() && card.units.is_empty() => {
-            card.organisation = part(entry, 0, " ");
-            card.units = (1..entry.values.len()).filter_map(|unit| part(entry, unit, " ")).collect();
+    let is_bare = entries.is_empty() && text.left_out.is_empty();
+    let mut reader = Reader::of(&entries);
+    reader.reading.left_out = text.left_out;
+    for (index, entry) in entries.iter().enumerate() {
+        let taken = reader.property(index, entry)?;
+        if !taken && !is_empty(entry) {
+            reader.lose(name_of(entry));
         }
-        VCardProperty::Title => card.title = card.title.take().or_else(|| text_of(entry)),
-        VCardProperty::Email => {
-            let address = line_of(entry).map(|text| without_scheme(&text, "mailto").to_owned());
-            card.emails.extend(address.filter(|address| !address.is_empty()).map(|address| Email {
-                address,
-                label: label(),
-                preferred,
-            }));
-        }
-        VCardProperty::Tel => card.phones.extend(phone(entry, label(), preferred)),
-        VCardProperty::Adr => card.addresses.extend(address(entry, label(), preferred)),
-        VCardProperty::Url => {
-            card.urls.extend(place(entry).map(|address| Url { address, label: label() }));
-        }
-        VCardProperty::Impp => {
-            card.messengers.extend(place(entry).map(|uri| Messenger { uri, label: label() }));
-        }
-        VCardProperty::Socialprofile => card.urls.extend(social_profile(entry)),
-        VCardProperty::Photo if card.photo_url.is_none() => card.photo_url = place(entry).filter(|url| is_https(url)),
-        VCardProperty::Bday if card.birthday.is_none() => card.birthday = birthday(entry),
-        VCardProperty::Lang | VCardProperty::Language if card.locale.is_none() || preferred => {
-            card.locale = line_of(entry).or(card.locale.take());
-        }
-        VCardProperty::Tz if card.time_zone.is_none() => card.time_zone = time_zone(entry),
-        VCardProperty::Note => {
-            let notes = [card.note.take(), text_of(entry)];
-            card.note = notes.into_iter().flatten().reduce(|first, second| format!("{first}\n\n{second}"));
-        }
-        VCardProperty::Rev if card.changed_at.is_none() => card.changed_at = date_of(entry).and_then(moment),
-        VCardProperty::Other(name) => other(card, &name.to_ascii_uppercase(), entry)?,
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Properties that are nobody's standard.
-fn other(card: &mut Card, name: &str, entry: &VCardEntry) -> Result<(), &'static str> {
-    match name {
-        "X-ABSHOWAS" => card.organisation_card |= is_text(entry, "COMPANY"),
-        "X-ADDRESSBOOKSERVER-KIND" if is_text(entry, "group") => {
-            return Err("It is a list of cards and not one of its own.");
-        }
-        "X-SOCIALPROFILE" => card.urls.extend(social_profile(entry)),
-        name => {
-            if let Some((_, scheme)) = MESSENGERS.into_iter().find(|(other, _)| *other == name)
-                && let Some(text) = line_of(entry)
-            {
-                let label = labels::label(types(entry));
-                card.messengers.push(Messenger { uri: format!("{scheme}:{}", without_scheme(&text, scheme)), label });
+        for (parameter, name) in &TELLING {
+            if taken && entry.parameters(parameter).next().is_some() {
+                reader.lose((*name).to_owned());
             }
         }
     }
-    Ok(())
+    reader.delivery_labels();
+    let Reading { card, extras, left_out, .. } = reader.reading;
+    let card = named(card).ok_or(if is_bare { "It is empty." } else { NOBODY })?;
+    Ok(Reading { card, extras, left_out, has_junk: text.has_junk, damaged: text.damaged })
 }
 
-/// The card with a name to show, which may have to be made of other properties.
-fn named(mut card: Card, vcard: &VCard) -> Result<Card, &'static str> {
+/// The name of a property, as cards write it.
+fn name_of(entry: &VCardEntry) -> String {
+    entry.name.as_str().to_ascii_uppercase()
+}
+
+struct Reader<'a> {
+    reading: Reading,
+    /// Labels that stand beside a property, by its group.
+    labels: Vec<(&'a str, String)>,
+    /// Groups with a property that has room for a label.
+    labelled: HashSet<&'a str>,
+    /// Of properties that a card has once: which one it is.
+    chosen: HashMap<&'a str, usize>,
+    /// Of properties that a list is preferred by: the best rank.
+    ranks: HashMap<&'a str, u32>,
+    /// The text of each that was chosen, by the name of its property.
+    kept: HashMap<&'a str, String>,
+    /// Addresses that stand as text for an envelope, with their labels.
+    envelopes: Vec<(Option<String>, String)>,
+}
+
+impl<'a> Reader<'a> {
+    fn of(entries: &'a [VCardEntry]) -> Self {
+        let labels = entries
+            .iter()
+            .filter(|entry| entry.name.as_str().eq_ignore_ascii_case("X-ABLabel"))
+            .filter_map(|entry| Some((entry.group.as_deref()?, own_label(&line_of(entry)?)?)))
+            .collect();
+        let mut reader = Self {
+            reading: Reading::default(),
+            labels,
+            labelled: entries.iter().filter(|entry| takes_label(entry)).filter_map(|e| e.group.as_deref()).collect(),
+            chosen: HashMap::new(),
+            ranks: HashMap::new(),
+            kept: HashMap::new(),
+            envelopes: Vec::new(),
+        };
+        for (index, entry) in entries.iter().enumerate() {
+            let (name, rank) = (single(entry), rank(entry));
+            let best = reader.ranks.entry(name).or_insert(rank);
+            *best = rank.min(*best);
+            if let Some(text) = value_of_single(entry) {
+                let current = reader.chosen.get(name).map(|current| values::rank(&entries[*current]));
+                if current.is_none_or(|current| rank < current) {
+                    reader.chosen.insert(name, index);
+                    reader.kept.insert(name, text);
+                }
+            }
+        }
+        reader
+    }
+
+    fn lose(&mut self, name: String) {
+        self.reading.left_out.push(name);
+    }
+
+    /// Takes a property into the card; whether there is a place for it.
+    fn property(&mut self, index: usize, entry: &VCardEntry) -> Result<bool, &'static str> {
+        let name = single(entry);
+        if value_of_single(entry).is_some() {
+            if self.chosen.get(name) == Some(&index) {
+                self.take_single(entry);
+                return Ok(true);
+            }
+            // What says the same as the one that was chosen is there already.
+            let same = value_of_single(entry).as_ref() == self.kept.get(name);
+            return Ok(same || entry.name == VCardProperty::Rev);
+        }
+        let label = label(entry, &self.labels);
+        let preferred = self.ranks.get(name).is_some_and(|best| is_ranked(*best) && *best == rank(entry));
+        let card = &mut self.reading.card;
+        match &entry.name {
+            VCardProperty::Prodid | VCardProperty::Rev => Ok(true),
+            VCardProperty::Kind if is_text(entry, "group") => Err(LIST),
+            VCardProperty::Kind if is_text(entry, "org") => Ok(self.organisation(entry)),
+            VCardProperty::Kind => Ok(is_text(entry, "individual")),
+            VCardProperty::Nickname => {
+                card.nicknames.extend(words(entry));
+                Ok(self.extra(entry))
+            }
+            VCardProperty::Categories => {
+                card.categories.extend(words(entry));
+                Ok(self.extra(entry))
+            }
+            VCardProperty::Email => {
+                let address = line_of(entry).map(|text| without_scheme(&text, "mailto").to_owned());
+                let address = address.filter(|address| !address.is_empty());
+                Ok(push(&mut card.emails, address.map(|address| Email { address, label, preferred })))
+            }
+            VCardProperty::Tel => Ok(push(&mut card.phones, values::phone(entry, label, preferred))),
+            VCardProperty::Adr => Ok(self.address(entry, label, preferred)),
+            VCardProperty::Url => Ok(push(&mut card.urls, values::place(entry).map(|address| Url { address, label }))),
+            VCardProperty::Impp => {
+                let messenger = values::place(entry).map(|uri| Messenger { uri, label });
+                Ok(push(&mut card.messengers, messenger) && self.extra(entry))
+            }
+            VCardProperty::Socialprofile => Ok(push(&mut card.urls, values::social_profile(entry, label))),
+            VCardProperty::Note => {
+                let Some(note) = text_of(entry) else { return Ok(false) };
+                let notes = [card.note.take(), Some(note)];
+                card.note = notes.into_iter().flatten().reduce(|first, second| format!("{first}\n\n{second}"));
+                Ok(true)
+            }
+            VCardProperty::Other(name) => self.other(&name.to_ascii_uppercase(), entry),
+            _ => Ok(false),
+        }
+    }
+
+    /// Takes the one property of its name that a card keeps.
+    fn take_single(&mut self, entry: &VCardEntry) {
+        let card = &mut self.reading.card;
+        match &entry.name {
+            VCardProperty::Uid => card.uid = text_of(entry),
+            VCardProperty::Fn => card.full_name = line_of(entry).unwrap_or_default(),
+            VCardProperty::N => {
+                card.name = values::name(entry);
+                self.more_parts(entry, 5);
+            }
+            VCardProperty::Org => {
+                card.organisation = values::part(entry, 0, " ");
+                card.units = (1..entry.values.len()).filter_map(|unit| values::part(entry, unit, " ")).collect();
+            }
+            VCardProperty::Title => card.title = text_of(entry),
+            VCardProperty::Photo => {
+                card.photo_url = values::picture(entry);
+                self.extra(entry);
+            }
+            VCardProperty::Bday => {
+                card.birthday = values::birthday(entry);
+                self.extra(entry);
+            }
+            VCardProperty::Lang | VCardProperty::Language => {
+                card.locale = line_of(entry);
+                self.extra(entry);
+            }
+            VCardProperty::Tz => {
+                card.time_zone = values::time_zone(entry);
+                self.extra(entry);
+            }
+            _ => card.changed_at = values::moment(entry),
+        }
+    }
+
+    fn extra(&mut self, entry: &VCardEntry) -> bool {
+        if !is_empty(entry) {
+            self.reading.extras.push(name_of(entry));
+        }
+        true
+    }
+
+    fn organisation(&mut self, entry: &VCardEntry) -> bool {
+        self.reading.card.organisation_card = true;
+        self.extra(entry)
+    }
+
+    fn address(&mut self, entry: &VCardEntry, label: Option<String>, preferred: bool) -> bool {
+        let Some(address) = values::address(entry, label, preferred) else { return false };
+        let written = values::label_parameter(entry);
+        if written.is_some_and(|written| !holds(&address, &written)) {
+            self.lose("LABEL".to_owned());
+        }
+        self.reading.card.addresses.push(address);
+        self.more_parts(entry, 7);
+        true
+    }
+
+    /// Names a property whose value has more parts than its kind, unless they repeat what the others say.
+    fn more_parts(&mut self, entry: &VCardEntry, count: usize) {
+        let part = |index| values::part(entry, index, " ");
+        let known: Vec<String> = (0..count).filter_map(part).flat_map(|text| plain_text::bare_words(&text)).collect();
+        let more = (count..entry.values.len()).filter_map(part).flat_map(|text| plain_text::bare_words(&text));
+        if !more.into_iter().all(|word| known.contains(&word)) {
+            self.lose(name_of(entry));
+        }
+    }
+
+    /// Takes a property that is nobody's standard, or one of older versions alone.
+    fn other(&mut self, name: &str, entry: &VCardEntry) -> Result<bool, &'static str> {
+        match name {
+            "X-ABSHOWAS" if is_text(entry, "COMPANY") => Ok(self.organisation(entry)),
+            "X-ADDRESSBOOKSERVER-KIND" if is_text(entry, "group") => Err(LIST),
+            "X-SOCIALPROFILE" => {
+                let label = label(entry, &self.labels);
+                Ok(push(&mut self.reading.card.urls, values::social_profile(entry, label)))
+            }
+            "PROFILE" => Ok(is_text(entry, "VCARD")),
+            // It goes with the property beside it, which is kept with it or named.
+            "X-ABLABEL" => Ok(entry.group.as_deref().is_some_and(|group| self.labelled.contains(group))),
+            "LABEL" => {
+                let Some(text) = text_of(entry) else { return Ok(false) };
+                self.envelopes.push((label(entry, &self.labels), text));
+                Ok(true)
+            }
+            name => {
+                let known = MESSENGERS.into_iter().find(|(other, _)| *other == name);
+                let Some(((_, scheme), text)) = known.zip(line_of(entry)) else { return Ok(false) };
+                let label = label(entry, &self.labels);
+                let uri = format!("{scheme}:{}", without_scheme(&text, scheme));
+                self.reading.card.messengers.push(Messenger { uri, label });
+                Ok(self.extra(entry))
+            }
+        }
+    }
+
+    /// Takes addresses that stand as text for an envelope alone. One with a label of an address that is there says it in
+    /// other words, and is named unless these words are all there.
+    fn delivery_labels(&mut self) {
+        for (label, text) in std::mem::take(&mut self.envelopes) {
+            let addresses = &mut self.reading.card.addresses;
+            if addresses.iter().any(|address| holds(address, &text)) {
+                continue;
+            }
+            if addresses.iter().any(|address| address.label == label) {
+                self.lose("LABEL".to_owned());
+                continue;
+            }
+            addresses.push(Address { label, street: Some(text), ..Address::default() });
+        }
+    }
+}
+
+/// Whether every word of an envelope stands in an address.
+fn holds(address: &Address, envelope: &str) -> bool {
+    let known = plain_text::bare_words(&address.lines().join("\n"));
+    plain_text::bare_words(envelope).iter().all(|word| known.contains(word))
+}
+
+fn push<T>(list: &mut Vec<T>, item: Option<T>) -> bool {
+    let taken = item.is_some();
+    list.extend(item);
+    taken
+}
+
+/// Whether a label beside a property is kept or left out together with it.
+fn takes_label(entry: &VCardEntry) -> bool {
+    !entry.name.as_str().eq_ignore_ascii_case("X-ABLabel")
+        && value_of_single(entry).is_none()
+        && !matches!(entry.name, VCardProperty::Note | VCardProperty::Nickname | VCardProperty::Categories)
+}
+
+/// What a property is called where only one of its name is kept.
+fn single(entry: &VCardEntry) -> &str {
+    match &entry.name {
+        VCardProperty::Language => VCardProperty::Lang.as_str(),
+        name => name.as_str(),
+    }
+}
+
+/// The value of a property that a card has once, to tell one from another; none of other properties, and where the value
+/// is not of its kind.
+fn value_of_single(entry: &VCardEntry) -> Option<String> {
+    match &entry.name {
+        VCardProperty::Uid | VCardProperty::Title | VCardProperty::Org => text_of(entry),
+        VCardProperty::Fn => line_of(entry).filter(|text| !text::is_blank(text)),
+        VCardProperty::N => Some(values::name(entry)).filter(|name| !name.is_empty()).and(text_of(entry)),
+        VCardProperty::Photo => values::picture(entry),
+        VCardProperty::Bday => values::birthday(entry).map(|day| format!("{day:?}")),
+        VCardProperty::Lang | VCardProperty::Language => line_of(entry),
+        VCardProperty::Tz => values::time_zone(entry),
+        VCardProperty::Rev => values::moment(entry).map(|at| at.to_string()),
+        _ => None,
+    }
+}
+
+/// The card with a name to show, which may have to be made of other properties; none when there are none to make it of.
+fn named(mut card: Card) -> Option<Card> {
     if card.full_name.is_empty() {
         let parts = &card.name;
         let latin = [&parts.prefix, &parts.given, &parts.additional, &parts.family, &parts.suffix];
@@ -125,253 +353,23 @@ fn named(mut card: Card, vcard: &VCard) -> Result<Card, &'static str> {
             (Some(family), Some(given)) if is_cjk(family) && is_cjk(given) => format!("{family}{given}"),
             _ => latin.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" "),
         };
+        let nickname = card.nicknames.first().cloned();
         let email = card.emails.first().map(|email| email.address.clone());
-        let names = [Some(joined), card.organisation.clone(), email];
-        card.full_name = names.into_iter().flatten().find(|name| !name.is_empty()).unwrap_or_default();
-    }
-    if card.full_name.is_empty() {
-        let empty = vcard.entries.iter().all(|entry| matches!(entry.name, VCardProperty::Version | VCardProperty::End));
-        return Err(if empty { "It is empty." } else { "It has no name, no organisation and no e-mail address." });
+        let number = card.phones.first().map(|phone| phone.number.clone());
+        let names = [Some(joined), nickname, card.organisation.clone(), email, number];
+        card.full_name = names.into_iter().flatten().find(|name| !text::is_blank(name))?;
     }
     // 3.0 demands a split name; one that is all family name was never split.
     let family = NameParts { family: Some(card.full_name.clone()), ..NameParts::default() };
     if card.name == family {
         card.name = NameParts::default();
     }
-    Ok(card)
+    Some(card)
 }
 
 fn is_cjk(text: &str) -> bool {
     text.chars().all(|c| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'))
 }
 
-fn name(entry: &VCardEntry) -> NameParts {
-    NameParts {
-        family: part(entry, 0, " "),
-        given: part(entry, 1, " "),
-        additional: part(entry, 2, " "),
-        prefix: part(entry, 3, " "),
-        suffix: part(entry, 4, ", "),
-    }
-}
-
-fn phone(entry: &VCardEntry, label: Option<String>, preferred: bool) -> Option<Phone> {
-    let text = line_of(entry)?;
-    let (number, extension) = if text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:")) {
-        let mut parts = text[4..].split(';');
-        let number = percent_decoded(parts.next().unwrap_or_default());
-        let extension = parts.find_map(|part| part.strip_prefix("ext=").or_else(|| part.strip_prefix("EXT=")));
-        (number, extension.map(percent_decoded))
-    } else {
-        let split = [" x", " ext. ", " ext.", " ext ", ";ext="].into_iter().find_map(|mark| text.rsplit_once(mark));
-        match split {
-            Some((number, extension)) if is_extension(extension) => (number.to_owned(), Some(extension.to_owned())),
-            _ => (text, None),
-        }
-    };
-    let number = number.trim().to_owned();
-    (!number.is_empty()).then_some(Phone { number, label, extension, preferred })
-}
-
-fn is_extension(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '*' | '#' | '-' | '.'))
-}
-
-fn address(entry: &VCardEntry, label: Option<String>, preferred: bool) -> Option<Address> {
-    // A box and a suite belong to the street.
-    let street = [part(entry, 0, ", "), part(entry, 1, ", "), part(entry, 2, ", ")];
-    let address = Address {
-        label,
-        street: street.into_iter().flatten().reduce(|first, second| format!("{first}\n{second}")),
-        city: part(entry, 3, ", "),
-        region: part(entry, 4, ", "),
-        postal_code: part(entry, 5, ", "),
-        country: part(entry, 6, ", "),
-        preferred,
-    };
-    (!address.lines().is_empty()).then_some(address)
-}
-
-/// An address of something, unless it is code in disguise.
-fn place(entry: &VCardEntry) -> Option<String> {
-    let text: String = text_of(entry)?.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
-    let refused = scheme.is_some_and(|scheme| REFUSED.contains(&scheme.as_str()));
-    (!text.is_empty() && !refused).then_some(text)
-}
-
-fn is_https(url: &str) -> bool {
-    url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
-}
-
-/// A page where one is met; names without an address are of no use.
-fn social_profile(entry: &VCardEntry) -> Option<Url> {
-    let address = place(entry).filter(|address| address.contains("://"))?;
-    let service = entry.parameters(&VCardParameterName::ServiceType).find_map(VCardParameterValue::as_text);
-    let label = service.map(str::to_ascii_lowercase).or_else(|| labels::label(types(entry)));
-    Some(Url { address, label })
-}
-
-fn birthday(entry: &VCardEntry) -> Option<Birthday> {
-    let date = date_of(entry)?;
-    let omitted = entry.params.iter().find_map(|param| match &param.name {
-        VCardParameterName::Other(name) if name.eq_ignore_ascii_case("X-APPLE-OMIT-YEAR") => param.value.as_text(),
-        _ => None,
-    });
-    let year = date.year.filter(|year| omitted.and_then(|text| text.parse().ok()) != Some(*year));
-    Birthday::new(year, date.month?, date.day?)
-}
-
-fn time_zone(entry: &VCardEntry) -> Option<String> {
-    let text = line_of(entry)?;
-    Some(forms::offset(&text).unwrap_or(text))
-}
-
-fn moment(date: &PartialDateTime) -> Option<DateTime<Utc>> {
-    let read = date.to_date_time()?;
-    let east = TimeDelta::seconds(read.offset.map_or(0, |offset| offset.local_minus_utc().into()));
-    read.date_time.and_utc().checked_sub_signed(east).filter(|at| forms::has_four_digits(at.year()))
-}
-
-fn date_of(entry: &VCardEntry) -> Option<&PartialDateTime> {
-    entry.values.first()?.as_partial_date_time()
-}
-
-/// The label: the one that stands beside the property, or what its types say.
-fn label(entry: &VCardEntry, labels: &[(&str, String)]) -> Option<String> {
-    let own = entry.group.as_deref().and_then(|group| labels.iter().find(|(other, _)| *other == group));
-    own.map(|(_, label)| label.clone()).or_else(|| labels::label(types(entry)))
-}
-
-/// Apple wraps the labels that its programs translate.
-fn own_label(text: &str) -> Option<String> {
-    let inner = text.strip_prefix("_$!<").and_then(|text| text.strip_suffix(">!$_"));
-    let label = inner.map_or_else(|| text.to_owned(), str::to_lowercase);
-    (!label.is_empty()).then_some(label)
-}
-
-/// The types, which stand bare in 2.1.
-fn types(entry: &VCardEntry) -> impl Iterator<Item = &str> {
-    entry.params.iter().filter_map(|param| match (&param.name, &param.value) {
-        (VCardParameterName::Type, value) => value.as_text(),
-        (VCardParameterName::Other(name), VCardParameterValue::Null) => Some(name.as_str()),
-        _ => None,
-    })
-}
-
-fn is_preferred(entry: &VCardEntry) -> bool {
-    let first =
-        |value: &VCardParameterValue| matches!(value, VCardParameterValue::Integer(1) | VCardParameterValue::Null);
-    entry.parameters(&VCardParameterName::Pref).any(first) || types(entry).any(|word| word.eq_ignore_ascii_case("pref"))
-}
-
-/// The whole value as text.
-fn text_of(entry: &VCardEntry) -> Option<String> {
-    let texts: Vec<String> = entry.values.iter().filter_map(|value| clean(value, ",")).collect();
-    (!texts.is_empty()).then(|| texts.join(";"))
-}
-
-/// The whole value as one line.
-fn line_of(entry: &VCardEntry) -> Option<String> {
-    text_of(entry).map(|text| text.replace(['\n', '\t'], " "))
-}
-
-/// One part of a value; where a part is a list, its items are joined.
-fn part(entry: &VCardEntry, index: usize, separator: &str) -> Option<String> {
-    clean(entry.values.get(index)?, separator)
-}
-
-/// The words of a list, white space made even.
-fn words(entry: &VCardEntry) -> impl Iterator<Item = String> {
-    let texts = entry.values.iter().filter_map(|value| clean(value, ","));
-    texts.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-fn is_text(entry: &VCardEntry, expected: &str) -> bool {
-    text_of(entry).is_some_and(|text| text.eq_ignore_ascii_case(expected))
-}
-
-/// A value as plain text: lines end in `\n`, no other control characters, nothing around it.
-fn clean(value: &VCardValue, separator: &str) -> Option<String> {
-    let text = match value {
-        VCardValue::Text(text) => text.clone(),
-        VCardValue::Component(items) => {
-            let items: Vec<&str> = items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).collect();
-            items.join(separator)
-        }
-        VCardValue::Integer(number) => number.to_string(),
-        VCardValue::Float(number) => number.to_string(),
-        other => other.as_text()?.to_owned(),
-    };
-    let plain: String = text
-        .chars()
-        .map(|c| if matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}') { '\n' } else { c })
-        .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
-        .collect();
-    let plain = plain.trim();
-    (!plain.is_empty()).then(|| plain.to_owned())
-}
-
-fn without_scheme<'a>(text: &'a str, scheme: &str) -> &'a str {
-    match text.split_once(':') {
-        Some((other, rest)) if other.eq_ignore_ascii_case(scheme) => rest.trim(),
-        _ => text,
-    }
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, behind @ ..] = rest {
-        let code = behind.get(..2).and_then(|code| std::str::from_utf8(code).ok());
-        match code.filter(|_| *byte == b'%').and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(code) => {
-                bytes.push(code);
-                rest = &behind[2..];
-            }
-            None => {
-                bytes.push(*byte);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).chars().filter(|c| !c.is_control()).collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::Messenger;
-    use crate::vcard::{card::Card, read::cards};
-
-    fn with(lines: &str) -> Card {
-        let text = format!("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Jane\r\n{lines}\r\nEND:VCARD\r\n");
-        cards(text.as_bytes()).next().expect("one").expect("a card")
-    }
-
-    #[test]
-    fn the_habits_of_other_programs_are_understood() {
-        let apple = with(
-            "N:;;;;\r\nX-ABShowAs:COMPANY\r\nitem1.EMAIL;type=pref:a@b.c\r\nitem1.X-ABLabel:_$!<Other>!$_\r\nBDAY;X-APPLE-OMIT-YEAR=1604:1604-02-29\r\nPHOTO;VALUE=uri:https://x.org/p",
-        );
-        assert!(apple.organisation_card && apple.emails[0].preferred && apple.name.is_empty());
-        assert_eq!(apple.emails[0].label.as_deref(), Some("other"));
-        assert_eq!(apple.birthday.map(|day| (day.year, day.month, day.day)), Some((None, 2, 29)));
-        assert_eq!(apple.photo_url.as_deref(), Some("https://x.org/p"));
-        let liferay = with(
-            "ADR;TYPE=BUSINESS:;;1 Main St, Flat 2\nSecond line;Town;;1;US\nURL:https\\://x.org/\nX-JABBER:jane@x.org\nTEL;TYPE=BUSINESS-FAX:1",
-        );
-        assert_eq!(liferay.addresses[0].street.as_deref(), Some("1 Main St, Flat 2\nSecond line"));
-        assert_eq!(
-            (liferay.urls[0].address.as_str(), liferay.phones[0].label.as_deref()),
-            ("https://x.org/", Some("work fax"))
-        );
-        assert_eq!(liferay.messengers, [Messenger { uri: "xmpp:jane@x.org".into(), label: None }]);
-        let photo = with(&format!(
-            "PHOTO;ENCODING=BASE64;JPEG:\r\n {}\r\n{}\r\n\r\nTITLE:x",
-            "QUJD".repeat(50_000),
-            "QUJD".repeat(20)
-        ));
-        assert_eq!((photo.photo_url, photo.title.as_deref()), (None, Some("x")));
-        assert!(with("URL:java\u{1}script\\:alert(1)\r\nPHOTO:http://x.org/p").urls.is_empty());
-    }
-}
+mod tests;

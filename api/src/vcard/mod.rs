@@ -8,7 +8,8 @@
 //! | [`labels`] | `work`, `mobile` and their like, as each version writes them |
 //! | [`write`](mod@write), [`forms`], [`escape`] | a card as text; numbers and zones by their form; values made harmless, lines folded |
 //! | [`file`](mod@file) | the name of a downloaded file, as a header can carry it |
-//! | [`read`], [`source`], [`encoding`], [`fields`] | a file as cards or reasons; cutting it up; octets as text; understanding one card |
+//! | [`read`], [`logical`], [`source`], [`encoding`] | a file as cards or reasons; unfolding it; cutting it up; octets as text |
+//! | [`fields`], [`values`] | understanding one card, and one property |
 
 pub mod card;
 pub mod labels;
@@ -17,7 +18,9 @@ pub mod forms;
 pub mod write;
 pub mod file;
 pub mod encoding;
+pub mod logical;
 pub mod source;
+pub mod values;
 pub mod fields;
 pub mod read;
 

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{card::Card, fields, source::Source};
+use encoding_rs::Encoding;
+
+pub use super::fields::Reading;
+use super::{fields, source::Source};
 
 /// A card that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +18,10 @@ pub struct Damage {
     pub why: Cow<'static, str>,
 }
 
-/// The cards of a file, in its order, each read when it is asked for.
-pub fn cards(bytes: &[u8]) -> impl Iterator<Item = Result<Card, Damage>> {
-    Source::new(bytes).map(|piece| {
-        let card = piece.text.and_then(|text| fields::card(&text));
+/// The cards of a file, in its order, each read when it is asked for. `charset` came with the file; a card may name another.
+pub fn cards(octets: &[u8], charset: Option<&'static Encoding>) -> impl Iterator<Item = Result<Reading, Damage>> {
+    Source::new(octets, charset).map(|piece| {
+        let card = piece.text.and_then(fields::card);
         card.map_err(|why| Damage { ordinal: piece.ordinal, line: piece.line, why: Cow::Borrowed(why) })
     })
 }
@@ -40,7 +43,7 @@ mod tests {
             for person in people.iter_mut().filter(|_| version == Version::V3) {
                 person.locale = None;
             }
-            let read: Vec<_> = cards(file.as_bytes()).map(|card| card.expect("a card")).collect();
+            let read: Vec<_> = cards(file.as_bytes(), None).map(|read| read.expect("a card").card).collect();
             assert_eq!(read.len(), people.len());
             for (read, person) in read.iter().zip(&people) {
                 assert_eq!(read, person, "{version:?} {}", write::card(person, version));
@@ -56,9 +59,9 @@ mod tests {
             ("BEGIN:VCARD\r\nFN:Jane\r\n".to_owned(), 1, "It has no END:VCARD."),
             ("BEGIN:VCARD\r\nEND:VCARD\r\n".to_owned(), 1, "It is empty."),
             (
-                "BEGIN:VCARD\r\nTEL:1\r\nEND:VCARD\r\n".to_owned(),
+                "BEGIN:VCARD\r\nNOTE:1\r\nEND:VCARD\r\n".to_owned(),
                 1,
-                "It has no name, no organisation and no e-mail address.",
+                "It has no name, no organisation, no e-mail address and no telephone number.",
             ),
             (format!("BEGIN:VCARD\r\n{many}END:VCARD\r\n"), 1, "It has more than 500 properties."),
             (format!("BEGIN:VCARD\r\n{long}END:VCARD\r\n"), 1, "It is longer than 64 kB."),
@@ -69,12 +72,12 @@ mod tests {
             ),
         ] {
             let file = format!("junk\r\n{bad}BEGIN:VCARD\r\nFN:Next\r\nEND:VCARD");
-            let read: Vec<_> = cards(file.as_bytes()).collect();
+            let read: Vec<_> = cards(file.as_bytes(), None).collect();
             let damage = read[0].as_ref().expect_err("damage");
             assert_eq!((damage.ordinal, damage.line, &*damage.why), (ordinal, 2, why));
-            assert_eq!(read[1].as_ref().map(|card| card.full_name.as_str()), Ok("Next"));
+            assert_eq!(read[1].as_ref().map(|read| read.card.full_name.as_str()), Ok("Next"));
         }
-        let nothing: Vec<_> = cards(b"").take(2).collect();
+        let nothing: Vec<_> = cards(b"", None).take(2).collect();
         assert!(matches!(&nothing[..], [Err(damage)] if damage.ordinal == 0));
     }
 }

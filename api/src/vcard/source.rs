@@ -1,29 +1,26 @@
-//! A file cut into cards and each card into whole lines, in one pass and without looking back. What the syntax library
-//! would stumble over is put right here: line ends and folds of every kind, charsets, soft line breaks, pictures that
-//! nobody asked for.
+//! A file cut into cards and each card into whole properties. What the syntax library would stumble over is put right here:
+//! character sets, raw line breaks, pictures that nobody asked for. What is left out is named.
 
-use std::borrow::Cow;
+use std::iter::Peekable;
 
-use super::encoding;
+use encoding_rs::Encoding;
+
+use super::{
+    encoding,
+    logical::{Line, Lines, MAX_CARD},
+};
 
 /// The most properties of one card.
 pub const MAX_PROPERTIES: usize = 500;
-
-/// The longest card in octets. Pictures, sounds and keys do not count, since they are not kept.
-pub const MAX_CARD: usize = 64 * 1024;
 
 /// The longest of those that is looked at: room for an address, none for a picture.
 const MAX_ATTACHMENT: usize = 2 * 1024;
 
 /// The cards of a file, one at a time.
-#[derive(Clone, Debug)]
 pub struct Source<'a> {
-    bytes: Cow<'a, [u8]>,
-    at: usize,
-    line: usize,
+    lines: Peekable<Lines<'a>>,
+    charset: Option<&'static Encoding>,
     ordinal: usize,
-    /// Where the card that ended the one before it begins.
-    begun: Option<usize>,
     ended: bool,
 }
 
@@ -34,40 +31,37 @@ pub struct Piece {
     pub ordinal: usize,
     /// The line on which it begins, from 1.
     pub line: usize,
-    /// Its properties, each on a line of its own, or why it cannot be read.
-    pub text: Result<String, &'static str>,
+    /// Its properties, or why it cannot be read.
+    pub text: Result<Text, &'static str>,
+}
+
+/// The properties of a card.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// Each on a line of its own.
+    pub lines: String,
+    /// The names of those that were left out, as they are written.
+    pub left_out: Vec<String>,
+    /// Whether the card has lines that are no property.
+    pub has_junk: bool,
+    /// Whether some of its octets are no letter.
+    pub damaged: bool,
 }
 
 impl<'a> Source<'a> {
-    /// A file in UTF-8, UTF-16 or whatever its cards say.
-    pub fn new(bytes: &'a [u8]) -> Self {
-        let utf16 = match bytes {
-            [0xff, 0xfe, ..] => Some((2, u16::from_le_bytes as fn([u8; 2]) -> u16)),
-            [0xfe, 0xff, ..] => Some((2, u16::from_be_bytes as fn([u8; 2]) -> u16)),
-            [b'B' | b'b', 0, ..] => Some((0, u16::from_le_bytes as fn([u8; 2]) -> u16)),
-            [0, b'B' | b'b', ..] => Some((0, u16::from_be_bytes as fn([u8; 2]) -> u16)),
-            _ => None,
-        };
-        let bytes = match utf16 {
-            Some((skip, unit)) => {
-                let units = bytes[skip..].as_chunks().0.iter().map(|pair| unit(*pair));
-                let text: String = char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')).collect();
-                Cow::Owned(text.into_bytes())
-            }
-            None => Cow::Borrowed(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)),
-        };
-        Self { bytes, at: 0, line: 0, ordinal: 0, begun: None, ended: false }
+    /// A file in UTF-8, UTF-16, the character set that came with it, or whatever its cards say.
+    pub fn new(octets: &'a [u8], charset: Option<&'static Encoding>) -> Self {
+        Self { lines: Lines::new(octets).peekable(), charset, ordinal: 0, ended: false }
     }
 
-    /// The next line without its end, which may be CR, LF or both.
-    fn next_line(&mut self) -> Option<std::ops::Range<usize>> {
-        let from = self.at;
-        let rest = self.bytes.get(from..).filter(|rest| !rest.is_empty())?;
-        let length = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(rest.len());
-        let end = if rest[length..].starts_with(b"\r\n") { 2 } else { 1 };
-        self.at = from + length + end;
-        self.line += 1;
-        Some(from..from + length)
+    /// The line on which the next card begins.
+    fn begin(&mut self) -> Option<usize> {
+        self.lines.find_map(|line| {
+            let octets = line.octets.trim_ascii_start();
+            // Files that were put together have marks inside.
+            let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
+            octets.trim_ascii_end().eq_ignore_ascii_case(b"BEGIN:VCARD").then_some(line.number)
+        })
     }
 }
 
@@ -75,37 +69,31 @@ impl Iterator for Source<'_> {
     type Item = Piece;
 
     fn next(&mut self) -> Option<Piece> {
-        let begun = self.begun.take().or_else(|| {
-            while let Some(line) = self.next_line() {
-                let line = self.bytes[line].trim_ascii_start();
-                // Files that were put together have marks inside.
-                if is(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line), "BEGIN:VCARD") {
-                    return Some(self.line);
-                }
-            }
-            None
-        });
-        let Some(begun) = begun else {
+        let Some(begun) = self.begin() else {
             let nothing = !std::mem::replace(&mut self.ended, true) && self.ordinal == 0;
             let text = Err("This is no vCard file: no line of it is BEGIN:VCARD.");
             return nothing.then_some(Piece { ordinal: 0, line: 1, text });
         };
         self.ordinal += 1;
-        let mut card = Collected::default();
+        let mut card = Collected { charset: self.charset, ..Collected::default() };
         let mut depth = 0_usize;
         let ended = loop {
-            let Some(line) = self.next_line() else { break false };
-            let line = &self.bytes[line];
-            if is(line, "END:VCARD") {
+            // A card that begins where none is expected ends the one before it.
+            let interrupts = |line: &Line| line.is("BEGIN:VCARD") && depth == 0 && !card.expects_card();
+            if self.lines.peek().is_some_and(interrupts) {
+                break false;
+            }
+            let Some(line) = self.lines.next() else { break false };
+            if line.is("END:VCARD") {
                 if depth == 0 {
                     break true;
                 }
                 depth -= 1;
-            } else if is(line, "BEGIN:VCARD") {
-                // In 2.1 an agent's card stands inside; it is passed over.
-                if depth == 0 && !card.expects_card() {
-                    self.begun = Some(self.line);
-                    break false;
+            } else if line.is("BEGIN:VCARD") || line.is("AGENT:BEGIN:VCARD") {
+                // In 2.1 the card of an agent stands inside; it is left out.
+                if depth == 0 {
+                    card.open = None;
+                    card.text.left_out.push("AGENT".to_owned());
                 }
                 depth += 1;
             } else if depth == 0 {
@@ -117,16 +105,11 @@ impl Iterator for Source<'_> {
     }
 }
 
-/// Whether a line is this one, but for case and white space behind it. Before it there must be none: a folded line may say
-/// anything.
-fn is(line: &[u8], expected: &str) -> bool {
-    line.trim_ascii_end().eq_ignore_ascii_case(expected.as_bytes())
-}
-
 /// The card so far.
 #[derive(Debug, Default)]
 struct Collected {
-    text: String,
+    charset: Option<&'static Encoding>,
+    text: Text,
     properties: usize,
     length: usize,
     damage: Option<&'static str>,
@@ -136,123 +119,106 @@ struct Collected {
 /// A property that may go on in the next line.
 #[derive(Debug)]
 struct Open {
-    bytes: Vec<u8>,
+    line: Line,
     kind: Kind,
-    /// Where its value begins, once that was seen; how far it was looked for, and whether that is inside quotes.
-    value: Option<usize>,
-    seen: usize,
-    quoted: bool,
 }
 
-/// How a property may go on, besides by folded lines.
+/// How a property may go on although no fold says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Plain,
     /// Some programs write its lines raw.
     Lines,
-    /// The next line belongs to it when this one ends with `=`.
-    QuotedPrintable,
-    /// Kept only if it is short.
+    /// Some programs write its octets raw. Kept only if it is short.
     Attachment,
     /// A time zone.
     Zone,
 }
 
 impl Collected {
-    fn line(&mut self, line: &[u8]) {
+    fn line(&mut self, line: Line) {
         if self.damage.is_some() {
             return;
         }
-        if let Some(open) = self.open.as_mut().filter(|open| open.is_softly_broken()) {
-            open.bytes.pop();
-            self.extend(line);
-        } else if let [b' ' | b'\t', folded @ ..] = line {
-            self.extend(folded);
-        } else if let Some(name) = name(line) {
-            self.close();
-            self.properties += 1;
-            if self.properties > MAX_PROPERTIES {
-                self.damage = Some("It has more than 500 properties.");
+        let Some(kind) = line.name().map(Kind::of) else { return self.no_property(&line) };
+        self.close();
+        self.properties += 1;
+        if self.properties > MAX_PROPERTIES {
+            self.damage = Some("It has more than 500 properties.");
+        } else if kind != Kind::Attachment {
+            self.count(line.octets.len(), line.too_long);
+        }
+        self.open = Some(Open { line, kind });
+    }
+
+    fn no_property(&mut self, line: &Line) {
+        if line.octets.trim_ascii().is_empty() {
+            return;
+        }
+        match &mut self.open {
+            Some(open) if open.kind == Kind::Lines => {
+                open.line.octets.extend_from_slice(b"\\n");
+                open.line.octets.extend_from_slice(&line.octets);
+                self.count(line.octets.len() + 2, line.too_long);
             }
-            self.open = Some(Open { bytes: vec![], kind: Kind::of(name), value: None, seen: 0, quoted: false });
-            self.extend(line);
-        } else if self.open.as_ref().is_some_and(|open| open.kind == Kind::Lines) && !line.trim_ascii().is_empty() {
-            self.extend(b"\\n");
-            self.extend(line);
+            // Octets of a picture, which is left out as a whole.
+            Some(open) if open.kind == Kind::Attachment && is_encoded(&open.line) => open.line.too_long = true,
+            _ => {
+                self.text.has_junk = true;
+                self.close();
+            }
         }
     }
 
-    /// Goes on with the open property. What follows of one that was dropped is dropped with it.
-    fn extend(&mut self, bytes: &[u8]) {
-        let Some(open) = self.open.as_mut() else { return };
-        if open.kind == Kind::Attachment {
-            if open.bytes.len() + bytes.len() > MAX_ATTACHMENT {
-                self.open = None;
-                return;
-            }
-        } else {
-            self.length += bytes.len();
-            if self.length > MAX_CARD {
-                self.damage = Some("It is longer than 64 kB.");
-                self.open = None;
-                return;
-            }
+    fn count(&mut self, octets: usize, too_long: bool) {
+        self.length += octets;
+        if too_long || self.length > MAX_CARD {
+            self.damage = Some("It is longer than 64 kB.");
         }
-        open.extend(bytes);
     }
 
     fn expects_card(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.bytes.trim_ascii_end().eq_ignore_ascii_case(b"AGENT:"))
+        self.open.as_ref().is_some_and(|open| open.line.is("AGENT:"))
     }
 
     /// Ends the open property: from here on it is text.
     fn close(&mut self) {
-        let Some(open) = self.open.take() else { return };
-        // A quote that is never closed is a letter like any other.
-        let colon = || open.bytes.iter().position(|byte| *byte == b':').map(|colon| colon + 1);
-        let Some((head, value)) = open.value.or_else(colon).map(|at| open.bytes.split_at(at)) else { return };
-        let mut line = match open.kind {
-            Kind::QuotedPrintable => encoding::quoted(head, value),
-            // The library would take a zone that begins like an offset for one.
-            Kind::Zone => encoding::plain(b"TZ;VALUE=text:", value),
-            _ => encoding::plain(head, value),
+        let Some(Open { line, kind }) = self.open.take() else { return };
+        if kind == Kind::Attachment && (line.too_long || line.octets.len() > MAX_ATTACHMENT) {
+            self.text.left_out.extend(line.name().map(|name| String::from_utf8_lossy(name).into_owned()));
+            return;
+        }
+        let Some((head, value)) = line.parts() else {
+            self.text.has_junk = true;
+            return;
         };
+        // The library would take a zone that begins like an offset for one.
+        let head = if kind == Kind::Zone && !encoding::is_quoted(head) { b"TZ;VALUE=text:" } else { head };
+        let read = encoding::line(head, value, self.charset);
+        self.text.damaged |= read.damaged;
+        let mut line = read.text;
         line.retain(|c| c == '\t' || !c.is_control());
         // The version decides only how dates are read, and the older way reads those of both.
         if !line.get(..8).is_some_and(|name| name.eq_ignore_ascii_case("VERSION:")) {
-            self.text.push_str(&line);
-            self.text.push_str("\r\n");
+            self.text.lines.push_str(&line);
+            self.text.lines.push_str("\r\n");
         }
     }
 
-    fn finish(mut self) -> Result<String, &'static str> {
+    fn finish(mut self) -> Result<Text, &'static str> {
         self.close();
-        match self.damage {
-            Some(why) => Err(why),
-            None => Ok(format!("BEGIN:VCARD\r\nVERSION:3.0\r\n{}END:VCARD\r\n", self.text)),
+        if let Some(why) = self.damage {
+            return Err(why);
         }
+        let lines = format!("BEGIN:VCARD\r\nVERSION:3.0\r\n{}END:VCARD\r\n", self.text.lines);
+        Ok(Text { lines, ..self.text })
     }
 }
 
-impl Open {
-    fn extend(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        while self.value.is_none() && self.seen < self.bytes.len() {
-            let byte = self.bytes[self.seen];
-            self.seen += 1;
-            self.quoted ^= byte == b'"';
-            if byte == b':' && !self.quoted {
-                self.value = Some(self.seen);
-                if self.kind != Kind::Attachment && encoding::is_quoted(&self.bytes[..self.seen]) {
-                    self.kind = Kind::QuotedPrintable;
-                }
-            }
-        }
-    }
-
-    fn is_softly_broken(&self) -> bool {
-        self.kind == Kind::QuotedPrintable && self.bytes.ends_with(b"=")
-    }
+/// Whether the value of a line is in base 64, which 2.1 says with or without the parameter's name.
+fn is_encoded(line: &Line) -> bool {
+    let head = line.parts().map(|(head, _)| head.to_ascii_uppercase()).unwrap_or_default();
+    head.split(|octet| matches!(octet, b';' | b':' | b'=')).any(|word| matches!(word.trim_ascii(), b"BASE64" | b"B"))
 }
 
 impl Kind {
@@ -270,20 +236,12 @@ impl Kind {
     }
 }
 
-/// The name of the property that begins here, without its group; none if the line is no property.
-fn name(line: &[u8]) -> Option<&[u8]> {
-    let end = line.iter().position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')))?;
-    let (name, rest) = line.split_at(end);
-    let name = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
-    (!name.is_empty() && matches!(rest, [b':' | b';', ..])).then_some(name)
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::vcard::{card::Card, read::cards};
+    use crate::vcard::read::{Reading, cards};
 
-    fn only(file: &[u8]) -> Card {
-        let mut read: Vec<_> = cards(file).collect();
+    fn only(file: &[u8]) -> Reading {
+        let mut read: Vec<_> = cards(file, None).collect();
         assert_eq!(read.len(), 1);
         read.remove(0).expect("a card")
     }
@@ -294,18 +252,45 @@ mod tests {
         let units = |of: fn(u16) -> [u8; 2]| -> Vec<u8> {
             "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(of).collect()
         };
-        let crlf = text.replace('\n', "\r\n");
-        let cr = text.replace('\n', "\r");
         let files = [
             units(u16::to_le_bytes),
             units(u16::to_be_bytes),
-            crlf.into_bytes(),
-            cr.into_bytes(),
+            text.replace('\n', "\r\n").into_bytes(),
+            text.replace('\n', "\r\r\n").into_bytes(),
+            text.replace('\n', "\r").into_bytes(),
             format!("\u{feff}{text}").into_bytes(),
         ];
         for file in files {
-            let card = only(&file);
+            let card = only(&file).card;
             assert_eq!((card.full_name.as_str(), card.note.as_deref()), ("김 철 수", Some("a\nb")));
         }
+    }
+
+    #[test]
+    fn lines_are_unfolded_before_they_are_read() {
+        let read = only(
+            b"BEGIN:VC\r\n ARD\r\nVERSION:3.0\r\nF\r\n N:Jane\r\nEM\r\n\tAIL;TYPE=WO\r\n RK:jane@\r\n example.com\r\n\
+              junk without a colon\r\n of two lines\r\nTITLE:Poet\r\nmore junk\r\n , and more\r\nEND:\r\n VCARD\r\n",
+        );
+        let card = read.card;
+        assert_eq!((card.full_name.as_str(), card.title.as_deref()), ("Jane", Some("Poet")));
+        assert_eq!(
+            (card.emails[0].address.as_str(), card.emails[0].label.as_deref()),
+            ("jane@example.com", Some("work"))
+        );
+        assert!(read.has_junk);
+    }
+
+    #[test]
+    fn what_is_too_long_to_look_at_is_named() {
+        let picture = "QUJD".repeat(40_000);
+        let raw = "QUJDQUJDQUJD\r\n".repeat(3);
+        let agent = "AGENT:\r\nBEGIN:VCARD\r\nFN:Her agent\r\nEND:VCARD";
+        let file = format!(
+            "BEGIN:VCARD\r\nFN:Jane\r\nPHOTO;ENCODING=b:{picture}\r\nLOGO;BASE64:\r\n{raw}\r\n{agent}\r\nitem1.KEY:{picture}\r\nEND:VCARD\r\n"
+        );
+        let read = only(file.as_bytes());
+        assert_eq!(read.left_out, ["PHOTO", "LOGO", "AGENT", "KEY"]);
+        assert!(!read.has_junk && read.card.full_name == "Jane");
     }
 }

@@ -7,6 +7,7 @@ use super::{
     escape, forms,
     labels::{self, Of},
 };
+use crate::plain_text;
 
 /// The version that is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -149,7 +150,8 @@ impl Writer {
             (Version::V4, None) if dialled => ("VALUE=uri", format!("tel:{}", phone.number)),
             (Version::V4, Some(extension)) if dialled => ("VALUE=uri", format!("tel:{};ext={extension}", phone.number)),
             (version, extension) => {
-                let behind = extension.map(|extension| format!(" x{extension}")).unwrap_or_default();
+                let mark = |extension| if plain_text::is_extension(extension) { " x" } else { ";ext=" };
+                let behind = extension.map(|extension| format!("{}{extension}", mark(extension))).unwrap_or_default();
                 let first = if version == Version::V4 { "VALUE=text" } else { "" };
                 (first, escape::text(&format!("{}{behind}", phone.number)))
             }
@@ -364,7 +366,7 @@ mod tests {
                     assert!(name != "X-EVIL" && !name.is_empty() && line.contains(':'), "{line}");
                 }
                 assert_eq!(whole.matches("\r\nEND:VCARD").count(), 1, "{whole}");
-                assert_eq!(cards(written.as_bytes()).flatten().count(), 1);
+                assert_eq!(cards(written.as_bytes(), None).flatten().count(), 1);
             }
         }
     }

@@ -33,7 +33,7 @@ use crate::{
     },
     error::{Error, Result, UserErrorCode},
     intake::messages::{self, Written},
-    text,
+    plain_text, text,
     throttle::TooSoon,
 };
 
@@ -275,8 +275,10 @@ fn page(url: Option<&str>) -> Result<Option<String>> {
 }
 
 fn first(given: &FirstMessageInput) -> Result<Written> {
-    let body = &given.body;
-    if !(1..=MAX_KEY).contains(&given.client_message_id.chars().count()) || text::has_control(&given.client_message_id)
+    // Its digest is that of the text as it came, as for `sendMessage`.
+    let (asked_for, body) = (&given.body, plain_text::lines(&given.body));
+    if !(1..=MAX_KEY).contains(&given.client_message_id.chars().count())
+        || plain_text::has_control(&given.client_message_id)
     {
         let why = format!("An id has 1 to {MAX_KEY} printable characters.");
         return Err(Error::refused(UserErrorCode::Invalid, &["input", "message", "clientMessageId"], why));
@@ -285,16 +287,16 @@ fn first(given: &FirstMessageInput) -> Result<Written> {
     if body.chars().count() > most {
         return Err(Error::refused(UserErrorCode::TooLong, BODY, format!("At most {most} characters.")));
     }
-    if text::is_blank(body) || text::has_control(body) {
+    if text::is_blank(&body) || plain_text::has_control(&body) {
         let why = "A message has text, and no control characters but tabs and line breaks.";
         return Err(Error::refused(UserErrorCode::Invalid, BODY, why));
     }
     Ok(Written {
         id: given.client_message_id.clone(),
-        body: body.clone(),
+        body,
         format: TextFormat::Plain,
         sent_at: None,
-        digest: Some(asked(body)),
+        digest: Some(asked(asked_for)),
     })
 }
 
@@ -308,7 +310,7 @@ fn asked(body: &str) -> Vec<u8> {
 fn key(input: &StartWebChatInput, known: bool) -> Result<Option<Key>> {
     let Some(key) = input.idempotency_key.as_deref() else { return Ok(None) };
     let least = if known { 1 } else { MIN_SECRET_KEY };
-    if !(least..=MAX_KEY).contains(&key.chars().count()) || text::has_control(key) {
+    if !(least..=MAX_KEY).contains(&key.chars().count()) || plain_text::has_control(key) {
         let why = format!("A key has {least} to {MAX_KEY} printable characters.");
         return Err(Error::refused(UserErrorCode::Invalid, KEY, why));
     }

@@ -12,7 +12,7 @@ use crate::{
     },
     conversations::customers::{About, MAX_NAME},
     error::{Error, Result, UserErrorCode},
-    text,
+    plain_text, text,
 };
 
 /// An answer to a field of the form.
@@ -117,9 +117,9 @@ pub fn email(value: &str, path: Field) -> Result<Option<String>> {
     Ok(Some(address))
 }
 
-/// A telephone number, of whatever country: digits with signs between them.
+/// A telephone number, of whatever country: digits with signs between them, by the rule of [`plain_text::telephone`].
 fn phone(value: &str, path: Field) -> Result<Option<String>> {
-    let Some(number) = fields::line(value, path, MAX_NUMBER)? else { return Ok(None) };
+    let Some(number) = fields::line(&plain_text::telephone(value), path, MAX_NUMBER)? else { return Ok(None) };
     let digits = number.chars().filter(char::is_ascii_digit).count();
     let odd = |c: char| !(c.is_ascii_digit() || " +-./()".contains(c));
     if !(3..=20).contains(&digits) || number.contains(odd) {
@@ -168,6 +168,21 @@ mod tests {
         let answers = answer(&given).unwrap_or_default();
         assert_eq!(answers.lines, ["NAME: Kim", "PHONE: +49 (30) 1", "ORDER: a\nb", "COLOUR: blue"]);
         assert_eq!((answers.about.name.as_deref(), answers.about.email), (Some("Kim"), None));
+    }
+
+    #[test]
+    fn a_number_may_be_written_in_any_script() {
+        for (given, kept) in [
+            ("０９０－１２３４－５６７８", "090-1234-5678"),
+            ("٠٥٠١٢٣٤٥٦٧", "0501234567"),
+            ("(02)\u{a0}123–4567", "(02) 123-4567"),
+            ("\u{202d}+41\u{2009}44\u{202f}668\u{202c}", "+41 44 668"),
+            ("০১৭১২‐৩৪৫৬৭৮", "01712-345678"),
+        ] {
+            let answers = answer(&[("name", "Kim"), ("phone", given)]).unwrap_or_default();
+            assert_eq!(answers.about.phone.as_deref(), Some(kept), "{given}");
+        }
+        assert_eq!(answer(&[("name", "Kim"), ("phone", "\u{200e}")]).map(|answers| answers.about.phone), Ok(None));
     }
 
     #[test]

@@ -137,6 +137,9 @@ fn server_error(error: GraphQLError) -> ServerError {
 }
 
 /// The bound document of a request on a schema, for tests of what reads bound documents.
+///
+/// # Panics
+/// When the schema is not valid or the variables are no object.
 #[cfg(test)]
 pub fn bound(sdl: &str, document: &str, variables: serde_json::Value) -> Result<Executable, Refused> {
     let validator = Validator::new(sdl, true).expect("a schema");

@@ -9,10 +9,9 @@ use apollo_compiler::{
     schema::ExtendedType,
     validation::Valid,
 };
-use async_graphql::{ScalarType, Value as ConstValue};
-use chrono::{DateTime, Utc};
+use async_graphql::{InputType, Value as ConstValue};
 
-use crate::events::cursor::Cursor;
+use crate::{events::cursor::Cursor, instant::Instant};
 
 /// The largest integer that every number in JSON can hold exactly: 2^53 - 1.
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
@@ -95,8 +94,8 @@ fn check(schema: &Valid<Schema>, ty: &Type, value: &JsonValue) -> Result<(), Str
 pub fn check_scalar(name: &str, value: &ConstValue) -> Result<(), String> {
     let read = match (name, value) {
         (_, ConstValue::Null) => return Ok(()),
-        ("DateTime", value) => <DateTime<Utc> as ScalarType>::parse(value.clone()).map(drop).is_ok(),
-        ("Cursor", value) => Cursor::parse(value.clone()).map(drop).is_ok(),
+        ("DateTime", value) => Instant::parse(Some(value.clone())).is_ok(),
+        ("Cursor", value) => <Cursor as InputType>::parse(Some(value.clone())).is_ok(),
         _ => true,
     };
     if read { Ok(()) } else { Err(format!("{value} is no {name}.")) }

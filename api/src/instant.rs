@@ -1,0 +1,145 @@
+//! Instants as clients write them: RFC 3339 and nothing else, in a year of four digits once converted to UTC.
+
+use std::borrow::Cow;
+
+use async_graphql::{InputType, InputValueError, InputValueResult, Value, registry::Registry};
+use chrono::{DateTime, Datelike as _, SubsecRound as _, TimeDelta, Timelike as _, Utc};
+
+/// The fraction of a second that both databases keep, in digits.
+const DIGITS: u16 = 6;
+
+/// Why a text is no instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoInstant(pub &'static str);
+
+/// An instant that a client gives: the input side of the scalar `DateTime`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instant(pub DateTime<Utc>);
+
+/// Reads an instant by RFC 3339. The leap second `23:59:60` UTC is the second after it. Fractions beyond microseconds are
+/// cut off. Refuses other forms, instants that do not exist, and years outside 0000 to 9999 in UTC.
+pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, NoInstant> {
+    if !has_form(text.as_bytes()) {
+        return Err(NoInstant("A time looks like 2026-12-31T09:30:00Z, as RFC 3339 says."));
+    }
+    let read = DateTime::parse_from_rfc3339(text).map_err(|_| NoInstant("There is no such time."))?;
+    let at = after_leap_second(read.to_utc()).ok_or(NoInstant("There is no such time."))?;
+    if has_four_digits(&at) {
+        Ok(at.trunc_subsecs(DIGITS))
+    } else {
+        Err(NoInstant("A year has four digits, also once the time is converted to UTC."))
+    }
+}
+
+/// Whether the year of an instant is written with four digits.
+#[must_use]
+pub fn has_four_digits(at: &DateTime<Utc>) -> bool {
+    (0..=9999).contains(&at.year())
+}
+
+/// chrono writes a leap second as a second that has not ended; it exists only at the end of a day.
+fn after_leap_second(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let Some(fraction) = at.nanosecond().checked_sub(1_000_000_000) else { return Some(at) };
+    let ends_a_day = (at.hour(), at.minute(), at.second()) == (23, 59, 59);
+    at.with_nanosecond(fraction).filter(|_| ends_a_day)?.checked_add_signed(TimeDelta::seconds(1))
+}
+
+/// `YYYY-MM-DDThh:mm:ss`, perhaps a fraction, and an offset. The library alone takes more than RFC 3339 allows.
+fn has_form(text: &[u8]) -> bool {
+    let like = |text: &[u8], form: &[u8]| {
+        text.len() == form.len()
+            && text.iter().zip(form).all(|(byte, wanted)| match wanted {
+                b'0' => byte.is_ascii_digit(),
+                wanted => byte.eq_ignore_ascii_case(wanted),
+            })
+    };
+    let Some((time, rest)) = text.split_at_checked(b"0000-00-00T00:00:00".len()) else { return false };
+    let zone = match rest.strip_prefix(b".") {
+        None => rest,
+        Some(fraction) => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits == 0 {
+                return false;
+            }
+            &fraction[digits..]
+        }
+    };
+    like(time, b"0000-00-00T00:00:00") && (like(zone, b"Z") || like(zone, b"+00:00") || like(zone, b"-00:00"))
+}
+
+/// The type is that of the times which the schema answers with, so that both have one name.
+impl InputType for Instant {
+    type RawValueType = Self;
+
+    fn type_name() -> Cow<'static, str> {
+        <DateTime<Utc> as InputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <DateTime<Utc> as InputType>::create_type_info(registry)
+    }
+
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        match value.unwrap_or_default() {
+            Value::String(text) => match parse_instant(&text) {
+                Ok(at) => Ok(Self(at)),
+                Err(NoInstant(why)) => Err(InputValueError::custom(why).with_extension("code", "BAD_USER_INPUT")),
+            },
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        InputType::to_value(&self.0)
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_instant;
+
+    #[test]
+    fn an_instant_is_what_rfc_3339_says() {
+        for (text, same) in [
+            ("2026-12-31T09:30:00Z", "2026-12-31T09:30:00Z"),
+            ("2026-12-31t09:30:00.5z", "2026-12-31T09:30:00.500Z"),
+            ("2026-12-31T23:30:00-01:30", "2027-01-01T01:00:00Z"),
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+            ("2016-12-31T15:59:60.25-08:00", "2017-01-01T00:00:00.250Z"),
+            ("2026-01-01T00:00:00.1234567899999Z", "2026-01-01T00:00:00.123456Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
+            ("9999-12-31T23:59:59-00:00", "9999-12-31T23:59:59Z"),
+        ] {
+            let read = parse_instant(text).map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
+            assert_eq!(read.as_deref(), Ok(same), "{text}");
+        }
+        for text in [
+            "",
+            "2026-12-31",
+            "2026-12-31 09:30:00Z",
+            "2026-12-31T09:30Z",
+            "2026-12-31T09:30:00",
+            "2026-12-31T09:30:00+0100",
+            "2026-12-31T09:30:00.Z",
+            "2026-12-31T24:00:00Z",
+            "2026-02-30T00:00:00Z",
+            "2026-12-31T12:00:60Z",
+            "2026-12-31T23:59:61Z",
+            "+012030-01-01T00:00:00Z",
+            "12030-01-01T00:00:00Z",
+            "-4800-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-01:00",
+            "9999-12-31T23:59:60Z",
+            "0000-01-01T00:00:00+01:00",
+            "2026-12-31T09:30:00\u{2212}01:00",
+            " 2026-12-31T09:30:00Z",
+            "２０２６-12-31T09:30:00Z",
+        ] {
+            assert!(parse_instant(text).is_err(), "{text}");
+        }
+    }
+}
