@@ -79,8 +79,9 @@ pub struct App {
 impl App {
     /// Opens the database, brings it up to date and starts the workers.
     pub async fn start(config: Config, clock: Clock, observer: Option<Observer>) -> anyhow::Result<Self> {
-        let db = Database::open(&config.database, observer).await?;
-        db.migrate().await?;
+        // Boxed, because whoever starts an instance would have room for it.
+        let db = Box::pin(Database::open(&config.database, observer)).await?;
+        Box::pin(db.migrate()).await?;
         let shutdown = CancellationToken::new();
         let positions = Positions::start(db.clone(), shutdown.clone());
         let tails = Arc::new(Tails::new(db.clone(), Arc::clone(&positions), shutdown.clone()));

@@ -59,7 +59,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run().await {
+    match Box::pin(run()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // A sentence for whoever typed the command, with its causes; never a trace.
@@ -76,7 +76,7 @@ async fn run() -> anyhow::Result<()> {
     }
     let config = Config::from_environment()?;
     let telemetry = telemetry::start(&config.log, &config.monitoring)?;
-    let done = execute(command, config).await;
+    let done = Box::pin(execute(command, config)).await;
     // On a thread that may wait.
     tokio::task::spawn_blocking(|| telemetry.stop()).await?;
     done
@@ -84,7 +84,7 @@ async fn run() -> anyhow::Result<()> {
 
 async fn execute(command: Command, config: Config) -> anyhow::Result<()> {
     match command {
-        Command::Serve => server::run(config).await,
+        Command::Serve => Box::pin(server::run(config)).await,
         Command::Migrate => Database::open(&config.database, None).await?.migrate().await,
         Command::Schema => Ok(()),
         Command::Token { user, expires, scopes } => {

@@ -148,7 +148,7 @@ async fn ends_with_leaving(sockets: Vec<Socket>, who: &Person) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_hands_a_conversation_over_sees_no_more_of_it() {
-    let scene = Scene::new().await;
+    let scene = Box::pin(Scene::new()).await;
     let live = scene.follows(&scene.sue).await;
     assert_eq!(scene.sue.transfers(&scene.task, scene.sales.as_target()).await, "");
     ends_with_leaving(live, &scene.sue).await;
@@ -194,7 +194,7 @@ async fn who_hands_a_conversation_over_sees_no_more_of_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_removed_from_a_conference_or_leaves_it_sees_no_more_of_it_until_they_are_back() {
     for (verb, by_owner) in [("removeFromConference", true), ("exitConference", false)] {
-        let scene = Scene::new().await;
+        let scene = Box::pin(Scene::new()).await;
         let join = || async {
             assert_eq!(scene.sue.invites(&scene.task, scene.ann.as_target()).await, "");
             scene.ann.accepts_it().await;
@@ -218,7 +218,7 @@ async fn who_is_removed_from_a_conference_or_leaves_it_sees_no_more_of_it_until_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_supervisor_who_has_left_sees_all_and_no_more_of_it_as_an_agent() {
-    let scene = Scene::new().await;
+    let scene = Box::pin(Scene::new()).await;
     let (ada, tom) = (scene.app.admin("ada").await, scene.app.supervisor("tom").await);
     let about = |verb: &str| {
         let input = if verb == "setUserRole" { "SetUserRoleInput" } else { "AttendanceInput" };

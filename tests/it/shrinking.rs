@@ -204,7 +204,7 @@ async fn every_subscription_stands_in_the_table() {
 
 /// Of one right: everything that lives by it ends on every instance.
 async fn ends(right: Right) {
-    let scene = Scene::new().await;
+    let scene = Box::pin(Scene::new()).await;
     let (token, losing) = scene.token(right).await;
     let mut live = Vec::new();
     for (field, rights) in MATRIX {

@@ -131,10 +131,10 @@ impl Schema {
     }
 
     /// Values that a type does not take.
-    fn wrong(&self, kind: &Value) -> Vec<Value> {
+    fn wrong(kind: &Value) -> Vec<Value> {
         match (text(&kind["kind"]), text(&kind["name"])) {
-            ("NON_NULL", _) => self.wrong(&kind["ofType"]),
-            ("LIST", _) => self.wrong(&kind["ofType"]).into_iter().map(|item| json!([item])).collect(),
+            ("NON_NULL", _) => Self::wrong(&kind["ofType"]),
+            ("LIST", _) => Self::wrong(&kind["ofType"]).into_iter().map(|item| json!([item])).collect(),
             ("INPUT_OBJECT", _) => vec![json!("x"), json!({ "noSuchField": 1 })],
             ("ENUM", _) => vec![json!("NO_SUCH_VALUE"), json!(1)],
             (_, "Int") => vec![json!("1"), json!(1.5), json!(3_000_000_000_i64), json!(true)],
@@ -189,7 +189,7 @@ async fn no_operation_runs_on_a_value_that_is_missing_or_of_another_type() {
         let required = format!("{}!", kind.trim_end_matches('!'));
         let document = schema.document(place, Some(&required), Some("$v"));
         let mut tries = vec![(document.clone(), json!({})), (document.clone(), json!({ "v": null }))];
-        tries.extend(schema.wrong(place.kind).into_iter().map(|wrong| (document.clone(), json!({ "v": wrong }))));
+        tries.extend(Schema::wrong(place.kind).into_iter().map(|wrong| (document.clone(), json!({ "v": wrong }))));
         if kind.ends_with('!') && !place.has_default {
             let nullable = schema.document(place, Some(kind.trim_end_matches('!')), Some("$v"));
             tries.push((nullable, json!({})));

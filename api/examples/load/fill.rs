@@ -22,7 +22,7 @@ const NOTIFICATIONS: u64 = 10_000;
 
 /// Adds activities until there are so many, each of somebody drawn by chance, and notifications for `c80`.
 pub async fn fill(database: &str, activities: u64) -> anyhow::Result<()> {
-    let app = open(database).await?;
+    let app = Box::pin(open(database)).await?;
     let people: Vec<UserId> =
         user::Entity::find().select_only().column(user::Column::Id).into_tuple().all(app.db.read()).await?;
     let mut chance = StdRng::seed_from_u64(1);

@@ -52,7 +52,7 @@ pub struct Floor {
 
 /// Fills a database that has no conversations yet with so many messages.
 pub async fn fill(database: &str, messages: u64) -> anyhow::Result<()> {
-    let app = fill::open(database).await?;
+    let app = Box::pin(fill::open(database)).await?;
     anyhow::ensure!(
         conversation::Entity::find().count(app.db.read()).await? == 0,
         "there are conversations already: begin with an empty database"

@@ -69,10 +69,13 @@ impl TestApp {
     pub async fn chat(&self, channel: Channel, name: &str) -> Chat {
         let now = self.clock.now();
         let (queue, entry_point) = (QueueId(self.clock.uuid()), EntryPointId(self.clock.uuid()));
+        let (name_key, search_text) = api::text::named::keys(&format!("{channel:?} {name}"));
         let rows = &(
             queue::Model {
                 id: queue,
                 name: format!("{channel:?} {name}"),
+                name_key: name_key.clone(),
+                search_text: search_text.clone(),
                 channel,
                 offer_seconds: None,
                 on_unaccepted_transfer: UnacceptedTransfer::Drop,
@@ -88,6 +91,8 @@ impl TestApp {
             entry_point::Model {
                 id: entry_point,
                 name: format!("{channel:?} {name}"),
+                name_key,
+                search_text,
                 channel,
                 address: name.to_owned(),
                 queue_id: queue,
