@@ -248,7 +248,7 @@ async fn an_identity_counts_only_as_the_site_has_signed_it() {
         (&bare, identity("", "42", until(&app, 1)), "NOT_ALLOWED", "signature"),
         (&empty, identity("", "42", until(&app, 1)), "NOT_ALLOWED", "signature"),
         (&at, identity("s3cret", "42", until(&app, 0)), "NOT_ALLOWED", "expires"),
-        (&at, identity("s3cret", "42", i64::MIN), "NOT_ALLOWED", "expires"),
+        (&at, identity("s3cret", "42", i64::from(i32::MIN)), "NOT_ALLOWED", "expires"),
         (&at, identity("s3cret", "", until(&app, 1)), "INVALID", "externalId"),
         (&at, identity("s3cret", " 42", until(&app, 1)), "INVALID", "externalId"),
         (&at, identity("s3cret", &"4".repeat(201), until(&app, 1)), "INVALID", "externalId"),

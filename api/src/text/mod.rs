@@ -1,5 +1,5 @@
 //! Texts as a search and an order see them. The rules come from the tables of Unicode, which ICU brings along; the few
-//! of our own stand in [`clean`] and [`fold`]. Keys are stored, so that both databases find and sort alike without a
+//! of our own stand in [`clean`] and [`mod@fold`]. Keys are stored, so that both databases find and sort alike without a
 //! collation of their own; [`version`] says with which tables and rules they were made.
 
 pub mod clean;
