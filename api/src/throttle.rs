@@ -143,10 +143,14 @@ impl Throttle {
     /// Counts bytes that a caller writes, and their address with them.
     pub fn write(&self, payer: Payer, address: Option<IpAddr>, bytes: u64) -> Result<(), TooSoon> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        // The caller's own first: whoever is refused there takes nothing from others at the same address.
+        if let Some(buckets) = &self.written {
+            buckets.take(&self.counted(payer), bytes)?;
+        }
         if let (Some(buckets), Some(address)) = (&self.written_from, address) {
             buckets.take(&self.networks.counted(address), bytes)?;
         }
-        self.written.as_ref().map_or(Ok(()), |buckets| buckets.take(&self.counted(payer), bytes).map(drop))
+        Ok(())
     }
 
     /// Counts a message or a note; visitors have a limit of their own.

@@ -7,8 +7,8 @@ use entity::{
     rendering,
     thread_item::{self, TextFormat},
 };
-use sea_orm::{ConnectionTrait, EntityTrait as _};
-use tokio::task::spawn_blocking;
+use sea_orm::{ConnectionTrait, EntityTrait as _, QuerySelect as _};
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{loader::RenderingOf, markdown};
 use crate::{
@@ -59,6 +59,9 @@ pub async fn keep(tx: &Tx<'_>, item: &thread_item::Model, prepared: Option<&Rend
     write(tx.db(), item, html).await
 }
 
+/// The place of the one rendering that is being kept anew.
+static RENEWING: Semaphore = Semaphore::const_new(1);
+
 /// Removes the HTML of a message.
 pub async fn forget(tx: &Tx<'_>, id: ThreadItemId) -> Result<()> {
     rendering::Entity::delete_by_id(id).exec(tx.db()).await?;
@@ -91,7 +94,13 @@ pub async fn html(ctx: &Context<'_>, item: &thread_item::Model) -> Result<String
     }
     let html = render(&item.body).await?;
     let (app, item, made) = (ctx.app()?.clone(), item.clone(), html.clone());
-    app.tasks.clone().spawn(async move { renew(&app, item, made).await });
+    // One at a time: readers of many old messages must not fill the line of those who write.
+    if let Ok(place) = RENEWING.try_acquire() {
+        app.tasks.clone().spawn(async move {
+            renew(&app, item, made).await;
+            drop(place);
+        });
+    }
     Ok(html)
 }
 
@@ -100,7 +109,8 @@ async fn renew(app: &App, item: thread_item::Model, html: String) {
     let (item, html) = (&item, &html);
     let kept = app.transaction(|tx| {
         Box::pin(async move {
-            let now = thread_item::Entity::find_by_id(item.id).one(tx.db()).await?;
+            // Locked, so that what is deleted meanwhile is not kept after all.
+            let now = thread_item::Entity::find_by_id(item.id).lock_exclusive().one(tx.db()).await?;
             match now {
                 Some(now) if now.body == item.body && now.deleted_at.is_none() => {
                     write(tx.db(), &now, html.clone()).await

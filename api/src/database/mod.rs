@@ -193,8 +193,13 @@ fn postgres(server: PgConnectOptions, timeout: Duration) -> PgConnectOptions {
         // choose to, costs more than running it.
         .options([("plan_cache_mode", "force_generic_plan")])
         .options([("statement_timeout", timeout.as_millis().to_string())])
+        // An instance that hangs in a transaction must not keep its rows locked for all others.
+        .options([("idle_in_transaction_session_timeout", IDLE_WITHIN.as_millis().to_string())])
         .disable_statement_logging()
 }
+
+/// How long a transaction may wait for its next statement. Only SQL is awaited inside one, so that takes milliseconds.
+const IDLE_WITHIN: Duration = Duration::from_secs(15);
 
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 256;

@@ -20,7 +20,7 @@ use super::{
     accept::Media,
     execution::{Executor, fault, refusal},
     graphql::{read, render, status_of},
-    peer,
+    peer, sent,
 };
 use crate::{
     app::App,
@@ -234,7 +234,7 @@ async fn by_ids(
     if export.cards == 0 {
         return Err(nobody());
     }
-    let mut response = cards(file::MANY, export.text.into());
+    let mut response = cards(file::MANY, sent::body(export.text, weight.settle()));
     if !export.left_out.is_empty() {
         let headers = response.headers_mut();
         headers.insert(LEFT_OUT_COUNT, HeaderValue::from(export.left_out.len()));

@@ -173,7 +173,7 @@ impl Executor {
             return Ok((document.clone(), *cost));
         }
         let values = self.validator.coerce(operation, variables).map_err(refused)?;
-        let document = parsed.document.bind(operation, &values);
+        let document = parsed.document.bind(operation, &values).map_err(refused)?;
         let cost = cost::check(&document, &self.lists, &self.app.config.limits);
         let cost = cost.map_err(|why| Box::new(refusal(&why.0, "LIMIT_EXCEEDED")))?;
         if parsed.document.is_constant() {

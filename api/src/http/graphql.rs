@@ -129,6 +129,8 @@ fn room(executor: &Executor, parts: &Parts) -> Result<Option<Share>, Excess> {
     if length.is_some_and(|length| length <= SHORT_BODY) {
         return Ok(None);
     }
+    // Packed and unpacked it is in memory at once.
+    let most = if parts.headers.contains_key(header::CONTENT_ENCODING) { 2 * most } else { most };
     // A body of unknown length may be as long as any; one that is too long is refused while it is read.
     let length = length.and_then(|length| usize::try_from(length).ok()).map_or(most, |length| length.min(most));
     let Some(address) = peer::origin(executor.app(), parts).address else { return Ok(None) };

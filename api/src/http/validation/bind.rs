@@ -18,9 +18,10 @@ use super::{JsonMap, Operation, variables::to_const};
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-/// Binds an operation of a valid document.
-pub fn bind(operation: &Operation, fragments: &Fragments, values: &Valid<JsonMap>) -> ExecutableDocument {
-    let mut binder = Binder { fragments, values, needed: Vec::new(), known: HashSet::new() };
+/// Binds an operation of a valid document; nothing when a variable makes a condition null. A variable with a default may
+/// stand there although its type takes null.
+pub fn bind(operation: &Operation, fragments: &Fragments, values: &Valid<JsonMap>) -> Option<ExecutableDocument> {
+    let mut binder = Binder { fragments, values, needed: Vec::new(), known: HashSet::new(), undecided: false };
     let mut root = Selections::default();
     binder.root(&operation.selections.node, &mut HashSet::new(), &mut root);
     let definition = OperationDefinition {
@@ -40,7 +41,7 @@ pub fn bind(operation: &Operation, fragments: &Fragments, values: &Valid<JsonMap
         bound.insert(name, Positioned::new(definition, fragment.pos));
     }
     let operations = DocumentOperations::Single(Positioned::new(definition, operation.selections.pos));
-    ExecutableDocument { operations, fragments: bound }
+    (!binder.undecided).then_some(ExecutableDocument { operations, fragments: bound })
 }
 
 /// Selections under way, in which every response key stands once.
@@ -99,6 +100,8 @@ struct Binder<'a> {
     /// Fragments that are spread and not yet bound.
     needed: Vec<Name>,
     known: HashSet<Name>,
+    /// Whether a condition was neither true nor false.
+    undecided: bool,
 }
 
 impl Binder<'_> {
@@ -185,14 +188,20 @@ impl Binder<'_> {
         })
     }
 
-    fn is_included(&self, directives: &[Positioned<Directive>]) -> bool {
-        directives.iter().all(|directive| {
-            let condition = directive.node.get_argument("if").and_then(|value| self.value(&value.node));
-            match (directive.node.name.node.as_str(), condition) {
-                ("skip", Some(Value::Boolean(skip))) => !skip,
-                ("include", Some(Value::Boolean(include))) => include,
-                _ => true,
+    fn is_included(&mut self, directives: &[Positioned<Directive>]) -> bool {
+        let mut included = true;
+        for directive in directives {
+            let name = directive.node.name.node.as_str();
+            if name != "skip" && name != "include" {
+                continue;
             }
-        })
+            let condition = directive.node.get_argument("if").and_then(|value| self.value(&value.node));
+            let Some(Value::Boolean(condition)) = condition else {
+                self.undecided = true;
+                return false;
+            };
+            included &= condition == (name == "include");
+        }
+        included
     }
 }

@@ -110,9 +110,11 @@ impl Document {
     }
 
     /// The document to execute: one operation with the values of its variables in place, and the fragments it needs.
-    #[must_use]
-    pub fn bind(&self, operation: &Operation, values: &Valid<JsonMap>) -> Executable {
-        bind::bind(operation, &self.fragments, values)
+    /// Refused when a variable makes the condition of `@skip` or `@include` null.
+    pub fn bind(&self, operation: &Operation, values: &Valid<JsonMap>) -> Result<Executable, Refused> {
+        bind::bind(operation, &self.fragments, values).ok_or_else(|| {
+            Refused::one("BAD_USER_INPUT", "The condition of @skip or @include is true or false, not null.")
+        })
     }
 
     /// Whether every request with this document runs the same, because it has one operation and no variables.
@@ -146,5 +148,5 @@ pub fn bound(sdl: &str, document: &str, variables: serde_json::Value) -> Result<
     let document = validator.validate(document)?;
     let operation = &document.operations[0];
     let values = validator.coerce(operation, serde_json::from_value(variables).expect("variables"))?;
-    Ok(document.bind(operation, &values))
+    document.bind(operation, &values)
 }
