@@ -194,6 +194,24 @@ impl App {
         Ok(value)
     }
 
+    /// Runs the steps of a worker until the instance stops. A step returns whether it found work; after one that found none,
+    /// and after one that failed, the worker pauses. `work` names the work in the log.
+    pub async fn work_off<S: Future<Output = Result<bool>>>(
+        &self,
+        pause: Duration,
+        work: &'static str,
+        step: impl Fn() -> S,
+    ) {
+        while !self.shutdown.is_cancelled() {
+            match step().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(cause = ?error, work, "a step failed; it will be tried again"),
+            }
+            tokio::select! { () = self.shutdown.cancelled() => {}, () = tokio::time::sleep(pause) => {} }
+        }
+    }
+
     /// Says something in passing to whoever listens, on whichever instance.
     pub fn whisper(&self, whisper: Whisper) {
         self.whispers.spread(whisper);

@@ -1,8 +1,8 @@
 //! Who has left a conversation with a customer sees what was said until then, and nothing later: not by any query, and not
 //! live. Serving its queue, supervising or taking part again shows the rest.
 
-use api::agents::set_up::{self, NewQueue};
-use entity::{channel::Channel, user::Role};
+use api::agents::set_up;
+use entity::user::Role;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -15,7 +15,7 @@ use crate::support::{
     person::Person,
     socket::Socket,
     threads::{EVENTS, SEND},
-    visitors,
+    visitors::{self, AcceptedChat},
 };
 
 const NOTE: &str = "mutation($c: ID!, $m: String!) { noted: addNote(input: { conversationId: $c, clientMessageId: $m, \
@@ -38,16 +38,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let app = TestApp::two().await;
-        let [sue, ann] = app.agents(["sue", "ann"]).await;
-        let support = app.floor_of(NewQueue::of(Channel::Webchat, "Support"), &[&sue]).await;
-        let sales = app.floor_of(NewQueue::of(Channel::Webchat, "Sales"), &[&ann]).await;
-        for agent in [&sue, &ann] {
-            assert_eq!(agent.turns("AVAILABLE").await, "");
-        }
-        let (visitor, conversation) = visitors::visitor(&app, &support.entry_point).await;
-        app.settle().await;
-        let task = sue.accepts_it().await;
+        let AcceptedChat { app, sue, ann, sales, visitor, conversation, task, .. } = visitors::accepted_chat().await;
         let scene = Self { app, visitor, conversation, task, sue, ann, sales };
         scene.says(&scene.sue.clients[0], "s1", "What Sue said").await;
         scene

@@ -3,13 +3,19 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use api::agents::set_up::NewQueue;
-use entity::channel::Channel;
 use serde_json::{Value, json};
 
 use crate::{
     access::key,
-    support::{Expected as _, app::TestApp, desk::Floor, graphql::Client, person::Person, socket::Socket, visitors},
+    support::{
+        Expected as _,
+        app::TestApp,
+        desk::Floor,
+        graphql::Client,
+        person::Person,
+        socket::Socket,
+        visitors::{self, AcceptedChat},
+    },
 };
 
 /// How long an end may take to be felt.
@@ -72,17 +78,9 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let app = TestApp::two().await;
+        let AcceptedChat { app, sue, ann, support, sales, visitor, conversation, task } =
+            visitors::accepted_chat().await;
         let ada = app.admin("ada").await;
-        let [sue, ann] = app.agents(["sue", "ann"]).await;
-        let support = app.floor_of(NewQueue::of(Channel::Webchat, "Support"), &[&sue]).await;
-        let sales = app.floor_of(NewQueue::of(Channel::Webchat, "Sales"), &[&ann]).await;
-        for agent in [&sue, &ann] {
-            assert_eq!(agent.turns("AVAILABLE").await, "");
-        }
-        let (visitor, conversation) = visitors::visitor(&app, &support.entry_point).await;
-        app.settle().await;
-        let task = sue.accepts_it().await;
         Self { app, ada, sue, ann, support, sales, visitor, conversation, task }
     }
 

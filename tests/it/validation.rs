@@ -216,6 +216,12 @@ async fn documents_are_read_as_the_grammar_has_it() {
         ("query(\"whose\" $h: String) { user(handle: $h) { id } }", json!({ "h": "x" }), RUNS),
         ("{ contacts(search: \"\\u{110000}\") { totalCount } }", json!({}), UNREADABLE),
         ("{ contacts(search: \"\\u{D83D}\") { totalCount } }", json!({}), UNREADABLE),
+        ("{ contacts(search: \"\\uD83D\") { totalCount } }", json!({}), UNREADABLE),
+        ("{ contacts(search: \"\\uDE00\\uD83D\") { totalCount } }", json!({}), UNREADABLE),
+        ("{ contacts(search: \"\\uD83D\\u0041\") { totalCount } }", json!({}), UNREADABLE),
+        ("{ contacts(search: \"\\u0000\") { totalCount } }", json!({}), INVALID),
+        ("{ contacts(search: \"a\\u{0}b\") { totalCount } }", json!({}), INVALID),
+        ("subscription { incomingRequests(after: \"\\u0000\") { __typename } }", json!({}), INVALID),
     ])
     .await;
     let app = TestApp::new().await;

@@ -3,9 +3,12 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    authorization::INTROSPECTION,
-    support::{Expected as _, app::TestApp, graphql::Client, socket::Socket},
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    graphql::Client,
+    probes::{self, is_required, named, text, written},
+    socket::Socket,
 };
 
 /// The codes of requests that are not run.
@@ -21,41 +24,17 @@ struct Place<'a> {
     has_default: bool,
 }
 
-struct Schema(Vec<Value>);
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
+struct Schema(probes::Schema);
 
 fn items(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn named(kind: &Value) -> &Value {
-    if kind["ofType"].is_null() { kind } else { named(&kind["ofType"]) }
-}
-
-fn written(kind: &Value) -> String {
-    match text(&kind["kind"]) {
-        "NON_NULL" => format!("{}!", written(&kind["ofType"])),
-        "LIST" => format!("[{}]", written(&kind["ofType"])),
-        _ => text(&kind["name"]).to_owned(),
-    }
-}
-
-fn is_required(given: &Value) -> bool {
-    given["type"]["kind"] == "NON_NULL" && given["defaultValue"].is_null()
-}
-
 impl Schema {
-    fn of(&self, name: &Value) -> &Value {
-        self.0.iter().find(|kind| kind["name"] == *name).expected("a type of the schema")
-    }
-
     fn places(&self) -> Vec<Place<'_>> {
         let mut places = Vec::new();
         for root in ["Query", "Mutation", "Subscription"] {
-            for field in items(&self.of(&json!(root))["fields"]) {
+            for field in items(&self.0.of(&json!(root))["fields"]) {
                 self.walk(root, field, &field["args"], &[], &mut places);
             }
         }
@@ -72,7 +51,7 @@ impl Schema {
     ) {
         for one in items(given) {
             let path = [above, &[text(&one["name"])]].concat();
-            let below = self.of(&named(&one["type"])["name"]);
+            let below = self.0.of(&named(&one["type"])["name"]);
             if below["kind"] == "INPUT_OBJECT" {
                 self.walk(root, field, &below["inputFields"], &path, places);
             }
@@ -106,7 +85,7 @@ impl Schema {
             "NON_NULL" => self.literal(&kind["ofType"], path, value)?,
             "LIST" => format!("[{}]", self.literal(&kind["ofType"], path, value)?),
             "INPUT_OBJECT" => {
-                let input = self.of(&kind["name"]);
+                let input = self.0.of(&kind["name"]);
                 let one_of = input["isOneOf"] == true;
                 let mut fields = Vec::new();
                 for (index, field) in items(&input["inputFields"]).iter().enumerate() {
@@ -120,7 +99,7 @@ impl Schema {
                 }
                 format!("{{ {} }}", fields.join(", "))
             }
-            "ENUM" => text(&self.of(&kind["name"])["enumValues"][0]["name"]).to_owned(),
+            "ENUM" => text(&self.0.of(&kind["name"])["enumValues"][0]["name"]).to_owned(),
             _ => match text(&kind["name"]) {
                 "Boolean" => "true".to_owned(),
                 "Int" | "Float" => "1".to_owned(),
@@ -149,7 +128,7 @@ impl Schema {
         let argument = items(&place.field["args"]).iter().find(|given| given["name"] == place.path[0]);
         let mut kind = argument.map_or(&Value::Null, |given| named(&given["type"]));
         for name in &place.path[1..] {
-            let input = self.of(&kind["name"]);
+            let input = self.0.of(&kind["name"]);
             let field = items(&input["inputFields"]).iter().find(|field| field["name"] == *name);
             if field.is_some() && input["isOneOf"] == true {
                 return true;
@@ -180,7 +159,7 @@ async fn answer(client: &Client, place: &Place<'_>, document: &str, variables: V
 async fn no_operation_runs_on_a_value_that_is_missing_or_of_another_type() {
     let app = TestApp::new().await;
     let ann = app.admin("ann").await;
-    let schema = Schema(items(ann.ask(INTROSPECTION, Value::Null).await.at("__schema.types")).to_vec());
+    let schema = Schema(probes::Schema::read(&ann.clients[0]).await);
     let places = schema.places();
     assert!(places.len() > 300, "{}", places.len());
     app.statements();
@@ -207,7 +186,7 @@ async fn no_operation_runs_on_a_value_that_is_missing_or_of_another_type() {
 async fn what_a_variable_leaves_out_is_left_out_and_takes_its_default() {
     let app = TestApp::new().await;
     let ann = app.admin("ann").await;
-    let schema = Schema(items(ann.ask(INTROSPECTION, Value::Null).await.at("__schema.types")).to_vec());
+    let schema = Schema(probes::Schema::read(&ann.clients[0]).await);
     let mut defaults = 0;
     for (number, place) in schema.places().iter().enumerate() {
         let kind = written(place.kind);

@@ -1,5 +1,5 @@
-//! What the dearest documents that are allowed, and callers who open and write as much as they may, take of memory, and
-//! how long other callers wait meanwhile. The server has the limits that it has when nothing is set.
+//! Measures the most expensive documents and callers that the default limits allow: the memory that the server takes, and
+//! the time that other callers wait meanwhile.
 
 use std::{
     path::Path,
@@ -252,13 +252,13 @@ async fn send(
     Ok(())
 }
 
-/// What other people do.
+/// The requests of ordinary callers.
 async fn ordinary(client: &Client) -> anyhow::Result<()> {
     let query = "{ viewer { user { id displayName } unread { notifications } } contacts(first: 20) { nodes { id displayName } } }";
     client.done(query, &Value::Null).await.map(drop)
 }
 
-/// What an attack came to.
+/// The figures of one attack.
 #[derive(Default)]
 struct Outcome {
     requests: usize,

@@ -24,9 +24,9 @@ use crate::{
     error::{Error, Result},
 };
 
-/// How often it is looked whether anything is due.
+/// The pause between two looks for due mails.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long a worker may have a mail in hand before another takes it.
+/// The time after which another worker may take a claimed mail.
 const CLAIM: chrono::Duration = chrono::Duration::minutes(2);
 /// After this time a mail that could not be sent is given up: who waits for it has asked again.
 const GIVEN_UP_AFTER: chrono::Duration = chrono::Duration::minutes(30);
@@ -38,25 +38,7 @@ pub async fn run(app: App) {
     if app.config.mail.is_none() {
         return;
     }
-    loop {
-        tokio::select! {
-            () = app.shutdown.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-        loop {
-            match step(&app).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::warn!(
-                        code = error.code(),
-                        "a mail to an account could not be prepared; it will be tried again"
-                    );
-                    break;
-                }
-            }
-        }
-    }
+    app.work_off(EVERY, "a mail to an account", || step(&app)).await;
 }
 
 /// Sends one mail that is due; whether there was one.
@@ -134,7 +116,7 @@ async fn postpone(app: &App, mail: &account_mail::Model) -> Result<()> {
     .await
 }
 
-/// Who is written to, and where.
+/// Finds the people to write to, each with an address.
 async fn addressees(app: &App, mail: &account_mail::Model) -> Result<Vec<(user::Model, String)>> {
     let may_sign_in = user::Column::Status.is_in([UserStatus::Active, UserStatus::Deactivated]);
     let db = app.db.read();

@@ -305,7 +305,7 @@ macro_rules! signed_in {
             refresh_token: Option<String>,
             /// When the access token ends.
             expires_at: Option<DateTime<Utc>>,
-            /// Why the call was refused; empty when it was not.
+            /// The refusals of the call. Empty when it succeeded.
             user_errors: Vec<UserError>,
         }
     )*};
@@ -320,7 +320,7 @@ macro_rules! done {
         struct $name {
             /// What the call did.
             outcome: Outcome,
-            /// Why the call was refused; empty when it was not.
+            /// The refusals of the call. Empty when it succeeded.
             user_errors: Vec<UserError>,
         }
     )*};
@@ -338,7 +338,7 @@ done!(
 /// The answer to `requestPasswordReset`. It does not say whether there is such an account.
 #[derive(SimpleObject)]
 struct RequestPasswordResetPayload {
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -351,7 +351,7 @@ macro_rules! new_secret {
             api_key: Option<ApiKey>,
             /// The text of the key, `rk_….…`, to send as `Authorization: Bearer …`. Shown this once; null when refused.
             secret: Option<String>,
-            /// Why the call was refused; empty when it was not.
+            /// The refusals of the call. Empty when it succeeded.
             user_errors: Vec<UserError>,
         }
     )*};
@@ -364,7 +364,7 @@ new_secret!(CreateApiKeyPayload "createApiKey", RotateApiKeyPayload "rotateApiKe
 struct UpdateApiKeyPayload {
     /// The key as it is now; null when refused.
     api_key: Option<ApiKey>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -375,6 +375,6 @@ struct RevokeApiKeyPayload {
     api_key: Option<ApiKey>,
     /// What the call did.
     outcome: Outcome,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }

@@ -22,7 +22,7 @@ use crate::{
 /// For how long the network of a sign-in is known.
 const KNOWN_FOR: Duration = Duration::days(90);
 
-/// What shows that a caller was here before.
+/// The evidence that a caller has signed in before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shown<'a> {
     /// A refresh token of any earlier session, ended or not.

@@ -74,7 +74,7 @@ struct PostStatusPayload {
     activity: Option<Activity>,
     /// Whether an earlier call with the same key had posted it.
     replayed: bool,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -83,6 +83,6 @@ struct PostStatusPayload {
 struct DeleteStatusPayload {
     /// The id of what is gone; null when refused.
     deleted_activity_id: Option<ID>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }

@@ -202,7 +202,7 @@ macro_rules! about_a_person {
             user: Option<User>,
             /// What the call did.
             outcome: Outcome,
-            /// Why the call was refused; empty when it was not.
+            /// The refusals of the call. Empty when it succeeded.
             user_errors: Vec<UserError>,
         }
     )*};
@@ -219,7 +219,7 @@ about_a_person!(
 struct DeactivateAccountPayload {
     /// What the call did.
     outcome: Outcome,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -228,7 +228,7 @@ struct DeactivateAccountPayload {
 struct DeleteAccountPayload {
     /// The id of who is gone; null when refused.
     deleted_user_id: Option<ID>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -240,6 +240,6 @@ struct ExportAccountPayload {
     url: Option<String>,
     /// Until when.
     expires_at: Option<DateTime<Utc>>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }

@@ -228,7 +228,7 @@ async fn accept(ctx: &Context<'_>, id: &str) -> Result<AcceptOfferPayload> {
 struct SetAgentStatePayload {
     /// The agent as they are now; null when refused.
     agent: Option<Agent>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -239,7 +239,7 @@ struct AcceptOfferPayload {
     task: Option<Task>,
     /// Who has the task instead. Needs the scope AGENTS_READ; null without it.
     taken_by: Option<Agent>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -257,7 +257,7 @@ struct AcceptOffersPayload {
 struct DeclineOfferPayload {
     /// The offer as it is now; null when refused.
     offer: Option<Offer>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -268,7 +268,7 @@ struct EndConversationPayload {
     conversation: Option<Conversation>,
     /// The task that has ended; null when refused.
     task: Option<Task>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -277,6 +277,6 @@ struct EndConversationPayload {
 struct WrapUpTaskPayload {
     /// The task as it is now; null when refused.
     task: Option<Task>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }

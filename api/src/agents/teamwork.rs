@@ -153,6 +153,6 @@ fn answer(done: Result<task::Model>) -> Result<TaskPayload> {
 struct TaskPayload {
     /// The task as it is now; null when refused.
     task: Option<Task>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }

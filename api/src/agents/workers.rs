@@ -11,14 +11,14 @@ use entity::{
 use super::{deadlines, endings, offers, routing, tasks, wrap_ups};
 use crate::{app::App, error::Result};
 
-/// How often is looked for what is due.
+/// The pause between two looks for due deadlines.
 const EVERY: Duration = Duration::from_millis(200);
 /// How often is looked for tasks that an instance which is gone may have left.
 const ROUTE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until the app is shut down.
 pub async fn run(app: App) {
-    tokio::join!(route(&app), watch(&app));
+    tokio::join!(route(&app), app.work_off(EVERY, "a deadline of an agent", || step(&app)));
 }
 
 async fn route(app: &App) {
@@ -32,21 +32,6 @@ async fn route(app: &App) {
             () = app.shutdown.cancelled() => {}
             () = app.routing.notified() => {}
             () = tokio::time::sleep(ROUTE_EVERY) => {}
-        }
-    }
-}
-
-async fn watch(app: &App) {
-    while !app.shutdown.is_cancelled() {
-        match step(app).await {
-            Ok(true) => {}
-            Ok(false) => {
-                tokio::select! { () = app.shutdown.cancelled() => {}, () = tokio::time::sleep(EVERY) => {} }
-            }
-            Err(error) => {
-                tracing::warn!(cause = ?error, "what is due could not be done; it will be tried again");
-                tokio::time::sleep(EVERY).await;
-            }
         }
     }
 }

@@ -117,7 +117,7 @@ pub struct SendMessagePayload {
     message: Option<Message>,
     /// Whether an earlier call with the same `clientMessageId` had sent it.
     replayed: bool,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -139,7 +139,7 @@ pub struct AddNotePayload {
     note: Option<Note>,
     /// Whether an earlier call with the same `clientMessageId` had written it.
     replayed: bool,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -164,7 +164,7 @@ macro_rules! about_a_message {
             message: Option<Message>,
             /// What the call did.
             outcome: Outcome,
-            /// Why the call was refused; empty when it was not.
+            /// The refusals of the call. Empty when it succeeded.
             user_errors: Vec<UserError>,
         }
 
@@ -197,7 +197,7 @@ macro_rules! about_a_conversation {
             pub conversation: Option<Conversation>,
             /// What the call did.
             pub outcome: Outcome,
-            /// Why the call was refused; empty when it was not.
+            /// The refusals of the call. Empty when it succeeded.
             pub user_errors: Vec<UserError>,
         }
     )*};
@@ -213,6 +213,6 @@ about_a_conversation! {
 pub struct SetTypingPayload {
     /// APPLIED when it was said on, NO_CHANGE when there were too many hints in a short time and this one was let go.
     pub outcome: Outcome,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     pub user_errors: Vec<UserError>,
 }

@@ -28,7 +28,7 @@ macro_rules! payloads {
             $field: Option<$kind>,
             /// What the call did: NO_CHANGE where it was so already, and where an earlier call with the same key had done it.
             outcome: Outcome,
-            /// Why the call was refused; empty when it was not.
+            /// The refusals of the call. Empty when it succeeded.
             user_errors: Vec<UserError>,
         }
 
@@ -71,7 +71,7 @@ payloads! {
 pub struct DeleteSkillPayload {
     /// The id of the skill that is gone; null when refused.
     deleted_skill_id: Option<ID>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -91,7 +91,7 @@ pub struct RotateIdentitySecretPayload {
     entry_point: Option<EntryPoint>,
     /// The secret, which nothing shows again: keep it on the site's server. Null when refused.
     identity_secret: Option<String>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 

@@ -36,22 +36,7 @@ pub async fn run(app: App) {
     if app.config.mail.is_none() {
         return;
     }
-    loop {
-        tokio::select! {
-            () = app.shutdown.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-        loop {
-            match step(&app).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::warn!(code = error.code(), "mail could not be prepared; it will be tried again");
-                    break;
-                }
-            }
-        }
-    }
+    app.work_off(EVERY, "a notification mail", || step(&app)).await;
 }
 
 /// Sends one person what is due to them; whether anything was due to anybody.

@@ -148,7 +148,7 @@ macro_rules! counted {
         struct $name {
             #[doc = $count]
             count: Option<usize>,
-            /// Why the call was refused; empty when it was not.
+            /// The refusals of the call. Empty when it succeeded.
             user_errors: Vec<UserError>,
         }
     )*};
@@ -165,6 +165,6 @@ counted! {
 struct UpdateNotificationPreferencesPayload {
     /// The preferences as they are now, one for each kind; null when refused.
     preferences: Option<Vec<NotificationPreference>>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }

@@ -63,7 +63,7 @@ struct SavePersonalContactPayload {
     contact: Option<PersonalContact>,
     /// What the call did.
     outcome: Outcome,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -72,6 +72,6 @@ struct SavePersonalContactPayload {
 struct DeletePersonalContactPayload {
     /// The id of the contact that is gone; null when refused.
     deleted_id: Option<ID>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }

@@ -66,7 +66,7 @@ macro_rules! about_a_user {
             user: Option<User>,
             /// What the call did.
             outcome: Outcome,
-            /// Why the call was refused; empty when it was not.
+            /// The refusals of the call. Empty when it succeeded.
             user_errors: Vec<UserError>,
         }
 
@@ -90,7 +90,7 @@ macro_rules! about_a_request {
             user: Option<User>,
             /// What the call did.
             outcome: Outcome,
-            /// Why the call was refused; empty when it was not.
+            /// The refusals of the call. Empty when it succeeded.
             user_errors: Vec<UserError>,
         }
 

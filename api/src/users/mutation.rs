@@ -49,7 +49,7 @@ impl UsersMutation {
 struct UpdateProfilePayload {
     /// The viewer with the changed profile; null when refused.
     user: Option<User>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -58,6 +58,6 @@ struct UpdateProfilePayload {
 struct UpdateSettingsPayload {
     /// The settings as they are now; null when refused.
     settings: Option<Settings>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }

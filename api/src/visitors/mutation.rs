@@ -90,7 +90,7 @@ struct StartWebChatPayload {
     outcome: Outcome,
     /// Whether an earlier call with the same key has begun it.
     replayed: bool,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -99,6 +99,6 @@ struct StartWebChatPayload {
 struct EndVisitPayload {
     /// What the call did.
     outcome: Outcome,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }

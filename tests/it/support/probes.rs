@@ -24,16 +24,16 @@ impl Place {
     }
 }
 
-fn text(value: &Value) -> &str {
+pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 /// The type under its lists and non-nulls.
-fn named(kind: &Value) -> &Value {
+pub fn named(kind: &Value) -> &Value {
     if kind["ofType"].is_null() { kind } else { named(&kind["ofType"]) }
 }
 
-fn written(kind: &Value) -> String {
+pub fn written(kind: &Value) -> String {
     match text(&kind["kind"]) {
         "NON_NULL" => format!("{}!", written(&kind["ofType"])),
         "LIST" => format!("[{}]", written(&kind["ofType"])),
@@ -41,7 +41,7 @@ fn written(kind: &Value) -> String {
     }
 }
 
-fn is_required(given: &Value) -> bool {
+pub fn is_required(given: &Value) -> bool {
     given["type"]["kind"] == "NON_NULL" && given["defaultValue"].is_null()
 }
 
@@ -51,7 +51,7 @@ impl Schema {
         Self(answer.at("__schema.types").as_array().cloned().expected("types"))
     }
 
-    fn of(&self, name: &Value) -> &Value {
+    pub fn of(&self, name: &Value) -> &Value {
         self.0.iter().find(|kind| kind["name"] == *name).expected("a type of the schema")
     }
 

@@ -20,7 +20,9 @@ use serde_json::{Value, json};
 use super::{
     Expected as _,
     app::TestApp,
+    desk::Floor,
     graphql::{Answer, Client},
+    person::Person,
 };
 
 pub const START: &str = "mutation($input: StartWebChatInput!) { startWebChat(input: $input) \
@@ -162,4 +164,31 @@ pub async fn is_taken(client: &Client) -> bool {
     let answer = client.ask("{ __typename }", Value::Null).await;
     assert!(answer.status == 200 || answer.code() == "UNAUTHENTICATED", "{}", answer.body);
     answer.status == 200
+}
+
+/// Two instances on which Sue of the queue Support has accepted the chat of a customer; Ann serves the queue Sales.
+pub struct AcceptedChat {
+    pub app: TestApp,
+    pub sue: Person,
+    pub ann: Person,
+    pub support: Floor,
+    pub sales: Floor,
+    pub visitor: Client,
+    pub conversation: String,
+    pub task: String,
+}
+
+/// Sets such a chat up.
+pub async fn accepted_chat() -> AcceptedChat {
+    let app = Box::pin(TestApp::two()).await;
+    let [sue, ann] = app.agents(["sue", "ann"]).await;
+    let support = app.floor_of(NewQueue::of(Channel::Webchat, "Support"), &[&sue]).await;
+    let sales = app.floor_of(NewQueue::of(Channel::Webchat, "Sales"), &[&ann]).await;
+    for agent in [&sue, &ann] {
+        assert_eq!(agent.turns("AVAILABLE").await, "");
+    }
+    let (visitor, conversation) = visitor(&app, &support.entry_point).await;
+    app.settle().await;
+    let task = sue.accepts_it().await;
+    AcceptedChat { app, sue, ann, support, sales, visitor, conversation, task }
 }

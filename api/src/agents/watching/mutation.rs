@@ -86,7 +86,7 @@ async fn attendance(ctx: &Context<'_>, done: Result<(conversation::Model, bool)>
 struct MoveTaskPayload {
     /// The task as it is now; null when refused.
     task: Option<Task>,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
@@ -97,6 +97,6 @@ struct AttendancePayload {
     conversation: Option<Conversation>,
     /// Whether anything changed.
     outcome: Outcome,
-    /// Why the call was refused; empty when it was not.
+    /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }

@@ -195,15 +195,15 @@ impl Rules<'_> {
                     }
                 }
             }
+            (_, Value::String(text)) if text.contains('\0') => {
+                self.error("A text holds the character U+0000.", value.location());
+            }
             (Some(ExtendedType::Scalar(scalar)), literal) if !scalar.is_built_in() => {
                 if let Some(literal) = variables::constant(literal)
                     && let Err(message) = variables::check_scalar(&scalar.name, &literal)
                 {
                     self.error(message, value.location());
                 }
-            }
-            (_, Value::String(text)) if text.contains('\0') => {
-                self.error("A text holds the character U+0000.", value.location());
             }
             _ => {}
         }
