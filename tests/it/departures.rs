@@ -21,7 +21,7 @@ use crate::support::{
 const NOTE: &str = "mutation($c: ID!, $m: String!) { noted: addNote(input: { conversationId: $c, clientMessageId: $m, \
     body: \"a later note\" }) { note { id } userErrors { code } } }";
 const READ: &str = "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 10000 }) { userErrors { code } } }";
-const LOOK: &str = "query($c: ID!) { conversation(id: $c) { unreadCount transcript participants { readUpTo } \
+const LOOK: &str = "query($c: ID!) { conversation(id: $c) { lastItemAt unreadCount transcript participants { readUpTo } \
     items(last: 100) { pageInfo { hasNextPage } nodes { id sequence ... on Message { body status receipts { state } } ... on Note { body } } } } \
     conversations(first: 10) { nodes { id unreadCount items(last: 1) { nodes { id } } } } }";
 
@@ -91,6 +91,7 @@ impl Scene {
         }
         assert_eq!(conversation["transcript"], was["transcript"]);
         assert_eq!(conversation["unreadCount"], was["unreadCount"]);
+        assert_eq!(conversation["lastItemAt"], was["lastItemAt"]);
         let listed = &now["conversations"]["nodes"][0];
         assert_eq!(listed["id"], self.conversation.as_str());
         assert_eq!(listed, &before["conversations"]["nodes"][0]);

@@ -149,9 +149,11 @@ impl Conversation {
         Cursor::in_stream(self.side.stream(self.row().id), self.seen.stream_at)
     }
 
-    /// When the newest entry was made; when it began, while there is none.
+    /// When the newest entry was made; when it began, while there is none. For a viewer who has left and sees no more, at the
+    /// latest when they left.
     async fn last_item_at(&self) -> DateTime<Utc> {
-        self.row().last_item_at
+        let at = self.row().last_item_at;
+        self.seen.until.map_or(at, |until| at.min(until.at))
     }
 
     /// When it began.
