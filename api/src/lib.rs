@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`instant`], [`plain_text`] | times, texts and telephone numbers as they come in: one rule for each |
 //! | [`vcard`] | cards as text, written and read |
-//! | [`clock`], [`web`], [`config`], [`text`], [`memory`], [`error`], [`page`] | time, web addresses, settings, names, what need not be computed again, the one error, pages of lists |
+//! | [`clock`], [`web`], [`config`], [`text`], [`cache`], [`error`], [`page`] | time, web addresses, settings, names, what need not be computed again, the one error, pages of lists |
 //! | [`address`], [`throttle`], [`shares`], [`weight`] | which addresses count as one; how much a caller may do in a time, have at once, and take of memory |
 //! | [`database`] | SQLite or PostgreSQL; everything they do differently |
 //! | [`events`] | the log: gapless streams, the global order, following without loss |
@@ -53,7 +53,7 @@ pub mod instant;
 pub mod plain_text;
 pub mod text;
 pub mod vcard;
-pub mod memory;
+pub mod cache;
 pub mod error;
 pub mod address;
 pub mod throttle;
