@@ -5,17 +5,20 @@ use api::agents::set_up;
 use entity::user::Role;
 use serde_json::{Value, json};
 
-use crate::support::{
-    Expected as _,
-    app::TestApp,
-    consistency,
-    desk::Floor,
-    eventually,
-    graphql::Client,
-    person::Person,
-    socket::Socket,
-    threads::{EVENTS, SEND},
-    visitors::{self, AcceptedChat},
+use crate::{
+    access::key,
+    support::{
+        Expected as _,
+        app::TestApp,
+        consistency,
+        desk::Floor,
+        eventually,
+        graphql::Client,
+        person::Person,
+        socket::Socket,
+        threads::{EVENTS, SEND},
+        visitors::{self, AcceptedChat},
+    },
 };
 
 const NOTE: &str = "mutation($c: ID!, $m: String!) { noted: addNote(input: { conversationId: $c, clientMessageId: $m, \
@@ -260,7 +263,10 @@ async fn who_has_left_reads_nothing_of_what_others_write_down_about_the_task_lat
     let tom = scene.app.supervisor("tom").await;
     let all = look(&tom).await;
     assert_eq!(all["node"]["wrapUps"].as_array().map(Vec::len), Some(2), "{all}");
-    assert!(all["node"]["routingDecisions"].as_array().map(Vec::len) > before["node"]["routingDecisions"].as_array().map(Vec::len));
+    assert!(
+        all["node"]["routingDecisions"].as_array().map(Vec::len)
+            > before["node"]["routingDecisions"].as_array().map(Vec::len)
+    );
     assert!(all["conversation"]["participants"].to_string().contains("ann"), "{all}");
     assert_eq!(look(&scene.sue).await, before);
 }
@@ -295,7 +301,7 @@ async fn no_event_and_no_payload_shows_a_conversation_to_who_may_not_read_conver
     let (log, _) = key(&scene.sue.clients[0], json!({ "name": "log", "scopes": ["EVENTS_READ"] })).await;
     let (pen, _) = key(&scene.sue.clients[0], json!({ "name": "pen", "scopes": ["CONVERSATIONS_WRITE"] })).await;
     let mut socket = Socket::open(&scene.app.instances[0].url, Some(&desk)).await;
-    let follow = format!("subscription {{ desk {{ __typename ... on TaskChanged {{ {tasks} }} }} }}");
+    let follow = format!("subscription {{ event: desk {{ __typename ... on TaskChanged {{ {tasks} }} }} }}");
     socket.subscribe("1", &follow, json!({})).await;
     assert_eq!(socket.event().await.expected("a start")["__typename"], "SubscriptionStarted");
     assert_eq!(scene.sue.transfers(&scene.task, scene.sales.as_target()).await, "");
@@ -332,7 +338,7 @@ async fn who_answers_no_customers_follows_no_desk_and_reads_no_wrap_up_of_the_lo
     let demote = "mutation($u: ID!) { setUserRole(input: { userId: $u, role: MEMBER }) { userErrors { code } } }";
     assert_eq!(ada.ask(demote, json!({ "u": scene.sue.id() })).await.at("setUserRole.userErrors"), &json!([]));
     let url = &scene.app.instances[0].url;
-    let token = scene.app.token_of("sue").await;
+    let token = scene.sue.token.clone();
     let mut socket = Socket::open(url, Some(&token)).await;
     socket.subscribe("1", "subscription { desk { __typename } }", json!({})).await;
     let refused = socket.hear().await.expected("an answer");

@@ -317,6 +317,11 @@ async fn keys_need_not_name_their_algorithm_and_others_beside_them_do_no_harm() 
         ("iat", json!(1e300), 401),
         ("exp", json!(1e300), 401),
         ("exp", json!("1795891242"), 401),
+        // Whole or not, what ends after the last year that the API can write is taken.
+        ("exp", json!(1e12), 200),
+        ("exp", json!(253_402_300_800.5), 200),
+        ("exp", json!(4_102_444_800_000_i64), 200),
+        ("nbf", json!(4_102_444_800_000_i64), 401),
     ] {
         let mut claims = claims.clone();
         claims[name] = value.clone();

@@ -325,3 +325,25 @@ async fn an_event_shows_people_as_they_are_when_it_comes() {
         socket.event().await.expected("an event");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_no_frames_are_answered_with_the_code_of_their_fault() {
+    let app = TestApp::new().await;
+    for (what, sent, code) in [
+        ("a frame without a mask", vec![0x81, 0x02, b'{', b'}'], 1002_u16),
+        ("a reserved bit", vec![0xc1, 0x80, 0, 0, 0, 0], 1002),
+        ("an unknown opcode", vec![0x83, 0x80, 0, 0, 0, 0], 1002),
+        ("a continuation of nothing", vec![0x80, 0x80, 0, 0, 0, 0], 1002),
+        ("a ping in parts", vec![0x09, 0x80, 0, 0, 0, 0], 1002),
+        ("a close of one byte", vec![0x88, 0x81, 0, 0, 0, 0, 3], 1002),
+        ("a text that is not UTF-8", vec![0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28], 1007),
+    ] {
+        let mut stream = bytes(&app).await;
+        stream.write_all(&sent).await.expected("written");
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "{what}: it is not let go");
+        let said = rest.windows(4).any(|four| four[0] == 0x88 && u16::from_be_bytes([four[2], four[3]]) == code);
+        assert!(said, "{what}: {rest:?}");
+    }
+}

@@ -78,7 +78,10 @@ impl Authenticator {
     /// The caller of an `Authorization` or the like, as it comes from a site, if any: none without one or with an empty one,
     /// an error with a bad one.
     pub async fn caller(&self, authorization: Option<&str>, site: Option<&Site>) -> Result<Option<Caller>> {
-        let Some(authorization) = authorization.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        // A scheme without a token is no credentials either.
+        let given =
+            authorization.map(str::trim).filter(|text| !text.is_empty() && !text.eq_ignore_ascii_case("bearer"));
+        let Some(authorization) = given else { return Ok(None) };
         let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some((_, token)) = token else { return Err(Error::Unauthenticated) };
         let token = token.trim();

@@ -41,6 +41,9 @@ pub struct Claims {
     pwd: Option<i64>,
 }
 
+/// 9999-12-31T23:59:59Z in seconds since 1970.
+const LAST_SECOND: i64 = 253_402_300_799;
+
 /// Seconds since 1970, whole or with a fraction (RFC 7519, section 2). Our own tokens have whole ones.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -54,21 +57,21 @@ impl NumericDate {
         Self::Whole(time.timestamp())
     }
 
-    /// The time, cut to microseconds; none for one that no calendar holds.
+    /// The time, cut to microseconds; none for one that no calendar holds. One after the year 9999 is the end of that year: a
+    /// DateTime of the API has four digits of year, and a token that ends later ends late enough.
     fn time(self) -> Option<DateTime<Utc>> {
-        match self {
-            Self::Whole(seconds) => DateTime::from_timestamp(seconds, 0),
+        let (seconds, micros) = match self {
+            Self::Whole(seconds) => (seconds, 0),
             Self::Fraction(seconds) => {
-                let micros = (seconds * 1e6).floor();
-                // Beyond this, neighbouring numbers are further apart than a microsecond.
-                let exact = 2_f64.powi(53);
-                if !(-exact..=exact).contains(&micros) {
-                    return None;
-                }
-                #[expect(clippy::cast_possible_truncation, reason = "a whole number that fits, by the line above")]
-                DateTime::from_timestamp_micros(micros as i64)
+                #[expect(clippy::cast_possible_truncation, reason = "what is too large is in no calendar")]
+                let whole = seconds.floor() as i64;
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 999,999")]
+                let micros = (seconds.fract().rem_euclid(1.0) * 1e6).floor() as u32;
+                (whole, micros)
             }
-        }
+        };
+        let time = DateTime::from_timestamp(seconds, micros.min(999_999) * 1_000)?;
+        Some(time.min(DateTime::from_timestamp(LAST_SECOND, 0)?))
     }
 }
 

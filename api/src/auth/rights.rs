@@ -21,7 +21,7 @@ use entity::{
     user::{self, UserStatus},
 };
 use futures_util::StreamExt as _;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -31,6 +31,7 @@ use crate::{
     app::{App, Tx},
     clock::Clock,
     config::LONGEST_TOKEN_LIFETIME,
+    database::sql::Sql,
     error::Result,
     events::{
         follow::Followed,
@@ -43,6 +44,15 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Longer than a timer should be asked to wait; rights that end later are looked at again.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
+/// Ids that are looked up by one statement.
+const TOGETHER: usize = 500;
+
+/// An id of somebody or something that is there.
+#[derive(FromQueryResult)]
+struct Known {
+    id: Uuid,
+}
 
 /// Where ends are told: one stream for everybody.
 const STREAM: Stream = Stream { kind: StreamKind::Rights, owner: Uuid::nil() };
@@ -156,6 +166,7 @@ impl Rights {
             .into_tuple()
             .all(app.db.read())
             .await?;
+        let unsure = self.unsure(app).await?;
         let until = now + LONGEST_TOKEN_LIFETIME;
         {
             let mut ended = self.ended();
@@ -164,10 +175,28 @@ impl Rights {
             self.version.fetch_add(1, Ordering::SeqCst);
         }
         let subjects = sessions.iter().map(|(id, _)| id.0).chain(users.iter().map(|id| id.0));
-        subjects.for_each(|subject| self.tell(subject));
+        subjects.chain(unsure).for_each(|subject| self.tell(subject));
         // Whose rights have shrunk meanwhile is not known.
         app.rechecks.tell_all();
         Ok(())
+    }
+
+    /// Of what is watched, what may have ended unheard: visits that are no longer there, and keys, because a key does not show
+    /// when it was changed.
+    async fn unsure(&self, app: &App) -> Result<Vec<Uuid>, DbErr> {
+        let watched: Vec<Uuid> = self.watched().keys().copied().collect();
+        let mut unsure = Vec::new();
+        for some in watched.chunks(TOGETHER) {
+            let mut sql = Sql::default();
+            for (part, table) in ["\"user\"", "session", "visitor_token"].into_iter().enumerate() {
+                sql.push(if part == 0 { "" } else { " UNION ALL " });
+                sql.push(&format!("SELECT id FROM {table} WHERE id IN "));
+                sql.bind_list(some);
+            }
+            let sure: Vec<Known> = sql.all(app.db.read()).await?;
+            unsure.extend(some.iter().filter(|id| !sure.iter().any(|known| known.id == **id)));
+        }
+        Ok(unsure)
     }
 
     /// Takes note of a change; whether it was understood.

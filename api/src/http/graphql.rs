@@ -358,9 +358,17 @@ pub fn reads_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// An answer with its body.
+///
+/// Who takes events alone is told of a refused document by an event, as graphql-sse has it; other statuses say for
+/// themselves that no event comes.
 pub fn render(media: Media, status: StatusCode, answer: &Answer) -> Response {
     let mut response = head(media, status, answer);
-    *response.body_mut() = Body::from(body_of(answer));
+    let mut body = body_of(answer);
+    if media == Media::EventStream && status == StatusCode::OK {
+        body = format!("event: next\ndata: {body}\n\nevent: complete\ndata:\n\n");
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    }
+    *response.body_mut() = Body::from(body);
     response
 }
 

@@ -39,8 +39,17 @@ pub fn site(headers: &HeaderMap) -> Option<Site> {
     let origin = text(named.next()?);
     let origin = if named.next().is_some() { "null".to_owned() } else { origin };
     let host = headers.get(header::HOST).map(text);
-    let own = origin.split_once("://").is_some_and(|(_, of)| Some(of) == host.as_deref());
+    let own = origin
+        .split_once("://")
+        .zip(host)
+        .is_some_and(|((scheme, of), host)| authority(scheme, of) == authority(scheme, &host));
     Some(Site { origin: origin.into(), own })
+}
+
+/// Host and port without a port that is empty or the scheme's own (RFC 9110, section 4.2.3).
+fn authority<'a>(scheme: &str, text: &'a str) -> &'a str {
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    text.strip_suffix(port).or_else(|| text.strip_suffix(':')).unwrap_or(text)
 }
 
 /// The address that the outermost of our own proxies saw. What stands before it a client may have made up.
@@ -100,6 +109,21 @@ mod tests {
         };
         assert_eq!(seen(&[]), None);
         assert_eq!(seen(&[b"https://Api.Example:8080"]), Some(("https://api.example:8080".to_owned(), true)));
+        for (host, origin, own) in [
+            ("a.example:80", "http://a.example", true),
+            ("a.example:443", "https://a.example", true),
+            ("a.example:", "https://a.example", true),
+            ("a.example", "https://a.example:443", true),
+            ("[::1]:80", "http://[::1]", true),
+            ("a.example:80", "https://a.example", false),
+            ("a.example:8443", "https://a.example", false),
+        ] {
+            let headers = HeaderMap::from_iter([
+                (header::HOST, HeaderValue::from_static(host)),
+                (header::ORIGIN, HeaderValue::from_static(origin)),
+            ]);
+            assert_eq!(site(&headers).map(|site| site.own), Some(own), "{host} {origin}");
+        }
         assert_eq!(seen(&[b"https://api.example"]), Some(("https://api.example".to_owned(), false)));
         for odd in [&[b"\xff".as_slice()][..], &[b"https://a", b"https://b"], &[b"null"]] {
             assert_eq!(seen(odd), Some(("null".to_owned(), false)));

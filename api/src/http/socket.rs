@@ -69,6 +69,20 @@ const RESTART: Close = Close(1012, "Service restart");
 const TRY_LATER: Close = Close(1013, "Try again later");
 const SLOW: Close = Close(1013, "Too slow; resume from the last cursor");
 
+/// The reason to close for bytes that are no WebSocket (RFC 6455, section 7.4.1); none when the connection is gone. The library
+/// tells the kinds of error only by their words.
+fn broken(error: &axum::Error) -> Option<Close> {
+    let words = error.to_string();
+    if words.contains("UTF-8") || words.contains("utf-8") {
+        return Some(Close(1007, "Not UTF-8"));
+    }
+    if words.contains("Space limit exceeded") || words.contains("too long") {
+        return Some(TOO_LONG);
+    }
+    let gone = words.contains("without closing handshake") || !words.contains("protocol error");
+    (!gone).then_some(Close(1002, "Not a WebSocket frame"))
+}
+
 /// Only a fault of ours can bring this about.
 const UNWRITABLE: Close = Close(1011, "Internal error");
 
@@ -256,7 +270,8 @@ impl Session {
                 message = self.socket.recv() => {
                     heard = true;
                     match message {
-                        None | Some(Err(_)) => return Ok(()),
+                        None => return Ok(()),
+                        Some(Err(error)) => return broken(&error).map_or(Ok(()), Err),
                         Some(Ok(Message::Close(_))) => {
                             Box::pin(self.part()).await;
                             return Ok(());
