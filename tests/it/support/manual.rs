@@ -69,7 +69,7 @@ pub fn prose(page: &str) -> Vec<String> {
 
 /// The rows of the first table below a heading, as cells.
 pub fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
-    let below = page.split_once(&format!("\n{heading}\n")).expected(heading).1;
+    let below = format!("\n{page}").split_once(&format!("\n{heading}\n")).expected(heading).1.to_owned();
     let rows = below.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
     let cells = |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
     rows.skip(2).map(cells).collect()
