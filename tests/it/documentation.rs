@@ -129,6 +129,16 @@ fn the_newcomers_table_names_files_that_are_there() {
 }
 
 #[test]
+fn the_map_of_the_code_has_a_line_for_each_module_in_order() {
+    let text = read("api/src/lib.rs");
+    let between = |start: &str, end: char| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix(start)?.split(end).next());
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(between("//! | [`", '`'), between("pub mod ", ';'));
+}
+
+#[test]
 fn decisions_are_numbered_dated_and_listed() {
     let index = read("docs/decisions/README.md");
     let mut numbers = BTreeSet::new();

@@ -161,9 +161,10 @@ impl Terminal {
         // Subscriptions run beside the shell, so that they can be ended; the binary is built already.
         let set_up = format!(
             "exec 2>&1\n\
-             curl() {{ case \" $* \" in *' -sN '*) command curl --max-time {STREAM_SECONDS} \"$@\" & echo $! >{stream:?}; \
+             curl() {{ case \" $* \" in *' -sN '*) command curl --max-time {STREAM_SECONDS} \"$@\" & echo $! >'{}'; \
              wait $!;; *) command curl \"$@\";; esac; }}\n\
              cargo() {{ shift 3; {:?} \"$@\"; }}\n",
+            stream.display(),
             env!("CARGO_BIN_EXE_rapport")
         );
         keys.write_all(set_up.as_bytes()).expected("typed");
