@@ -1,10 +1,10 @@
-//! Rapport: one GraphQL schema for the relationships inside an organisation and the conversations with its customers. This
-//! page is the map of the code; `docs/architecture.md` explains it.
+//! Rapport: one GraphQL schema for the relationships inside an organisation and the conversations with its customers.
+//! This page is the map of the code; `docs/architecture.md` explains it.
 //!
 //! The modules stand in the order in which they may know one another: each uses only what stands above it. A test
 //! (`tests/it/architecture.rs`) reads that order from this file. The *face* of a feature (`types`, `query`, `mutation`,
-//! `subscription`, `payloads`, `loader`) may name any other feature, because GraphQL is a graph. Its *nouns*, which hold the
-//! rules, may not.
+//! `subscription`, `payloads`, `loader`) may name any other feature, because GraphQL is a graph. Its *nouns*, which
+//! hold the rules, may not.
 //!
 //! | module | what it is for |
 //! |---|---|
@@ -49,16 +49,16 @@
 //! | [`import`] | bulk import of graphs |
 //! | [`server`] | start, serve, stop |
 //!
-//! How one call runs. [`http::graphql`] reads the request. [`http::execution`] parses it and lets [`http::cost`] measure it
-//! before anything runs. The field's guard asks for the scope. The resolver, a few lines, calls a verb such as
-//! [`relationships::follows::follow`]. The verb opens a transaction by [`app::App::transaction`], locks the pair's row by
-//! [`relationships::pairs::hold`], checks, changes and saves it with the lists that follow from it. The same transaction
-//! numbers and writes the events at its end ([`events::log`]). After the commit the bus ([`events::bus`]) hints to the
-//! followers, here and in other instances, and they read the log ([`events::follow`]).
+//! How one call runs. [`http::graphql`] reads the request. [`http::execution`] parses it and lets [`http::cost`]
+//! measure it before anything runs. The field's guard asks for the scope. The resolver, a few lines, calls a verb such
+//! as [`relationships::follows::follow`]. The verb opens a transaction by [`app::App::transaction`], locks the pair's
+//! row by [`relationships::pairs::hold`], checks, changes and saves it with the lists that follow from it. The same
+//! transaction numbers and writes the events at its end ([`events::log`]). After the commit the bus ([`events::bus`])
+//! hints to the followers, here and in other instances, and they read the log ([`events::follow`]).
 //!
 //! What always holds. A finder that knows the viewer stands before every row that a client names by its id. Inside a
-//! transaction only SQL is awaited. No rule of the product stands in [`http`]. Time comes from the clock and never from the
-//! machine. A relationship changes only under its locked row.
+//! transaction only SQL is awaited. No rule of the product stands in [`http`]. Time comes from the clock and never from
+//! the machine. A relationship changes only under its locked row.
 
 pub mod clock;
 pub mod web;
