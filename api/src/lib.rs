@@ -15,7 +15,7 @@
 //! | [`plain_text`] | texts and telephone numbers as they are stored |
 //! | [`text`] | how names are normalised, searched and sorted |
 //! | [`vcard`] | vCards as text, written and read |
-//! | [`memory`] | bounded caches |
+//! | [`cache`] | bounded caches |
 //! | [`error`] | the one error: refusals, faults and their codes |
 //! | [`address`] | which IP addresses count as one |
 //! | [`throttle`] | how much a caller may do in a time |
@@ -67,7 +67,7 @@ pub mod instant;
 pub mod plain_text;
 pub mod text;
 pub mod vcard;
-pub mod memory;
+pub mod cache;
 pub mod error;
 pub mod address;
 pub mod throttle;

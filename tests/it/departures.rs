@@ -21,7 +21,7 @@ use crate::support::{
 const NOTE: &str = "mutation($c: ID!, $m: String!) { noted: addNote(input: { conversationId: $c, clientMessageId: $m, \
     body: \"a later note\" }) { note { id } userErrors { code } } }";
 const READ: &str = "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 10000 }) { userErrors { code } } }";
-const LOOK: &str = "query($c: ID!) { conversation(id: $c) { unreadCount transcript participants { readUpTo } \
+const LOOK: &str = "query($c: ID!) { conversation(id: $c) { lastItemAt unreadCount transcript participants { readUpTo } \
     items(last: 100) { pageInfo { hasNextPage } nodes { id sequence ... on Message { body status receipts { state } } ... on Note { body } } } } \
     conversations(first: 10) { nodes { id unreadCount items(last: 1) { nodes { id } } } } }";
 
@@ -91,6 +91,7 @@ impl Scene {
         }
         assert_eq!(conversation["transcript"], was["transcript"]);
         assert_eq!(conversation["unreadCount"], was["unreadCount"]);
+        assert_eq!(conversation["lastItemAt"], was["lastItemAt"]);
         let listed = &now["conversations"]["nodes"][0];
         assert_eq!(listed["id"], self.conversation.as_str());
         assert_eq!(listed, &before["conversations"]["nodes"][0]);
@@ -236,4 +237,107 @@ async fn a_supervisor_who_has_left_sees_all_and_no_more_of_it_as_an_agent() {
     })
     .await;
     scene.is_over_for(&tom, &before, &later).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_left_reads_nothing_of_what_others_write_down_about_the_task_later() {
+    let scene = Box::pin(Scene::new()).await;
+    assert_eq!(scene.sue.transfers(&scene.task, scene.sales.as_target()).await, "");
+    assert_eq!(scene.sue.wraps_up(&scene.task).await, "");
+    let look = async |who: &Person| {
+        let query = "query($c: ID!, $t: ID!) { conversation(id: $c) { participants { actor { displayName } leftAt } } \
+                     node(id: $t) { ... on Task { wrapUps { agent { user { handle } } note } routingDecisions { decidedAt } } } }";
+        let answer = who.ask(query, json!({ "c": scene.conversation, "t": scene.task })).await;
+        answer.body["data"].clone()
+    };
+    let before = look(&scene.sue).await;
+    assert_eq!(before["node"]["wrapUps"], json!([{ "agent": { "user": { "handle": "sue" } }, "note": "done" }]));
+    scene.app.clock.advance(chrono::Duration::minutes(1));
+    scene.app.settle().await;
+    scene.ann.accepts_it().await;
+    assert_eq!(scene.ann.ends(&scene.conversation).await, "");
+    assert_eq!(scene.ann.wraps_up(&scene.task).await, "");
+    let tom = scene.app.supervisor("tom").await;
+    let all = look(&tom).await;
+    assert_eq!(all["node"]["wrapUps"].as_array().map(Vec::len), Some(2), "{all}");
+    assert!(all["node"]["routingDecisions"].as_array().map(Vec::len) > before["node"]["routingDecisions"].as_array().map(Vec::len));
+    assert!(all["conversation"]["participants"].to_string().contains("ann"), "{all}");
+    assert_eq!(look(&scene.sue).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_who_becomes_an_agent_leaves_what_they_had_only_joined() {
+    let scene = Box::pin(Scene::new()).await;
+    let (ada, tom) = (scene.app.admin("ada").await, scene.app.supervisor("tom").await);
+    let join = "mutation($c: ID!) { joinConversation(input: { conversationId: $c }) { userErrors { code } } }";
+    assert_eq!(tom.ask(join, json!({ "c": scene.conversation })).await.at("joinConversation.userErrors"), &json!([]));
+    let live = scene.follows(&tom).await;
+    let demote = "mutation($u: ID!) { setUserRole(input: { userId: $u, role: AGENT }) { userErrors { code } } }";
+    assert_eq!(ada.ask(demote, json!({ "u": tom.id() })).await.at("setUserRole.userErrors"), &json!([]));
+    for mut socket in live {
+        let ended =
+            tokio::time::timeout(std::time::Duration::from_secs(2), async { while socket.event().await.is_some() {} });
+        ended.await.expected("an end in time");
+    }
+    let before = scene.look(&tom).await;
+    let later = scene.goes_on(&scene.sue).await;
+    scene.is_over_for(&tom, &before, &later).await;
+    let sent = tom.ask(SEND, json!({ "c": scene.conversation, "m": "t1", "b": "Still here?" })).await;
+    assert_eq!(sent.text("sent.userErrors.0.code"), "NOT_A_PARTICIPANT");
+    consistency::check(&scene.app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_event_and_no_payload_shows_a_conversation_to_who_may_not_read_conversations() {
+    let scene = Box::pin(Scene::new()).await;
+    let tasks = "task { id conversation { id transcript } wrapUps { note } routingDecisions { decidedAt } }";
+    let (desk, _) = key(&scene.sue.clients[0], json!({ "name": "desk", "scopes": ["AGENTS_READ"] })).await;
+    let (log, _) = key(&scene.sue.clients[0], json!({ "name": "log", "scopes": ["EVENTS_READ"] })).await;
+    let (pen, _) = key(&scene.sue.clients[0], json!({ "name": "pen", "scopes": ["CONVERSATIONS_WRITE"] })).await;
+    let mut socket = Socket::open(&scene.app.instances[0].url, Some(&desk)).await;
+    let follow = format!("subscription {{ desk {{ __typename ... on TaskChanged {{ {tasks} }} }} }}");
+    socket.subscribe("1", &follow, json!({})).await;
+    assert_eq!(socket.event().await.expected("a start")["__typename"], "SubscriptionStarted");
+    assert_eq!(scene.sue.transfers(&scene.task, scene.sales.as_target()).await, "");
+    let nothing = json!({ "id": scene.task, "conversation": null, "wrapUps": [], "routingDecisions": [] });
+    let mut told = 0;
+    while told == 0 {
+        let event = socket.event().await.expected("an event");
+        if event["__typename"] == "TaskChanged" {
+            assert_eq!(event["task"], nothing);
+            told += 1;
+        }
+    }
+    let url = &scene.app.instances[0].url;
+    let pull = format!("{{ events(topics: [DESK]) {{ nodes {{ ... on TaskChanged {{ {tasks} }} }} }} }}");
+    let pulled = async || {
+        let answer = Client::new(url, Some(log.clone())).ask(&pull, Value::Null).await;
+        answer.body["data"]["events"]["nodes"].as_array().cloned().unwrap_or_default()
+    };
+    eventually("the log is in order", || async { pulled().await.iter().any(|node| node["task"].is_object()) }).await;
+    for node in pulled().await.iter().filter(|node| node["task"].is_object()) {
+        assert_eq!(node["task"], nothing);
+    }
+    let read = "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 1 }) { conversation { transcript } userErrors { code } } }";
+    let marked = Client::new(url, Some(pen)).ask(read, json!({ "c": scene.conversation })).await;
+    assert_eq!(marked.at("markConversationRead"), &json!({ "conversation": null, "userErrors": [] }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_answers_no_customers_follows_no_desk_and_reads_no_wrap_up_of_the_log() {
+    let scene = Box::pin(Scene::new()).await;
+    let ada = scene.app.admin("ada").await;
+    assert_eq!(scene.sue.ends(&scene.conversation).await, "");
+    assert_eq!(scene.sue.wraps_up(&scene.task).await, "");
+    let demote = "mutation($u: ID!) { setUserRole(input: { userId: $u, role: MEMBER }) { userErrors { code } } }";
+    assert_eq!(ada.ask(demote, json!({ "u": scene.sue.id() })).await.at("setUserRole.userErrors"), &json!([]));
+    let url = &scene.app.instances[0].url;
+    let token = scene.app.token_of("sue").await;
+    let mut socket = Socket::open(url, Some(&token)).await;
+    socket.subscribe("1", "subscription { desk { __typename } }", json!({})).await;
+    let refused = socket.hear().await.expected("an answer");
+    assert!(refused.to_string().contains("FORBIDDEN"), "{refused}");
+    let pull = "{ events(topics: [DESK], first: 100) { nodes { ... on TaskChanged { task { wrapUps { note } conversation { id } } } } } }";
+    let pulled = Client::new(url, Some(token)).ask(pull, Value::Null).await;
+    assert!(pulled.body["errors"].is_null() && !pulled.body.to_string().contains("done"), "{}", pulled.body);
 }

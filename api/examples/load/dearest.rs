@@ -107,8 +107,8 @@ pub async fn measure(binary: &Path, time: Duration) -> anyhow::Result<()> {
     let cast = fill(&filling).await?;
     drop(filling);
     let server = start(&[])?;
-    // What the server needs once is not the price of an attack.
-    let warm = Client::new(&server, &cast.jane);
+    // What the server needs once is not the price of an attack. Jane's contacts are large, and reading them is charged.
+    let warm = Client::new(&server, &sign_in(&server, OTHERS[0]).await?.0);
     for _ in 0..100 {
         ordinary(&warm).await?;
     }

@@ -31,7 +31,8 @@ const GOOD_FOR: Duration = Duration::minutes(10);
 const DOOR: &str = "account export";
 
 /// The scopes of what an archive holds.
-const HELD: [Scope; 4] = [Scope::ProfileRead, Scope::ContactsRead, Scope::NotificationsRead, Scope::ActivityRead];
+const HELD: [Scope; 5] =
+    [Scope::ProfileRead, Scope::ContactsRead, Scope::NotificationsRead, Scope::ActivityRead, Scope::ConversationsRead];
 
 /// Where data can be fetched, and until when.
 pub struct Ready {
@@ -41,6 +42,9 @@ pub struct Ready {
 
 /// Makes an address from which the data of the caller, or for an administrator of another person, can be fetched.
 pub async fn prepare(app: &App, by: &Viewer, user_id: Option<&str>, origin: &Origin) -> Result<Ready> {
+    if let Proof::Key(_) = by.proof {
+        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in: this cannot be done by a key."));
+    }
     let whose = match authority::another(by, user_id)? {
         Some(another) => {
             app.transaction(|tx| {
@@ -66,12 +70,11 @@ pub async fn prepare(app: &App, by: &Viewer, user_id: Option<&str>, origin: &Ori
 
 /// Refuses who could not read by the API what is in the archive.
 fn admit(by: &Viewer) -> Result<()> {
-    let refused = |why: String| Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
-    if let Proof::Key(_) = by.proof {
-        return refused("Sign in: this cannot be done by a key.".to_owned());
-    }
     match HELD.iter().find(|scope| !by.scopes.has(**scope)) {
-        Some(lacking) => refused(format!("The token lacks the scope {}.", lacking.name())),
+        Some(lacking) => {
+            let why = format!("The token lacks the scope {}.", lacking.name());
+            Err(Error::refused(UserErrorCode::NotAllowed, &[], why))
+        }
         None => Ok(()),
     }
 }

@@ -46,6 +46,9 @@ pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin
             } else {
                 states::enrol(tx, user).await?;
             }
+            if before >= Role::Supervisor && role == Role::Agent {
+                retirement::stop_supervising(tx, user).await?;
+            }
             if role < before {
                 rights::narrow(tx, vec![user])?;
             }

@@ -9,7 +9,7 @@ use entity::{
     task::TaskStatus,
 };
 
-use super::{assignments, conferences, ledger, ledger::Turn, offers, routing, states, tasks, wrap_ups};
+use super::{assignments, conferences, ledger, ledger::Turn, offers, routing, states, supervision, tasks, wrap_ups};
 use crate::{
     app::Tx,
     conversations::{
@@ -47,6 +47,23 @@ async fn leave_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
         let conversation = threads::hold(tx, conversation).await?;
         if let Some(who) = participants::of(tx.db(), conversation.id, Who::User(user)).await? {
             participants::leave(tx, &conversation, who).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets somebody who supervises no more leave the conversations that they have joined without a task. Their person is held.
+pub async fn stop_supervising(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    for conversation in participants::open_with_customers(tx.db(), user).await? {
+        let mut conversation = threads::hold(tx, conversation).await?;
+        if let Some(task) = conversation.task_id
+            && assignments::find(tx.db(), task, user).await?.is_some()
+        {
+            continue;
+        }
+        let part = participants::of(tx.db(), conversation.id, Who::User(user)).await?;
+        if let Some(part) = part.filter(|part| part.left_at.is_none()) {
+            supervision::part(tx, &mut conversation, part, user).await?;
         }
     }
     Ok(())

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     app::{App, Tx},
+    auth::viewer::Caller,
     conversations::threads,
     database::sql::Sql,
     error::Result,
@@ -145,7 +146,11 @@ pub async fn free(db: &impl ConnectionTrait, task: &task::Model, queue: QueueId)
 const SHOWN: u64 = 100;
 
 /// The newest decisions about some tasks, in the order in which they were taken.
-pub async fn decisions(db: &impl ConnectionTrait, tasks: &[TaskId]) -> Result<Vec<routing_decision::Model>, DbErr> {
+pub async fn decisions(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    tasks: &[TaskId],
+) -> Result<Vec<routing_decision::Model>, DbErr> {
     let mut sql = Sql::new("SELECT * FROM (");
     for (part, task) in tasks.iter().enumerate() {
         sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
@@ -153,7 +158,13 @@ pub async fn decisions(db: &impl ConnectionTrait, tasks: &[TaskId]) -> Result<Ve
         sql.bind(*task);
         sql.push(&format!(" ORDER BY d.id DESC LIMIT {SHOWN}) AS part_{part}"));
     }
-    sql.push(") AS each_one ORDER BY id");
+    sql.push(
+        ") AS d WHERE EXISTS (SELECT 1 FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE t.id = d.task_id AND ",
+    );
+    threads::visible(&mut sql, caller);
+    sql.push(" AND ");
+    threads::reaches_time(&mut sql, caller, "d.decided_at");
+    sql.push(") ORDER BY d.id");
     sql.models::<routing_decision::Entity>(db).await
 }
 

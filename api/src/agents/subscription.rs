@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt as _};
 use super::{event_types::DeskLogEvent, watching::is_still};
 use crate::{
     auth::{context::ContextExt, guard::Needs, viewer::Scope},
-    error::Result,
+    error::{Error, Result},
     events::{
         cursor::{Cursor, desk_of},
         rechecks::while_allowed,
@@ -32,7 +32,7 @@ impl AgentsSubscription {
     /// Everything on the viewer's desk: offers as they are made and ended, tasks in hand as they change, and the viewer's own
     /// state as an agent. Begins with SubscriptionStarted. With `after` everything since that cursor comes first, without gap or
     /// repeat; sequence numbers have no holes, which proves it. A cursor that the log no longer reaches gets ResyncRequired, and
-    /// the stream completes. It completes too when the viewer no longer answers customers.
+    /// the stream completes. It completes too when the viewer no longer answers customers; who does not is answered `FORBIDDEN`.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn desk(
         &self,
@@ -44,6 +44,9 @@ impl AgentsSubscription {
     ) -> Result<impl Stream<Item = Result<DeskEvent>> + use<>> {
         let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
         let recheck = app.rechecks.of(user.0);
+        if !is_still(&app, user, Role::Agent).await? {
+            return Err(Error::AgentsOnly);
+        }
         let live = events::live(&app, desk_of(user), after.as_ref(), DeskLogEvent::read)?;
         let live = while_allowed(live, recheck, move || is_still(&app, user, Role::Agent));
         Ok(live.map(|item| {

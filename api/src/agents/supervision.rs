@@ -3,7 +3,8 @@
 
 use entity::{
     conversation::{self, ConversationKind, ConversationStatus},
-    participant::ParticipantRole,
+    id::UserId,
+    participant::{self, ParticipantRole},
     task,
     thread_item::AnnouncementKind,
 };
@@ -72,14 +73,23 @@ pub async fn leave(app: &App, by: &Caller, id: &str) -> Result<(conversation::Mo
             let Some(joined) = before.filter(|before| before.left_at.is_none()) else {
                 return Ok((conversation, false));
             };
-            let name = offers::name(tx, user).await?;
-            let kind = AnnouncementKind::AgentLeft;
-            announcements::announce(tx, &mut conversation, kind, Some(&joined), &name).await?;
-            participants::leave(tx, &conversation, joined).await?;
+            part(tx, &mut conversation, joined, user).await?;
             Ok((conversation, true))
         })
     })
     .await
+}
+
+/// Lets somebody leave a conversation that is held, for all to see.
+pub async fn part(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    joined: participant::Model,
+    user: UserId,
+) -> Result<()> {
+    let name = offers::name(tx, user).await?;
+    announcements::announce(tx, conversation, AnnouncementKind::AgentLeft, Some(&joined), &name).await?;
+    participants::leave(tx, conversation, joined).await
 }
 
 async fn hold(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<conversation::Model> {

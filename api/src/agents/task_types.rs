@@ -136,9 +136,10 @@ impl Task {
         Some(estimate.map(|wait| wait.num_seconds()))
     }
 
-    /// What agents owe and have said when it ended, in the order in which it became due. Empty for the customer.
+    /// What agents owe and have said when it ended, in the order in which it became due. Empty for the customer. Who has left the
+    /// conversation sees their own, and what was said until then.
     async fn wrap_ups(&self, ctx: &Context<'_>) -> Result<Vec<WrapUp>> {
-        if !to_staff(ctx)? {
+        if !reads_tasks(ctx)? {
             return Ok(Vec::new());
         }
         let rows = ctx.load(WrapUpsOf(self.0.id)).await?.unwrap_or_default();
@@ -150,9 +151,10 @@ impl Task {
         self.actions(ctx).await
     }
 
-    /// Why it was offered to whom, the newest last, at most 100. Empty for the customer.
+    /// Why it was offered to whom, the newest last, at most 100. Empty for the customer. Who has left the conversation sees what
+    /// was decided until then.
     async fn routing_decisions(&self, ctx: &Context<'_>) -> Result<Vec<RoutingDecision>> {
-        if !to_staff(ctx)? {
+        if !reads_tasks(ctx)? {
             return Ok(Vec::new());
         }
         let rows = ctx.load(DecisionsOf(self.0.id)).await?.unwrap_or_default();
@@ -227,6 +229,11 @@ fn wrap_up_actions(owed: &[wrap_up::Model], me: UserId) -> Vec<TaskAction> {
 
 fn to_staff(ctx: &Context<'_>) -> Result<bool> {
     Ok(Side::of(ctx.caller()?) == Side::Staff)
+}
+
+/// Whether the caller is no customer, and reads conversations.
+fn reads_tasks(ctx: &Context<'_>) -> Result<bool> {
+    Ok(to_staff(ctx)? && ctx.caller()?.scopes().has(Scope::ConversationsRead))
 }
 
 /// What a customer sees of where a task stands.

@@ -16,12 +16,15 @@ use super::{
 };
 use crate::{
     app::App,
+    cache::Cache,
     error::{Error, Result},
-    memory::Memory,
 };
 
 /// The longest token or key that is looked at, in bytes.
 const LONGEST: usize = 8_192;
+
+/// Callers that are remembered, a few hundred bytes each.
+const MOST_CALLERS: usize = 10_000;
 
 /// How long a caller whom the database proved is remembered.
 const REMEMBERED_FOR: Duration = Duration::minutes(1);
@@ -30,7 +33,7 @@ pub struct Authenticator {
     app: App,
     pub rights: Arc<Rights>,
     outside: Option<Arc<Outside>>,
-    known: Memory<Known>,
+    known: Cache<Known>,
 }
 
 /// A caller who was authenticated.
@@ -63,7 +66,7 @@ impl Authenticator {
             tokio::spawn(async move { keeping.keep_fresh(&app, &url, every).await });
             outside
         });
-        Ok(Self { app: app.clone(), rights, outside, known: Memory::default() })
+        Ok(Self { app: app.clone(), rights, outside, known: Cache::new(MOST_CALLERS, MOST_CALLERS) })
     }
 
     /// Whether callers can be told already.
@@ -107,7 +110,7 @@ impl Authenticator {
         // What is remembered is found by its digest, so that no token and no key lies about in memory.
         let name = secret::name(token);
         let version = self.rights.version();
-        if let Some(known) = self.known.recall(&name)
+        if let Some(known) = self.known.get(&name)
             && known.until > self.app.clock.now()
             && known.version.is_none_or(|asked| asked == version)
         {

@@ -268,6 +268,12 @@ impl Rights {
 }
 
 impl Watch {
+    /// Whether the caller's rights have ended before their time.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
     /// Returns when the caller's rights have ended, by their time or before it.
     pub async fn ended_or_expired(&self, caller: &Caller, clock: &Clock) {
         while caller.expires_at() > clock.now() {

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     agents::{queue_types::EntryPoint, task_types::Task},
-    auth::context::ContextExt,
+    auth::{context::ContextExt, viewer::Scope},
     error::{Result, UserErrorCode},
     events::cursor::Cursor,
     page::{Page, PageArguments, PageInfo, Place, Slice},
@@ -92,15 +92,19 @@ impl Conversation {
         self.row().status
     }
 
-    /// Everybody who takes part or took part, in the order in which they first came, as far as the viewer may know of them.
+    /// Everybody who takes part or took part, in the order in which they first came, as far as the viewer may know of them: who
+    /// has left sees those who came before that.
     async fn participants(&self, ctx: &Context<'_>) -> Result<Vec<Participant>> {
         let known = |row: &participant::Model| {
             self.side == Side::Staff || participants::shown(self.row(), row) != ItemVisibility::Agent
         };
+        let until = self.seen.until;
         let rows = self.all(ctx).await?.into_iter().filter(known);
+        let rows = rows.filter(|row| until.is_none_or(|until| row.joined_at <= until.at));
         let participant = |mut row: participant::Model| {
-            if let Some(until) = self.seen.until {
+            if let Some(until) = until {
                 row.read_up_to = row.read_up_to.min(until.sequence);
+                row.left_at = row.left_at.filter(|left| *left <= until.at);
             }
             Participant { row, side: self.side }
         };
@@ -149,9 +153,11 @@ impl Conversation {
         Cursor::in_stream(self.side.stream(self.row().id), self.seen.stream_at)
     }
 
-    /// When the newest entry was made; when it began, while there is none.
+    /// When the newest entry was made; when it began, while there is none. For a viewer who has left and sees no more, at the
+    /// latest when they left.
     async fn last_item_at(&self) -> DateTime<Utc> {
-        self.row().last_item_at
+        let at = self.row().last_item_at;
+        self.seen.until.map_or(at, |until| at.min(until.at))
     }
 
     /// When it began.
@@ -161,9 +167,13 @@ impl Conversation {
 }
 
 impl Conversation {
-    /// The conversation with an id, if the viewer may see it.
+    /// The conversation with an id, if the viewer may see it, and reads conversations at all.
     pub async fn find(ctx: &Context<'_>, id: ConversationId) -> Result<Option<Self>> {
-        let side = Side::of(ctx.caller()?);
+        let caller = ctx.caller()?;
+        if !caller.scopes().has(Scope::ConversationsRead) {
+            return Ok(None);
+        }
+        let side = Side::of(caller);
         Ok(ctx.load(ConversationById(id)).await?.map(|seen| Self { seen, side }))
     }
 

@@ -1,6 +1,7 @@
 //! The database: SQLite with one writer and many readers, or PostgreSQL with one pool. Everything the two do differently
 //! at run time is decided here; everything else is the same code and the same SQL.
 
+mod answers;
 pub mod pulse;
 pub mod reading;
 pub mod sql;

@@ -3,6 +3,7 @@
 //! done again on a new one; nothing was changed by it.
 
 use std::{
+    ops::ControlFlow,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -10,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{TryStreamExt as _, future::BoxFuture};
+use futures_util::future::BoxFuture;
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values, prelude::async_trait,
 };
@@ -21,7 +22,7 @@ use sqlx::{
 };
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::{Observer, unreached};
+use super::{Observer, answers, unreached};
 use crate::{
     config::DatabaseConfig,
     error::{Excess, is_dead},
@@ -246,15 +247,17 @@ where
         let rows = self.run(|connection| {
             let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), values(statement));
             Box::pin(async move {
-                let mut arriving = query.fetch(connection);
-                let mut rows = Vec::new();
-                while let Some(row) = arriving.try_next().await? {
-                    if let Err(excess) = weight::add(DB::size(&row) + row.len() * BYTES_OF_COLUMN) {
-                        return Ok(Err(excess));
+                let (mut rows, mut weighed) = (Vec::new(), Ok::<_, Excess>(()));
+                answers::take_rows(connection.fetch_many(query), |row| {
+                    weighed = weight::add(DB::size(&row) + row.len() * BYTES_OF_COLUMN);
+                    if weighed.is_err() {
+                        return ControlFlow::Break(());
                     }
                     rows.push(QueryResult::from(row));
-                }
-                Ok::<Result<_, Excess>, sqlx::Error>(Ok(rows))
+                    ControlFlow::Continue(())
+                })
+                .await?;
+                Ok(weighed.map(|()| rows))
             })
         });
         Ok(rows.await??)
@@ -263,7 +266,7 @@ where
     async fn one(&self, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {
         let row = self.run(|connection| {
             let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), values(statement));
-            Box::pin(query.fetch_optional(connection))
+            Box::pin(answers::first(connection.fetch_many(query)))
         });
         Ok(row.await?.map(QueryResult::from))
     }
@@ -271,7 +274,7 @@ where
     async fn execute(&self, statement: &Statement) -> Result<ExecResult, DbErr> {
         let done = self.run(|connection| {
             let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), values(statement));
-            Box::pin(query.execute(connection))
+            Box::pin(answers::execute(connection.fetch_many(query)))
         });
         Ok(done.await?.into())
     }

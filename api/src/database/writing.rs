@@ -17,7 +17,7 @@ use sea_orm::{
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres, Sqlite, pool::PoolConnection};
 use tokio::{sync::Mutex, time::timeout};
 
-use super::{Observer, pulse::Pulse, reading::values, unreached};
+use super::{Observer, answers, pulse::Pulse, reading::values, unreached};
 use crate::error::{is_busy, is_dead, is_outage};
 
 /// How long a transaction may take to begin: waiting for a connection, and for other processes that write the file.
@@ -175,8 +175,8 @@ impl Connection {
     async fn command(&mut self, sql: &str) -> Result<(), sqlx::Error> {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
-            Self::Sqlite(connection) => connection.execute(sql).await.map(drop),
-            Self::Postgres(connection) => connection.execute(sql).await.map(drop),
+            Self::Sqlite(connection) => answers::execute(connection.fetch_many(sql)).await.map(drop),
+            Self::Postgres(connection) => answers::execute(connection.fetch_many(sql)).await.map(drop),
         }
     }
 
@@ -362,10 +362,10 @@ macro_rules! run {
         let query = AssertSqlSafe(statement.sql.clone());
         let done = match &mut held.connection {
             Connection::Sqlite(connection) => {
-                sqlx::query_with(query, values(statement)).$method(&mut **connection).await.map($made)
+                answers::$method(connection.fetch_many(sqlx::query_with(query, values(statement)))).await.map($made)
             }
             Connection::Postgres(connection) => {
-                sqlx::query_with(query, values(statement)).$method(&mut **connection).await.map($made)
+                answers::$method(connection.fetch_many(sqlx::query_with(query, values(statement)))).await.map($made)
             }
         };
         held.leave(done)
@@ -387,10 +387,10 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        run!(self, &statement, fetch_optional, |row| row.map(QueryResult::from))
+        run!(self, &statement, first, |row| row.map(QueryResult::from))
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        run!(self, &statement, fetch_all, |rows| rows.into_iter().map(QueryResult::from).collect())
+        run!(self, &statement, all, |rows| rows.into_iter().map(QueryResult::from).collect())
     }
 }

@@ -26,6 +26,8 @@ pub enum Error {
     PersonsOnly,
     /// The caller does not supervise, and this is for those who do.
     SupervisorsOnly,
+    /// The caller does not answer customers, and this is for those who do.
+    AgentsOnly,
     /// The caller does too much in too short a time.
     RateLimited { retry_after: std::time::Duration },
     /// A statement took longer than it may.
@@ -142,7 +144,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Forbidden(_) | Self::PersonsOnly | Self::SupervisorsOnly => "FORBIDDEN",
+            Self::Forbidden(_) | Self::PersonsOnly | Self::SupervisorsOnly | Self::AgentsOnly => "FORBIDDEN",
             Self::RateLimited { .. } | Self::TooLarge(Excess::Caller) => "RATE_LIMITED",
             Self::TooLarge(Excess::Answer) => "LIMIT_EXCEEDED",
             Self::Timeout => "TIMEOUT",
@@ -268,6 +270,7 @@ impl From<Error> for async_graphql::Error {
             }
             Error::PersonsOnly => "This is for people; a key of the organisation has no account of its own.".to_owned(),
             Error::SupervisorsOnly => "This is for supervisors.".to_owned(),
+            Error::AgentsOnly => "This is for agents.".to_owned(),
             Error::RateLimited { retry_after } => {
                 extensions.set("retryable", true);
                 extensions.set("retryAfter", whole_seconds(retry_after));

@@ -20,7 +20,9 @@ use super::{
     accept::Media,
     execution::{Executor, fault, refusal},
     graphql::{read, render, status_of},
-    peer, sent,
+    peer,
+    reader::Reader,
+    sent,
 };
 use crate::{
     app::App,
@@ -101,15 +103,17 @@ fn nobody() -> No {
 pub async fn one(State(executor): State<Arc<Executor>>, Path(name): Path<String>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     answer(async {
-        let caller = caller(&executor, &parts, Scope::ContactsRead).await?;
+        let reader = Reader::of(&executor, &parts, Scope::ContactsRead).await?;
         let asked = Query::<Asked>::try_from_uri(&parts.uri).map_err(|_| bad("The parameters cannot be read."))?.0;
         let style = asked.style()?;
         let id = name.strip_suffix(".vcf").ok_or_else(nobody)?;
-        pay(&executor, &caller, COST + COST_OF_CARD)?;
-        let export =
-            Export::of(executor.app(), &caller, &peer::origin(executor.app(), &parts), &[id.to_owned()], style).await?;
+        pay(&executor, &reader.caller, COST + COST_OF_CARD)?;
+        let app = executor.app();
+        let weight = weight_of(app, &reader.caller);
+        let (ids, origin) = ([id.to_owned()], peer::origin(app, &parts));
+        let export = weight.measure(Box::pin(Export::of(app, &reader.caller, &origin, &ids, style))).await?;
         let name = export.first_name.ok_or_else(nobody)?;
-        Ok(cards(&file::file_name(&name), export.text.into()))
+        Ok(cards(&file::file_name(&name), sent::body(export.text, weight.settle())))
     })
     .await
 }
@@ -118,15 +122,17 @@ pub async fn one(State(executor): State<Arc<Executor>>, Path(name): Path<String>
 pub async fn many(State(executor): State<Arc<Executor>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     answer(async {
-        let caller = caller(&executor, &parts, Scope::ContactsRead).await?;
+        let reader = Reader::of(&executor, &parts, Scope::ContactsRead).await?;
         let asked = Query::<Asked>::try_from_uri(&parts.uri).map_err(|_| bad("The parameters cannot be read."))?.0;
         let style = asked.style()?;
         match (&asked.ids, &asked.list) {
-            (Some(ids), None) => by_ids(&executor, &caller, &peer::origin(executor.app(), &parts), ids, style).await,
+            (Some(ids), None) => {
+                by_ids(&executor, &reader.caller, &peer::origin(executor.app(), &parts), ids, style).await
+            }
             (None, Some(list)) => {
                 let list =
                     Whole::parse(list).ok_or_else(|| bad("list is CONNECTIONS, FOLLOWING, FOLLOWERS or PERSONAL."))?;
-                whole(&executor, &caller, list, style).await
+                whole(&executor, reader, list, style).await
             }
             _ => Err(bad("Give either ids or list.")),
         }
@@ -138,7 +144,7 @@ pub async fn many(State(executor): State<Arc<Executor>>, request: Request) -> Re
 pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     answer(async {
-        let caller = caller(&executor, &parts, Scope::ContactsWrite).await?;
+        let caller = Reader::of(&executor, &parts, Scope::ContactsWrite).await?.caller;
         let Caller::Person(viewer) = caller else { return Err(Error::PersonsOnly.into()) };
         if !is_card(&parts) || parts.headers.contains_key(header::CONTENT_ENCODING) {
             let message = "Send text/vcard, not compressed.";
@@ -193,17 +199,6 @@ impl Asked {
     }
 }
 
-async fn caller(executor: &Executor, parts: &Parts, scope: Scope) -> Result<Caller, No> {
-    let origin = peer::origin(executor.app(), parts);
-    if let Some(address) = origin.address {
-        executor.app().throttle.request(address).map_err(too_soon)?;
-    }
-    let authorization = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-    let caller = executor.authenticator.caller(authorization, origin.site.as_ref()).await?;
-    let caller = caller.ok_or(Error::Unauthenticated)?;
-    if caller.scopes().has(scope) { Ok(caller) } else { Err(Error::Forbidden(scope.name()).into()) }
-}
-
 fn pay(executor: &Executor, caller: &Caller, cost: u64) -> Result<()> {
     executor.app().throttle.spend(caller.payer(), cost).map(drop).map_err(too_soon)
 }
@@ -218,6 +213,11 @@ fn too_soon(TooSoon(retry_after): TooSoon) -> Error {
     Error::RateLimited { retry_after }
 }
 
+/// Counts what a file takes of memory, as that of an operation is counted.
+fn weight_of(app: &App, caller: &Caller) -> Arc<Weight> {
+    Weight::new(Arc::clone(&app.shares), Some(caller.payer()), app.config.limits.answer_bytes)
+}
+
 async fn by_ids(
     executor: &Executor,
     caller: &Caller,
@@ -229,7 +229,7 @@ async fn by_ids(
     pay(executor, caller, COST + COST_OF_CARD * ids.len() as u64)?;
     // Counted as an operation is, so that a book of large contacts cannot fill the memory.
     let app = executor.app();
-    let weight = Weight::new(Arc::clone(&app.shares), Some(caller.payer()), app.config.limits.answer_bytes);
+    let weight = weight_of(app, caller);
     let export = weight.measure(Box::pin(Export::of(app, caller, origin, &ids, style))).await?;
     if export.cards == 0 {
         return Err(nobody());
@@ -249,19 +249,19 @@ async fn by_ids(
     Ok(response)
 }
 
-async fn whole(executor: &Arc<Executor>, caller: &Caller, list: Whole, style: Style) -> Result<Response, No> {
-    let Caller::Person(viewer) = caller else { return Err(Error::PersonsOnly.into()) };
-    let size = list.size(executor.app(), viewer).await?;
-    pay(executor, caller, COST + COST_OF_CARD * size.unsigned_abs())?;
-    let place = transfer(executor, caller)?;
-    Ok(cards(file::MANY, Body::from_stream(pages(Arc::clone(executor), *viewer, list, style, place))))
+async fn whole(executor: &Arc<Executor>, reader: Reader, list: Whole, style: Style) -> Result<Response, No> {
+    let Caller::Person(viewer) = reader.caller else { return Err(Error::PersonsOnly.into()) };
+    let size = list.size(executor.app(), &viewer).await?;
+    pay(executor, &reader.caller, COST + COST_OF_CARD * size.unsigned_abs())?;
+    let place = transfer(executor, &reader.caller)?;
+    Ok(cards(file::MANY, Body::from_stream(pages(Arc::clone(executor), (viewer, reader), list, style, place))))
 }
 
 /// The pages of a list, each read when the one before it is on its way. Breaks off when the caller's rights end, or with
 /// the instance, so that nobody takes a part for the whole.
 fn pages(
     executor: Arc<Executor>,
-    viewer: Viewer,
+    (viewer, reader): (Viewer, Reader),
     list: Whole,
     style: Style,
     place: Share,
@@ -271,8 +271,7 @@ fn pages(
         let app: &App = executor.app();
         let mut from = None;
         loop {
-            let caller = Caller::Person(viewer);
-            if viewer.expires_at <= app.clock.now() || !executor.authenticator.rights.hold(&caller) || app.shutdown.is_cancelled() {
+            if !reader.may_go_on(app) {
                 Err(std::io::Error::other("broken off"))?;
             }
             let page = export::page(app, &viewer, list, from, style).await;

@@ -37,8 +37,8 @@ use crate::{
         turns::{Driven, Turns},
         viewer::Caller,
     },
+    cache::Cache,
     error::Error,
-    memory::Memory,
     schema::{self, RapportSchema},
     throttle::{Budget, Payer, TooSoon},
     weight::{Held, Weight},
@@ -47,6 +47,10 @@ use crate::{
 /// Errors of a refusal that are shown, and the longest message of one, in characters: a refusal is short.
 const MOST_ERRORS: usize = 5;
 const LONGEST_MESSAGE: usize = 300;
+
+/// Documents that are remembered, and the words and signs that they may have together: each may take 300 bytes parsed.
+const MOST_DOCUMENTS: usize = 1_024;
+const MOST_TOKENS: usize = 16 << 10;
 
 /// Bytes of an answer that one unit of cost pays for.
 const BYTES_PER_COST: u64 = 256;
@@ -110,7 +114,7 @@ pub struct Executor {
     schema: RapportSchema,
     validator: Validator,
     lists: Lists,
-    documents: Memory<Parsed>,
+    documents: Cache<Parsed>,
     pub authenticator: Authenticator,
     pub sites: Sites,
     pub metrics: Metrics,
@@ -132,7 +136,7 @@ impl Executor {
             schema,
             validator,
             lists,
-            documents: Memory::default(),
+            documents: Cache::new(MOST_DOCUMENTS, MOST_TOKENS),
             authenticator,
             sites,
             metrics: Metrics::new()?,
@@ -151,7 +155,7 @@ impl Executor {
 
     /// The document of a text, parsed and validated once.
     fn parsed(&self, query: &str) -> Result<Arc<Parsed>, Box<Response>> {
-        if let Some(parsed) = self.documents.recall(query) {
+        if let Some(parsed) = self.documents.get(query) {
             return Ok(parsed);
         }
         let checked = document::check(query, &self.app.config.limits);

@@ -16,6 +16,7 @@ pub mod patience;
 pub mod listener;
 pub mod peer;
 pub mod sites;
+mod reader;
 pub mod sent;
 pub mod graphql;
 pub mod cards;

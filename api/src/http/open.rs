@@ -2,12 +2,9 @@
 
 use std::collections::HashSet;
 
-use async_graphql::parser::{
-    parse_query,
-    types::{DocumentOperations, ExecutableDocument, Selection, SelectionSet},
-};
+use apollo_compiler::ast::{Definition, Document, Selection};
 
-use super::{document, execution::Params};
+use super::{document, execution::Params, validation};
 use crate::config::Limits;
 
 /// Root fields that anybody may use.
@@ -28,39 +25,45 @@ pub fn needs_no_caller(params: &Params, limits: &Limits) -> bool {
     if document::check(&params.query, limits).is_err() {
         return false;
     }
-    let Ok(document) = parse_query(&params.query) else { return false };
-    let operation = match (&document.operations, params.operation_name.as_deref()) {
-        (DocumentOperations::Single(operation), None) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => operations.values().next(),
+    let Some(document) = validation::parse(&params.query) else { return false };
+    let named = params.operation_name.as_deref();
+    let mut operations = document.definitions.iter().filter_map(|definition| match definition {
+        Definition::OperationDefinition(operation) => Some(operation),
         _ => None,
+    });
+    let operation = match named {
+        Some(name) => operations.find(|operation| operation.name.as_ref().is_some_and(|known| known == name)),
+        // Which of several is meant is unknown.
+        None => operations.next().filter(|_| operations.next().is_none()),
     };
     let Some(operation) = operation else { return false };
     let mut roots = HashSet::new();
-    collect(&document, &operation.node.selection_set.node, &mut roots, &mut HashSet::new());
+    collect(&document, &operation.selection_set, &mut roots, &mut HashSet::new());
     roots.remove("__typename");
     !roots.is_empty() && roots.iter().all(|name| OPEN.contains(name))
 }
 
 /// The names of the root fields, those of fragments included. Each fragment is looked at once.
 fn collect<'a>(
-    document: &'a ExecutableDocument,
-    set: &'a SelectionSet,
+    document: &'a Document,
+    set: &'a [Selection],
     roots: &mut HashSet<&'a str>,
     seen: &mut HashSet<&'a str>,
 ) {
-    for selection in &set.items {
-        match &selection.node {
+    for selection in set {
+        match selection {
             Selection::Field(field) => {
-                roots.insert(field.node.name.node.as_str());
+                roots.insert(field.name.as_str());
             }
-            Selection::InlineFragment(fragment) => collect(document, &fragment.node.selection_set.node, roots, seen),
+            Selection::InlineFragment(fragment) => collect(document, &fragment.selection_set, roots, seen),
             Selection::FragmentSpread(spread) => {
-                let name = spread.node.fragment_name.node.as_str();
-                match document.fragments.get(name) {
-                    Some(fragment) if seen.insert(name) => {
-                        collect(document, &fragment.node.selection_set.node, roots, seen);
-                    }
+                let name = spread.fragment_name.as_str();
+                let fragment = document.definitions.iter().find_map(|definition| match definition {
+                    Definition::FragmentDefinition(fragment) if fragment.name == name => Some(fragment),
+                    _ => None,
+                });
+                match fragment {
+                    Some(fragment) if seen.insert(name) => collect(document, &fragment.selection_set, roots, seen),
                     Some(_) => {}
                     // It is not valid, and what it would ask for is unknown.
                     None => {
@@ -89,6 +92,7 @@ mod tests {
             "mutation { __typename again: refreshSession(input: $i) { accessToken } }",
             "{ webChat(entryPointId: \"x\") { name } ...F } fragment F on Query { ... on Query { webChat { open } } }",
             "mutation { ...A } fragment A on Mutation { signUp { user { id } } ...A }",
+            "\"Described\" mutation { signIn(input: { password: \"\\u{1F600}\" }) { accessToken } }",
         ] {
             assert!(open(query, None), "{query}");
         }

@@ -109,12 +109,14 @@ impl Drop for AbortOnDrop {
 }
 
 impl Running {
-    fn start(executor: &Arc<Executor>, operation: Operation, place: Option<Share>) -> Self {
+    fn start(executor: &Arc<Executor>, operation: Operation, place: Option<Share>, mutations: &Arc<()>) -> Self {
         // The channel of futures, because that of tokio takes four times the memory, idle or not.
         let (mut sender, answers) = mpsc::channel(WAITING_ANSWERS);
-        let mutates = operation.kind == OperationType::Mutation;
+        let mutation = (operation.kind == OperationType::Mutation).then(|| Arc::clone(mutations));
+        let mutates = mutation.is_some();
         let mut stream = Box::pin(executor.stream(operation));
         let task = tokio::spawn(async move {
+            let _counted = mutation;
             while let Some(answer) = stream.next().await {
                 if sender.send(Some(Box::new(answer))).await.is_err() {
                     return;
@@ -172,6 +174,7 @@ pub async fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Pa
                 acknowledged: false,
                 place: opening,
                 operations: StreamMap::new(),
+                mutations: Arc::default(),
             };
             // A task of its own: the one that waited for the upgrade has room for much that is no longer needed.
             tasks.spawn(async move { session.serve().await });
@@ -191,6 +194,8 @@ struct Session {
     /// Its place among the sockets of its caller; until that is known, among those of its address that are opening.
     place: Option<Share>,
     operations: StreamMap<String, Running>,
+    /// Held by every mutation that runs, those included that the client has completed.
+    mutations: Arc<()>,
 }
 
 /// An idle socket waits in `run`; what is done only now and then is boxed there, so that it holds no room for it.
@@ -325,7 +330,7 @@ impl Session {
             Err(Unread::Malformed) => return Err(MALFORMED),
             Err(unread) => return self.refuse(&id, &unread.answer()).await,
         };
-        if self.operations.len() >= MAX_OPERATIONS {
+        if self.operations.len().max(Arc::strong_count(&self.mutations) - 1) >= MAX_OPERATIONS {
             let answer = refusal("Too many operations on this socket.", "LIMIT_EXCEEDED");
             return self.refuse(&id, &answer).await;
         }
@@ -341,7 +346,7 @@ impl Session {
             let answer = refusal("You follow as much as one caller may.", "LIMIT_EXCEEDED");
             return self.refuse(&id, &answer).await;
         };
-        self.operations.insert(id, Running::start(&self.executor, operation, place));
+        self.operations.insert(id, Running::start(&self.executor, operation, place, &self.mutations));
         Ok(())
     }
 

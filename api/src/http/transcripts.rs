@@ -16,7 +16,7 @@ use super::{
     cards::TRANSFER_LATER,
     execution::{Executor, fault, refusal},
     graphql::{render, status_of},
-    peer,
+    reader::Reader,
 };
 use crate::{
     auth::viewer::{Caller, Scope},
@@ -60,28 +60,20 @@ pub async fn serve(State(executor): State<Arc<Executor>>, Path(id): Path<String>
 
 /// Who reads which conversation, and their place among the files under way.
 struct Begun {
-    caller: Caller,
+    reader: Reader,
     id: String,
     place: Share,
 }
 
 async fn begin(executor: &Executor, id: &str, parts: &Parts) -> Result<Begun> {
     let app = executor.app();
-    let origin = peer::origin(app, parts);
-    if let Some(address) = origin.address {
-        app.throttle.request(address).map_err(too_soon)?;
-    }
-    let authorization = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-    let caller = executor.authenticator.caller(authorization, origin.site.as_ref()).await?;
-    let caller = caller.ok_or(Error::Unauthenticated)?;
-    if !caller.scopes().has(Scope::ConversationsRead) {
-        return Err(Error::Forbidden(Scope::ConversationsRead.name()));
-    }
+    let reader = Reader::of(executor, parts, Scope::ConversationsRead).await?;
+    let caller = &reader.caller;
     app.throttle.spend(caller.payer(), COST).map_err(too_soon)?;
-    threads::named(app.db.read(), &caller, id, threads::FIELD).await?;
+    threads::named(app.db.read(), caller, id, threads::FIELD).await?;
     let place = app.shares.take(caller.payer(), Resource::Transfer, 1);
     let place = place.map_err(|_| Error::RateLimited { retry_after: TRANSFER_LATER })?;
-    Ok(Begun { caller, id: id.to_owned(), place })
+    Ok(Begun { reader, id: id.to_owned(), place })
 }
 
 fn too_soon(TooSoon(retry_after): TooSoon) -> Error {
@@ -92,11 +84,12 @@ fn too_soon(TooSoon(retry_after): TooSoon) -> Error {
 /// nobody takes a part for the whole.
 fn send(executor: Arc<Executor>, begun: Begun) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     async_stream::try_stream! {
-        let Begun { caller, id, place: _place } = begun;
-        let (app, side) = (executor.app(), Side::of(&caller));
+        let Begun { reader, id, place: _place } = begun;
+        let (app, caller) = (executor.app(), reader.caller);
+        let side = Side::of(&caller);
         let mut sending = None;
         loop {
-            if caller.expires_at() <= app.clock.now() || !executor.authenticator.rights.hold(&caller) || app.shutdown.is_cancelled() {
+            if !reader.may_go_on(app) {
                 Err(std::io::Error::other("broken off"))?;
             }
             let part = part(&executor, &caller, &id, side, &mut sending).await;

@@ -10,12 +10,12 @@ use entity::{
     id::{OfferId, TaskId},
     offer, routing_decision, task, wrap_up,
 };
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 
 use super::PARTS;
 use crate::{
     agents::{assignments, routing, waiting},
-    auth::context::Reads,
+    auth::{context::Reads, viewer::Caller},
     conversations::threads,
     database::sql::Sql,
     error::{Error, Result},
@@ -63,7 +63,8 @@ impl Loader<OwnOffer> for Reads {
 }
 
 key!(
-    /// The wrap-ups of a visible task, in the order in which they were owed.
+    /// The wrap-ups of a task that the caller may see, in the order in which they were owed: their own, and those of others as far
+    /// as the caller's sight of the conversation reaches.
     WrapUpsOf(TaskId)
 );
 
@@ -72,11 +73,22 @@ impl Loader<WrapUpsOf> for Reads {
     type Error = Error;
 
     async fn load(&self, keys: &[WrapUpsOf]) -> Result<HashMap<WrapUpsOf, Self::Value>> {
-        let rows = wrap_up::Entity::find()
-            .filter(wrap_up::Column::TaskId.is_in(keys.iter().map(|key| key.0)))
-            .order_by_asc(wrap_up::Column::Id)
-            .all(self.app.db.read())
-            .await?;
+        let Ok(caller) = self.asker() else { return Ok(HashMap::new()) };
+        let mut sql = Sql::new(
+            "SELECT w.* FROM wrap_up w JOIN task t ON t.id = w.task_id JOIN conversation c ON c.id = t.conversation_id \
+             WHERE w.task_id IN ",
+        );
+        sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
+        sql.push(" AND ");
+        threads::visible(&mut sql, caller);
+        sql.push(" AND (");
+        threads::reaches_time(&mut sql, caller, "COALESCE(w.submitted_at, w.began_at)");
+        if let Caller::Person(viewer) = caller {
+            sql.push(" OR w.agent_id = ");
+            sql.bind(viewer.user);
+        }
+        sql.push(") ORDER BY w.id");
+        let rows = sql.models::<wrap_up::Entity>(self.app.db.read()).await?;
         let mut found: HashMap<TaskId, Vec<wrap_up::Model>> = HashMap::new();
         for row in rows {
             found.entry(row.task_id).or_default().push(row);
@@ -158,7 +170,7 @@ impl Loader<PositionOf> for Reads {
 }
 
 key!(
-    /// Why a visible task was offered to whom, the newest last.
+    /// Why a task that the caller may see was offered to whom, the newest last, as far as the caller's sight reaches.
     DecisionsOf(TaskId)
 );
 
@@ -167,10 +179,11 @@ impl Loader<DecisionsOf> for Reads {
     type Error = Error;
 
     async fn load(&self, keys: &[DecisionsOf]) -> Result<HashMap<DecisionsOf, Self::Value>> {
+        let Ok(caller) = self.asker() else { return Ok(HashMap::new()) };
         let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
         let mut found: HashMap<DecisionsOf, Self::Value> = HashMap::new();
         for together in ids.chunks(PARTS) {
-            for row in routing::decisions(self.app.db.read(), together).await? {
+            for row in routing::decisions(self.app.db.read(), caller, together).await? {
                 found.entry(DecisionsOf(row.task_id)).or_default().push(row);
             }
         }

@@ -11,7 +11,7 @@ mod variables;
 use std::collections::HashMap;
 
 use apollo_compiler::{
-    Schema,
+    Schema, ast,
     executable::Operation as ApolloOperation,
     parser::Parser,
     response::GraphQLError,
@@ -122,6 +122,12 @@ impl Document {
     pub fn is_constant(&self) -> bool {
         matches!(&self.operations[..], [only] if only.declared.variables.is_empty())
     }
+}
+
+/// The document as it is written, when it can be read; whether it is valid is not looked at.
+#[must_use]
+pub fn parse(text: &str) -> Option<ast::Document> {
+    Parser::new().recursion_limit(MAX_RECURSION).parse_ast(text, "document").ok()
 }
 
 fn refused(code: &'static str, errors: &DiagnosticList) -> Refused {
