@@ -144,6 +144,9 @@ impl Terminal {
     fn open(name: &str, directory: &Path, database: &str) -> Self {
         let mut command = Command::new("bash");
         command.args(["--noprofile", "--norc"]).current_dir(directory);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RAPPORT_")) {
+            command.env_remove(name);
+        }
         command.env("RAPPORT_DATABASE_URL", database).env("RAPPORT_LOG", "error");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut shell = command.spawn().expected("bash, which the tour needs");
