@@ -34,6 +34,12 @@ enum Command {
     Migrate,
     /// Print the GraphQL schema.
     Schema,
+    /// Print the settings.
+    Config {
+        /// As the page `docs/configuration.md`.
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Print an access token for a person.
     Token {
         /// The person's handle.
@@ -71,8 +77,11 @@ async fn main() -> ExitCode {
 
 async fn run() -> anyhow::Result<()> {
     let command = Cli::parse().command.unwrap_or(Command::Serve);
-    if let Command::Schema = command {
-        return print(&schema::sdl());
+    match command {
+        Command::Schema => return print(&schema::sdl()),
+        Command::Config { markdown: true } => return print(&config::markdown()),
+        Command::Config { markdown: false } => return print(&config::help()),
+        _ => {}
     }
     let config = Config::from_environment()?;
     let telemetry = telemetry::start(&config.log, &config.monitoring)?;
@@ -86,7 +95,7 @@ async fn execute(command: Command, config: Config) -> anyhow::Result<()> {
     match command {
         Command::Serve => Box::pin(server::run(config)).await,
         Command::Migrate => Database::open(&config.database, None).await?.migrate().await,
-        Command::Schema => Ok(()),
+        Command::Schema | Command::Config { .. } => Ok(()),
         Command::Token { user, expires, scopes } => {
             let app = App::start(config, Clock::System, None).await?;
             let Some(person) = people::by_handle(app.db.read(), &user).await? else {

@@ -26,6 +26,7 @@ mod departures;
 mod desk;
 mod direct;
 mod directory;
+mod documentation;
 mod endings;
 mod events;
 mod exports;

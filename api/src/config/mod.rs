@@ -10,7 +10,7 @@ use std::{collections::HashMap, fmt, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, bail};
 
-pub use self::settings::{SETTINGS, Setting, help};
+pub use self::settings::{SETTINGS, Setting, help, markdown};
 use self::{given::Given, keys::Keyring, mail::MailConfig};
 use crate::web;
 

@@ -1,6 +1,7 @@
 //! The harness: databases of their own, instances on real ports, people as the subjects of sentences.
 
 pub mod app;
+pub mod catalogue;
 pub mod chance;
 pub mod consistency;
 pub mod contacts;
@@ -9,6 +10,7 @@ pub mod desk;
 pub mod documents;
 pub mod floor;
 pub mod graphql;
+pub mod manual;
 pub mod model;
 pub mod person;
 pub mod plans;
