@@ -128,6 +128,36 @@ async fn others_cannot_keep_anybody_from_changing_their_password_or_from_signing
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_mutation_that_asks_for_a_password_tells_how_long_to_wait() {
+    let app = TestApp::with(1, &[("RAPPORT_SIGN_IN_ATTEMPTS", "2")]).await;
+    for (handle, query) in [
+        (
+            "jane",
+            "mutation { done: changePassword(input: { currentPassword: \"wrong horse\", newPassword: \"battery staple\" }) \
+             { userErrors { code retryAfter } } }",
+        ),
+        (
+            "john",
+            "mutation { done: deactivateAccount(input: { password: \"wrong horse\" }) { userErrors { code retryAfter } } }",
+        ),
+        (
+            "joan",
+            "mutation { done: deleteAccount(input: { password: \"wrong horse\" }) { userErrors { code retryAfter } } }",
+        ),
+    ] {
+        let token = sign_up(&app, handle).await["accessToken"].as_str().map(str::to_owned);
+        let client = Client::new(&app.instances[0].url, token);
+        for _ in 0..2 {
+            let said = client.ask(query, Value::Null).await.at("done.userErrors")[0].clone();
+            assert_eq!(said, json!({ "code": "NOT_ALLOWED", "retryAfter": null }), "{handle}");
+        }
+        let said = client.ask(query, Value::Null).await.at("done.userErrors")[0].clone();
+        assert_eq!(said["code"], "TOO_MANY_ATTEMPTS", "{handle}");
+        assert!(said["retryAfter"].as_i64().is_some_and(|wait| (1..=900).contains(&wait)), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guessable_passwords_are_refused_wherever_one_is_set() {
     let app = TestApp::new().await;
     let up = async |password: &str| {

@@ -10,6 +10,7 @@ use crate::support::{
     graphql::{Answer, Client},
     person::Person,
     socket::{INCOMING, Socket},
+    threads::SEND,
     visitors::{refusal, visitor},
 };
 
@@ -115,6 +116,29 @@ async fn a_caller_has_so_many_subscriptions_over_sockets_and_events_together() {
     eventually("places after a cut", places).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_follows_256_things_where_nothing_else_is_said() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let url = app.instances[0].url.clone();
+    let mut sockets = Vec::new();
+    for _ in 0..8 {
+        let mut socket = open(&url, Some(&ann.token)).await.expected("a socket");
+        for id in 0..32 {
+            assert_eq!(subscribe(&mut socket, &id.to_string()).await, "");
+        }
+        sockets.push(socket);
+    }
+    let mut last = open(&url, Some(&ann.token)).await.expected("a socket");
+    assert_eq!(subscribe(&mut last, "1").await, "LIMIT_EXCEEDED");
+    sockets.pop().expected("a socket").cut();
+    let again = || async {
+        let mut socket = open(&url, Some(&ann.token)).await.expected("a socket");
+        subscribe(&mut socket, "1").await.is_empty()
+    };
+    eventually("places after a cut", again).await;
+}
+
 const POST: &str = "mutation($t: String!) { postStatus(input: { text: $t }) { activity { id } userErrors { code } } }";
 
 fn limited(answer: &Answer) -> bool {
@@ -171,6 +195,25 @@ async fn a_caller_writes_so_many_bytes_an_hour_whatever_they_write() {
     assert_eq!(upload().await.expected("an answer").status(), 429);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_writes_so_many_bytes_an_hour_too() {
+    let app = TestApp::with(1, &[("RAPPORT_WRITTEN_BYTES_PER_HOUR", "20000")]).await;
+    let at = app.web_site("shop").await;
+    let (kim, chat) = visitor(&app, &at).await;
+    let (lee, other) = visitor(&app, &at).await;
+    let text = "x".repeat(1_000);
+    let mut sent = 0;
+    while !limited(&kim.ask(SEND, json!({ "c": chat, "m": format!("m{sent}"), "b": text })).await) {
+        sent += 1;
+        assert!(sent < 20, "{sent}");
+    }
+    assert!(sent > 4, "{sent}");
+    // Each visitor is counted alone, and by the hour.
+    assert!(!limited(&lee.ask(SEND, json!({ "c": other, "m": "m", "b": text })).await));
+    app.clock.advance(Time::minutes(10));
+    assert!(!limited(&kim.ask(SEND, json!({ "c": chat, "m": "later", "b": text })).await));
+}
+
 async fn says(client: &Client, chat: &str, id: usize) -> Answer {
     let query = "mutation($c: ID!, $m: String!) { sendMessage(input: { conversationId: $c, clientMessageId: $m, body: \"x\" }) \
         { message { id } userErrors { code } } }";
@@ -214,6 +257,23 @@ async fn chat_from(app: &TestApp, at: &str, address: &str) -> String {
     let response = request.json(&query).send().await.expected("an answer");
     let answer = Answer { status: response.status().as_u16(), body: response.json().await.expected("JSON") };
     refusal(&answer).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_begins_too_many_chats_is_told_when_to_come_back() {
+    let app = TestApp::with(1, &[("RAPPORT_WEB_CHATS_PER_HOUR", "2")]).await;
+    let at = app.web_site("shop").await.id.to_string();
+    let query = "mutation($id: ID!) { startWebChat(input: { entryPointId: $id }) { visitorToken userErrors { code retryAfter } } }";
+    let begin = || async { app.anonymous().ask(query, json!({ "id": at })).await.at("startWebChat").clone() };
+    for _ in 0..2 {
+        assert!(begin().await["visitorToken"].is_string());
+    }
+    let refused = begin().await["userErrors"][0].clone();
+    assert_eq!(refused["code"], "TOO_MANY_ATTEMPTS");
+    let wait = refused["retryAfter"].as_i64().expected("a time to wait");
+    assert!((1..=1_800).contains(&wait), "{wait}");
+    app.clock.advance(Time::seconds(wait));
+    assert!(begin().await["visitorToken"].is_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,12 +37,17 @@ async fn names_are_read_in_any_character_set() {
     for (kind, lines, name) in [
         (plain, &b"FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:J=F6rg"[..], "Jörg"),
         (plain, b"FN;ENCODING=QUOTED-PRINTABLE;CHARSET=UTF-8:Andr=E9 Stra=DFe", "André Straße"),
+        (plain, b"FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:M=FCller-L=FCdenscheidt", "Müller-Lüdenscheidt"),
+        (plain, b"FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:Fran=E7ois", "François"),
         (plain, b"FN;CHARSET=windows-1251;ENCODING=QUOTED-PRINTABLE:=C8=E2=E0=ED", "Иван"),
         ("text/vcard; charset=euc-kr", b"FN:\xb1\xe8\xc3\xb6\xbc\xf6", "김철수"),
         ("text/vcard; charset=EUC-KR", b"FN:\xc8\xab", "홍"),
         ("text/vcard;charset=\"gb18030\"", b"FN:\xc0\xee\xc3\xf7 \x95\x32\x82\x36", "李明 𠀀"),
         ("text/x-vcard; charset=windows-1251", b"FN:\xcc\xe0\xf0\xe8\xff", "Мария"),
         ("text/vcard; charset=shift_jis", b"FN:\x8e\x52\x93\x63", "山田"),
+        ("text/vcard; charset=koi8-r", b"FN:\xf0\xa3\xd4\xd2", "Пётр"),
+        ("text/vcard; charset=big5", b"FN:\xa4\xfd\xa4p\xa9\xfa", "王小明"),
+        ("text/vcard; charset=iso-8859-2", b"FN:\xa3ukasz \xafak", "Łukasz Żak"),
         ("text/vcard; charset=euc-kr", "FN:이미 UTF-8".as_bytes(), "이미 UTF-8"),
         ("text/vcard; charset=nonesuch", "FN:Ünicode".as_bytes(), "Ünicode"),
     ] {

@@ -24,7 +24,7 @@ use crate::{
 const NOTE: &str = "mutation($c: ID!, $m: String!) { noted: addNote(input: { conversationId: $c, clientMessageId: $m, \
     body: \"a later note\" }) { note { id } userErrors { code } } }";
 const READ: &str = "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 10000 }) { userErrors { code } } }";
-const LOOK: &str = "query($c: ID!) { conversation(id: $c) { lastItemAt unreadCount transcript participants { readUpTo } \
+const LOOK: &str = "query($c: ID!) { conversation(id: $c) { unreadCount transcript participants { readUpTo } \
     items(last: 100) { pageInfo { hasNextPage } nodes { id sequence ... on Message { body status receipts { state } } ... on Note { body } } } } \
     conversations(first: 10) { nodes { id unreadCount items(last: 1) { nodes { id } } } } }";
 
@@ -94,11 +94,17 @@ impl Scene {
         }
         assert_eq!(conversation["transcript"], was["transcript"]);
         assert_eq!(conversation["unreadCount"], was["unreadCount"]);
-        assert_eq!(conversation["lastItemAt"], was["lastItemAt"]);
         let listed = &now["conversations"]["nodes"][0];
         assert_eq!(listed["id"], self.conversation.as_str());
         assert_eq!(listed, &before["conversations"]["nodes"][0]);
         assert!(!now.to_string().contains("a later"), "{now}");
+        let path = who
+            .ask("query($c: ID!) { conversation(id: $c) { transcriptUrl } }", json!({ "c": self.conversation }))
+            .await;
+        let url = format!("{}{}", who.clients[0].url, path.text("conversation.transcriptUrl"));
+        let file = reqwest::Client::new().get(url).bearer_auth(&who.token).send().await.expected("an answer");
+        let file = file.text().await.expected("a file");
+        assert!(!file.is_empty() && !file.contains("a later"), "{file}");
         for id in later {
             let node =
                 who.ask("query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }", json!({ "id": id })).await;

@@ -245,6 +245,15 @@ async fn an_address_of_an_export_ends_with_the_session_and_with_the_password() {
     assert_eq!((status(&of_leaving).await, status(&of_staying).await), (200, 200));
     leaving.ask("mutation { signOut { outcome } }", Value::Null).await.at("signOut");
     assert_eq!((status(&of_leaving).await, status(&of_staying).await), (404, 200));
+    // A session that is ended from elsewhere takes its address along, too.
+    let elsewhere = signed_in().await;
+    let of_elsewhere = address(&elsewhere, None).await;
+    let sessions = elsewhere.ask(crate::access::ME, Value::Null).await.at("viewer.sessions").clone();
+    let current = sessions.as_array().into_iter().flatten().find(|session| session["current"] == true);
+    let revoke = "mutation($id: ID!) { revokeSession(input: { sessionId: $id }) { outcome } }";
+    let revoked = jane.ask(revoke, json!({ "id": current.expected("a session")["id"] })).await;
+    assert_eq!(revoked.text("revokeSession.outcome"), "APPLIED");
+    assert_eq!((status(&of_elsewhere).await, status(&of_staying).await), (404, 200));
     let own = address(&jane, None).await;
     app.clock.advance(chrono::Duration::seconds(1));
     let change = "mutation { changePassword(input: { currentPassword: \"correct horse\", newPassword: \"battery staple\" }) \

@@ -294,12 +294,21 @@ async fn a_file_that_another_process_has_locked_is_unavailable_in_time_and_heals
     for lock in ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"] {
         let mut other = sqlx::SqliteConnection::connect(&app.database.url).await.expected("a connection");
         other.execute(lock).await.expected("a lock");
-        let asked = (0..4).map(|_| async {
-            let since = Instant::now();
-            let answer = jane.ask(post, json!({ "t": "locked" })).await;
-            assert_eq!(answer.code(), "UNAVAILABLE", "{}", answer.body);
-            assert_eq!(answer.body["errors"][0]["extensions"]["retryable"], true);
-            assert!(since.elapsed() < WITHIN, "{:?}", since.elapsed());
+        let asked = [
+            post,
+            "mutation($t: String!) { updateProfile(input: { title: $t }) { userErrors { code } } }",
+            "mutation($t: String!) { savePersonalContact(input: { displayName: $t }) { outcome } }",
+            "mutation($t: String!) { createApiKey(input: { name: $t, scopes: [PROFILE_READ] }) { apiKey { id } } }",
+        ]
+        .map(|change| {
+            let jane = &jane;
+            async move {
+                let since = Instant::now();
+                let answer = jane.ask(change, json!({ "t": "locked" })).await;
+                assert_eq!(answer.code(), "UNAVAILABLE", "{}", answer.body);
+                assert_eq!(answer.body["errors"][0]["extensions"]["retryable"], true);
+                assert!(since.elapsed() < WITHIN, "{:?}", since.elapsed());
+            }
         });
         futures_util::future::join_all(asked).await;
         assert_eq!(status().await, 503);
@@ -310,6 +319,9 @@ async fn a_file_that_another_process_has_locked_is_unavailable_in_time_and_heals
         jane.ask(post, json!({ "t": "unlocked" })).await.text("postStatus.activity.id");
     }
     assert_eq!(app.database.number("SELECT count(*) FROM activity WHERE text = 'locked'").await, 0);
+    for table in ["personal_contact", "api_key"] {
+        assert_eq!(app.database.number(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,6 +128,27 @@ async fn whoever_spends_too_much_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn counting_what_a_search_finds_is_paid_for_in_every_list() {
+    let app = TestApp::with(1, &[("RAPPORT_RATE_COST", "100000")]).await;
+    let ann = app.person("ann").await;
+    let price = async |query: &str| {
+        let answer = ann.ask(query, Value::Null).await;
+        assert!(answer.body.get("errors").is_none(), "{query} {}", answer.body);
+        answer.body["extensions"]["cost"]["requested"].as_u64().expected("a price")
+    };
+    for list in ["ALL", "CONNECTIONS", "FOLLOWERS", "PERSONAL"] {
+        let of =
+            |more: &str, selection: &str| format!("{{ contacts(first: 1, list: {list}{more}) {{ {selection} }} }}");
+        assert!(price(&of(", search: \"an\"", "totalCount")).await > 1_000, "{list}");
+        assert!(
+            price(&of(", search: \"an\"", "...F } } fragment F on ContactConnection { ... { totalCount")).await > 1_000
+        );
+        assert!(price(&of("", "totalCount")).await < 100, "{list}");
+        assert!(price(&of(", search: \"an\"", "nodes { id }")).await < 100, "{list}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_left_to_spend_can_be_asked_for() {
     let settings = [("RAPPORT_RATE_COST", "10"), ("RAPPORT_RATE_BURST", "1000"), ("RAPPORT_MAX_COST", "1000")];
     let app = TestApp::with(1, &settings).await;

@@ -8,6 +8,7 @@ use crate::support::{
     Expected as _,
     app::TestApp,
     person::Person,
+    threads::code,
     visitors::{Door, field, message, start},
 };
 
@@ -81,10 +82,10 @@ async fn names_differ_by_more_than_case_accents_and_what_is_not_seen() {
             assert_eq!(ada.arranges(verb, new(verb, nothing)).await, "INVALID name", "{verb}");
         }
     }
-    assert_eq!(
-        ada.arranges("createMultimediaProfile", new("createMultimediaProfile", "DEFAULT")).await,
-        "DUPLICATE name"
-    );
+    for same in ["DEFAULT", "default", " dEFAULT  "] {
+        let input = new("createMultimediaProfile", same);
+        assert_eq!(ada.arranges("createMultimediaProfile", input).await, "DUPLICATE name", "{same}");
+    }
     // A thing may be given its own name in other letters.
     assert_eq!(ada.arranges("updateQueue", json!({ "queueId": queue, "name": "LODZ" })).await, "APPLIED");
     assert_eq!(ada.arranges("updateQueue", json!({ "queueId": queue, "name": "hasu" })).await, "APPLIED");
@@ -114,6 +115,19 @@ async fn lists_by_name_have_one_order() {
     }
     // What was there from the start stands where its name belongs.
     assert_eq!(answer.at("idleReasons")[3]["name"], "Idle");
+    for (index, name) in ORDERED.iter().enumerate().rev() {
+        app.person_of(&format!("a{index}x"), name, Role::Agent, Scopes::all()).await;
+    }
+    let agents = ada.ask("{ agents(first: 100) { nodes { user { displayName } } } }", Value::Null).await;
+    let agents: Vec<&str> = agents
+        .at("agents.nodes")
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|agent| agent["user"]["displayName"].as_str())
+        .filter(|name| ORDERED.contains(name))
+        .collect();
+    assert_eq!(agents, ORDERED);
     let (mut pages, mut after) = (Vec::new(), Value::Null);
     loop {
         let query =
@@ -162,6 +176,10 @@ async fn a_text_of_which_nothing_is_seen_is_no_text() {
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
     ben.must("acceptConnectionRequest", &request).await;
+    let begin = "mutation($u: ID!) { startDirectConversation(input: { userId: $u }) { conversation { id } } }";
+    let talk =
+        ann.ask(begin, json!({ "u": ben.id() })).await.text("startDirectConversation.conversation.id").to_owned();
+    let said = ann.sends(0, &talk, "said", "Hello").await["message"]["id"].clone();
     for (index, nothing) in ["\u{200b}", "\u{3164}", "\u{fe0f}", " \u{2060}\u{ad}", "\u{2800}"].into_iter().enumerate()
     {
         let sign_up = json!({ "handle": format!("new{index}"), "password": "correct horse", "displayName": nothing });
@@ -187,6 +205,10 @@ async fn a_text_of_which_nothing_is_seen_is_no_text() {
         let import = "mutation($file: String!) { importVCard(input: { vCard: $file }) { results { outcome } } }";
         let answer = ann.ask(import, json!({ "file": card })).await;
         assert_eq!(answer.at("importVCard.results")[0]["outcome"], "REFUSED", "{nothing:?}");
+        assert_eq!(code(&ann.sends(0, &talk, &index.to_string(), nothing).await), "INVALID", "{nothing:?}");
+        let edit = "mutation($m: ID!, $b: String!) { done: editMessage(input: { messageId: $m, body: $b }) { userErrors { code } } }";
+        let answer = ann.ask(edit, json!({ "m": said, "b": nothing })).await;
+        assert_eq!(code(answer.at("done")), "INVALID", "{nothing:?}");
     }
     let door = Door { fields: vec![field("name", FormFieldKind::Name, true)], ..Door::default() };
     let site = app.entry_point(Channel::Webchat, "Site", door).await;
@@ -199,6 +221,12 @@ async fn a_text_of_which_nothing_is_seen_is_no_text() {
     for (index, nothing) in ["\u{fe0f}", "\u{200b}\u{200d}", "\u{e0020}"].into_iter().enumerate() {
         let answer = start(&app.anonymous(), &plain, message(&index.to_string(), nothing)).await;
         assert_eq!(answer.at("startWebChat.userErrors")[0]["code"], "INVALID", "{nothing:?}");
+    }
+    for nothing in ["\u{200b}", "\u{3164}\u{3164}", "\u{2066}\u{2069}"] {
+        let query = "mutation($n: String!) { signUp(input: { handle: \"fresh\", password: \"correct horse\", displayName: $n }) \
+                     { userErrors { message } } }";
+        let answer = app.anonymous().ask(query, json!({ "n": nothing })).await;
+        assert_eq!(answer.at("signUp.userErrors")[0]["message"], "A name is needed.", "{nothing:?}");
     }
     // What is not seen stays where something else is.
     let kept = "mutation { updateProfile(input: { displayName: \"\u{200e}Ann\" }) { user { displayName heading } } }";

@@ -168,6 +168,9 @@ async fn a_mute_ends_at_a_time_of_four_digits_and_all_lists_agree() {
         "+012030-01-01T00:00:00Z",
         "-4800-01-01T00:00:00Z",
         "9999-12-31T23:59:59-01:00",
+        "-4713-01-01T00:00:00Z",
+        "-0001-12-31T23:59:59Z",
+        "10000-01-01T00:00:00Z",
         "0000-01-01T00:00:00+00:01",
         "2999-12-31 00:00:00Z",
         "2999-12-31T00:00Z",
@@ -221,5 +224,32 @@ async fn a_period_may_begin_at_any_time_of_four_digits() {
     assert_eq!(sue.ask(query, json!({ "id": id, "since": now })).await.at("queue.counts.accepted"), 0);
     for since in ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "-4800-01-01T00:00:00Z", "+12030-01-01T00:00:00Z"] {
         assert_eq!(sue.ask(query, json!({ "id": id, "since": since })).await.code(), "BAD_USER_INPUT", "{since}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_time_that_is_given_is_read_by_one_rule() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let key = "mutation($t: DateTime) { done: createApiKey(input: { name: \"key\", scopes: [PROFILE_READ], expiresAt: $t }) \
+        { apiKey { expiresAt } userErrors { code } } }";
+    let many = "mutation($t: DateTime, $id: [ID!]!) { done: updateContacts(input: { action: MUTE, userIds: $id, muteUntil: $t }) \
+        { userErrors { code } } }";
+    for bad in ["+012030-01-01T00:00:00Z", "-4800-01-01T00:00:00Z", "9999-12-31T23:59:60Z", "2999-01-01T00:00:61Z", ""]
+    {
+        assert_eq!(ann.ask(key, json!({ "t": bad })).await.code(), "BAD_USER_INPUT", "{bad}");
+        assert_eq!(ann.ask(many, json!({ "t": bad, "id": [ben.id()] })).await.code(), "BAD_USER_INPUT", "{bad}");
+    }
+    assert_eq!((app.database.number("SELECT count(*) FROM api_key").await, ann.list("MUTED").await.len()), (0, 0));
+    for (given, kept) in [
+        ("2998-12-31T23:59:60Z", "2999-01-01T00:00:00+00:00"),
+        ("2998-06-30T21:59:60-02:00", "2998-07-01T00:00:00+00:00"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59+00:00"),
+    ] {
+        let made = ann.ask(key, json!({ "t": given })).await;
+        assert_eq!(made.text("done.apiKey.expiresAt"), kept);
+        let muted = ann.ask(many, json!({ "t": given, "id": [ben.id()] })).await;
+        assert_eq!(muted.at("done.userErrors"), &json!([]), "{given}");
+        assert_eq!(ann.relationship(&ben).await["mute"]["until"], kept, "{given}");
     }
 }

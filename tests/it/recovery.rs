@@ -93,6 +93,10 @@ async fn a_forgotten_password_is_set_anew_by_a_mail_that_works_once_and_not_for_
     let (first, second) = (tokens[0].as_str(), tokens[1].as_str());
     let kept = app.database.texts(&format!("SELECT {} FROM mail_token", app.database.digits("hash"))).await;
     assert!(kept.iter().all(|kept| !kept.contains(first)), "only the digest is kept");
+    let export = jane.ask("mutation { exportAccount(input: {}) { url } }", Value::Null).await;
+    let export = format!("{}{}", jane.url, export.text("exportAccount.url"));
+    assert_eq!(reqwest::get(&export).await.expected("an answer").status(), 200);
+    app.clock.advance(Duration::seconds(1));
     // What is wrong with the new password does not use the token up.
     for (token, new, said) in [
         (first, "short", "INVALID"),
@@ -107,6 +111,7 @@ async fn a_forgotten_password_is_set_anew_by_a_mail_that_works_once_and_not_for_
         assert_eq!(reset(&app, token, new).await, said, "{token} {new}");
     }
     eventually("all sessions end", || async { jane.ask(ME, Value::Null).await.status == 401 }).await;
+    assert_eq!(reqwest::get(&export).await.expected("an answer").status(), 404, "so does the address of an export");
     assert!(crate::access::next(&app, &refresh).await.is_err());
     assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
     assert!(!sign_in(&app, "jane", "battery staple").await.text("signIn.accessToken").is_empty());

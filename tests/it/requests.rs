@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use api::auth::{jwt, viewer::Scopes};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 use tokio::{
@@ -10,7 +11,7 @@ use tokio::{
 };
 
 use crate::support::{
-    Expected as _, app::TestApp, database::TestDatabase, graphql::Client, process::Server, socket::Socket,
+    Expected as _, app::TestApp, database::TestDatabase, eventually, graphql::Client, process::Server, socket::Socket,
 };
 
 const QUERY: &str = "{ __typename }";
@@ -102,7 +103,7 @@ async fn empty_credentials_are_none_and_stale_ones_do_not_keep_anybody_from_sign
         format!("mutation R {{ refreshSession(input: {{ refreshToken: \"{refresh}\" }}) {{ accessToken }} }}");
     let chat = format!("{{ webChat(entryPointId: \"{at}\") {{ name }} }}");
     let start = format!("mutation {{ startWebChat(input: {{ entryPointId: \"{at}\" }}) {{ visitorToken }} }}");
-    for authorization in ["", " ", "Bearer", "bearer", "Bearer "] {
+    for authorization in ["", " ", "\t", "    ", "Bearer", "bearer", "Bearer "] {
         assert_eq!(ask(authorization, QUERY).await.0, 200);
         assert_eq!(ask(authorization, "{ viewer { scopes } }").await.0, 401, "still nobody");
         assert!(ask(authorization, sign_in).await.1["data"]["signIn"]["accessToken"].is_string());
@@ -143,6 +144,26 @@ async fn empty_credentials_are_none_and_stale_ones_do_not_keep_anybody_from_sign
             Err(code) => assert_eq!((taken, code), (false, 4403), "{payload}"),
         }
     }
+    // What was good until now stands in the way no more than what never was.
+    let (left, _) = crate::access::sign_up(&app, "left").await;
+    left.ask("mutation { signOut { outcome } }", Value::Null).await.at("signOut");
+    eventually("the session has ended", || async { left.ask(QUERY, Value::Null).await.status == 401 }).await;
+    let late = app.person("late").await;
+    let short = jwt::issue(app.app(), late.id, Scopes::all(), None, std::time::Duration::from_secs(60));
+    app.clock.advance(chrono::Duration::seconds(61));
+    for stale in [left.token.clone().expected("a token"), short.expected("a token").text] {
+        let stale = format!("Bearer {stale}");
+        for (query, path) in [
+            (sign_in, "/data/signIn/accessToken"),
+            (chat.as_str(), "/data/webChat/name"),
+            (start.as_str(), "/data/startWebChat/visitorToken"),
+        ] {
+            let (status, answer) = ask(&stale, query).await;
+            assert_eq!(status, 200, "{stale} {query}");
+            assert!(answer.pointer(path).is_some_and(|value| !value.is_null()), "{stale} {query}: {answer}");
+        }
+        assert_eq!(ask(&stale, QUERY).await.0, 401, "{stale}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,6 +181,8 @@ async fn a_document_by_its_hash_is_answered_so_that_clients_send_it_whole() {
             json!({ "extensions": hash }),
             json!({ "extensions": hash, "query": null, "variables": { "a": 1 }, "operationName": "A" }),
             json!({ "extensions": hash, "query": "" }),
+            json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38" }, "trace": "1" } }),
+            json!({ "extensions": { "persistedQuery": { "version": 2, "sha256Hash": "" } }, "variables": null }),
         ] {
             let answer = http.post(&url).header("accept", accept).json(&body).send().await.expected("an answer");
             assert_eq!(answer.status(), status, "{accept} {body}");
@@ -267,6 +290,11 @@ async fn pages_may_send_tracing_headers_and_nothing_is_sniffed() {
         let answer = reqwest::get(format!("{url}{path}")).await.expected("an answer");
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
     }
+    for body in ["{\"query\":\"{ __typename }\"}", "{\"query\":\"{ nothing }\"}", "{}", "{"] {
+        let asked = reqwest::Client::new().post(format!("{url}/graphql")).header("content-type", "application/json");
+        let answer = asked.body(body).send().await.expected("an answer");
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{body}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,18 +315,13 @@ async fn a_pong_has_the_payload_of_its_ping_and_a_close_is_answered() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_sent_before_the_signal_to_stop_is_answered() {
+/// Sends a request on many connections and the signal to stop behind them, and reads all answers.
+async fn all_are_answered(request: &str, drain: &str) {
     let database = TestDatabase::new().await;
-    let mut server = Server::start(&database, &[("RAPPORT_DEMO", "false"), ("RAPPORT_DRAIN", "0s")]);
+    let mut server = Server::start(&database, &[("RAPPORT_DEMO", "false"), ("RAPPORT_DRAIN", drain)]);
     let address = server.url.trim_start_matches("http://").to_owned();
     // It has begun to serve.
     Client::new(&server.url, None).ask(QUERY, Value::Null).await.at("__typename");
-    let body = json!({ "query": QUERY }).to_string();
-    let request = format!(
-        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
     let mut streams = Vec::new();
     for _ in 0..300 {
         let mut stream = TcpStream::connect(&address).await.expected("a connection");
@@ -313,4 +336,17 @@ async fn what_was_sent_before_the_signal_to_stop_is_answered() {
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Query"), "{number}: {answer}");
     }
     assert_eq!(stopped.await.expected("an end"), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_the_signal_to_stop_is_answered() {
+    let body = json!({ "query": QUERY }).to_string();
+    let post = format!(
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let get = "GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n";
+    for (request, drain) in [(post.as_str(), "0s"), (get, "0s"), (post.as_str(), "1s")] {
+        all_are_answered(request, drain).await;
+    }
 }

@@ -76,6 +76,25 @@ async fn whoever_has_waited_longest_is_asked_and_why_is_written_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_offer_ends_at_its_time_by_the_clock_whichever_way_the_clock_steps() {
+    for step in [-40, -5, 0, 20] {
+        let app = TestApp::two().await;
+        let ann = app.agent("ann").await;
+        let new = NewQueue { offer_seconds: Some(60), ..NewQueue::of(Channel::Webchat, "chat") };
+        let floor = app.floor_of(new, &[&ann]).await;
+        ann.turns("AVAILABLE").await;
+        app.waits(&floor, "cem").await;
+        app.settle().await;
+        app.pass(step).await;
+        assert_eq!(ann.offers().await.len(), 1, "{step}");
+        app.pass(59 - step).await;
+        assert_eq!(ann.offers().await.len(), 1, "{step}");
+        app.pass(1).await;
+        assert_eq!((ann.offers().await.len(), ann.state().await.as_str()), (0, "RONA"), "{step}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_holds_more_than_the_profile_says_and_whoever_is_free_again_is_asked_at_once() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;

@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use api::auth::viewer::Scopes;
+use entity::{channel::Channel, user::Role};
 use serde_json::{Value, json};
 
 use crate::{
@@ -246,6 +248,45 @@ async fn try_open(url: &str, token: &str) -> Option<Socket> {
     let payload = json!({ "authorization": format!("Bearer {token}") });
     socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
     socket.hear().await.ok().filter(|ack| ack["type"] == "connection_ack").map(|_| socket)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_down_from_watching_ends_what_was_heard_by_it() {
+    let app = TestApp::two().await;
+    let ada = app.admin("ada").await;
+    let floor = app.floor(Channel::Webchat, &[]).await;
+    let query = |field: &str| match field {
+        "queueEvents" => {
+            format!("subscription {{ event: queueEvents(queueId: \"{}\") {{ __typename }} }}", floor.queue.id)
+        }
+        _ => format!("subscription {{ event: {field} {{ __typename }} }}"),
+    };
+    for (handle, from, to) in
+        [("sue", Role::Supervisor, "MEMBER"), ("eve", Role::Admin, "AGENT"), ("tom", Role::Admin, "MEMBER")]
+    {
+        let person = app.person_of(handle, handle, from, Scopes::all()).await;
+        let (secret, _) = key(&person.clients[0], json!({ "name": "desk", "scopes": READING })).await;
+        let mut live = Vec::new();
+        for field in ["agentStates", "queueEvents"] {
+            for instance in &app.instances {
+                let mut socket = Socket::open(&instance.url, Some(&secret)).await;
+                socket.subscribe("1", &query(field), json!({})).await;
+                assert_eq!(socket.event().await.expected(field)["__typename"], "SubscriptionStarted", "{handle}");
+                live.push((field, socket));
+            }
+        }
+        let role = "mutation($id: ID!, $r: Role!) { done: setUserRole(input: { userId: $id, role: $r }) { userErrors { code } } }";
+        let done = ada.ask(role, json!({ "id": person.id(), "r": to })).await;
+        assert_eq!(done.at("done.userErrors"), &json!([]), "{handle}");
+        for (field, mut socket) in live {
+            let ended = tokio::time::timeout(WITHIN, async { while socket.event().await.is_some() {} }).await;
+            ended.expected(&format!("{field} goes on for {handle} as {to}"));
+            let Some(mut again) = try_open(&app.instances[0].url, &secret).await else { continue };
+            again.subscribe("1", &query(field), json!({})).await;
+            let said = again.hear().await;
+            assert!(said.as_ref().map_or(true, |said| !said.to_string().contains("SubscriptionStarted")), "{said:?}");
+        }
+    }
 }
 
 macro_rules! rights {

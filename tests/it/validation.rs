@@ -67,18 +67,29 @@ async fn a_required_variable_that_is_missing_or_null_stops_the_request() {
         (first, json!({}), WRONG),
         (first, json!({ "a": null }), WRONG),
         (first, json!({ "b": 1 }), WRONG),
+        (first, json!({ "a": 2_147_483_648_i64 }), WRONG),
+        (first, json!({ "a": 1e10 }), WRONG),
         (first, json!({ "a": 1 }), RUNS),
         (preset, json!({ "a": null }), WRONG),
         (preset, json!({}), RUNS),
         (mute, json!({ "u": "x" }), WRONG),
         (mute, json!({ "u": "x", "t": "tomorrow" }), WRONG),
         (mute, json!({ "u": "x", "t": "2030-02-30T00:00:00Z" }), WRONG),
+        (mute, json!({ "u": "x", "t": "2030-13-01T00:00:00Z" }), WRONG),
+        (mute, json!({ "u": "x", "t": 1_900_000_000 }), WRONG),
+        (mute, json!({ "t": "2030-02-20T00:00:00Z" }), WRONG),
         (mute, json!({ "u": "x", "t": "2030-02-20T00:00:00Z" }), RUNS),
         (state, json!({}), WRONG),
         ("mutation($u: ID!) { deactivateAccount(input: { userId: $u, password: \"x\" }) { userErrors { code } } }", json!({}), WRONG),
         ("mutation($u: ID!) { signOut @include(if: true) { outcome } noteOf: saveNote(input: { userId: $u, text: \"a\" }) { userErrors { code } } }", json!({}), WRONG),
         ("subscription($c: ID!) { conversationEvents(conversationId: $c) { __typename } }", json!({}), WRONG),
         ("query($i: [ID!]!) { nodes(ids: $i) { id } }", json!({ "i": [null] }), WRONG),
+        ("query($l: ContactList! = ALL) { contacts(first: 1, list: $l) { totalCount } }", json!({ "l": null }), WRONG),
+        ("query($l: ContactList! = ALL) { contacts(first: 1, list: $l) { totalCount } }", json!({}), RUNS),
+        ("query($i: [ID!]! = [\"x\"]) { nodes(ids: $i) { id } }", json!({ "i": null }), WRONG),
+        ("query($y: Boolean! = true) { __typename @include(if: $y) }", json!({ "y": null }), WRONG),
+        ("mutation($s: [Scope!]!) { createApiKey(input: { name: \"x\", scopes: $s }) { userErrors { code } } }", json!({}), WRONG),
+        ("mutation($i: PostStatusInput!) { postStatus(input: $i) { userErrors { code } } }", json!({ "i": { "audience": "EVERYONE" } }), WRONG),
     ])
     .await;
 }
@@ -90,6 +101,24 @@ async fn an_operation_that_was_refused_changed_nothing() {
     let document =
         "mutation($u: ID!) { deactivateAccount(input: { userId: $u, password: \"x\" }) { userErrors { code } } }";
     assert_eq!(refusal(&ann, document, &json!({})).await.as_deref(), Some(WRONG));
+    for (document, untouched) in [
+        (
+            "mutation($a: ID!) { setAgentState(input: { agentId: $a, state: AVAILABLE }) { userErrors { code } } }",
+            "SELECT count(*) FROM agent WHERE state = 2",
+        ),
+        (
+            "mutation($s: [Scope!]!) { createApiKey(input: { name: \"x\", scopes: $s }) { userErrors { code } } }",
+            "SELECT count(*) FROM api_key",
+        ),
+        (
+            "mutation($t: String!) { postStatus(input: { text: \"Hello\" }) { userErrors { code } } \
+             second: postStatus(input: { text: $t }) { userErrors { code } } }",
+            "SELECT count(*) FROM activity",
+        ),
+    ] {
+        assert_eq!(refusal(&ann, document, &json!({})).await.as_deref(), Some(WRONG), "{document}");
+        assert_eq!(app.database.number(untouched).await, 0, "{document}");
+    }
     assert_eq!(ann.ask("{ viewer { user { handle } } }", Value::Null).await.text("viewer.user.handle"), "ann");
 }
 
@@ -101,6 +130,9 @@ async fn an_argument_whose_variable_is_left_out_takes_its_default() {
         (list, json!({ "l": "FOLLOWERS" }), RUNS),
         ("query($o: ContactOrder) { contacts(first: 1, orderBy: $o) { totalCount } }", json!({}), RUNS),
         ("query($o: NotificationOrder) { notifications(first: 1, orderBy: $o) { totalCount } }", json!({}), RUNS),
+        ("query($s: FeedScope) { activityFeed(first: 1, scope: $s) { nodes { id } } }", json!({}), RUNS),
+        ("query($a: Boolean) { queues(first: 1, includeArchived: $a) { nodes { id } } }", json!({}), RUNS),
+        ("mutation($f: Boolean) { muteUser(input: { userId: \"x\", feed: $f }) { userErrors { code } } }", json!({}), RUNS),
         ("mutation($a: StatusAudience) { postStatus(input: { text: \"Hello\", audience: $a }) { userErrors { code } } }", json!({}), RUNS),
         ("query($l: ContactList!) { contacts(first: 1, list: $l) { totalCount } }", json!({}), WRONG),
     ])
@@ -131,6 +163,15 @@ async fn directives_are_checked_and_their_variables_count_as_used() {
         ("{ __typename @include }", json!({}), INVALID),
         ("{ __typename @include(if: 1) }", json!({}), INVALID),
         ("{ __typename @skip(unless: true) }", json!({}), INVALID),
+        ("{ __typename @deprecated }", json!({}), INVALID),
+        ("{ ... @bar { __typename } }", json!({}), INVALID),
+        ("{ ...F } fragment F on Query @nope { __typename }", json!({}), INVALID),
+        ("{ __typename @skip }", json!({}), INVALID),
+        ("{ ... @include { __typename } }", json!({}), INVALID),
+        ("{ __typename @skip(if: \"false\") }", json!({}), INVALID),
+        ("{ __typename @include(if: ENABLED) }", json!({}), INVALID),
+        ("mutation($u: ID! @nope) { followUser(input: { userId: $u }) { outcome } }", json!({ "u": "x" }), INVALID),
+        ("query($a: Int @deprecated) { contacts(first: $a) { totalCount } }", json!({}), INVALID),
         ("query($a: Int @foo) { contacts(first: $a) { totalCount } }", json!({}), INVALID),
     ])
     .await;
@@ -156,10 +197,16 @@ async fn values_are_of_their_types() {
         (read, json!({ "n": 1.5 }), WRONG),
         (read, json!({ "n": 2.0 }), RUNS),
         ("{ contacts(first: 2147483648) { totalCount } }", json!({}), INVALID),
+        ("{ contacts(first: -2147483649) { totalCount } }", json!({}), INVALID),
+        ("query($n: Int = 3000000000) { contacts(first: $n) { totalCount } }", json!({ "n": 1 }), INVALID),
         ("{ contacts(first: 1, list: \"ALL\") { totalCount } }", json!({}), INVALID),
         ("{ contacts(first: 1, list: all) { totalCount } }", json!({}), INVALID),
         ("{ contacts(first: 1, orderBy: \"NAME\") { totalCount } }", json!({}), INVALID),
         (preset, json!({}), INVALID),
+        ("query($o: ContactOrder = \"NAME\") { contacts(first: 1, orderBy: $o) { totalCount } }", json!({}), INVALID),
+        ("query($k: NotificationKind = \"MESSAGE\") { notifications(first: 1, kind: $k) { totalCount } }", json!({}), INVALID),
+        ("{ conversations(first: 1, filter: { channel: \"SMS\" }) { totalCount } }", json!({}), INVALID),
+        ("mutation { createApiKey(input: { name: \"x\", scopes: [\"PROFILE_READ\"] }) { userErrors { code } } }", json!({}), INVALID),
         ("{ contacts(first: 1, search: ALL) { totalCount } }", json!({}), INVALID),
         ("mutation { muteUser(input: { userId: \"x\", until: \"never\" }) { outcome } }", json!({}), INVALID),
         ("{ node(id: 5) { id } }", json!({}), RUNS),
@@ -174,6 +221,13 @@ async fn variables_stand_only_where_their_type_is_allowed() {
         ("query($a: ID!) { nodes(ids: $a) { id } }", json!({ "a": "x" }), INVALID),
         ("query($a: [ID]!) { nodes(ids: $a) { id } }", json!({ "a": ["x"] }), INVALID),
         ("query($a: ID) { nodes(ids: [$a]) { id } }", json!({ "a": "x" }), INVALID),
+        ("query($a: ID) { queue(id: $a) { id } }", json!({ "a": "x" }), INVALID),
+        ("query($a: ID) { vCard(userIds: [$a]) { text } }", json!({ "a": "x" }), INVALID),
+        ("query($a: ID!) { vCard(userIds: $a) { text } }", json!({ "a": "x" }), INVALID),
+        ("query($a: [ID]!) { vCard(userIds: $a) { text } }", json!({ "a": ["x"] }), INVALID),
+        ("mutation($a: ID!) { updateContacts(input: { action: FOLLOW, userIds: $a }) { userErrors { code } } }", json!({ "a": "x" }), INVALID),
+        ("mutation($a: ID) { updateContacts(input: { action: FOLLOW, userIds: [\"y\", $a] }) { userErrors { code } } }", json!({ "a": "x" }), INVALID),
+        ("mutation($s: [Scope]!) { createApiKey(input: { name: \"x\", scopes: $s }) { userErrors { code } } }", json!({ "s": ["PROFILE_READ"] }), INVALID),
         ("query($a: ID!) { nodes(ids: [$a]) { id } }", json!({ "a": "x" }), RUNS),
         ("query($a: [ID!]!) { nodes(ids: $a) { id } }", json!({ "a": "x" }), RUNS),
         ("query($a: String!) { node(id: $a) { id } }", json!({ "a": "x" }), INVALID),
@@ -189,17 +243,27 @@ async fn a_name_stands_for_one_thing() {
         ("mutation { followUser(input: { userId: \"a\", userId: \"b\" }) { outcome } }", json!({}), INVALID),
         ("mutation { muteUser(input: { userId: \"a\", feed: true, feed: false }) { outcome } }", json!({}), INVALID),
         ("{ conversations(first: 1, filter: { channel: SMS, channel: SMS }) { totalCount } }", json!({}), INVALID),
+        ("mutation { savePersonalContact(input: { displayName: \"x\", emails: [{ address: \"a@x.org\", address: \"b@x.org\" }] }) { outcome } }", json!({}), INVALID),
+        ("query($f: ConversationFilter = { mine: true, mine: false }) { conversations(first: 1, filter: $f) { totalCount } }", json!({}), INVALID),
         ("{ contacts(first: 1, first: 1) { totalCount } }", json!({}), INVALID),
         (
             "{ contacts(first: 1) { nodes { ...on User { x: handle } ...on PersonalContact { x: createdAt } } } }",
             json!({}),
             INVALID,
         ),
+        ("{ node(id: \"x\") { ...on User { x: handle } ...on Message { x: sequence } } }", json!({}), INVALID),
+        ("{ contacts(first: 1) { nodes { ...on User { x: avatarUrl } ...on PersonalContact { x: displayName } } } }", json!({}), INVALID),
+        ("{ contacts(first: 1) { nodes { ...on User { x: emails { address } } ...on PersonalContact { x: displayName } } } }", json!({}), INVALID),
+        ("{ contacts(first: 1) { nodes { ...on User { x: handle } ...on PersonalContact { x: displayName } } } }", json!({}), RUNS),
         ("{ viewer { user { x: id } user { x: handle } } }", json!({}), INVALID),
         ("{ contacts(first: 1) { totalCount } contacts(first: 2) { totalCount } }", json!({}), INVALID),
         ("{ contacts(first: 1) { totalCount } contacts(first: 1) { nodes { id } } }", json!({}), RUNS),
         ("subscription { incomingRequests { __typename } notifications { __typename } }", json!({}), INVALID),
         ("{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }", json!({}), INVALID),
+        ("subscription { a: notifications { __typename } b: notifications { __typename } }", json!({}), INVALID),
+        ("subscription { ...F } fragment F on Subscription { incomingRequests { __typename } contacts { __typename } }", json!({}), INVALID),
+        ("{ ...F } fragment F on Query { ...F }", json!({}), INVALID),
+        ("{ viewer { ...A } } fragment A on Viewer { ...B } fragment B on Viewer { ...C } fragment C on Viewer { ...A }", json!({}), INVALID),
     ])
     .await;
 }
@@ -210,6 +274,10 @@ async fn documents_are_read_as_the_grammar_has_it() {
         ("query() { __typename }", json!({}), UNREADABLE),
         ("{ contacts() { totalCount } }", json!({}), UNREADABLE),
         ("{ ...on } fragment on on Query { __typename }", json!({}), UNREADABLE),
+        ("query Q() { __typename }", json!({}), UNREADABLE),
+        ("mutation() { signOut { outcome } }", json!({}), UNREADABLE),
+        ("{ viewer { ...on } } fragment on on Viewer { scopes }", json!({}), UNREADABLE),
+        ("mutation { ...on } fragment on on Mutation { signOut { outcome } }", json!({}), UNREADABLE),
         ("{ viewer { user {} } }", json!({}), INVALID),
         ("\"What it is for\" query Q { __typename }", json!({}), RUNS),
         ("{ ...F } \"\"\"\nWhat it is for\n\"\"\" fragment F on Query { __typename }", json!({}), RUNS),
@@ -229,6 +297,11 @@ async fn documents_are_read_as_the_grammar_has_it() {
     for smile in ["😀", "\\uD83D\\uDE00", "\\u{1F600}", "\\u{01f600}"] {
         let answer = ann.ask(&format!("{{ contacts(search: \"{smile}\") {{ totalCount }} }}"), Value::Null).await;
         assert_eq!(answer.at("contacts.totalCount"), 1, "{smile}");
+    }
+    app.person_with("ben", "\u{20bb7}\u{7530} \u{1f44d}", api::auth::viewer::Scopes::all()).await;
+    for letter in ["\u{20bb7}", "\\uD842\\uDFB7", "\\u{20BB7}", "\u{1f44d}", "\\uD83D\\uDC4D", "\\u{1F44d}"] {
+        let answer = ann.ask(&format!("{{ contacts(search: \"{letter}\") {{ totalCount }} }}"), Value::Null).await;
+        assert_eq!(answer.at("contacts.totalCount"), 1, "{letter}");
     }
 }
 

@@ -367,4 +367,9 @@ async fn what_pages_of_a_site_hold_ends_when_the_site_is_taken_away() {
     let origins = json!([stays, gone]);
     ada.ask(update, json!({ "id": at.id.to_string(), "origins": origins })).await.at("updateEntryPoint");
     assert_eq!((holds(&ended, Some(gone)).await, holds(&local, Some("http://localhost:3000")).await), (401, 401));
+    // With the last site goes what its pages hold, and nothing else.
+    ada.ask(update, json!({ "id": at.id.to_string(), "origins": [] })).await.at("updateEntryPoint");
+    eventually("the site is gone", || async { holds(&other, Some(stays)).await == 401 }).await;
+    assert_eq!(holds(&other, None).await, 401);
+    assert_eq!((holds(&by_own, Some(own.as_str())).await, holds(&free, None).await), (200, 200));
 }

@@ -153,11 +153,10 @@ impl Conversation {
         Cursor::in_stream(self.side.stream(self.row().id), self.seen.stream_at)
     }
 
-    /// When the newest entry was made; when it began, while there is none. For a viewer who has left and sees no more, at the
-    /// latest when they left.
+    /// When the newest entry was made; when it began, while there is none. Lists of conversations are in this order, so it is the
+    /// newest entry of all also for who has left and does not see it.
     async fn last_item_at(&self) -> DateTime<Utc> {
-        let at = self.row().last_item_at;
-        self.seen.until.map_or(at, |until| at.min(until.at))
+        self.row().last_item_at
     }
 
     /// When it began.

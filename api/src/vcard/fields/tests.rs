@@ -40,6 +40,25 @@ fn the_lowest_number_is_preferred() {
 fn what_has_no_place_is_named() {
     for (lines, names) in [
         ("ORG:A\r\nORG:B\r\nTITLE:C\r\nTITLE:D\r\nTITLE:C", &["ORG", "TITLE"][..]),
+        ("ORG:A;Sales\r\nORG;TYPE=home:B\r\nORG:C", &["ORG", "ORG"]),
+        ("TITLE;LANGUAGE=en:Poet\r\nTITLE;LANGUAGE=ko:시인\r\nROLE;LANGUAGE=en:Writer", &["TITLE", "ROLE"]),
+        (
+            "RELATED;TYPE=spouse;VALUE=text:Joan\r\nRELATED;TYPE=child:mailto:kid@x.org\r\nX-SPOUSE:Joan\r\nX-MANAGER:Kim",
+            &["RELATED", "RELATED", "X-SPOUSE", "X-MANAGER"],
+        ),
+        (
+            "X-ANNIVERSARY:2020-01-01\r\nX-EVOLUTION-ANNIVERSARY:2020-01-01\r\nitem1.X-ABDATE:20200101\r\nitem1.X-ABLabel:_$!<Anniversary>!$_",
+            &["X-ANNIVERSARY", "X-EVOLUTION-ANNIVERSARY", "X-ABDATE"],
+        ),
+        (
+            "X-PHONETIC-LAST-NAME:x\r\nX-PHONETIC-ORG:y\r\nX-MAIDENNAME:z",
+            &["X-PHONETIC-LAST-NAME", "X-PHONETIC-ORG", "X-MAIDENNAME"],
+        ),
+        (
+            "SOUND;VALUE=uri:https://x.org/s\r\nKEY;VALUE=uri:https://x.org/k\r\nCALURI:https://x.org/c\r\nHOBBY:chess\r\nEXPERTISE:maths",
+            &["SOUND", "KEY", "CALURI", "HOBBY", "EXPERTISE"],
+        ),
+        ("PHOTO;VALUE=uri:http://x.org/p.jpg\r\nPHOTO:cid:part1", &["PHOTO", "PHOTO"]),
         (
             "ROLE:x\r\nANNIVERSARY:20200101\r\nRELATED:urn:uuid:1\r\nSORT-STRING:x",
             &["ROLE", "ANNIVERSARY", "RELATED", "SORT-STRING"],
@@ -78,6 +97,8 @@ fn an_address_may_stand_elsewhere() {
 #[test]
 fn a_number_is_a_name_where_there_is_no_other() {
     assert_eq!(read("TEL:\u{202a}+15550100\u{202c}").card.full_name, "+15550100");
+    assert_eq!(read("TEL:\u{2066}+82 2 312 3456\u{2069}").card.full_name, "+82 2 312 3456");
+    assert_eq!(read("TEL;TYPE=CELL:\u{200f}٠٥٠ ١٢٣\u{200e}").card.full_name, "050 123");
     assert_eq!(read("NICKNAME:Jo\r\nTEL:1").card.full_name, "Jo");
     assert_eq!(read("N:;;;;\r\nFN:\r\nTEL:tel:+1-555;ext=2").card.phones[0].extension.as_deref(), Some("2"));
 }
