@@ -27,8 +27,13 @@ async fn refusal(person: &Person, document: &str, variables: &Value) -> Option<S
         .send()
         .await
         .expected("an answer");
-    let is_stream = streamed.headers()["content-type"].to_str().is_ok_and(|kind| kind.starts_with("text/event-stream"));
-    assert_eq!(is_stream, over_socket.is_none(), "{document} {variables}");
+    assert_eq!(streamed.headers()["content-type"], "text/event-stream", "{document} {variables}");
+    if let Some(refused) = &over_socket {
+        let events = streamed.text().await.expected("events");
+        let told = events.strip_prefix("event: next\ndata: ").and_then(|rest| rest.split_once("\n\nevent: complete\n"));
+        let told: Value = serde_json::from_str(told.expected("two events").0).expected("JSON");
+        assert_eq!((told.get("data"), &told["errors"][0]), (None, refused), "{document} {variables}");
+    }
     let code = over_socket.as_ref().map(|error| error["extensions"]["code"].as_str().unwrap_or_default().to_owned());
     assert!(code.as_deref().is_none_or(|code| REFUSED.contains(&code)), "{document}: {over_socket:?}");
     code
