@@ -40,6 +40,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(retention::run(app.clone()));
     tokio::spawn(mails::run(app.clone()));
     tokio::spawn(accounts::mails::run(app.clone()));
+    tokio::spawn(accounts::retention::run(app.clone()));
     tokio::spawn(workers::run(app.clone()));
     tokio::spawn(visitors::retention::run(app.clone()));
     let listener = TcpListener::bind(app.config.listen)

@@ -1,6 +1,8 @@
 //! How much a caller, an address, an account may be asked of in a time: leaky buckets, kept by each instance for itself.
 
 pub mod attempts;
+mod meters;
+pub mod turns;
 
 use std::{
     fmt,
@@ -18,7 +20,7 @@ use governor::{
 };
 use uuid::Uuid;
 
-use self::attempts::Attempts;
+use self::{attempts::Attempts, turns::Turns};
 use crate::{address::Networks, clock::Clock, config::Config};
 
 /// Bytes that one address may write for each that one caller may.
@@ -73,6 +75,8 @@ pub struct Throttle {
     requests: Option<Buckets<IpAddr>>,
     /// Tries to sign in.
     pub attempts: Attempts,
+    /// Turns to compute with passwords.
+    pub turns: Turns,
     whispers: Option<Buckets<Uuid>>,
     chats: Option<Buckets<IpAddr>>,
     networks: Networks,
@@ -100,6 +104,7 @@ impl Throttle {
             cost: Buckets::new(rates.cost, second, burst, clock),
             requests: Buckets::new(rates.requests, second, rates.requests.saturating_mul(4), clock),
             attempts: Attempts::new(rates.attempts, Networks::new(config.connections.ipv6_prefix), clock),
+            turns: Turns::default(),
             whispers: Buckets::new(WHISPERS_PER_SECOND, second, WHISPERS, clock),
             chats: Buckets::new(rates.chats, hour, rates.chats, clock),
             networks: Networks::new(config.connections.ipv6_prefix),

@@ -13,9 +13,9 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub purpose: Purpose,
-    /// Who asked to confirm an address; none for a new password, which anybody may ask for.
+    /// Who asked to confirm an address, or whose password was changed; none for a new password, which anybody may ask for.
     pub user_id: Option<UserId>,
-    /// The address to confirm, or the handle or address for whose account a new password is asked.
+    /// The address to confirm or to write to, or the handle or address for whose account a new password is asked.
     pub asked: String,
     pub created_at: DateTimeUtc,
     pub due_at: DateTimeUtc,

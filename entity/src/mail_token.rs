@@ -30,6 +30,9 @@ pub enum Purpose {
     /// To confirm an address.
     #[sea_orm(num_value = 2)]
     ConfirmAddress,
+    /// To say that the password was changed. Such a mail has no token.
+    #[sea_orm(num_value = 3)]
+    PasswordChanged,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

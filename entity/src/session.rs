@@ -21,7 +21,7 @@ pub struct Model {
     pub ended_at: Option<DateTimeUtc>,
     /// What the client called itself when it signed in.
     pub user_agent: Option<String>,
-    /// A digest of the person and the network from which they signed in.
+    /// A keyed digest of the person and the network from which they signed in; none when that is not to be known again.
     pub network: Option<Vec<u8>>,
 }
 

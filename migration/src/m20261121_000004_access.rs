@@ -25,6 +25,8 @@ impl MigrationTrait for Migration {
                 )"#,
                 "CREATE INDEX session_of_user ON session (user_id, id)",
                 "CREATE INDEX session_ended ON session (ended_at) WHERE ended_at IS NOT NULL",
+                "CREATE INDEX session_expired ON session (expires_at) WHERE ended_at IS NULL",
+                "CREATE INDEX session_known_network ON session (user_id, network, used_at) WHERE network IS NOT NULL",
                 r"CREATE TABLE refresh_token (
                     hash bytea NOT NULL PRIMARY KEY,
                     session_id uuid NOT NULL REFERENCES session (id),
@@ -32,6 +34,7 @@ impl MigrationTrait for Migration {
                     used_at timestamptz
                 )",
                 "CREATE INDEX refresh_token_of_session ON refresh_token (session_id)",
+                "CREATE INDEX refresh_token_used ON refresh_token (used_at) WHERE used_at IS NOT NULL",
                 r#"CREATE TABLE confirmed_email (
                     user_id uuid NOT NULL REFERENCES "user" (id),
                     address_key text {bytewise} NOT NULL,

@@ -46,7 +46,7 @@ pub fn token(mail: &Mail) -> String {
 }
 
 /// Gives somebody these addresses, the first preferred.
-async fn addresses(client: &Client, addresses: &[&str]) {
+pub async fn addresses(client: &Client, addresses: &[&str]) {
     let profile =
         "mutation($emails: [EmailAddressInput!]) { updateProfile(input: { emails: $emails }) { userErrors { code } } }";
     let emails: Vec<Value> = addresses
@@ -67,11 +67,11 @@ pub async fn confirm(app: &TestApp, server: &MailServer, client: &Client, addres
     assert_eq!(confirmed.text("confirmEmail.outcome"), "APPLIED");
 }
 
-async fn request(app: &TestApp, of: &str) -> Value {
+pub async fn request(app: &TestApp, of: &str) -> Value {
     app.anonymous().ask(REQUEST, json!({ "of": of })).await.body
 }
 
-async fn reset(app: &TestApp, token: &str, new: &str) -> String {
+pub async fn reset(app: &TestApp, token: &str, new: &str) -> String {
     let answer = app.anonymous().ask(RESET, json!({ "token": token, "new": new })).await;
     let code = &answer.at("resetPassword.userErrors")[0]["code"];
     code.as_str().unwrap_or(answer.text("resetPassword.outcome")).to_owned()
@@ -115,6 +115,8 @@ async fn a_forgotten_password_is_set_anew_by_a_mail_that_works_once_and_not_for_
     assert!(crate::access::next(&app, &refresh).await.is_err());
     assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
     assert!(!sign_in(&app, "jane", "battery staple").await.text("signIn.accessToken").is_empty());
+    let told = deliver(&app, &server).await;
+    assert!(told.len() == 1 && told[0].to == ["Jane@Example.org"], "that it was changed: {told:?}");
     // A token ends after half an hour.
     app.clock.advance(Duration::hours(2));
     request(&app, "jane").await;

@@ -193,6 +193,20 @@ pub async fn revoke(app: &App, by: &Viewer, id: &str, origin: &Origin) -> Result
     .await
 }
 
+/// Ends all keys that act for a person, who is held.
+pub async fn revoke_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    let own = owned(user, ApiKeyKind::Personal).filter(api_key::Column::RevokedAt.is_null());
+    let own = own.order_by_asc(api_key::Column::Id).lock_exclusive().all(tx.db()).await?;
+    for key in own {
+        let id = key.id;
+        let mut row = key.into_active_model();
+        row.revoked_at = Set(Some(tx.clock().now()));
+        row.update(tx.db()).await?;
+        rights::end(tx, &Subject::Key(id))?;
+    }
+    Ok(())
+}
+
 /// The keys that a person may see: their own, and an administrator those of the organisation. Newest first.
 pub async fn visible_to(db: &impl ConnectionTrait, by: &Viewer) -> Result<Vec<api_key::Model>, DbErr> {
     let mut whose = Condition::any().add(

@@ -1,6 +1,6 @@
-//! Mails to the owners of accounts: for a new password, and to confirm an address. What was asked for waits in a table, is
-//! claimed for a time, sent and removed; what could not be sent is tried again. The token is made when the mail is, so that
-//! it is kept nowhere but in the mail.
+//! Mails to the owners of accounts: for a new password, to confirm an address, and when a password was changed. What was
+//! asked for waits in a table, is claimed for a time, sent and removed; what could not be sent is tried again. The token is
+//! made when the mail is, so that it is kept nowhere but in the mail.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use lettre::{AsyncTransport as _, Message, message::Mailbox};
 use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use uuid::Uuid;
 
-use super::recovery;
+use super::{outbox, tokens};
 use crate::{
     app::App,
     config::mail::MailConfig,
@@ -30,6 +30,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const CLAIM: chrono::Duration = chrono::Duration::minutes(2);
 /// After this time a mail that could not be sent is given up: who waits for it has asked again.
 const GIVEN_UP_AFTER: chrono::Duration = chrono::Duration::minutes(30);
+/// The same for a mail that nobody has asked for.
+const NEWS_GIVEN_UP_AFTER: chrono::Duration = chrono::Duration::days(2);
 /// The most accounts of one address that are written to.
 const MOST_ACCOUNTS: u64 = 5;
 
@@ -46,20 +48,45 @@ pub async fn step(app: &App) -> Result<bool> {
     let Some(config) = &app.config.mail else { return Ok(false) };
     let Some(mail) = claim(app).await? else { return Ok(false) };
     for (person, address) in addressees(app, &mail).await? {
-        let key = &details::key(&address);
-        let made =
-            app.transaction(|tx| Box::pin(async move { recovery::make_token(tx, person.id, mail.purpose, key).await }));
-        // One who was sent too many lately gets no other.
-        let Some(token) = made.await? else { continue };
-        let Some(message) = compose(config, mail.purpose, &person, &address, &token)? else { continue };
-        if let Err(error) = config.transport.send(message).await {
-            tracing::warn!(cause = %error, "a mail to an account could not be sent; it will be tried again");
+        if !send(app, config, &mail, &person, &address).await? {
             postpone(app, &mail).await?;
             return Ok(true);
         }
     }
     remove(app, mail.id).await?;
     Ok(true)
+}
+
+/// Sends a mail to one of those whom it is for; false when the server did not take it.
+async fn send(
+    app: &App,
+    config: &MailConfig,
+    mail: &account_mail::Model,
+    person: &user::Model,
+    address: &str,
+) -> Result<bool> {
+    let mut token = None;
+    if let Some(lifetime) = tokens::lifetime(mail.purpose) {
+        let key = &details::key(address);
+        let made = app
+            .transaction(|tx| Box::pin(async move { tokens::make(tx, person.id, mail.purpose, lifetime, key).await }));
+        token = made.await?;
+        // One who was sent too many lately gets no other.
+        if token.is_none() {
+            return Ok(true);
+        }
+    }
+    let sent = match compose(config, mail, person, address, token.as_deref())? {
+        Some(message) => config.transport.send(message).await.map(drop),
+        None => return Ok(true),
+    };
+    let Err(error) = sent else { return Ok(true) };
+    tracing::warn!(cause = %error, "a mail to an account could not be sent; it will be tried again");
+    // It would count, and nobody has it. The next try makes another.
+    if let Some(token) = token {
+        tokens::cancel(app, &token).await?;
+    }
+    Ok(false)
 }
 
 /// Takes one mail that is due in hand. Two workers never take the same: the second finds it claimed.
@@ -96,7 +123,11 @@ async fn remove(app: &App, id: Uuid) -> Result<()> {
 async fn postpone(app: &App, mail: &account_mail::Model) -> Result<()> {
     let failures = mail.failures + 1;
     let due_at = app.clock.now() + chrono::Duration::seconds(15 << failures.min(10));
-    if due_at > mail.created_at + GIVEN_UP_AFTER {
+    let given_up_after = match mail.purpose {
+        Purpose::ResetPassword | Purpose::ConfirmAddress => GIVEN_UP_AFTER,
+        Purpose::PasswordChanged => NEWS_GIVEN_UP_AFTER,
+    };
+    if due_at > mail.created_at + given_up_after {
         tracing::warn!("a mail to an account was given up");
         return remove(app, mail.id).await;
     }
@@ -128,7 +159,13 @@ async fn addressees(app: &App, mail: &account_mail::Model) -> Result<Vec<(user::
             let written = as_written(app, user, |key| key == mail.asked).await?;
             found.extend(written.map(|address| (person, address)));
         }
-        (Purpose::ConfirmAddress, None) => {}
+        (Purpose::PasswordChanged, Some(user)) => {
+            let person = user::Entity::find_by_id(user).filter(may_sign_in).one(db).await?;
+            // The address may have left the profile since.
+            let written = as_written(app, user, |key| key == mail.asked).await?;
+            found.extend(person.map(|person| (person, written.unwrap_or_else(|| mail.asked.clone()))));
+        }
+        (Purpose::ConfirmAddress | Purpose::PasswordChanged, None) => {}
         (Purpose::ResetPassword, _) if mail.asked.contains('@') => {
             let owners = confirmed_email::Entity::find()
                 .filter(confirmed_email::Column::AddressKey.eq(mail.asked.as_str()))
@@ -143,7 +180,7 @@ async fn addressees(app: &App, mail: &account_mail::Model) -> Result<Vec<(user::
         (Purpose::ResetPassword, _) => {
             let person = user::Entity::find().filter(user::Column::Handle.eq(mail.asked.as_str())).filter(may_sign_in);
             let Some(person) = person.one(db).await? else { return Ok(found) };
-            let confirmed = recovery::confirmed(db, person.id).await?;
+            let confirmed = outbox::confirmed(db, person.id).await?;
             let written = as_written(app, person.id, |key| confirmed.iter().any(|known| known == key)).await?;
             found.extend(written.map(|address| (person, address)));
         }
@@ -162,39 +199,54 @@ pub async fn as_written(app: &App, user: UserId, wanted: impl Fn(&str) -> bool) 
 
 fn compose(
     config: &MailConfig,
-    purpose: Purpose,
+    mail: &account_mail::Model,
     person: &user::Model,
     address: &str,
-    token: &str,
+    token: Option<&str>,
 ) -> Result<Option<Message>> {
-    let (subject, why, link, within) = match purpose {
+    let handle = &person.handle;
+    let (subject, text) = match mail.purpose {
         Purpose::ResetPassword => (
             "Set a new password",
-            format!("Somebody asked to set a new password for your account {}.", person.handle),
-            &config.reset_link,
-            "30 minutes",
+            format!(
+                "Somebody asked to set a new password for your account {handle}. {}\nIt works once, within 30 minutes.\n\
+                 If you did not ask for this, ignore this mail.",
+                way(config.reset_link.as_deref(), token)
+            ),
         ),
         Purpose::ConfirmAddress => (
             "Confirm your e-mail address",
-            format!("Confirm that this is your address, for the account {}.", person.handle),
-            &config.confirm_link,
-            "24 hours",
+            format!(
+                "Confirm that this is your address, for the account {handle}. {}\nIt works once, within 24 hours.\n\
+                 If you did not ask for this, ignore this mail.",
+                way(config.confirm_link.as_deref(), token)
+            ),
+        ),
+        Purpose::PasswordChanged => (
+            "Your password was changed",
+            format!(
+                "The password of your account {handle} was changed on {}.\nIf it was not you, ask for a new password where \
+                 you sign in, and tell an administrator.",
+                mail.created_at.format("%Y-%m-%d at %H:%M UTC")
+            ),
         ),
     };
-    let way = match link {
-        Some(link) => format!("Open this page:\n\n{}\n", link.replace(MailConfig::TOKEN, token)),
-        None => format!("Enter this code:\n\n{token}\n"),
-    };
-    let body = format!(
-        "Hello {},\n\n{why} {way}\nIt works once, within {within}.\nIf you did not ask for this, ignore this mail.\n",
-        person.display_name
-    );
     // An address that mail cannot be sent to is as good as none.
     let Ok(parsed) = address.parse() else { return Ok(None) };
-    let mail = Message::builder()
+    // By the handle: what else people call themselves is free text, and the mail may go to an address of somebody else.
+    let message = Message::builder()
         .from(config.from.clone())
-        .to(Mailbox::new(Some(person.display_name.clone()), parsed))
+        .to(Mailbox::new(Some(handle.clone()), parsed))
         .subject(subject)
-        .body(body);
-    mail.map(Some).map_err(Error::internal)
+        .body(format!("Hello {handle},\n\n{text}\n"));
+    message.map(Some).map_err(Error::internal)
+}
+
+/// How a token is used: by a page that takes it, or by hand.
+fn way(link: Option<&str>, token: Option<&str>) -> String {
+    let token = token.unwrap_or_default();
+    match link {
+        Some(link) => format!("Open this page:\n\n{}\n", link.replace(MailConfig::TOKEN, token)),
+        None => format!("Enter this code:\n\n{token}\n"),
+    }
 }

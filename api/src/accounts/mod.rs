@@ -3,11 +3,14 @@
 pub mod places;
 pub mod sessions;
 pub mod standing;
+pub mod retention;
 pub mod strength;
+pub mod api_keys;
+pub mod tokens;
+pub mod outbox;
 pub mod passwords;
 pub mod recovery;
 pub mod mails;
-pub mod api_keys;
 pub mod types;
 pub mod query;
 pub mod mutation;

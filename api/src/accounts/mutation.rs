@@ -132,8 +132,9 @@ impl AccountsMutation {
         })
     }
 
-    /// Changes the viewer's password and ends all their other sessions. Refused with NOT_ALLOWED for a wrong present
-    /// password and for a key, INVALID, or TOO_MANY_ATTEMPTS.
+    /// Changes the viewer's password and ends all their other sessions. Personal API keys stay. A mail says so to the
+    /// addresses that the viewer has confirmed. Refused with NOT_ALLOWED for a wrong present password and for a key,
+    /// INVALID, or TOO_MANY_ATTEMPTS.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn change_password(
         &self,
@@ -162,8 +163,10 @@ impl AccountsMutation {
         Ok(RequestPasswordResetPayload { user_errors: settle(requested)?.err().unwrap_or_default() })
     }
 
-    /// Sets a new password by a token from a mail, and ends all sessions of the person. Needs no access token. The token
-    /// works once, for 30 minutes. Refused with NOT_ALLOWED for any other token, or INVALID.
+    /// Sets a new password by a token from a mail. Ends all sessions of the person and revokes their personal API keys. A
+    /// mail says so to the addresses that they have confirmed. Needs no access token. The token works once, for 30 minutes,
+    /// while its address stays confirmed and the password is not changed. Refused with NOT_ALLOWED for any other token, or
+    /// INVALID.
     async fn reset_password(
         &self,
         ctx: &Context<'_>,

@@ -5,6 +5,7 @@ use async_graphql::InputObject;
 use entity::{
     credential,
     id::UserId,
+    mail_token::Purpose,
     user::{self, Role, UserStatus},
     user_email,
 };
@@ -14,9 +15,10 @@ use sea_orm::{
 };
 
 use super::{
+    outbox,
     places::{self, Shown},
     sessions::{self, SignedIn},
-    standing, strength,
+    standing, strength, tokens,
 };
 use crate::{
     app::{App, Tx},
@@ -29,6 +31,7 @@ use crate::{
     throttle::{
         TooSoon,
         attempts::{Attempt, Place},
+        turns::Queued,
     },
     users::{
         people,
@@ -91,6 +94,7 @@ pub async fn sign_up(app: &App, input: SignUpInput, origin: &Origin) -> Result<S
     let names = [Some(&input.handle), Some(&input.display_name), input.given_name.as_ref(), input.family_name.as_ref()];
     let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
     strength::check(&input.password, &names, &["input", "password"])?;
+    let queued = app.throttle.turns.stranger().map_err(too_soon)?;
     app.throttle.attempts.count_network(origin.address).map_err(too_soon)?;
     let person = NewPerson {
         handle: input.handle,
@@ -99,13 +103,13 @@ pub async fn sign_up(app: &App, input: SignUpInput, origin: &Origin) -> Result<S
         family_name: input.family_name,
         role: Role::Member,
     };
-    let (person, proven) = create(app, person, input.password).await?;
+    let (person, proven) = create(app, person, input.password, queued).await?;
     begin(app, person, &proven, origin).await
 }
 
 /// Makes an account with a password; the person and the hash that is kept.
-pub async fn create(app: &App, person: NewPerson, password: String) -> Result<(user::Model, String)> {
-    let password_hash = password::hash(password).await?;
+pub async fn create(app: &App, person: NewPerson, password: String, queued: Queued) -> Result<(user::Model, String)> {
+    let password_hash = password::hash(password, queued).await?;
     let (person, password_hash) = (&person, &password_hash);
     app.transaction(|tx| {
         Box::pin(async move {
@@ -127,15 +131,24 @@ pub async fn sign_in(app: &App, input: SignInInput, caller: Option<&Caller>, ori
     if app.config.tokens.outside.is_some() {
         return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in where your organisation signs in."));
     }
+    let attempts = &app.throttle.attempts;
+    let shown = Shown { refresh_token: input.refresh_token.as_deref(), caller };
+    // Whoever has to wait here anyway is told before the database is asked.
+    if shown.is_nothing() {
+        attempts.look(&input.handle, attempts.place(origin.address)).map_err(too_soon)?;
+    }
     let person = match input.handle.contains('\0') {
         true => None,
         false => people::who_may_sign_in(app.db.read(), &input.handle).await?,
     };
-    let shown = Shown { refresh_token: input.refresh_token.as_deref(), caller };
-    let attempt = begin_attempt(app, &input.handle, person.as_ref(), shown, origin).await?;
-    let proven = prove(app, person.as_ref(), input.password).await?;
+    let (place, known) = places::find(app, person.as_ref().map(|person| person.id), shown, origin).await?;
+    let turns = &app.throttle.turns;
+    // The queue first: who finds it full has not tried.
+    let queued = if known { turns.known() } else { turns.stranger().map_err(too_soon)? };
+    let attempt = attempts.begin(&input.handle, place, known).map_err(too_soon)?;
+    let proven = prove(app, person.as_ref(), input.password, queued).await?;
     let (person, proven) = person.zip(proven).ok_or_else(no_match)?;
-    app.throttle.attempts.succeeded(attempt);
+    attempts.succeeded(attempt);
     // Told only to who has the password.
     if person.status == UserStatus::Deactivated && !input.reactivate {
         let why = "This account was put to rest. Sign in with reactivate to take part again.";
@@ -158,7 +171,8 @@ pub async fn prove_again(app: &App, by: &Viewer, password: Option<String>, origi
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
     let password = password.ok_or_else(|| Error::refused(UserErrorCode::Invalid, FIELD, "The password is needed."))?;
     let attempt = begin_own_attempt(app, &me, by, origin)?;
-    let proven = prove(app, Some(&me), password).await?.ok_or_else(|| not_the_password(FIELD))?;
+    let proven =
+        prove(app, Some(&me), password, app.throttle.turns.known()).await?.ok_or_else(|| not_the_password(FIELD))?;
     app.throttle.attempts.succeeded(attempt);
     Ok(proven)
 }
@@ -172,15 +186,17 @@ pub async fn insist(tx: &Tx<'_>, user: UserId, proven: &str) -> Result<()> {
     still(tx, user, proven).await?.map(drop).ok_or_else(|| not_the_password(&["input", "password"]))
 }
 
-/// Changes the caller's password and ends all their other sessions.
+/// Changes the caller's password and ends all their other sessions. Tokens that were mailed for a new one are of no use then.
 pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: &Origin) -> Result<()> {
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
     check(app.db.read(), &me, &input.new_password).await?;
     let attempt = begin_own_attempt(app, &me, by, origin)?;
     let not_present = || not_the_password(&["input", "currentPassword"]);
-    let proven = &prove(app, Some(&me), input.current_password).await?.ok_or_else(not_present)?;
+    let turns = &app.throttle.turns;
+    let proven = prove(app, Some(&me), input.current_password, turns.known()).await?;
+    let proven = &proven.ok_or_else(not_present)?;
     app.throttle.attempts.succeeded(attempt);
-    let hash = &password::hash(input.new_password).await?;
+    let hash = &password::hash(input.new_password, turns.known()).await?;
     app.transaction(|tx| {
         Box::pin(async move {
             // Nobody signs in meanwhile, and nobody else changes it.
@@ -190,6 +206,8 @@ pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: 
             row.password_hash = Set(hash.clone());
             row.updated_at = Set(tx.clock().now());
             row.update(tx.db()).await?;
+            tokens::forget(tx, by.user, Purpose::ResetPassword).await?;
+            outbox::password_changed(tx, by.user).await?;
             let own = if let Proof::Session(session) = by.proof { Some(session) } else { None };
             sessions::end_all(tx, by.user, own).await
         })
@@ -227,14 +245,12 @@ async fn still(tx: &Tx<'_>, user: UserId, proven: &str) -> Result<Option<credent
 
 /// The hash by which a password was proven to be the person's. The same work is done for nobody, and for a password that
 /// cannot be one.
-async fn prove(app: &App, person: Option<&user::Model>, password: String) -> Result<Option<String>> {
-    let hash = match person {
-        Some(person) => credential::Entity::find_by_id(person.id).one(app.db.read()).await?,
-        None => None,
-    };
+async fn prove(app: &App, person: Option<&user::Model>, password: String, queued: Queued) -> Result<Option<String>> {
+    let user = person.map_or(UserId(uuid::Uuid::nil()), |person| person.id);
+    let hash = credential::Entity::find_by_id(user).one(app.db.read()).await?;
     let too_long = password.chars().count() > LONGEST_TYPED;
     let hash = hash.map(|row| row.password_hash).filter(|_| !too_long);
-    let matched = password::verify(if too_long { String::new() } else { password }, hash.clone()).await?;
+    let matched = password::verify(if too_long { String::new() } else { password }, hash.clone(), queued).await?;
     Ok(hash.filter(|_| matched))
 }
 
@@ -250,18 +266,6 @@ pub async fn check(db: &impl ConnectionTrait, person: &user::Model, password: &s
     let names = names.into_iter().flatten().chain([&person.handle, &person.display_name]).chain(&addresses);
     let names: Vec<&str> = names.map(String::as_str).collect();
     strength::check(password, &names, &["input", "newPassword"])
-}
-
-/// Counts a try at an account, which need not exist, from wherever it comes.
-async fn begin_attempt(
-    app: &App,
-    handle: &str,
-    person: Option<&user::Model>,
-    shown: Shown<'_>,
-    origin: &Origin,
-) -> Result<Attempt> {
-    let (place, known) = places::find(app, person.map(|person| person.id), shown, origin).await?;
-    app.throttle.attempts.begin(handle, place, known).map_err(too_soon)
 }
 
 /// Counts a try of a caller who has proven already who they are, apart from the tries of everybody else.

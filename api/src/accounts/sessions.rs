@@ -1,5 +1,6 @@
 //! Sessions. A session begins with a sign-in and gives access tokens until it ends; each refresh token is used once, and
-//! one that is used again ends the session, because then somebody else has it too.
+//! one that is used again ends the session, because then somebody else has it too. Of a session that has ended, tokens and
+//! network stay for a time, by which device and place are known again, unless somebody else may have had them.
 
 use chrono::Duration;
 use entity::{
@@ -68,7 +69,7 @@ pub async fn begin(tx: &Tx<'_>, user: UserId, origin: &Origin) -> Result<Handout
         expires_at: now + tx.config().tokens.session_lifetime,
         ended_at: None,
         user_agent: origin.agent.as_ref().map(|agent| agent.chars().take(LONGEST_AGENT).collect()),
-        network: places::digest(user, Place::of(networks, origin.address)),
+        network: places::kept(tx, user, Place::of(networks, origin.address)),
     };
     let session = row.id;
     session::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
@@ -116,6 +117,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<SignedIn> {
             }
             if token.used_at.is_some_and(|used| now - used > LEEWAY) {
                 end(tx, &[session.id]).await?;
+                disown(tx, &[session.id]).await?;
                 return Ok(None);
             }
             let person = people::visible().filter(user::Column::Id.eq(session.user_id)).one(tx.db()).await?;
@@ -194,6 +196,28 @@ pub async fn end_all(tx: &Tx<'_>, user: UserId, but: Option<SessionId>) -> Resul
     end(tx, &others).await
 }
 
+/// Takes from all of a person's sessions, open or not, what they are known by afterwards: neither a device nor a network of
+/// theirs is known any more. The person is held, and the sessions have ended.
+pub async fn disown_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    let all = session::Entity::find().select_only().column(session::Column::Id);
+    let all: Vec<SessionId> = all.filter(session::Column::UserId.eq(user)).into_tuple().all(tx.db()).await?;
+    disown(tx, &all).await
+}
+
+/// Takes from sessions, which have ended, what they are known by afterwards.
+async fn disown(tx: &Tx<'_>, sessions: &[SessionId]) -> Result<()> {
+    for some in sessions.chunks(TOGETHER) {
+        let tokens = refresh_token::Column::SessionId.is_in(some.iter().copied());
+        refresh_token::Entity::delete_many().filter(tokens).exec(tx.db()).await?;
+        session::Entity::update_many()
+            .col_expr(session::Column::Network, None::<Vec<u8>>.into())
+            .filter(session::Column::Id.is_in(some.iter().copied()))
+            .exec(tx.db())
+            .await?;
+    }
+    Ok(())
+}
+
 /// Gives each open session of a person a new name, so that its access tokens are taken no more and its refresh token gives
 /// others, with the scopes that the person has then. The person is held.
 pub async fn renew_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
@@ -209,7 +233,9 @@ pub async fn renew_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
             .exec(tx.db())
             .await?;
     }
-    end(tx, &earlier).await
+    end(tx, &earlier).await?;
+    // The network went over with the tokens.
+    disown(tx, &earlier).await
 }
 
 /// Removes all sessions of a person, who is held, and their tokens.

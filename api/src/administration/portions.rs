@@ -11,7 +11,7 @@ use entity::{
     user::{self, UserStatus},
     user_detail,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait as _, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -257,6 +257,8 @@ async fn personal_contacts(app: &App, me: UserId, after: Option<String>) -> Resu
 async fn sessions(app: &App, me: UserId, after: Option<String>) -> Result<Read> {
     let rows = session::Entity::find()
         .filter(session::Column::UserId.eq(me))
+        // One that ended as it began only remembers a place: nobody was signed in by it.
+        .filter(Expr::col(session::Column::ExpiresAt).gt(Expr::col(session::Column::CreatedAt)))
         .filter(session::Column::Id.gt(after_id(after)))
         .order_by_asc(session::Column::Id)
         .limit(TOGETHER)

@@ -2,7 +2,10 @@
 
 use std::{fmt, path::Path};
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use aws_lc_rs::{
+    hmac,
+    signature::{Ed25519KeyPair, KeyPair as _},
+};
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -20,6 +23,9 @@ const DEVELOPMENT_SECRET: &str = "rapport-development-secret-do-not-use";
 pub struct Keyring {
     pub signing: SigningKey,
     pub verifying: Vec<VerifyingKey>,
+    /// Each makes digests of what is kept to be known again and must not be told, such as the networks of sign-ins. The
+    /// first is of the key that signs, the others are of earlier secrets.
+    pub hiding: Vec<hmac::Key>,
 }
 
 /// A key that signs.
@@ -55,6 +61,12 @@ fn name(material: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(&hash.finalize()[..9])
 }
 
+/// A key for digests, made of a secret that is kept outside the database. Nothing tells the one from the other.
+fn hiding(material: &[u8]) -> hmac::Key {
+    let made = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, material), b"rapport key for digests");
+    hmac::Key::new(hmac::HMAC_SHA256, made.as_ref())
+}
+
 impl Keyring {
     /// The key that signs is a secret (HS256) or an Ed25519 key (EdDSA); earlier keys of both kinds are taken beside either,
     /// so that a deployment can go from the one to the other without signing anybody out.
@@ -85,12 +97,13 @@ impl Keyring {
             })?),
         };
         let secrets = given.read("RAPPORT_JWT_PREVIOUS_SECRETS", |text| {
-            listed(text).map(|secret| Ok(shared(&understand(secret)?))).collect::<Result<Vec<_>, String>>()
+            listed(text).map(understand).collect::<Result<Vec<_>, String>>()
         })?;
         let public = given.read("RAPPORT_JWT_PREVIOUS_PUBLIC_KEYS", |text| {
             listed(text).map(|path| public(Path::new(path))).collect::<Result<Vec<_>, _>>()
         })?;
-        keyring.verifying.extend(secrets);
+        keyring.verifying.extend(secrets.iter().map(shared));
+        keyring.hiding.extend(secrets.iter().map(|secret| hiding(secret.expose().as_bytes())));
         keyring.verifying.extend(public);
         Ok(keyring)
     }
@@ -99,7 +112,7 @@ impl Keyring {
     fn hs256(secret: &Secret) -> Self {
         let bytes = secret.expose().as_bytes();
         let signing = SigningKey { id: name(bytes), algorithm: Algorithm::HS256, key: EncodingKey::from_secret(bytes) };
-        Self { signing, verifying: vec![shared(secret)] }
+        Self { signing, verifying: vec![shared(secret)], hiding: vec![hiding(bytes)] }
     }
 
     /// An Ed25519 key, as PKCS#8 in PEM.
@@ -110,7 +123,7 @@ impl Keyring {
         let public = pair.public_key().as_ref().to_vec();
         let signing =
             SigningKey { id: name(&public), algorithm: Algorithm::EdDSA, key: EncodingKey::from_ed_der(&der) };
-        Ok(Self { signing, verifying: vec![ed25519(public)] })
+        Ok(Self { signing, verifying: vec![ed25519(public)], hiding: vec![hiding(&der)] })
     }
 
     /// The public keys as a JWK set, for who verifies the tokens elsewhere.

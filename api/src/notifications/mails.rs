@@ -15,7 +15,7 @@ use lettre::{AsyncTransport as _, Message, message::Mailbox};
 use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _};
 
 use crate::{
-    accounts::{self, recovery},
+    accounts::{self, outbox},
     app::App,
     config::mail::MailConfig,
     database::sql::Sql,
@@ -168,7 +168,7 @@ async fn compose(
 
 /// Where a person wants to be written to: the preferred address that its owner has confirmed, or the first such.
 async fn address_of(app: &App, user: UserId) -> Result<Option<String>> {
-    let confirmed = recovery::confirmed(app.db.read(), user).await?;
+    let confirmed = outbox::confirmed(app.db.read(), user).await?;
     accounts::mails::as_written(app, user, |key| confirmed.iter().any(|known| known == key)).await
 }
 

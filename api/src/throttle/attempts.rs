@@ -7,17 +7,18 @@
 //! slowed by tries from elsewhere. A try that succeeds counts for nothing. Each instance counts for itself.
 
 use std::{
-    collections::HashMap,
-    hash::Hash,
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entity::id::SessionId;
 
-use super::TooSoon;
+use super::{
+    TooSoon,
+    meters::{Meters, Pace},
+};
 use crate::{address::Networks, clock::Clock};
 
 /// The most tries of one place that count for the account as a whole.
@@ -32,13 +33,11 @@ const LONGEST_AT_A_PLACE: f64 = 900.0;
 const LONGEST_OF_A_NETWORK: f64 = 60.0;
 /// The longest wait at an account for places that it does not know.
 const LONGEST_AT_AN_ACCOUNT: f64 = 30.0;
-/// How many mails one network may ask for in an hour.
-const MAILS_PER_HOUR: f64 = 10.0;
+/// How many mails one network may ask for in an hour, for one name and for all.
+const MAILS_FOR_A_NAME: f64 = 10.0;
+const MAILS_OF_A_NETWORK: f64 = 100.0;
 const HOUR: f64 = 3_600.0;
 const MINUTE: f64 = 60.0;
-/// Meters of one kind from which on idle ones are removed, and the most that are kept.
-const SWEEP_FROM: usize = 10_000;
-const MOST: usize = 200_000;
 /// The longest name of an account that is kept, in characters.
 const LONGEST_NAME: usize = 64;
 
@@ -79,60 +78,64 @@ struct Counted {
 
 /// The tries that count, by account and place.
 pub struct Attempts {
-    paces: Option<Paces>,
     networks: Networks,
     clock: Clock,
-    meters: Mutex<Meters>,
+    /// None when nothing is counted.
+    kinds: Option<Mutex<Kinds>>,
 }
 
-/// How fast each kind of meter may rise.
-#[derive(Clone, Copy)]
-struct Paces {
-    place: Pace,
-    network: Pace,
-    account: Pace,
-    mails: Pace,
+/// The meters of each kind.
+struct Kinds {
+    places: Meters<(String, Place)>,
+    networks: Meters<Place>,
+    accounts: Meters<String>,
+    /// By what was asked for, and from where.
+    mails: Meters<(String, Place)>,
+    mails_of_networks: Meters<Place>,
 }
 
-#[derive(Default)]
-struct Meters {
-    places: HashMap<(String, Place), Meter>,
-    networks: HashMap<Place, Meter>,
-    accounts: HashMap<String, Meter>,
-    mails: HashMap<Place, Meter>,
+impl Kinds {
+    /// How long a place has to wait at an account, whether or not the account knows it.
+    fn wait_at(&self, at: &(String, Place), now: DateTime<Utc>) -> Duration {
+        let wait = self.places.wait(at, now);
+        if matches!(at.1, Place::Network(_)) { wait.max(self.networks.wait(&at.1, now)) } else { wait }
+    }
 }
 
 impl Attempts {
     /// Lets `at_once` tries of a place at an account through before any has to wait; 0 counts nothing.
     pub fn new(at_once: u32, networks: Networks, clock: &Clock) -> Self {
         let tries = f64::from(at_once);
-        let paces = Paces {
-            place: Pace {
+        let hourly =
+            |mails: f64| Pace { at_once: mails, forgets: mails / HOUR, first: HOUR / mails, longest: HOUR / mails };
+        let kinds = || Kinds {
+            places: Meters::new(Pace {
                 at_once: tries,
                 forgets: tries / HOUR,
                 first: (MINUTE / tries).min(LONGEST_AT_A_PLACE),
                 longest: LONGEST_AT_A_PLACE,
-            },
-            network: Pace {
+            }),
+            networks: Meters::new(Pace {
                 at_once: tries * ACCOUNTS_PER_NETWORK,
                 forgets: tries * ACCOUNTS_PER_NETWORK / MINUTE,
                 first: 1.0,
                 longest: LONGEST_OF_A_NETWORK,
-            },
-            account: Pace {
+            }),
+            accounts: Meters::new(Pace {
                 at_once: tries * PLACES_PER_ACCOUNT,
                 forgets: tries * PLACES_PER_ACCOUNT / HOUR,
                 first: 1.0,
                 longest: LONGEST_AT_AN_ACCOUNT,
-            },
-            mails: Pace {
-                at_once: MAILS_PER_HOUR,
-                forgets: MAILS_PER_HOUR / HOUR,
-                first: HOUR / MAILS_PER_HOUR,
-                longest: HOUR / MAILS_PER_HOUR,
-            },
+            }),
+            mails: Meters::new(hourly(MAILS_FOR_A_NAME)),
+            mails_of_networks: Meters::new(hourly(MAILS_OF_A_NETWORK)),
         };
-        Self { paces: (at_once > 0).then_some(paces), networks, clock: clock.clone(), meters: Mutex::default() }
+        Self { networks, clock: clock.clone(), kinds: (at_once > 0).then(|| Mutex::new(kinds())) }
+    }
+
+    fn kinds(&self) -> Option<(MutexGuard<'_, Kinds>, DateTime<Utc>)> {
+        let kinds = self.kinds.as_ref()?;
+        Some((kinds.lock().unwrap_or_else(PoisonError::into_inner), self.clock.now()))
     }
 
     /// The network of an address.
@@ -141,35 +144,31 @@ impl Attempts {
         Place::of(self.networks, address)
     }
 
+    /// Whether a place has to wait at an account even if the account knows it. Counts nothing.
+    pub fn look(&self, account: &str, place: Place) -> Result<(), TooSoon> {
+        let Some((kinds, now)) = self.kinds() else { return Ok(()) };
+        at_once(kinds.wait_at(&(name(account), place), now))
+    }
+
     /// Counts a try at an account, which need not exist, as wrong until [`Self::succeeded`] is called. `known`: the account
     /// knows the place. Fails with the time to wait; a try that has to wait does not count.
     pub fn begin(&self, account: &str, place: Place, known: bool) -> Result<Attempt, TooSoon> {
-        let account: String = account.trim().to_lowercase().chars().take(LONGEST_NAME).collect();
-        let mut attempt = Attempt { account, place, counted: Counted::default() };
-        let Some(paces) = &self.paces else { return Ok(attempt) };
-        let now = self.clock.now();
-        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (attempt.account.clone(), place);
-        let of_network = matches!(place, Place::Network(_));
-        let waits = [
-            meters.places.get(&key).map(|meter| meter.wait(paces.place, now)),
-            meters.networks.get(&place).filter(|_| of_network).map(|meter| meter.wait(paces.network, now)),
-            meters.accounts.get(&attempt.account).filter(|_| !known).map(|meter| meter.wait(paces.account, now)),
-        ];
-        let wait = waits.into_iter().flatten().max().unwrap_or_default();
-        if !wait.is_zero() {
-            return Err(TooSoon(wait));
-        }
-        let at_place = rise(&mut meters.places, key, paces.place, now);
-        if of_network {
-            rise(&mut meters.networks, place, paces.network, now);
+        let account = name(account);
+        let mut attempt = Attempt { account: account.clone(), place, counted: Counted::default() };
+        let Some((mut kinds, now)) = self.kinds() else { return Ok(attempt) };
+        let at = (account.clone(), place);
+        let elsewhere = if known { Duration::ZERO } else { kinds.accounts.wait(&account, now) };
+        at_once(kinds.wait_at(&at, now).max(elsewhere))?;
+        let at_place = kinds.places.rise(at, now);
+        if let Place::Network(_) = place {
+            kinds.networks.rise(place, now);
             attempt.counted.network = true;
         }
         if !known && at_place <= SHARE {
-            rise(&mut meters.accounts, attempt.account.clone(), paces.account, now);
+            kinds.accounts.rise(account, now);
             attempt.counted.account = true;
-        } else if !known && let Some(meter) = meters.accounts.get_mut(&attempt.account) {
-            meter.latest = now;
+        } else if !known {
+            kinds.accounts.touch(&account, now);
         }
         Ok(attempt)
     }
@@ -177,107 +176,50 @@ impl Attempts {
     /// Takes a try back, because the password was right. The place begins anew at this account.
     pub fn succeeded(&self, attempt: Attempt) {
         let Attempt { account, place, counted } = attempt;
-        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        if counted.account
-            && let Some(meter) = meters.accounts.get_mut(&account)
-        {
-            meter.fall();
+        let Some((mut kinds, _)) = self.kinds() else { return };
+        if counted.account {
+            kinds.accounts.fall(&account);
         }
-        if counted.network
-            && let Some(meter) = meters.networks.get_mut(&place)
-        {
-            meter.fall();
+        if counted.network {
+            kinds.networks.fall(&place);
         }
-        meters.places.remove(&(account, place));
+        kinds.places.forget(&(account, place));
     }
 
     /// Lets a place begin anew at an account.
     pub fn forget_place(&self, account: &str, place: Place) {
-        let account: String = account.trim().to_lowercase().chars().take(LONGEST_NAME).collect();
-        self.meters.lock().unwrap_or_else(PoisonError::into_inner).places.remove(&(account, place));
+        if let Some((mut kinds, _)) = self.kinds() {
+            kinds.places.forget(&(name(account), place));
+        }
     }
 
     /// Counts something that a network does for an account which is not yet there: tries at all accounts go down by it.
     pub fn count_network(&self, address: Option<IpAddr>) -> Result<(), TooSoon> {
-        let Some(paces) = &self.paces else { return Ok(()) };
-        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        count(&mut meters.networks, self.place(address), paces.network, self.clock.now())
+        let (place, Some((mut kinds, now))) = (self.place(address), self.kinds()) else { return Ok(()) };
+        at_once(kinds.networks.wait(&place, now))?;
+        kinds.networks.rise(place, now);
+        Ok(())
     }
 
-    /// Counts a mail that a network asks for.
-    pub fn count_mail(&self, address: Option<IpAddr>) -> Result<(), TooSoon> {
-        let Some(paces) = &self.paces else { return Ok(()) };
-        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        count(&mut meters.mails, self.place(address), paces.mails, self.clock.now())
-    }
-}
-
-/// How many tries are let through at once, and how long later ones wait. Times are in seconds.
-#[derive(Clone, Copy)]
-struct Pace {
-    at_once: f64,
-    /// Tries that are forgotten each second.
-    forgets: f64,
-    /// The first wait; each try doubles it.
-    first: f64,
-    longest: f64,
-}
-
-/// The tries that are not forgotten yet.
-#[derive(Clone, Copy)]
-struct Meter {
-    level: f64,
-    /// When `level` was written.
-    at: DateTime<Utc>,
-    /// When the latest try was let through.
-    latest: DateTime<Utc>,
-}
-
-impl Meter {
-    fn level(self, pace: Pace, now: DateTime<Utc>) -> f64 {
-        (self.level - pace.forgets * seconds(now - self.at)).max(0.0)
-    }
-
-    fn wait(self, pace: Pace, now: DateTime<Utc>) -> Duration {
-        let beyond = self.level(pace, self.latest) - pace.at_once;
-        // A little less than the limit counts as it, because levels are not whole numbers.
-        if beyond < -1e-6 {
-            return Duration::ZERO;
-        }
-        let wait = (pace.first * beyond.max(0.0).exp2()).min(pace.longest) - seconds(now - self.latest);
-        Duration::try_from_secs_f64(wait.max(0.0)).unwrap_or_default()
-    }
-
-    fn fall(&mut self) {
-        self.level = (self.level - 1.0).max(0.0);
+    /// Counts a mail that a network asks for, by a handle or an address. One name asked for often leaves others behind the
+    /// same network theirs.
+    pub fn count_mail(&self, asked: &str, address: Option<IpAddr>) -> Result<(), TooSoon> {
+        let (place, Some((mut kinds, now))) = (self.place(address), self.kinds()) else { return Ok(()) };
+        let asked = (name(asked), place);
+        at_once(kinds.mails.wait(&asked, now).max(kinds.mails_of_networks.wait(&place, now)))?;
+        kinds.mails.rise(asked, now);
+        kinds.mails_of_networks.rise(place, now);
+        Ok(())
     }
 }
 
-fn seconds(time: TimeDelta) -> f64 {
-    time.as_seconds_f64().max(0.0)
+/// What an account is counted under.
+fn name(account: &str) -> String {
+    account.trim().to_lowercase().chars().take(LONGEST_NAME).collect()
 }
 
-fn count<K: Hash + Eq>(meters: &mut HashMap<K, Meter>, key: K, pace: Pace, now: DateTime<Utc>) -> Result<(), TooSoon> {
-    let wait = meters.get(&key).map(|meter| meter.wait(pace, now)).unwrap_or_default();
-    if !wait.is_zero() {
-        return Err(TooSoon(wait));
-    }
-    rise(meters, key, pace, now);
-    Ok(())
-}
-
-/// Adds one to a meter; its level. A level stays within what makes the longest wait, so that it comes down in time.
-fn rise<K: Hash + Eq>(meters: &mut HashMap<K, Meter>, key: K, pace: Pace, now: DateTime<Utc>) -> f64 {
-    if meters.len() >= SWEEP_FROM && meters.len().is_power_of_two() || meters.len() >= MOST {
-        meters.retain(|_, meter| meter.level(pace, now) > 0.0);
-        if meters.len() >= MOST {
-            meters.clear();
-        }
-    }
-    let meter = meters.entry(key).or_insert(Meter { level: 0.0, at: now, latest: now });
-    let highest = pace.at_once + (pace.longest / pace.first).log2().max(0.0) + 1.0;
-    *meter = Meter { level: (meter.level(pace, now) + 1.0).min(highest), at: now, latest: now };
-    meter.level
+fn at_once(wait: Duration) -> Result<(), TooSoon> {
+    if wait.is_zero() { Ok(()) } else { Err(TooSoon(wait)) }
 }
 
 #[cfg(test)]
@@ -380,6 +322,19 @@ mod tests {
     fn nothing_is_counted_without_a_limit() {
         let attempts = Attempts::new(0, BY_64(), &Clock::standing());
         assert!((0..1_000).all(|_| attempts.begin("jane", network(1), false).is_ok()));
-        assert!((0..1_000).all(|_| attempts.count_mail(None).is_ok() && attempts.count_network(None).is_ok()));
+        assert!((0..1_000).all(|_| attempts.count_mail("jane", None).is_ok() && attempts.count_network(None).is_ok()));
+    }
+
+    #[test]
+    fn mails_for_one_name_leave_those_behind_the_same_network_theirs() {
+        let clock = Clock::standing();
+        let attempts = Attempts::new(10, BY_64(), &clock);
+        let home = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let of = |asked: &str, times: u32| (0..times).filter(|_| attempts.count_mail(asked, home).is_ok()).count();
+        assert_eq!(of("jane", 50), 10);
+        assert_eq!(of("richard", 1), 1);
+        let many = (0..200).filter(|number| attempts.count_mail(&format!("a{number}"), home).is_ok()).count();
+        assert_eq!(many, 89, "a hundred of a network");
+        assert!(attempts.count_mail("jane", "192.0.2.1".parse().ok()).is_ok(), "from elsewhere");
     }
 }

@@ -8,7 +8,7 @@ use entity::{
 };
 
 use crate::{
-    accounts::{api_keys, recovery, sessions, types::Session},
+    accounts::{api_keys, outbox, sessions, types::Session},
     agents::types::Desk,
     auth::{
         context::ContextExt,
@@ -123,7 +123,7 @@ impl Viewer {
 }
 
 async fn confirmed_emails_of(ctx: &Context<'_>, user: UserId) -> Result<Vec<String>> {
-    Ok(recovery::confirmed(ctx.app()?.db.read(), user).await?)
+    Ok(outbox::confirmed(ctx.app()?.db.read(), user).await?)
 }
 
 async fn sessions_of(ctx: &Context<'_>, user: UserId) -> Result<Vec<Session>> {
