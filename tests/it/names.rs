@@ -116,7 +116,9 @@ async fn lists_by_name_have_one_order() {
     // What was there from the start stands where its name belongs.
     assert_eq!(answer.at("idleReasons")[3]["name"], "Idle");
     for (index, name) in ORDERED.iter().enumerate().rev() {
-        app.person_of(&format!("a{index}x"), name, Role::Agent, Scopes::all()).await;
+        let agent = app.person_of(&format!("a{index}x"), name, Role::Member, Scopes::all()).await;
+        let query = "mutation($u: ID!) { setUserRole(input: { userId: $u, role: AGENT }) { userErrors { code } } }";
+        assert_eq!(ada.ask(query, json!({ "u": agent.id() })).await.at("setUserRole.userErrors"), &json!([]));
     }
     let agents = ada.ask("{ agents(first: 100) { nodes { user { displayName } } } }", Value::Null).await;
     let agents: Vec<&str> = agents
