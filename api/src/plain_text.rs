@@ -30,6 +30,12 @@ pub fn lines(text: &str) -> String {
     kept
 }
 
+/// A text of several lines as files bring it: vertical tabs and form feeds, which break a line on paper, break it here too.
+#[must_use]
+pub fn file_lines(text: &str) -> String {
+    lines(&text.replace(['\u{b}', '\u{c}'], "\u{2028}"))
+}
+
 /// A text of one line: each line break and each tab becomes a space. Nothing is left around the text.
 #[must_use]
 pub fn line(text: &str) -> String {
@@ -50,7 +56,7 @@ pub fn telephone(number: &str) -> String {
     let folded = ComposingNormalizerBorrowed::new_nfkc().normalize(number);
     let plain: String = folded.chars().filter_map(dialled).collect();
     // Letters that were apart by a character left out may form one letter now.
-    let plain = ComposingNormalizerBorrowed::new_nfc().normalize(&plain).into_owned();
+    let plain = composed(&plain);
     let plain = plain.trim();
     match plain.get(..4) {
         Some(scheme) if scheme.eq_ignore_ascii_case("tel:") => plain[4..].trim_start().to_owned(),
@@ -88,6 +94,12 @@ fn is_ignorable(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
+/// A text with its letters composed (NFC). Texts that are canonically equivalent are the same in it.
+#[must_use]
+pub fn composed(text: &str) -> String {
+    ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()
+}
+
 /// Splits a number from its extension, which stands behind ` x`, `ext.` or `;ext=`.
 #[must_use]
 pub fn split_extension(number: &str) -> (&str, Option<&str>) {
@@ -117,7 +129,7 @@ pub fn bare_words(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{line, lines, split_extension, telephone};
+    use super::{composed, file_lines, line, lines, split_extension, telephone};
 
     #[test]
     fn every_line_break_is_one() {
@@ -135,6 +147,32 @@ mod tests {
         {
             assert_eq!(line(text), kept, "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_breaks_a_line_on_paper_breaks_one_of_a_file() {
+        for (text, kept) in [
+            ("a\u{b}b\u{c}c", "a\nb\nc"),
+            ("a\r\n\u{c}b", "a\n\nb"),
+            ("a\r\u{b}b\u{85}c", "a\n\nb\nc"),
+            ("a\tb", "a\tb"),
+        ] {
+            assert_eq!(file_lines(text), kept, "{text:?}");
+        }
+        // What people type has no such characters, and is refused with them.
+        assert_eq!(lines("a\u{b}b\u{c}c"), "a\u{b}b\u{c}c");
+    }
+
+    #[test]
+    fn equivalent_texts_are_one_when_composed() {
+        for (text, other) in [
+            ("Caf\u{e9}", "Cafe\u{301}"),
+            ("도움", "\u{1103}\u{1169}\u{110b}\u{116e}\u{11b7}"),
+            ("\u{212b}", "A\u{30a}"),
+        ] {
+            assert_eq!(composed(text), composed(other));
+        }
+        assert_ne!(composed("\u{fb01}"), composed("fi"));
     }
 
     #[test]

@@ -8,6 +8,13 @@ const NEVER: [char; 5] = ['"', '<', '>', '\\', '`'];
 const LONGEST_LABEL: usize = 63;
 const LONGEST_HOST: usize = 253;
 
+/// Whether a character is one of those that turn the direction of a text and show nothing themselves. They must not stand in
+/// an address (RFC 3987, section 4.1), where they make it look like another.
+#[must_use]
+pub fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Whether a text is the address of a page: `https` or `http`, with a host, in one word.
 #[must_use]
 pub fn is_page(text: &str) -> bool {
@@ -38,8 +45,9 @@ fn parse(text: &str) -> Option<Url> {
         let start = text.get(..scheme.len())?;
         start.eq_ignore_ascii_case(scheme).then(|| &text[scheme.len()..])
     })?;
+    let odd = |c: char| c.is_whitespace() || c.is_control() || turns_direction(c) || NEVER.contains(&c);
     // The parser would look for a host behind further slashes, and leave out line breaks.
-    if rest.starts_with('/') || text.contains(|c: char| c.is_whitespace() || c.is_control() || NEVER.contains(&c)) {
+    if rest.starts_with('/') || text.contains(odd) {
         return None;
     }
     let url: Url = text.parse().ok()?;
@@ -101,6 +109,21 @@ mod tests {
             assert!(!is_page(bad), "{bad}");
         }
         assert!(!is_page(&format!("https://{}.example", "x".repeat(64))));
+    }
+
+    #[test]
+    fn no_address_turns_the_direction_of_what_is_read() {
+        for mark in
+            "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".chars()
+        {
+            for text in [format!("https://example.org/{mark}gnp.a"), format!("{mark}https://example.org/x{mark}")] {
+                assert!(!is_page(&text) && !is_picture(&text), "{text:?}");
+            }
+            assert_eq!(origin(&format!("https://exam{mark}ple.org")), None);
+            assert_eq!(origin(&format!("https://example.org{mark}")), None);
+        }
+        // Words in a script that is written from right to left are no marks.
+        assert!(is_page("https://example.org/\u{5e9}\u{5dc}\u{5d5}\u{5dd}"));
     }
 
     #[test]

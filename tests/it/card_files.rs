@@ -97,6 +97,15 @@ async fn whatever_is_left_out_is_named() {
         ),
         ("TEL;TYPE=HOME:1\r\nTEL;TYPE=WORK:1\r\nTEL;TYPE=HOME,PREF:1".to_owned(), "TEL (given twice)"),
         ("AGENT:\r\nBEGIN:VCARD\r\nFN:Agent\r\nEND:VCARD".to_owned(), "AGENT (somebody else's card)"),
+        (
+            "KEY;ENCODING=b:AAAA\r\nPHOTO;ENCODING=b:AAECAwQ=\r\nSOUND;ENCODING=b:DQoNCg==\r\nLOGO;ENCODING=b;TYPE=PNG:ICAg"
+                .to_owned(),
+            "KEY (a key), PHOTO (a picture), SOUND (a sound), LOGO (a picture)",
+        ),
+        (
+            "ROLE:\u{1}\r\nNOTE:a\u{1}b\r\nTITLE;ENCODING=QUOTED-PRINTABLE:a=02b".to_owned(),
+            "ROLE (control characters), NOTE (control characters), TITLE (control characters)",
+        ),
     ] {
         let (_, message) = card(&ann, "text/vcard", format!("FN:Jane\r\n{lines}").as_bytes()).await;
         assert_eq!(message, format!("Left out, because it cannot be kept: {names}."), "{lines:.80}");
@@ -148,7 +157,16 @@ async fn what_other_programs_write_finds_its_place() {
         let (contact, message) = card(&ann, kind, format!("FN:U {url}\r\nURL:{url}").as_bytes()).await;
         assert_eq!((contact["urls"][0]["address"].as_str(), message.as_str()), (Some(kept), ""), "{url}");
     }
+    for (url, kept) in [
+        ("https://example.org/\u{2066}x\u{2069}", "https://example.org/%E2%81%A6x"),
+        ("\u{200e}https://example.org/x\u{200e}", "https://example.org/x"),
+        ("https://example.org/\u{202e}gnp.a", "https://example.org/%E2%80%AEgnp.a"),
+    ] {
+        let (contact, message) = card(&ann, kind, format!("FN:U {kept}\r\nURL:{url}").as_bytes()).await;
+        assert_eq!((contact["urls"][0]["address"].as_str(), message.as_str()), (Some(kept), ""), "{url}");
+    }
     for url in [
+        "https://exa\u{202e}mple.org/",
         "javascript:alert(document.cookie)",
         "java script:alert(a.b)",
         "mailto:a@x.org",
@@ -168,4 +186,86 @@ async fn what_other_programs_write_finds_its_place() {
     assert_eq!(contact["addresses"][1], json!({ "label": "work", "street": "1 Main St\nTown", "city": null }));
     let (contact, _) = card(&ann, kind, b"FN:Sof=\r\nN;ENCODING=QUOTED-PRINTABLE:Doe=3B=\r\n Roe;Ja=\r\nne").await;
     assert_eq!((&contact["name"]["family"], &contact["name"]["given"]), (&json!("Doe; Roe"), &json!("Jane")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_break_is_kept_as_one_or_as_a_space() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    for (broken, coded) in [("\u{85}", "=C2=85"), ("\u{b}", "=0B"), ("\u{c}", "=0C")] {
+        let quoted = "CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE";
+        for lines in [
+            format!(
+                "FN:A{broken}B\r\nN:C{broken}D;E;;;\r\nORG:F{broken}G\r\nTITLE:H{broken}I\r\nNOTE:a{broken}b\r\nADR:;;1{broken}2;;;;"
+            ),
+            format!(
+                "FN;{quoted}:A{coded}B\r\nN;{quoted}:C{coded}D;E;;;\r\nORG;{quoted}:F{coded}G\r\nTITLE;{quoted}:H{coded}I\r\n\
+                 NOTE;{quoted}:a{coded}b\r\nADR;{quoted}:;;1{coded}2;;;;"
+            ),
+        ] {
+            let (contact, message) = card(&ann, "text/vcard", lines.as_bytes()).await;
+            assert_eq!(
+                (&contact["displayName"], &contact["name"]["family"]),
+                (&json!("A B"), &json!("C D")),
+                "{lines:?}"
+            );
+            assert_eq!((&contact["organisation"], &contact["title"]), (&json!("F G"), &json!("H I")), "{lines:?}");
+            assert_eq!((&contact["note"], &contact["addresses"][0]["street"]), (&json!("a\nb"), &json!("1\n2")));
+            assert_eq!(message, "");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_says_it_is_unicode_is_read_so_whatever_its_header_says() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let text = "\u{feff}BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Zoë é 김\r\nEND:VCARD\r\n";
+    let units = |of: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(of).collect() };
+    for file in [text.as_bytes().to_vec(), units(u16::to_le_bytes), units(u16::to_be_bytes)] {
+        for charset in ["euc-kr", "windows-1251", "nonesuch", "utf-16", "\"euc\\-kr\""] {
+            let (status, body) = brings(&ann, &format!("text/vcard; charset={charset}"), &file).await;
+            assert_eq!((status, &body["results"][0]["contact"]["displayName"]), (200, &json!("Zoë é 김")), "{charset}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_taken_as_it_is_and_an_empty_parameter_is_none() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let client = &ann.clients[0];
+    let url = format!("{}/contacts.vcf", client.url);
+    let token = client.token.as_deref().expected("a token");
+    let file = "BEGIN:VCARD\r\nFN:Jane\r\nEND:VCARD\r\n";
+    let post = |kind: &'static str, encoding: &'static str| {
+        let request = reqwest::Client::new().post(&url).bearer_auth(token).header("content-type", kind);
+        request.header("content-encoding", encoding).body(file).send()
+    };
+    for encoding in ["gzip", "br", "identity, gzip"] {
+        let answer = post("text/vcard", encoding).await.expected("an answer");
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["accept-encoding"]),
+            (415, &"identity".parse().expected("a value"))
+        );
+    }
+    for kind in ["text/vcard", "Text/VCard; foo=\"a;charset=nonesuch\"", "text/x-vcard; charset=\"ut\\f-8\""] {
+        assert_eq!(post(kind, "identity").await.expected("an answer").status(), 200, "{kind}");
+    }
+    let answer = post("text/plain", "identity").await.expected("an answer");
+    assert_eq!((answer.status().as_u16(), answer.headers().get("accept-encoding")), (415, None));
+    for (query, status) in [
+        ("list=PERSONAL&version=", 200),
+        ("list=PERSONAL&notes=", 200),
+        ("ids=&list=PERSONAL", 200),
+        ("ids=&list=PERSONAL&version=&notes=", 200),
+        ("ids=&list=&version=4.0", 400),
+        ("list=PERSONAL&version=2.1", 400),
+        ("list=PERSONAL&notes=no", 400),
+    ] {
+        let request = reqwest::Client::new().get(format!("{url}?{query}")).bearer_auth(token);
+        assert_eq!(request.send().await.expected("an answer").status(), status, "{query}");
+    }
+    let own = format!("{}/contacts/{}.vcf?version=&notes=", client.url, ann.id());
+    assert_eq!(reqwest::Client::new().get(own).bearer_auth(token).send().await.expected("an answer").status(), 200);
 }

@@ -160,7 +160,7 @@ async fn what_is_wrong_is_said_in_a_few_words() {
         (format!("/contacts/{}", ann.id()), 404, "NOT_FOUND"),
         (format!("{}?version=2.1", of(&ann.id())), 400, "BAD_REQUEST"),
         ("/contacts.vcf".to_owned(), 400, "BAD_REQUEST"),
-        ("/contacts.vcf?ids=".to_owned(), 400, "BAD_USER_INPUT"),
+        ("/contacts.vcf?ids=".to_owned(), 400, "BAD_REQUEST"),
         (format!("/contacts.vcf?ids={}&list=PERSONAL", ann.id()), 400, "BAD_REQUEST"),
         ("/contacts.vcf?list=ALL".to_owned(), 400, "BAD_REQUEST"),
         (format!("/contacts.vcf?ids={}", vec!["x"; 1_001].join(",")), 400, "BAD_USER_INPUT"),

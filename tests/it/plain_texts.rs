@@ -123,6 +123,37 @@ async fn every_text_of_one_line_stays_on_it_and_comes_back_from_a_card() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_turns_the_direction_is_refused_where_it_stands() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let at = app.web_site("shop").await;
+    let profile =
+        "mutation($text: String!) { done: updateProfile(input: { avatarUrl: $text }) { userErrors { code field } } }";
+    let own = "mutation($text: String!) { done: updateProfile(input: { urls: [{ address: $text }] }) { userErrors { code field } } }";
+    let contact = "mutation($text: String!) { done: savePersonalContact(input: { displayName: \"x\", urls: [{ address: $text }] }) \
+        { userErrors { code field } } }";
+    for text in [
+        "https://example.org/\u{202e}gnp.a",
+        "https://example.org/\u{2066}x\u{2069}",
+        "\u{200e}https://example.org/x\u{200e}",
+        "https://example.org/x\u{61c}",
+    ] {
+        for (query, field) in [(profile, "avatarUrl"), (own, "urls"), (contact, "urls")] {
+            let answer = ann.ask(query, json!({ "text": text })).await;
+            let refused = json!([{ "code": "INVALID", "field": ["input", field] }]);
+            assert_eq!(answer.at("done.userErrors"), &refused, "{field} {text:?}");
+        }
+        let input = json!({ "message": { "clientMessageId": "1", "body": "Hello" }, "pageUrl": text });
+        let answer = start(&app.anonymous(), &at, input).await;
+        let refused = json!([{ "code": "INVALID", "field": ["input", "pageUrl"] }]);
+        assert_eq!(answer.at("startWebChat.userErrors"), &refused, "{text:?}");
+    }
+    // Hebrew and Arabic are written from right to left without any mark.
+    let answer = ann.ask(profile, json!({ "text": "https://example.org/\u{5e9}\u{5dc}.png" })).await;
+    assert_eq!(answer.at("done.userErrors"), &json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn numbers_are_kept_as_they_are_dialled() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;

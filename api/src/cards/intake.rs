@@ -76,7 +76,7 @@ impl Cut {
     }
 
     fn lines(&mut self, text: &str, most: usize) -> Option<String> {
-        let mut plain = plain_text::lines(text);
+        let mut plain = plain_text::file_lines(text);
         plain.retain(|c| !c.is_control() || matches!(c, '\n' | '\t'));
         self.shorten(plain.trim(), most)
     }
@@ -204,6 +204,9 @@ impl Entry {
         // An address book has no place for what a card says besides.
         for name in read.left_out.iter().chain(&read.extras) {
             cut.losses.add(name, in_words(&name.to_ascii_uppercase()));
+        }
+        for name in &read.without_controls {
+            cut.losses.add(name, "control characters");
         }
         let display_name = cut.text(&card.full_name, MAX_NAME)?;
         let organisation: Vec<&str> = card.organisation.iter().chain(&card.units).map(String::as_str).collect();

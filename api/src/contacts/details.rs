@@ -228,8 +228,11 @@ pub fn parts(address: &Address) -> [Option<String>; 5] {
 fn url(input: &WebAddressInput) -> Result<Url> {
     // As a card writes it, so that what comes back from one is the same.
     let address = escape::uri(&input.address);
-    if !is_page(&address) {
-        let why = format!("A page's address begins with https:// or http:// and has at most {MAX_URL} characters.");
+    if input.address.contains(web::turns_direction) || !is_page(&address) {
+        let why = format!(
+            "A page's address begins with https:// or http://, has at most {MAX_URL} characters and none that turns the \
+             direction of what is read."
+        );
         return Err(Error::refused(UserErrorCode::Invalid, URLS, why));
     }
     let label = fields::optional(input.label.as_deref(), URLS, MAX_LABEL)?;

@@ -102,9 +102,10 @@ fn options(field: &EntryPointFieldInput) -> Result<Vec<String>> {
         return Err(invalid(FIELDS, format!("A CHOICE has 1 to {MAX_OPTIONS} options, and no other field has any.")));
     }
     let mut options: Vec<String> = Vec::new();
+    let mut known = HashSet::new();
     for option in &field.options {
         match fields::line(option, FIELDS, MAX_TEXT)? {
-            Some(option) if !options.contains(&option) => options.push(option),
+            Some(option) if known.insert(plain_text::composed(&option)) => options.push(option),
             _ => return Err(invalid(FIELDS, "Options have text and differ from one another.")),
         }
     }
@@ -159,6 +160,7 @@ mod tests {
             vec![EntryPointFieldInput { label: " ".to_owned(), ..text("a") }],
             vec![field("a", FormFieldKind::Choice, &[])],
             vec![field("a", FormFieldKind::Choice, &["x", " x "])],
+            vec![field("a", FormFieldKind::Choice, &["Caf\u{e9}", "Cafe\u{301}"])],
             vec![field("a", FormFieldKind::Text, &["x"])],
             (0..21).map(|number| text(&number.to_string())).collect(),
         ] {

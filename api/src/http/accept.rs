@@ -2,6 +2,8 @@
 
 use axum::http::{HeaderMap, header};
 
+use super::media::{MediaType, split};
+
 pub const JSON: &str = "application/json";
 pub const GRAPHQL_JSON: &str = "application/graphql-response+json";
 pub const EVENT_STREAM: &str = "text/event-stream";
@@ -30,7 +32,7 @@ impl Accepted {
         let mut ranges = Vec::new();
         for value in headers.get_all(header::ACCEPT) {
             let Ok(value) = value.to_str() else { continue };
-            ranges.extend(value.split(',').filter_map(range));
+            ranges.extend(split(value, ',').filter_map(range));
         }
         if headers.get(header::ACCEPT).is_none() {
             return Self { json: Some(Media::Json), by_name: false, event_stream: false };
@@ -65,17 +67,16 @@ impl Accepted {
 }
 
 /// A media range and its weight.
-type Range<'a> = (&'a str, f32);
+type Range = (String, f32);
 
-fn range(text: &str) -> Option<Range<'_>> {
-    let mut parts = text.split(';').map(str::trim);
-    let name = parts.next().filter(|name| !name.is_empty())?;
-    let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-    Some((name, weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0))))
+fn range(text: &str) -> Option<Range> {
+    let range = MediaType::parse(text);
+    let weight = range.parameter("q").map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
+    (!range.name.is_empty()).then_some((range.name, weight))
 }
 
 /// The weight of the closest range.
-fn weight(ranges: &[Range<'_>], media: &str) -> f32 {
+fn weight(ranges: &[Range], media: &str) -> f32 {
     let family = media.split('/').next().unwrap_or_default();
     let closest =
         |wanted: &dyn Fn(&str) -> bool| ranges.iter().find(|(name, _)| wanted(name)).map(|(_, weight)| *weight);
@@ -85,7 +86,7 @@ fn weight(ranges: &[Range<'_>], media: &str) -> f32 {
         .unwrap_or(0.0)
 }
 
-fn names(ranges: &[Range<'_>], media: &str) -> bool {
+fn names(ranges: &[Range], media: &str) -> bool {
     ranges.iter().any(|(name, _)| name.eq_ignore_ascii_case(media))
 }
 
@@ -119,6 +120,7 @@ mod tests {
             ("text/html", None),
             ("text/event-stream", None),
             ("application/json;q=0", None),
+            (r#"application/json;x="a,b;q=0";q=0.5"#, Some(Media::Json)),
         ] {
             assert_eq!(of(accept).json, json, "{accept}");
         }

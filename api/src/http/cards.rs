@@ -20,7 +20,8 @@ use super::{
     accept::Media,
     execution::{Executor, fault, refusal},
     graphql::{read, render, status_of},
-    peer,
+    media::MediaType,
+    params, peer,
     reader::Reader,
     sent,
 };
@@ -55,9 +56,9 @@ const MOST_NAMED: usize = 100;
 pub const LEFT_OUT_COUNT: HeaderName = HeaderName::from_static("x-left-out-count");
 pub const LEFT_OUT: HeaderName = HeaderName::from_static("x-left-out");
 
-/// The parameters of an export.
+/// The parameters of an export. An empty one counts as absent.
 #[derive(Deserialize)]
-pub struct Asked {
+struct Asked {
     ids: Option<String>,
     list: Option<String>,
     version: Option<String>,
@@ -68,6 +69,8 @@ pub struct Asked {
 enum No {
     Fault(Error),
     Problem(StatusCode, &'static str, &'static str),
+    /// The body is encoded.
+    Encoded,
 }
 
 impl<E: Into<Error>> From<E> for No {
@@ -80,6 +83,11 @@ impl IntoResponse for No {
     fn into_response(self) -> Response {
         match self {
             Self::Problem(status, code, message) => render(Media::Json, status, &refusal(message, code)),
+            Self::Encoded => {
+                let mut response = unsupported("Send the file as it is, not compressed.").into_response();
+                response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+                response
+            }
             Self::Fault(error) => {
                 let wrong = matches!(error, Error::Invalid { .. } | Error::Refused(_));
                 let mut answer = fault(error);
@@ -95,6 +103,10 @@ fn bad(message: &'static str) -> No {
     No::Problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
 }
 
+fn unsupported(message: &'static str) -> No {
+    No::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message)
+}
+
 fn nobody() -> No {
     No::Problem(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such contact, or it is not yours to see.")
 }
@@ -104,7 +116,7 @@ pub async fn one(State(executor): State<Arc<Executor>>, Path(name): Path<String>
     let (parts, _) = request.into_parts();
     answer(async {
         let reader = Reader::of(&executor, &parts, Scope::ContactsRead).await?;
-        let asked = Query::<Asked>::try_from_uri(&parts.uri).map_err(|_| bad("The parameters cannot be read."))?.0;
+        let asked = Asked::of(&parts)?;
         let style = asked.style()?;
         let id = name.strip_suffix(".vcf").ok_or_else(nobody)?;
         pay(&executor, &reader.caller, COST + COST_OF_CARD)?;
@@ -123,7 +135,7 @@ pub async fn many(State(executor): State<Arc<Executor>>, request: Request) -> Re
     let (parts, _) = request.into_parts();
     answer(async {
         let reader = Reader::of(&executor, &parts, Scope::ContactsRead).await?;
-        let asked = Query::<Asked>::try_from_uri(&parts.uri).map_err(|_| bad("The parameters cannot be read."))?.0;
+        let asked = Asked::of(&parts)?;
         let style = asked.style()?;
         match (&asked.ids, &asked.list) {
             (Some(ids), None) => {
@@ -146,16 +158,19 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
     answer(async {
         let caller = Reader::of(&executor, &parts, Scope::ContactsWrite).await?.caller;
         let Caller::Person(viewer) = caller else { return Err(Error::PersonsOnly.into()) };
-        if !is_card(&parts) || parts.headers.contains_key(header::CONTENT_ENCODING) {
-            let message = "Send text/vcard, not compressed.";
-            return Err(No::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
+        let kind = MediaType::of_body(&parts.headers);
+        if !matches!(kind.name.as_str(), "text/vcard" | "text/x-vcard") {
+            return Err(unsupported("Send text/vcard."));
+        }
+        if params::Encoding::of(&parts.headers) != Some(params::Encoding::Identity) {
+            return Err(No::Encoded);
         }
         let place = transfer(&executor, &caller)?;
         let file = read(body, LONGEST_FILE).await.map_err(|(status, message)| {
             let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
             No::Problem(status, code, message)
         })?;
-        let charset = charset(&parts, &file)?;
+        let charset = charset(&kind, &file)?;
         let address = peer::origin(executor.app(), &parts).address;
         executor.app().throttle.write(caller.payer(), address, file.len() as u64).map_err(too_soon)?;
         // It goes on although its caller hangs up, as a mutation does; whoever sends the file again loses nothing.
@@ -184,6 +199,13 @@ async fn answer(answered: impl Future<Output = Result<Response, No>>) -> Respons
 }
 
 impl Asked {
+    fn of(parts: &Parts) -> Result<Self, No> {
+        let read = Query::<Self>::try_from_uri(&parts.uri).map_err(|_| bad("The parameters cannot be read."));
+        let Query(Self { ids, list, version, notes }) = read?;
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        Ok(Self { ids: given(ids), list: given(list), version: given(version), notes: given(notes) })
+    }
+
     fn style(&self) -> Result<Style, No> {
         let version = match self.version.as_deref() {
             None | Some("3.0") => Version::V3,
@@ -298,25 +320,18 @@ fn cards(name: &str, body: Body) -> Response {
     response
 }
 
-fn is_card(parts: &Parts) -> bool {
-    let text = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let name = text.split(';').next().unwrap_or_default().trim();
-    ["text/vcard", "text/x-vcard"].iter().any(|known| name.eq_ignore_ascii_case(known))
-}
-
 /// The character set that a file came with; none where the file says it better itself. RFC 2426 §5 leaves it to the header.
-fn charset(parts: &Parts, file: &[u8]) -> Result<Option<&'static Encoding>, No> {
-    let text = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut parameters = text.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
-    let named = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
-    let Some(name) = named.map(|(_, name)| name.trim().trim_matches('"').trim()) else { return Ok(None) };
+fn charset(kind: &MediaType, file: &[u8]) -> Result<Option<&'static Encoding>, No> {
+    let Some(name) = kind.parameter("charset").map(str::trim) else { return Ok(None) };
+    if encoding::is_marked(file) {
+        return Ok(None);
+    }
     let known = encoding::charset(name.as_bytes());
     let tells_itself = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("UTF-16"));
     if known.is_some() || tells_itself || name.is_empty() || std::str::from_utf8(file).is_ok() {
         return Ok(known);
     }
-    let message = "The charset of the Content-Type is not known. Send the file in UTF-8.";
-    Err(No::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message))
+    Err(unsupported("The charset of the Content-Type is not known. Send the file in UTF-8."))
 }
 
 /// What became of each card, as `importVCard` answers it.

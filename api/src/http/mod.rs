@@ -4,6 +4,7 @@
 pub mod document;
 pub mod validation;
 pub mod cost;
+mod media;
 pub mod accept;
 pub mod metrics;
 mod outcomes;

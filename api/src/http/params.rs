@@ -8,7 +8,9 @@ use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
 use super::{
+    accept::JSON,
     execution::{Params, refusal},
+    media::MediaType,
     validation::JsonMap,
 };
 
@@ -96,14 +98,8 @@ impl GetParams {
 /// and 11); one that names another encoding is refused, because such a body would be misread.
 #[must_use]
 pub fn is_json(headers: &HeaderMap) -> bool {
-    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut parts = text.split(';').map(str::trim);
-    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(super::accept::JSON));
-    let charset = parts.find_map(|part| {
-        let (name, value) = part.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
-    });
-    named && charset.is_none_or(is_utf8)
+    let body = MediaType::of_body(headers);
+    body.name == JSON && body.parameter("charset").is_none_or(is_utf8)
 }
 
 /// Whether a charset names UTF-8, under any of its labels, or the part of it that ASCII is.
@@ -176,6 +172,11 @@ mod tests {
             ("application/json; charset=us-ascii", true),
             ("application/json; charset=", true),
             ("application/json; profile=x; charset=UTF8", true),
+            (r#"application/json; charset="ut\f-8""#, true),
+            (r#"application/json; foo="a;charset=latin1""#, true),
+            (r#"application/json; foo="a\";charset=latin1"; charset=utf-8"#, true),
+            (r#"application/json; foo="a;b"; charset=latin1"#, false),
+            (r#"application/json; charset="latin\1""#, false),
             ("application/json; charset=utf-16", false),
             ("application/json; charset=iso-8859-1", false),
             ("application/json; charset=nonsense", false),

@@ -8,23 +8,45 @@ use super::tables::TABLES;
 pub fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     for c in text.chars() {
-        match c {
-            c if c.is_ascii_alphanumeric() => cleaned.push(c),
-            c if c.is_whitespace() || c.is_control() => {
-                if !cleaned.is_empty() && !cleaned.ends_with(' ') {
-                    cleaned.push(' ');
-                }
-            }
-            // The last two are no characters: the first of them separates the parts of a key.
-            c if is_apostrophe(c) || TABLES.is_ignorable(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
-            // Turkish and Azerbaijani names are typed with either letter, and ICU keeps the two apart.
-            'ı' => cleaned.push('i'),
-            c if TABLES.is_dash(c) => cleaned.push('-'),
-            c => cleaned.push(c),
+        match opened(c) {
+            Some(parts) => parts.chars().for_each(|part| add(&mut cleaned, part)),
+            None => add(&mut cleaned, c),
         }
     }
     cleaned.truncate(cleaned.trim_end().len());
     cleaned
+}
+
+fn add(cleaned: &mut String, c: char) {
+    match c {
+        c if c.is_ascii_alphanumeric() => cleaned.push(c),
+        c if c.is_whitespace() || c.is_control() => {
+            if !cleaned.is_empty() && !cleaned.ends_with(' ') {
+                cleaned.push(' ');
+            }
+        }
+        c if counts_for_nothing(c) => {}
+        // Turkish and Azerbaijani names are typed with either letter, and ICU keeps the two apart.
+        'ı' => cleaned.push('i'),
+        c if TABLES.is_dash(c) => cleaned.push('-'),
+        c => cleaned.push(c),
+    }
+}
+
+fn counts_for_nothing(c: char) -> bool {
+    // The last two are no characters: the first of them separates the parts of a key.
+    is_apostrophe(c) || TABLES.is_ignorable(c) || matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
+/// What a character is composed of, if a part of that counts for nothing: `ŉ` is an apostrophe and an `n`.
+fn opened(c: char) -> Option<String> {
+    if c.is_ascii() || counts_for_nothing(c) || TABLES.is_normal(c) {
+        return None;
+    }
+    let same = TABLES.composed(c);
+    // To Unicode the oxia is the acute accent, which stands for an apostrophe, and the form of that is a space with a mark.
+    let parts = if same.chars().all(counts_for_nothing) { same } else { TABLES.normalize(&same) };
+    parts.contains(|part: char| part.is_whitespace() || counts_for_nothing(part)).then_some(parts)
 }
 
 /// Whether a reader sees nothing: white space, controls, default ignorable code points and empty Braille
@@ -74,6 +96,22 @@ mod tests {
         assert_eq!(clean("\u{200e}Anna\u{ad}bel \t\u{a0} \u{200b}O\u{2019}Brien "), "Annabel OBrien");
         assert_eq!(clean("Jean\u{2011}Luc"), "Jean-Luc");
         assert_eq!(clean("\u{fffe}"), "");
+    }
+
+    #[test]
+    fn an_apostrophe_counts_for_nothing_inside_a_character_either() {
+        for (text, cleaned) in [
+            ("ŉaam", "naam"),
+            ("a\u{149}Huis", "anHuis"),
+            ("\u{1e9a}l", "al"),
+            ("O\u{2033}Brien", "OBrien"),
+            ("\u{1fef}Anna\u{1ffd}", "Anna"),
+            ("\u{374}Anna", "Anna"),
+        ] {
+            assert_eq!(clean(text), cleaned, "{text}");
+        }
+        // Nothing else is taken apart.
+        assert_eq!(clean("\u{1c4}a\u{fb01}\u{2168}"), "\u{1c4}a\u{fb01}\u{2168}");
     }
 
     #[test]

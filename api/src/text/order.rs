@@ -30,7 +30,7 @@ pub fn heading(name_key: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{heading, name_key};
+    use super::{TABLES, clean, heading, name_key};
 
     #[test]
     fn a_shorter_family_name_stands_before_a_longer_one() {
@@ -60,6 +60,10 @@ mod tests {
             ("\u{feff}\u{3164}김", "ㄱ"),
             ("Đorđe", "D"),
             ("Œuvre", "O"),
+            ("ŉaam", "N"),
+            ("\u{2033}Anna", "A"),
+            ("\u{1ffd}Anna", "A"),
+            ("\u{a8}Anna", "A"),
             ("ǆamija", "D"),
             ("김", "ㄱ"),
             ("하", "ㅎ"),
@@ -96,6 +100,20 @@ mod tests {
             assert_eq!(heading(&name_key(&[name])), letter, "{name}");
         }
         assert_eq!(heading(b""), "#");
+    }
+
+    #[test]
+    fn no_character_is_headed_by_what_counts_for_nothing() {
+        let headed = |start: &str| heading(&name_key(&[&format!("{start}aam")]));
+        let mut seen = 0;
+        for c in ('\u{80}'..=char::MAX).filter(|c| !TABLES.is_normal(*c)) {
+            let parts = TABLES.normalize(&c.to_string());
+            if clean(&parts) != parts {
+                assert_eq!(headed(&c.to_string()), headed(&clean(&parts)), "{c} {:x} {parts:?}", u32::from(c));
+                seen += 1;
+            }
+        }
+        assert!(seen > 50, "{seen}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use icu_properties::{
 };
 
 /// Changes with every rule of ours that [`version`] does not see in the letters: which parts of a name make a key.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 
 /// Where letters stand whose case, accents or forms are to be looked up. Everything else folds to itself.
 const LETTERS: [RangeInclusive<u32>; 4] = [0x21..=0x1fff, 0x2c00..=0x2dff, 0x3041..=0x318f, 0xa000..=0xabff];
@@ -56,6 +56,7 @@ struct Letter {
 pub struct Tables {
     collator: CollatorBorrowed<'static>,
     normalizer: ComposingNormalizerBorrowed<'static>,
+    canonical: ComposingNormalizerBorrowed<'static>,
     case: CaseMapperBorrowed<'static>,
     ignorable: CodePointSetDataBorrowed<'static>,
     dash: CodePointSetDataBorrowed<'static>,
@@ -80,6 +81,7 @@ impl Tables {
         let mut tables = Self {
             collator: collator(Strength::Primary),
             normalizer: ComposingNormalizer::new_nfkc(),
+            canonical: ComposingNormalizer::new_nfc(),
             case: CaseMapper::new(),
             ignorable: CodePointSetData::new::<DefaultIgnorableCodePoint>(),
             dash: CodePointSetData::new::<Dash>(),
@@ -121,6 +123,16 @@ impl Tables {
         self.normalizer.normalize(text).into_owned()
     }
 
+    /// Whether a character stays as it is when compatibility forms are resolved.
+    pub fn is_normal(&self, c: char) -> bool {
+        self.normalizer.is_normalized(c.encode_utf8(&mut [0; 4]))
+    }
+
+    /// What is canonically equivalent to a character, composed.
+    pub fn composed(&self, c: char) -> String {
+        self.canonical.normalize(&c.to_string()).into_owned()
+    }
+
     /// The key by which texts sort on the first level: letters alone, neither accents nor case.
     pub fn key(&self, text: &str) -> Vec<u8> {
         let mut key = Vec::with_capacity(text.len());
@@ -158,9 +170,7 @@ impl Tables {
         let digits = digits.filter(|point| !LETTERS.iter().any(|range| range.contains(point)));
         let points = LETTERS.into_iter().flatten().chain(digits).filter_map(char::from_u32);
         points.filter(move |c| {
-            category.get(*c) != GeneralCategory::Unassigned
-                && self.normalizer.is_normalized(c.encode_utf8(&mut [0; 4]))
-                && !self.is_ignorable(*c)
+            category.get(*c) != GeneralCategory::Unassigned && self.is_normal(*c) && !self.is_ignorable(*c)
         })
     }
 

@@ -20,13 +20,46 @@ const ALIASES: [(&str, &Encoding); 8] = [
     ("ms950", BIG5),
 ];
 
+/// What is known of the character set of a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OfFile {
+    /// What came with the file, or what it says itself.
+    charset: Option<&'static Encoding>,
+    /// Whether the file says by its first octets that it is Unicode. That is stronger than whatever else is said of it.
+    marked: bool,
+}
+
+impl OfFile {
+    /// A file that came with a character set, or without one.
+    #[must_use]
+    pub fn new(charset: Option<&'static Encoding>) -> Self {
+        Self { charset, marked: false }
+    }
+
+    /// A file that says by a mark that it is Unicode.
+    #[must_use]
+    pub fn unicode() -> Self {
+        Self { charset: Some(UTF_8), marked: true }
+    }
+}
+
 /// A line as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The property in one line, its value neither encoded nor folded.
-    pub text: String,
+    /// What stands before the value, without what says how that is encoded.
+    pub head: String,
+    /// The value in one line, neither encoded nor folded.
+    pub value: String,
     /// Whether some octets are no letter. U+FFFD stands for them.
     pub damaged: bool,
+    /// Whether control characters were left out.
+    pub has_controls: bool,
+}
+
+/// Whether a file says by its first octets that it is Unicode.
+#[must_use]
+pub fn is_marked(file: &[u8]) -> bool {
+    Encoding::for_bom(file).is_some()
 }
 
 /// The character set of a name, unless nobody knows it. A line is never in UTF-16: files are, and those are told by their
@@ -45,32 +78,43 @@ pub fn is_quoted(head: &[u8]) -> bool {
     parameters(head).any(names_quoted_printable)
 }
 
+/// Whether the value is in base 64, which 2.1 says with or without the parameter's name.
+#[must_use]
+pub fn is_base64(head: &[u8]) -> bool {
+    parameters(head).any(|parameter| {
+        let value = after(parameter, ENCODING).unwrap_or(parameter).trim_ascii();
+        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+        [&b"B"[..], b"BASE64"].iter().any(|name| value.eq_ignore_ascii_case(name))
+    })
+}
+
 /// A line in the character set that it names, or in that of its file.
 #[must_use]
-pub fn line(head: &[u8], value: &[u8], of_file: Option<&'static Encoding>) -> Line {
-    let charset = parameter(head, b"CHARSET=").and_then(|name| charset(&name)).or(of_file);
-    let (name, head_damaged) = decode(head, of_file);
-    // A backslash escapes nothing among parameters, but the library lets it escape a quote.
-    let name = name.replace('\\', "\\\\");
-    if !is_quoted(head) {
+pub fn line(head: &[u8], value: &[u8], of_file: OfFile) -> Line {
+    let is_quoted = is_quoted(head);
+    // In a file that is Unicode only octets that were written as text may be anything else.
+    let own = parameter(head, b"CHARSET=").filter(|_| is_quoted || !of_file.marked);
+    let charset = own.and_then(|name| charset(&name)).or(of_file.charset);
+    let (name, head_damaged) = decode(head, of_file.charset);
+    if !is_quoted {
         let (value, damaged) = decode(value, charset);
-        return Line { text: name + &value, damaged: damaged || head_damaged };
+        let damaged = damaged || head_damaged;
+        return Line { head: name.into_owned(), value: value.into_owned(), damaged, has_controls: false };
     }
-    let plain = unquoted(value, charset);
+    let (plain, has_controls) = unquoted(value, charset);
     let (value, damaged) = decode(&plain, charset);
-    let mut text =
-        String::from_utf8_lossy(head.split(|byte| matches!(byte, b':' | b';')).next().unwrap_or_default()).into_owned();
-    for part in parameters(head).filter(|part| !names_quoted_printable(part) && after(part, b"CHARSET=").is_none()) {
+    let mut text = name.split([':', ';']).next().unwrap_or_default().to_owned();
+    let says_encoding = |part: &[u8]| names_quoted_printable(part) || after(part, b"CHARSET=").is_some();
+    for part in parameters(name.as_bytes()).filter(|part| !says_encoding(part)) {
         text.push(';');
-        text.push_str(&decode(part, of_file).0.replace('\\', "\\\\"));
+        text.push_str(&String::from_utf8_lossy(part));
     }
     text.push(':');
-    text.push_str(&Marks::resolve(&value));
-    Line { text, damaged: damaged || head_damaged }
+    Line { head: text, value: Marks::resolve(&value), damaged: damaged || head_damaged, has_controls }
 }
 
 /// What stands between the semicolons, but for those inside quotes.
-fn parameters(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn parameters(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut inside = false;
     let separates = move |byte: &u8| {
         inside ^= *byte == b'"';
@@ -120,19 +164,22 @@ impl Marks {
     }
 }
 
-/// The octets of a quoted-printable value. What is no escape stays as it is.
-fn unquoted(value: &[u8], charset: Option<&'static Encoding>) -> Vec<u8> {
+/// The octets of a quoted-printable value, and whether control characters were left out that mean something else here. What
+/// is no escape stays as it is.
+fn unquoted(value: &[u8], charset: Option<&'static Encoding>) -> (Vec<u8>, bool) {
     let value = value.trim_ascii_end();
     // A soft break that nothing follows breaks nothing.
     let value = value.strip_suffix(b"=").unwrap_or(value);
     let marked = charset != Some(ISO_2022_JP);
     let second_may_be_ascii = [SHIFT_JIS, BIG5, GBK, GB18030].into_iter().any(|known| charset == Some(known));
     let mut octets: Vec<u8> = Vec::with_capacity(value.len());
+    let mut has_controls = false;
     let mut rest = value;
     while let [byte, behind @ ..] = rest {
         let code = behind.get(..2).and_then(|code| std::str::from_utf8(code).ok());
         let code = code.filter(|code| *byte == b'=' && code.bytes().all(|digit| digit.is_ascii_hexdigit()));
         let Some(octet) = code.and_then(|code| u8::from_str_radix(code, 16).ok()) else {
+            has_controls |= Marks::is(*byte);
             octets.extend(Some(*byte).filter(|byte| !Marks::is(*byte)));
             rest = behind;
             continue;
@@ -140,9 +187,10 @@ fn unquoted(value: &[u8], charset: Option<&'static Encoding>) -> Vec<u8> {
         rest = &behind[2..];
         let is_second = second_may_be_ascii && octets.last().is_some_and(|last| *last >= 0x81) && octet == b'\\';
         let mark = Marks::of(octet).filter(|_| marked && !is_second);
+        has_controls |= Marks::is(octet);
         octets.extend(mark.or(Some(octet).filter(|octet| !Marks::is(*octet))));
     }
-    octets
+    (octets, has_controls)
 }
 
 /// Octets as text, and whether some of them are no letter: UTF-8 if they are that, else the character set they claim, else

@@ -11,7 +11,10 @@ use calcard::{
 use super::{
     card::{Address, Card, Email, Messenger, NameParts, Url},
     source::Text,
-    values::{self, is_empty, is_ranked, is_text, label, line_of, own_label, rank, text_of, without_scheme, words},
+    values::{
+        self, has_controls, is_empty, is_ranked, is_text, label, line_of, own_label, rank, text_of, without_scheme,
+        words,
+    },
 };
 use crate::{plain_text, text};
 
@@ -45,6 +48,8 @@ pub struct Reading {
     pub extras: Vec<String>,
     /// The names of the properties that the card has no place for, once for each.
     pub left_out: Vec<String>,
+    /// The names of the properties that were kept without the control characters in them, and of those with nothing else.
+    pub without_controls: Vec<String>,
     /// Whether there were lines that are no property.
     pub has_junk: bool,
     /// Whether some letters could not be read; U+FFFD stands for them.
@@ -66,6 +71,8 @@ pub fn card(text: Text) -> Result<Reading, &'static str> {
         let taken = reader.property(index, entry)?;
         if !taken && !is_empty(entry) {
             reader.lose(name_of(entry));
+        } else if has_controls(entry) && !is_of_file(entry) {
+            reader.reading.without_controls.push(name_of(entry));
         }
         for (parameter, name) in &TELLING {
             if taken && entry.parameters(parameter).next().is_some() {
@@ -74,9 +81,14 @@ pub fn card(text: Text) -> Result<Reading, &'static str> {
         }
     }
     reader.delivery_labels();
-    let Reading { card, extras, left_out, .. } = reader.reading;
-    let card = named(card).ok_or(if is_bare { "It is empty." } else { NOBODY })?;
-    Ok(Reading { card, extras, left_out, has_junk: text.has_junk, damaged: text.damaged })
+    let card = named(reader.reading.card).ok_or(if is_bare { "It is empty." } else { NOBODY })?;
+    Ok(Reading { card, has_junk: text.has_junk, damaged: text.damaged, ..reader.reading })
+}
+
+/// Whether a property is about the file and not about the contact.
+fn is_of_file(entry: &VCardEntry) -> bool {
+    matches!(&entry.name, VCardProperty::Prodid | VCardProperty::Rev)
+        || entry.name.as_str().eq_ignore_ascii_case("PROFILE")
 }
 
 /// The name of a property, as cards write it.
@@ -198,10 +210,10 @@ impl<'a> Reader<'a> {
                 self.more_parts(entry, 5);
             }
             VCardProperty::Org => {
-                card.organisation = values::part(entry, 0, " ");
-                card.units = (1..entry.values.len()).filter_map(|unit| values::part(entry, unit, " ")).collect();
+                card.organisation = values::words_of(entry, 0, " ");
+                card.units = (1..entry.values.len()).filter_map(|unit| values::words_of(entry, unit, " ")).collect();
             }
-            VCardProperty::Title => card.title = text_of(entry),
+            VCardProperty::Title => card.title = line_of(entry),
             VCardProperty::Photo => {
                 card.photo_url = values::picture(entry);
                 self.extra(entry);
@@ -331,7 +343,8 @@ fn single(entry: &VCardEntry) -> &str {
 /// is not of its kind.
 fn value_of_single(entry: &VCardEntry) -> Option<String> {
     match &entry.name {
-        VCardProperty::Uid | VCardProperty::Title | VCardProperty::Org => text_of(entry),
+        VCardProperty::Uid | VCardProperty::Org => text_of(entry),
+        VCardProperty::Title => line_of(entry),
         VCardProperty::Fn => line_of(entry).filter(|text| !text::is_blank(text)),
         VCardProperty::N => Some(values::name(entry)).filter(|name| !name.is_empty()).and(text_of(entry)),
         VCardProperty::Photo => values::picture(entry),

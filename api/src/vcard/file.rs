@@ -1,6 +1,8 @@
 //! Names of downloaded files. Whatever a person is called, the name is short, stands on every system and cannot leave its
 //! header.
 
+use crate::web;
+
 /// The media type of vCards of every version.
 pub const MEDIA_TYPE: &str = "text/vcard; charset=utf-8";
 
@@ -21,7 +23,7 @@ pub fn file_name(full_name: &str) -> String {
         let c = match c {
             '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => '_',
             // These turn the direction of what follows, and with it the ending that is seen.
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => continue,
+            c if web::turns_direction(c) => continue,
             c if c.is_control() => '_',
             c if c.is_whitespace() => ' ',
             c => c,
@@ -74,6 +76,7 @@ mod tests {
             ("..hidden", "hidden.vcf"),
             ("a\r\nSet-Cookie: b", "a__Set-Cookie_ b.vcf"),
             ("\u{202e}fdp.exe", "fdp.exe.vcf"),
+            ("Jane\u{61c} \u{2067}Doe", "Jane Doe.vcf"),
             ("", "contact.vcf"),
             (" . ", "contact.vcf"),
             ("???", "contact.vcf"),

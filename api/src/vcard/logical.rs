@@ -12,6 +12,8 @@ pub const MAX_CARD: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct Lines<'a> {
     octets: Cow<'a, [u8]>,
+    /// Whether the file says by its first octets that it is Unicode.
+    pub is_unicode: bool,
     at: usize,
     /// How many lines the file had so far, as an editor counts them.
     line: usize,
@@ -44,6 +46,7 @@ impl<'a> Lines<'a> {
             [0, b'B' | b'b', ..] => Some((0, u16::from_be_bytes as fn([u8; 2]) -> u16)),
             _ => None,
         };
+        let is_unicode = utf16.is_some() || encoding::is_marked(octets);
         let octets = match utf16 {
             Some((skip, unit)) => {
                 let units = octets[skip..].as_chunks().0.iter().map(|pair| unit(*pair));
@@ -52,7 +55,7 @@ impl<'a> Lines<'a> {
             }
             None => Cow::Borrowed(octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets)),
         };
-        Self { octets, at: 0, line: 0 }
+        Self { octets, is_unicode, at: 0, line: 0 }
     }
 
     /// The next line of the file without its end, and where the one behind it begins. A line ends with CR, LF or both, and

@@ -8,7 +8,8 @@
 //! | [`labels`] | `work`, `mobile` and their like, as each version writes them |
 //! | [`write`](mod@write), [`forms`], [`escape`] | a card as text; numbers and zones by their form; values made harmless, lines folded |
 //! | [`file`](mod@file) | the name of a downloaded file, as a header can carry it |
-//! | [`read`], [`logical`], [`source`], [`encoding`] | a file as cards or reasons; unfolding it; cutting it up; octets as text |
+//! | [`read`], [`logical`], [`source`] | a file as cards or reasons; unfolding it; cutting it up |
+//! | [`encoding`], [`head`] | octets as text; what stands before a value |
 //! | [`fields`], [`values`] | understanding one card, and one property |
 
 pub mod card;
@@ -18,6 +19,7 @@ pub mod forms;
 pub mod write;
 pub mod file;
 pub mod encoding;
+pub mod head;
 pub mod logical;
 pub mod source;
 pub mod values;

@@ -6,9 +6,11 @@ use std::iter::Peekable;
 use encoding_rs::Encoding;
 
 use super::{
-    encoding,
+    encoding::{self, OfFile},
+    head,
     logical::{Line, Lines, MAX_CARD},
 };
+use crate::plain_text;
 
 /// The most properties of one card.
 pub const MAX_PROPERTIES: usize = 500;
@@ -19,7 +21,7 @@ const MAX_ATTACHMENT: usize = 2 * 1024;
 /// The cards of a file, one at a time.
 pub struct Source<'a> {
     lines: Peekable<Lines<'a>>,
-    charset: Option<&'static Encoding>,
+    of_file: OfFile,
     ordinal: usize,
     ended: bool,
 }
@@ -49,9 +51,12 @@ pub struct Text {
 }
 
 impl<'a> Source<'a> {
-    /// A file in UTF-8, UTF-16, the character set that came with it, or whatever its cards say.
+    /// A file in UTF-8, UTF-16, the character set that came with it, or whatever its cards say. What its first octets say
+    /// counts more than what came with it (Encoding Standard, section 6).
     pub fn new(octets: &'a [u8], charset: Option<&'static Encoding>) -> Self {
-        Self { lines: Lines::new(octets).peekable(), charset, ordinal: 0, ended: false }
+        let lines = Lines::new(octets);
+        let of_file = if lines.is_unicode { OfFile::unicode() } else { OfFile::new(charset) };
+        Self { lines: lines.peekable(), of_file, ordinal: 0, ended: false }
     }
 
     /// The line on which the next card begins.
@@ -59,8 +64,12 @@ impl<'a> Source<'a> {
         self.lines.find_map(|line| {
             let octets = line.octets.trim_ascii_start();
             // Files that were put together have marks inside.
-            let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
-            octets.trim_ascii_end().eq_ignore_ascii_case(b"BEGIN:VCARD").then_some(line.number)
+            let unmarked = octets.strip_prefix(b"\xef\xbb\xbf");
+            let begins = unmarked.unwrap_or(octets).trim_ascii_end().eq_ignore_ascii_case(b"BEGIN:VCARD");
+            if begins && unmarked.is_some() {
+                self.of_file = OfFile::unicode();
+            }
+            begins.then_some(line.number)
         })
     }
 }
@@ -75,7 +84,7 @@ impl Iterator for Source<'_> {
             return nothing.then_some(Piece { ordinal: 0, line: 1, text });
         };
         self.ordinal += 1;
-        let mut card = Collected { charset: self.charset, ..Collected::default() };
+        let mut card = Collected { of_file: self.of_file, ..Collected::default() };
         let mut depth = 0_usize;
         let ended = loop {
             // A card that begins where none is expected ends the one before it.
@@ -108,7 +117,7 @@ impl Iterator for Source<'_> {
 /// The card so far.
 #[derive(Debug, Default)]
 struct Collected {
-    charset: Option<&'static Encoding>,
+    of_file: OfFile,
     text: Text,
     properties: usize,
     length: usize,
@@ -184,7 +193,9 @@ impl Collected {
     /// Ends the open property: from here on it is text.
     fn close(&mut self) {
         let Some(Open { line, kind }) = self.open.take() else { return };
-        if kind == Kind::Attachment && (line.too_long || line.octets.len() > MAX_ATTACHMENT) {
+        let is_code = line.parts().is_some_and(|(head, value)| is_code(head, value));
+        // A picture in base 64 is none that can be fetched, and its octets are no text, whatever they look like.
+        if kind == Kind::Attachment && (is_code || line.too_long || line.octets.len() > MAX_ATTACHMENT) {
             self.text.left_out.extend(line.name().map(|name| String::from_utf8_lossy(name).into_owned()));
             return;
         }
@@ -194,10 +205,12 @@ impl Collected {
         };
         // The library would take a zone that begins like an offset for one.
         let head = if kind == Kind::Zone && !encoding::is_quoted(head) { b"TZ;VALUE=text:" } else { head };
-        let read = encoding::line(head, value, self.charset);
+        let read = encoding::line(head, value, self.of_file);
         self.text.damaged |= read.damaged;
-        let mut line = read.text;
-        line.retain(|c| c == '\t' || !c.is_control());
+        let ([head, value], has_controls) = without_controls([&read.head, &read.value]);
+        let marks = [(has_controls || read.has_controls, head::CONTROLS), (is_code, head::ENCODED)];
+        let marks: Vec<&str> = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark).collect();
+        let line = head::mended(&head, &marks) + &value;
         // The version decides only how dates are read, and the older way reads those of both.
         if !line.get(..8).is_some_and(|name| name.eq_ignore_ascii_case("VERSION:")) {
             self.text.lines.push_str(&line);
@@ -215,10 +228,30 @@ impl Collected {
     }
 }
 
-/// Whether the value of a line is in base 64, which 2.1 says with or without the parameter's name.
+/// Whether the value of a line is said to be in base 64.
 fn is_encoded(line: &Line) -> bool {
-    let head = line.parts().map(|(head, _)| head.to_ascii_uppercase()).unwrap_or_default();
-    head.split(|octet| matches!(octet, b';' | b':' | b'=')).any(|word| matches!(word.trim_ascii(), b"BASE64" | b"B"))
+    line.parts().is_some_and(|(head, _)| encoding::is_base64(head))
+}
+
+/// Whether a value is in base 64. An address, which some programs say that of as well, is not.
+fn is_code(head: &[u8], value: &[u8]) -> bool {
+    encoding::is_base64(head) && !value.trim_ascii().is_empty() && !value.contains(&b':')
+}
+
+/// Texts on one line each, and whether control characters were left out. What breaks a line is U+2028, which is no control
+/// and breaks none for the library.
+fn without_controls<const N: usize>(texts: [&str; N]) -> ([String; N], bool) {
+    let mut found = false;
+    let plain = texts.map(|text| {
+        let mut plain = plain_text::file_lines(text).replace('\n', "\u{2028}");
+        plain.retain(|c| {
+            let is_control = c != '\t' && c.is_control();
+            found |= is_control;
+            !is_control
+        });
+        plain
+    });
+    (plain, found)
 }
 
 impl Kind {
@@ -264,6 +297,30 @@ mod tests {
             let card = only(&file).card;
             assert_eq!((card.full_name.as_str(), card.note.as_deref()), ("김 철 수", Some("a\nb")));
         }
+    }
+
+    #[test]
+    fn a_mark_says_more_than_what_came_with_the_file() {
+        let lines = "FN:é 김\r\nN;CHARSET=EUC-KR:Zoë;é;;;\r\nTITLE;CHARSET=EUC-KR;ENCODING=QUOTED-PRINTABLE:=B1=E8";
+        let text = format!("BEGIN:VCARD\r\n{lines}\r\nEND:VCARD\r\n");
+        let units = |of: fn(u16) -> [u8; 2], text: &str| -> Vec<u8> { text.encode_utf16().flat_map(of).collect() };
+        let marked = format!("\u{feff}{text}");
+        for file in [
+            marked.clone().into_bytes(),
+            units(u16::to_le_bytes, &marked),
+            units(u16::to_be_bytes, &marked),
+            units(u16::to_le_bytes, &text),
+        ] {
+            for charset in [None, Some(encoding_rs::EUC_KR), Some(encoding_rs::WINDOWS_1251)] {
+                let card = cards(&file, charset).next().expect("one").expect("a card").card;
+                assert_eq!((card.full_name.as_str(), card.title.as_deref()), ("é 김", Some("김")), "{charset:?}");
+                assert_eq!((card.name.family.as_deref(), card.name.given.as_deref()), (Some("Zoë"), Some("é")));
+            }
+        }
+        // Files that were put together: what stands before the mark is what came with it.
+        let file = [b"BEGIN:VCARD\r\nFN:\xc8\xab\r\nEND:VCARD\r\n", marked.as_bytes()].concat();
+        let names = cards(&file, Some(encoding_rs::EUC_KR)).map(|read| read.expect("a card").card.full_name);
+        assert_eq!(names.collect::<Vec<_>>(), ["홍", "é 김"]);
     }
 
     #[test]

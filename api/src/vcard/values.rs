@@ -1,13 +1,15 @@
 //! Values of single properties as plain texts, whatever version or program wrote them.
 
-use calcard::vcard::{VCardEntry, VCardParameterName, VCardParameterValue, VCardValue};
+use calcard::vcard::{VCardEntry, VCardParameterName, VCardParameterValue, VCardProperty, VCardValue};
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
 use super::{
     card::{Address, Birthday, NameParts, Phone, Url},
-    forms, labels,
+    escape, forms,
+    head::{CONTROLS, ENCODED},
+    labels,
 };
-use crate::{plain_text, text};
+use crate::{plain_text, text, web};
 
 /// Schemes that are code or content rather than a place.
 const REFUSED: [&str; 5] = ["javascript", "vbscript", "data", "blob", "file"];
@@ -17,28 +19,34 @@ const UNRANKED: u32 = 101;
 /// The parts of an `N`.
 pub fn name(entry: &VCardEntry) -> NameParts {
     NameParts {
-        family: part(entry, 0, " "),
-        given: part(entry, 1, " "),
-        additional: part(entry, 2, " "),
-        prefix: part(entry, 3, " "),
-        suffix: part(entry, 4, ", "),
+        family: words_of(entry, 0, " "),
+        given: words_of(entry, 1, " "),
+        additional: words_of(entry, 2, " "),
+        prefix: words_of(entry, 3, " "),
+        suffix: words_of(entry, 4, ", "),
     }
 }
 
 /// The number of a `TEL`, which may be a text or a URI, with its extension.
 pub fn phone(entry: &VCardEntry, label: Option<String>, preferred: bool) -> Option<Phone> {
     let text = line_of(entry)?;
-    let (number, extension) = if text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:")) {
+    let (number, extension) = if is_dialled(&text) {
         let mut parts = text[4..].split(';');
-        let number = percent_decoded(parts.next().unwrap_or_default());
-        let extension = parts.find_map(|part| part.strip_prefix("ext=").or_else(|| part.strip_prefix("EXT=")));
-        (plain_text::telephone(&number), extension.map(|extension| plain_text::telephone(&percent_decoded(extension))))
+        let number = |text: &str| plain_text::telephone(&percent_decoded(text).replace(char::is_control, ""));
+        let extension =
+            parts.clone().skip(1).find_map(|part| part.strip_prefix("ext=").or_else(|| part.strip_prefix("EXT=")));
+        (number(parts.next().unwrap_or_default()), extension.map(number))
     } else {
         let text = plain_text::telephone(&text);
         let (number, extension) = plain_text::split_extension(&text);
         (number.to_owned(), extension.map(str::to_owned))
     };
     (!number.is_empty()).then_some(Phone { number, label, extension, preferred })
+}
+
+/// Whether a number is a URI.
+fn is_dialled(number: &str) -> bool {
+    number.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:"))
 }
 
 /// The parts of an `ADR`. Where they are empty, the address may stand in the parameter `LABEL`.
@@ -48,10 +56,10 @@ pub fn address(entry: &VCardEntry, label: Option<String>, preferred: bool) -> Op
     let address = Address {
         label,
         street: street.into_iter().flatten().reduce(|first, second| format!("{first}\n{second}")),
-        city: part(entry, 3, ", "),
-        region: part(entry, 4, ", "),
-        postal_code: part(entry, 5, ", "),
-        country: part(entry, 6, ", "),
+        city: words_of(entry, 3, ", "),
+        region: words_of(entry, 4, ", "),
+        postal_code: words_of(entry, 5, ", "),
+        country: words_of(entry, 6, ", "),
         preferred,
     };
     if address.lines().is_empty() {
@@ -63,7 +71,7 @@ pub fn address(entry: &VCardEntry, label: Option<String>, preferred: bool) -> Op
 /// The lines of an envelope that stand in the parameter `LABEL`.
 pub fn label_parameter(entry: &VCardEntry) -> Option<String> {
     let label = entry.parameters(&VCardParameterName::Label).find_map(VCardParameterValue::as_text)?;
-    let label = plain_text::lines(&caret_decoded(label).replace("\\n", "\n"));
+    let label = plain_text::file_lines(&caret_decoded(label).replace("\\n", "\n"));
     let label = label.trim();
     (!label.is_empty()).then(|| label.to_owned())
 }
@@ -90,12 +98,12 @@ fn caret_decoded(text: &str) -> String {
 
 /// An address of something, unless it is code in disguise.
 pub fn place(entry: &VCardEntry) -> Option<String> {
-    let text: String = text_of(entry)?.chars().filter(|c| !c.is_control()).collect();
-    let text = text.trim();
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
-    let scheme = scheme.map(|scheme| scheme.split_whitespace().collect::<String>());
+    let text = text_of(entry)?.replace(char::is_control, "");
+    let unseen = |c: char| c.is_whitespace() || web::turns_direction(c);
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase().replace(unseen, ""));
     let refused = scheme.is_some_and(|scheme| REFUSED.contains(&scheme.as_str()));
-    (!text.is_empty() && !refused).then(|| text.to_owned())
+    let text = escape::undirected(&text);
+    (!text.is_empty() && !refused).then_some(text)
 }
 
 /// A picture that can be fetched.
@@ -157,11 +165,12 @@ pub fn own_label(text: &str) -> Option<String> {
 
 /// The types, which stand bare in 2.1.
 pub fn types(entry: &VCardEntry) -> impl Iterator<Item = &str> {
-    entry.params.iter().filter_map(|param| match (&param.name, &param.value) {
+    let words = entry.params.iter().filter_map(|param| match (&param.name, &param.value) {
         (VCardParameterName::Type, value) => value.as_text(),
         (VCardParameterName::Other(name), VCardParameterValue::Null) => Some(name.as_str()),
         _ => None,
-    })
+    });
+    words.filter(|word| ![CONTROLS, ENCODED].contains(word))
 }
 
 /// How much a property is preferred among those of its name: the lowest number is, from 1 to 100. Older versions say it by
@@ -181,13 +190,37 @@ pub fn is_ranked(rank: u32) -> bool {
     rank < UNRANKED
 }
 
-/// Whether nothing stands in a property.
+fn is_marked(entry: &VCardEntry, mark: &str) -> bool {
+    entry.params.iter().any(|param| matches!(&param.name, VCardParameterName::Other(name) if name == mark))
+}
+
+/// Whether a property has control characters, which are left out of what is kept of it.
+pub fn has_controls(entry: &VCardEntry) -> bool {
+    let has = |text: &str| plain_text::has_control(&plain_text::file_lines(text));
+    // There neither a line break nor a tab stands for anything.
+    let is_one_word = matches!(&entry.name, VCardProperty::Url | VCardProperty::Impp | VCardProperty::Socialprofile)
+        || entry.name.as_str().eq_ignore_ascii_case("X-SOCIALPROFILE");
+    let in_word = |text: &str| is_one_word && text.trim().contains(char::is_control);
+    let is_number = entry.name == VCardProperty::Tel;
+    let in_number = |text: &str| is_number && is_dialled(text) && percent_decoded(text).contains(char::is_control);
+    let texts = entry.values.iter().flat_map(|value| match value {
+        VCardValue::Text(text) => std::slice::from_ref(text),
+        VCardValue::Component(items) => items,
+        _ => &[],
+    });
+    is_marked(entry, CONTROLS)
+        || texts.into_iter().any(|text| has(text))
+        || text_of(entry).is_some_and(|text| in_word(&text) || in_number(&text))
+}
+
+/// Whether nothing stands in a property. What is in base 64 is something, although it may decode to blanks.
 pub fn is_empty(entry: &VCardEntry) -> bool {
-    entry.values.iter().all(|value| match value {
-        VCardValue::Text(text) => text::is_blank(text),
-        VCardValue::Component(items) => items.iter().all(|item| text::is_blank(item)),
-        _ => false,
-    })
+    !is_marked(entry, ENCODED)
+        && entry.values.iter().all(|value| match value {
+            VCardValue::Text(text) => text::is_blank(text),
+            VCardValue::Component(items) => items.iter().all(|item| text::is_blank(item)),
+            _ => false,
+        })
 }
 
 /// The whole value as text.
@@ -204,6 +237,11 @@ pub fn line_of(entry: &VCardEntry) -> Option<String> {
 /// One part of a value; where a part is a list, its items are joined.
 pub fn part(entry: &VCardEntry, index: usize, separator: &str) -> Option<String> {
     clean(entry.values.get(index)?, separator)
+}
+
+/// One part of a value as one line.
+pub fn words_of(entry: &VCardEntry, index: usize, separator: &str) -> Option<String> {
+    part(entry, index, separator).map(|text| plain_text::line(&text)).filter(|text| !text.is_empty())
 }
 
 /// The words of a list, white space made even.
@@ -229,7 +267,7 @@ fn clean(value: &VCardValue, separator: &str) -> Option<String> {
         VCardValue::Float(number) => number.to_string(),
         other => other.as_text()?.to_owned(),
     };
-    let mut plain = plain_text::lines(&text);
+    let mut plain = plain_text::file_lines(&text);
     plain.retain(|c| matches!(c, '\n' | '\t') || !c.is_control());
     let plain = plain.trim();
     (!plain.is_empty()).then(|| plain.to_owned())
@@ -259,5 +297,5 @@ fn percent_decoded(text: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&bytes).chars().filter(|c| !c.is_control()).collect()
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -95,13 +95,17 @@ fn read(field: &FormField, value: &str, path: Field) -> Result<Option<String>> {
         FormFieldKind::Email => email(value, path),
         FormFieldKind::Phone => phone(value, path),
         FormFieldKind::Text => fields::lines(value, path, MAX_TEXT),
-        FormFieldKind::Choice => match fields::line(value, path, MAX_TEXT)? {
-            Some(value) if !field.options.contains(&value) => {
-                Err(Error::refused(UserErrorCode::Invalid, path, "This is none of the options."))
-            }
-            chosen => Ok(chosen),
-        },
+        FormFieldKind::Choice => {
+            fields::line(value, path, MAX_TEXT)?.map(|value| option(field, &value, path)).transpose()
+        }
     }
+}
+
+/// The option that is chosen, as it is written in the form. Keyboards write the same letters in several ways.
+fn option(field: &FormField, value: &str, path: Field) -> Result<String> {
+    let value = plain_text::composed(value);
+    let chosen = field.options.iter().find(|option| plain_text::composed(option) == value);
+    chosen.cloned().ok_or_else(|| Error::refused(UserErrorCode::Invalid, path, "This is none of the options."))
 }
 
 /// An e-mail address as it may be; none where there is nothing.
@@ -139,7 +143,7 @@ mod tests {
             label: name.to_uppercase(),
             kind,
             required,
-            options: vec!["red".to_owned(), "blue".to_owned()],
+            options: ["red", "blue", "Caf\u{e9}", "도움", "A\u{30a}land"].map(str::to_owned).to_vec(),
         };
         Form(vec![
             field("name", FormFieldKind::Name, true),
@@ -168,6 +172,23 @@ mod tests {
         let answers = answer(&given).unwrap_or_default();
         assert_eq!(answers.lines, ["NAME: Kim", "PHONE: +49 (30) 1", "ORDER: a\nb", "COLOUR: blue"]);
         assert_eq!((answers.about.name.as_deref(), answers.about.email), (Some("Kim"), None));
+    }
+
+    #[test]
+    fn a_choice_may_be_written_in_any_equivalent_way() {
+        for (given, kept) in [
+            ("Caf\u{e9}", "Caf\u{e9}"),
+            (" Cafe\u{301} ", "Caf\u{e9}"),
+            ("\u{1103}\u{1169}\u{110b}\u{116e}\u{11b7}", "도움"),
+            ("\u{212b}land", "A\u{30a}land"),
+            ("\u{c5}land", "A\u{30a}land"),
+        ] {
+            let answers = answer(&[("name", "Kim"), ("colour", given)]).unwrap_or_default();
+            assert_eq!(answers.lines, ["NAME: Kim".to_owned(), format!("COLOUR: {kept}")], "{given:?}");
+        }
+        for given in ["Cafe", "CAF\u{c9}", "\u{ff52}ed"] {
+            assert!(answer(&[("name", "Kim"), ("colour", given)]).is_err(), "{given:?}");
+        }
     }
 
     #[test]

@@ -33,7 +33,133 @@ fn the_lowest_number_is_preferred() {
     let preferred: Vec<bool> = card.emails.iter().map(|email| email.preferred).collect();
     assert_eq!(preferred, [false, true, false]);
     assert!(card.phones.iter().all(|phone| !phone.preferred));
+    let preferred = |lines: &str| with(lines).emails.iter().position(|email| email.preferred);
+    for number in ["4294967297", "4294967346", "18446744073709551617", "-4294967295", "101", "0", "1e0"] {
+        assert_eq!(preferred(&format!("EMAIL;PREF={number}:a@x.org\r\nEMAIL;PREF=50:b@x.org")), Some(1), "{number}");
+        assert_eq!(preferred(&format!("EMAIL;PREF={number}:a@x.org\r\nEMAIL:b@x.org")), None, "{number}");
+    }
     assert_eq!(card.title.as_deref(), Some("B"));
+}
+
+#[test]
+fn types_in_one_pair_of_quotes_are_a_list() {
+    for version in ["2.1", "3.0", "4.0"] {
+        for (types, label) in [
+            ("TYPE=\"home,pref\"", Some("home")),
+            ("type=\"pref,work\"", Some("work")),
+            ("TYPE=\"home\";TYPE=\"x-desk,pref\"", Some("home")),
+            ("TYPE=\"x-desk, PREF\"", Some("desk")),
+            ("TYPE=\"internet,pref\"", None),
+        ] {
+            let lines = format!("FN:Jane\r\nTEL;{types}:1\r\nEMAIL;{types}:a@x.org\r\nADR;{types}:;;1 Main St;;;;");
+            let text = format!("BEGIN:VCARD\r\nVERSION:{version}\r\n{lines}\r\nEND:VCARD\r\n");
+            let card = cards(text.as_bytes(), None).next().expect("one").expect("a card").card;
+            let found = [
+                (card.phones[0].label.as_deref(), card.phones[0].preferred),
+                (card.emails[0].label.as_deref(), card.emails[0].preferred),
+                (card.addresses[0].label.as_deref(), card.addresses[0].preferred),
+            ];
+            assert_eq!(found, [(label, true); 3], "{version} {types}");
+        }
+    }
+    assert_eq!(with("TEL;TYPE=\"work,cell\":1").phones[0].label.as_deref(), Some("work mobile"));
+}
+
+#[test]
+fn every_line_break_of_a_text_is_one() {
+    for broken in ["\u{85}", "\u{b}", "\u{c}", "\u{2028}", "\\n"] {
+        let card = with(&format!(
+            "NOTE:a{broken}b\r\nADR:;;1 Main St{broken}Flat 2;New{broken}Town;;;\r\nN:Van{broken}Doe;Jane{broken};;;\r\n\
+             ORG:A{broken}B;C{broken}D\r\nTITLE:E{broken}F\r\nNICKNAME:G{broken}H"
+        ));
+        assert_eq!(card.note.as_deref(), Some("a\nb"), "{broken:?}");
+        let address = &card.addresses[0];
+        assert_eq!((address.street.as_deref(), address.city.as_deref()), (Some("1 Main St\nFlat 2"), Some("New Town")));
+        assert_eq!((card.name.family.as_deref(), card.name.given.as_deref()), (Some("Van Doe"), Some("Jane")));
+        assert_eq!((card.organisation.as_deref(), card.units[0].as_str()), (Some("A B"), "C D"));
+        assert_eq!((card.title.as_deref(), card.nicknames[0].as_str()), (Some("E F"), "G H"));
+        assert_eq!(read(&format!("FN:Jane{broken}Doe")).card.full_name, "Jane Doe");
+    }
+    for coded in ["=C2=85", "=0B", "=0C", "=0D=0A", "=E2=80=A9"] {
+        let lines = format!(
+            "FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:Jane{coded}Doe\r\nNOTE;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:a{coded}b"
+        );
+        let reading = read(&lines);
+        assert_eq!(
+            (reading.card.full_name.as_str(), reading.card.note.as_deref()),
+            ("Jane Doe", Some("a\nb")),
+            "{coded}"
+        );
+        assert!(reading.without_controls.is_empty() && reading.left_out.is_empty());
+    }
+    assert_eq!(with("NOTE;ENCODING=b:YQti").note.as_deref(), Some("a\nb"));
+    let shifted = "NOTE;CHARSET=ISO-2022-JP;ENCODING=QUOTED-PRINTABLE:a=0D=0Ab";
+    assert_eq!(with(shifted).note.as_deref(), Some("a\nb"));
+}
+
+#[test]
+fn a_control_character_is_left_out_and_its_property_named() {
+    for (lines, names) in [
+        ("NOTE:a\u{1}b", &["NOTE"][..]),
+        ("NOTE;ENCODING=QUOTED-PRINTABLE:a=01b\r\nTITLE;QUOTED-PRINTABLE:a=7Fb", &["NOTE", "TITLE"]),
+        ("NOTE;ENCODING=b:YQBi", &["NOTE"]),
+        ("ROLE:\u{1}\r\nX-FOO:\u{7f} \u{90}\r\nADR:;;\u{2};;;;", &["ROLE", "X-FOO", "ADR"]),
+        ("ADR;LABEL=\"1 Main\u{1} St\":;;1 Main St;;;;", &["ADR"]),
+        ("URL:https://x.org/a\tb\r\nURL:https://x.org/\\nb", &["URL", "URL"]),
+        ("TEL;VALUE=uri:tel:+1%000\r\nTEL:5%00", &["TEL"]),
+        ("item1.TEL:1\r\nitem1.X-ABLabel:de\u{1f}sk", &["X-ABLABEL"]),
+        ("PRODID:\u{1}\r\nREV:20200101T000000Z\u{1}\r\nVERSION:\u{1}4.0\r\nNOTE:a\tb", &[]),
+    ] {
+        let reading = read(&format!("FN:Jane\r\n{lines}"));
+        assert_eq!(reading.without_controls, names, "{lines:?}");
+        assert!(reading.left_out.is_empty(), "{lines:?} {:?}", reading.left_out);
+    }
+    assert_eq!(with("NOTE:a\u{1}b").note.as_deref(), Some("ab"));
+    // What has no place is named once.
+    let reading = read("FN:Jane\r\nROLE:Po\u{1}et\r\nX-FOO:a\u{1}");
+    assert_eq!((reading.left_out.len(), reading.without_controls.len()), (2, 0));
+}
+
+#[test]
+fn what_is_in_base_64_is_something_whatever_it_decodes_to() {
+    for (lines, names) in [
+        (
+            "KEY;ENCODING=b:AAAA\r\nPHOTO;ENCODING=b:AAECAwQ=\r\nSOUND;ENCODING=b:DQoNCg==",
+            &["KEY", "PHOTO", "SOUND"][..],
+        ),
+        (
+            "LOGO;ENCODING=b;TYPE=PNG:ICAg\r\nLOGO;TYPE=PNG;ENCODING=\"B\":ICAg\r\nKEY;BASE64:\r\n ICAg",
+            &["LOGO", "LOGO", "KEY"],
+        ),
+        (
+            "X-PIC;ENCODING=b:ICAg\r\nNOTE;ENCODING=BASE64:ICAg\r\nX-THUMB;ENCODING=b:AAAA",
+            &["X-PIC", "NOTE", "X-THUMB"],
+        ),
+        // An address in base 64 is none either.
+        ("PHOTO;ENCODING=b:aHR0cHM6Ly94Lm9yZy9w", &["PHOTO"]),
+        ("PHOTO;ENCODING=b:\r\nKEY;ENCODING=b:  \r\nX-PIC;ENCODING=b:", &[]),
+    ] {
+        let reading = read(&format!("FN:Jane\r\n{lines}"));
+        assert_eq!(reading.left_out, names, "{lines}");
+        assert_eq!(reading.card.photo_url, None);
+    }
+    // Some programs say it of an address that is none.
+    assert_eq!(with("PHOTO;ENCODING=b:https://x.org/p").photo_url.as_deref(), Some("https://x.org/p"));
+}
+
+#[test]
+fn nothing_in_an_address_turns_the_direction_of_what_is_read() {
+    for (written, kept) in [
+        ("https://example.org/\u{2066}x\u{2069}y", "https://example.org/%E2%81%A6x%E2%81%A9y"),
+        ("\u{200e}https://example.org/x\u{200e}", "https://example.org/x"),
+        ("\u{61c} https://example.org/\u{202e}gnp.a", "https://example.org/%E2%80%AEgnp.a"),
+    ] {
+        let card = with(&format!("URL:{written}\r\nPHOTO:{written}\r\nIMPP:{written}\r\nX-SOCIALPROFILE:{written}"));
+        let kept = Some(kept);
+        assert_eq!((card.urls[0].address.as_str().into(), card.photo_url.as_deref()), (kept, kept));
+        assert_eq!((card.messengers[0].uri.as_str().into(), card.urls[1].address.as_str().into()), (kept, kept));
+    }
+    assert!(with("URL:java\u{200e}script\\:alert(1)\r\nURL:\u{202e}data:x").urls.is_empty());
 }
 
 #[test]
