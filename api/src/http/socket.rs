@@ -130,7 +130,6 @@ impl Running {
         let mutates = mutation.is_some();
         let mut stream = Box::pin(executor.stream(operation));
         let task = tokio::spawn(async move {
-            let _counted = mutation;
             while let Some(answer) = stream.next().await {
                 if sender.send(Some(Box::new(answer))).await.is_err() {
                     return;
@@ -138,6 +137,7 @@ impl Running {
             }
             // Nobody is left to hear it when this fails.
             drop(sender.send(None).await);
+            drop(mutation);
         });
         let ended = (!mutates).then(|| AbortOnDrop(task.abort_handle()));
         Self { answers, _ended: ended, _place: place }

@@ -31,7 +31,6 @@ impl Default for Turns {
 
 impl Turns {
     /// A place in the queue of those who are known: they proved who they are, or the account knows where they are.
-    #[must_use]
     pub fn known(&self) -> Queued {
         Queued { turns: Arc::clone(&self.known), place: None }
     }
