@@ -27,12 +27,14 @@ use super::{
     execution::{Answered, Asker, Executor, Operation, code_of, fault, is_request_error, refusal},
     open,
     params::{self, ENCODINGS, Encoding, GetParams, Unpacked, Unread},
-    peer, sent, socket,
+    peer,
+    room::room,
+    sent, socket,
 };
 use crate::{
     auth::context::Site,
     error::{Error, Excess},
-    shares::{Resource, Share},
+    shares::Resource,
     throttle::Payer,
 };
 
@@ -84,8 +86,8 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
         response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ENCODINGS));
         return response;
     };
-    let room = match room(&executor, &parts) {
-        Ok(room) => room,
+    let held = match room(&executor, &parts) {
+        Ok(held) => held,
         Err(excess) => return no_room(accepted.answer(), excess),
     };
     let most = executor.app().config.limits.body_bytes;
@@ -106,7 +108,7 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
             response
         }
     };
-    drop(room);
+    drop(held);
     response
 }
 
@@ -114,27 +116,6 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
 fn is_fetch(headers: &HeaderMap) -> bool {
     let mode = headers.get("sec-fetch-mode").and_then(|value| value.to_str().ok());
     matches!(mode, Some("cors" | "same-origin"))
-}
-
-/// Bodies up to this length are read without asking for room, in bytes.
-const SHORT_BODY: u64 = 16 << 10;
-
-/// Room for a long body, which an address fills before anybody knows whose it is; held until it is answered.
-fn room(executor: &Executor, parts: &Parts) -> Result<Option<Share>, Excess> {
-    let most = executor.app().config.limits.body_bytes;
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let length = length.and_then(|length| length.parse::<u64>().ok());
-    // A body that is compressed may be as long as any once it is unpacked.
-    let length = length.filter(|_| !parts.headers.contains_key(header::CONTENT_ENCODING));
-    if length.is_some_and(|length| length <= SHORT_BODY) {
-        return Ok(None);
-    }
-    // Packed and unpacked it is in memory at once.
-    let most = if parts.headers.contains_key(header::CONTENT_ENCODING) { 2 * most } else { most };
-    // A body of unknown length may be as long as any; one that is too long is refused while it is read.
-    let length = length.and_then(|length| usize::try_from(length).ok()).map_or(most, |length| length.min(most));
-    let Some(address) = peer::origin(executor.app(), parts).address else { return Ok(None) };
-    executor.app().shares.take(Payer::Address(address), Resource::Memory, length).map(Some).map_err(Excess::from)
 }
 
 /// The answer when there is no room for a body, which then is not read.

@@ -3,6 +3,7 @@
 
 pub mod document;
 pub mod validation;
+mod closes;
 pub mod cost;
 mod media;
 pub mod accept;
@@ -18,6 +19,7 @@ pub mod listener;
 pub mod peer;
 pub mod sites;
 mod reader;
+mod room;
 pub mod sent;
 pub mod graphql;
 pub mod cards;

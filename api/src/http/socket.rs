@@ -26,6 +26,10 @@ use tokio::{
 use tokio_stream::StreamMap;
 
 use super::{
+    closes::{
+        Close, FORBIDDEN, INIT_TIMEOUT, MALFORMED, NO_PROTOCOL, RESTART, SECOND_INIT, SLOW, TOO_LONG, TOO_MANY_SOCKETS,
+        TRY_LATER, UNAUTHORIZED, UNWRITABLE, broken,
+    },
     execution::{Answered, Asker, Executor, Operation, is_request_error, refusal},
     graphql::write_body,
     params::{self, Unread},
@@ -53,38 +57,6 @@ const MAX_OPERATIONS: usize = 32;
 const READ_TO_REFUSE: usize = 4;
 /// Small, because most sockets are idle and there are many.
 const BUFFER: usize = 256;
-
-/// A reason to close, with the code the protocol has for it.
-struct Close(u16, &'static str);
-
-const MALFORMED: Close = Close(4400, "Invalid message");
-const UNAUTHORIZED: Close = Close(4401, "Unauthorized");
-const TOO_LONG: Close = Close(1009, "Message too long");
-const FORBIDDEN: Close = Close(4403, "Forbidden");
-const NO_PROTOCOL: Close = Close(4406, "Subprotocol not acceptable");
-const INIT_TIMEOUT: Close = Close(4408, "Connection initialisation timeout");
-const SECOND_INIT: Close = Close(4429, "Too many initialisation requests");
-const TOO_MANY_SOCKETS: Close = Close(4429, "Too many sockets");
-const RESTART: Close = Close(1012, "Service restart");
-const TRY_LATER: Close = Close(1013, "Try again later");
-const SLOW: Close = Close(1013, "Too slow; resume from the last cursor");
-
-/// The reason to close for bytes that are no WebSocket (RFC 6455, section 7.4.1); none when the connection is gone. The library
-/// tells the kinds of error only by their words.
-fn broken(error: &axum::Error) -> Option<Close> {
-    let words = error.to_string();
-    if words.contains("UTF-8") || words.contains("utf-8") {
-        return Some(Close(1007, "Not UTF-8"));
-    }
-    if words.contains("Space limit exceeded") || words.contains("too long") {
-        return Some(TOO_LONG);
-    }
-    let gone = words.contains("without closing handshake") || !words.contains("protocol error");
-    (!gone).then_some(Close(1002, "Not a WebSocket frame"))
-}
-
-/// Only a fault of ours can bring this about.
-const UNWRITABLE: Close = Close(1011, "Internal error");
 
 /// What a client may say. Which parts belong to which type is checked by hand: serde cannot borrow the payload of a
 /// tagged enum.
