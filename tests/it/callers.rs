@@ -310,12 +310,12 @@ async fn long_bodies_and_sockets_that_never_begin_are_bounded_for_an_address() {
     let address = app.instances[0].url.trim_start_matches("http://").to_owned();
     let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 250000\r\n\r\n{";
     let mut held = Vec::new();
-    for _ in 0..33 {
+    for _ in 0..25 {
         let mut stream = tokio::net::TcpStream::connect(&address).await.expected("a connection");
         stream.write_all(head.as_bytes()).await.expected("written");
         held.push(stream);
     }
-    eventually("bodies take room", || async { app.app().shares.memory() == 33 * 250_000 }).await;
+    eventually("bodies take room", || async { app.app().shares.memory() == 25 * 250_000 }).await;
     let mut stream = tokio::net::TcpStream::connect(&address).await.expected("a connection");
     stream.write_all(head.as_bytes()).await.expected("written");
     let mut answer = String::new();

@@ -114,7 +114,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("RAPPORT_MAX_COST", "50000", "highest cost of one operation: fields, multiplied by page sizes"),
     setting("RAPPORT_MAX_DEPTH", "15", "deepest nesting of one operation"),
     setting("RAPPORT_REQUEST_TIMEOUT", "20s", "how long the answer to a query or mutation may take (100ms to 10m)"),
-    setting("RAPPORT_MAX_ANSWER_BYTES", "4194304", "memory of one answer, in bytes; 0: without limit"),
+    setting("RAPPORT_MAX_ANSWER_BYTES", "3145728", "memory of one answer, in bytes; 0: without limit"),
     setting(
         "RAPPORT_MAX_ALL_ANSWERS_BYTES",
         "67108864",
