@@ -243,7 +243,11 @@ mod tests {
                 });
             }
         });
-        assert_eq!(most.into_inner(), 8);
+        // How close they come to it depends on how their turns fall.
+        assert!((1..=8).contains(&most.into_inner()));
+        let all: Vec<_> = (0..9).filter_map(|_| shares.take(ann, Resource::Socket, 1).ok()).collect();
+        assert_eq!(all.len(), 8);
+        drop(all);
         assert!(shares.taken.lock().is_ok_and(|taken| taken.by_caller.is_empty()));
         Ok(())
     }
