@@ -212,6 +212,21 @@ impl App {
         }
     }
 
+    /// Does something again and again until the instance stops, with a pause before each time. `work` names it in the log.
+    pub async fn repeat<T, S: Future<Output = Result<T>>>(
+        &self,
+        pause: Duration,
+        work: &'static str,
+        step: impl Fn() -> S,
+    ) {
+        loop {
+            tokio::select! { () = self.shutdown.cancelled() => return, () = tokio::time::sleep(pause) => {} }
+            if let Err(error) = step().await {
+                tracing::warn!(cause = ?error, work, "a step failed; it will be tried again");
+            }
+        }
+    }
+
     /// Says something in passing to whoever listens, on whichever instance.
     pub fn whisper(&self, whisper: Whisper) {
         self.whispers.spread(whisper);

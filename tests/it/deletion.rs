@@ -1,6 +1,7 @@
 //! Deleting an account: nothing that names the person is left, others are told, and no race brings anything back.
 
-use std::sync::Arc;
+mod races;
+mod scale;
 
 use entity::channel::Channel;
 use serde_json::{Value, json};
@@ -15,7 +16,6 @@ use crate::{
         consistency, eventually,
         graphql::Client,
         person::{ABOUT_A_USER, Person},
-        rounds,
     },
 };
 
@@ -354,141 +354,4 @@ async fn others_are_told_what_is_gone_and_what_they_were_told_before_still_resol
     assert_eq!(ben.ask("{ activityFeed { nodes { id } } }", Value::Null).await.at("activityFeed.nodes"), &json!([]));
     assert_eq!(ben.ask("{ notifications { nodes { id } } }", Value::Null).await.at("notifications.nodes"), &json!([]));
     consistency::check(&app.database).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn deleting_somebody_with_many_relations_takes_no_more_statements_than_with_few() {
-    let app = TestApp::new().await;
-    let mut taken = Vec::new();
-    for (round, many) in [3, 40].into_iter().enumerate() {
-        let (jane, client) = with_password(&app, &format!("jane{round}")).await;
-        for number in 0..many {
-            let other = app.person(&format!("other{round}.{number}")).await;
-            other.must("followUser", &jane.id()).await;
-            let request = other.asks(&jane).await;
-            if number % 2 == 0 {
-                jane.must("acceptConnectionRequest", &request).await;
-            }
-        }
-        app.statements();
-        delete(&client).await;
-        taken.push(app.statements().len());
-    }
-    assert!(taken[1] <= taken[0] + 3, "{taken:?}");
-    consistency::check(&app.database).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_with_three_thousand_relations_is_deleted_at_once() {
-    const MANY: u128 = 3_000;
-    let app = TestApp::new().await;
-    let (jane, client) = with_password(&app, "jane").await;
-    let (id, now) = (app.database.literal(jane.id.0), "'2026-01-01 00:00:00+00:00'");
-    let mut rows = [const { Vec::new() }; 5];
-    for number in 0..MANY {
-        let other = app.database.literal(Uuid::from_u128(number + 1));
-        let (key, made) = (bytes(&app), format!("'other{number}', 'Other', 1, 1, 1, 1, {}, {now}, {now}", bytes(&app)));
-        rows[0].push(format!("({other}, {made})"));
-        rows[1].push(format!("({other}, {id}, 3, NULL, true, true, false, false, 0, 0, {now})"));
-        for list in 1..=3 {
-            rows[2].push(format!("({other}, {list}, (SELECT name_key FROM \"user\" WHERE id = {id}), {id}, {now})"));
-            rows[2].push(format!("({id}, {list}, {key}, {other}, {now})"));
-        }
-        rows[3].push(format!("({other}, 2, {other}, {id}, false, {now})"));
-        rows[4].push(format!("({other}, {other}, {id}, false), ({id}, {other}, {other}, false)"));
-    }
-    let tables = [
-        "\"user\" (id, handle, display_name, role, status, who_may_request_connection, who_may_follow, name_key, created_at, updated_at)",
-        "relationship (lo, hi, connection, request_id, lo_follows, hi_follows, lo_blocks, hi_blocks, lo_mutes, hi_mutes, updated_at)",
-        "contact (owner_id, list, name_key, user_id, since)",
-        "activity (id, kind, actor_id, subject_id, connections_only, created_at)",
-        "activity_author (user_id, activity_id, other_id, connections_only)",
-    ];
-    for (table, rows) in tables.iter().zip(&rows) {
-        for some in rows.chunks(500) {
-            app.database.run(&format!("INSERT INTO {table} VALUES {}", some.join(", "))).await;
-        }
-    }
-    let newest = "INSERT INTO newest_activity (user_id, activity_id, other_id, connections_only)";
-    app.database.run(&format!("{newest} SELECT id, id, {id}, false FROM \"user\" WHERE id <> {id}")).await;
-    app.database.run(&format!("UPDATE directory SET people = people + {MANY}")).await;
-    app.database
-        .run(&format!(
-            "INSERT INTO notification (id, user_id, kind, actor_id, created_at) \
-        SELECT id, id, 3, {id}, {now} FROM \"user\" WHERE id <> {id}"
-        ))
-        .await;
-    delete(&client).await;
-    assert_eq!(app.database.number("SELECT count(*) FROM relationship").await, 0);
-    assert_eq!(app.database.number("SELECT count(*) FROM event WHERE kind = 'notifications_removed'").await, 3_000);
-    assert_eq!(app.database.number("SELECT count(*) FROM event WHERE kind = 'activity_removed'").await, 3_000);
-    consistency::check(&app.database).await;
-}
-
-/// Everything that somebody can do about a person who is being deleted, or the person at that moment.
-const RACERS: [&str; 10] = [
-    "requestConnection",
-    "followUser",
-    "blockUser",
-    "acceptConnectionRequest",
-    "withdrawConnectionRequest",
-    "bulk",
-    "post",
-    "note",
-    "signIn",
-    "preferences",
-];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_race_brings_anything_of_who_is_deleted_back() {
-    let app = Arc::new(TestApp::two().await);
-    let ben = app.person("ben").await;
-    for round in 0..rounds(2) {
-        for (number, racer) in RACERS.into_iter().enumerate() {
-            let (jane, client) = with_password(&app, &format!("jane{round}.{number}")).await;
-            let ann = app.person(&format!("ann{round}.{number}")).await;
-            let request = match racer {
-                "acceptConnectionRequest" => jane.asks(&ann).await,
-                "withdrawConnectionRequest" => ann.asks(&jane).await,
-                _ => String::new(),
-            };
-            let on = (round + number + 1) % app.instances.len();
-            let act = async {
-                let (by_ann, by_jane) = (&ann.clients[on], &jane.clients[on]);
-                let id = json!({ "id": jane.id(), "ids": [ben.id(), jane.id()] });
-                let body = match racer {
-                    "bulk" => {
-                        let query = "mutation($ids: [ID!]!) { updateContacts(input: { action: FOLLOW, userIds: $ids }) \
-                                     { userErrors { code } } }";
-                        by_ann.ask(query, id).await.body
-                    }
-                    "post" => {
-                        let query = "mutation { postStatus(input: { text: \"here\" }) { userErrors { code } } }";
-                        by_jane.ask(query, Value::Null).await.body
-                    }
-                    "note" => {
-                        let query = "mutation($id: ID!) { saveNote(input: { userId: $id, text: \"x\" }) { outcome } }";
-                        by_ann.ask(query, id).await.body
-                    }
-                    "preferences" => {
-                        let query = "mutation { updateNotificationPreferences(input: { preferences: [{ kind: FOLLOWED, \
-                                     inApp: false }] }) { userErrors { code } } }";
-                        by_jane.ask(query, Value::Null).await.body
-                    }
-                    "signIn" => sign_in(&app, &jane.handle, "correct horse").await.body,
-                    verb => {
-                        let id = if verb.ends_with("Request") { request.clone() } else { jane.id() };
-                        ann.does_on(on, verb, &id).await;
-                        Value::Null
-                    }
-                };
-                let code = body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
-                assert!(["", "UNAUTHENTICATED"].contains(&code), "{racer}: {body}");
-            };
-            let ((), ()) = tokio::join!(act, delete(&client));
-            let left = names(&app, jane.id.0).await;
-            assert!(left.iter().all(|column| MAY_NAME[..6].contains(&column.as_str())), "{racer}: {left:?}");
-        }
-        consistency::check(&app.database).await;
-    }
 }

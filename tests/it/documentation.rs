@@ -105,8 +105,8 @@ fn every_promise_names_its_code_and_a_test_that_is_there() {
             assert!(path(&file).exists(), "{promise}: {file} is not there");
         }
         for test in tests {
-            let (file, name) = test.split_once("::").expected(&test);
-            let text = read(&format!("tests/it/{file}.rs"));
+            let (module, name) = test.rsplit_once("::").expected(&test);
+            let text = read(&format!("tests/it/{}.rs", module.replace("::", "/")));
             let marked = text.split("\nfn ").chain(text.split("\nasync fn ")).skip(1);
             let found = marked.filter(|rest| rest.starts_with(&format!("{name}("))).count();
             assert!(found > 0, "{promise}: there is no test {test}");

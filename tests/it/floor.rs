@@ -1,12 +1,15 @@
 //! The floor as administrators make it through the API: what they say counts at once, nothing that goes on is
 //! stranded.
 
-use entity::{channel::Channel, id::AgentId};
+mod reasons;
+mod secrets;
+
+use entity::id::AgentId;
 use serde_json::{Value, json};
 
 use crate::{
     routing::nothing_contradicts_itself,
-    support::{Expected as _, app::TestApp, floor::refused, person::Person, visitors::identity},
+    support::{Expected as _, app::TestApp, person::Person},
 };
 
 const SEND: &str = "mutation($c: ID!, $m: String!) { sendMessage(input: { conversationId: $c, clientMessageId: $m, body: \"More\" }) { userErrors { code } } }";
@@ -366,90 +369,4 @@ async fn nothing_begins_at_an_entry_point_that_is_archived_and_what_has_begun_go
     let queue = ada.finds("entryPoints", "Chats", "queue { id }").await["queue"]["id"].clone();
     let input = json!({ "name": "Chats", "channel": "WEBCHAT", "address": "Chats", "queueId": queue });
     ada.makes("createEntryPoint", input).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_secret_signs_from_when_it_is_shown_until_the_next() {
-    let app = TestApp::new().await;
-    let ada = app.admin("ada").await;
-    let (_, entry_point) = app.web_queue(&ada, "Chats", json!({})).await;
-    let has = "hasIdentitySecret";
-    assert_eq!(ada.finds("entryPoints", "Chats", has).await[has], false);
-    let rotate = async || {
-        let payload = ada.arranges_on(0, "rotateIdentitySecret", json!({ "entryPointId": entry_point })).await;
-        payload["identitySecret"].as_str().expected("a secret").to_owned()
-    };
-    let (first, second) = (rotate().await, rotate().await);
-    assert_eq!(ada.finds("entryPoints", "Chats", has).await[has], true);
-    let expires = app.clock.now().timestamp() + 60;
-    let begin = async |secret: &str| {
-        let query =
-            "mutation($input: StartWebChatInput!) { startWebChat(input: $input) { userErrors { code field } } }";
-        let input = json!({ "entryPointId": entry_point, "identity": identity(secret, "42", expires) });
-        refused(app.anonymous().ask(query, json!({ "input": input })).await.at("startWebChat"))
-    };
-    assert_eq!(begin(&second).await, "");
-    assert_eq!(begin(&first).await, "NOT_ALLOWED identity.signature");
-    ada.makes("updateEntryPoint", json!({ "entryPointId": entry_point, "identitySecret": null })).await;
-    assert_eq!(ada.finds("entryPoints", "Chats", has).await[has], false);
-    assert_eq!(begin(&second).await, "NOT_ALLOWED identity.signature");
-    let sms = ada.makes("createQueue", json!({ "name": "SMS", "channel": "SMS" })).await;
-    let number =
-        ada.makes("createEntryPoint", json!({ "name": "N", "channel": "SMS", "address": "+1", "queueId": sms })).await;
-    assert_eq!(ada.arranges("rotateIdentitySecret", json!({ "entryPointId": number })).await, "INVALID entryPointId");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn reasons_have_one_default_and_what_is_archived_is_read_and_not_chosen() {
-    let app = TestApp::two().await;
-    let ada = app.admin("ada").await;
-    let ann = app.agent("ann").await;
-    let floor = app.floor(Channel::Webchat, &[&ann]).await;
-    let lunch = ada.makes("createIdleReason", json!({ "name": "Lunch" })).await;
-    let sold = ada.makes("createWrapUpReason", json!({ "name": "Sold", "isDefault": true })).await;
-    for (list, name, default) in [
-        ("wrapUpReasons", "Other", false),
-        ("wrapUpReasons", "Sold", true),
-        ("idleReasons", "Idle", true),
-        ("idleReasons", "Lunch", false),
-    ] {
-        assert_eq!(ada.finds(list, name, "isDefault").await["isDefault"], default, "{name}");
-    }
-    assert_eq!(ada.arranges("archiveWrapUpReason", json!({ "reasonId": sold })).await, "NOT_ALLOWED reasonId");
-    ann.turns("AVAILABLE").await;
-    let arrival = app.waits(&floor, "kim").await;
-    app.settle().await;
-    let task = ann.accepts_it().await;
-    ann.ends(&arrival.conversation.to_string()).await;
-    assert_eq!(ann.wraps_up_with(&task, json!([sold])).await, "");
-    assert_eq!(ann.turns_with(json!({ "state": "IDLE", "idleReasonId": lunch })).await, "");
-    let other = ada.finds("wrapUpReasons", "Other", "id").await["id"].clone();
-    ada.makes("updateWrapUpReason", json!({ "reasonId": other, "isDefault": true })).await;
-    assert_eq!(ada.arranges("archiveWrapUpReason", json!({ "reasonId": sold })).await, "APPLIED");
-    assert_eq!(ada.arranges("archiveIdleReason", json!({ "reasonId": lunch })).await, "APPLIED");
-    assert_eq!(ada.arranges("archiveIdleReason", json!({ "reasonId": lunch })).await, "NO_CHANGE");
-    assert_eq!(
-        ada.arranges("updateIdleReason", json!({ "reasonId": lunch, "name": "L" })).await,
-        "NOT_ALLOWED reasonId"
-    );
-    let listed = ann.ask("{ wrapUpReasons { name } idleReasons { name } }", Value::Null).await;
-    let names = |list: &str| {
-        listed.at(list).as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).collect::<Vec<_>>()
-    };
-    assert_eq!(names("wrapUpReasons"), ["Other"]);
-    assert_eq!(names("idleReasons"), ["Declined", "Idle", "No answer"]);
-    // What was said and chosen stands.
-    let read = ann.reads(&task, "Task", "wrapUps { reasons { name archivedAt } }").await;
-    assert_eq!(read["wrapUps"][0]["reasons"][0]["name"], "Sold");
-    assert!(read["wrapUps"][0]["reasons"][0]["archivedAt"].is_string());
-    assert_eq!(ann.desk().await["agent"]["idleReason"]["name"], "Lunch");
-    assert_eq!(ann.turns("AVAILABLE").await, "");
-    assert_eq!(ann.turns_with(json!({ "state": "IDLE", "idleReasonId": lunch })).await, "REASON_NOT_ALLOWED");
-    let arrival = app.waits(&floor, "lee").await;
-    app.settle().await;
-    let task = ann.accepts_it().await;
-    ann.ends(&arrival.conversation.to_string()).await;
-    assert_eq!(ann.wraps_up_with(&task, json!([sold])).await, "REASON_NOT_ALLOWED");
-    let again = ada.makes("createWrapUpReason", json!({ "name": "Sold" })).await;
-    assert_eq!(ann.wraps_up_with(&task, json!([again])).await, "");
 }

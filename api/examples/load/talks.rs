@@ -2,6 +2,8 @@
 //! most of them in conversations that are long over. The rows are those that the server would have written; they are put in
 //! many at once, and their events go through the log as always.
 
+mod ending;
+mod notes;
 mod rows;
 mod story;
 mod words;
@@ -27,10 +29,7 @@ use entity::{
 use sea_orm::{EntityTrait as _, PaginatorTrait as _};
 use sqlx::Connection as _;
 
-use self::{
-    rows::Rows,
-    story::{Ending, Story},
-};
+use self::{ending::Ending, rows::Rows, story::Story};
 use super::fill;
 
 /// How many agents there are, each of whom has as much in hand as they may: talks, a wrap-up and an offer.

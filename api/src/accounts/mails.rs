@@ -242,7 +242,7 @@ fn compose(
     message.map(Some).map_err(Error::internal)
 }
 
-/// How a token is used: by a page that takes it, or by hand.
+/// The sentence that tells how to use a token: open a page, or enter the token.
 fn way(link: Option<&str>, token: Option<&str>) -> String {
     let token = token.unwrap_or_default();
     match link {

@@ -1,5 +1,5 @@
-//! What is to be sent to the owners of accounts: one row for each mail, written with what it tells of. [`super::mails`] sends
-//! them.
+//! The queue of mails to the owners of accounts. A mail is one row, written in the transaction of the change that it reports.
+//! [`super::mails`] sends it.
 
 use entity::{account_mail, confirmed_email, id::UserId, mail_token::Purpose};
 use sea_orm::{

@@ -32,7 +32,7 @@ pub struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// Whether there is none.
+    /// True without any evidence.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         let session = matches!(self.caller, Some(Caller::Person(viewer)) if matches!(viewer.proof, Proof::Session(_)));
@@ -78,7 +78,7 @@ async fn device(app: &App, user: UserId, shown: Shown<'_>) -> Result<Option<Sess
     Ok(session.filter(|session| session.user_id == user).map(|session| session.id))
 }
 
-/// What a session that begins keeps of its network: enough to know it again for this account, and no address.
+/// The digest of a network that a new session stores. It recognises the network for this account and hides the address.
 #[must_use]
 pub fn kept(tx: &Tx<'_>, user: UserId, place: Place) -> Option<Vec<u8>> {
     digest(tx.config().tokens.keys.hiding.first()?, user, place)

@@ -16,15 +16,7 @@ const BATCH: u64 = 500;
 
 /// Removes what is old every ten minutes.
 pub async fn run(app: App) {
-    loop {
-        tokio::select! {
-            () = app.shutdown.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-        if let Err(error) = prune(&app).await {
-            tracing::warn!(code = error.code(), "old sessions could not be removed; it will be tried again");
-        }
-    }
+    app.repeat(EVERY, "the removal of old sessions", || prune(&app)).await;
 }
 
 /// Removes everything that makes nothing known any more.

@@ -17,12 +17,12 @@ use crate::{
     users::people,
 };
 
-/// How long a token for a new password may be used.
+/// The lifetime of a token for a new password.
 pub const RESET_WITHIN: Duration = Duration::minutes(30);
-/// How long a token that confirms an address may be used.
+/// The lifetime of a token that confirms an address.
 pub const CONFIRM_WITHIN: Duration = Duration::hours(24);
-/// How many tokens a person gets: for a new password, at one address in the time that they may be used, so that with the
-/// last of them there is one to use; to confirm addresses, in an hour.
+/// The most tokens of a person: for a new password, at one address within the lifetime of a token, so that the last one can
+/// still be used; to confirm addresses, within an hour.
 const MOST: u64 = 5;
 const CONFIRMATIONS_COUNTED_FOR: Duration = Duration::hours(1);
 /// Random bytes of a token.
@@ -30,7 +30,7 @@ const SECRET: usize = 32;
 
 const FIELD: &[&str] = &["input", "token"];
 
-/// How long a token in a mail of this kind may be used; none for a mail without one.
+/// The lifetime of the token in a mail of this kind. None for a mail without a token.
 #[must_use]
 pub fn lifetime(purpose: Purpose) -> Option<Duration> {
     match purpose {

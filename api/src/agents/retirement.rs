@@ -22,7 +22,7 @@ use crate::{
 /// Takes everything from an agent whose person is held, and makes them OFFLINE. Somebody who is no agent stays as they are.
 pub async fn retire(tx: &Tx<'_>, user: UserId) -> Result<()> {
     if states::find(tx.db(), user).await?.is_none() {
-        return leave_all(tx, user).await;
+        return stop_supervising(tx, user).await;
     }
     // Nothing new is offered from here on; the agent is held only after the conversations, as by all who hold both.
     for held in assignments::of_agent(tx.db(), user).await? {
@@ -32,7 +32,7 @@ pub async fn retire(tx: &Tx<'_>, user: UserId) -> Result<()> {
             hand_back(tx, &mut conversation, held).await?;
         }
     }
-    leave_all(tx, user).await?;
+    stop_supervising(tx, user).await?;
     let mut agent = states::held(tx, user).await?;
     let offline = Turn { state: AgentState::Offline, reason: None, idle_channels: 0 };
     if ledger::turn(tx, &mut agent, offline).await? {
@@ -41,18 +41,8 @@ pub async fn retire(tx: &Tx<'_>, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Leaves the conversations with customers in which somebody still takes part, as supervisors do without a task.
-async fn leave_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
-    for conversation in participants::open_with_customers(tx.db(), user).await? {
-        let conversation = threads::hold(tx, conversation).await?;
-        if let Some(who) = participants::of(tx.db(), conversation.id, Who::User(user)).await? {
-            participants::leave(tx, &conversation, who).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Lets somebody who supervises no more leave the conversations that they have joined without a task. Their person is held.
+/// Lets somebody leave the conversations with customers that they have joined without a task, as supervisors do. Their person is
+/// held.
 pub async fn stop_supervising(tx: &Tx<'_>, user: UserId) -> Result<()> {
     for conversation in participants::open_with_customers(tx.db(), user).await? {
         let mut conversation = threads::hold(tx, conversation).await?;

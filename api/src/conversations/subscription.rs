@@ -1,6 +1,6 @@
 //! `conversationEvents`. Whether the follower may still see the conversation is asked again whenever something is delivered.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use async_graphql::{Context, ID, Object, SimpleObject, Subscription, Union};
 use async_stream::try_stream;
@@ -12,11 +12,10 @@ use entity::{
     thread_item::ItemVisibility,
 };
 use futures_util::{Stream, StreamExt as _};
-use tokio::time::{Instant, sleep_until};
 
 use super::{
     items::types::{Message, Receipt, ThreadItem},
-    leaving::Leaving,
+    leaving::{self, Leaving},
     participants::{
         self, Who,
         types::{Participant, actor_of},
@@ -46,8 +45,6 @@ use crate::{
 
 /// Events that are delivered after one look at whether the follower may see them, when many wait.
 const TOGETHER: usize = 64;
-/// How long who has left is still told what came before.
-const LAST_WITHIN: Duration = Duration::from_secs(1);
 
 event! {
     /// Something was written, or the system tells something.
@@ -241,11 +238,9 @@ impl ConversationsSubscription {
             // No hint comes before SubscriptionStarted.
             let mut started = false;
             let mut leaving: Option<Leaving> = None;
-            // Set when they have left: what they are still told comes by then.
-            let mut end_by = Instant::now();
             loop {
                 let heard = tokio::select! {
-                    () = sleep_until(end_by), if leaving.is_some() => return,
+                    () = leaving::over(leaving.as_ref()) => return,
                     () = due(&mut recheck), if leaving.is_none() => Heard::Recheck,
                     told = live.next() => Heard::Told(told),
                     whisper = said.next(), if started && leaving.is_none() => Heard::Said(whisper),
@@ -256,7 +251,6 @@ impl ConversationsSubscription {
                         if leaving.is_none() {
                             let Some(now) = Box::pin(find(&app, &caller, id)).await? else { return };
                             leaving = now.until.map(|until| Leaving::new(until, now.stream_at));
-                            end_by = Instant::now() + LAST_WITHIN;
                             // Whoever was moved to another queue waits there from now on.
                             if waits_in != (now.row.queue_id, now.row.task_id) {
                                 waits_in = (now.row.queue_id, now.row.task_id);
@@ -287,7 +281,6 @@ impl ConversationsSubscription {
                     Heard::Recheck => {
                         let Some(now) = Box::pin(find(&app, &caller, id)).await? else { return };
                         leaving = now.until.map(|until| Leaving::new(until, now.stream_at));
-                        end_by = Instant::now() + LAST_WITHIN;
                     }
                     Heard::Waits(hint) => yield ConversationEvent::WaitHint(hint),
                     Heard::Told(None) | Heard::Said(None) => return,

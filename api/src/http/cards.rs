@@ -1,7 +1,7 @@
 //! vCards as files: `/contacts/{id}.vcf`, `/contacts.vcf` with ids or a list, and files coming in by POST. The same
 //! `Authorization`, limits and costs as `/graphql`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -22,7 +22,7 @@ use super::{
     graphql::{read, render, status_of},
     media::MediaType,
     params, peer,
-    reader::Reader,
+    reader::{Reader, too_soon},
     sent,
 };
 use crate::{
@@ -36,10 +36,8 @@ use crate::{
         import::{self, CardOutcome, Outcome},
     },
     error::{Error, Result},
-    shares::{Resource, Share},
-    throttle::TooSoon,
+    shares::Share,
     vcard::{encoding, file, write::Version},
-    weight::Weight,
 };
 
 /// The longest file that comes in, in bytes.
@@ -47,8 +45,6 @@ const LONGEST_FILE: usize = 8 << 20;
 /// What an export costs beside its cards, and each of them: as much as by GraphQL.
 const COST: u64 = 11;
 const COST_OF_CARD: u64 = 5;
-/// When to try again who has as many files under way as a caller may.
-pub const TRANSFER_LATER: Duration = Duration::from_secs(5);
 /// Ids that were left out and are named in the answer.
 const MOST_NAMED: usize = 100;
 
@@ -119,9 +115,9 @@ pub async fn one(State(executor): State<Arc<Executor>>, Path(name): Path<String>
         let asked = Asked::of(&parts)?;
         let style = asked.style()?;
         let id = name.strip_suffix(".vcf").ok_or_else(nobody)?;
-        pay(&executor, &reader.caller, COST + COST_OF_CARD)?;
         let app = executor.app();
-        let weight = weight_of(app, &reader.caller);
+        reader.pay(app, COST + COST_OF_CARD)?;
+        let weight = reader.weight(app);
         let (ids, origin) = ([id.to_owned()], peer::origin(app, &parts));
         let export = weight.measure(Box::pin(Export::of(app, &reader.caller, &origin, &ids, style))).await?;
         let name = export.first_name.ok_or_else(nobody)?;
@@ -139,7 +135,7 @@ pub async fn many(State(executor): State<Arc<Executor>>, request: Request) -> Re
         let style = asked.style()?;
         match (&asked.ids, &asked.list) {
             (Some(ids), None) => {
-                by_ids(&executor, &reader.caller, &peer::origin(executor.app(), &parts), ids, style).await
+                by_ids(executor.app(), &reader, &peer::origin(executor.app(), &parts), ids, style).await
             }
             (None, Some(list)) => {
                 let list =
@@ -156,7 +152,8 @@ pub async fn many(State(executor): State<Arc<Executor>>, request: Request) -> Re
 pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     answer(async {
-        let caller = Reader::of(&executor, &parts, Scope::ContactsWrite).await?.caller;
+        let reader = Reader::of(&executor, &parts, Scope::ContactsWrite).await?;
+        let caller = reader.caller;
         let Caller::Person(viewer) = caller else { return Err(Error::PersonsOnly.into()) };
         let kind = MediaType::of_body(&parts.headers);
         if !matches!(kind.name.as_str(), "text/vcard" | "text/x-vcard") {
@@ -165,7 +162,7 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
         if params::Encoding::of(&parts.headers) != Some(params::Encoding::Identity) {
             return Err(No::Encoded);
         }
-        let place = transfer(&executor, &caller)?;
+        let place = reader.place(executor.app())?;
         let file = read(body, LONGEST_FILE).await.map_err(|(status, message)| {
             let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
             No::Problem(status, code, message)
@@ -221,38 +218,12 @@ impl Asked {
     }
 }
 
-fn pay(executor: &Executor, caller: &Caller, cost: u64) -> Result<()> {
-    executor.app().throttle.spend(caller.payer(), cost).map(drop).map_err(too_soon)
-}
-
-/// A place among the files that the caller has under way.
-fn transfer(executor: &Executor, caller: &Caller) -> Result<Share> {
-    let place = executor.app().shares.take(caller.payer(), Resource::Transfer, 1);
-    place.map_err(|_| Error::RateLimited { retry_after: TRANSFER_LATER })
-}
-
-fn too_soon(TooSoon(retry_after): TooSoon) -> Error {
-    Error::RateLimited { retry_after }
-}
-
-/// Counts what a file takes of memory, as that of an operation is counted.
-fn weight_of(app: &App, caller: &Caller) -> Arc<Weight> {
-    Weight::new(Arc::clone(&app.shares), Some(caller.payer()), app.config.limits.answer_bytes)
-}
-
-async fn by_ids(
-    executor: &Executor,
-    caller: &Caller,
-    origin: &Origin,
-    ids: &str,
-    style: Style,
-) -> Result<Response, No> {
+async fn by_ids(app: &App, reader: &Reader, origin: &Origin, ids: &str, style: Style) -> Result<Response, No> {
     let ids: Vec<String> = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect();
-    pay(executor, caller, COST + COST_OF_CARD * ids.len() as u64)?;
+    reader.pay(app, COST + COST_OF_CARD * ids.len() as u64)?;
     // Counted as an operation is, so that a book of large contacts cannot fill the memory.
-    let app = executor.app();
-    let weight = weight_of(app, caller);
-    let export = weight.measure(Box::pin(Export::of(app, caller, origin, &ids, style))).await?;
+    let weight = reader.weight(app);
+    let export = weight.measure(Box::pin(Export::of(app, &reader.caller, origin, &ids, style))).await?;
     if export.cards == 0 {
         return Err(nobody());
     }
@@ -274,8 +245,8 @@ async fn by_ids(
 async fn whole(executor: &Arc<Executor>, reader: Reader, list: Whole, style: Style) -> Result<Response, No> {
     let Caller::Person(viewer) = reader.caller else { return Err(Error::PersonsOnly.into()) };
     let size = list.size(executor.app(), &viewer).await?;
-    pay(executor, &reader.caller, COST + COST_OF_CARD * size.unsigned_abs())?;
-    let place = transfer(executor, &reader.caller)?;
+    reader.pay(executor.app(), COST + COST_OF_CARD * size.unsigned_abs())?;
+    let place = reader.place(executor.app())?;
     Ok(cards(file::MANY, Body::from_stream(pages(Arc::clone(executor), (viewer, reader), list, style, place))))
 }
 

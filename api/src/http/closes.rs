@@ -1,5 +1,7 @@
 //! Why a socket is closed: the codes of graphql-transport-ws and of WebSocket itself.
 
+use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
+
 /// A reason to close, with the code the protocol has for it.
 pub struct Close(pub u16, pub &'static str);
 
@@ -15,18 +17,15 @@ pub const RESTART: Close = Close(1012, "Service restart");
 pub const TRY_LATER: Close = Close(1013, "Try again later");
 pub const SLOW: Close = Close(1013, "Too slow; resume from the last cursor");
 
-/// The reason to close for bytes that are no WebSocket (RFC 6455, section 7.4.1); none when the connection is gone. The library
-/// tells the kinds of error only by their words.
-pub fn broken(error: &axum::Error) -> Option<Close> {
-    let words = error.to_string();
-    if words.contains("UTF-8") || words.contains("utf-8") {
-        return Some(Close(1007, "Not UTF-8"));
+/// The reason to close for bytes that are no WebSocket (RFC 6455, section 7.4.1); none when the connection is gone.
+pub fn broken(error: axum::Error) -> Option<Close> {
+    match *error.into_inner().downcast::<tungstenite::Error>().ok()? {
+        tungstenite::Error::Utf8(_) => Some(Close(1007, "Not UTF-8")),
+        tungstenite::Error::Capacity(_) => Some(TOO_LONG),
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        tungstenite::Error::Protocol(_) => Some(Close(1002, "Not a WebSocket frame")),
+        _ => None,
     }
-    if words.contains("Space limit exceeded") || words.contains("too long") {
-        return Some(TOO_LONG);
-    }
-    let gone = words.contains("without closing handshake") || !words.contains("protocol error");
-    (!gone).then_some(Close(1002, "Not a WebSocket frame"))
 }
 
 /// Only a fault of ours can bring this about.

@@ -243,7 +243,7 @@ impl Session {
                     heard = true;
                     match message {
                         None => return Ok(()),
-                        Some(Err(error)) => return broken(&error).map_or(Ok(()), Err),
+                        Some(Err(error)) => return broken(error).map_or(Ok(()), Err),
                         Some(Ok(Message::Close(_))) => {
                             Box::pin(self.part()).await;
                             return Ok(());

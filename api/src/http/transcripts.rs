@@ -13,7 +13,6 @@ use futures_util::Stream;
 
 use super::{
     accept::Media,
-    cards::TRANSFER_LATER,
     execution::{Executor, fault, refusal},
     graphql::{render, status_of},
     reader::Reader,
@@ -25,8 +24,7 @@ use crate::{
         transcripts::Sending,
     },
     error::{Error, Result},
-    shares::{Resource, Share},
-    throttle::TooSoon,
+    shares::Share,
 };
 
 /// What a transcript costs before its first part, and each byte of it.
@@ -68,16 +66,10 @@ struct Begun {
 async fn begin(executor: &Executor, id: &str, parts: &Parts) -> Result<Begun> {
     let app = executor.app();
     let reader = Reader::of(executor, parts, Scope::ConversationsRead).await?;
-    let caller = &reader.caller;
-    app.throttle.spend(caller.payer(), COST).map_err(too_soon)?;
-    threads::named(app.db.read(), caller, id, threads::FIELD).await?;
-    let place = app.shares.take(caller.payer(), Resource::Transfer, 1);
-    let place = place.map_err(|_| Error::RateLimited { retry_after: TRANSFER_LATER })?;
+    reader.pay(app, COST)?;
+    threads::named(app.db.read(), &reader.caller, id, threads::FIELD).await?;
+    let place = reader.place(app)?;
     Ok(Begun { reader, id: id.to_owned(), place })
-}
-
-fn too_soon(TooSoon(retry_after): TooSoon) -> Error {
-    Error::RateLimited { retry_after }
 }
 
 /// The parts, each read when the one before it is on its way. Breaks off when the caller may no longer read on, so that

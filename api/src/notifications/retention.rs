@@ -18,15 +18,7 @@ const BATCH: i64 = 500;
 
 /// Removes what is old once a minute.
 pub async fn run(app: App) {
-    loop {
-        tokio::select! {
-            () = app.shutdown.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-        if let Err(error) = prune(&app).await {
-            tracing::warn!(code = error.code(), "old notifications could not be removed; it will be tried again");
-        }
-    }
+    app.repeat(EVERY, "the removal of old notifications", || prune(&app)).await;
 }
 
 #[derive(FromQueryResult)]

@@ -1,6 +1,7 @@
 //! What counts in a name at all, for search, order, headings and uniqueness alike. The name itself is kept as written.
 
 use super::tables::TABLES;
+use crate::plain_text;
 
 /// Drops what counts for nothing and unifies what only looks different: default ignorable code points and apostrophes
 /// go, dashes become hyphens, a dotless i becomes an i, runs of white space and controls become one space.
@@ -43,7 +44,7 @@ fn opened(c: char) -> Option<String> {
     if c.is_ascii() || counts_for_nothing(c) || TABLES.is_normal(c) {
         return None;
     }
-    let same = TABLES.composed(c);
+    let same = plain_text::composed(c.encode_utf8(&mut [0; 4]));
     // To Unicode the oxia is the acute accent, which stands for an apostrophe, and the form of that is a space with a mark.
     let parts = if same.chars().all(counts_for_nothing) { same } else { TABLES.normalize(&same) };
     parts.contains(|part: char| part.is_whitespace() || counts_for_nothing(part)).then_some(parts)

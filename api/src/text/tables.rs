@@ -56,7 +56,6 @@ struct Letter {
 pub struct Tables {
     collator: CollatorBorrowed<'static>,
     normalizer: ComposingNormalizerBorrowed<'static>,
-    canonical: ComposingNormalizerBorrowed<'static>,
     case: CaseMapperBorrowed<'static>,
     ignorable: CodePointSetDataBorrowed<'static>,
     dash: CodePointSetDataBorrowed<'static>,
@@ -81,7 +80,6 @@ impl Tables {
         let mut tables = Self {
             collator: collator(Strength::Primary),
             normalizer: ComposingNormalizer::new_nfkc(),
-            canonical: ComposingNormalizer::new_nfc(),
             case: CaseMapper::new(),
             ignorable: CodePointSetData::new::<DefaultIgnorableCodePoint>(),
             dash: CodePointSetData::new::<Dash>(),
@@ -126,11 +124,6 @@ impl Tables {
     /// Whether a character stays as it is when compatibility forms are resolved.
     pub fn is_normal(&self, c: char) -> bool {
         self.normalizer.is_normalized(c.encode_utf8(&mut [0; 4]))
-    }
-
-    /// What is canonically equivalent to a character, composed.
-    pub fn composed(&self, c: char) -> String {
-        self.canonical.normalize(&c.to_string()).into_owned()
     }
 
     /// The key by which texts sort on the first level: letters alone, neither accents nor case.

@@ -9,13 +9,5 @@ const EVERY: Duration = Duration::from_secs(600);
 
 /// Forgets them every ten minutes.
 pub async fn run(app: App) {
-    loop {
-        tokio::select! {
-            () = app.shutdown.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-        if let Err(error) = tokens::forget_ended(&app).await {
-            tracing::warn!(code = error.code(), "tokens of visitors could not be forgotten; it will be tried again");
-        }
-    }
+    app.repeat(EVERY, "the removal of visitors' tokens", || tokens::forget_ended(&app)).await;
 }

@@ -31,32 +31,25 @@ use entity::{
 };
 use uuid::Uuid;
 
-use super::{ENTRIES, Floor, later, rows::Rows, words};
+use super::{
+    ENTRIES, Floor,
+    ending::Ending,
+    later,
+    notes::{is_note, notes},
+    rows::Rows,
+    words,
+};
 
 /// Seconds between two entries.
 const PACE: u64 = 20;
-/// The entry by which the agent joins, and after how many entries comes a note among agents.
+/// The entry by which the agent joins.
 const JOINS: u64 = 1;
-const NOTES: u64 = 25;
 /// How many entries at the end the agent has not read yet.
 const UNREAD: u64 = 4;
 /// How often it is told that somebody has read on.
 const READS: u64 = 10;
 /// The reason of wrap-ups that every database begins with.
 const OTHER: u128 = 0x0193_5000_0000_7000_8000_0000_0000_c001;
-
-/// Where a conversation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It is over, and wrapped up.
-    Over,
-    /// It is over, and its agent owes a wrap-up.
-    WrapUpOwed,
-    /// Customer and agent talk.
-    Talking,
-    /// It waits, held out to an agent.
-    Offered,
-}
 
 pub struct Story {
     number: usize,
@@ -391,16 +384,6 @@ impl Story {
         }
         Ok(())
     }
-}
-
-/// Whether an entry, counted from 0, is a note.
-fn is_note(step: u64) -> bool {
-    step % NOTES == NOTES - 2
-}
-
-/// How many of the first so many entries are notes.
-fn notes(entries: u64) -> u64 {
-    (0..entries).filter(|step| is_note(*step)).count() as u64
 }
 
 fn number(number: u64) -> i64 {
