@@ -1,5 +1,5 @@
-//! What every verb needs: configuration, database, clock, the log. Resources, never rules. `App` opens transactions;
-//! whoever is given a [`Tx`] joins one. Inside a transaction only SQL is awaited.
+//! The resources of one instance: configuration, database, clock and event log. This module has no product rules.
+//! [`App`] opens transactions, and code that receives a [`Tx`] joins one. A transaction awaits nothing but SQL.
 
 use std::{
     marker::PhantomData,
@@ -19,103 +19,113 @@ use crate::{
     clock::Clock,
     config::Config,
     database::{
-        Database, Observer, is_conflict, pulse,
-        writing::{Transaction, is_unsure},
+        Database, Observer, is_conflict, write_health,
+        write_pool::{Transaction, is_unsure},
     },
     error::{Error, Result},
     events::{
-        boards::Boards,
+        access_rechecks::AccessRechecks,
         bus::Bus,
-        follow::{Followed, follow},
+        global_feed::{GlobalFeed, POSITIONS},
+        live_streams::LiveStreams,
         log::{self, NewEvent, Stream},
-        positions::{POSITIONS, Positions},
-        pruning,
-        rechecks::Rechecks,
-        sequencer,
-        tails::Tails,
-        whispers::{Whisper, Whispers},
+        pruning, sequencer,
+        shared_views::SharedViews,
+        signals::{Signal, Signals},
+        subscribe::{StreamItem, follow},
     },
-    shares::Shares,
-    throttle::Throttle,
+    quotas::Quotas,
+    rate_limit::RateLimits,
 };
 
 tokio::task_local! {
-    /// Whether the operation of this task has committed anything.
+    /// True once the operation of this task has committed a transaction.
     static COMMITTED: Arc<AtomicBool>;
 }
 
-/// Runs something and notes whether it commits a transaction.
-pub async fn noting_commits<F: Future>(committed: Arc<AtomicBool>, running: F) -> F::Output {
+/// Runs `running` and sets `committed` when it commits a transaction.
+pub async fn track_commits<F: Future>(committed: Arc<AtomicBool>, running: F) -> F::Output {
     COMMITTED.scope(committed, running).await
 }
 
-/// How often a transaction is run again when another one was in its way.
+/// The number of retries of a transaction that conflicts with another one.
 const RETRIES: u32 = 8;
 
-/// One instance of the product.
+/// The shared resources of one running instance. Clones share them.
 #[derive(Clone)]
 pub struct App {
+    /// The settings, checked at start.
     pub config: Arc<Config>,
+    /// The connections to the database.
     pub db: Database,
+    /// The source of the time and of ids.
     pub clock: Clock,
-    pub tails: Arc<Tails>,
-    pub positions: Arc<Positions>,
-    pub whispers: Arc<Whispers>,
-    pub boards: Arc<Boards>,
-    pub rechecks: Arc<Rechecks>,
-    pub throttle: Arc<Throttle>,
-    pub shares: Arc<Shares>,
-    /// The instance is going to stop and wants no more work; it still does what comes.
+    /// The streams that subscriptions of this instance follow.
+    pub live_streams: Arc<LiveStreams>,
+    /// The events of all streams in their global order.
+    pub global_feed: Arc<GlobalFeed>,
+    /// The ephemeral signals that reach this instance.
+    pub signals: Arc<Signals>,
+    /// Views that several subscriptions share.
+    pub shared_views: Arc<SharedViews>,
+    /// The repeated checks of the access of open subscriptions.
+    pub access_rechecks: Arc<AccessRechecks>,
+    /// The rate limits of this instance.
+    pub rate_limits: Arc<RateLimits>,
+    /// The quotas of this instance.
+    pub quotas: Arc<Quotas>,
+    /// Canceled when the instance is about to stop and wants no new work. It still serves the requests that arrive.
     pub leaving: CancellationToken,
+    /// Canceled when the instance stops.
     pub shutdown: CancellationToken,
-    /// What has to come to its end before the process may: open sockets, mutations under way.
+    /// The work that must finish before the process ends: open sockets and running mutations.
     pub tasks: TaskTracker,
-    /// There may be a task to offer.
+    /// Wakes the router when a task may be ready to offer.
     pub routing: Arc<Notify>,
     bus: Arc<Bus>,
     sequencer: Arc<Notify>,
 }
 
 impl App {
-    /// Opens the database, brings it up to date and starts the workers.
+    /// Opens the database, migrates it and starts the workers.
     pub async fn start(config: Config, clock: Clock, observer: Option<Observer>) -> anyhow::Result<Self> {
-        // Boxed, because whoever starts an instance would have room for it.
+        // Boxed to keep the future of the caller small.
         let db = Box::pin(Database::open(&config.database, observer)).await?;
         Box::pin(db.migrate()).await?;
         let shutdown = CancellationToken::new();
-        let positions = Positions::start(db.clone(), shutdown.clone());
-        let tails = Arc::new(Tails::new(db.clone(), Arc::clone(&positions), shutdown.clone()));
-        let (whispers, boards) = (Arc::new(Whispers::default()), Arc::new(Boards::default()));
-        let bus = Arc::new(Bus::start(db.postgres(), &tails, &whispers, clock.uuid(), &shutdown));
+        let global_feed = GlobalFeed::start(db.clone(), shutdown.clone());
+        let live_streams = Arc::new(LiveStreams::new(db.clone(), Arc::clone(&global_feed), shutdown.clone()));
+        let (signals, shared_views) = (Arc::new(Signals::default()), Arc::new(SharedViews::default()));
+        let bus = Arc::new(Bus::start(db.postgres(), &live_streams, &signals, clock.uuid(), &shutdown));
         let sequencer = Arc::new(Notify::new());
         let events = config.events;
-        tokio::spawn(Arc::clone(&tails).poll(events.poll));
+        tokio::spawn(Arc::clone(&live_streams).poll(events.poll));
         let sequenced = {
-            let (tails, bus) = (Arc::clone(&tails), Arc::clone(&bus));
+            let (live_streams, bus) = (Arc::clone(&live_streams), Arc::clone(&bus));
             move || {
-                tails.wake(&[POSITIONS]);
+                live_streams.wake(&[POSITIONS]);
                 bus.hint(&[POSITIONS]);
             }
         };
         tokio::spawn(sequencer::run(db.clone(), Arc::clone(&sequencer), events.poll, sequenced, shutdown.clone()));
-        tokio::spawn(pulse::run(db.clone(), shutdown.clone()));
+        tokio::spawn(write_health::run(db.clone(), shutdown.clone()));
         tokio::spawn(pruning::run(db.clone(), clock.clone(), events.retention, shutdown.clone()));
         let leaving = CancellationToken::new();
-        let (tasks, throttle) = (TaskTracker::new(), Arc::new(Throttle::new(&config, &clock)));
-        let shares = Arc::new(Shares::new(&config));
+        let (tasks, rate_limits) = (TaskTracker::new(), Arc::new(RateLimits::new(&config, &clock)));
+        let quotas = Arc::new(Quotas::new(&config));
         let config = Arc::new(config);
         let routing = Arc::new(Notify::new());
         Ok(Self {
             config,
             db,
             clock,
-            tails,
-            positions,
-            whispers,
-            boards,
-            rechecks: Arc::default(),
-            throttle,
-            shares,
+            live_streams,
+            global_feed,
+            signals,
+            shared_views,
+            access_rechecks: Arc::default(),
+            rate_limits,
+            quotas,
             leaving,
             shutdown,
             tasks,
@@ -125,9 +135,9 @@ impl App {
         })
     }
 
-    /// Runs `body` in a transaction and commits it with the events it appended, or rolls back if it fails. When another
-    /// transaction was in the way it is run again from the start, so it must change nothing but the database. After a fault of the database it is not run again:
-    /// who called is told, and the fault is over once the pulse says so.
+    /// Runs `body` in a transaction and commits it with the events it appended. Rolls back if `body` fails. After a
+    /// conflict with another transaction it runs `body` again from the start, so `body` must change nothing but the
+    /// database. It makes up to 8 retries. A fault of the database is not retried but returned to the caller.
     pub async fn transaction<'a, T, F>(&self, body: F) -> Result<T>
     where
         F: for<'t> Fn(&'t Tx<'a>) -> BoxFuture<'t, Result<T>>,
@@ -149,7 +159,7 @@ impl App {
                 return Err(Error::Again);
             }
             attempt += 1;
-            // Apart from one another by a few milliseconds that differ from call to call.
+            // A pause that differs from call to call keeps the conflicting transactions apart.
             let apart = u64::from(self.clock.uuid().as_bytes()[15] % 8);
             tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 4 + apart)).await;
         }
@@ -170,7 +180,7 @@ impl App {
         let value = match body(&tx).await {
             Ok(value) => value,
             Err(error) => {
-                // Before the answer is given, so that whoever gets it finds nothing locked by it.
+                // Rolled back before the answer, so that the caller finds no row locked by this transaction.
                 tx.db.rollback().await;
                 return Err(error);
             }
@@ -181,22 +191,22 @@ impl App {
             true => Error::Unsure(Arc::new(error.into())),
             false => error.into(),
         })?;
-        // Outside of an operation nobody asks.
+        // Outside of an operation nothing tracks commits.
         COMMITTED.try_with(|committed| committed.store(true, Ordering::Release)).ok();
         if tx.frees.into_inner() {
             self.routing.notify_one();
         }
         if !grown.is_empty() {
-            self.tails.wake(&grown);
+            self.live_streams.wake(&grown);
             self.bus.hint(&grown);
             self.sequencer.notify_one();
         }
         Ok(value)
     }
 
-    /// Runs the steps of a worker until the instance stops. A step returns whether it found work; after one that found none,
-    /// and after one that failed, the worker pauses. `work` names the work in the log.
-    pub async fn work_off<S: Future<Output = Result<bool>>>(
+    /// Runs the steps of a worker until the instance stops. A step returns true if it found work. The worker pauses
+    /// after a step that found none and after a step that failed. `work` names the work in the log.
+    pub async fn run_worker<S: Future<Output = Result<bool>>>(
         &self,
         pause: Duration,
         work: &'static str,
@@ -212,7 +222,7 @@ impl App {
         }
     }
 
-    /// Does something again and again until the instance stops, with a pause before each time. `work` names it in the log.
+    /// Repeats `step` until the instance stops, with a pause before each run. `work` names the work in the log.
     pub async fn repeat<T, S: Future<Output = Result<T>>>(
         &self,
         pause: Duration,
@@ -227,19 +237,19 @@ impl App {
         }
     }
 
-    /// Says something in passing to whoever listens, on whichever instance.
-    pub fn whisper(&self, whisper: Whisper) {
-        self.whispers.spread(whisper);
-        self.bus.whisper(whisper);
+    /// Sends a signal to the listeners on all instances.
+    pub fn send_signal(&self, signal: Signal) {
+        self.signals.publish(signal);
+        self.bus.send_signal(signal);
     }
 
-    /// Follows a stream after a sequence number, or from its present end.
-    pub fn follow(&self, stream: Stream, after: Option<i64>) -> impl FuturesStream<Item = Result<Followed>> + use<> {
-        follow(Arc::clone(&self.tails), self.db.clone(), stream, after)
+    /// Follows a stream after the sequence number `after`, or from its present end.
+    pub fn follow(&self, stream: Stream, after: Option<i64>) -> impl FuturesStream<Item = Result<StreamItem>> + use<> {
+        follow(Arc::clone(&self.live_streams), self.db.clone(), stream, after)
     }
 }
 
-/// A transaction in which rows and events are written together. `'a` is what its body may borrow.
+/// A transaction that writes rows and events together. `'a` is the lifetime of the values that its body may borrow.
 pub struct Tx<'a> {
     db: Transaction,
     clock: Clock,
@@ -250,25 +260,27 @@ pub struct Tx<'a> {
 }
 
 impl Tx<'_> {
-    /// Where its statements run.
+    /// The database transaction that runs the statements.
     pub fn db(&self) -> &Transaction {
         &self.db
     }
 
+    /// The source of the time and of ids.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
+    /// The settings of the instance.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Says that there may be a task to offer once this is committed.
-    pub fn may_route(&self) {
+    /// Wakes the router after the commit, because a task may be ready to offer.
+    pub fn wake_router_on_commit(&self) {
         self.frees.store(true, Ordering::Relaxed);
     }
 
-    /// Adds an event to what will be committed.
+    /// Adds an event to the ones that the commit writes.
     pub fn append(&self, event: NewEvent) {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }

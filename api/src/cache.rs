@@ -1,5 +1,5 @@
-//! What need not be computed again: documents that were parsed, callers that were authenticated. Bounded by entries and by
-//! weight; what was used least recently makes room.
+//! Bounded caches of values that are costly to compute: parsed documents and authenticated callers. The number of
+//! entries and their weight are limited. The least recently used entries make room for new ones.
 
 use std::sync::Arc;
 
@@ -8,59 +8,62 @@ use quick_cache::{
     sync::{self, DefaultLifecycle},
 };
 
-/// The longest text that is kept, in bytes.
+/// The longest text that is kept as a key, in bytes.
 const LONGEST: usize = 4_096;
 
-/// Values by text.
-pub struct Cache<V>(sync::Cache<String, Entry<V>, ByWeight>);
+/// A cache of values by text.
+pub struct Cache<V>(sync::Cache<String, CacheEntry<V>, EntryWeighter>);
 
-struct Entry<V> {
+struct CacheEntry<V> {
     value: Arc<V>,
     weight: u64,
 }
 
-impl<V> Clone for Entry<V> {
+impl<V> Clone for CacheEntry<V> {
     fn clone(&self) -> Self {
         Self { value: Arc::clone(&self.value), weight: self.weight }
     }
 }
 
 #[derive(Clone)]
-struct ByWeight;
+struct EntryWeighter;
 
-impl<V> Weighter<String, Entry<V>> for ByWeight {
-    fn weight(&self, _: &String, entry: &Entry<V>) -> u64 {
+impl<V> Weighter<String, CacheEntry<V>> for EntryWeighter {
+    fn weight(&self, _: &String, entry: &CacheEntry<V>) -> u64 {
         entry.weight
     }
 }
 
 impl<V> Cache<V> {
-    /// Room for about so many entries, which together weigh no more than `weight`.
+    /// Creates a cache for about `entries` entries with a total weight of at most `weight`.
     #[must_use]
     pub fn new(entries: usize, weight: usize) -> Self {
         let capacity = u64::try_from(weight).unwrap_or(u64::MAX);
-        // One part: with several, an entry that weighs more than one part's share would never be kept.
+        // One shard: with several, a shard would never keep an entry that weighs more than its share.
         let built = OptionsBuilder::new().estimated_items_capacity(entries).weight_capacity(capacity).shards(1).build();
         Self(match built {
             Ok(options) => sync::Cache::with_options(
                 options,
-                ByWeight,
+                EntryWeighter,
                 quick_cache::DefaultHashBuilder::default(),
                 DefaultLifecycle::default(),
             ),
-            Err(_) => sync::Cache::with_weighter(entries, capacity, ByWeight),
+            Err(_) => sync::Cache::with_weighter(entries, capacity, EntryWeighter),
         })
     }
 
-    /// The value that was kept for a text.
+    /// Returns the value that is kept for `text`.
     pub fn get(&self, text: &str) -> Option<Arc<V>> {
         self.0.get(text).map(|entry| entry.value)
     }
 
-    /// Keeps a value of some weight, at least 1, for a text that is not too long.
+    /// Keeps a value for `text`, unless the text is longer than 4,096 bytes. A `weight` below 1 counts as 1.
     pub fn keep(&self, text: &str, weight: usize, value: Arc<V>) {
         if text.len() <= LONGEST {
-            self.0.insert(text.to_owned(), Entry { value, weight: u64::try_from(weight).unwrap_or(u64::MAX).max(1) });
+            self.0.insert(
+                text.to_owned(),
+                CacheEntry { value, weight: u64::try_from(weight).unwrap_or(u64::MAX).max(1) },
+            );
         }
     }
 }
@@ -87,7 +90,7 @@ mod tests {
     fn of_what_weighs_much_less_is_kept() {
         let cache = Cache::new(256, 1_024);
         for number in 0..256 {
-            // Kept twice, counted once.
+            // The second call replaces the entry, so its weight counts once.
             cache.keep(&number.to_string(), 128, Arc::new(number));
             cache.keep(&number.to_string(), 128, Arc::new(number));
         }

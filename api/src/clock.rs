@@ -1,5 +1,5 @@
-//! Time, and the ids that are made of it. Nothing else in the product asks the machine for the hour, so a test can move
-//! the clock past a cool-down. Times are whole microseconds, which is what both databases keep.
+//! The time, and the ids that are made of it. No other module reads the machine's clock, so a test can move the clock
+//! past a cooldown. Times are whole microseconds, because both databases keep that precision.
 
 use std::sync::{
     Arc, LazyLock, Mutex, PoisonError,
@@ -9,23 +9,23 @@ use std::sync::{
 use chrono::{DateTime, Duration, Utc};
 use uuid::{ContextV7, Timestamp, Uuid};
 
-/// Where the hour comes from.
+/// The source of the time.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The machine's own clock.
     System,
-    /// A clock that stands still until it is moved: microseconds since 1970.
+    /// A clock that stands still until it is moved, in microseconds since 1970.
     Manual(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// A clock that stands at the machine's present time.
+    /// Creates a manual clock that starts at the machine's present time.
     #[must_use]
     pub fn standing() -> Self {
         Self::Manual(Arc::new(AtomicI64::new(Self::System.now().timestamp_micros())))
     }
 
-    /// The present time, in whole microseconds.
+    /// Returns the present time in whole microseconds.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         let micros = match self {
@@ -36,14 +36,14 @@ impl Clock {
         DateTime::from_timestamp_micros(micros).unwrap_or_default()
     }
 
-    /// Moves a manual clock forward; the machine's clock stays as it is.
+    /// Moves a manual clock forward. The machine's clock is never changed.
     pub fn advance(&self, by: Duration) {
         if let Self::Manual(micros) = self {
             micros.fetch_add(by.num_microseconds().unwrap_or(i64::MAX), Ordering::SeqCst);
         }
     }
 
-    /// A new `UUIDv7` of the present time, larger than every one this process made before it.
+    /// Returns a new `UUIDv7` of the present time. It is larger than all ids that this process made before.
     #[must_use]
     pub fn uuid(&self) -> Uuid {
         static CONTEXT: LazyLock<Mutex<ContextV7>> = LazyLock::new(|| Mutex::new(ContextV7::new()));

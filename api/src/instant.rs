@@ -1,50 +1,52 @@
-//! Instants as clients write them: RFC 3339 and nothing else, in a year of four digits once converted to UTC.
+//! Times in the format of clients. The only format is RFC 3339, and the year in UTC has four digits.
 
 use std::borrow::Cow;
 
 use async_graphql::{InputType, InputValueError, InputValueResult, Value, registry::Registry};
 use chrono::{DateTime, Datelike as _, SubsecRound as _, TimeDelta, Timelike as _, Utc};
 
-/// The fraction of a second that both databases keep, in digits.
+/// The number of decimals of a second that both databases keep.
 const DIGITS: u16 = 6;
 
-/// Why a text is no instant.
+/// The reason why a text is not a valid time, as a sentence for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoInstant(pub &'static str);
 
-/// An instant that a client gives: the input side of the scalar `DateTime`.
+/// A time that a client gives: the input side of the scalar `DateTime`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Instant(pub DateTime<Utc>);
 
-/// Reads an instant by RFC 3339. The leap second `23:59:60` UTC is the second after it. Fractions beyond microseconds are
-/// cut off. Refuses other forms, instants that do not exist, and years outside 0000 to 9999 in UTC.
+/// Parses a time in RFC 3339 format. The leap second `23:59:60` UTC becomes the second after it. Fractions beyond
+/// microseconds are cut off. Refuses other formats, times that do not exist, and years outside 0000 to 9999 in UTC.
 pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, NoInstant> {
     if !has_form(text.as_bytes()) {
-        return Err(NoInstant("A time looks like 2026-12-31T09:30:00Z, as RFC 3339 says."));
+        return Err(NoInstant("Give the time in RFC 3339 format, such as 2026-12-31T09:30:00Z."));
     }
-    let read = DateTime::parse_from_rfc3339(text).map_err(|_| NoInstant("There is no such time."))?;
-    let at = after_leap_second(read.to_utc()).ok_or(NoInstant("There is no such time."))?;
+    let read = DateTime::parse_from_rfc3339(text).map_err(|_| NoInstant("This time does not exist."))?;
+    let at = after_leap_second(read.to_utc()).ok_or(NoInstant("This time does not exist."))?;
     if has_four_digits(&at) {
         Ok(at.trunc_subsecs(DIGITS))
     } else {
-        Err(NoInstant("A year has four digits, also once the time is converted to UTC."))
+        Err(NoInstant("The year must have four digits in UTC."))
     }
 }
 
-/// Whether the year of an instant is written with four digits.
+/// Returns true when the year is written with four digits.
 #[must_use]
 pub fn has_four_digits(at: &DateTime<Utc>) -> bool {
     (0..=9999).contains(&at.year())
 }
 
-/// chrono writes a leap second as a second that has not ended; it exists only at the end of a day.
+/// Turns the leap second of chrono, a second that has not ended, into the next second. A leap second is valid only at
+/// the end of a day.
 fn after_leap_second(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let Some(fraction) = at.nanosecond().checked_sub(1_000_000_000) else { return Some(at) };
     let ends_a_day = (at.hour(), at.minute(), at.second()) == (23, 59, 59);
     at.with_nanosecond(fraction).filter(|_| ends_a_day)?.checked_add_signed(TimeDelta::seconds(1))
 }
 
-/// `YYYY-MM-DDThh:mm:ss`, perhaps a fraction, and an offset. The library alone takes more than RFC 3339 allows.
+/// Checks the format `YYYY-MM-DDThh:mm:ss`, an optional fraction and an offset. chrono alone accepts more than RFC
+/// 3339 allows.
 fn has_form(text: &[u8]) -> bool {
     let like = |text: &[u8], form: &[u8]| {
         text.len() == form.len()
@@ -67,7 +69,7 @@ fn has_form(text: &[u8]) -> bool {
     like(time, b"0000-00-00T00:00:00") && (like(zone, b"Z") || like(zone, b"+00:00") || like(zone, b"-00:00"))
 }
 
-/// The type is that of the times which the schema answers with, so that both have one name.
+/// Shares the type of the times in answers, so that both sides have one name in the schema.
 impl InputType for Instant {
     type RawValueType = Self;
 

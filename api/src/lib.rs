@@ -1,67 +1,76 @@
-//! Rapport: one GraphQL schema for the relationships inside an organisation and the conversations with its customers.
-//! This page is the map of the code; `docs/architecture.md` explains it.
+//! Rapport: one GraphQL schema for the relationships inside an organization and the conversations with its customers.
+//! This page is the map of the code. `docs/architecture.md` explains it.
 //!
 //! The modules stand in the order in which they may know one another: each uses only what stands above it. A test
-//! (`tests/it/architecture.rs`) reads that order from this file. The *face* of a feature (`types`, `query`, `mutation`,
-//! `subscription`, `payloads`, `loader`) may name any other feature, because GraphQL is a graph. Its *nouns*, which
-//! hold the rules, may not.
+//! (`tests/it/architecture.rs`) reads that order from this file. The *face* of a feature, its folder `graphql`, may name any other
+//! feature, because GraphQL is a graph. Its *nouns*, which hold the rules, may not.
 //!
-//! | module | what it is for |
+//! | module | purpose |
 //! |---|---|
-//! | [`clock`] | time, and the ids that are made of it |
-//! | [`web`] | addresses of the web: URLs and origins |
+//! | [`clock`] | the time, and the ids that are made of it |
+//! | [`web_address`] | web addresses: URLs and origins |
 //! | [`config`] | the settings, read and checked once at start |
-//! | [`instant`] | times as clients write them |
-//! | [`plain_text`] | texts and telephone numbers as they are stored |
-//! | [`text`] | how names are normalised, searched and sorted |
+//! | [`instant`] | times in the format of clients |
+//! | [`plain_text`] | texts and telephone numbers in their stored form |
+//! | [`text`] | normalization, search and order of names |
 //! | [`vcard`] | vCards as text, written and read |
 //! | [`cache`] | bounded caches |
 //! | [`error`] | the one error: refusals, faults and their codes |
-//! | [`address`] | which IP addresses count as one |
-//! | [`throttle`] | how much a caller may do in a time |
-//! | [`shares`] | how much a caller may have open at once |
-//! | [`weight`] | how much memory an operation takes |
+//! | [`outcome`] | the effect of a mutation |
+//! | [`ip_network`] | which IP addresses count as one |
+//! | [`rate_limit`] | how much a caller may do in a time |
+//! | [`quotas`] | how much a caller may have open at once |
+//! | [`memory_budget`] | how much memory an operation takes |
 //! | [`database`] | SQLite or PostgreSQL, and everything they do differently |
-//! | [`page`] | pages of lists, as Relay connections |
+//! | [`pagination`] | pages of lists, as Relay connections |
 //! | [`events`] | the log: gapless streams, the global order, following without loss |
 //! | [`app`] | the resources of an instance, and the one way to open a transaction |
-//! | [`auth`] | who calls, with which scopes: tokens, keys, ended rights, guards, loaders |
-//! | [`audit`] | what administrators and keys of the organisation did |
-//! | [`contacts`] | the lists of people: entries, pages, counts, search |
-//! | [`activities`] | what people do, and the feeds that show it |
-//! | [`users`] | people: profiles, settings, how they are found |
-//! | [`personal`] | the private address books |
-//! | [`accounts`] | signing up, in and out, sessions, passwords, API keys |
-//! | [`notifications`] | what a user is told of, in the app and by e-mail |
+//! | [`auth`] | the caller and its scopes: tokens, keys, revocations, guards, loaders |
+//! | [`audit`] | the record of the actions of administrators and organization keys |
+//! | [`contacts`] | the contact lists: memberships, pages, counts, search |
+//! | [`activities`] | the activities of users, and the feeds that show them |
+//! | [`users`] | users: profiles, settings, search |
+//! | [`address_book`] | the private address books |
+//! | [`accounts`] | sign-up, sign-in, sign-out, sessions, passwords, API keys |
+//! | [`notifications`] | notifications of a user, in the app and by e-mail |
 //! | [`conversations`] | conversations with customers and between two users |
-//! | [`agents`] | agents and their work: states, queues, routing, offers, tasks, wrap-ups |
-//! | [`intake`] | what customers write, whichever channel brings it |
+//! | [`contact_center`] | what the features of the contact center share: locks, timers, administrators' changes |
+//! | [`reason_codes`] | idle reasons and wrap-up reasons |
+//! | [`agents`] | agents: states, capacity, skills, profiles, eligibility |
+//! | [`queues`] | queues: rules, opening hours, positions, statistics |
+//! | [`tasks`] | tasks: offers, transfers, conferences, wrap-ups, supervision |
+//! | [`routing`] | which task is offered to which agent, and what is due |
+//! | [`entry_points`] | the organization's addresses on its channels |
+//! | [`inbound`] | what customers write, whichever channel brings it |
 //! | [`visitors`] | visitors of web sites, and how their chats begin |
 //! | [`relationships`] | pairs of people: request, connection, follow, block, mute, note |
-//! | [`cards`] | vCards of people and personal contacts, out and in |
-//! | [`administration`] | accounts that end or change: suspension, roles, deactivation, deletion, export |
-//! | [`floor`] | what administrators change of queues, entry points, profiles, skills, reasons and agents |
+//! | [`vcard_transfer`] | vCards of people and personal contacts, out and in |
+//! | [`account_lifecycle`] | accounts that end or change: suspension, roles, deactivation, deletion, export |
 //! | [`name_keys`] | stored keys of names, rebuilt when the Unicode tables change |
 //! | [`schema`] | the faces of all features, merged into one schema |
 //! | [`http`] | the routes: `/graphql`, sockets, events, files, GraphiQL, the web chat, health, metrics |
 //! | [`telemetry`] | logs and traces |
-//! | [`demo`] | the demo organisation |
-//! | [`import`] | bulk import of graphs |
+//! | [`seed`] | the demo organization |
+//! | [`bulk_load`] | bulk import of graphs |
 //! | [`server`] | start, serve, stop |
 //!
-//! How one call runs. [`http::graphql`] reads the request. [`http::execution`] parses it and lets [`http::cost`]
-//! measure it before anything runs. The field's guard asks for the scope. The resolver, a few lines, calls a verb such
-//! as [`relationships::follows::follow`]. The verb opens a transaction by [`app::App::transaction`], locks the pair's
-//! row by [`relationships::pairs::hold`], checks, changes and saves it with the lists that follow from it. The same
-//! transaction numbers and writes the events at its end ([`events::log`]). After the commit the bus ([`events::bus`])
-//! hints to the followers, here and in other instances, and they read the log ([`events::follow`]).
+//! One call runs in these steps. [`http::graphql`] reads the request. [`http::executor`] parses it, and
+//! [`http::cost`] measures it before anything runs. The guard of the field checks the scope. The resolver is a few
+//! lines and calls a verb such as [`relationships::follows::follow`]. The verb opens a transaction with
+//! [`app::App::transaction`] and locks the row of the pair with [`relationships::pair::lock`]. It checks, changes
+//! and saves the row and the lists that follow from it. The same transaction numbers and writes the events at its
+//! end ([`events::log`]). After the commit the bus ([`events::bus`]) hints to the followers on all instances, and
+//! they read the log ([`events::subscribe`]).
 //!
-//! What always holds. A finder that knows the viewer stands before every row that a client names by its id. Inside a
-//! transaction only SQL is awaited. No rule of the product stands in [`http`]. Time comes from the clock and never from
-//! the machine. A relationship changes only under its locked row.
+//! These rules always hold:
+//! - A client names a row by its id, and a finder that knows the viewer loads it.
+//! - A transaction awaits nothing but SQL.
+//! - No product rule stands in [`http`].
+//! - The time comes from the clock and never from the machine.
+//! - A relationship changes only under its locked row.
 
 pub mod clock;
-pub mod web;
+pub mod web_address;
 pub mod config;
 pub mod instant;
 pub mod plain_text;
@@ -69,12 +78,13 @@ pub mod text;
 pub mod vcard;
 pub mod cache;
 pub mod error;
-pub mod address;
-pub mod throttle;
-pub mod shares;
-pub mod weight;
+pub mod outcome;
+pub mod ip_network;
+pub mod rate_limit;
+pub mod quotas;
+pub mod memory_budget;
 pub mod database;
-pub mod page;
+pub mod pagination;
 pub mod events;
 pub mod app;
 pub mod auth;
@@ -82,21 +92,26 @@ pub mod audit;
 pub mod contacts;
 pub mod activities;
 pub mod users;
-pub mod personal;
+pub mod address_book;
 pub mod accounts;
 pub mod notifications;
 pub mod conversations;
+pub mod contact_center;
+pub mod reason_codes;
 pub mod agents;
-pub mod intake;
+pub mod queues;
+pub mod tasks;
+pub mod routing;
+pub mod entry_points;
+pub mod inbound;
 pub mod visitors;
 pub mod relationships;
-pub mod cards;
-pub mod administration;
-pub mod floor;
+pub mod vcard_transfer;
+pub mod account_lifecycle;
 pub mod name_keys;
 pub mod schema;
 pub mod http;
 pub mod telemetry;
-pub mod demo;
-pub mod import;
+pub mod seed;
+pub mod bulk_load;
 pub mod server;

@@ -1,14 +1,14 @@
-//! The command line of Rapport.
+//! The command line of Rapport: serve, migrate, print the schema, the settings or a token, and import graphs.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use api::{
     app::App,
     auth::{jwt, viewer::Scopes},
+    bulk_load::load::{self, SeedKind},
     clock::Clock,
     config::{self, Config},
     database::Database,
-    import::load::{self, Kind},
     name_keys, schema, server, telemetry,
     users::people,
 };
@@ -36,28 +36,28 @@ enum Command {
     Schema,
     /// Print the settings.
     Config {
-        /// As the page `docs/configuration.md`.
+        /// Print them as the page `docs/configuration.md`.
         #[arg(long)]
         markdown: bool,
     },
-    /// Print an access token for a person.
+    /// Print an access token for a user.
     Token {
-        /// The person's handle.
+        /// The user's handle.
         #[arg(long)]
         user: String,
-        /// How long the token lives, such as 15m or 1h.
+        /// The lifetime of the token, such as 15m or 1h.
         #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
         expires: Duration,
-        /// Scopes, parted by commas, such as CONTACTS_READ,EVENTS_READ; all when left out.
+        /// The scopes, separated by commas, such as CONTACTS_READ,EVENTS_READ. All scopes of the user when left out.
         #[arg(long)]
         scopes: Option<String>,
     },
     /// Import people with their connections and follows from edge lists, plain or gzip.
     Import {
-        /// `a b` on a line: a and b are connected.
+        /// A file with `a b` on each line: a and b are connected.
         #[arg(long)]
         connections: Option<PathBuf>,
-        /// `a b` on a line: a follows b.
+        /// A file with `a b` on each line: a follows b.
         #[arg(long)]
         follows: Option<PathBuf>,
     },
@@ -68,7 +68,7 @@ async fn main() -> ExitCode {
     match Box::pin(run()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A sentence for whoever typed the command, with its causes; never a trace.
+            // The operator sees a sentence with its causes and never a backtrace.
             eprintln!("rapport: {error:#}");
             ExitCode::FAILURE
         }
@@ -86,7 +86,7 @@ async fn run() -> anyhow::Result<()> {
     let config = Config::from_environment()?;
     let telemetry = telemetry::start(&config.log, &config.monitoring)?;
     let done = Box::pin(execute(command, config)).await;
-    // On a thread that may wait.
+    // Stopping blocks, so it runs on a thread that may block.
     tokio::task::spawn_blocking(|| telemetry.stop()).await?;
     done
 }
@@ -99,7 +99,7 @@ async fn execute(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Token { user, expires, scopes } => {
             let app = App::start(config, Clock::System, None).await?;
             let Some(person) = people::by_handle(app.db.read(), &user).await? else {
-                anyhow::bail!("there is nobody with the handle {user}");
+                anyhow::bail!("no user has the handle {user}");
             };
             let scopes = match scopes {
                 None => Scopes::of(person.role),
@@ -108,20 +108,20 @@ async fn execute(command: Command, config: Config) -> anyhow::Result<()> {
                     let scopes = Scopes::parse(&names);
                     anyhow::ensure!(
                         scopes.iter().count() == names.split_whitespace().count(),
-                        "--scopes names a scope that there is not, or one twice: {names}"
+                        "--scopes contains an unknown or repeated scope: {names}"
                     );
                     scopes
                 }
             };
             let token = jwt::issue(&app, person.id, scopes, None, expires)
-                .map_err(|error| anyhow::anyhow!("no token can be made: {}", error.code()))?;
+                .map_err(|error| anyhow::anyhow!("the token cannot be issued: {}", error.code()))?;
             print(&token.text)
         }
         Command::Import { connections, follows } => {
             anyhow::ensure!(connections.is_some() || follows.is_some(), "give --connections, --follows or both");
             let app = App::start(config, Clock::System, None).await?;
             name_keys::refresh(&app).await?;
-            for (kind, path) in [(Kind::Connections, connections), (Kind::Follows, follows)] {
+            for (kind, path) in [(SeedKind::Connections, connections), (SeedKind::Follows, follows)] {
                 let Some(path) = path else { continue };
                 let done = load::file(&app, kind, &path).await?;
                 print(&format!("{}: {} people and {} pairs are new", path.display(), done.people, done.pairs))?;

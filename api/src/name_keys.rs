@@ -1,8 +1,9 @@
-//! The stored keys of names, made anew when the Unicode tables or our own rules change. One row of the database says with
-//! which version all keys were made. Until an instance finds its own version there, it rebuilds the keys in batches before
-//! it serves; each batch saves how far it came, so that a rebuild goes on where another was killed.
+//! The stored keys of names, rebuilt when the Unicode tables or the rules of this product change. One row of the
+//! database names the version of all keys. An instance with another version rebuilds the keys in batches before it
+//! serves. Each batch saves its progress, so that a rebuild continues after a crash.
 //!
-//! An instance of another version must not write meanwhile: what it writes behind the rebuild has its keys.
+//! No instance of another version may write meanwhile, because a row written behind the rebuild would have keys of
+//! that version.
 
 use entity::{
     id::{PersonalContactId, UserId},
@@ -12,31 +13,31 @@ use sea_orm::{ActiveModelTrait as _, EntityTrait as _, FromQueryResult, IntoActi
 use uuid::Uuid;
 
 use crate::{
-    agents::set_up,
+    address_book::book_entries,
     app::{App, Tx},
+    contact_center::locks,
     database::sql::Sql,
     error::{Error, Result},
-    personal::book,
     text::{self, named},
     users::index,
 };
 
-/// Rows to a transaction.
+/// The number of rows that one transaction rebuilds.
 pub const ROWS: u64 = 500;
 
-/// What is rebuilt, in this order: things with names by table, then people, then personal contacts.
+/// The order of the stages: the tables of named things, then users, then personal contacts.
 const TABLES: [&str; 6] = ["queue", "entry_point", "multimedia_profile", "idle_reason", "wrap_up_reason", "skill"];
 const PEOPLE: usize = TABLES.len();
 const BOOKS: usize = PEOPLE + 1;
 
-/// Rebuilds all keys if they are of another version than this instance's.
+/// Rebuilds all keys if their version differs from the version of this instance.
 pub async fn refresh(app: &App) -> anyhow::Result<()> {
     let kept = text_keys::Entity::find().one(app.db.read()).await?;
     let kept = kept.map(|kept| kept.version).unwrap_or_default();
     if kept == text::version() {
         return Ok(());
     }
-    // A new database has the few rows it was made with.
+    // A new database has only the few rows of its migrations.
     let is_new = kept.is_empty();
     if !is_new {
         tracing::info!(from = kept, to = text::version(), "rebuilding the keys of names");
@@ -58,7 +59,7 @@ pub async fn refresh(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Rebuilds the keys of the next rows, in one transaction; whether there are more.
+/// Rebuilds the keys of the next rows in one transaction. Returns true when more are left.
 pub async fn step(app: &App, rows: u64) -> Result<bool> {
     app.transaction(|tx| Box::pin(rebuild_some(tx, rows))).await
 }
@@ -90,7 +91,7 @@ async fn rebuild_some(tx: &Tx<'_>, rows: u64) -> Result<bool> {
     Ok(more)
 }
 
-/// Rebuilds rows of a stage after one; how many there were, and the last.
+/// Rebuilds rows of a stage after the id `after`. Returns the number of rows and the id of the last one.
 async fn rebuild_stage(tx: &Tx<'_>, stage: usize, after: Option<Uuid>, limit: u64) -> Result<(u64, Option<Uuid>)> {
     if let Some(table) = TABLES.get(stage) {
         return Ok((rebuild_table(tx, table).await?, None));
@@ -101,7 +102,7 @@ async fn rebuild_stage(tx: &Tx<'_>, stage: usize, after: Option<Uuid>, limit: u6
             (done, last.map(|id| id.0))
         }
         _ => {
-            let (done, last) = book::rebuild(tx, after.map(PersonalContactId), limit).await?;
+            let (done, last) = book_entries::rebuild(tx, after.map(PersonalContactId), limit).await?;
             (done, last.map(|id| id.0))
         }
     })
@@ -115,10 +116,10 @@ struct NamedRow {
     in_use: bool,
 }
 
-/// Rebuilds the keys of all things of a table at once: there are few, and two may come to change places. Where two in use
-/// come to have one name, the later one keeps being listed and found, and its key says which one it is.
+/// Rebuilds the keys of a whole table at once, because it is small and two rows may swap their keys. When two rows in
+/// use get the same name, the later one gets a key that names its id, and it is still listed and found.
 async fn rebuild_table(tx: &Tx<'_>, table: &str) -> Result<u64> {
-    set_up::hold(tx).await?;
+    locks::lock_configuration(tx).await?;
     let in_use = if table == "skill" { "(1 = 1)" } else { "(archived_at IS NULL)" };
     let sql = Sql::new(&format!("SELECT id, name, search_text, {in_use} AS in_use FROM {table} ORDER BY id"));
     let rows: Vec<NamedRow> = sql.all(tx.db()).await?;
@@ -141,7 +142,7 @@ async fn rebuild_table(tx: &Tx<'_>, table: &str) -> Result<u64> {
     Ok(rows.len() as u64)
 }
 
-/// What no search contains and no two rows share.
+/// Makes a text that no search contains and no two rows share.
 fn mark(id: Uuid) -> String {
     format!("\u{1}{}", id.simple())
 }

@@ -1,5 +1,5 @@
-//! Plain texts as they are stored. Every field uses the same rules: one for texts of several lines, one for texts of one
-//! line, and one for telephone numbers.
+//! Plain texts in their stored form. All fields share three rules: one for texts of several lines, one for texts of
+//! one line, and one for telephone numbers.
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu_properties::{
@@ -7,12 +7,12 @@ use icu_properties::{
     props::{DefaultIgnorableCodePoint, GeneralCategory},
 };
 
-/// Katakana's long vowel mark. Japanese input writes it where a dash is meant.
+/// The long vowel mark of Katakana. Japanese input writes it in place of a dash.
 const LONG_VOWEL: char = '\u{30fc}';
-/// The mathematical minus sign, which is no dash by its category.
+/// The mathematical minus sign, whose Unicode category is not a dash.
 const MINUS: char = '\u{2212}';
 
-/// A text of several lines: CR LF, CR, U+0085, U+2028 and U+2029 become `\n`. Everything else stays.
+/// Normalizes a text of several lines: CR LF, CR, U+0085, U+2028 and U+2029 become `\n`. Everything else stays.
 #[must_use]
 pub fn lines(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
@@ -30,32 +30,34 @@ pub fn lines(text: &str) -> String {
     kept
 }
 
-/// A text of several lines as files bring it: vertical tabs and form feeds, which break a line on paper, break it here too.
+/// Normalizes a text of several lines from a file. Vertical tabs and form feeds are line breaks too.
 #[must_use]
 pub fn file_lines(text: &str) -> String {
     lines(&text.replace(['\u{b}', '\u{c}'], "\u{2028}"))
 }
 
-/// A text of one line: each line break and each tab becomes a space. Nothing is left around the text.
+/// Normalizes a text of one line: each line break and each tab becomes a space. White space around the text is
+/// removed.
 #[must_use]
 pub fn line(text: &str) -> String {
     lines(text).replace(['\n', '\t'], " ").trim().to_owned()
 }
 
-/// Whether a text of several lines has control characters besides line breaks and tabs. The databases cannot keep all of
+/// Returns true when a text has control characters besides line breaks and tabs. The databases cannot store all of
 /// them, and no reader should see them.
 #[must_use]
 pub fn has_control(text: &str) -> bool {
     text.chars().any(|c| c.is_control() && c != '\n' && c != '\t')
 }
 
-/// A telephone number as it is stored and compared: compatibility forms resolved, digits of every script in ASCII, dashes
-/// of every kind as `-`, white space of every kind as a space, characters that only format left out.
+/// Normalizes a telephone number for storage and comparison. Compatibility forms are resolved, and digits of every
+/// script become ASCII. Dashes of every kind become `-`, and white space of every kind becomes a space. Format
+/// characters are left out, and so is a leading `tel:`.
 #[must_use]
 pub fn telephone(number: &str) -> String {
     let folded = ComposingNormalizerBorrowed::new_nfkc().normalize(number);
     let plain: String = folded.chars().filter_map(dialled).collect();
-    // Letters that were apart by a character left out may form one letter now.
+    // Letters may compose into one now that the character between them is left out.
     let plain = composed(&plain);
     let plain = plain.trim();
     match plain.get(..4) {
@@ -81,7 +83,7 @@ fn dialled(c: char) -> Option<char> {
     }
 }
 
-/// The ASCII digit of a decimal digit. Unicode encodes the ten digits of a script in a row, from zero up.
+/// Returns the ASCII digit of a decimal digit. Unicode encodes the ten digits of a script in a row, from zero up.
 fn digit(c: char) -> char {
     let categories = CodePointMapData::<GeneralCategory>::new();
     let code = u32::from(c);
@@ -94,7 +96,7 @@ fn is_ignorable(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// A text with its letters composed (NFC). Texts that are canonically equivalent are the same in it.
+/// Composes the letters of a text (NFC). Canonically equivalent texts become equal.
 #[must_use]
 pub fn composed(text: &str) -> String {
     ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()
@@ -114,13 +116,13 @@ pub fn split_extension(number: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether a telephone can dial an extension.
+/// Returns true when a telephone can dial the extension.
 #[must_use]
 pub fn is_extension(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '*' | '#' | '-' | '.'))
 }
 
-/// The letters of a text without their marks, in lower case: how words are compared that stand in one card twice.
+/// Returns the words of a text without marks and in lower case, to find words that stand in one card twice.
 #[must_use]
 pub fn bare_words(text: &str) -> Vec<String> {
     let plain = DecomposingNormalizerBorrowed::new_nfkd().normalize(text).to_lowercase();
@@ -159,7 +161,7 @@ mod tests {
         ] {
             assert_eq!(file_lines(text), kept, "{text:?}");
         }
-        // What people type has no such characters, and is refused with them.
+        // Typed texts keep these characters, and their fields refuse them.
         assert_eq!(lines("a\u{b}b\u{c}c"), "a\u{b}b\u{c}c");
     }
 

@@ -1,39 +1,42 @@
-//! The one schema, merged from the faces of the features.
+//! The one GraphQL schema, merged from the faces of the features.
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, ValidationMode};
 
 use crate::{
-    accounts::{mutation::AccountsMutation, query::AccountsQuery},
-    activities::{mutation::ActivitiesMutation, query::ActivitiesQuery, subscription::ActivitiesSubscription},
-    administration::mutation::AdministrationMutation,
-    agents::{
-        mutation::AgentsMutation,
-        query::AgentsQuery,
+    account_lifecycle::graphql::mutation::AdministrationMutation,
+    accounts::graphql::{mutation::AccountsMutation, query::AccountsQuery},
+    activities::graphql::{mutation::ActivitiesMutation, query::ActivitiesQuery, subscription::ActivitiesSubscription},
+    address_book::graphql::{mutation::PersonalMutation, query::PersonalQuery},
+    agents::graphql::{
+        admin_mutation::AgentAdminMutation, mutation::AgentsMutation, query::AgentsQuery,
         subscription::AgentsSubscription,
-        teamwork::TeamworkMutation,
-        watching::{mutation::SupervisionMutation, subscription::SupervisionSubscription},
     },
-    audit::query::AuditQuery,
-    cards::{mutation::CardsMutation, query::CardsQuery},
+    audit::graphql::query::AuditQuery,
     config::Limits,
-    contacts::{query::ContactsQuery, subscription::ContactsSubscription},
-    conversations::{
+    contacts::graphql::{query::ContactsQuery, subscription::ContactsSubscription},
+    conversations::graphql::{
         mutation::ConversationsMutation, query::ConversationsQuery, subscription::ConversationsSubscription,
     },
-    events::{query::EventsQuery, types::Event},
-    floor::{mutation::FloorMutation, query::FloorQuery, staffing::StaffingMutation},
-    notifications::{
+    entry_points::graphql::{mutation::EntryPointsMutation, query::EntryPointsQuery},
+    events::graphql::{query::EventsQuery, types::Event},
+    notifications::graphql::{
         mutation::NotificationsMutation, query::NotificationsQuery, subscription::NotificationsSubscription,
     },
-    personal::{mutation::PersonalMutation, query::PersonalQuery},
-    relationships::{
+    queues::graphql::{mutation::QueuesMutation, query::QueuesQuery},
+    reason_codes::graphql::{mutation::ReasonCodesMutation, query::ReasonCodesQuery},
+    relationships::graphql::{
         mutation::RelationshipsMutation, query::RelationshipsQuery, subscription::RelationshipsSubscription,
     },
-    users::{mutation::UsersMutation, query::UsersQuery, types::Actor},
-    visitors::{mutation::VisitorsMutation, query::VisitorsQuery},
+    tasks::graphql::{
+        mutation::TasksMutation, supervision_mutation::SupervisionMutation,
+        supervision_subscription::SupervisionSubscription, transfer_mutation::TransfersMutation,
+    },
+    users::graphql::{mutation::UsersMutation, query::UsersQuery, types::Actor},
+    vcard_transfer::graphql::{mutation::CardsMutation, query::CardsQuery},
+    visitors::graphql::{mutation::VisitorsMutation, query::VisitorsQuery},
 };
 
-/// What can be asked.
+/// The queries.
 #[derive(MergedObject, Default)]
 pub struct Query(
     UsersQuery,
@@ -48,11 +51,13 @@ pub struct Query(
     AccountsQuery,
     AuditQuery,
     AgentsQuery,
-    FloorQuery,
+    QueuesQuery,
+    EntryPointsQuery,
+    ReasonCodesQuery,
     VisitorsQuery,
 );
 
-/// What can be done. Every payload has `userErrors`: expected refusals are data, faults are errors.
+/// The mutations. Every payload has `userErrors`: expected refusals are data, and faults are errors.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     AccountsMutation,
@@ -65,14 +70,17 @@ pub struct Mutation(
     ConversationsMutation,
     AdministrationMutation,
     AgentsMutation,
-    TeamworkMutation,
+    TasksMutation,
+    TransfersMutation,
     SupervisionMutation,
-    FloorMutation,
-    StaffingMutation,
+    QueuesMutation,
+    EntryPointsMutation,
+    ReasonCodesMutation,
+    AgentAdminMutation,
     VisitorsMutation,
 );
 
-/// What can be followed live. Every subscription takes `after`, begins with SubscriptionStarted and misses nothing.
+/// The subscriptions. Each takes `after`, begins with SubscriptionStarted and misses no event.
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(
     RelationshipsSubscription,
@@ -84,13 +92,14 @@ pub struct Subscription(
     ConversationsSubscription,
 );
 
-/// Directives on one field or fragment.
+/// The maximum of directives on one field or fragment.
 const MAX_DIRECTIVES: usize = 20;
 
+/// The schema with its root types.
 pub type RapportSchema = Schema<Query, Mutation, Subscription>;
 
-/// Builds the schema. What the front has checked is not checked again here: limits, and the rules of validation, which
-/// async-graphql knows only in part. Its recursion stays limited by its own bound.
+/// Builds the schema. It does not repeat the checks of [`crate::http`]: the limits, and the rules of validation that
+/// async-graphql implements only in part. The recursion limit of async-graphql stays on.
 #[must_use]
 pub fn build(limits: Option<&Limits>) -> RapportSchema {
     let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
@@ -104,7 +113,7 @@ pub fn build(limits: Option<&Limits>) -> RapportSchema {
     builder.finish()
 }
 
-/// The schema in its own language, as `schema.graphql` holds it.
+/// Returns the schema in GraphQL's schema language, as in `schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
     build(None).sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())

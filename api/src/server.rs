@@ -1,4 +1,5 @@
-//! Serving: listen, say where, and stop in order: turn not ready, close the sockets, finish what is under way.
+//! The server process: it listens, prints its address and stops in order. To stop, it turns not ready, closes the
+//! sockets and finishes the running requests.
 
 use std::time::Duration;
 
@@ -7,30 +8,30 @@ use tokio::net::TcpListener;
 
 use crate::{
     accounts,
-    agents::workers,
     app::App,
     clock::Clock,
     config::{Config, Environment},
-    demo, http, name_keys,
-    notifications::{mails, retention},
-    visitors,
+    http, name_keys,
+    notifications::{email_delivery, retention},
+    routing::background,
+    seed, visitors,
 };
 
-/// How long requests under way may take to finish after the signal.
+/// The time that running requests have to finish after the signal.
 const GRACE: Duration = Duration::from_secs(7);
 
-/// How long closing the database may take.
+/// The time that closing the database may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
-/// Serves until the process is told to stop.
+/// Serves until the process receives a signal to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let app = App::start(config, Clock::System, None).await?;
     if app.config.demo {
-        demo::fill(&app).await.map_err(|error| anyhow::anyhow!("the demo organisation cannot be made: {error:?}"))?;
+        seed::fill(&app).await.map_err(|error| anyhow::anyhow!("the demo organization cannot be made: {error:?}"))?;
     }
     let open = !app.config.listen.ip().is_loopback() || app.config.environment == Environment::Production;
     let known =
-        if open { demo::known_password(&app).await.map_err(|error| anyhow::anyhow!("{error:?}"))? } else { None };
+        if open { seed::known_password(&app).await.map_err(|error| anyhow::anyhow!("{error:?}"))? } else { None };
     if let Some(handle) = known {
         bail!(
             "RAPPORT_LISTEN is refused: the database holds the demo user {handle} with the known password; \
@@ -38,10 +39,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         );
     }
     tokio::spawn(retention::run(app.clone()));
-    tokio::spawn(mails::run(app.clone()));
-    tokio::spawn(accounts::mails::run(app.clone()));
+    tokio::spawn(email_delivery::run(app.clone()));
+    tokio::spawn(accounts::account_emails::run(app.clone()));
     tokio::spawn(accounts::retention::run(app.clone()));
-    tokio::spawn(workers::run(app.clone()));
+    tokio::spawn(background::run(app.clone()));
     tokio::spawn(visitors::retention::run(app.clone()));
     let listener = TcpListener::bind(app.config.listen)
         .await
@@ -53,13 +54,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(async move {
         asked_to_stop().await;
         tracing::info!("stopping");
-        // Red first, so that a balancer sends no more before anything is closed.
+        // Readiness turns red first, so that a load balancer sends no new requests before anything is closed.
         leaving.cancel();
         tokio::time::sleep(drain).await;
         shutdown.cancel();
     });
     serve(&app, listener).await?;
-    // Whatever still reads then is not waited for.
+    // A read that still runs then is not waited for.
     match tokio::time::timeout(CLOSE_WITHIN, app.db.close()).await {
         Ok(closed) => closed?,
         Err(_) => tracing::warn!("the database was not closed in time"),
@@ -75,7 +76,7 @@ pub async fn serve(app: &App, listener: TcpListener) -> anyhow::Result<()> {
         app.shutdown.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
-    // Sockets are no longer connections of HTTP once they are open; they and the mutations under way are waited for too.
+    // Open sockets are no longer HTTP connections, so they and running mutations are waited for separately.
     let served = async {
         http::listener::serve(app, listener, router).await;
         app.tasks.close();
@@ -95,10 +96,11 @@ fn greet(app: &App, url: &str) {
         println!(
             "sign in as jane, richard, ann, ben, sue or ada with the password {}:\n  \
              curl -s {url}/graphql -H 'content-type: application/json' \
-             -d '{{\"query\":\"mutation {{ signIn(input: {{handle: \\\"jane\\\", password: \\\"{}\\\"}}) {{ accessToken }} }}\"}}'\n\
+             -d '{{\"query\":\"mutation {{ signIn(input: {{handle: \\\"jane\\\", \
+             password: \\\"{}\\\"}}) {{ accessToken }} }}\"}}'\n\
              then send the token as 'authorization: Bearer ...'; or print one with: rapport token --user jane",
-            demo::PASSWORD,
-            demo::PASSWORD
+            seed::PASSWORD,
+            seed::PASSWORD
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Logs: readable text or JSON lines, on standard error. Never tokens, passwords, bodies or addresses. Spans: one for each
-//! operation, sent by OTLP where that is configured.
+//! Logs and spans. Logs are readable text or JSON lines on standard error, and never contain tokens, passwords,
+//! bodies or addresses. Each operation has one span, which goes out by OTLP if an endpoint is configured.
 
 use anyhow::Context as _;
 use opentelemetry::trace::TracerProvider as _;
@@ -13,17 +13,18 @@ use tracing_subscriber::{
 use crate::config::{LogConfig, MonitoringConfig};
 
 /// Where the span of an operation is made.
-const OPERATIONS: &str = "api::http::execution";
+const OPERATIONS: &str = "api::http::executor";
 
-/// Libraries that may say no more than this, whatever is asked for: they tell the messages of sockets, tokens among them.
+/// The most verbose level of these libraries, whatever the filter says. They would log the messages of sockets, with
+/// tokens in them.
 const QUIET: [&str; 2] = ["tungstenite=info", "tokio_tungstenite=info"];
 
-/// What has to be ended before the process is, so that the last spans are sent.
+/// The exporter of spans. [`Self::stop`] must be called before the process ends, so that the last spans are sent.
 #[derive(Default)]
 pub struct Telemetry(Option<SdkTracerProvider>);
 
 impl Telemetry {
-    /// Sends what has gathered.
+    /// Sends the collected spans.
     pub fn stop(self) {
         if let Some(Err(error)) = self.0.map(|provider| provider.shutdown()) {
             tracing::warn!(cause = %error, "the last spans were not sent");
@@ -31,7 +32,7 @@ impl Telemetry {
     }
 }
 
-/// Starts logging and sending spans. A second start in a process, as in tests, changes nothing.
+/// Starts the log and the export of spans. A second start in one process, as in tests, has no effect.
 pub fn start(config: &LogConfig, monitoring: &MonitoringConfig) -> anyhow::Result<Telemetry> {
     let filter = EnvFilter::try_new(&config.filter)
         .with_context(|| format!("RAPPORT_LOG is refused: {:?} is not a filter", config.filter))?;
@@ -48,7 +49,8 @@ pub fn start(config: &LogConfig, monitoring: &MonitoringConfig) -> anyhow::Resul
     Ok(Telemetry(provider))
 }
 
-/// Gathers spans and sends them in batches. The client that sends wants a thread that is no task's to be made on.
+/// Collects spans and sends them in batches. The HTTP client must be created on a thread outside of the async
+/// runtime.
 fn provider(endpoint: &str) -> anyhow::Result<SdkTracerProvider> {
     let address = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     let made = std::thread::spawn(move || SpanExporter::builder().with_http().with_endpoint(address).build()).join();

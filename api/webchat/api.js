@@ -23,7 +23,7 @@ const STATE = `fragment State on Conversation {
 ${ITEM}`;
 
 export const WEB_CHAT = `query WebChat($id: ID!) {
-  webChat(entryPointId: $id) { name open fields { name label kind required options } }
+  webChat(entryPointId: $id) { name openNow fields { name label kind required options } }
 }`;
 
 export const START = `mutation Start($input: StartWebChatInput!) {
@@ -55,7 +55,7 @@ export const END = `mutation End($input: EndConversationInput!) {
   endConversation(input: $input) { userErrors { code } }
 }`;
 
-export const END_VISIT = 'mutation EndVisit { endVisit { outcome } }';
+export const END_VISIT = 'mutation EndVisit { revokeVisitorToken { outcome } }';
 
 export const EVENTS = `subscription Events($id: ID!, $after: Cursor) {
   event: conversationEvents(conversationId: $id, after: $after) {
@@ -67,8 +67,9 @@ export const EVENTS = `subscription Events($id: ID!, $after: Cursor) {
     ... on ReceiptAdvanced { cursor sequence fromSequence message { sequence } receipt { state participant { __typename } } }
     ... on ParticipantChanged { cursor sequence participant { id role leftAt actor { __typename displayName } } }
     ... on TaskChanged { cursor sequence task { id status position estimatedWaitSeconds } }
-    ... on TypingHint { typing actor { id displayName } }
-    ... on WaitHint { position estimatedWaitSeconds }
+    ... on UnknownEvent { cursor sequence }
+    ... on TypingIndicator { typing actor { id displayName } }
+    ... on QueuePositionUpdate { position estimatedWaitSeconds }
   }
 }
 ${ITEM}`;

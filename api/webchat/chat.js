@@ -85,7 +85,7 @@ export class Chat {
   }
 
   hear(event) {
-    if (event.__typename === 'TypingHint') {
+    if (event.__typename === 'TypingIndicator') {
       this.sees(event.actor, event.typing);
     } else if (event.__typename === 'ResyncRequired' || !this.thread.apply(event)) {
       this.readAgain(0);

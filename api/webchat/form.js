@@ -51,7 +51,7 @@ function row({ id, label, kind, required, options, hint }) {
 export class Form {
   /** `submit` gets the answers and the message. `answered` is what was said before, by the names of fields. */
   constructor({ chat, answered = {}, notice, submit }) {
-    const { fields, open } = chat;
+    const { fields, openNow: open } = chat;
     // A browser's own help needs names that stay the same; the API's names are kept beside.
     this.rows = fields.map((field, index) => ({
       name: field.name,

@@ -82,7 +82,7 @@ export class Thread {
         this.task = event.task;
         this.closed ||= ENDED.includes(event.task.status);
         break;
-      case 'WaitHint':
+      case 'QueuePositionUpdate':
         this.task = { ...this.task, position: event.position, estimatedWaitSeconds: event.estimatedWaitSeconds };
         break;
     }

@@ -1,4 +1,5 @@
-//! A mail to the owner of an account that is still to be sent. The token in it is made when it is sent, so none is kept here.
+//! An account e-mail that waits to be sent. The worker creates the token at the moment of sending, so the table stores
+//! none.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
@@ -13,15 +14,16 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub purpose: Purpose,
-    /// Who asked to confirm an address, or whose password was changed; none for a new password, which anybody may ask for.
+    /// The user to confirm an address of, or whose password changed. Unset for a password reset, which needs no
+    /// sign-in.
     pub user_id: Option<UserId>,
-    /// The address to confirm or to write to, or the handle or address for whose account a new password is asked.
+    /// The address to confirm or to notify. For a password reset: the handle or address that the request named.
     pub asked: String,
     pub created_at: DateTimeUtc,
     pub due_at: DateTimeUtc,
-    /// A worker has it in hand until then.
+    /// A worker has claimed the row until this time.
     pub claimed_until: Option<DateTimeUtc>,
-    /// How often sending it failed.
+    /// The number of failed attempts to send it.
     pub failures: i32,
 }
 

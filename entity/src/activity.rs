@@ -1,4 +1,4 @@
-//! Something a person did that those related to them may see.
+//! Something a user did that related people may see in their feeds.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation,
@@ -10,18 +10,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ActivityId, UserId};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "activity")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ActivityId,
     pub kind: ActivityKind,
     pub actor_id: UserId,
-    /// The other person, of a connection that was made.
+    /// The other person of a new connection.
     pub subject_id: Option<UserId>,
-    /// Of a status.
+    /// The text of a posted status.
     pub text: Option<String>,
-    /// Only the actor's connections may see it.
+    /// True when only the actor's connections may see the activity.
     pub connections_only: bool,
     pub created_at: DateTimeUtc,
 }
@@ -31,17 +31,18 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What a person did.
+/// The kind of thing that a user did.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum ActivityKind {
-    /// Wrote a status.
+    /// The user posted a status.
     #[sea_orm(num_value = 1)]
     StatusPosted,
-    /// Connected with the subject.
+    /// The user connected with the subject.
     #[sea_orm(num_value = 2)]
     Connected,
-    /// Changed name, title, organisation or picture.
+    /// The user changed their name, title, organization or picture.
     #[sea_orm(num_value = 3)]
     ProfileChanged,
 }

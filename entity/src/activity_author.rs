@@ -1,5 +1,5 @@
-//! Whose activity it is, newest first by id: a connection that was made is that of both. Written with [`crate::activity`],
-//! so that the newest of one person's is one look into one index.
+//! The authors of each activity, ordered by id with the newest first. A new connection has both people as authors. Rows
+//! are written together with [`crate::activity`], so one index lookup finds a person's newest activity.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
@@ -14,7 +14,7 @@ pub struct Model {
     pub user_id: UserId,
     #[sea_orm(primary_key, auto_increment = false)]
     pub activity_id: ActivityId,
-    /// The other person it is about: not shown to those who block them.
+    /// The other person in the activity. Readers who block this person do not see it.
     pub other_id: Option<UserId>,
     pub connections_only: bool,
 }

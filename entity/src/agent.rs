@@ -1,5 +1,5 @@
-//! What an agent is ready for. The row is the lock of the agent's state and of how much they hold; the counts of what they hold
-//! are kept here, so that no race goes above a limit.
+//! An agent's state and capacity. Locking the row locks the agent's state and workload. The workload counts are stored
+//! here, so no race can exceed a limit.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -13,31 +13,31 @@ use crate::{
     multimedia_profile::ProfileMode,
 };
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "agent")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
     pub profile_id: MultimediaProfileId,
-    /// As the profile says.
+    /// Copied from the multimedia profile, as are the three limits.
     pub mode: ProfileMode,
     pub chat_limit: i16,
     pub email_limit: i16,
     pub social_limit: i16,
-    /// Offers and tasks that are held, from the offer until they are wrapped up.
+    /// The number of offers and tasks, counted from the offer to the end of the wrap-up.
     pub chat_used: i16,
     pub email_used: i16,
     pub social_used: i16,
     pub state: AgentState,
     pub idle_reason_id: Option<IdleReasonId>,
     pub state_since: DateTimeUtc,
-    /// Channels, as bits, on which the agent is idle although available.
+    /// The channels on which an available agent is idle, as bits.
     pub idle_channels: i16,
-    /// Channels, as bits, on which a task may be offered now: what state, limits and counts say.
+    /// The channels on which a task may be offered now, as bits. Derived from the state, the limits and the counts.
     pub takes: i16,
-    /// Since when the agent has waited for a task.
-    pub free_since: DateTimeUtc,
-    /// The number of the interval of the ledger that is open.
+    /// The time since which the agent has waited for a task.
+    pub available_since: DateTimeUtc,
+    /// The number of the open interval in `agent_interval`.
     pub interval: i32,
 }
 
@@ -46,21 +46,22 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Whether an agent may be offered tasks.
+/// An agent's readiness for tasks.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum AgentState {
-    /// Not at work.
+    /// The agent is not at work.
     #[sea_orm(num_value = 1)]
     Offline = 1,
-    /// Is offered tasks, up to the limits of the profile.
+    /// The agent receives offers, up to the limits of the multimedia profile.
     #[sea_orm(num_value = 2)]
     Available = 2,
-    /// At work and not offered anything. Keeps what is held.
+    /// The agent is at work, keeps the current tasks and receives no offers.
     #[sea_orm(num_value = 3)]
     Idle = 3,
-    /// Did not answer an offer in time (redirection on no answer), and is offered nothing until they choose AVAILABLE. Set by
-    /// the system alone.
+    /// The agent let an offer expire and receives no offers until they choose AVAILABLE. Only the system sets this
+    /// state. It means redirection on no answer.
     #[sea_orm(num_value = 4)]
     Rona = 4,
 }

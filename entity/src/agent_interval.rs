@@ -1,4 +1,4 @@
-//! A time for which an agent was in one state. An interval ends when the next begins: there are no holes.
+//! A period that an agent spent in one state. Each interval ends when the next one begins, so there are no gaps.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
@@ -16,7 +16,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub agent_id: UserId,
     #[sea_orm(primary_key, auto_increment = false)]
-    /// From 1, without holes.
+    /// Counts from 1 without gaps.
     pub number: i32,
     pub state: AgentState,
     pub idle_reason_id: Option<IdleReasonId>,

@@ -1,4 +1,4 @@
-//! How good an agent is at something: a level from 1 to 10.
+//! An agent's level in a skill, from 1 to 10.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,

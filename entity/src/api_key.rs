@@ -1,4 +1,4 @@
-//! A partner's key. The text is shown once; kept are its public prefix and the SHA-256 of its secret.
+//! An API key. Its text is shown once. The table stores the public prefix and the SHA-256 of the secret.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -13,22 +13,22 @@ use crate::id::{ApiKeyId, UserId};
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ApiKeyId,
-    /// The public part, by which a key is found.
+    /// The public part of the key, used to find the row.
     #[sea_orm(unique)]
     pub prefix: String,
     pub secret_hash: Vec<u8>,
-    /// The secret before the last rotation, and until when it is still taken.
+    /// The secret before the last rotation. It is accepted until `previous_until`.
     pub previous_hash: Option<Vec<u8>>,
     pub previous_until: Option<DateTimeUtc>,
     pub kind: ApiKeyKind,
     pub name: String,
-    /// Whose key it is; for a key of the organisation, who made it.
+    /// The owner of a personal key, or the creator of an organization key.
     pub owner_id: UserId,
-    /// Scopes by name, parted by spaces.
+    /// The names of the scopes, separated by spaces.
     pub scopes: String,
     pub created_at: DateTimeUtc,
     pub expires_at: Option<DateTimeUtc>,
-    /// To the minute.
+    /// Accurate to the minute.
     pub last_used_at: Option<DateTimeUtc>,
     pub revoked_at: Option<DateTimeUtc>,
 }
@@ -38,14 +38,14 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Whom a key acts for.
+/// The identity that an API key acts for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Enum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum ApiKeyKind {
-    /// Its owner, with fewer scopes.
+    /// The key acts for its owner, with the same or fewer scopes.
     #[sea_orm(num_value = 1)]
     Personal,
-    /// The organisation, as a service account, which has no relationships.
+    /// The key acts for the organization, as a service account without relationships.
     #[sea_orm(num_value = 2)]
-    Organisation,
+    Organization,
 }

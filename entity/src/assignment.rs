@@ -1,4 +1,5 @@
-//! An agent's hold on a task, from the offer until it is wrapped up. What stands here counts against the agent's limits.
+//! The assignment of a task to an agent, from the offer to the end of the wrap-up. Every row counts against the agent's
+//! limits.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation,
@@ -16,7 +17,7 @@ use crate::{
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: AssignmentId,
-    /// Unique with the agent.
+    /// Unique together with the agent.
     pub task_id: TaskId,
     pub agent_id: UserId,
     pub channel: Channel,
@@ -30,17 +31,17 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How far an agent's hold has come.
+/// The phase of an assignment.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum AssignmentPhase {
-    /// The task is held out to the agent.
+    /// The task is offered to the agent.
     #[sea_orm(num_value = 1)]
     Offered = 1,
-    /// The agent talks.
+    /// The agent takes part in the conversation.
     #[sea_orm(num_value = 2)]
     Active = 2,
-    /// The agent owes a wrap-up.
+    /// The agent must submit a wrap-up.
     #[sea_orm(num_value = 3)]
     WrapUp = 3,
 }

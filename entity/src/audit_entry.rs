@@ -1,4 +1,5 @@
-//! What an administrator or a key of the organisation did. Written with the deed, in the same transaction; never changed.
+//! An action of an administrator or of an organization key. It is written in the transaction of the action and never
+//! changes.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, Json,
@@ -12,17 +13,17 @@ use crate::id::{ApiKeyId, AuditEntryId, UserId};
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: AuditEntryId,
-    /// The administrator, or the one who made the key.
+    /// The administrator, or the creator of the key.
     pub user_id: Option<UserId>,
-    /// The key of the organisation, if one was used.
+    /// The organization key that was used, if any.
     pub key_id: Option<ApiKeyId>,
-    /// The mutation's name, or what was read.
+    /// The name of the mutation, or the data that was read.
     pub action: String,
-    /// The id of what it was done to.
+    /// The id of the affected object.
     pub target: Option<String>,
-    /// What was asked for, without secrets.
+    /// The input of the action, without secrets.
     pub details: Json,
-    /// The address it came from.
+    /// The network address of the client.
     pub address: Option<String>,
     pub occurred_at: DateTimeUtc,
 }

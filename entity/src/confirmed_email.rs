@@ -1,4 +1,5 @@
-//! E-mail addresses of people that their owners have confirmed. Mail goes to no other. Gone with the address.
+//! The e-mail addresses that their owners have confirmed. The product sends mail to no other address. A row is deleted
+//! together with its address.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
@@ -12,7 +13,7 @@ use crate::id::UserId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
-    /// As in [`crate::user_email`].
+    /// The address in the form that [`crate::user_email`] uses.
     #[sea_orm(primary_key, auto_increment = false)]
     pub address_key: String,
     pub confirmed_at: DateTimeUtc,

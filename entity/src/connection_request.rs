@@ -1,4 +1,4 @@
-//! One user's ask to connect. Each side has its own status, because the requester is not told of a refusal.
+//! A connection request. Each side has its own status, because the requester must not learn of a refusal.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -9,25 +9,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ConnectionRequestId, UserId};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "connection_request")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ConnectionRequestId,
     pub requester_id: UserId,
     pub recipient_id: UserId,
-    /// The same two people in the order of the pair, for the one-pending-request-per-pair constraint.
+    /// Both users, in the order of the pair. A constraint on them allows one pending request for a pair.
     pub lo: UserId,
     pub hi: UserId,
     pub message: Option<String>,
-    /// What the requester sees, until `hidden_until` if that is set.
+    /// The status that the requester sees. After `hidden_until` the requester sees CLOSED instead.
     pub requester_status: RequestStatus,
-    /// What the recipient sees; `Pending` here is what makes the pair's state "requested".
+    /// The status that the recipient sees. `Pending` makes the pair's connection state "requested".
     pub recipient_status: RequestStatus,
-    /// Set when the recipient ignored or closed the request: the requester sees PENDING before, CLOSED after.
+    /// Set when the recipient ignored or closed the request. The requester sees PENDING before this time and CLOSED
+    /// after it.
     pub hidden_until: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
-    /// When each side's status became final, as that side may know.
+    /// The time at which each side's status became final, as far as that side may know.
     pub requester_decided_at: Option<DateTimeUtc>,
     pub recipient_decided_at: Option<DateTimeUtc>,
 }
@@ -37,26 +38,27 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How far a connection request has come.
+/// The status of a connection request.
 ///
-/// A requester sees a request that was ignored or closed as PENDING until the cool-down ends, then as CLOSED.
+/// A requester sees an ignored or closed request as PENDING until the cooldown ends, and as CLOSED afterwards.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[graphql(name = "ConnectionRequestStatus")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum RequestStatus {
-    /// Waits for the recipient.
+    /// The request waits for the recipient.
     #[sea_orm(num_value = 1)]
     Pending,
-    /// The recipient accepted, or asked too: the two are connected.
+    /// The two users are connected, because the recipient accepted or asked too.
     #[sea_orm(num_value = 2)]
     Accepted,
-    /// The recipient put it aside. Only the recipient sees this.
+    /// The recipient ignored the request. Only the recipient sees this status.
     #[sea_orm(num_value = 3)]
     Ignored,
-    /// The requester took it back.
+    /// The requester withdrew the request.
     #[sea_orm(num_value = 4)]
     Withdrawn,
-    /// It ended without an answer, for example by a block.
+    /// The request ended without an answer, for example because of a block.
     #[sea_orm(num_value = 5)]
     Closed,
 }

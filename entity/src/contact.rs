@@ -1,5 +1,6 @@
-//! Who stands in whose list: the pair rows seen from one person, kept in name order so that a page is one index range.
-//! Written only together with the pair row, in the same transaction; never a source of truth.
+//! The contact lists of every user, derived from the pair rows. Rows are stored in name order, so that a page is one
+//! index range. A row is written only together with its pair row, in the same transaction. It is never the source of
+//! truth.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation,
@@ -17,12 +18,12 @@ pub struct Model {
     pub owner_id: UserId,
     #[sea_orm(primary_key, auto_increment = false)]
     pub list: List,
-    /// The name key of `user_id`, copied so that the list has its order without a join.
+    /// The name key of `user_id`, copied so that reading a list in order needs no join.
     #[sea_orm(primary_key, auto_increment = false)]
     pub name_key: Vec<u8>,
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
-    /// The entry counts until then; for ever when unset.
+    /// The time at which the membership expires. Unset when it does not expire.
     pub until: Option<DateTimeUtc>,
     pub since: DateTimeUtc,
 }
@@ -32,28 +33,35 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The lists a pair row puts a person into.
+/// The lists that a pair row can put a user into.
 #[derive(
     Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
 )]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum List {
+    /// Users who are connected with the owner.
     #[sea_orm(num_value = 1)]
     Connections,
+    /// Users whom the owner follows.
     #[sea_orm(num_value = 2)]
     Following,
+    /// Users who follow the owner.
     #[sea_orm(num_value = 3)]
     Followers,
+    /// Users whose request waits for the owner.
     #[sea_orm(num_value = 4)]
     IncomingRequests,
+    /// Users whose answer the owner waits for.
     #[sea_orm(num_value = 5)]
     OutgoingRequests,
+    /// Users whom the owner blocks.
     #[sea_orm(num_value = 6)]
     Blocked,
-    /// Whom the owner mutes, in whatever.
+    /// Users whom the owner mutes in the feed, in notifications or in both.
     #[sea_orm(num_value = 7)]
     Muted,
-    /// Whom the owner mutes in the feed: read by the feed and never shown as a list.
+    /// Users whom the owner mutes in the feed. The feed reads this list. It is never shown.
     #[sea_orm(num_value = 8)]
     MutedInFeed,
 }

@@ -1,5 +1,5 @@
-//! The durable thread between a customer and an entry point, or between two connected users. The row is the lock of the
-//! thread, of its participants and of its tasks.
+//! A durable conversation between a customer and the organization, or between two connected users. Locking the row
+//! locks the conversation, its participants and its tasks.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -21,17 +21,17 @@ pub struct Model {
     pub channel: Option<Channel>,
     pub entry_point_id: Option<EntryPointId>,
     pub customer_id: Option<CustomerId>,
-    /// What tells the conversations of one customer with one entry point apart; unique with the two. Null once a conversation is
-    /// over that is never opened again.
+    /// Distinguishes the conversations of one customer at one entry point. Unique together with both. Null when the
+    /// conversation is closed and can never be reopened.
     pub topic: Option<String>,
-    /// The two of a direct conversation, `lo < hi`.
+    /// The two users of a direct conversation, with `lo < hi`.
     pub lo: Option<UserId>,
     pub hi: Option<UserId>,
     pub status: ConversationStatus,
-    /// Where its latest task waits or waited, and that task.
+    /// The queue of the latest task, and that task.
     pub queue_id: Option<QueueId>,
     pub task_id: Option<TaskId>,
-    /// Of the newest item, and of the newest that the customer may see.
+    /// The sequence number of the newest item, and of the newest item that the customer may see.
     pub last_sequence: i64,
     pub last_customer_sequence: i64,
     pub last_item_at: DateTimeUtc,
@@ -43,26 +43,27 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Between whom a conversation is.
+/// The kind of conversation.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum ConversationKind {
-    /// Between a customer and the organisation.
+    /// A conversation between a customer and the organization.
     #[sea_orm(num_value = 1)]
     Customer = 1,
-    /// Between two users who are connected.
+    /// A conversation between two connected users.
     #[sea_orm(num_value = 2)]
     Direct = 2,
 }
 
-/// Whether a conversation goes on.
+/// The state of a conversation.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum ConversationStatus {
-    /// Messages can be sent.
+    /// Participants can send messages.
     #[sea_orm(num_value = 1)]
     Open = 1,
-    /// It has ended. A new message of the customer opens it again, but for WebChat, where it begins another.
+    /// The conversation has ended. A new message of the customer reopens it. In web chat such a message begins a new
+    /// conversation instead.
     #[sea_orm(num_value = 2)]
     Closed = 2,
 }

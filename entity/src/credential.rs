@@ -1,4 +1,4 @@
-//! A person's password, as an argon2id hash in PHC form. Imported people have none and cannot sign in by password.
+//! A user's password, as an argon2id hash in PHC form. Imported users have none and cannot sign in with a password.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,

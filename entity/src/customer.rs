@@ -1,4 +1,4 @@
-//! A person outside who writes in. What they are reached by stands in `customer_identity`.
+//! A person outside the organization who writes to it. `customer_identity` stores the customer's addresses.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
@@ -12,7 +12,7 @@ use crate::id::CustomerId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: CustomerId,
-    /// As they call themselves, or as an agent called them.
+    /// The name that the customer gave, or that an agent entered.
     pub display_name: String,
     pub email: Option<String>,
     pub phone: Option<String>,

@@ -1,4 +1,4 @@
-//! An address of a customer on a channel. It is one customer's; the primary key says so.
+//! A customer's address on a channel. The primary key makes each address belong to one customer.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
@@ -13,7 +13,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub channel: Channel,
     #[sea_orm(primary_key, auto_increment = false)]
-    /// In the one form in which the channel writes it.
+    /// The address in the canonical form of the channel.
     pub address: String,
     pub customer_id: CustomerId,
     pub created_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! How someone can be reached, as it is stored beside a user or a personal contact: one JSON value, read and written whole.
+//! The contact details of a user or a personal contact, stored as one JSON value that is read and written as a whole.
 
 use async_graphql::Enum;
 use sea_orm::{
@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Everything by which someone can be reached.
+/// All contact details of one person.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 #[serde(default)]
 pub struct Details {
@@ -38,7 +38,7 @@ pub struct Phone {
     pub visibility: Visibility,
 }
 
-/// A place to send letters to.
+/// A postal address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     pub label: Option<String>,
@@ -52,7 +52,7 @@ pub struct Address {
     pub visibility: Visibility,
 }
 
-/// A page of the web.
+/// A web page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Url {
     pub address: String,
@@ -61,18 +61,18 @@ pub struct Url {
     pub visibility: Visibility,
 }
 
-/// Who may see something of a profile. Of a personal contact nobody but its owner sees anything.
+/// The audience of a contact detail. Only the owner of a personal contact sees its details.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Visibility {
-    /// Every member of the organisation.
+    /// Every member of the organization can see it.
     #[sea_orm(num_value = 1)]
     Everyone,
-    /// One's connections.
+    /// Only the user's connections can see it.
     #[default]
     #[sea_orm(num_value = 2)]
     Connections,
-    /// Nobody but oneself.
+    /// Only the user can see it.
     #[sea_orm(num_value = 3)]
     Nobody,
 }

@@ -1,4 +1,4 @@
-//! An address of the organisation on a channel. It feeds one queue.
+//! An address of the organization on a channel. It feeds one queue.
 
 use async_graphql::Enum;
 use sea_orm::{
@@ -21,23 +21,23 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: EntryPointId,
     pub name: String,
-    /// Where it stands in a list by name.
+    /// The sort key of the name.
     pub name_key: Vec<u8>,
-    /// By this the name is found, and is unique among those in use.
+    /// The folded name for searches. Unique among the entry points in use.
     pub search_text: String,
     pub channel: Channel,
-    /// Unique on the channel among those in use.
+    /// Unique on the channel among the entry points in use.
     pub address: String,
     pub queue_id: QueueId,
-    /// Of new tasks: 1 to 9; 10 where none is set.
+    /// The priority of new tasks, from 1 to 9. A value of 10 means that none is set.
     pub priority: i16,
-    /// What a visitor is asked for before a chat begins.
+    /// The questions that a visitor answers before a web chat begins.
     #[sea_orm(column_type = "Json")]
     pub form: Form,
-    /// The web sites from which a chat may be begun.
+    /// The web sites that may begin a web chat.
     #[sea_orm(column_type = "Json")]
     pub origins: Origins,
-    /// With this the site signs who a visitor is.
+    /// The secret with which the web site signs a visitor's identity.
     pub identity_secret: Option<String>,
     pub created_at: DateTimeUtc,
     pub archived_at: Option<DateTimeUtc>,
@@ -48,7 +48,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The fields of a pre-chat form, in their order.
+/// The fields of a pre-chat form, in display order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Form(pub Vec<FormField>);
 
@@ -59,26 +59,27 @@ pub struct FormField {
     pub label: String,
     pub kind: FormFieldKind,
     pub required: bool,
-    /// Of a choice.
+    /// The possible answers of a choice. Empty for other kinds of field.
     #[serde(default)]
     pub options: Vec<String>,
 }
 
-/// What a field of a form takes.
+/// The kind of answer that a form field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Enum)]
 pub enum FormFieldKind {
     /// The customer's name.
     Name,
-    /// An e-mail address.
+    /// An e-mail address of the customer.
     Email,
-    /// A telephone number: 3 to 20 digits of any script, and between them spaces, dashes and `+ . / ( )`. Kept in ASCII.
+    /// A telephone number of 3 to 20 digits in any script. Spaces, dashes and `+ . / ( )` may separate the digits. It
+    /// is stored in ASCII.
     Phone,
-    /// A line of text.
+    /// A single line of text.
     Text,
-    /// One of the options.
+    /// One of the field's options.
     Choice,
 }
 
-/// Origins as browsers send them, `https://example.com`.
+/// Web origins in the form that browsers send, such as `https://example.com`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Origins(pub Vec<String>);

@@ -1,4 +1,4 @@
-//! Where an event stands: its sequence number in one stream and, once the sequencer has seen it, its global position.
+//! The place of an event in one stream, as a sequence number. The sequencer adds the position in the global feed later.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,

@@ -1,5 +1,5 @@
-//! Ids. Each kind is its own type: a UUIDv7 in the database, a prefixed TypeID (`user_01h…`) in the API. An id of one
-//! kind never reads as another.
+//! The id types, one for each kind of object. The database stores a UUIDv7, the API shows a TypeID such as `user_01h…`.
+//! An id of one kind never parses as another.
 
 use sea_orm::DeriveValueType;
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,10 @@ macro_rules! id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// What the API writes before the underscore.
+            /// The prefix of the API form, before the underscore.
             pub const PREFIX: &'static str = $prefix;
 
-            /// Reads the API's form; `None` for anything that is not an id of this kind.
+            /// Parses the API form. Returns `None` for text that is not an id of this kind.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 match parse(text)? {
@@ -41,134 +41,134 @@ macro_rules! id {
 }
 
 id!(
-    /// A person with an account.
+    /// The id of a person with an account.
     UserId,
     "user"
 );
 id!(
-    /// One user's ask to connect.
+    /// The id of a connection request.
     ConnectionRequestId,
     "request"
 );
 id!(
-    /// One entry of the log.
+    /// The id of an event in the log.
     EventId,
     "event"
 );
 id!(
-    /// One sign-in that lasts.
+    /// The id of a lasting sign-in on one device.
     SessionId,
     "session"
 );
 id!(
-    /// A partner's key.
+    /// The id of an API key.
     ApiKeyId,
     "key"
 );
 
 id!(
-    /// Something a person did.
+    /// The id of an activity.
     ActivityId,
     "activity"
 );
 id!(
-    /// Tells a user that something happened.
+    /// The id of a notification to one user.
     NotificationId,
     "notification"
 );
 id!(
-    /// An entry of a user's address book.
+    /// The id of an entry in a user's address book.
     PersonalContactId,
     "contact"
 );
 id!(
-    /// What an administrator did.
+    /// The id of an audited action.
     AuditEntryId,
     "audit"
 );
 
 id!(
-    /// A person outside who writes in.
+    /// The id of a person outside the organization who writes to it.
     CustomerId,
     "customer"
 );
 id!(
-    /// A person as one who answers customers: the same number as their account's.
+    /// The id of a user in the role of an agent. It has the same UUID as the user's id.
     AgentId,
     "agent"
 );
 id!(
-    /// Where tasks wait.
+    /// The id of a queue in which tasks wait.
     QueueId,
     "queue"
 );
 id!(
-    /// An address of the organisation on a channel.
+    /// The id of an organization's address on a channel.
     EntryPointId,
     "entry"
 );
 id!(
-    /// Something that agents are good at.
+    /// The id of a skill that agents can have.
     SkillId,
     "skill"
 );
 id!(
-    /// How much an agent does at once.
+    /// The id of a named set of capacities.
     MultimediaProfileId,
     "profile"
 );
 id!(
-    /// Why an agent is idle.
+    /// The id of a reason for which an agent is idle.
     IdleReasonId,
     "idle"
 );
 id!(
-    /// What a conversation came to.
+    /// The id of a reason that agents give in a wrap-up.
     WrapUpReasonId,
     "reason"
 );
 id!(
-    /// A durable thread.
+    /// The id of a durable conversation.
     ConversationId,
     "conv"
 );
 id!(
-    /// Somebody in a conversation.
+    /// The id of a user or customer in a conversation.
     ParticipantId,
     "participant"
 );
 id!(
-    /// An entry of a conversation.
+    /// The id of an entry in a conversation.
     ThreadItemId,
     "msg"
 );
 id!(
-    /// One routed piece of work.
+    /// The id of the work that a conversation causes.
     TaskId,
     "task"
 );
 id!(
-    /// An agent's hold on a task.
+    /// The id of an agent's assignment to a task.
     AssignmentId,
     "assignment"
 );
 id!(
-    /// A task held out to an agent.
+    /// The id of a question to one agent to accept a task.
     OfferId,
     "offer"
 );
 id!(
-    /// Why a task was offered.
+    /// The id of a stored decision of the router.
     RoutingDecisionId,
     "decision"
 );
 id!(
-    /// What a visitor is known by.
+    /// The id of a visitor's credential.
     VisitorTokenId,
     "visit"
 );
 
-/// Splits a TypeID into prefix and UUID; `None` when it is not one.
+/// Splits a TypeID into its prefix and its UUID. Returns `None` for any other text.
 #[must_use]
 pub fn parse(text: &str) -> Option<(String, Uuid)> {
     let id: TypeSafeId<DynamicType> = text.parse().ok()?;

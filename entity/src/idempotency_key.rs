@@ -1,4 +1,5 @@
-//! The keys by which clients make a creating call once: what each has made, for ever.
+//! The idempotency keys of users. Each row maps a key to the object that the first call created. Rows are never
+//! deleted.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
@@ -14,9 +15,9 @@ pub struct Model {
     pub owner_id: UserId,
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
-    /// What was asked for.
+    /// The digest of the call's input.
     pub digest: Vec<u8>,
-    /// What was made.
+    /// The id of the created object.
     pub target: Uuid,
 }
 

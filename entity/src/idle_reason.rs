@@ -1,4 +1,4 @@
-//! Why an agent is idle.
+//! A reason for which an agent is idle.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -15,13 +15,13 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: IdleReasonId,
     pub name: String,
-    /// Where it stands in a list by name.
+    /// The sort key of the name.
     pub name_key: Vec<u8>,
-    /// By this the name is found, and is unique among those in use.
+    /// The folded name for searches. Unique among the idle reasons in use.
     pub search_text: String,
-    /// Set by the system alone, for this cause.
+    /// The cause for which the system sets this reason. Agents cannot choose such a reason.
     pub system: Option<SystemReason>,
-    /// Given where an agent gives none. One has it.
+    /// True for the reason that applies when an agent gives none. Exactly one reason has it.
     pub is_default: bool,
     pub archived_at: Option<DateTimeUtc>,
 }
@@ -31,14 +31,14 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Why the system made an agent idle.
+/// The cause for which the system made an agent idle.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum SystemReason {
     /// The agent declined an offer.
     #[sea_orm(num_value = 1)]
     Declined = 1,
-    /// The agent did not answer an offer in time.
+    /// The agent let an offer expire.
     #[sea_orm(num_value = 2)]
     Rona = 2,
 }

@@ -1,4 +1,5 @@
-//! The tables as Rust types: one module per table, the ids and the stored enums. Shape only; the rules live in `api`.
+//! The database tables as Rust types, with the ids and the stored enums. The crate contains no rules. The rules are in
+//! `api`.
 
 pub mod account_mail;
 pub mod activity;
@@ -10,7 +11,7 @@ pub mod api_key;
 pub mod assignment;
 pub mod audit_entry;
 pub mod channel;
-pub mod chat_key;
+pub mod web_chat_key;
 pub mod confirmed_email;
 pub mod connection_request;
 pub mod contact;
@@ -18,20 +19,20 @@ pub mod conversation;
 pub mod credential;
 pub mod customer;
 pub mod customer_identity;
-pub mod deadline;
+pub mod timer;
 pub mod details;
-pub mod directory;
+pub mod directory_count;
 pub mod entry_point;
 pub mod event;
 pub mod event_entry;
-pub mod floor;
+pub mod config_lock;
 pub mod id;
 pub mod idempotency_key;
 pub mod idle_reason;
 pub mod log_head;
 pub mod mail_token;
 pub mod multimedia_profile;
-pub mod newest_activity;
+pub mod latest_activity;
 pub mod note;
 pub mod notification;
 pub mod notification_mail;
@@ -47,7 +48,7 @@ pub mod receipt;
 pub mod refresh_token;
 pub mod relationship;
 pub mod rendering;
-pub mod routing;
+pub mod routing_lock;
 pub mod routing_decision;
 pub mod session;
 pub mod skill;
@@ -58,7 +59,7 @@ pub mod thread_item;
 pub mod user;
 pub mod user_detail;
 pub mod user_email;
-pub mod user_gram;
+pub mod user_bigram;
 pub mod user_search;
 pub mod visitor_token;
 pub mod wrap_up;

@@ -1,5 +1,5 @@
-//! One row: the last global position that was given out, and up to where the log was pruned. Whoever sequences holds it
-//! locked.
+//! The head of the log, one row. It stores the last assigned global position and the position up to which the log is
+//! pruned. The sequencer locks it.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,

@@ -1,4 +1,4 @@
-//! A token that was sent by mail, by the SHA-256 of its text. Used once.
+//! A single-use token that was sent by e-mail, stored as the SHA-256 of its text.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation,
@@ -14,23 +14,23 @@ pub struct Model {
     pub hash: Vec<u8>,
     pub user_id: UserId,
     pub purpose: Purpose,
-    /// Where it was sent, as in [`crate::user_email`].
+    /// The recipient's address, in the form that [`crate::user_email`] uses.
     pub address_key: String,
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
 }
 
-/// What a mail to the owner of an account is for.
+/// The purpose of an e-mail to the owner of an account.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Purpose {
-    /// To set a new password.
+    /// The mail lets the owner set a new password.
     #[sea_orm(num_value = 1)]
     ResetPassword,
-    /// To confirm an address.
+    /// The mail asks the owner to confirm an address.
     #[sea_orm(num_value = 2)]
     ConfirmAddress,
-    /// To say that the password was changed. Such a mail has no token.
+    /// The mail reports that the password was changed. It carries no token.
     #[sea_orm(num_value = 3)]
     PasswordChanged,
 }

@@ -1,4 +1,4 @@
-//! How much an agent does at once.
+//! A named set of capacities, given to agents.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -15,16 +15,16 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: MultimediaProfileId,
     pub name: String,
-    /// Where it stands in a list by name.
+    /// The sort key of the name.
     pub name_key: Vec<u8>,
-    /// By this the name is found, and is unique among those in use.
+    /// The folded name for searches. Unique among the profiles in use.
     pub search_text: String,
     pub mode: ProfileMode,
-    /// Tasks of each kind of channel at once, 0 to 5.
+    /// The maximum number of simultaneous tasks for each kind of channel, from 0 to 5.
     pub chat: i16,
     pub email: i16,
     pub social: i16,
-    /// What an agent gets to whom nothing else was given.
+    /// True for the profile of agents without an explicit profile.
     pub is_default: bool,
     pub archived_at: Option<DateTimeUtc>,
 }
@@ -34,17 +34,19 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How tasks of several kinds of channel go together.
+/// The way in which an agent combines tasks of several kinds of channel.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum ProfileMode {
-    /// Tasks of all kinds of channel at once.
+    /// The agent handles tasks of all kinds of channel at once.
     #[sea_orm(num_value = 1)]
     Blended = 1,
-    /// One real-time kind of channel at a time, which here is chat, and e-mail and social beside it.
+    /// The agent handles one real-time kind of channel at a time, with e-mail and social tasks beside it. Chat is the
+    /// only real-time kind.
     #[sea_orm(num_value = 2)]
     BlendedRealtime = 2,
-    /// One task at a time, over all channels.
+    /// The agent handles one task at a time over all channels.
     #[sea_orm(num_value = 3)]
     Exclusive = 3,
 }

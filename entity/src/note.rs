@@ -1,4 +1,4 @@
-//! What a person wrote for themselves about another; nobody else ever sees it.
+//! A user's private note about another user. Only its owner ever sees it.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,

@@ -1,4 +1,4 @@
-//! Tells a user that something happened. Never owns state: what it is about stands elsewhere.
+//! A notification to one user. It stores no state of its subject. Other tables own that state.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation,
@@ -10,19 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ConnectionRequestId, ConversationId, NotificationId, UserId};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "notification")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: NotificationId,
     pub user_id: UserId,
     pub kind: NotificationKind,
-    /// Who caused it.
+    /// The user who caused it.
     pub actor_id: Option<UserId>,
     pub request_id: Option<ConnectionRequestId>,
-    /// Unique with the user.
+    /// Unique together with the user.
     pub conversation_id: Option<ConversationId>,
-    /// What the organisation says, in a notification of the system.
+    /// The organization's text, in a system notification.
     pub text: Option<String>,
     pub created_at: DateTimeUtc,
     pub read_at: Option<DateTimeUtc>,
@@ -33,25 +33,26 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What a notification is about.
+/// The kind of event that a notification reports.
 #[derive(
     Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize,
 )]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum NotificationKind {
-    /// Somebody asks to connect.
+    /// Another user asks to connect.
     #[sea_orm(num_value = 1)]
     ConnectionRequested,
-    /// Somebody accepted a request of the user, or asked too.
+    /// Another user accepted the user's request, or asked too.
     #[sea_orm(num_value = 2)]
     ConnectionAccepted,
-    /// Somebody follows the user now.
+    /// Another user began to follow the user.
     #[sea_orm(num_value = 3)]
     Followed,
-    /// The organisation says something about the user's account.
+    /// The organization reports a change of the user's account.
     #[sea_orm(num_value = 4)]
     System,
-    /// Somebody wrote to the user in a direct conversation; told once until it is read.
+    /// Another user wrote in a direct conversation. A conversation causes one such notification until it is read.
     #[sea_orm(num_value = 5)]
     Message,
 }

@@ -1,4 +1,5 @@
-//! What is still to be told by e-mail. Written with the thing it tells of; a worker claims what is due, sends it, removes it.
+//! A notification that waits to be sent by e-mail. It is written together with its cause. A worker claims the due rows,
+//! sends them and removes them.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
@@ -22,11 +23,11 @@ pub struct Model {
     pub text: Option<String>,
     pub created_at: DateTimeUtc,
     pub due_at: DateTimeUtc,
-    /// A worker has it in hand until then.
+    /// A worker has claimed the row until this time.
     pub claimed_until: Option<DateTimeUtc>,
-    /// Kept for a day after it was sent, so that the same is not told again by who does and undoes it.
+    /// Sent rows stay for a day, so that repeating an action does not cause the same mail again.
     pub sent_at: Option<DateTimeUtc>,
-    /// How often sending it failed.
+    /// The number of failed attempts to send it.
     pub failures: i32,
 }
 

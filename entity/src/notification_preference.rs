@@ -1,4 +1,5 @@
-//! How a user wants to be told of a kind of thing. Without a row: in the app, and not by e-mail.
+//! A user's choice of delivery for one kind of notification. Without a row, notifications appear in the app and not by
+//! e-mail.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
@@ -25,20 +26,20 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How often e-mail tells of a kind of thing.
+/// The frequency of e-mail about one kind of notification.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Enum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum EmailFrequency {
-    /// Never.
+    /// The user gets no e-mail.
     #[sea_orm(num_value = 0)]
     Off,
-    /// At once, one mail each.
+    /// The user gets one e-mail for each notification at once.
     #[sea_orm(num_value = 1)]
     Instant,
-    /// Together, after each full hour.
+    /// The user gets one e-mail after each full hour.
     #[sea_orm(num_value = 2)]
     Hourly,
-    /// Together, once a day after 07:00 UTC.
+    /// The user gets one e-mail a day, after 07:00 UTC.
     #[sea_orm(num_value = 3)]
     Daily,
 }

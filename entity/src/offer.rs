@@ -1,4 +1,4 @@
-//! A task held out to one agent for a limited time. At most one of a task is pending; a constraint says so.
+//! An offer of a task to one agent for a limited time. A constraint allows one pending offer for a task.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::id::{OfferId, QueueId, TaskId, UserId};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "offer")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -18,13 +18,14 @@ pub struct Model {
     pub kind: OfferKind,
     pub task_id: TaskId,
     pub queue_id: QueueId,
-    /// The invitation of a queue to a conference that it is part of: whoever does not join is followed by the next.
+    /// The conference invitation of a queue to which the offer belongs. When an agent does not join, the next one gets
+    /// an offer.
     pub invitation: Option<Uuid>,
     pub agent_id: UserId,
     pub status: OfferStatus,
-    /// Until when it should be accepted by the service level that the queue had.
+    /// The time until which the task should be accepted, by the service level that the queue had.
     pub due_at: Option<DateTimeUtc>,
-    pub made_at: DateTimeUtc,
+    pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
     pub ended_at: Option<DateTimeUtc>,
 }
@@ -34,38 +35,40 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Why a task is offered.
+/// The reason of an offer.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum OfferKind {
-    /// It waits in a queue.
+    /// The task waits in a queue.
     #[sea_orm(num_value = 1)]
     Queue = 1,
-    /// Another agent hands it over.
+    /// Another agent transfers the task.
     #[sea_orm(num_value = 2)]
     Transfer = 2,
-    /// Another agent asks for help.
+    /// Another agent asks for a conference.
     #[sea_orm(num_value = 3)]
     Conference = 3,
 }
 
-/// What became of an offer.
+/// The state of an offer.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum OfferStatus {
-    /// It can be accepted.
+    /// The agent can accept the offer.
     #[sea_orm(num_value = 1)]
     Pending = 1,
-    /// The agent took it.
+    /// The agent accepted the offer.
     #[sea_orm(num_value = 2)]
     Accepted = 2,
-    /// The agent did not want it.
+    /// The agent declined the offer.
     #[sea_orm(num_value = 3)]
     Declined = 3,
     /// The agent did not answer in time.
     #[sea_orm(num_value = 4)]
     Expired = 4,
-    /// The task is no longer to be had.
+    /// The task is no longer available.
     #[sea_orm(num_value = 5)]
     Withdrawn = 5,
 }

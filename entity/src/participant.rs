@@ -1,4 +1,4 @@
-//! Somebody who takes part in a conversation: a user or its customer, once.
+//! A user or customer in a conversation. Each has one row for a conversation.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ConversationId, CustomerId, ParticipantId, UserId};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "participant")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -20,14 +20,13 @@ pub struct Model {
     pub role: ParticipantRole,
     pub joined_at: DateTimeUtc,
     pub left_at: Option<DateTimeUtc>,
-    /// The last item of the conversation when they left; of users in one with a customer. Nobody is told it.
-    #[serde(skip)]
+    /// The sequence number of the last item at the time the user left. Only set in customer conversations. No API shows
+    /// it.
     pub left_sequence: Option<i64>,
-    /// Everything up to this item is read.
+    /// The sequence number up to which the participant has read.
     pub read_up_to: i64,
-    /// When the conversation got its last item, of users in one with a customer that is closed: by this, what somebody has
-    /// taken part in is found in order. Nobody is told it.
-    #[serde(skip)]
+    /// The time of the last item, set for users when a customer conversation is closed. It orders the closed
+    /// conversations of a user. No API shows it.
     pub settled_at: Option<DateTimeUtc>,
 }
 
@@ -36,23 +35,24 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// As what somebody takes part in a conversation.
+/// The role of a participant in a conversation.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum ParticipantRole {
-    /// The customer.
+    /// The customer who writes to the organization.
     #[sea_orm(num_value = 1)]
     Customer = 1,
-    /// The agent who answers for the task.
+    /// The agent who owns the task.
     #[sea_orm(num_value = 2)]
     Owner = 2,
     /// An agent who joined in a conference.
     #[sea_orm(num_value = 3)]
     Joined = 3,
-    /// One of the two of a direct conversation.
+    /// One of the two users of a direct conversation.
     #[sea_orm(num_value = 4)]
     Member = 4,
-    /// A supervisor who joined.
+    /// A supervisor who joined the conversation.
     #[sea_orm(num_value = 5)]
     Supervisor = 5,
 }

@@ -23,14 +23,14 @@ pub struct Model {
     pub name_prefix: Option<String>,
     pub name_suffix: Option<String>,
     pub title: Option<String>,
-    pub organisation: Option<String>,
+    pub organization: Option<String>,
     pub note: Option<String>,
     pub details: Details,
-    /// Where the entry stands in name order, like that of a user.
+    /// The sort key of the entry, in the same form as a user's.
     pub name_key: Vec<u8>,
-    /// The folded words a search compares against.
+    /// The folded words for searches.
     pub search_text: String,
-    /// The `UID` of the card it came from.
+    /// The `UID` of the vCard that the entry was imported from.
     pub card_uid: Option<String>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! The e-mail addresses of a user's personal contacts, folded: each at most once in one address book.
+//! The folded e-mail addresses of personal contacts. An address occurs at most once in an address book.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,

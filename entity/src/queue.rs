@@ -1,4 +1,4 @@
-//! Where tasks of one channel wait for the agents who serve it.
+//! A queue: a list of tasks of one channel, served by its eligible agents.
 
 use async_graphql::Enum;
 use sea_orm::{
@@ -21,19 +21,20 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: QueueId,
     pub name: String,
-    /// Where it stands in a list by name.
+    /// The sort key of the name.
     pub name_key: Vec<u8>,
-    /// By this the name is found, and is unique among those in use.
+    /// The folded name for searches. Unique among the queues in use.
     pub search_text: String,
     pub channel: Channel,
-    /// How long an agent may take to accept; none: as long as the channel says.
+    /// The seconds in which an agent must accept an offer. Without a value the channel's default applies.
     pub offer_seconds: Option<i32>,
     pub on_unaccepted_transfer: UnacceptedTransfer,
-    /// After how long a wrap-up that is owed is done by itself; none: never.
+    /// The seconds after which a required wrap-up is completed automatically. Without a value it never is.
     pub auto_wrap_up_seconds: Option<i32>,
-    /// How long a customer may say nothing before the system ends a conversation with an agent; none: for ever.
+    /// The seconds of customer silence after which the system ends a conversation with an agent. Without a value it
+    /// never does.
     pub inactivity_seconds: Option<i32>,
-    /// Within how long a task should be accepted, for the service level.
+    /// The seconds within which a task should be accepted, for the service level.
     pub service_level_seconds: Option<i32>,
     #[sea_orm(column_type = "Json")]
     pub skills: SkillSteps,
@@ -41,7 +42,7 @@ pub struct Model {
     pub hours: Option<BusinessHours>,
     pub created_at: DateTimeUtc,
     pub archived_at: Option<DateTimeUtc>,
-    /// Of one that is archived: where the tasks wait that would come back to it.
+    /// For an archived queue: the queue that receives the tasks which would return to it.
     pub successor_id: Option<QueueId>,
 }
 
@@ -50,11 +51,11 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What becomes of a transfer to a named agent who does not accept it.
+/// The treatment of a transfer to a named agent who does not accept it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum UnacceptedTransfer {
-    /// The task is dropped and the conversation closed.
+    /// The task is dropped and the conversation is closed.
     #[sea_orm(num_value = 1)]
     Drop = 1,
     /// The task waits in this queue.
@@ -62,45 +63,47 @@ pub enum UnacceptedTransfer {
     Requeue = 2,
 }
 
-/// What agents must be good at. Each step asks for something else, mostly for less, once a task has waited so long.
+/// The skill relaxation of a queue: the skills that it demands, in steps. A step replaces the step before it once a
+/// task has waited long enough. Later steps usually demand less.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct SkillSteps(pub Vec<SkillStep>);
 
 impl SkillSteps {
-    /// Whether any step asks for one of some skills.
+    /// Returns true when any step demands one of `skills`.
     #[must_use]
     pub fn asks_for(&self, skills: &[SkillId]) -> bool {
         self.0.iter().flat_map(|step| &step.required).any(|required| skills.contains(&required.skill_id))
     }
 }
 
-/// What is asked for from a time on.
+/// One step of the skill relaxation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkillStep {
-    /// Since the task began to wait.
+    /// The seconds after the task began to wait from which the step applies.
     pub after_seconds: i32,
     pub required: Vec<RequiredSkill>,
 }
 
-/// A skill and the least level of it.
+/// A skill with the minimum level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequiredSkill {
     pub skill_id: SkillId,
     pub level: i16,
 }
 
-/// When a queue is served, and what a customer is told at other times.
+/// The opening hours of a queue, with the answer that customers get outside of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct BusinessHours {
-    /// By its IANA name.
+    /// The IANA name of the time zone.
     pub time_zone: String,
     pub open: Vec<OpenHours>,
-    /// Days on which the queue is not served, `2026-12-25`.
+    /// The dates on which the queue is closed, such as `2026-12-25`.
     pub closed_on: Vec<String>,
+    /// The closed message that customers get.
     pub answer: Option<String>,
 }
 
-/// Hours of a day of the week, in minutes since midnight: from the first up to the last, which is 1440 at most.
+/// The open hours on a day of the week, in minutes since midnight. `to` is at most 1440.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenHours {
     /// 1 for Monday to 7 for Sunday.

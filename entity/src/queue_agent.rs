@@ -1,4 +1,4 @@
-//! An agent who is named by a queue.
+//! An agent whom a queue names explicitly.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,

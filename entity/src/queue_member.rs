@@ -1,5 +1,5 @@
-//! An agent whom a queue may offer tasks to, and from which step of its skills on: what `queue_agent` and the skills say, worked
-//! out whenever one of them changes.
+//! An eligible agent of a queue, with the first skill step that the agent satisfies. Rows are computed from
+//! `queue_agent` and the skills, and recomputed after every change of either.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,

@@ -1,4 +1,4 @@
-//! How far a message has come to a participant. It only rises.
+//! A participant's receipt of a message. Its state never goes back.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ParticipantId, ThreadItemId};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "receipt")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -25,25 +25,26 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How far a message has come.
+/// The progress of a message towards a participant.
 #[derive(
     Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize,
 )]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum ReceiptState {
-    /// It waits to be sent.
+    /// The message waits to be sent.
     #[sea_orm(num_value = 1)]
     Queued = 1,
-    /// It was handed on.
+    /// The message was passed to the channel.
     #[sea_orm(num_value = 2)]
     Sent = 2,
-    /// It could not be delivered.
+    /// The message could not be delivered.
     #[sea_orm(num_value = 3)]
     Failed = 3,
-    /// It has arrived.
+    /// The message has arrived.
     #[sea_orm(num_value = 4)]
     Delivered = 4,
-    /// It was read.
+    /// The participant has read the message.
     #[sea_orm(num_value = 5)]
     Read = 5,
 }

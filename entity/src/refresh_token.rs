@@ -1,4 +1,5 @@
-//! A refresh token of a session, by the SHA-256 of its text. Used once; one that is used again gives a thief away.
+//! A single-use refresh token of a session, stored as the SHA-256 of its text. A second use reveals that the token was
+//! stolen.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,

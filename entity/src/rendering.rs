@@ -1,4 +1,4 @@
-//! The HTML of a message that is Markdown, made when the message was written.
+//! The HTML of a Markdown message, rendered when the message is written.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
@@ -11,9 +11,9 @@ use crate::id::ThreadItemId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub item_id: ThreadItemId,
-    /// Of the renderer that made it.
+    /// The version of the renderer.
     pub version: i16,
-    /// Of the text that it shows.
+    /// The digest of the rendered text.
     pub digest: Vec<u8>,
     pub html: String,
 }

@@ -1,4 +1,4 @@
-//! Why a task was offered to an agent, or to nobody.
+//! A decision of the router about a task: the chosen agent and the cause, or the cause for choosing none.
 
 use async_graphql::Enum;
 use sea_orm::{
@@ -22,9 +22,9 @@ pub struct Model {
     pub chosen_id: Option<UserId>,
     pub cause: RoutingCause,
     pub step: i16,
-    /// How many agents could have taken it.
+    /// The number of agents who could have taken the task.
     pub candidates: i32,
-    /// The first of them, in the order in which they would have been chosen.
+    /// The first candidates, in the order of choice.
     #[sea_orm(column_type = "Json")]
     pub first: Candidates,
 }
@@ -34,21 +34,21 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Why a task was offered to somebody or left waiting.
+/// The cause of a routing decision.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum RoutingCause {
-    /// Of those who could take it, the agent had waited longest.
+    /// The chosen agent had waited longest of the agents who could take the task.
     #[sea_orm(num_value = 1)]
     LongestAvailable = 1,
-    /// Nobody who could take it was free.
+    /// No agent who could take the task was free.
     #[sea_orm(num_value = 2)]
-    NobodyFree = 2,
-    /// The agent was chosen by whoever handed the task over.
+    NoAgentAvailable = 2,
+    /// A person named the agent when they transferred the task.
     #[sea_orm(num_value = 3)]
-    Named = 3,
+    DirectAssignment = 3,
 }
 
-/// Agents who could have taken a task, at most ten.
+/// Agents who could have taken a task. The list has at most ten.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Candidates(pub Vec<UserId>);

@@ -1,4 +1,4 @@
-//! A sign-in that lasts: access tokens are made from it until it ends. What has ended never begins again.
+//! A lasting sign-in on one device. Access tokens are issued for it until it ends. An ended session never resumes.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
@@ -14,14 +14,14 @@ pub struct Model {
     pub id: SessionId,
     pub user_id: UserId,
     pub created_at: DateTimeUtc,
-    /// When it was last refreshed.
+    /// The time of the last refresh.
     pub used_at: DateTimeUtc,
-    /// When it ends if it is not refreshed.
+    /// The time at which the session ends unless it is refreshed.
     pub expires_at: DateTimeUtc,
     pub ended_at: Option<DateTimeUtc>,
-    /// What the client called itself when it signed in.
+    /// The name that the client gave when it signed in.
     pub user_agent: Option<String>,
-    /// A keyed digest of the person and the network from which they signed in; none when that is not to be known again.
+    /// A keyed digest of the user and the network of the sign-in. Unset when the network must not be recognized again.
     pub network: Option<Vec<u8>>,
 }
 

@@ -1,4 +1,4 @@
-//! Something that agents are good at, to a level.
+//! A skill that agents have at a level.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
@@ -12,9 +12,9 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SkillId,
     pub name: String,
-    /// Where it stands in a list by name.
+    /// The sort key of the name.
     pub name_key: Vec<u8>,
-    /// By this the name is found, and is unique.
+    /// The folded name for searches. Unique among all skills.
     #[sea_orm(unique)]
     pub search_text: String,
 }

@@ -1,5 +1,5 @@
-//! The counter of a stream. Locked by the transaction that writes an event, so that sequence order is commit order and
-//! has no holes.
+//! The counter of a stream. Each transaction that appends an event locks it. Sequence order is therefore commit order,
+//! without gaps.
 
 use sea_orm::entity::prelude::{
     ActiveEnum as _, ActiveModelBehavior, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation,
@@ -16,7 +16,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub owner_id: Uuid,
     pub last_sequence: i64,
-    /// Everything up to here has left the log.
+    /// The sequence number up to which the stream is pruned from the log.
     pub pruned_sequence: i64,
 }
 
@@ -25,50 +25,50 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The kinds of stream.
+/// The kind of a stream.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum StreamKind {
-    /// What is asked of a user.
+    /// The connection requests of a user.
     #[sea_orm(num_value = 1)]
     Requests = 1,
-    /// Whose rights have ended. One for all, which the instances follow and no client reads.
+    /// Revocations and restorations of rights. One stream for all, which the instances follow and no client reads.
     #[sea_orm(num_value = 2)]
     Rights = 2,
-    /// What a user is notified of.
+    /// The notifications of a user.
     #[sea_orm(num_value = 3)]
     Notifications = 3,
-    /// What a user did.
+    /// The activities of a user.
     #[sea_orm(num_value = 4)]
     Activities = 4,
-    /// Who comes into a user's lists and leaves them.
+    /// The changes of a user's contact lists.
     #[sea_orm(num_value = 5)]
     Contacts = 5,
-    /// What happens in a conversation, as those who serve the customer may see it, or the two of a direct one.
+    /// A conversation as the organization's side sees it. Both users of a direct conversation follow it too.
     #[sea_orm(num_value = 6)]
     Conversation = 6,
-    /// What happens in a conversation, as its customer may see it.
+    /// A conversation as its customer sees it.
     #[sea_orm(num_value = 7)]
     CustomerSide = 7,
-    /// What concerns an agent's desk.
+    /// The offers, tasks and state of an agent.
     #[sea_orm(num_value = 8)]
-    Desk = 8,
-    /// What enters a queue and what leaves it.
+    AgentDesktop = 8,
+    /// The tasks that enter and leave a queue.
     #[sea_orm(num_value = 9)]
     Queue = 9,
-    /// In which state agents are. One for all.
+    /// The states of all agents, in one stream.
     #[sea_orm(num_value = 10)]
     Agents = 10,
 }
 
 impl StreamKind {
-    /// The stored number, which cursors and hints carry too.
+    /// Returns the stored number, which cursors and signals carry too.
     #[must_use]
     pub fn code(self) -> u8 {
         self as u8
     }
 
-    /// The kind with a number; `None` for one of another version.
+    /// Returns the kind with the given number. Returns `None` for a number of another version.
     #[must_use]
     pub fn of_code(code: u8) -> Option<Self> {
         Self::try_from_value(&i16::from(code)).ok()

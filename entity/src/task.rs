@@ -1,4 +1,4 @@
-//! One routed piece of work on a conversation, from its first waiting message to wrap-up.
+//! The work that a conversation causes, from its first waiting message to the last wrap-up.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -12,7 +12,7 @@ use crate::{
     id::{ConversationId, QueueId, TaskId, UserId},
 };
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "task")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -21,22 +21,22 @@ pub struct Model {
     pub queue_id: QueueId,
     pub channel: Channel,
     pub status: TaskStatus,
-    /// 1, the highest, to 9; 10 where none was set.
+    /// The priority from 1, the highest, to 9. A value of 10 means that none is set.
     pub priority: i16,
-    /// What the customer waits for began then.
+    /// The time from which the customer has waited.
     pub received_at: DateTimeUtc,
-    /// Its place among those of its priority; stays as it is when it comes back to the queue.
+    /// The order among tasks of the same priority. A task that returns to the queue keeps this time.
     pub enqueued_at: DateTimeUtc,
-    /// Which step of the queue's skills holds.
+    /// The index of the skill step that applies.
     pub step: i16,
     pub owner_id: Option<UserId>,
-    pub joined_id: Option<UserId>,
+    pub conference_agent_id: Option<UserId>,
     pub accepted_at: Option<DateTimeUtc>,
     pub ended_at: Option<DateTimeUtc>,
     pub ended_by: Option<EndedBy>,
-    /// The agent says that the customer agreed to the end.
+    /// True when the agent states that the customer agreed to the end.
     pub customer_agreed: bool,
-    /// The task before, if the conversation was opened again.
+    /// The task before this one, when the conversation was reopened.
     pub previous_id: Option<TaskId>,
 }
 
@@ -45,50 +45,52 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Where a task stands.
+/// The state of a task.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum TaskStatus {
-    /// It waits in its queue.
+    /// The task waits in its queue.
     #[sea_orm(num_value = 1)]
     Queued = 1,
-    /// It is held out to an agent.
+    /// The task is offered to an agent.
     #[sea_orm(num_value = 2)]
     Offered = 2,
-    /// An agent and the customer talk.
+    /// An agent and the customer are in conversation.
     #[sea_orm(num_value = 3)]
     Connected = 3,
-    /// They talk, and another agent was asked to join.
+    /// An agent and the customer are in conversation, and another agent was asked to join.
     #[sea_orm(num_value = 4)]
     ConferenceRequested = 4,
-    /// Two agents and the customer talk.
+    /// Two agents and the customer are in conversation.
     #[sea_orm(num_value = 5)]
     Conference = 5,
-    /// The talk is over; somebody owes a wrap-up.
+    /// The conversation is over and a wrap-up is required.
     #[sea_orm(num_value = 6)]
     WrapUp = 6,
-    /// It is over and wrapped up.
+    /// The task is over and wrapped up.
     #[sea_orm(num_value = 7)]
     Completed = 7,
-    /// It ended before an agent accepted it.
+    /// The task ended before an agent accepted it.
     #[sea_orm(num_value = 8)]
     Abandoned = 8,
-    /// It ended because nobody took it over.
+    /// The task ended because no agent took it over.
     #[sea_orm(num_value = 9)]
     Dropped = 9,
 }
 
-/// Who ended something.
+/// The party that ended a conversation or a task.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum EndedBy {
-    /// An agent.
+    /// An agent ended it.
     #[sea_orm(num_value = 1)]
     Agent = 1,
-    /// The customer.
+    /// The customer ended it.
     #[sea_orm(num_value = 2)]
     Customer = 2,
-    /// The system.
+    /// The system ended it.
     #[sea_orm(num_value = 3)]
     System = 3,
 }

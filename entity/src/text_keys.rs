@@ -1,4 +1,4 @@
-//! With which version of the Unicode tables the stored keys of names were made; one row.
+//! The version of the Unicode tables that produced the stored name keys, in one row.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
@@ -10,13 +10,13 @@ use sea_orm::entity::prelude::{
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i16,
-    /// Of all keys.
+    /// The version of all keys.
     pub version: String,
-    /// The version to which keys are being rebuilt; empty when none are.
+    /// The version to which keys are being rebuilt. Empty when no rebuild is running.
     pub building: String,
-    /// Which kind of rows the rebuild is at.
+    /// The kind of rows that the rebuild processes.
     pub stage: i16,
-    /// The last row of the stage that was rebuilt.
+    /// The last rebuilt row of the stage.
     pub reached: Option<Uuid>,
 }
 

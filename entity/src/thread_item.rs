@@ -1,4 +1,4 @@
-//! An entry of a conversation: a message, an announcement of the system, or a note among agents.
+//! An entry of a conversation: a message, an announcement or a note.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ConversationId, ParticipantId, TaskId, ThreadItemId};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "thread_item")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ThreadItemId,
     pub conversation_id: ConversationId,
-    /// Its place in the conversation, from 1 without holes.
+    /// The position in the conversation, counted from 1 without gaps.
     pub sequence: i64,
-    /// Its place among the items that the customer may see, from 1 without holes.
+    /// The position among the items that the customer may see, counted from 1 without gaps.
     pub customer_sequence: Option<i64>,
     pub kind: ItemKind,
     pub visibility: ItemVisibility,
-    /// Who wrote it, or of whom an announcement speaks.
+    /// The author, or the subject of an announcement.
     pub author_id: Option<ParticipantId>,
     pub inbound: bool,
     pub announcement: Option<AnnouncementKind>,
@@ -31,9 +31,9 @@ pub struct Model {
     pub task_id: Option<TaskId>,
     /// Unique for its author.
     pub client_message_id: Option<String>,
-    /// Of what was asked for with the client's id.
+    /// The digest of the input that came with `client_message_id`.
     pub digest: Option<Vec<u8>>,
-    /// When a provider says it was sent.
+    /// The time of sending that a provider reported.
     pub sent_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub edited_at: Option<DateTimeUtc>,
@@ -45,38 +45,41 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What an item is.
+/// The kind of a thread item.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum ItemKind {
-    /// Somebody wrote it.
+    /// A participant wrote it for the other side.
     #[sea_orm(num_value = 1)]
     Message = 1,
-    /// The system tells what happened.
+    /// The system reports what happened.
     #[sea_orm(num_value = 2)]
     Announcement = 2,
-    /// Agents tell one another.
+    /// An agent wrote it for the organization's side only.
     #[sea_orm(num_value = 3)]
     Note = 3,
 }
 
-/// Who sees an item.
+/// The audience of a thread item.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum ItemVisibility {
-    /// Those who serve the customer.
+    /// Only the organization's side sees it.
     #[sea_orm(num_value = 1)]
     Agent = 1,
-    /// The customer, who is told something the others know.
+    /// Only the customer sees it, because the organization's side knows it already.
     #[sea_orm(num_value = 2)]
     Customer = 2,
-    /// Everybody in the conversation.
+    /// Everyone in the conversation sees it.
     #[sea_orm(num_value = 3)]
     Both = 3,
 }
 
-/// What an announcement tells.
+/// The fact that an announcement reports.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum AnnouncementKind {
     /// An agent has joined.
@@ -88,7 +91,7 @@ pub enum AnnouncementKind {
     /// The customer has left.
     #[sea_orm(num_value = 3)]
     CustomerLeft = 3,
-    /// The conversation was handed over.
+    /// The conversation was transferred.
     #[sea_orm(num_value = 4)]
     Transferred = 4,
     /// A transfer was not accepted, and the conversation has ended.
@@ -103,40 +106,41 @@ pub enum AnnouncementKind {
     /// The customer waits for an agent.
     #[sea_orm(num_value = 8)]
     Queued = 8,
-    /// What a workflow did.
+    /// A workflow reported its result.
     #[sea_orm(num_value = 9)]
     WorkflowResult = 9,
-    /// An attachment was not taken.
+    /// An attachment was not accepted.
     #[sea_orm(num_value = 10)]
     AttachmentDropped = 10,
     /// The customer is back.
     #[sea_orm(num_value = 11)]
     Reconnected = 11,
-    /// Nobody serves the queue at this time.
+    /// The queue is closed at this time.
     #[sea_orm(num_value = 12)]
     OutOfHours = 12,
-    /// The conversation has ended because nobody wrote.
+    /// The conversation has ended because of inactivity.
     #[sea_orm(num_value = 13)]
     Inactive = 13,
     /// The conversation has ended.
     #[sea_orm(num_value = 14)]
     EndedBySystem = 14,
-    /// What the customer answered before the chat began, and from which page.
+    /// The customer's answers to the pre-chat form, with the page of the chat.
     #[sea_orm(num_value = 15)]
     FormAnswered = 15,
 }
 
-/// How a text is written.
+/// The markup of a text.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum TextFormat {
-    /// As it stands.
+    /// The text has no markup.
     #[sea_orm(num_value = 1)]
     Plain = 1,
-    /// With a little Markdown: emphasis, strong emphasis, strike-through, code, links, lists, quotes.
+    /// The text has limited Markdown: emphasis, strong emphasis, strike-through, code, links, lists and quotes.
     #[sea_orm(num_value = 2)]
     Markdown = 2,
-    /// Sanitised HTML.
+    /// The text is sanitized HTML.
     #[sea_orm(num_value = 3)]
     Html = 3,
 }

@@ -1,4 +1,4 @@
-//! A person with an account: handle, name, profile, roles and who may approach them.
+//! A person with an account: handle, name, profile, role and the audiences who may approach them.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -13,7 +13,7 @@ use crate::id::UserId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: UserId,
-    /// Unique, lower case, 2 to 32 of `a-z 0-9 . _ -`.
+    /// Unique and lower case, with 2 to 32 characters of `a-z 0-9 . _ -`.
     #[sea_orm(unique)]
     pub handle: String,
     pub display_name: String,
@@ -23,7 +23,7 @@ pub struct Model {
     pub name_prefix: Option<String>,
     pub name_suffix: Option<String>,
     pub title: Option<String>,
-    pub organisation: Option<String>,
+    pub organization: Option<String>,
     pub avatar_url: Option<String>,
     pub locale: Option<String>,
     pub time_zone: Option<String>,
@@ -31,7 +31,7 @@ pub struct Model {
     pub status: UserStatus,
     pub who_may_request_connection: Audience,
     pub who_may_follow: Audience,
-    /// Where the person stands in name order: the sort key of the family name, then of the rest, compared as bytes.
+    /// The sort key in name order: the family name first, then the other parts. Keys are compared as bytes.
     pub name_key: Vec<u8>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
@@ -42,50 +42,53 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What a person is in the organisation. Each role has what the ones before it have.
+/// A user's rank in the organization. Each role includes the roles before it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum, Enum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Role {
-    /// Everyone with an account.
+    /// Has the rights of every account.
     #[sea_orm(num_value = 1)]
     Member,
     /// Answers customers.
     #[sea_orm(num_value = 2)]
     Agent,
-    /// Watches over agents and queues.
+    /// Supervises agents and queues.
     #[sea_orm(num_value = 3)]
     Supervisor,
-    /// Runs the deployment.
+    /// Administers the deployment.
     #[sea_orm(num_value = 4)]
     Admin,
 }
 
-/// Whether an account takes part.
+/// The state of an account.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum UserStatus {
+    /// The user can sign in and take part.
     #[sea_orm(num_value = 1)]
     Active,
+    /// An administrator suspended the account.
     #[sea_orm(num_value = 2)]
     Suspended,
+    /// The owner deactivated the account.
     #[sea_orm(num_value = 3)]
     Deactivated,
-    /// Nothing is left but the row, which things that others have refer to.
+    /// Only the row remains, because data of other users refers to it.
     #[sea_orm(num_value = 4)]
     Deleted,
 }
 
-/// Who may approach a person.
+/// The audience that may approach a user.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Enum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Audience {
-    /// Every member of the organisation.
+    /// Every member of the organization.
     #[sea_orm(num_value = 1)]
     Everyone,
-    /// Only one's connections and those who share a connection with one.
+    /// Only connections, and users who share a connection with the user.
     #[sea_orm(num_value = 2)]
     Mutual,
-    /// No one.
+    /// No other user.
     #[sea_orm(num_value = 3)]
     Nobody,
 }

@@ -1,4 +1,4 @@
-//! How a person can be reached: addresses, numbers, places, each with who may see it.
+//! The contact details of a user: addresses, numbers and places, each with its visibility.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,

@@ -1,4 +1,4 @@
-//! The e-mail addresses of people, folded, to find whose an address is. Written with [`crate::user_detail`].
+//! The folded e-mail addresses of users, for finding a user by address. Written together with [`crate::user_detail`].
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,

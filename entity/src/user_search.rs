@@ -1,4 +1,4 @@
-//! What a search compares against: the folded words of a person's name and handle.
+//! The search text of a user: the folded words of their name and handle.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
@@ -11,9 +11,9 @@ use crate::id::UserId;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
-    /// What everyone may find the person by.
+    /// The words by which everyone can find the user.
     pub text: String,
-    /// What only connections may find the person by besides; empty for most.
+    /// The further words by which only connections can find the user. Empty for most users.
     pub connections_text: String,
 }
 

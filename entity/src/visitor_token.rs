@@ -1,4 +1,4 @@
-//! By which a visitor of a web site is known. Kept is the SHA-256 of its secret.
+//! The credential of a web site's visitor, stored as the SHA-256 of its secret.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
@@ -16,7 +16,7 @@ pub struct Model {
     pub secret_hash: Vec<u8>,
     pub customer_id: CustomerId,
     pub entry_point_id: EntryPointId,
-    /// Where it was given, and the only place from which it is taken, if any.
+    /// The origin to which the token was issued. If set, the token is accepted from this origin only.
     pub origin: Option<String>,
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,

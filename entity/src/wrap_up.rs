@@ -1,4 +1,4 @@
-//! What an agent owes after a task ends, and what they said.
+//! The wrap-up that an agent must submit after a task ends, with the submitted reasons and note.
 
 use sea_orm::{
     FromJsonQueryResult,
@@ -15,7 +15,7 @@ use crate::id::{AssignmentId, TaskId, UserId, WrapUpReasonId};
 #[sea_orm(table_name = "wrap_up")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    /// The hold on the task that it ends.
+    /// The assignment that the wrap-up completes.
     pub id: AssignmentId,
     pub task_id: TaskId,
     pub agent_id: UserId,
@@ -23,7 +23,7 @@ pub struct Model {
     pub reasons: Reasons,
     pub note: Option<String>,
     pub began_at: DateTimeUtc,
-    /// When it is done by itself.
+    /// The time at which the wrap-up is completed automatically.
     pub due_at: Option<DateTimeUtc>,
     pub extended: bool,
     pub automatic: bool,
@@ -35,6 +35,6 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The reasons of a wrap-up, in the order in which they were given.
+/// The reasons of a wrap-up, in the order that the agent gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Reasons(pub Vec<WrapUpReasonId>);

@@ -1,4 +1,4 @@
-//! What a conversation was about or came to, as agents say when they wrap up.
+//! A reason that agents give in a wrap-up: the subject or the result of a conversation.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
@@ -13,11 +13,11 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: WrapUpReasonId,
     pub name: String,
-    /// Where it stands in a list by name.
+    /// The sort key of the name.
     pub name_key: Vec<u8>,
-    /// By this the name is found, and is unique among those in use.
+    /// The folded name for searches. Unique among the wrap-up reasons in use.
     pub search_text: String,
-    /// Given by an automatic wrap-up. One has it.
+    /// True for the reason of automatic wrap-ups. Exactly one reason has it.
     pub is_default: bool,
     pub archived_at: Option<DateTimeUtc>,
 }

@@ -23,7 +23,7 @@ impl MigrationTrait for Migration {
                     name_prefix text,
                     name_suffix text,
                     title text,
-                    organisation text,
+                    organization text,
                     avatar_url text,
                     locale text,
                     time_zone text,
@@ -38,11 +38,11 @@ impl MigrationTrait for Migration {
                 r#"CREATE UNIQUE INDEX user_handle_key ON "user" (handle)"#,
                 r#"CREATE INDEX user_by_name ON "user" (status, name_key, id)"#,
                 r#"CREATE INDEX user_by_age ON "user" (status, created_at, id)"#,
-                r"CREATE TABLE directory (
+                r"CREATE TABLE directory_count (
                     id smallint NOT NULL PRIMARY KEY CHECK (id = 1),
                     people bigint NOT NULL
                 )",
-                "INSERT INTO directory (id, people) VALUES (1, 0)",
+                "INSERT INTO directory_count (id, people) VALUES (1, 0)",
                 r"CREATE TABLE text_keys (
                     id smallint NOT NULL PRIMARY KEY CHECK (id = 1),
                     version text NOT NULL,
@@ -61,13 +61,13 @@ impl MigrationTrait for Migration {
                     text text NOT NULL,
                     connections_text text NOT NULL
                 )"#,
-                r#"CREATE TABLE user_gram (
+                r#"CREATE TABLE user_bigram (
                     gram text {bytewise} NOT NULL,
                     name_key bytea NOT NULL,
                     user_id uuid NOT NULL REFERENCES "user" (id),
                     PRIMARY KEY (gram, name_key, user_id)
                 ) {clustered}"#,
-                "CREATE INDEX user_gram_of_user ON user_gram (user_id)",
+                "CREATE INDEX user_bigram_of_user ON user_bigram (user_id)",
                 r#"CREATE TABLE user_detail (
                     user_id uuid NOT NULL PRIMARY KEY REFERENCES "user" (id),
                     details json NOT NULL

@@ -36,7 +36,7 @@ impl MigrationTrait for Migration {
                     target uuid NOT NULL,
                     PRIMARY KEY (owner_id, key)
                 ) {clustered}"#,
-                r#"CREATE TABLE newest_activity (
+                r#"CREATE TABLE latest_activity (
                     user_id uuid NOT NULL PRIMARY KEY REFERENCES "user" (id),
                     activity_id uuid,
                     other_id uuid REFERENCES "user" (id),

@@ -23,7 +23,7 @@ impl MigrationTrait for Migration {
                     name_prefix text,
                     name_suffix text,
                     title text,
-                    organisation text,
+                    organization text,
                     note text,
                     details json NOT NULL,
                     name_key bytea NOT NULL,

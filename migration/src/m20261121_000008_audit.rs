@@ -1,4 +1,4 @@
-//! What administrators and keys of the organisation did.
+//! What administrators and keys of the organization did.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 

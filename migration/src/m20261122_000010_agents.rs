@@ -79,10 +79,10 @@ impl MigrationTrait for Migration {
                     state_since timestamptz NOT NULL,
                     idle_channels smallint NOT NULL,
                     takes smallint NOT NULL,
-                    free_since timestamptz NOT NULL,
+                    available_since timestamptz NOT NULL,
                     "interval" integer NOT NULL
                 )"#,
-                "CREATE INDEX agent_free ON agent (free_since, user_id) WHERE takes <> 0",
+                "CREATE INDEX agent_free ON agent (available_since, user_id) WHERE takes <> 0",
                 "CREATE INDEX agent_of_profile ON agent (profile_id)",
                 r"CREATE TABLE agent_interval (
                     agent_id uuid NOT NULL REFERENCES agent (user_id),
@@ -128,7 +128,7 @@ impl MigrationTrait for Migration {
                     enqueued_at timestamptz NOT NULL,
                     step smallint NOT NULL,
                     owner_id uuid REFERENCES agent (user_id),
-                    joined_id uuid REFERENCES agent (user_id),
+                    conference_agent_id uuid REFERENCES agent (user_id),
                     accepted_at timestamptz,
                     ended_at timestamptz,
                     ended_by smallint,
@@ -143,7 +143,7 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX task_in_service ON task (queue_id) WHERE status IN (3, 4, 5)",
                 "CREATE INDEX task_abandoned ON task (queue_id, ended_at) WHERE status = 8",
                 "CREATE INDEX task_of_owner ON task (owner_id, id)",
-                "CREATE INDEX task_of_joined ON task (joined_id, id)",
+                "CREATE INDEX task_of_joined ON task (conference_agent_id, id)",
                 "CREATE INDEX task_after ON task (previous_id)",
                 r"CREATE TABLE assignment (
                     id uuid NOT NULL PRIMARY KEY,
@@ -165,7 +165,7 @@ impl MigrationTrait for Migration {
                     agent_id uuid NOT NULL REFERENCES agent (user_id),
                     status smallint NOT NULL,
                     due_at timestamptz,
-                    made_at timestamptz NOT NULL,
+                    created_at timestamptz NOT NULL,
                     expires_at timestamptz NOT NULL,
                     ended_at timestamptz
                 )",
@@ -199,17 +199,17 @@ impl MigrationTrait for Migration {
                 )",
                 "CREATE INDEX routing_decision_of_task ON routing_decision (task_id, id)",
                 "CREATE INDEX routing_decision_of_agent ON routing_decision (chosen_id)",
-                r"CREATE TABLE deadline (
+                r"CREATE TABLE timer (
                     kind smallint NOT NULL,
                     target uuid NOT NULL,
                     due_at timestamptz NOT NULL,
                     PRIMARY KEY (kind, target)
                 ) {clustered}",
-                "CREATE INDEX deadline_due ON deadline (due_at)",
-                "CREATE TABLE routing (id smallint NOT NULL PRIMARY KEY CHECK (id = 1))",
-                "INSERT INTO routing (id) VALUES (1)",
-                "CREATE TABLE floor (id smallint NOT NULL PRIMARY KEY CHECK (id = 1))",
-                "INSERT INTO floor (id) VALUES (1)",
+                "CREATE INDEX timer_due ON timer (due_at)",
+                "CREATE TABLE routing_lock (id smallint NOT NULL PRIMARY KEY CHECK (id = 1))",
+                "INSERT INTO routing_lock (id) VALUES (1)",
+                "CREATE TABLE config_lock (id smallint NOT NULL PRIMARY KEY CHECK (id = 1))",
+                "INSERT INTO config_lock (id) VALUES (1)",
             ],
         )
         .await

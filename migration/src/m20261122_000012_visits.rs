@@ -13,7 +13,7 @@ impl MigrationTrait for Migration {
         dialect::run(
             manager,
             &[
-                r"CREATE TABLE chat_key (
+                r"CREATE TABLE web_chat_key (
                     customer_id uuid NOT NULL REFERENCES customer (id),
                     key_hash bytea NOT NULL,
                     digest bytea NOT NULL,
@@ -21,7 +21,7 @@ impl MigrationTrait for Migration {
                     created_at timestamptz NOT NULL,
                     PRIMARY KEY (customer_id, key_hash)
                 ) {clustered}",
-                "CREATE INDEX chat_key_of_conversation ON chat_key (conversation_id)",
+                "CREATE INDEX web_chat_key_of_conversation ON web_chat_key (conversation_id)",
             ],
         )
         .await

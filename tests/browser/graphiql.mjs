@@ -2,7 +2,7 @@
 //
 //   node graphiql.mjs http://127.0.0.1:8080
 //
-// The server must hold the demo organisation. CHROMIUM names the browser when it is not in a usual place, and
+// The server must hold the demo organization. CHROMIUM names the browser when it is not in a usual place, and
 // SCREENSHOTS a folder for pictures. Exits with 0 when all went well, else with 1 and the reason.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

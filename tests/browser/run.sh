@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Drives what Rapport serves to browsers in a headless Chromium: GraphiQL, on a server with the demo organisation, and the web
+# Drives what Rapport serves to browsers in a headless Chromium: GraphiQL, on a server with the demo organization, and the web
 # chat, on servers of the integration tests, whose clock can be moved. Pictures of the web chat go to target/browser/screenshots.
 #   run.sh [path of the rapport binary]
 set -euo pipefail

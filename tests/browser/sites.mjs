@@ -76,7 +76,7 @@ export async function signed({ page, arrive }) {
   const html = {};
   const shop = await site(html);
   const entryPoint = await desk('signing', shop.url);
-  const sign = (externalId, secret = 'secret') => {
+  const sign = (externalId, secret = 'the secret of the site') => {
     // The clock of the server is another.
     const expires = Math.floor(Date.now() / 1_000) + 100 * 86_400;
     const signature = createHmac('sha256', secret).update(`${externalId}.${expires}`).digest('hex');

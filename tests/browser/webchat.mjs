@@ -388,9 +388,9 @@ async function expired() {
     const end = (query) => fetch('/graphql', { method: 'POST', headers, body: JSON.stringify({ query }) });
     const id = JSON.parse(localStorage[name.replace(/token$/, 'conversation')]);
     await end(`mutation { endConversation(input: { conversationId: "${id}" }) { task { id } } }`);
-    return (await end('mutation { endVisit { outcome } }')).json();
+    return (await end('mutation { revokeVisitorToken { outcome } }')).json();
   });
-  assert.equal(ended.data.endVisit.outcome, 'APPLIED');
+  assert.equal(ended.data.revokeVisitorToken.outcome, 'APPLIED');
   await visitor.see('.notice', 'can no longer be continued');
   await seen.goto(`${line.url}/webchat/entry_01m7xnapkeess9yf3kt8ay0ya3`);
   assert.equal(await seen.evaluate(() => document.body.innerText), 'There is nothing here.');

@@ -147,13 +147,12 @@ async fn a_status_has_limits_and_can_be_taken_back_by_its_author_alone() {
     let answer = ann.ask(POST, json!({ "text": "ß".repeat(1_001) })).await;
     assert_eq!(answer.at("postStatus.userErrors.0.code"), "TOO_LONG");
     let id = post(&ann, &"한".repeat(1_000)).await;
-    let delete =
-        "mutation($id: ID!) { deleteStatus(input: { activityId: $id }) { deletedActivityId userErrors { code } } }";
+    let delete = "mutation($id: ID!) { deleteStatus(input: { activityId: $id }) { deletedId userErrors { code } } }";
     for (who, id) in [(&ben, id.as_str()), (&ann, "activity_01m7xnapkeess9yf3kt8ay0ya3"), (&ann, "x")] {
         let refused = who.ask(delete, json!({ "id": id })).await;
         assert_eq!(refused.at("deleteStatus.userErrors"), &json!([{ "code": "NOT_FOUND" }]));
     }
-    assert_eq!(ann.ask(delete, json!({ "id": id })).await.at("deleteStatus.deletedActivityId"), id.as_str());
+    assert_eq!(ann.ask(delete, json!({ "id": id })).await.at("deleteStatus.deletedId"), id.as_str());
     assert_eq!(feed(&ben, "ALL").await, ["ann+ben"]);
     consistency::check(&app.database).await;
 }
@@ -247,8 +246,8 @@ async fn a_live_feed_brings_what_the_page_would_show_and_nothing_else_on_every_i
     post(&ben, "of a connection").await;
     let gone = post(&cem, "of one who is followed").await;
     connect(&ben, &dia).await;
-    let delete = "mutation($id: ID!) { deleteStatus(input: { activityId: $id }) { deletedActivityId } }";
-    cem.ask(delete, json!({ "id": gone })).await.at("deleteStatus.deletedActivityId");
+    let delete = "mutation($id: ID!) { deleteStatus(input: { activityId: $id }) { deletedId } }";
+    cem.ask(delete, json!({ "id": gone })).await.at("deleteStatus.deletedId");
     post(&ann, "of oneself").await;
     for mut socket in sockets {
         let mut heard = Vec::new();

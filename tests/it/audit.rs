@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    access::key,
-    endings::{about_account, refusal, with_password},
+    account_closure::{about_account, refusal, with_password},
+    credentials::key,
     support::{Expected as _, app::TestApp, consistency, graphql::Client, person::Person, plans},
 };
 
@@ -62,11 +62,11 @@ async fn every_deed_of_an_administrator_leaves_one_entry_and_a_refused_one_none(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_becomes_of_keys_of_the_organisation_is_written_down_and_of_ones_own_is_not() {
+async fn what_becomes_of_keys_of_the_organization_is_written_down_and_of_ones_own_is_not() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let (_, own) = key(&ada.clients[0], json!({ "name": "own", "scopes": ["PROFILE_READ"] })).await;
-    let input = json!({ "name": "crm", "kind": "ORGANISATION", "scopes": ["PROFILE_READ"] });
+    let input = json!({ "name": "crm", "kind": "ORGANIZATION", "scopes": ["PROFILE_READ"] });
     let (secret, id) = key(&ada.clients[0], input).await;
     for key in [&own, &id] {
         for mutation in ["updateApiKey", "rotateApiKey", "revokeApiKey"] {
@@ -132,11 +132,11 @@ async fn the_audit_says_with_which_key_and_is_read_by_administrators_of_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_of_the_organisation_outlives_the_administrator_who_made_it() {
+async fn a_key_of_the_organization_outlives_the_administrator_who_made_it() {
     let app = TestApp::new().await;
     let [ada, eve] = [app.admin("ada").await, app.admin("eve").await];
     let (secret, id) =
-        key(&eve.clients[0], json!({ "name": "crm", "kind": "ORGANISATION", "scopes": ["PROFILE_READ"] })).await;
+        key(&eve.clients[0], json!({ "name": "crm", "kind": "ORGANIZATION", "scopes": ["PROFILE_READ"] })).await;
     let answer = about_account(&ada.clients[0], "deleteAccount", json!({ "userId": eve.id() })).await;
     assert_eq!(refusal(&answer), "");
     let crm = Client::new(&ada.clients[0].url, Some(secret));
@@ -152,11 +152,11 @@ async fn a_key_of_the_organisation_outlives_the_administrator_who_made_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_key_of_the_organisation_takes_along_is_written_down_and_what_people_export_is_not() {
+async fn what_a_key_of_the_organization_takes_along_is_written_down_and_what_people_export_is_not() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let ann = app.person("ann").await;
-    let input = json!({ "name": "crm", "kind": "ORGANISATION", "scopes": ["PROFILE_READ", "CONTACTS_READ"] });
+    let input = json!({ "name": "crm", "kind": "ORGANIZATION", "scopes": ["PROFILE_READ", "CONTACTS_READ"] });
     let (secret, id) = key(&ada.clients[0], input).await;
     let crm = Client::new(&ada.clients[0].url, Some(secret.clone()));
     let export = "query($ids: [ID!]!) { vCard(userIds: $ids) { text } }";

@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_start_makes_the_demo_organisation_and_says_how_to_sign_in() {
+async fn a_first_start_makes_the_demo_organization_and_says_how_to_sign_in() {
     let database = TestDatabase::new().await;
     let mut server = Server::start(&database, &[]);
     assert!(server.greeting.starts_with("listening on http://127.0.0.1:"));

@@ -56,7 +56,7 @@ const PATHS: [&str; 16] = [
      followedBy blocking availableActions request { status decidedAt } } } } }",
     "{ user(id: $id) { handle role title connections { totalCount } followers { totalCount \
      nodes { handle } } following { totalCount nodes { handle } } } }",
-    "{ user(handle: $handle) { handle heading relationship { availableActions } } }",
+    "{ user(handle: $handle) { handle sortHeading relationship { availableActions } } }",
     "{ contacts(search: $handle) { totalCount nodes { id displayName ... on User { \
      relationship { connection } } } } }",
     "{ followers(userId: $id) { totalCount nodes { handle } pageInfo { hasNextPage } } }",

@@ -9,11 +9,7 @@ use std::{
     time::Duration,
 };
 
-use api::{
-    agents::{queues, set_up},
-    auth::viewer::Scopes,
-    events::pruning,
-};
+use api::{auth::viewer::Scopes, events::pruning};
 use entity::{
     channel::Channel,
     entry_point,
@@ -83,7 +79,7 @@ impl Drop for Script {
     }
 }
 
-/// The organisation behind the page.
+/// The organization behind the page.
 struct Desk<'a> {
     app: &'a TestApp,
     agents: Vec<Person>,
@@ -168,11 +164,15 @@ impl Desk<'_> {
                 let door = Door { origins: vec![who.to_owned().leak()], ..Door::default() };
                 return open(self.app, &self.agents, who, door).await.id.to_string();
             }
-            // The same of one that signs who its visitors are: the secret is `secret`.
+            // The same of one that signs who its visitors are: the secret is `the secret of the site`.
             "signing" => {
                 let fields = vec![field("name", FormFieldKind::Name, true)];
-                let door =
-                    Door { origins: vec![who.to_owned().leak()], secret: Some("secret"), fields, ..Door::default() };
+                let door = Door {
+                    origins: vec![who.to_owned().leak()],
+                    secret: Some("the secret of the site"),
+                    fields,
+                    ..Door::default()
+                };
                 return open(self.app, &self.agents, &format!("signing {who}"), door).await.id.to_string();
             }
             _ => panic!("what is {line}?"),
@@ -205,11 +205,7 @@ impl Desk<'_> {
 /// An entry point whose customers these agents serve.
 async fn open(app: &TestApp, agents: &[Person], name: &str, door: Door) -> entry_point::Model {
     let at = app.entry_point(Channel::Webchat, name, door).await;
-    let queue = queues::known(app.app().db.read(), at.queue_id).await.expected("a queue");
-    let agents: Vec<_> = agents.iter().map(|agent| agent.id).collect();
-    let (queue, agents) = (&queue, &agents);
-    let named = app.app().transaction(|tx| Box::pin(async move { set_up::name_agents(tx, queue, agents).await }));
-    named.await.expected("who serves it");
+    app.assigns(at.queue_id, &agents.iter().map(|agent| agent.id).collect::<Vec<_>>()).await;
     at
 }
 

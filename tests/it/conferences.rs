@@ -1,19 +1,18 @@
 //! Conferences: an agent asks one other to join, by the rules of each channel. The owner ends it for all, who has joined may
 //! leave, and of an invitation that nobody takes the customer notices nothing.
 
-use api::agents::set_up::NewQueue;
 use entity::channel::Channel;
 use serde_json::{Value, json};
 
 use crate::{
-    channels::{announced, talk},
+    channel_rules::{announced, talk},
     routing::nothing_contradicts_itself,
     support::{
         Expected as _,
         app::TestApp,
-        desk::{Arrival, Floor},
+        conversations::{SEND, code},
+        desk::{Arrival, Floor, NewQueue},
         person::Person,
-        threads::{SEND, code},
         visitors::leave,
     },
 };

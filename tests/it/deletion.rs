@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    access::{ME, key, sign_in, sign_up},
-    endings::{about_account, refusal, with_password},
+    account_closure::{about_account, refusal, with_password},
+    credentials::{ME, key, sign_in, sign_up},
     support::{
         Expected as _,
         app::TestApp,
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What may name somebody who was deleted: the row that is left, the log, conversations, the audit, and a key of the organisation
+/// What may name somebody who was deleted: the row that is left, the log, conversations, the audit, and a key of the organization
 /// that they made.
 const MAY_NAME: [&str; 15] = [
     "user id",
@@ -35,7 +35,7 @@ const MAY_NAME: [&str; 15] = [
     "offer agent_id",
     "routing_decision chosen_id",
     "task owner_id",
-    "task joined_id",
+    "task conference_agent_id",
     "wrap_up agent_id",
     "audit_entry user_id",
     "api_key owner_id",
@@ -182,7 +182,7 @@ async fn answer_somebody(app: &TestApp, person: &Person) {
     assert_eq!(person.wraps_up(&task).await, "");
     app.waits(&floor, "second").await;
     app.settle().await;
-    app.database.run(&format!("UPDATE task SET joined_id = owner_id WHERE owner_id = {me}")).await;
+    app.database.run(&format!("UPDATE task SET conference_agent_id = owner_id WHERE owner_id = {me}")).await;
 }
 
 fn some_id() -> Uuid {
@@ -230,7 +230,7 @@ async fn nothing_that_names_who_was_deleted_is_left() {
     let others = [ann, ben, cem, dan, eli, fay];
     fill(&app, &jane, &client, &others).await;
     answer_somebody(&app, &jane).await;
-    // The test has something to find: every column that can name a person does, but for those of the organisation.
+    // The test has something to find: every column that can name a person does, but for those of the organization.
     let before = names(&app, jane.id.0).await;
     for column in app.database.columns(&["uuid"]).await {
         let (table, name) = column.split_once(' ').expected("table and column");

@@ -1,13 +1,12 @@
 //! Agents and their desks: states, offers, wrap-ups. One accept wins, and who does not answer is offered nothing more until
 //! they say so.
 
-use api::agents::set_up::NewQueue;
 use entity::channel::Channel;
 use serde_json::{Value, json};
 
 use crate::{
     routing::nothing_contradicts_itself,
-    support::{Expected as _, app::TestApp, person::Person},
+    support::{Expected as _, app::TestApp, desk::NewQueue, person::Person},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,10 +22,10 @@ async fn whoever_becomes_available_is_offered_what_waits_and_shown_who_it_is() {
     let desk = ann.desk().await;
     let offer = &desk["offers"][0];
     assert_eq!(offer["task"]["id"], waiting.task.to_string());
-    assert_eq!(offer["details"]["queueName"], "Whatsapp");
-    assert_eq!(offer["details"]["customerName"], "+15550199");
-    assert_eq!(offer["details"]["sourceNumber"], "Whatsapp", "the number that was written to");
-    assert_eq!(offer["details"]["customerEmail"], Value::Null);
+    assert_eq!(offer["preview"]["queueName"], "Whatsapp");
+    assert_eq!(offer["preview"]["customerName"], "+15550199");
+    assert_eq!(offer["preview"]["sourceNumber"], "Whatsapp", "the number that was written to");
+    assert_eq!(offer["preview"]["customerEmail"], Value::Null);
     assert_eq!(desk["agent"]["capacity"][4]["used"], 1, "an offer counts");
     assert_eq!(ann.accepts_it().await, waiting.task.to_string());
     let desk = ann.desk().await;
@@ -54,12 +53,12 @@ async fn an_offer_that_is_not_answered_goes_to_the_next_and_the_agent_is_rona_un
     assert_eq!(ben.is_offered().await, std::slice::from_ref(&task));
     assert_eq!(ann.accepts(&late).await, Err(("OFFER_EXPIRED".to_owned(), None)));
     ben.accepts_it().await;
-    assert_eq!(ann.accepts(&late).await, Err(("OFFER_TAKEN".to_owned(), Some("ben".to_owned()))));
+    assert_eq!(ann.accepts(&late).await, Err(("OFFER_ALREADY_ACCEPTED".to_owned(), Some("ben".to_owned()))));
     app.waits(&floor, "dan").await;
     ben.turns("IDLE").await;
     app.settle().await;
     assert_eq!(ann.offers().await.len(), 0, "who is RONA is offered nothing");
-    assert_eq!(ann.turns("RONA").await, "STATE_NOT_SETTABLE");
+    assert_eq!(ann.turns("RONA").await, "INVALID_STATE_TRANSITION");
     ann.turns("AVAILABLE").await;
     app.settle().await;
     assert_eq!(ann.offers().await.len(), 1);
@@ -114,9 +113,9 @@ async fn nobody_goes_offline_with_something_in_hand() {
     ann.turns("AVAILABLE").await;
     let arrival = app.waits(&floor, "cem").await;
     app.settle().await;
-    assert_eq!(ann.turns("OFFLINE").await, "STATE_NOT_SETTABLE", "an offer");
+    assert_eq!(ann.turns("OFFLINE").await, "INVALID_STATE_TRANSITION", "an offer");
     let task = ann.accepts_it().await;
-    assert_eq!(ann.turns("OFFLINE").await, "STATE_NOT_SETTABLE", "a talk");
+    assert_eq!(ann.turns("OFFLINE").await, "INVALID_STATE_TRANSITION", "a talk");
     assert_eq!(ann.turns("IDLE").await, "", "an idle agent keeps what they hold");
     assert_eq!(ann.ends(&arrival.conversation.to_string()).await, "");
     assert_eq!(ann.turns("OFFLINE").await, "WRAP_UP_PENDING");
@@ -136,12 +135,12 @@ async fn reasons_are_those_that_can_be_chosen() {
         found.expected(name)["id"].clone()
     };
     let idle = |reason: Value| json!({ "state": "IDLE", "idleReasonId": reason });
-    assert_eq!(ann.turns_with(idle(of("Declined"))).await, "REASON_NOT_ALLOWED");
-    assert_eq!(ann.turns_with(idle(json!("idle_01m7xnapkeess9yf3kt8ay0ya3"))).await, "REASON_NOT_ALLOWED");
-    assert_eq!(ann.turns_with(idle(json!("nonsense"))).await, "REASON_NOT_ALLOWED");
+    assert_eq!(ann.turns_with(idle(of("Declined"))).await, "INVALID_REASON");
+    assert_eq!(ann.turns_with(idle(json!("idle_01m7xnapkeess9yf3kt8ay0ya3"))).await, "INVALID_REASON");
+    assert_eq!(ann.turns_with(idle(json!("nonsense"))).await, "INVALID_REASON");
     assert_eq!(ann.turns_with(json!({ "state": "AVAILABLE", "idleReasonId": of("Idle") })).await, "INVALID");
     assert_eq!(ann.turns_with(idle(of("Idle"))).await, "");
-    assert_eq!(ann.turns_with(json!({ "state": "OFFLINE", "channels": ["SMS"] })).await, "STATE_NOT_SETTABLE");
+    assert_eq!(ann.turns_with(json!({ "state": "OFFLINE", "channels": ["SMS"] })).await, "INVALID_STATE_TRANSITION");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,10 +209,10 @@ async fn how_many_reasons_there_may_be_is_the_channels() {
         ann.ends_with(&conversation, true).await;
         let other = ann.reason("Other").await;
         let more = app.reason(&format!("Reason {channel:?}")).await;
-        assert_eq!(ann.wraps_up_with(&task, json!([])).await, "REASON_NOT_ALLOWED");
-        assert_eq!(ann.wraps_up_with(&task, json!(["idle_01m7xnapkeess9yf3kt8ay0ya3"])).await, "REASON_NOT_ALLOWED");
+        assert_eq!(ann.wraps_up_with(&task, json!([])).await, "INVALID_REASON");
+        assert_eq!(ann.wraps_up_with(&task, json!(["idle_01m7xnapkeess9yf3kt8ay0ya3"])).await, "INVALID_REASON");
         let said = ann.wraps_up_with(&task, json!([other, more])).await;
-        assert_eq!(said, if several { "" } else { "REASON_NOT_ALLOWED" }, "{channel:?}");
+        assert_eq!(said, if several { "" } else { "INVALID_REASON" }, "{channel:?}");
         if !several {
             assert_eq!(ann.wraps_up_with(&task, json!([more])).await, "", "{channel:?}");
         }

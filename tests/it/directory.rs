@@ -141,12 +141,12 @@ async fn of_many_each_has_a_result_and_one_who_is_refused_stops_nobody() {
     let ids = [dia.id(), ben.id(), ann.id(), nobody, "nonsense".to_owned(), cem.id(), ben.id(), eva.id()];
     let said = bulk(&ann, 0, "REQUEST_CONNECTION", &ids).await;
     let expected = [
-        ("dia", "YOU_BLOCKED"),
+        ("dia", "BLOCKED_BY_VIEWER"),
         ("ben", "APPLIED"),
-        ("ann", "SELF"),
+        ("ann", "CANNOT_TARGET_SELF"),
         ("", "NOT_FOUND"),
         ("", "NOT_FOUND"),
-        ("cem", "TAKES_NO_REQUESTS"),
+        ("cem", "REQUESTS_DISABLED"),
         ("eva", "CONNECTED_BY_MUTUAL_REQUEST"),
     ];
     assert_eq!(said, expected.map(|(handle, code)| (handle.to_owned(), code.to_owned())));

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use crate::support::{
     Expected as _,
     app::TestApp,
-    chance::Chance,
     consistency, eventually,
     person::Person,
+    random::Chance,
     rounds,
     socket::{INCOMING, Socket},
 };
@@ -332,16 +332,16 @@ async fn streams_nobody_follows_are_let_go() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "50ms")]).await;
     let ann = app.person("ann").await;
     // The instance itself follows whose rights end.
-    let own = app.app().tails.count();
+    let own = app.app().live_streams.count();
     let mut sockets = Vec::new();
     for _ in 0..5 {
         let mut socket = ann.socket(0).await;
         socket.follow(None).await;
         sockets.push(socket);
     }
-    assert_eq!(app.app().tails.count(), own + 1, "one tail for all who follow a stream");
+    assert_eq!(app.app().live_streams.count(), own + 1, "one tail for all who follow a stream");
     sockets.into_iter().for_each(Socket::cut);
-    eventually("the tail ends", || async { app.app().tails.count() == own }).await;
+    eventually("the tail ends", || async { app.app().live_streams.count() == own }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

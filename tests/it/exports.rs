@@ -9,8 +9,8 @@ use api::auth::viewer::Scope;
 use serde_json::{Value, json};
 
 use crate::{
-    access::key,
-    endings::{about_account, refusal, with_password},
+    account_closure::{about_account, refusal, with_password},
+    credentials::key,
     support::{Expected as _, app::TestApp, graphql::Client},
 };
 
@@ -235,9 +235,9 @@ async fn an_export_holds_what_one_and_others_wrote_to_one_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_of_an_export_ends_with_the_session_and_with_the_password() {
     let app = TestApp::new().await;
-    let (jane, _) = crate::access::sign_up(&app, "jane").await;
+    let (jane, _) = crate::credentials::sign_up(&app, "jane").await;
     let signed_in = async || {
-        let answer = crate::access::sign_in(&app, "jane", "correct horse").await;
+        let answer = crate::credentials::sign_in(&app, "jane", "correct horse").await;
         Client::new(&jane.url, Some(answer.text("signIn.accessToken").to_owned()))
     };
     let (leaving, staying) = (signed_in().await, signed_in().await);
@@ -248,7 +248,7 @@ async fn an_address_of_an_export_ends_with_the_session_and_with_the_password() {
     // A session that is ended from elsewhere takes its address along, too.
     let elsewhere = signed_in().await;
     let of_elsewhere = address(&elsewhere, None).await;
-    let sessions = elsewhere.ask(crate::access::ME, Value::Null).await.at("viewer.sessions").clone();
+    let sessions = elsewhere.ask(crate::credentials::ME, Value::Null).await.at("viewer.sessions").clone();
     let current = sessions.as_array().into_iter().flatten().find(|session| session["current"] == true);
     let revoke = "mutation($id: ID!) { revokeSession(input: { sessionId: $id }) { outcome } }";
     let revoked = jane.ask(revoke, json!({ "id": current.expected("a session")["id"] })).await;

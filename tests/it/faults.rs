@@ -10,7 +10,7 @@ use std::{
 };
 
 use api::{
-    database::writing::{BeforeStep, Step},
+    database::write_pool::{BeforeStep, Step},
     users::profiles::{self, NewPerson},
 };
 use entity::{channel::Channel, user::Role};

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use api::{agents::set_up::NewQueue, conversations::threads::Side, events::cursor::Cursor};
+use api::{conversations::conversation_rows::ConversationSide, events::cursor::Cursor};
 use entity::{channel::Channel, id::ConversationId};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use crate::support::{
     Expected as _,
     app::TestApp,
-    chance::Chance,
     consistency,
-    desk::ids,
+    conversations::{SEND, code},
+    desk::{NewQueue, ids},
     graphql::Client,
+    random::Chance,
     rounds,
     socket::Socket,
-    threads::{SEND, code},
     visitors::{by, chat, message, start},
 };
 
@@ -42,7 +42,7 @@ struct Talk {
 /// Somebody who follows a talk.
 struct Follower {
     id: String,
-    side: Side,
+    side: ConversationSide,
     clients: Vec<Client>,
     cuts: usize,
     /// How many events come between two cuts, at most.
@@ -106,7 +106,7 @@ impl Follower {
                 assert_eq!(sequence, seen + 1, "{event}");
                 (seen, left) = (sequence, left - 1);
                 event["cursor"].as_str().expected("a cursor").clone_into(&mut cursor);
-                if self.side == Side::Customer {
+                if self.side == ConversationSide::Customer {
                     let said = event.to_string();
                     assert!(!said.contains("between us") && !said.contains("Note"), "{said}");
                 }
@@ -167,9 +167,9 @@ async fn followers_cut_off_at_random_miss_nothing_and_hear_nothing_twice() {
     for (place, talk) in talks.iter().enumerate() {
         for which in 0..of_each {
             let (side, clients) = match which % 5 {
-                0 | 1 => (Side::Staff, talk.agent.clone()),
-                2 => (Side::Staff, sue.clients.clone()),
-                _ => (Side::Customer, talk.customer.clone()),
+                0 | 1 => (ConversationSide::Staff, talk.agent.clone()),
+                2 => (ConversationSide::Staff, sue.clients.clone()),
+                _ => (ConversationSide::Customer, talk.customer.clone()),
             };
             // There are more events than messages, so five stretches of a fifth each are over before the end.
             let follower = Follower { id: talk.id.clone(), side, clients, cuts: 5, stretch: (messages / 5).max(1) };

@@ -174,7 +174,7 @@ async fn tokens_of_an_outside_issuer_are_judged_by_the_keys_it_publishes() {
         ("RAPPORT_JWKS_URL", url.as_str()),
         ("RAPPORT_JWKS_REFRESH", "1s"),
         ("RAPPORT_JWT_ISSUER", "https://issuer.example"),
-        ("RAPPORT_JWT_AUDIENCE", "the-organisation"),
+        ("RAPPORT_JWT_AUDIENCE", "the-organization"),
     ];
     let app = TestApp::with(1, &settings).await;
     let ann = app.person("ann").await;
@@ -185,7 +185,7 @@ async fn tokens_of_an_outside_issuer_are_judged_by_the_keys_it_publishes() {
     .await;
     let end = (app.clock.now() + chrono::Duration::hours(1)).timestamp();
     let claims =
-        |sub: &str| json!({ "sub": sub, "iss": "https://issuer.example", "aud": ["the-organisation"], "exp": end });
+        |sub: &str| json!({ "sub": sub, "iss": "https://issuer.example", "aud": ["the-organization"], "exp": end });
     let sign = |algorithm, kid: &str, key: &EncodingKey, claims: &Value| {
         let mut header = Header::new(algorithm);
         header.kid = Some(kid.to_owned());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Expected as _, app::TestApp, eventually, person::Person, threads::SEND};
+use crate::support::{Expected as _, app::TestApp, conversations::SEND, eventually, person::Person};
 
 /// Two who are connected, and their conversation.
 async fn two(app: &TestApp) -> (Person, Person, String) {

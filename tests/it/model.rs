@@ -6,8 +6,8 @@ mod many;
 use std::collections::BTreeSet;
 
 use api::{
-    agents::{endings, set_up::NewQueue},
     auth::viewer::{Caller, VisitorViewer},
+    tasks::closing,
 };
 use entity::{
     channel::Channel,
@@ -19,16 +19,16 @@ use crate::{
     support::{
         Expected as _,
         app::TestApp,
-        chance::Chance,
-        desk::{Arrival, Floor},
+        desk::{Arrival, Floor, NewQueue},
         model::{Model, QUEUES, Stand, State},
         person::Person,
+        random::Chance,
         rounds,
     },
 };
 
 /// Nobody comes while so many wait.
-const MOST_WAITING: usize = 1_000;
+const MAX_WAITING: usize = 1_000;
 
 /// The product and the model, side by side.
 struct Both {
@@ -88,7 +88,7 @@ impl Both {
     }
 
     async fn arrive(&mut self) {
-        if self.model.live.len() > MOST_WAITING + self.people.len() * 6 {
+        if self.model.live.len() > MAX_WAITING + self.people.len() * 6 {
             return;
         }
         let queue = self.chance.below(QUEUES);
@@ -258,12 +258,12 @@ impl Both {
         let said = self.people[agent].turns(name).await;
         let model = &mut self.model.agents[agent];
         if to == State::Offline && !model.held.is_empty() {
-            assert!(["STATE_NOT_SETTABLE", "WRAP_UP_PENDING"].contains(&said.as_str()), "{said}");
+            assert!(["INVALID_STATE_TRANSITION", "WRAP_UP_PENDING"].contains(&said.as_str()), "{said}");
             return;
         }
         assert_eq!(said, "");
         if to == State::Available && model.state != State::Available {
-            model.free_since = self.model.now;
+            model.available_since = self.model.now;
         }
         model.state = to;
     }
@@ -324,7 +324,7 @@ async fn leave(app: &TestApp, instance: usize, arrival: &Arrival) -> api::error:
         expires_at: app.clock.now(),
     });
     let instance = &app.instances[instance % app.instances.len()];
-    endings::end(&instance.app, &by, &arrival.conversation.to_string(), false).await.map(drop)
+    closing::end(&instance.app, &by, &arrival.conversation.to_string(), false).await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,7 +45,9 @@ async fn keys(app: &TestApp) -> Vec<String> {
     let key = app.database.digits("name_key");
     keys.extend(app.database.texts(&format!("SELECT CAST({key} AS text) FROM \"user\" ORDER BY id")).await);
     keys.extend(
-        app.database.texts(&format!("SELECT gram || CAST({key} AS text) FROM user_gram ORDER BY user_id, gram")).await,
+        app.database
+            .texts(&format!("SELECT gram || CAST({key} AS text) FROM user_bigram ORDER BY user_id, gram"))
+            .await,
     );
     keys.extend(app.database.texts("SELECT text || connections_text FROM user_search ORDER BY user_id").await);
     keys
@@ -60,7 +62,7 @@ async fn spoil(app: &TestApp) {
     app.database.run("UPDATE personal_contact SET search_text = 'old', name_key = name_key || name_key").await;
     app.database.run("UPDATE \"user\" SET name_key = name_key || name_key").await;
     app.database.run("UPDATE contact SET name_key = name_key || name_key").await;
-    app.database.run("DELETE FROM user_gram").await;
+    app.database.run("DELETE FROM user_bigram").await;
     app.database.run("UPDATE user_search SET text = 'old'").await;
     app.database.run("UPDATE text_keys SET version = 'old'").await;
 }

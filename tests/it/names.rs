@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::support::{
     Expected as _,
     app::TestApp,
+    conversations::code,
     person::Person,
-    threads::code,
     visitors::{Door, field, message, start},
 };
 
@@ -166,9 +166,9 @@ async fn people_stand_under_the_heading_of_their_base_letter() {
         app.person_with(handle, name, Scopes::all()).await;
     }
     let reader = app.known("a1").await;
-    let answer = reader.ask("{ contacts(first: 100) { nodes { displayName heading } } }", Value::Null).await;
+    let answer = reader.ask("{ contacts(first: 100) { nodes { displayName sortHeading } } }", Value::Null).await;
     let expected: Vec<Value> =
-        people.iter().map(|(_, name, heading)| json!({ "displayName": name, "heading": heading })).collect();
+        people.iter().map(|(_, name, heading)| json!({ "displayName": name, "sortHeading": heading })).collect();
     assert_eq!(answer.at("contacts.nodes"), &Value::Array(expected));
 }
 
@@ -231,9 +231,10 @@ async fn a_text_of_which_nothing_is_seen_is_no_text() {
         assert_eq!(answer.at("signUp.userErrors")[0]["message"], "A name is needed.", "{nothing:?}");
     }
     // What is not seen stays where something else is.
-    let kept = "mutation { updateProfile(input: { displayName: \"\u{200e}Ann\" }) { user { displayName heading } } }";
+    let kept =
+        "mutation { updateProfile(input: { displayName: \"\u{200e}Ann\" }) { user { displayName sortHeading } } }";
     let answer = ann.ask(kept, Value::Null).await;
-    assert_eq!(answer.at("updateProfile.user"), &json!({ "displayName": "\u{200e}Ann", "heading": "A" }));
+    assert_eq!(answer.at("updateProfile.user"), &json!({ "displayName": "\u{200e}Ann", "sortHeading": "A" }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,7 +143,7 @@ async fn notifications_are_read_unread_removed_and_own_no_state() {
     }
     let all = ids(&ann).await;
     assert_eq!(told(&ann, json!({ "order": "OLDEST_FIRST" })).await[0].1, "ben");
-    let read = "mutation($ids: [ID!], $before: ID) { done: markNotificationsRead(input: { ids: $ids, before: $before }) { count userErrors { code } } }";
+    let read = "mutation($ids: [ID!], $before: ID) { done: markNotificationsRead(input: { ids: $ids, upTo: $before }) { count userErrors { code } } }";
     let unmark = "mutation($ids: [ID!]!) { done: markNotificationsUnread(input: { ids: $ids }) { count } }";
     let delete = "mutation($ids: [ID!]!) { done: deleteNotifications(input: { ids: $ids }) { count } }";
     // Up to the second newest: the newest stays unread, and so does what arrives meanwhile.
@@ -243,7 +243,7 @@ async fn marking_all_as_read_while_others_arrive_loses_none() {
         .await;
         crowd[0].must("followUser", &ann.id()).await;
         let newest = ids(&ann).await.remove(0);
-        let read = "mutation($before: ID) { markNotificationsRead(input: { before: $before }) { count } }";
+        let read = "mutation($before: ID) { markNotificationsRead(input: { upTo: $before }) { count } }";
         let reading = ann.ask(read, json!({ "before": newest }));
         let following = futures_util::future::join_all(crowd[1..].iter().enumerate().map(|(index, person)| {
             let id = ann.id();

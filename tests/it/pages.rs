@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Expected as _, app::TestApp, chance::Chance, database::TestDatabase, person::Person, plans};
+use crate::support::{Expected as _, app::TestApp, database::TestDatabase, person::Person, plans, random::Chance};
 
 const FOLLOWERS: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String) { followers(userId: $id, \
     first: $first, after: $after, last: $last, before: $before) { nodes { handle } edges { cursor node { handle } } \
@@ -302,7 +302,7 @@ async fn paging_while_others_come_and_go_shows_each_who_stays_exactly_once() {
     let file = directory.path().join("edges.txt");
     let edges: Vec<String> = (1..=many).map(|number| format!("{number} 0")).collect();
     std::fs::write(&file, edges.join("\n")).expected("a file");
-    api::import::load::file(app.app(), api::import::load::Kind::Follows, &file).await.expected("an import");
+    api::bulk_load::load::file(app.app(), api::bulk_load::load::SeedKind::Follows, &file).await.expected("an import");
     let star = app.known("f0").await;
     let me = app.person("me").await;
     // Half of those who change leave, half come.

@@ -7,7 +7,7 @@ use chrono::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    access::{next, sign_up},
+    credentials::{next, sign_up},
     recovery::{addresses, confirm, deliver, request, reset, token, with_mail},
     support::{
         Expected as _,
@@ -134,10 +134,10 @@ async fn strangers_who_try_passwords_hold_up_nobody_who_is_known() {
     let (app, server) = with_mail(&[PROXY]).await;
     let first = &app.instances[0];
     let jane = jane(&app, &server).await;
-    let turns = &app.app().throttle.turns;
+    let turns = &app.app().rate_limits.hashing_slots;
     let mut busy = Vec::new();
     for _ in 0..4 {
-        busy.push(turns.stranger().expected("a place").turn().await.expected("a turn"));
+        busy.push(turns.stranger().expected("a place").acquire().await.expected("a turn"));
     }
     let (http, url) = (reqwest::Client::new(), first.url.clone());
     let strangers: Vec<_> = (0..300)

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::support::{
     Expected as _,
     app::TestApp,
+    conversations::code,
     person::Person,
-    threads::code,
     visitors::{Door, field, refusal, start},
 };
 
@@ -87,12 +87,12 @@ async fn every_text_of_one_line_stays_on_it_and_comes_back_from_a_card() {
             (&json!(kept), &json!(kept), &json!(kept))
         );
         assert_eq!((&user["emails"][0]["label"], &user["phones"][0]["label"]), (&json!(kept), &json!(kept)));
-        let contact = "mutation($text: String!) { done: savePersonalContact(input: { displayName: $text, familyName: $text, organisation: $text, \
+        let contact = "mutation($text: String!) { done: savePersonalContact(input: { displayName: $text, familyName: $text, organization: $text, \
             addresses: [{ city: $text, street: $text }], urls: [{ address: \"https://x.org/My Page\", label: $text }], \
             phones: [{ number: \"+1 555 x12\" }, { number: \"tel:2\", extension: \"ask Bob\" }, { number: \"\\u202a3\\u202c\" }] }) \
-            { contact { displayName organisation phones { number extension } } userErrors { code } } }";
+            { contact { displayName organization phones { number extension } } userErrors { code } } }";
         let contact = done(&ben, contact, text, "").await["contact"].clone();
-        assert_eq!((&contact["displayName"], &contact["organisation"]), (&json!(kept), &json!(kept)));
+        assert_eq!((&contact["displayName"], &contact["organization"]), (&json!(kept), &json!(kept)));
         assert_eq!(
             contact["phones"],
             json!([{ "number": "+1 555", "extension": "12" },
@@ -247,12 +247,12 @@ async fn a_period_may_begin_at_any_time_of_four_digits() {
     let app = TestApp::new().await;
     let sue = app.supervisor("sue").await;
     let floor = app.floor(Channel::Webchat, &[]).await;
-    let query = "query($id: ID!, $since: DateTime) { queue(id: $id) { counts(since: $since) { accepted } } }";
+    let query = "query($id: ID!, $since: DateTime) { queue(id: $id) { statistics(since: $since) { accepted } } }";
     let queue = app.database.texts("SELECT name FROM queue").await;
     assert_eq!(queue.len(), 1);
     let id = floor.queue.id.to_string();
     let now = app.clock.now().to_rfc3339();
-    assert_eq!(sue.ask(query, json!({ "id": id, "since": now })).await.at("queue.counts.accepted"), 0);
+    assert_eq!(sue.ask(query, json!({ "id": id, "since": now })).await.at("queue.statistics.accepted"), 0);
     for since in ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "-4800-01-01T00:00:00Z", "+12030-01-01T00:00:00Z"] {
         assert_eq!(sue.ask(query, json!({ "id": id, "since": since })).await.code(), "BAD_USER_INPUT", "{since}");
     }

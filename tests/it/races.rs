@@ -57,9 +57,14 @@ const RACES: &[Race] = &[
         Strangers,
         (Ann, "requestConnection"),
         (Ben, "blockUser"),
-        &[(APPLIED, APPLIED), ("TAKES_NO_REQUESTS", APPLIED)],
+        &[(APPLIED, APPLIED), ("REQUESTS_DISABLED", APPLIED)],
     ),
-    race(Strangers, (Ann, "requestConnection"), (Ann, "blockUser"), &[(APPLIED, APPLIED), ("YOU_BLOCKED", APPLIED)]),
+    race(
+        Strangers,
+        (Ann, "requestConnection"),
+        (Ann, "blockUser"),
+        &[(APPLIED, APPLIED), ("BLOCKED_BY_VIEWER", APPLIED)],
+    ),
     race(Asked, (Ben, "acceptConnectionRequest"), (Ben, "blockUser"), &[(APPLIED, APPLIED), (GONE, APPLIED)]),
     race(Asked, (Ben, "acceptConnectionRequest"), (Ann, "blockUser"), &[(APPLIED, APPLIED), (GONE, APPLIED)]),
     race(
@@ -106,7 +111,7 @@ const RACES: &[Race] = &[
         Ignored,
         (Ann, "requestConnection"),
         (Ann, "withdrawConnectionRequest"),
-        &[(SAME, APPLIED), ("COOLING_DOWN", APPLIED)],
+        &[(SAME, APPLIED), ("REQUEST_COOLDOWN", APPLIED)],
     ),
 ];
 
@@ -176,7 +181,7 @@ async fn a_crowd_on_one_person_neither_deadlocks_nor_contradicts() {
         .map(|worker| {
             let people = Arc::clone(&people);
             tokio::spawn(async move {
-                let mut chance = crate::support::chance::Chance::seeded(worker);
+                let mut chance = crate::support::random::Chance::seeded(worker);
                 for turn in 0..20 {
                     let me = chance.below(people.len());
                     let them = (me + 1 + chance.below(people.len() - 1)) % people.len();

@@ -1,11 +1,11 @@
 //! Passwords that were forgotten, and addresses that are confirmed, by mail.
 
-use api::accounts::mails;
+use api::accounts::account_emails;
 use chrono::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    access::{ME, sign_in, sign_up},
+    credentials::{ME, sign_in, sign_up},
     support::{
         Expected as _,
         app::TestApp,
@@ -32,8 +32,10 @@ pub async fn with_mail(more: &[(&str, &str)]) -> (TestApp, MailServer) {
 
 /// Sends all that is due, on every instance at once.
 pub async fn deliver(app: &TestApp, server: &MailServer) -> Vec<Mail> {
-    let workers =
-        app.instances.iter().map(|instance| async { while mails::step(&instance.app).await.expected("a step") {} });
+    let workers = app
+        .instances
+        .iter()
+        .map(|instance| async { while account_emails::step(&instance.app).await.expected("a step") {} });
     futures_util::future::join_all(workers).await;
     server.take()
 }
@@ -112,7 +114,7 @@ async fn a_forgotten_password_is_set_anew_by_a_mail_that_works_once_and_not_for_
     }
     eventually("all sessions end", || async { jane.ask(ME, Value::Null).await.status == 401 }).await;
     assert_eq!(reqwest::get(&export).await.expected("an answer").status(), 404, "so does the address of an export");
-    assert!(crate::access::next(&app, &refresh).await.is_err());
+    assert!(crate::credentials::next(&app, &refresh).await.is_err());
     assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
     assert!(!sign_in(&app, "jane", "battery staple").await.text("signIn.accessToken").is_empty());
     let told = deliver(&app, &server).await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, consistency};
 
-const REQUESTS: &str = "query($d: RequestDirection!, $s: ConnectionRequestStatus) { connectionRequests(direction: $d, \
+const REQUESTS: &str = "query($d: ConnectionRequestDirection!, $s: ConnectionRequestStatus) { connectionRequests(direction: $d, \
     status: $s) { totalCount nodes { id status decidedAt message } } }";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +52,7 @@ async fn whoever_took_an_ignored_request_back_cools_down_before_asking_again() {
     assert_eq!((withdrawn.said(), withdrawn.request_status.as_deref()), ("APPLIED", Some("WITHDRAWN")));
     assert_eq!(ann.relationship(&ben).await["connection"], "NONE");
     assert!(!ann.relationship(&ben).await["availableActions"].to_string().contains("REQUEST_CONNECTION"));
-    assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "COOLING_DOWN");
+    assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "REQUEST_COOLDOWN");
     // The one who ignored is free to ask, and that ends the cool-down.
     let back = ben.asks(&ann).await;
     ben.must("withdrawConnectionRequest", &back).await;
@@ -68,7 +68,7 @@ async fn the_cool_down_ends_to_the_second() {
     ben.must("ignoreConnectionRequest", &request).await;
     ann.must("withdrawConnectionRequest", &request).await;
     app.clock.advance(Duration::seconds(3_599));
-    assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "COOLING_DOWN");
+    assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "REQUEST_COOLDOWN");
     app.clock.advance(Duration::seconds(1));
     assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "APPLIED");
 }
@@ -132,14 +132,14 @@ async fn audiences_admit_everyone_those_who_share_a_connection_or_nobody() {
     ann.admits("MUTUAL", "MUTUAL").await;
     assert!(cem.relationship(&ann).await["availableActions"].to_string().contains("REQUEST_CONNECTION"));
     assert!(!dia.relationship(&ann).await["availableActions"].to_string().contains("REQUEST_CONNECTION"));
-    assert_eq!(dia.does("requestConnection", &ann.id()).await.said(), "TAKES_NO_REQUESTS");
+    assert_eq!(dia.does("requestConnection", &ann.id()).await.said(), "REQUESTS_DISABLED");
     assert_eq!(dia.does("followUser", &ann.id()).await.said(), "NOT_ALLOWED");
     assert_eq!(cem.does("followUser", &ann.id()).await.said(), "APPLIED");
     assert_eq!(ben.does("followUser", &ann.id()).await.said(), "APPLIED", "a connection is admitted");
     assert_eq!(cem.does("requestConnection", &ann.id()).await.said(), "APPLIED");
 
     ann.admits("NOBODY", "NOBODY").await;
-    assert_eq!(dia.does("requestConnection", &ann.id()).await.said(), "TAKES_NO_REQUESTS");
+    assert_eq!(dia.does("requestConnection", &ann.id()).await.said(), "REQUESTS_DISABLED");
     assert_eq!(ben.does("followUser", &ann.id()).await.said(), "NO_CHANGE", "who follows already stays");
     ben.must("unfollowUser", &ann.id()).await;
     assert_eq!(ben.does("followUser", &ann.id()).await.said(), "NOT_ALLOWED");
@@ -202,9 +202,9 @@ async fn a_new_name_moves_a_person_in_everyones_lists_and_in_the_search() {
     }
     assert_eq!(ann.list("FOLLOWING").await, ["ben", "cem"]);
     let rename = "mutation { updateProfile(input: { displayName: \"Zoë Žižek\", familyName: \"Žižek\", givenName: \"Zoë\", title: \"Poet\" }) \
-                  { user { displayName heading title name { family } } userErrors { code } } }";
+                  { user { displayName sortHeading title name { family } } userErrors { code } } }";
     let renamed = ben.ask(rename, Value::Null).await;
-    assert_eq!(renamed.at("updateProfile.user.heading"), "Z");
+    assert_eq!(renamed.at("updateProfile.user.sortHeading"), "Z");
     assert_eq!(ann.list("FOLLOWING").await, ["cem", "ben"]);
     let search = "query($q: String!) { contacts(search: $q) { totalCount nodes { displayName } } }";
     for (words, found) in
@@ -216,15 +216,15 @@ async fn a_new_name_moves_a_person_in_everyones_lists_and_in_the_search() {
     // What is left out stays; null empties.
     let partly = ben
         .ask(
-            "mutation { updateProfile(input: { organisation: \"Ljubljana\" }) { user { title organisation } } }",
+            "mutation { updateProfile(input: { organization: \"Ljubljana\" }) { user { title organization } } }",
             Value::Null,
         )
         .await;
-    assert_eq!(partly.at("updateProfile.user"), &json!({ "title": "Poet", "organisation": "Ljubljana" }));
+    assert_eq!(partly.at("updateProfile.user"), &json!({ "title": "Poet", "organization": "Ljubljana" }));
     let emptied = ben
-        .ask("mutation { updateProfile(input: { title: null }) { user { title organisation } } }", Value::Null)
+        .ask("mutation { updateProfile(input: { title: null }) { user { title organization } } }", Value::Null)
         .await;
-    assert_eq!(emptied.at("updateProfile.user"), &json!({ "title": null, "organisation": "Ljubljana" }));
+    assert_eq!(emptied.at("updateProfile.user"), &json!({ "title": null, "organization": "Ljubljana" }));
     let refused = ben
         .ask(
             "mutation { updateProfile(input: { displayName: null }) { user { id } userErrors { code field } } }",

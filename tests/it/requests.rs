@@ -90,7 +90,7 @@ async fn a_request_names_one_valid_host() {
 async fn empty_credentials_are_none_and_stale_ones_do_not_keep_anybody_from_signing_in() {
     let app = TestApp::new().await;
     let url = app.instances[0].url.clone();
-    let (_, refresh) = crate::access::sign_up(&app, "jane").await;
+    let (_, refresh) = crate::credentials::sign_up(&app, "jane").await;
     let at = app.web_site("shop").await.id.to_string();
     let ask = async |authorization: &str, query: &str| {
         let request = reqwest::Client::new().post(format!("{url}/graphql")).header("authorization", authorization);
@@ -145,7 +145,7 @@ async fn empty_credentials_are_none_and_stale_ones_do_not_keep_anybody_from_sign
         }
     }
     // What was good until now stands in the way no more than what never was.
-    let (left, _) = crate::access::sign_up(&app, "left").await;
+    let (left, _) = crate::credentials::sign_up(&app, "left").await;
     left.ask("mutation { signOut { outcome } }", Value::Null).await.at("signOut");
     eventually("the session has ended", || async { left.ask(QUERY, Value::Null).await.status == 401 }).await;
     let late = app.person("late").await;

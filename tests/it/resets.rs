@@ -4,7 +4,7 @@ use chrono::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    access::{key, sign_in, sign_up},
+    credentials::{key, sign_in, sign_up},
     recovery::{addresses, confirm, deliver, request, reset, token, with_mail},
     support::{
         app::TestApp,

@@ -3,14 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use api::agents::set_up::NewQueue;
 use entity::{
     channel::Channel,
     queue::{BusinessHours, SkillStep, SkillSteps},
 };
 use serde_json::{Value, json};
 
-use crate::support::{Expected as _, app::TestApp, database::TestDatabase, desk::ids};
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    database::TestDatabase,
+    desk::{NewQueue, ids},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_higher_priority_goes_first_and_inside_one_who_came_first() {
@@ -68,7 +72,7 @@ async fn whoever_has_waited_longest_is_asked_and_why_is_written_down() {
     let query = "query($id: ID!) { node(id: $id) { ... on Task { routingDecisions { reason candidates chosen { displayName } } } } }";
     let answer = ben.ask(query, json!({ "id": first.task.to_string() })).await;
     let decisions = answer.at("node.routingDecisions");
-    assert_eq!(decisions[0], json!({ "reason": "NOBODY_FREE", "candidates": 0, "chosen": null }));
+    assert_eq!(decisions[0], json!({ "reason": "NO_AGENT_AVAILABLE", "candidates": 0, "chosen": null }));
     assert_eq!(
         decisions[1],
         json!({ "reason": "LONGEST_AVAILABLE", "candidates": 3, "chosen": { "displayName": "ben" } })
@@ -202,7 +206,7 @@ async fn an_offer_that_was_found_due_too_early_still_ends_in_time() {
     ann.turns("AVAILABLE").await;
     app.settle().await;
     // As where the clock is set back between the look and the deed.
-    let early = "UPDATE deadline SET due_at = (SELECT made_at FROM offer WHERE id = target) WHERE kind = 1";
+    let early = "UPDATE timer SET due_at = (SELECT created_at FROM offer WHERE id = target) WHERE kind = 1";
     assert_eq!(app.database.run(early).await, 1);
     app.settle().await;
     assert_eq!(ids(&ann.desk().await["offers"]).len(), 1);
@@ -264,13 +268,13 @@ pub async fn nobody_was_passed(database: &TestDatabase, queue: uuid::Uuid) -> us
             waiting.insert(place);
             continue;
         }
-        if kind == "task_unqueued" && task["status"] == "Offered" {
+        if kind == "task_dequeued" && task["status"] == "Offered" {
             let first = waiting.iter().find(|one| **one == place || !handed_over.contains(&one.2));
             assert_eq!(first, Some(&place), "passed");
             offered += 1;
         }
         // What has not waited was handed from one agent to another, or is talked about.
-        assert!(waiting.remove(&place) || kind != "task_unqueued", "it did not wait: {task}");
+        assert!(waiting.remove(&place) || kind != "task_dequeued", "it did not wait: {task}");
     }
     offered
 }
@@ -319,16 +323,16 @@ pub async fn nothing_contradicts_itself(database: &TestDatabase) {
         ),
         (
             "a pending offer that will not end",
-            "SELECT count(*) FROM offer o WHERE o.status = 1 AND NOT EXISTS (SELECT 1 FROM deadline d WHERE d.kind = 1 AND d.target = o.id)",
+            "SELECT count(*) FROM offer o WHERE o.status = 1 AND NOT EXISTS (SELECT 1 FROM timer d WHERE d.kind = 1 AND d.target = o.id)",
         ),
         (
             "a deadline of what is over",
-            "SELECT count(*) FROM deadline d WHERE d.kind = 1 AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.id = d.target AND o.status = 1)",
+            "SELECT count(*) FROM timer d WHERE d.kind = 1 AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.id = d.target AND o.status = 1)",
         ),
         (
             "a conference that nobody has joined, or a joined one without",
-            "SELECT count(*) FROM task t WHERE (t.status = 5) <> (t.joined_id IS NOT NULL AND EXISTS (SELECT 1 FROM assignment s \
-             WHERE s.task_id = t.id AND s.agent_id = t.joined_id AND s.phase = 2 AND s.joined)) AND t.status IN (3, 4, 5)",
+            "SELECT count(*) FROM task t WHERE (t.status = 5) <> (t.conference_agent_id IS NOT NULL AND EXISTS (SELECT 1 FROM assignment s \
+             WHERE s.task_id = t.id AND s.agent_id = t.conference_agent_id AND s.phase = 2 AND s.joined)) AND t.status IN (3, 4, 5)",
         ),
         (
             "somebody is asked to join and nobody knows",

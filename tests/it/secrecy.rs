@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::agents::set_up::NewQueue;
 use entity::{channel::Channel, id::ConversationId};
 use serde_json::{Value, json};
 
 use crate::support::{
     Expected as _,
     app::TestApp,
-    desk::Floor,
+    desk::{Floor, NewQueue},
     graphql::Client,
     person::Person,
     probes::{Place, Schema, told},

@@ -62,8 +62,8 @@ fn table(action: &str, before: State) -> (&'static str, State) {
     let refused = |code| (code, before);
     match action {
         "requestConnection" => match before {
-            State { blocks: true, .. } => refused("YOU_BLOCKED"),
-            State { blocked: true, .. } => refused("TAKES_NO_REQUESTS"),
+            State { blocks: true, .. } => refused("BLOCKED_BY_VIEWER"),
+            State { blocked: true, .. } => refused("REQUESTS_DISABLED"),
             State { connection: Nothing, .. } => after(|state| state.connection = Sent),
             State { connection: Received, .. } => {
                 ("CONNECTED_BY_MUTUAL_REQUEST", after(|state| state.connection = Connected).1)
@@ -93,7 +93,7 @@ fn table(action: &str, before: State) -> (&'static str, State) {
             State { connection: Connected, .. } => refused("NOT_PENDING"),
         },
         "disconnect" if before.connection == Connected => after(|state| state.connection = Nothing),
-        "followUser" if before.blocks => refused("YOU_BLOCKED"),
+        "followUser" if before.blocks => refused("BLOCKED_BY_VIEWER"),
         "followUser" if before.blocked => refused("NOT_ALLOWED"),
         "followUser" => after(|state| state.follows = true),
         "unfollowUser" => after(|state| state.follows = false),
@@ -245,7 +245,7 @@ async fn nobody_does_anything_to_oneself_or_to_nobody() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     for verb in crate::support::person::ABOUT_A_USER {
-        assert_eq!(ann.does(verb, &ann.id()).await.said(), "SELF", "{verb}");
+        assert_eq!(ann.does(verb, &ann.id()).await.said(), "CANNOT_TARGET_SELF", "{verb}");
         let nobody = ann.id().replace("user_0", "user_7");
         for id in [nobody.as_str(), "", "user_", "request_01m7xnbjqae3s9dcdjf0qgrmxr", "\u{1}", "☃"] {
             let deed = ann.does(verb, id).await;

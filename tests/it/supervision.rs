@@ -3,35 +3,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::agents::set_up::NewQueue;
 use chrono::{DateTime, Utc};
 use entity::channel::Channel;
 use serde_json::{Value, json};
 
 use crate::{
-    channels::{announced, talk},
+    channel_rules::{announced, talk},
     routing::nothing_contradicts_itself,
     support::{
         Expected as _,
         app::TestApp,
-        chance::Chance,
-        desk::{Floor, ids},
+        conversations::{SEND, code},
+        desk::{Floor, NewQueue, ids},
         person::Person,
+        random::Chance,
         rounds,
-        threads::{SEND, code},
         visitors::leave,
     },
 };
 
 const STATES: &str = "subscription($after: Cursor) { event: agentStates(after: $after) { __typename ... on SubscriptionStarted { cursor } \
-    ... on AgentTurned { cursor sequence agent { displayName state } } } }";
+    ... on AgentStateChanged { cursor sequence agent { displayName state } } } }";
 const QUEUE: &str = "subscription($id: ID!, $after: Cursor) { event: queueEvents(queueId: $id, after: $after) { __typename \
-    ... on Event { cursor } ... on TaskQueued { sequence task { id status } } ... on TaskUnqueued { sequence task { id status } } \
-    ... on TaskServed { sequence task { id status acceptedAt } } ... on TaskLeft { sequence task { id status } } } }";
-const COUNTS: &str = "query($id: ID!) { queue(id: $id) { counts { streamCursor waiting longestWaitSeconds inService accepted abandoned serviceLevel } } }";
+    ... on Event { cursor } ... on TaskQueued { sequence task { id status } } ... on TaskDequeued { sequence task { id status } } \
+    ... on TaskAccepted { sequence task { id status acceptedAt } } ... on TaskReleased { sequence task { id status } } } }";
+const COUNTS: &str = "query($id: ID!) { queue(id: $id) { statistics { streamCursor waiting longestWaitSeconds inService accepted abandoned serviceLevel } } }";
 
 async fn counts(by: &Person, floor: &Floor) -> Value {
-    by.ask(COUNTS, json!({ "id": floor.queue.id.to_string() })).await.at("queue")["counts"].clone()
+    by.ask(COUNTS, json!({ "id": floor.queue.id.to_string() })).await.at("queue")["statistics"].clone()
 }
 
 async fn set(by: &Person, of: &Person, state: &str) -> String {
@@ -83,13 +82,17 @@ async fn supervisors_follow_agents_and_queues_and_nobody_else_does() {
         assert_eq!(event["sequence"], sequence, "{event}");
         told.push((event["__typename"].as_str().unwrap_or_default().to_owned(), event["task"]["status"].clone()));
     }
-    let expected =
-        [("TaskQueued", "QUEUED"), ("TaskUnqueued", "OFFERED"), ("TaskServed", "CONNECTED"), ("TaskLeft", "WRAP_UP")];
+    let expected = [
+        ("TaskQueued", "QUEUED"),
+        ("TaskDequeued", "OFFERED"),
+        ("TaskAccepted", "CONNECTED"),
+        ("TaskReleased", "WRAP_UP"),
+    ];
     assert_eq!(told, expected.map(|(name, status)| (name.to_owned(), json!(status))));
 
     // Whose state it is may be set by who supervises, but not to RONA, nor OFFLINE with something in hand.
     assert_eq!(set(&ann, &ben, "IDLE").await, "NOT_ALLOWED");
-    assert_eq!(set(&sue, &ann, "RONA").await, "STATE_NOT_SETTABLE");
+    assert_eq!(set(&sue, &ann, "RONA").await, "INVALID_STATE_TRANSITION");
     assert_eq!(set(&sue, &ann, "OFFLINE").await, "WRAP_UP_PENDING");
     assert_eq!(set(&sue, &ann, "IDLE").await, "");
     assert_eq!(ann.state().await, "IDLE");
@@ -192,9 +195,9 @@ async fn recount(app: &TestApp, floor: &Floor, level: i64) -> [usize; 5] {
         let text = |field: &str| task[field].as_str().unwrap_or_default().to_owned();
         let time = |field: &str| text(field).parse::<DateTime<Utc>>().expected("a time");
         match (kind.as_str(), text("status").as_str()) {
-            ("task_queued", _) | ("task_unqueued" | "task_left", "Offered") => drop(waiting.insert(text("id"))),
-            ("task_unqueued", _) => drop(waiting.remove(&text("id"))),
-            ("task_served", _) => {
+            ("task_queued", _) | ("task_dequeued" | "task_released", "Offered") => drop(waiting.insert(text("id"))),
+            ("task_dequeued", _) => drop(waiting.remove(&text("id"))),
+            ("task_accepted", _) => {
                 waiting.remove(&text("id"));
                 serving.insert(text("id"));
                 accepted += 1;
@@ -206,7 +209,7 @@ async fn recount(app: &TestApp, floor: &Floor, level: i64) -> [usize; 5] {
                 abandoned += usize::from(status == "Abandoned");
             }
         }
-        if kind == "task_left" && text("status") == "Offered" {
+        if kind == "task_released" && text("status") == "Offered" {
             serving.remove(&text("id"));
         }
     }

@@ -3,13 +3,13 @@
 use api::{
     conversations::{
         announcements,
-        items::{self, NewItem},
-        participants::{self, Who},
-        threads::{self, Side},
+        conversation_rows::{self, ConversationSide},
+        participants::{self, ParticipantRef},
+        thread_items::{self, NewItem},
         transcripts,
     },
     error::Result,
-    intake::messages::{self, Incoming},
+    inbound::messages::{self, InboundMessage},
 };
 use chrono::Duration;
 use entity::{
@@ -25,12 +25,15 @@ use crate::support::{Expected as _, app::TestApp, person::Person, visitors::Door
 
 async fn conversation(app: &TestApp, channel: Channel) -> ConversationId {
     let at = app.entry_point(channel, "door", Door::default()).await;
-    let incoming = Incoming {
+    let incoming = InboundMessage {
         entry_point: at,
         address: "kim".to_owned(),
-        about: api::conversations::customers::About { name: Some("Kim  Lee".to_owned()), ..Default::default() },
+        about: api::conversations::customers::CustomerDetails {
+            name: Some("Kim  Lee".to_owned()),
+            ..Default::default()
+        },
         topic: String::new(),
-        written: messages::Written {
+        written: messages::MessageContent {
             id: "1".to_owned(),
             body: "Hello\nis anybody there?".to_owned(),
             format: entity::thread_item::TextFormat::Plain,
@@ -44,8 +47,8 @@ async fn conversation(app: &TestApp, channel: Channel) -> ConversationId {
 async fn both(app: &TestApp, id: ConversationId) -> [String; 2] {
     let db = app.app().db.read();
     let row = conversation::Entity::find_by_id(id).one(db).await.expected("a look").expected("a conversation");
-    let staff = transcripts::write(db, &row, Side::Staff).await.expected("a transcript");
-    [staff, transcripts::write(db, &row, Side::Customer).await.expected("a transcript")]
+    let staff = transcripts::write(db, &row, ConversationSide::Staff).await.expected("a transcript");
+    [staff, transcripts::write(db, &row, ConversationSide::Customer).await.expected("a transcript")]
 }
 
 /// An agent joins, notes, writes three times, of which one is changed and one removed.
@@ -53,9 +56,9 @@ async fn answer(app: &TestApp, id: ConversationId, ann: &Person) -> Result<()> {
     let ann = ann.id;
     let answered = app.app().transaction(|tx| {
         Box::pin(async move {
-            let mut held = threads::hold(tx, id).await?;
+            let mut held = conversation_rows::lock(tx, id).await?;
             let held = &mut held;
-            let me = participants::join(tx, held, Who::User(ann), ParticipantRole::Owner).await?;
+            let me = participants::join(tx, held, ParticipantRef::User(ann), ParticipantRole::Owner).await?;
             announcements::announce(tx, held, AnnouncementKind::AgentJoined, Some(&me), "ann").await?;
             announcements::announce(tx, held, AnnouncementKind::Transferred, None, "Sales").await?;
             let note = NewItem {
@@ -63,15 +66,15 @@ async fn answer(app: &TestApp, id: ConversationId, ann: &Person) -> Result<()> {
                 visibility: ItemVisibility::Agent,
                 ..NewItem::message(me.id, "A patient one".to_owned())
             };
-            items::append(tx, held, note).await?;
+            thread_items::append(tx, held, note).await?;
             let said = |body: &str| NewItem::message(me.id, body.to_owned());
-            items::append(tx, held, said("Yes")).await?;
-            let mut changed = items::append(tx, held, said("How can I help?")).await?;
-            let mut removed = items::append(tx, held, said("the secret")).await?;
+            thread_items::append(tx, held, said("Yes")).await?;
+            let mut changed = thread_items::append(tx, held, said("How can I help?")).await?;
+            let mut removed = thread_items::append(tx, held, said("the secret")).await?;
             changed.edited_at = Some(tx.clock().now());
             removed.deleted_at = Some(tx.clock().now());
-            items::change(tx, held, &changed).await?;
-            items::change(tx, held, &removed).await
+            thread_items::save_changed(tx, held, &changed).await?;
+            thread_items::save_changed(tx, held, &removed).await
         })
     });
     answered.await
@@ -113,10 +116,10 @@ async fn a_long_conversation_is_written_in_parts_and_a_very_long_one_by_its_end(
     let id = conversation(&app, Channel::Webchat).await;
     let filled = app.app().transaction(|tx| {
         Box::pin(async move {
-            let mut held = threads::hold(tx, id).await?;
+            let mut held = conversation_rows::lock(tx, id).await?;
             let author = participants::all(tx.db(), id).await?.remove(0).id;
             for n in 2..=5_100 {
-                items::append(tx, &mut held, NewItem::message(author, format!("number {n}"))).await?;
+                thread_items::append(tx, &mut held, NewItem::message(author, format!("number {n}"))).await?;
             }
             Ok(())
         })

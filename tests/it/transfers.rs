@@ -1,19 +1,18 @@
 //! Handing tasks over: to a queue or an agent, by the rules of each channel. Who hands over owes a wrap-up at once, who takes
 //! sees all that was said, and a task is never with two and never with none.
 
-use api::agents::set_up::NewQueue;
 use entity::channel::Channel;
 use serde_json::{Value, json};
 
 use crate::{
-    channels::{announced, talk},
+    channel_rules::{announced, talk},
     routing::nothing_contradicts_itself,
     support::{
         app::TestApp,
-        chance::Chance,
-        desk::{Floor, ids},
+        conversations::{SEND, code},
+        desk::{Floor, NewQueue, ids},
         person::Person,
-        threads::{SEND, code},
+        random::Chance,
         visitors::leave,
     },
 };
@@ -299,7 +298,7 @@ async fn of_many_who_act_on_a_task_at_once_one_wins_and_it_is_with_one_agent() {
         let left = app.database.number("SELECT count(*) FROM assignment").await;
         assert_eq!(left, 0, "round {round}: {to_ben:?} {to_queue:?} {leaves} {}", ann.sees(&task).await);
         assert_eq!(
-            ann.ask("{ viewer { desk { tasks { id } } } }", Value::Null).await.at("viewer.desk.tasks"),
+            ann.ask("{ viewer { agentDesktop { tasks { id } } } }", Value::Null).await.at("viewer.agentDesktop.tasks"),
             &json!([])
         );
     }

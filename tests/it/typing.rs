@@ -3,7 +3,7 @@
 use entity::{channel::Channel, participant::ParticipantRole};
 use serde_json::json;
 
-use crate::support::{Expected as _, app::TestApp, graphql::Answer, threads::code};
+use crate::support::{Expected as _, app::TestApp, conversations::code, graphql::Answer};
 
 const TYPING: &str = "mutation($c: ID!, $t: Boolean!) { said: setTyping(input: { conversationId: $c, typing: $t }) { outcome userErrors { code } } }";
 
@@ -30,13 +30,13 @@ async fn agents_and_customers_see_one_another_write_on_every_instance() {
         for typing in [true, false] {
             let variables = json!({ "c": id, "t": typing });
             assert_eq!(said(&ann.clients[instance].ask(TYPING, variables.clone()).await), "APPLIED");
-            let hint = json!({ "__typename": "TypingHint", "typing": typing, "actor": { "__typename": "Representative", "displayName": "ann" } });
+            let hint = json!({ "__typename": "TypingIndicator", "typing": typing, "actor": { "__typename": "Representative", "displayName": "ann" } });
             assert_eq!(of_kim.event().await.expected("a hint"), hint);
-            let hint = json!({ "__typename": "TypingHint", "typing": typing, "actor": { "__typename": "User", "displayName": "ann" } });
+            let hint = json!({ "__typename": "TypingIndicator", "typing": typing, "actor": { "__typename": "User", "displayName": "ann" } });
             assert_eq!(of_sue.event().await.expected("a hint"), hint);
             // Oneself is told of the other and not of oneself.
             assert_eq!(said(&chat.visitor.ask_on(instance, TYPING, variables).await), "APPLIED");
-            let hint = json!({ "__typename": "TypingHint", "typing": typing, "actor": { "__typename": "Customer", "displayName": "kim" } });
+            let hint = json!({ "__typename": "TypingIndicator", "typing": typing, "actor": { "__typename": "Customer", "displayName": "kim" } });
             assert_eq!(of_ann.event().await.expected("a hint"), hint);
             assert_eq!(of_sue.event().await.expected("a hint"), hint);
         }

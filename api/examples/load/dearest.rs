@@ -168,7 +168,7 @@ fn attacks(cast: &Cast) -> Vec<Attack> {
         ),
         jane(
             "pages in pages to the highest cost",
-            format!("{{ {} }}", aliases("contacts(first: 100) { totalCount edges { cursor node { ... on User { id displayName title heading emails { address } relationship { connection availableActions } } } } }", 20)),
+            format!("{{ {} }}", aliases("contacts(first: 100) { totalCount edges { cursor node { ... on User { id displayName title sortHeading emails { address } relationship { connection availableActions } } } } }", 20)),
             Value::Null,
         ),
         jane("all of the introspection", include_str!("introspection.graphql").to_owned(), Value::Null),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     client::{self, Connection},
-    operations, talks,
+    conversations, operations,
 };
 
 /// An agent with a token, and the conversations in which they talk.
@@ -22,11 +22,11 @@ pub struct Desk {
 pub async fn find(binary: &Path, database: &str, address: &str) -> anyhow::Result<Vec<Desk>> {
     let mut connection = Connection::open(address).await?;
     let mut desks = Vec::new();
-    for number in 0..talks::AGENTS {
-        let Ok(token) = operations::token(binary, database, &talks::handle(number)) else { break };
-        let query = "{ viewer { desk { agent { id } tasks { status conversation { id } } } } }";
+    for number in 0..conversations::AGENTS {
+        let Ok(token) = operations::token(binary, database, &conversations::handle(number)) else { break };
+        let query = "{ viewer { agentDesktop { agent { id } tasks { status conversation { id } } } } }";
         let answer: Value = serde_json::from_slice(connection.exchange(&client::post(&token, query)).await?)?;
-        let desk = &answer["data"]["viewer"]["desk"];
+        let desk = &answer["data"]["viewer"]["agentDesktop"];
         let agent = desk["agent"]["id"].as_str().and_then(AgentId::parse).context("an agent without a desk")?;
         let tasks = desk["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
         let talks = tasks.iter().filter(|task| task["status"] == "CONNECTED");

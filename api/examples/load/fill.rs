@@ -90,7 +90,7 @@ async fn insert(app: &App, rows: &[activity::Model]) -> anyhow::Result<()> {
             let mut users: Vec<UserId> = rows.iter().map(|row| row.actor_id).collect();
             users.sort_unstable();
             users.dedup();
-            api::activities::records::refresh(tx, &users).await?;
+            api::activities::publish::refresh(tx, &users).await?;
             Ok(())
         })
     });

@@ -16,7 +16,7 @@ mod memory;
 mod operations;
 mod raw;
 mod sockets;
-mod talks;
+mod conversations;
 
 /// Those of the tests.
 #[path = "../../../tests/it/support/documents.rs"]
@@ -104,7 +104,7 @@ async fn main() -> anyhow::Result<()> {
         return fill::fill(&arguments.database, activities).await;
     }
     if let Some(messages) = arguments.messages {
-        return talks::fill(&arguments.database, messages).await;
+        return conversations::fill(&arguments.database, messages).await;
     }
     let here = std::env::current_exe()?;
     let beside = here.parent().and_then(Path::parent).map(|directory| directory.join("rapport")).unwrap_or_default();

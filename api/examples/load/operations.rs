@@ -61,43 +61,43 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "contacts",
         kind: Kind::Query(
-            "{ contacts(list: CONNECTIONS, first: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+            "{ contacts(list: CONNECTIONS, first: 20) { nodes { id displayName sortHeading } pageInfo { hasNextPage endCursor } } }",
         ),
     },
     Operation {
         name: "contacts_last",
         kind: Kind::Query(
-            "{ contacts(list: CONNECTIONS, last: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+            "{ contacts(list: CONNECTIONS, last: 20) { nodes { id displayName sortHeading } pageInfo { hasNextPage endCursor } } }",
         ),
     },
     Operation {
         name: "directory",
         kind: Kind::Query(
-            "{ contacts(first: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+            "{ contacts(first: 20) { nodes { id displayName sortHeading } pageInfo { hasNextPage endCursor } } }",
         ),
     },
     Operation {
         name: "directory_last",
         kind: Kind::Query(
-            "{ contacts(last: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+            "{ contacts(last: 20) { nodes { id displayName sortHeading } pageInfo { hasNextPage endCursor } } }",
         ),
     },
     Operation {
         name: "search",
         kind: Kind::Query(
-            "{ contacts(search: \"mar\", first: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+            "{ contacts(search: \"mar\", first: 20) { nodes { id displayName sortHeading } pageInfo { hasNextPage endCursor } } }",
         ),
     },
     Operation {
         name: "search_korean",
         kind: Kind::Query(
-            "{ contacts(search: \"민준\", first: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+            "{ contacts(search: \"민준\", first: 20) { nodes { id displayName sortHeading } pageInfo { hasNextPage endCursor } } }",
         ),
     },
     Operation {
         name: "search_japanese",
         kind: Kind::Query(
-            "{ contacts(search: \"佐藤\", first: 20) { nodes { id displayName heading } pageInfo { hasNextPage endCursor } } }",
+            "{ contacts(search: \"佐藤\", first: 20) { nodes { id displayName sortHeading } pageInfo { hasNextPage endCursor } } }",
         ),
     },
     Operation {
@@ -126,14 +126,14 @@ pub const OPERATIONS: &[Operation] = &[
         ),
     },
     Operation { name: "followUser", kind: Kind::Follow },
-    Operation { name: "desk", kind: Kind::Desk(DESK) },
+    Operation { name: "desk", kind: Kind::Desk(AGENT_DESKTOP) },
     Operation { name: "conversation", kind: Kind::Talk(CONVERSATION) },
     Operation { name: "sendMessage", kind: Kind::Send },
 ];
 
 /// What a client shows of the desk.
-const DESK: &str = "{ viewer { desk { streamCursor agent { state stateSince idleReason { name } capacity { channel limit used open } } \
-    offers { id expiresAt details { channel queueName customerName customerEmail receivedAt } } \
+const AGENT_DESKTOP: &str = "{ viewer { agentDesktop { streamCursor agent { state stateSince idleReason { name } capacity { channel limit used hasRoom } } \
+    offers { id expiresAt preview { channel queueName customerName customerEmail receivedAt } } \
     tasks { id status receivedAt acceptedAt availableActions wrapUps { dueAt extended submittedAt } \
     conversation { id channel status unreadCount lastItemAt customer { displayName } } } } } }";
 /// What a client shows of a conversation that is opened.
@@ -176,7 +176,8 @@ impl Operation {
             }),
             Kind::Send => of_each_talk(desks, |desk, talk| {
                 let id = talk.to_string();
-                let input = json!({ "conversationId": id, "clientMessageId": NUMBER, "body": raw::talks::BODY });
+                let input =
+                    json!({ "conversationId": id, "clientMessageId": NUMBER, "body": raw::conversations::BODY });
                 client::post_with(&desk.token, SEND, &json!({ "input": input }))
             }),
         };

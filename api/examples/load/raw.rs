@@ -37,7 +37,7 @@ pub const LEAVE: &str = "DELETE FROM contact WHERE (owner_id = $1 AND list = 2 A
 
 pub const DIRECTORY: &str = "SELECT u.id, u.handle, u.display_name, u.name_key FROM \"user\" u WHERE u.status = 1 ORDER BY u.name_key, u.id LIMIT 21";
 /// By the two characters that the fewest have, as the server has found them.
-pub const SEARCH: &str = "SELECT u.id, u.handle, u.display_name, u.name_key FROM user_gram g JOIN \"user\" u ON u.id = g.user_id \
+pub const SEARCH: &str = "SELECT u.id, u.handle, u.display_name, u.name_key FROM user_bigram g JOIN \"user\" u ON u.id = g.user_id \
     WHERE g.gram = $1 AND u.status = 1 AND (SELECT s.text LIKE $2 FROM user_search s WHERE s.user_id = g.user_id) \
     ORDER BY g.name_key, g.user_id LIMIT 21";
 pub const NOTIFICATIONS: &str = "SELECT n.id, n.kind, n.read_at, n.created_at, u.id, u.display_name FROM notification n \
@@ -124,7 +124,7 @@ pub async fn serve(database: &str) -> anyhow::Result<()> {
         .route("/notifications", get(notifications))
         .route("/user", get(user))
         .route("/follow", get(follow))
-        .merge(talks::routes())
+        .merge(conversations::routes())
         .with_state(Arc::new(pool));
     Ok(axum::serve(listener, router).await?)
 }
@@ -139,7 +139,7 @@ macro_rules! on {
     };
 }
 
-pub mod talks;
+pub mod conversations;
 
 type Asked = Query<HashMap<String, Uuid>>;
 type Answered = Result<axum::response::Response, axum::http::StatusCode>;

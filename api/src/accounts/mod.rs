@@ -1,16 +1,26 @@
-//! Accounts: making one, signing in, sessions, passwords, addresses that were confirmed, and API keys.
+//! Accounts: sign-up, sign-in, sessions, passwords, confirmed addresses and API keys. Every secret is stored as a
+//! digest.
 
-pub mod places;
+/// The origins from which an account was signed in to before.
+pub mod sign_in_origin;
+/// Sessions and their refresh tokens.
 pub mod sessions;
-pub mod standing;
+/// The status of an account and its consequences.
+pub mod account_status;
+/// The removal of old sessions and refresh tokens.
 pub mod retention;
-pub mod strength;
+/// The rules for new passwords.
+pub mod password_strength;
+/// API keys of users and of the organization.
 pub mod api_keys;
+/// Single-use tokens in e-mails.
 pub mod tokens;
+/// The queue of e-mails to the owners of accounts.
 pub mod outbox;
+/// Sign-up, sign-in and changes of password.
 pub mod passwords;
+/// Forgotten passwords and confirmation of addresses.
 pub mod recovery;
-pub mod mails;
-pub mod types;
-pub mod query;
-pub mod mutation;
+/// The worker that sends e-mails to the owners of accounts.
+pub mod account_emails;
+pub mod graphql;

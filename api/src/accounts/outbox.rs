@@ -1,5 +1,5 @@
-//! The queue of mails to the owners of accounts. A mail is one row, written in the transaction of the change that it reports.
-//! [`super::mails`] sends it.
+//! The queue of e-mails to the owners of accounts. Each mail is a row, written in the transaction of the change that it
+//! reports. [`super::account_emails`] sends the mails.
 
 use entity::{account_mail, confirmed_email, id::UserId, mail_token::Purpose};
 use sea_orm::{
@@ -9,7 +9,7 @@ use sea_orm::{
 
 use crate::{app::Tx, error::Result};
 
-/// Puts a mail into the queue. `asked` is what was asked for as it is: a handle or an address.
+/// Adds a mail to the queue. `asked` is the handle or address of the request, unchanged.
 pub async fn enqueue(tx: &Tx<'_>, purpose: Purpose, user_id: Option<UserId>, asked: String) -> Result<()> {
     let now = tx.clock().now();
     let id = tx.clock().uuid();
@@ -27,8 +27,8 @@ pub async fn enqueue(tx: &Tx<'_>, purpose: Purpose, user_id: Option<UserId>, ask
     Ok(())
 }
 
-/// Tells a person that their password was changed, at every address that they have confirmed until now: who did it may
-/// take an address out of the profile next. Nothing where the server sends no mail.
+/// Reports a changed password to every address that the user has confirmed. The addresses are read at the time of the
+/// change, because an attacker may remove one from the profile next. Does nothing when no mail server is configured.
 pub async fn password_changed(tx: &Tx<'_>, user: UserId) -> Result<()> {
     if tx.config().mail.is_none() {
         return Ok(());
@@ -39,7 +39,7 @@ pub async fn password_changed(tx: &Tx<'_>, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// The addresses that a person has confirmed, as they are compared.
+/// Returns the confirmed addresses of a user, in folded form.
 pub async fn confirmed(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<String>, DbErr> {
     confirmed_email::Entity::find()
         .select_only()

@@ -1,5 +1,5 @@
-//! Signing up, signing in and changing a password. A wrong password and an unknown handle look alike, in words and in
-//! time. Wrong tries are counted by account, whether it exists or not, and by place ([`crate::throttle::attempts`]).
+//! Sign-up, sign-in and changes of password. A wrong password and an unknown handle give the same answer in the same
+//! time. Wrong attempts are counted by account, existing or not, and by origin ([`crate::rate_limit::attempts`]).
 
 use async_graphql::InputObject;
 use entity::{
@@ -15,23 +15,23 @@ use sea_orm::{
 };
 
 use super::{
-    outbox,
-    places::{self, Shown},
+    account_status, outbox, password_strength,
     sessions::{self, SignedIn},
-    standing, strength, tokens,
+    sign_in_origin::{self, SignInEvidence},
+    tokens,
 };
 use crate::{
     app::{App, Tx},
     auth::{
-        context::Origin,
         password,
-        viewer::{Caller, Proof, Viewer},
+        request_context::Origin,
+        viewer::{Caller, Credential, Viewer},
     },
     error::{Error, Result, UserErrorCode},
-    throttle::{
-        TooSoon,
-        attempts::{Attempt, Place},
-        turns::Queued,
+    rate_limit::{
+        RateLimited,
+        attempts::{Attempt, AttemptOrigin},
+        hashing::QueuedSlot,
     },
     users::{
         people,
@@ -39,63 +39,63 @@ use crate::{
     },
 };
 
-/// The longest password that is tried, in characters as they were typed. A composed letter may be typed as several.
-const LONGEST_TYPED: usize = 4 * *strength::LENGTH.end();
+/// The maximum length of an attempted password, in typed characters. A composed letter may be typed as several.
+const LONGEST_TYPED: usize = 4 * *password_strength::PASSWORD_LENGTH.end();
 
-/// Whom to make an account for.
+/// The account to create.
 #[derive(InputObject)]
 pub struct SignUpInput {
-    /// 2 to 32 characters of `a-z 0-9 . _ -`, unique in the organisation. Upper case is taken as lower case.
+    /// The unique handle, 2 to 32 characters of `a-z 0-9 . _ -`. Upper case is converted to lower case.
     pub handle: String,
-    /// 8 to 200 characters. Common passwords and the person's own names are refused.
+    /// The password, 8 to 200 characters. Common passwords and the user's own names are refused.
     #[graphql(secret)]
     pub password: String,
     /// The name to show, 1 to 200 characters.
     pub display_name: String,
-    /// At most 200 characters.
+    /// The given name, at most 200 characters.
     pub given_name: Option<String>,
-    /// At most 200 characters. People stand in lists by family name; without one, by display name.
+    /// The family name, at most 200 characters. Lists are ordered by family name, or by display name without one.
     pub family_name: Option<String>,
 }
 
-/// Who signs in.
+/// The credentials of the user.
 #[derive(InputObject)]
 pub struct SignInInput {
-    /// The handle, in any case of letters.
+    /// The handle, in upper or lower case.
     pub handle: String,
-    /// The password.
+    /// The account's current password.
     #[graphql(secret)]
     pub password: String,
-    /// Whether to take part again where the account was put to rest by `deactivateAccount`.
+    /// True to activate an account again that `deactivateAccount` deactivated.
     #[graphql(default)]
     pub reactivate: bool,
-    /// A refresh token from an earlier sign-in on this device, whether or not its session has ended. The device then need not
-    /// wait while somebody tries passwords elsewhere.
+    /// A refresh token of an earlier sign-in on this device. Its session may have ended. The device then does not wait
+    /// because of attempts from elsewhere.
     #[graphql(secret)]
     pub refresh_token: Option<String>,
 }
 
-/// A new password in place of the present one.
+/// The current and the new password.
 #[derive(InputObject)]
 pub struct ChangePasswordInput {
-    /// The password until now.
+    /// The viewer's current password.
     #[graphql(secret)]
     pub current_password: String,
-    /// 8 to 200 characters. Common passwords and the person's own names are refused.
+    /// The new password, 8 to 200 characters. Common passwords and the user's own names are refused.
     #[graphql(secret)]
     pub new_password: String,
 }
 
-/// Makes an account for a member and signs in.
+/// Creates an account of a member and signs in. Refuses with `NotAllowed`, `Invalid`, `Duplicate` or `TooManyAttempts`.
 pub async fn sign_up(app: &App, input: SignUpInput, origin: &Origin) -> Result<SignedIn> {
     if !app.config.sign_up_open || app.config.tokens.outside.is_some() {
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "This organisation makes accounts itself."));
+        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign-up is closed. Ask an administrator."));
     }
     let names = [Some(&input.handle), Some(&input.display_name), input.given_name.as_ref(), input.family_name.as_ref()];
     let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
-    strength::check(&input.password, &names, &["input", "password"])?;
-    let queued = app.throttle.turns.stranger().map_err(too_soon)?;
-    app.throttle.attempts.count_network(origin.address).map_err(too_soon)?;
+    password_strength::check(&input.password, &names, &["input", "password"])?;
+    let queued = app.rate_limits.hashing_slots.stranger().map_err(too_soon)?;
+    app.rate_limits.attempts.count_network(origin.address).map_err(too_soon)?;
     let person = NewPerson {
         handle: input.handle,
         display_name: input.display_name,
@@ -107,8 +107,13 @@ pub async fn sign_up(app: &App, input: SignUpInput, origin: &Origin) -> Result<S
     begin(app, person, &proven, origin).await
 }
 
-/// Makes an account with a password; the person and the hash that is kept.
-pub async fn create(app: &App, person: NewPerson, password: String, queued: Queued) -> Result<(user::Model, String)> {
+/// Creates an account with a password. Returns the user and the stored hash.
+pub async fn create(
+    app: &App,
+    person: NewPerson,
+    password: String,
+    queued: QueuedSlot,
+) -> Result<(user::Model, String)> {
     let password_hash = password::hash(password, queued).await?;
     let (person, password_hash) = (&person, &password_hash);
     app.transaction(|tx| {
@@ -126,108 +131,111 @@ pub async fn create(app: &App, person: NewPerson, password: String, queued: Queu
     .await
 }
 
-/// Signs in by handle and password. `caller`: the person whom the call's access token names, if it has one.
+/// Signs in with a handle and a password. `caller` is the caller whom the access token of the call names, if any.
+/// Refuses with `NotAllowed`, `AccountDeactivated` or `TooManyAttempts`.
 pub async fn sign_in(app: &App, input: SignInInput, caller: Option<&Caller>, origin: &Origin) -> Result<SignedIn> {
     if app.config.tokens.outside.is_some() {
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in where your organisation signs in."));
+        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in through your organization."));
     }
-    let attempts = &app.throttle.attempts;
-    let shown = Shown { refresh_token: input.refresh_token.as_deref(), caller };
-    // Whoever has to wait here anyway is told before the database is asked.
+    let attempts = &app.rate_limits.attempts;
+    let shown = SignInEvidence { refresh_token: input.refresh_token.as_deref(), caller };
+    // A call without evidence that must wait anyway is refused before any database query.
     if shown.is_nothing() {
-        attempts.look(&input.handle, attempts.place(origin.address)).map_err(too_soon)?;
+        attempts.check_wait(&input.handle, attempts.origin(origin.address)).map_err(too_soon)?;
     }
     let person = match input.handle.contains('\0') {
         true => None,
         false => people::who_may_sign_in(app.db.read(), &input.handle).await?,
     };
-    let (place, known) = places::find(app, person.as_ref().map(|person| person.id), shown, origin).await?;
-    let turns = &app.throttle.turns;
+    let (place, known) = sign_in_origin::find(app, person.as_ref().map(|person| person.id), shown, origin).await?;
+    let slots = &app.rate_limits.hashing_slots;
     // The queue first: who finds it full has not tried.
-    let queued = if known { turns.known() } else { turns.stranger().map_err(too_soon)? };
+    let queued = if known { slots.known() } else { slots.stranger().map_err(too_soon)? };
     let attempt = attempts.begin(&input.handle, place, known).map_err(too_soon)?;
     let proven = prove(app, person.as_ref(), input.password, queued).await?;
     let (person, proven) = person.zip(proven).ok_or_else(no_match)?;
     attempts.succeeded(attempt);
-    // Told only to who has the password.
+    // Only a caller who knows the password may learn that the account is deactivated.
     if person.status == UserStatus::Deactivated && !input.reactivate {
-        let why = "This account was put to rest. Sign in with reactivate to take part again.";
+        let why = "This account is deactivated. Sign in with reactivate to activate it again.";
         return Err(Error::refused(UserErrorCode::AccountDeactivated, &["input", "reactivate"], why));
     }
     begin(app, person, &proven, origin).await
 }
 
 fn no_match() -> Error {
-    Error::refused(UserErrorCode::NotAllowed, &[], "Handle and password do not match.")
+    Error::refused(UserErrorCode::NotAllowed, &[], "The handle or the password is wrong.")
 }
 
-/// Proves by their password that it is the caller who calls, for what a stolen token must not do; the hash by which it was
-/// proven, to be asked for again by [`insist`] when the person is held.
+/// Verifies the caller's password again, for actions that a stolen token must not allow. Returns the hash that matched.
+/// [`set_password`] checks it once more when the user is locked. Refuses with `NotAllowed`, `Invalid` or
+/// `TooManyAttempts`.
 pub async fn prove_again(app: &App, by: &Viewer, password: Option<String>, origin: &Origin) -> Result<String> {
     const FIELD: &[&str] = &["input", "password"];
-    if let Proof::Key(_) = by.proof {
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in: this cannot be done by a key."));
+    if let Credential::Key(_) = by.proof {
+        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in to do this. API keys cannot."));
     }
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
-    let password = password.ok_or_else(|| Error::refused(UserErrorCode::Invalid, FIELD, "The password is needed."))?;
+    let password = password.ok_or_else(|| Error::refused(UserErrorCode::Invalid, FIELD, "Enter your password."))?;
     let attempt = begin_own_attempt(app, &me, by, origin)?;
-    let proven =
-        prove(app, Some(&me), password, app.throttle.turns.known()).await?.ok_or_else(|| not_the_password(FIELD))?;
-    app.throttle.attempts.succeeded(attempt);
+    let proven = prove(app, Some(&me), password, app.rate_limits.hashing_slots.known())
+        .await?
+        .ok_or_else(|| not_the_password(FIELD))?;
+    app.rate_limits.attempts.succeeded(attempt);
     Ok(proven)
 }
 
 fn not_the_password(field: &'static [&'static str]) -> Error {
-    Error::refused(UserErrorCode::NotAllowed, field, "This is not the present password.")
+    Error::refused(UserErrorCode::NotAllowed, field, "This is not the current password.")
 }
 
-/// Refuses a password that was changed since it was proven. The person is held.
-pub async fn insist(tx: &Tx<'_>, user: UserId, proven: &str) -> Result<()> {
+/// Refuses with `NotAllowed` when the password changed since it was verified. The user must be locked.
+pub async fn set_password(tx: &Tx<'_>, user: UserId, proven: &str) -> Result<()> {
     still(tx, user, proven).await?.map(drop).ok_or_else(|| not_the_password(&["input", "password"]))
 }
 
-/// Changes the caller's password and ends all their other sessions. Tokens that were mailed for a new one are of no use then.
+/// Changes the caller's password and ends all their other sessions. Reset tokens become invalid. Queues a mail to the
+/// confirmed addresses. Refuses with `NotAllowed`, `Invalid` or `TooManyAttempts`.
 pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: &Origin) -> Result<()> {
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
     check(app.db.read(), &me, &input.new_password).await?;
     let attempt = begin_own_attempt(app, &me, by, origin)?;
     let not_present = || not_the_password(&["input", "currentPassword"]);
-    let turns = &app.throttle.turns;
-    let proven = prove(app, Some(&me), input.current_password, turns.known()).await?;
+    let slots = &app.rate_limits.hashing_slots;
+    let proven = prove(app, Some(&me), input.current_password, slots.known()).await?;
     let proven = &proven.ok_or_else(not_present)?;
-    app.throttle.attempts.succeeded(attempt);
-    let hash = &password::hash(input.new_password, turns.known()).await?;
+    app.rate_limits.attempts.succeeded(attempt);
+    let hash = &password::hash(input.new_password, slots.known()).await?;
     app.transaction(|tx| {
         Box::pin(async move {
-            // Nobody signs in meanwhile, and nobody else changes it.
-            people::hold_self(tx, by).await?;
+            // The lock prevents a sign-in or another change in the meantime.
+            people::lock_self(tx, by).await?;
             let row = still(tx, by.user, proven).await?.ok_or_else(not_present)?;
             let mut row = row.into_active_model();
             row.password_hash = Set(hash.clone());
             row.updated_at = Set(tx.clock().now());
             row.update(tx.db()).await?;
-            tokens::forget(tx, by.user, Purpose::ResetPassword).await?;
+            tokens::delete_all(tx, by.user, Purpose::ResetPassword).await?;
             outbox::password_changed(tx, by.user).await?;
-            let own = if let Proof::Session(session) = by.proof { Some(session) } else { None };
+            let own = if let Credential::Session(session) = by.proof { Some(session) } else { None };
             sessions::end_all(tx, by.user, own).await
         })
     })
     .await
 }
 
-/// Begins a session by a password that was proven; refused if it was changed since. Who had put their account to rest takes
-/// part again.
+/// Begins a session with a verified password. Refuses when the password changed since. Activates a deactivated account.
 async fn begin(app: &App, person: user::Model, proven: &str, origin: &Origin) -> Result<SignedIn> {
     let (id, resting) = (person.id, person.status == UserStatus::Deactivated);
     let begun = app.transaction(|tx| {
         Box::pin(async move {
-            // Held, so that whoever is suspended, or whose password is changed, at this moment gets no session of before.
-            let held = if resting { people::hold_any(tx, id).await? } else { people::hold(tx, id).await? };
+            // The lock prevents a session for a user who is suspended, or whose password changes, at this moment.
+            let held = if resting { people::lock_any(tx, id).await? } else { people::lock(tx, id).await? };
             let held = held.ok_or_else(no_match)?;
             still(tx, id, proven).await?.ok_or_else(no_match)?;
             let person = match held.status {
                 UserStatus::Active => held,
-                UserStatus::Deactivated => standing::set(tx, held, UserStatus::Active).await?,
+                UserStatus::Deactivated => account_status::set_status(tx, held, UserStatus::Active).await?,
                 UserStatus::Suspended | UserStatus::Deleted => return Err(no_match()),
             };
             Ok((person, sessions::begin(tx, id, origin).await?))
@@ -237,15 +245,20 @@ async fn begin(app: &App, person: user::Model, proven: &str, origin: &Origin) ->
     sessions::sign(app, person, handout)
 }
 
-/// The credential of a person, if it is still the one that was proven. The person is held.
+/// Returns the user's credential if it still has the verified hash. The user must be locked.
 async fn still(tx: &Tx<'_>, user: UserId, proven: &str) -> Result<Option<credential::Model>> {
     let row = credential::Entity::find_by_id(user).one(tx.db()).await?;
     Ok(row.filter(|row| row.password_hash == proven))
 }
 
-/// The hash by which a password was proven to be the person's. The same work is done for nobody, and for a password that
-/// cannot be one.
-async fn prove(app: &App, person: Option<&user::Model>, password: String, queued: Queued) -> Result<Option<String>> {
+/// Returns the user's hash if it matches the password. The same work is done without a user and for an overlong
+/// password.
+async fn prove(
+    app: &App,
+    person: Option<&user::Model>,
+    password: String,
+    queued: QueuedSlot,
+) -> Result<Option<String>> {
     let user = person.map_or(UserId(uuid::Uuid::nil()), |person| person.id);
     let hash = credential::Entity::find_by_id(user).one(app.db.read()).await?;
     let too_long = password.chars().count() > LONGEST_TYPED;
@@ -254,7 +267,7 @@ async fn prove(app: &App, person: Option<&user::Model>, password: String, queued
     Ok(hash.filter(|_| matched))
 }
 
-/// Refuses a new password of a person that others could guess.
+/// Refuses with `Invalid` a new password of a user that others could guess.
 pub async fn check(db: &impl ConnectionTrait, person: &user::Model, password: &str) -> Result<()> {
     let addresses = user_email::Entity::find()
         .select_only()
@@ -265,18 +278,18 @@ pub async fn check(db: &impl ConnectionTrait, person: &user::Model, password: &s
     let names = [&person.given_name, &person.family_name, &person.additional_name];
     let names = names.into_iter().flatten().chain([&person.handle, &person.display_name]).chain(&addresses);
     let names: Vec<&str> = names.map(String::as_str).collect();
-    strength::check(password, &names, &["input", "newPassword"])
+    password_strength::check(password, &names, &["input", "newPassword"])
 }
 
-/// Counts a try of a caller who has proven already who they are, apart from the tries of everybody else.
+/// Counts an attempt of an authenticated caller, apart from the attempts of others.
 fn begin_own_attempt(app: &App, me: &user::Model, by: &Viewer, origin: &Origin) -> Result<Attempt> {
     let place = match by.proof {
-        Proof::Session(session) => Place::Device(session),
-        Proof::Token | Proof::Key(_) => app.throttle.attempts.place(origin.address),
+        Credential::Session(session) => AttemptOrigin::Device(session),
+        Credential::Token | Credential::Key(_) => app.rate_limits.attempts.origin(origin.address),
     };
-    app.throttle.attempts.begin(&me.handle, place, true).map_err(too_soon)
+    app.rate_limits.attempts.begin(&me.handle, place, true).map_err(too_soon)
 }
 
-fn too_soon(TooSoon(wait): TooSoon) -> Error {
+fn too_soon(RateLimited(wait): RateLimited) -> Error {
     Error::too_many_attempts(wait)
 }

@@ -1,5 +1,5 @@
-//! Passwords that were forgotten, and addresses that are confirmed: both by a token that is sent by mail and used once.
-//! Asking for a new password is answered alike, and with the same work, whether or not there is such an account.
+//! Forgotten passwords and the confirmation of addresses, both by a single-use token in a mail. A request for a new
+//! password gets the same answer, with the same work, whether or not the account exists.
 
 use async_graphql::InputObject;
 use entity::{
@@ -11,44 +11,44 @@ use entity::{
 };
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, sea_query::OnConflict};
 
-use super::{api_keys, outbox, passwords, places, sessions, tokens};
+use super::{api_keys, outbox, passwords, sessions, sign_in_origin, tokens};
 use crate::{
     app::App,
-    auth::{context::Origin, password, viewer::Viewer},
+    auth::{password, request_context::Origin, viewer::Viewer},
     contacts::details::{self, MAX_EMAIL},
     error::{Error, Result, UserErrorCode},
-    throttle::TooSoon,
+    rate_limit::RateLimited,
     users::people,
 };
 
 const ADDRESS: &[&str] = &["input", "address"];
 
-/// The account to send a mail for.
+/// The account whose password was forgotten.
 #[derive(InputObject)]
 pub struct RequestPasswordResetInput {
     /// The handle, or an e-mail address that its owner has confirmed.
     pub handle_or_email: String,
 }
 
-/// A new password for an account whose password was forgotten.
+/// The token and the new password.
 #[derive(InputObject)]
 pub struct ResetPasswordInput {
     /// The token from the mail.
     #[graphql(secret)]
     pub token: String,
-    /// 8 to 200 characters. Common passwords and the person's own names are refused.
+    /// The new password, 8 to 200 characters. Common passwords and the user's own names are refused.
     #[graphql(secret)]
     pub new_password: String,
 }
 
-/// An address to confirm.
+/// The address to confirm.
 #[derive(InputObject)]
 pub struct RequestEmailConfirmationInput {
-    /// One of the e-mail addresses in the viewer's profile.
+    /// An e-mail address in the viewer's profile.
     pub address: String,
 }
 
-/// The proof that somebody reads an address.
+/// The proof that the user can read an address.
 #[derive(InputObject)]
 pub struct ConfirmEmailInput {
     /// The token from the mail.
@@ -56,50 +56,50 @@ pub struct ConfirmEmailInput {
     pub token: String,
 }
 
-/// Has a mail sent with which a new password can be set. What was asked is kept as it is, for the worker that sends mail to
-/// look up, so that the time taken here does not tell whether there is such an account.
+/// Queues a mail with which a new password can be set. The worker looks the account up later, so the time of this call
+/// does not reveal whether it exists. Refuses with `NotAllowed`, `Invalid` or `TooManyAttempts`.
 pub async fn request_reset(app: &App, input: &RequestPasswordResetInput, origin: &Origin) -> Result<()> {
     if app.config.tokens.outside.is_some() {
-        let why = "Set a new password where your organisation signs in.";
+        let why = "Set a new password through your organization.";
         return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
     }
     sends_mail(app)?;
-    // As addresses are compared when they are saved, however a keyboard writes them. No handle has letters that this changes.
+    // Folded as saved addresses are, however a keyboard writes them. Folding changes no letter of a handle.
     let asked = &details::key(&input.handle_or_email);
     if asked.is_empty() || asked.chars().count() > MAX_EMAIL || asked.chars().any(char::is_control) {
-        let why = "Give a handle or an e-mail address.";
+        let why = "Enter a handle or an e-mail address.";
         return Err(Error::refused(UserErrorCode::Invalid, &["input", "handleOrEmail"], why));
     }
-    app.throttle.attempts.count_mail(asked, origin.address).map_err(too_soon)?;
+    app.rate_limits.attempts.count_mail(asked, origin.address).map_err(too_soon)?;
     app.transaction(|tx| {
         Box::pin(async move { outbox::enqueue(tx, Purpose::ResetPassword, None, asked.clone()).await })
     })
     .await
 }
 
-/// Sets a new password by a token from a mail. Everything by which somebody is let in ends: sessions, and keys that act
-/// for the person. The token is used up, and so are all others for a new password of this person.
+/// Sets a new password with a token from a mail. Ends all sessions of the user and revokes their personal keys. Uses up
+/// the token and deletes the user's other reset tokens. Refuses with `NotAllowed` or `Invalid`.
 pub async fn reset(app: &App, input: ResetPasswordInput, origin: &Origin) -> Result<()> {
     let token = tokens::find(app.db.read(), &input.token, Purpose::ResetPassword, app).await?;
     let token = &token.ok_or_else(tokens::refusal)?;
     let person = user::Entity::find_by_id(token.user_id).one(app.db.read()).await?.ok_or_else(tokens::refusal)?;
     passwords::check(app.db.read(), &person, &input.new_password).await?;
-    let hash = &password::hash(input.new_password, app.throttle.turns.known()).await?;
-    let (user, place) = (person.id, app.throttle.attempts.place(origin.address));
+    let hash = &password::hash(input.new_password, app.rate_limits.hashing_slots.known()).await?;
+    let (user, place) = (person.id, app.rate_limits.attempts.origin(origin.address));
     app.transaction(|tx| {
         Box::pin(async move {
-            let held = people::hold_any(tx, user).await?.ok_or_else(tokens::refusal)?;
+            let held = people::lock_any(tx, user).await?.ok_or_else(tokens::refusal)?;
             if !matches!(held.status, UserStatus::Active | UserStatus::Deactivated) {
                 return Err(tokens::refusal());
             }
-            // Whoever changes the profile holds the person too. An address that left it and came back was confirmed anew.
+            // A profile change locks the user too. An address that left the profile and came back was confirmed anew.
             let key = (user, token.address_key.clone());
             let confirmed = confirmed_email::Entity::find_by_id(key).one(tx.db()).await?;
             if confirmed.is_none_or(|row| row.confirmed_at > token.created_at) {
                 return Err(tokens::refusal());
             }
-            tokens::take(tx, &token.hash).await?;
-            tokens::forget(tx, user, Purpose::ResetPassword).await?;
+            tokens::consume(tx, &token.hash).await?;
+            tokens::delete_all(tx, user, Purpose::ResetPassword).await?;
             let now = tx.clock().now();
             let row =
                 credential::ActiveModel { user_id: Set(user), password_hash: Set(hash.clone()), updated_at: Set(now) };
@@ -108,18 +108,19 @@ pub async fn reset(app: &App, input: ResetPasswordInput, origin: &Origin) -> Res
             credential::Entity::insert(row).on_conflict(again).exec_without_returning(tx.db()).await?;
             sessions::end_all(tx, user, None).await?;
             sessions::disown_all(tx, user).await?;
-            places::remember(tx, user, place).await?;
+            sign_in_origin::remember(tx, user, place).await?;
             api_keys::revoke_all(tx, user).await?;
             outbox::password_changed(tx, user).await
         })
     })
     .await?;
-    // They can sign in at once from where they are, whoever tried passwords from there before.
-    app.throttle.attempts.forget_place(&person.handle, place);
+    // The user can sign in from this origin at once, despite earlier attempts from there.
+    app.rate_limits.attempts.forget_origin(&person.handle, place);
     Ok(())
 }
 
-/// Has a mail sent by which the caller can confirm an address; whether it was not confirmed already.
+/// Queues a mail with which the caller can confirm an address. Returns false when it is confirmed already. Refuses with
+/// `NotFound`, `NotAllowed` or `TooManyAttempts`.
 pub async fn request_confirmation(app: &App, by: &Viewer, address: &str, origin: &Origin) -> Result<bool> {
     sends_mail(app)?;
     let key = &details::key(address);
@@ -130,7 +131,7 @@ pub async fn request_confirmation(app: &App, by: &Viewer, address: &str, origin:
     if is_confirmed(app.db.read(), by.user, key).await? {
         return Ok(false);
     }
-    app.throttle.attempts.count_mail(key, origin.address).map_err(too_soon)?;
+    app.rate_limits.attempts.count_mail(key, origin.address).map_err(too_soon)?;
     app.transaction(|tx| {
         Box::pin(async move { outbox::enqueue(tx, Purpose::ConfirmAddress, Some(by.user), key.clone()).await })
     })
@@ -138,16 +139,16 @@ pub async fn request_confirmation(app: &App, by: &Viewer, address: &str, origin:
     Ok(true)
 }
 
-/// Confirms the address to which a token was sent; whether it was not confirmed already. An address that is no longer in the
-/// profile is not confirmed.
+/// Confirms the address to which a token was sent. Returns false when it was confirmed already. Refuses with
+/// `NotAllowed`, also for an address that is no longer in the profile.
 pub async fn confirm(app: &App, input: &ConfirmEmailInput) -> Result<bool> {
     let token =
         &tokens::find(app.db.read(), &input.token, Purpose::ConfirmAddress, app).await?.ok_or_else(tokens::refusal)?;
     app.transaction(|tx| {
         Box::pin(async move {
-            // Whoever changes the profile holds the person too.
-            people::hold_any(tx, token.user_id).await?.ok_or_else(tokens::refusal)?;
-            tokens::take(tx, &token.hash).await?;
+            // A profile change locks the user too.
+            people::lock_any(tx, token.user_id).await?.ok_or_else(tokens::refusal)?;
+            tokens::consume(tx, &token.hash).await?;
             let own = user_email::Entity::find_by_id((token.address_key.clone(), token.user_id)).one(tx.db()).await?;
             own.ok_or_else(tokens::refusal)?;
             if is_confirmed(tx.db(), token.user_id, &token.address_key).await? {
@@ -176,6 +177,6 @@ fn sends_mail(app: &App) -> Result<()> {
     }
 }
 
-fn too_soon(TooSoon(wait): TooSoon) -> Error {
+fn too_soon(RateLimited(wait): RateLimited) -> Error {
     Error::too_many_attempts(wait)
 }

@@ -1,5 +1,5 @@
-//! Sessions that ended long ago go, and refresh tokens that were used long ago. Until then they say which devices and
-//! networks an account knows.
+//! The removal of old sessions and refresh tokens. They are kept for a time after their end, because they show which
+//! devices and networks an account knows.
 
 use std::time::Duration;
 
@@ -7,21 +7,22 @@ use chrono::{DateTime, Utc};
 use entity::{id::SessionId, refresh_token, session};
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
-use super::places;
+use super::sign_in_origin;
 use crate::{app::App, database::sql::Sql, error::Result};
 
+/// The pause between two runs.
 const EVERY: Duration = Duration::from_secs(600);
-/// Rows per transaction.
+/// The maximum number of rows in one transaction.
 const BATCH: u64 = 500;
 
-/// Removes what is old every ten minutes.
+/// Removes old sessions and tokens every ten minutes until the instance stops.
 pub async fn run(app: App) {
     app.repeat(EVERY, "the removal of old sessions", || prune(&app)).await;
 }
 
-/// Removes everything that makes nothing known any more.
+/// Removes the sessions and tokens that no longer identify a known device or network.
 pub async fn prune(app: &App) -> Result<()> {
-    let border = app.clock.now() - places::KNOWN_FOR;
+    let border = app.clock.now() - sign_in_origin::KNOWN_FOR;
     while forget_tokens(app, border).await? {}
     let ended = (session::Column::EndedAt, Condition::all().add(session::Column::EndedAt.lt(border)));
     let expired = Condition::all().add(session::Column::EndedAt.is_null()).add(session::Column::ExpiresAt.lt(border));
@@ -31,8 +32,8 @@ pub async fn prune(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Removes some refresh tokens that were used before; whether there may be more. One that is shown after that is refused as
-/// it would be anyway.
+/// Removes a batch of used refresh tokens. Returns true when there may be more. A removed token is refused like a used
+/// one.
 async fn forget_tokens(app: &App, border: DateTime<Utc>) -> Result<bool> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -48,11 +49,11 @@ async fn forget_tokens(app: &App, border: DateTime<Utc>) -> Result<bool> {
     .await
 }
 
-/// Removes some sessions with the tokens that they have left; whether there may be more.
+/// Removes a batch of sessions with their remaining tokens. Returns true when there may be more.
 async fn forget_sessions(app: &App, first: session::Column, old: &Condition) -> Result<bool> {
     app.transaction(|tx| {
         Box::pin(async move {
-            // Locked first, as by all who change a session or its tokens.
+            // Every change of a session or its tokens locks the session first.
             let some = session::Entity::find()
                 .select_only()
                 .column(session::Column::Id)

@@ -1,6 +1,7 @@
-//! Sessions. A session begins with a sign-in and gives access tokens until it ends; each refresh token is used once, and
-//! one that is used again ends the session, because then somebody else has it too. Of a session that has ended, tokens and
-//! network stay for a time, by which device and place are known again, unless somebody else may have had them.
+//! Sessions. A session begins with a sign-in and issues access tokens until it ends. Each refresh token works once. A
+//! second use ends the session, because another person then has the token. The tokens and the network of an ended
+//! session are kept for a time, so that the device and the origin are recognized. They are removed when another person
+//! may have them.
 
 use chrono::Duration;
 use entity::{
@@ -12,53 +13,56 @@ use sea_orm::{
     QueryOrder, QuerySelect, Select,
 };
 
-use super::places;
+use super::sign_in_origin;
 use crate::{
-    address::Networks,
     app::{App, Tx},
     auth::{
-        context::Origin,
         jwt::{self, AccessToken},
-        rights::{self, Subject},
+        request_context::Origin,
+        revocation::{self, Subject},
         secret,
-        viewer::{Proof, Scopes, Viewer},
+        viewer::{Credential, Scopes, Viewer},
     },
     error::{Error, Result, UserErrorCode},
-    throttle::attempts::Place,
+    ip_network::Networks,
+    rate_limit::attempts::AttemptOrigin,
     users::people,
 };
 
-/// How long a refresh token that was used may be used again: a client on a bad network may never have seen the answer.
+/// The time in which a used refresh token may be used again. A client on a bad network may never have seen the answer.
 const LEEWAY: Duration = Duration::seconds(10);
-/// What every refresh token begins with.
+/// The prefix of every refresh token.
 const START: &str = "rr_";
-/// Random bytes of a refresh token.
+/// The random bytes of a refresh token.
 const SECRET: usize = 32;
-/// The most sessions of one person; the one longest unused ends for a new one.
-const MOST: usize = 50;
-/// Sessions of one statement.
+/// The maximum number of open sessions of one user. A new session ends the least recently used one.
+const MAX_SESSIONS: usize = 50;
+/// The maximum number of sessions in one statement.
 const TOGETHER: usize = 1_000;
-/// The longest name of a client that is kept, in characters.
+/// The maximum length of a stored client name, in characters.
 const LONGEST_AGENT: usize = 200;
 
-/// A person who has signed in.
+/// A user who has signed in, with the issued tokens.
 pub struct SignedIn {
+    /// The user who signed in.
     pub person: user::Model,
+    /// The signed access token.
     pub token: AccessToken,
+    /// The refresh token in plain text.
     pub refresh_token: String,
 }
 
-/// What a refreshed or new session hands out, still unsigned.
-pub struct Handout {
+/// The tokens of a new or refreshed session, before the access token is signed.
+pub struct IssuedTokens {
     session: SessionId,
     refresh_token: String,
 }
 
-/// Begins a session of a person.
-pub async fn begin(tx: &Tx<'_>, user: UserId, origin: &Origin) -> Result<Handout> {
+/// Begins a session of a user and ends the least recently used ones above the maximum. The user must be locked.
+pub async fn begin(tx: &Tx<'_>, user: UserId, origin: &Origin) -> Result<IssuedTokens> {
     let now = tx.clock().now();
     let open = open_sessions(tx.db(), user, now).await?;
-    let too_many: Vec<SessionId> = open.iter().skip(MOST - 1).map(|session| session.id).collect();
+    let too_many: Vec<SessionId> = open.iter().skip(MAX_SESSIONS - 1).map(|session| session.id).collect();
     end(tx, &too_many).await?;
     let networks = Networks::new(tx.config().connections.ipv6_prefix);
     let row = session::Model {
@@ -69,14 +73,14 @@ pub async fn begin(tx: &Tx<'_>, user: UserId, origin: &Origin) -> Result<Handout
         expires_at: now + tx.config().tokens.session_lifetime,
         ended_at: None,
         user_agent: origin.agent.as_ref().map(|agent| agent.chars().take(LONGEST_AGENT).collect()),
-        network: places::kept(tx, user, Place::of(networks, origin.address)),
+        network: sign_in_origin::network_digest(tx, user, AttemptOrigin::of(networks, origin.address)),
     };
     let session = row.id;
     session::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
-    hand_out(tx, session).await
+    issue_tokens(tx, session).await
 }
 
-async fn hand_out(tx: &Tx<'_>, session: SessionId) -> Result<Handout> {
+async fn issue_tokens(tx: &Tx<'_>, session: SessionId) -> Result<IssuedTokens> {
     let refresh_token = format!("{START}{}", secret::random(SECRET)?);
     let row = refresh_token::ActiveModel {
         hash: Set(secret::digest(&refresh_token)),
@@ -85,30 +89,30 @@ async fn hand_out(tx: &Tx<'_>, session: SessionId) -> Result<Handout> {
         used_at: Set(None),
     };
     refresh_token::Entity::insert(row).exec_without_returning(tx.db()).await?;
-    Ok(Handout { session, refresh_token })
+    Ok(IssuedTokens { session, refresh_token })
 }
 
-/// Signs the access token of what a session hands out.
-pub fn sign(app: &App, person: user::Model, handout: Handout) -> Result<SignedIn> {
+/// Signs the access token for a session's issued tokens.
+pub fn sign(app: &App, person: user::Model, handout: IssuedTokens) -> Result<SignedIn> {
     let lifetime = app.config.tokens.lifetime;
     let token = jwt::issue(app, person.id, Scopes::of(person.role), Some(handout.session), lifetime)?;
     Ok(SignedIn { person, token, refresh_token: handout.refresh_token })
 }
 
-/// Takes a refresh token and gives the next. Refused alike for one that is unknown, has ended, or was used before.
+/// Exchanges a refresh token for the next one. Gives the same `NotAllowed` for an unknown, expired or used token.
 pub async fn refresh(app: &App, refresh_token: &str) -> Result<SignedIn> {
     let hash = &secret::digest(refresh_token);
     let refreshed = app.transaction(|tx| {
         Box::pin(async move {
             let now = tx.clock().now();
-            // The session is locked first, by all who change it or its tokens.
+            // Every change of a session or its tokens locks the session first.
             let Some(token) = refresh_token::Entity::find_by_id(hash.clone()).one(tx.db()).await? else {
                 return Ok(None);
             };
             let session = session::Entity::find_by_id(token.session_id).lock_exclusive().one(tx.db()).await?;
             let token = refresh_token::Entity::find_by_id(hash.clone()).one(tx.db()).await?;
             let (Some(session), Some(token)) = (session, token) else { return Ok(None) };
-            // The session was given a new name since.
+            // The session got a new id in the meantime.
             if token.session_id != session.id {
                 return Err(Error::Again);
             }
@@ -122,7 +126,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<SignedIn> {
             }
             let person = people::visible().filter(user::Column::Id.eq(session.user_id)).one(tx.db()).await?;
             let Some(person) = person else { return Ok(None) };
-            // The latest tokens of a session are of use; those used before only to catch a thief.
+            // Only the latest tokens of a session work. Used ones serve to detect theft.
             let mut used = token.into_active_model();
             used.used_at = Set(Some(now));
             used.update(tx.db()).await?;
@@ -131,7 +135,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<SignedIn> {
             session.used_at = Set(now);
             session.expires_at = Set(now + tx.config().tokens.session_lifetime);
             session.update(tx.db()).await?;
-            Ok(Some((person, hand_out(tx, id).await?)))
+            Ok(Some((person, issue_tokens(tx, id).await?)))
         })
     });
     let refused = || Error::refused(UserErrorCode::NotAllowed, &["input", "refreshToken"], "Sign in again.");
@@ -139,7 +143,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<SignedIn> {
     sign(app, person, handout)
 }
 
-/// The sessions of a person that have not ended, the one used last first.
+/// Returns the open sessions of a user, the most recently used first.
 pub async fn open_sessions(
     db: &impl ConnectionTrait,
     user: UserId,
@@ -155,15 +159,15 @@ pub async fn open_sessions(
         .await
 }
 
-/// Ends the caller's own session; whether there was one to end.
+/// Ends the caller's own session. Returns true when there was an open one.
 pub async fn sign_out(app: &App, by: &Viewer) -> Result<bool> {
     match by.proof {
-        Proof::Session(session) => end_one(app, by, session).await.map(|ended| ended == Some(true)),
-        Proof::Token | Proof::Key(_) => Ok(false),
+        Credential::Session(session) => end_one(app, by, session).await.map(|ended| ended == Some(true)),
+        Credential::Token | Credential::Key(_) => Ok(false),
     }
 }
 
-/// Ends one of the caller's sessions; whether it was still open.
+/// Ends one of the caller's sessions. Returns true when it was open. Refuses with `NotFound`.
 pub async fn revoke(app: &App, by: &Viewer, session: &str) -> Result<bool> {
     let not_found = || Error::not_found(&["input", "sessionId"]);
     let session = SessionId::parse(session).ok_or_else(not_found)?;
@@ -189,22 +193,22 @@ async fn end_one(app: &App, by: &Viewer, session: SessionId) -> Result<Option<bo
     .await
 }
 
-/// Ends all of a person's sessions but one.
+/// Ends all sessions of a user except `but`. The user must be locked.
 pub async fn end_all(tx: &Tx<'_>, user: UserId, but: Option<SessionId>) -> Result<()> {
-    let open = held_sessions(user).filter(session::Column::EndedAt.is_null()).all(tx.db()).await?;
+    let open = select_for_update(user).filter(session::Column::EndedAt.is_null()).all(tx.db()).await?;
     let others: Vec<SessionId> = open.iter().map(|session| session.id).filter(|id| Some(*id) != but).collect();
     end(tx, &others).await
 }
 
-/// Takes from all of a person's sessions, open or not, what they are known by afterwards: neither a device nor a network of
-/// theirs is known any more. The person is held, and the sessions have ended.
+/// Removes the tokens and networks of all sessions of a user, so that no device or network of theirs is recognized. The
+/// user must be locked, and the sessions must have ended.
 pub async fn disown_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
     let all = session::Entity::find().select_only().column(session::Column::Id);
     let all: Vec<SessionId> = all.filter(session::Column::UserId.eq(user)).into_tuple().all(tx.db()).await?;
     disown(tx, &all).await
 }
 
-/// Takes from sessions, which have ended, what they are known by afterwards.
+/// Removes the tokens and networks of ended sessions, so that they are not recognized.
 async fn disown(tx: &Tx<'_>, sessions: &[SessionId]) -> Result<()> {
     for some in sessions.chunks(TOGETHER) {
         let tokens = refresh_token::Column::SessionId.is_in(some.iter().copied());
@@ -218,10 +222,10 @@ async fn disown(tx: &Tx<'_>, sessions: &[SessionId]) -> Result<()> {
     Ok(())
 }
 
-/// Gives each open session of a person a new name, so that its access tokens are taken no more and its refresh token gives
-/// others, with the scopes that the person has then. The person is held.
+/// Gives each open session of a user a new id. Its access tokens become invalid, and its refresh token then issues
+/// tokens with the user's current scopes. The user must be locked.
 pub async fn renew_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
-    let open = held_sessions(user).filter(session::Column::EndedAt.is_null()).all(tx.db()).await?;
+    let open = select_for_update(user).filter(session::Column::EndedAt.is_null()).all(tx.db()).await?;
     let earlier: Vec<SessionId> = open.iter().map(|session| session.id).collect();
     for session in open {
         let (before, id) = (session.id, SessionId(tx.clock().uuid()));
@@ -234,14 +238,14 @@ pub async fn renew_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
             .await?;
     }
     end(tx, &earlier).await?;
-    // The network went over with the tokens.
+    // The new session has the network and the tokens.
     disown(tx, &earlier).await
 }
 
-/// Removes all sessions of a person, who is held, and their tokens.
+/// Deletes all sessions of a user with their tokens. The user must be locked.
 pub async fn forget_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
-    // Locked first: whoever refreshes one at this moment has ended before its tokens are removed.
-    let all: Vec<SessionId> = held_sessions(user).all(tx.db()).await?.iter().map(|session| session.id).collect();
+    // The lock waits for a running refresh, so that its new token is deleted too.
+    let all: Vec<SessionId> = select_for_update(user).all(tx.db()).await?.iter().map(|session| session.id).collect();
     for some in all.chunks(TOGETHER) {
         let tokens = refresh_token::Column::SessionId.is_in(some.iter().copied());
         refresh_token::Entity::delete_many().filter(tokens).exec(tx.db()).await?;
@@ -250,11 +254,11 @@ pub async fn forget_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
     Ok(())
 }
 
-fn held_sessions(user: UserId) -> Select<session::Entity> {
+fn select_for_update(user: UserId) -> Select<session::Entity> {
     session::Entity::find().filter(session::Column::UserId.eq(user)).order_by_asc(session::Column::Id).lock_exclusive()
 }
 
-/// Ends sessions and tells every instance.
+/// Ends sessions and revokes their rights on every instance.
 async fn end(tx: &Tx<'_>, sessions: &[SessionId]) -> Result<()> {
     if sessions.is_empty() {
         return Ok(());
@@ -264,5 +268,5 @@ async fn end(tx: &Tx<'_>, sessions: &[SessionId]) -> Result<()> {
         .filter(session::Column::Id.is_in(sessions.iter().copied()))
         .exec(tx.db())
         .await?;
-    rights::end(tx, &Subject::Sessions(sessions.to_vec()))
+    revocation::revoke(tx, &Subject::Sessions(sessions.to_vec()))
 }

@@ -1,4 +1,4 @@
-//! Tokens that are sent by mail and used once. Kept is a digest of each; the text is nowhere but in the mail.
+//! Single-use tokens in e-mails. The database stores a digest of each token. Only the mail contains its text.
 
 use chrono::Duration;
 use entity::{
@@ -21,16 +21,17 @@ use crate::{
 pub const RESET_WITHIN: Duration = Duration::minutes(30);
 /// The lifetime of a token that confirms an address.
 pub const CONFIRM_WITHIN: Duration = Duration::hours(24);
-/// The most tokens of a person: for a new password, at one address within the lifetime of a token, so that the last one can
-/// still be used; to confirm addresses, within an hour.
-const MOST: u64 = 5;
+/// The maximum number of recent tokens of a user. Reset tokens count for each address within their lifetime, so that
+/// the last one still works. Confirmation tokens count within an hour.
+const MAX_CONFIRMATIONS: u64 = 5;
+/// The time in which confirmation tokens count.
 const CONFIRMATIONS_COUNTED_FOR: Duration = Duration::hours(1);
-/// Random bytes of a token.
+/// The random bytes of a token.
 const SECRET: usize = 32;
 
 const FIELD: &[&str] = &["input", "token"];
 
-/// The lifetime of the token in a mail of this kind. None for a mail without a token.
+/// Returns the lifetime of the token in a mail of this kind. Returns `None` for a mail without a token.
 #[must_use]
 pub fn lifetime(purpose: Purpose) -> Option<Duration> {
     match purpose {
@@ -40,8 +41,8 @@ pub fn lifetime(purpose: Purpose) -> Option<Duration> {
     }
 }
 
-/// Makes a token for a mail; none for a person who was sent too many lately.
-pub async fn make(
+/// Creates a token for a mail. Locks the user. Returns `None` for an unknown user or one with too many recent tokens.
+pub async fn create(
     tx: &Tx<'_>,
     user: UserId,
     purpose: Purpose,
@@ -49,8 +50,8 @@ pub async fn make(
     address_key: &str,
 ) -> Result<Option<String>> {
     let now = tx.clock().now();
-    // Two workers do not count at the same time.
-    if people::hold_any(tx, user).await?.is_none() {
+    // The lock keeps two workers from counting at the same time.
+    if people::lock_any(tx, user).await?.is_none() {
         return Ok(None);
     }
     let of_person =
@@ -64,7 +65,7 @@ pub async fn make(
             recent.filter(mail_token::Column::CreatedAt.gt(now - CONFIRMATIONS_COUNTED_FOR))
         }
     };
-    if recent.count(tx.db()).await? >= MOST {
+    if recent.count(tx.db()).await? >= MAX_CONFIRMATIONS {
         return Ok(None);
     }
     mail_token::Entity::delete_many()
@@ -86,7 +87,7 @@ pub async fn make(
     Ok(Some(text))
 }
 
-/// A token that can still be used. The same answer for one that is unknown, was used, or has ended.
+/// Returns a valid token. Returns `None` alike for an unknown, used or expired one.
 pub async fn find(
     db: &impl ConnectionTrait,
     text: &str,
@@ -97,13 +98,13 @@ pub async fn find(
     Ok(token.filter(|token| token.purpose == purpose && token.expires_at > app.clock.now()))
 }
 
-/// Uses a token up. Fails when another call has.
-pub async fn take(tx: &Tx<'_>, hash: &[u8]) -> Result<()> {
+/// Uses a token up. Refuses with `NotAllowed` when another call did so first.
+pub async fn consume(tx: &Tx<'_>, hash: &[u8]) -> Result<()> {
     let taken = mail_token::Entity::delete_by_id(hash.to_vec()).exec(tx.db()).await?;
     if taken.rows_affected == 1 { Ok(()) } else { Err(refusal()) }
 }
 
-/// Takes a token back whose mail was not sent, so that it does not count.
+/// Deletes the token of an unsent mail, so that it does not count.
 pub async fn cancel(app: &App, text: &str) -> Result<()> {
     let hash = &secret::digest(text);
     app.transaction(|tx| {
@@ -115,8 +116,8 @@ pub async fn cancel(app: &App, text: &str) -> Result<()> {
     .await
 }
 
-/// Removes a person's tokens for a purpose, so that none of them can be used.
-pub async fn forget(tx: &Tx<'_>, user: UserId, purpose: Purpose) -> Result<()> {
+/// Deletes a user's tokens for a purpose, so that none of them works.
+pub async fn delete_all(tx: &Tx<'_>, user: UserId, purpose: Purpose) -> Result<()> {
     mail_token::Entity::delete_many()
         .filter(mail_token::Column::UserId.eq(user))
         .filter(mail_token::Column::Purpose.eq(purpose))
@@ -125,8 +126,8 @@ pub async fn forget(tx: &Tx<'_>, user: UserId, purpose: Purpose) -> Result<()> {
     Ok(())
 }
 
-/// What is said of everything that is no token to use.
+/// Returns the refusal for every invalid token.
 #[must_use]
 pub fn refusal() -> Error {
-    Error::refused(UserErrorCode::NotAllowed, FIELD, "This token was used, has ended, or never was one.")
+    Error::refused(UserErrorCode::NotAllowed, FIELD, "This token is invalid, expired or already used.")
 }

@@ -1,8 +1,10 @@
-//! Reading activities as one person may see them: of those connected with or followed, in any past, while it is so.
+//! Pages of activities as one person may see them. A page has activities of connections and followed people, of any
+//! age, while the relationship lasts.
 //!
-//! The newest of a page are among those of the people whose own newest is newest. So each author is asked for their newest,
-//! which is kept for the first page and looked up in the index for a later one; of the first few authors as many are read as
-//! the page has room for. What it costs depends on how many people are followed, and not on how much has ever been posted.
+//! The newest activities of a page belong to the authors whose own newest activity is newest. So the query first finds
+//! each author's newest activity. It is stored for the first page, and looked up in the index for a later page. From
+//! the first few authors, the query then reads as many activities as the page has room for. Its cost depends on the
+//! number of followed people, not on the number of activities ever posted.
 
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
@@ -12,59 +14,67 @@ use uuid::Uuid;
 
 use crate::{
     database::sql::Sql,
-    page::{ByAge, Page, Slice},
+    pagination::{ByAge, Page, PageSlice},
 };
 
-/// Whose activities are read.
+/// The authors whose activities are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
 pub enum FeedScope {
-    /// Those of the viewer's connections, of whom the viewer follows, and the viewer's own.
+    /// The viewer, the viewer's connections, and the people whom the viewer follows.
     All,
-    /// Those of the viewer's connections.
+    /// The viewer's connections.
     Connections,
-    /// Those of whom the viewer follows.
+    /// The people whom the viewer follows.
     Following,
-    /// The viewer's own.
+    /// The viewer alone.
     Me,
 }
 
-/// Activities that a person may see at a moment.
+/// The authors of a list of activities.
 #[derive(Clone, Copy, Debug)]
-pub enum Whose {
-    /// A feed: without those whom the viewer mutes there.
+pub enum FeedAuthors {
+    /// The authors of a feed, without people whom the viewer mutes there.
     Feed(FeedScope),
-    /// Those of one person.
+    /// One person.
     Of(UserId),
 }
 
+/// A list of activities as one person may see it at a moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Activities {
+    /// The person who reads the list.
     pub viewer: UserId,
-    pub whose: Whose,
+    /// The authors of the list.
+    pub authors: FeedAuthors,
+    /// The moment that decides which mutes still count.
     pub now: DateTime<Utc>,
 }
 
 impl Activities {
-    /// Names list and filter, for the cursors.
+    /// Returns a text that identifies list and filter, for cursors.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        format!("activities {} {:?}", self.viewer, self.whose)
+        format!("activities {} {:?}", self.viewer, self.authors)
     }
 
-    /// One page, newest first.
-    pub async fn page(&self, db: &impl ConnectionTrait, page: &Page<ByAge>) -> Result<Slice<activity::Model>, DbErr> {
-        // Read from the newest, or from the oldest when paging backwards.
+    /// Reads one page, newest first.
+    pub async fn page(
+        &self,
+        db: &impl ConnectionTrait,
+        page: &Page<ByAge>,
+    ) -> Result<PageSlice<activity::Model>, DbErr> {
+        // Rows are read from the newest, or from the oldest when paging backwards.
         let (direction, from, end) = match page.is_backwards() {
             false => ("DESC", ">=", Uuid::nil()),
             true => ("ASC", "<=", Uuid::max()),
         };
-        let most = page.most();
+        let most = page.row_limit();
         let mut sql = Sql::new("WITH author AS (");
         self.write_authors(&mut sql);
         sql.push("), newest AS (SELECT * FROM (SELECT author.user_id, author.connected, CASE");
         sql.push(" WHEN w.activity_id IS NULL THEN NULL");
         if !page.is_backwards() {
-            // What is kept as somebody's newest is it, unless it may not be seen or stands before the page.
+            // The stored newest activity is right, unless the viewer may not see it or it lies before the page.
             sql.push(" WHEN 1 = 1");
             self.write_visible(&mut sql, "w", "author", page);
             sql.push(" THEN w.activity_id");
@@ -72,8 +82,8 @@ impl Activities {
         sql.push(" ELSE (SELECT n.activity_id FROM activity_author n WHERE n.user_id = author.user_id");
         self.write_visible(&mut sql, "n", "author", page);
         sql.push(&format!(" ORDER BY n.activity_id {direction} LIMIT 1) END AS activity_id"));
-        sql.push(" FROM author JOIN newest_activity w ON w.user_id = author.user_id) AS each_newest");
-        // Two people may have the same newest, so twice as many are looked at as there can be on the page.
+        sql.push(" FROM author JOIN latest_activity w ON w.user_id = author.user_id) AS each_newest");
+        // Two people can share a newest activity, so twice as many authors are read as a page has items.
         sql.push(&format!(" WHERE activity_id IS NOT NULL ORDER BY activity_id {direction} LIMIT "));
         sql.bind(2 * most);
         sql.push(") SELECT a.* FROM (SELECT DISTINCT n.activity_id FROM newest JOIN activity_author n");
@@ -92,14 +102,14 @@ impl Activities {
         Ok(page.slice(sql.models::<activity::Entity>(db).await?))
     }
 
-    /// Whose activities the viewer may see, each once, with whether the two are connected.
+    /// Adds a query of the authors whose activities the viewer may see, each once, with a flag for a connection.
     fn write_authors(&self, sql: &mut Sql) {
-        let (connections, following, myself) = match self.whose {
-            Whose::Feed(FeedScope::All) | Whose::Of(_) => (true, true, true),
-            Whose::Feed(FeedScope::Connections) => (true, false, false),
-            // The connections too, to know which of those who are followed are connected.
-            Whose::Feed(FeedScope::Following) => (true, true, false),
-            Whose::Feed(FeedScope::Me) => (false, false, true),
+        let (connections, following, myself) = match self.authors {
+            FeedAuthors::Feed(FeedScope::All) | FeedAuthors::Of(_) => (true, true, true),
+            FeedAuthors::Feed(FeedScope::Connections) => (true, false, false),
+            // Connections are read too, to know which of the followed people are connected.
+            FeedAuthors::Feed(FeedScope::Following) => (true, true, false),
+            FeedAuthors::Feed(FeedScope::Me) => (false, false, true),
         };
         sql.push("SELECT user_id, max(connected) AS connected FROM (");
         let mut first = true;
@@ -115,12 +125,12 @@ impl Activities {
             sql.bind(self.viewer);
             sql.push(" AND c.list = ");
             sql.bind(list);
-            match self.whose {
-                Whose::Of(person) => {
+            match self.authors {
+                FeedAuthors::Of(person) => {
                     sql.push(" AND c.user_id = ");
                     sql.bind(person);
                 }
-                Whose::Feed(_) => {
+                FeedAuthors::Feed(_) => {
                     sql.push(" AND c.user_id NOT IN (SELECT q.user_id FROM contact q WHERE q.owner_id = ");
                     sql.bind(self.viewer);
                     sql.push(" AND q.list = ");
@@ -136,20 +146,20 @@ impl Activities {
             sql.push(if first { "" } else { " UNION ALL " });
             sql.push("SELECT u.id AS user_id, 1 AS connected, 1 AS followed FROM \"user\" u WHERE u.id = ");
             sql.bind(self.viewer);
-            if let Whose::Of(person) = self.whose {
+            if let FeedAuthors::Of(person) = self.authors {
                 sql.push(" AND u.id = ");
                 sql.bind(person);
             }
         }
         sql.push(") AS related GROUP BY user_id");
-        if matches!(self.whose, Whose::Feed(FeedScope::Following)) {
+        if matches!(self.authors, FeedAuthors::Feed(FeedScope::Following)) {
             sql.push(" HAVING max(followed) = 1");
         }
     }
 
-    /// Adds the conditions under which the viewer may see a row of `activity_author`, and the range of the page. What is
-    /// also about somebody whom the viewer blocks, or who takes no part, is left out. The other way round it is not: who is blocked would learn of
-    /// it by what is missing.
+    /// Adds the range of the page and the conditions under which the viewer may see a row of `activity_author`. A row
+    /// about another person is left out when the viewer blocks that person or when that account is not active. A block
+    /// by the other person hides nothing here, because the gap would reveal it.
     fn write_visible(&self, sql: &mut Sql, row: &str, author: &str, page: &Page<ByAge>) {
         let column = format!("{row}.activity_id");
         page.write_range(sql, &[&column], true);

@@ -1,4 +1,5 @@
-//! Activities as they happen, and what was missed: each with the position in the global order from which to go on.
+//! Live activities of a feed, and those that a reader missed. Each item has the position in the global order from which
+//! to resume.
 
 use std::collections::HashSet;
 
@@ -9,63 +10,69 @@ use futures_util::Stream as FuturesStream;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::records;
+use super::publish;
 use crate::{
     app::App,
     database::sql::Sql,
-    error::{Error, Result},
+    error::Result,
     events::{
-        follow::{AHEAD, PRUNED, insist},
-        log::{self, Entry},
-        positions::BATCH,
+        global_feed::BATCH,
+        log::{self, LoggedEvent},
         sequencer,
+        subscribe::{AHEAD, PRUNED, retry_while_unavailable},
     },
 };
 
-/// What a follower is told.
+/// An item for a reader of the feed.
 #[derive(Clone, Debug)]
-pub enum Seen {
-    /// The first item: the position after which it begins.
+pub enum FeedItem {
+    /// The first item: the position after which the stream begins.
     Started(i64),
     /// An activity that was posted or removed, and its position.
-    Entry(Box<Entry>, i64),
-    /// The last item: the log does not continue from where the follower stood.
-    Resync { at: i64, reason: &'static str },
+    Entry(Box<LoggedEvent>, i64),
+    /// The last item: the log does not continue from the reader's position.
+    Resync {
+        /// The end of the log.
+        at: i64,
+        /// The reason, for the client.
+        reason: &'static str,
+    },
 }
 
-/// Follows the activities that a person may see, after a position or from now on.
-pub fn follow(app: App, viewer: UserId, after: Option<i64>) -> impl FuturesStream<Item = Result<Seen>> {
+/// Follows the activities that a person may see, after a position or from now on. The stream ends after `Resync`.
+pub fn follow(app: App, viewer: UserId, after: Option<i64>) -> impl FuturesStream<Item = Result<FeedItem>> {
     try_stream! {
-        let mut batches = app.positions.attach();
-        let extent = insist(|| sequencer::extent(app.db.read())).await?;
+        let mut batches = app.global_feed.attach();
+        let extent = retry_while_unavailable(|| sequencer::bounds(app.db.read())).await?;
         let mut at = after.unwrap_or(extent.last);
-        yield Seen::Started(at);
+        yield FeedItem::Started(at);
         if at < extent.pruned && after.is_some() || at > extent.last {
             let reason = if at > extent.last { AHEAD } else { PRUNED };
-            yield Seen::Resync { at: extent.last, reason };
+            yield FeedItem::Resync { at: extent.last, reason };
             return;
         }
         let mut behind = extent.last;
         loop {
-            // What no batch will bring, from the log.
+            // Entries that no batch will bring are read from the log.
             while at < behind {
-                let (entries, to) = insist(|| log::activities(app.db.read(), at, behind, BATCH)).await?;
-                let pruned = insist(|| sequencer::extent(app.db.read())).await?.pruned;
+                let (entries, to) = retry_while_unavailable(|| log::activities(app.db.read(), at, behind, BATCH)).await?;
+                let pruned = retry_while_unavailable(|| sequencer::bounds(app.db.read())).await?.pruned;
                 if at < pruned {
-                    yield Seen::Resync { at: behind, reason: PRUNED };
+                    yield FeedItem::Resync { at: behind, reason: PRUNED };
                     return;
                 }
                 let now = app.clock.now();
-                let rows = entries.iter().map(read).collect::<Result<Vec<_>>>()?;
-                let near = insist(|| near(app.db.read(), viewer, &rows)).await?;
+                let (entries, rows): (Vec<_>, Vec<_>) =
+                    entries.into_iter().filter_map(|entry| read(&entry).map(|row| (entry, row))).unzip();
+                let near = retry_while_unavailable(|| near(app.db.read(), viewer, &rows)).await?;
                 for (entry, row) in entries.into_iter().zip(rows) {
-                    // Most are of nobody whom the viewer knows.
-                    if !records::authors(&row).iter().any(|(author, _)| near.contains(author)) {
+                    // Most activities belong to people whom the viewer does not know, so the cheap check comes first.
+                    if !publish::authors(&row).iter().any(|(author, _)| near.contains(author)) {
                         continue;
                     }
-                    let seen = insist(|| audience(app.db.read(), &row, Some(viewer), now)).await?;
+                    let seen = retry_while_unavailable(|| audience(app.db.read(), &row, Some(viewer), now)).await?;
                     if let (true, Some(position)) = (seen.contains(&viewer), entry.position) {
-                        yield Seen::Entry(Box::new(entry), position);
+                        yield FeedItem::Entry(Box::new(entry), position);
                     }
                 }
                 at = to;
@@ -76,31 +83,32 @@ pub fn follow(app: App, viewer: UserId, after: Option<i64>) -> impl FuturesStrea
                     for told in &batch.entries {
                         let Some(position) = told.entry.position.filter(|position| *position > at) else { continue };
                         let who = async || {
-                            let row = read(&told.entry)?;
-                            insist(|| audience(app.db.read(), &row, None, app.clock.now())).await
+                            let Some(row) = read(&told.entry) else { return Ok(HashSet::new()) };
+                            retry_while_unavailable(|| audience(app.db.read(), &row, None, app.clock.now())).await
                         };
                         if told.audience.get_or_try_init(who).await?.contains(&viewer) {
-                            yield Seen::Entry(Box::new(told.entry.clone()), position);
+                            yield FeedItem::Entry(Box::new(told.entry.clone()), position);
                         }
                     }
                     at = batch.to;
                 }
                 Ok(batch) => behind = batch.to,
-                Err(RecvError::Lagged(_)) => behind = insist(|| sequencer::extent(app.db.read())).await?.last,
+                Err(RecvError::Lagged(_)) => behind = retry_while_unavailable(|| sequencer::bounds(app.db.read())).await?.last,
                 Err(RecvError::Closed) => return,
             }
         }
     }
 }
 
-/// The activity that an entry of the log is about.
-pub fn read(entry: &Entry) -> Result<activity::Model> {
-    serde_json::from_value(entry.payload.clone()).map_err(Error::internal)
+/// Returns the activity of a log entry. None for an event of another version, whose audience cannot be told.
+#[must_use]
+pub fn read(entry: &LoggedEvent) -> Option<activity::Model> {
+    entry.kind.0.and_then(|_| entry.subject())
 }
 
-/// Of those whose activities these are, the ones whom a person is connected with or follows, and the person.
+/// Returns the authors of these activities whom a person is connected with or follows, and the person.
 async fn near(db: &impl ConnectionTrait, viewer: UserId, rows: &[activity::Model]) -> Result<HashSet<UserId>, DbErr> {
-    let mut authors: Vec<UserId> = rows.iter().flat_map(records::authors).map(|(author, _)| author).collect();
+    let mut authors: Vec<UserId> = rows.iter().flat_map(publish::authors).map(|(author, _)| author).collect();
     authors.sort_unstable();
     authors.dedup();
     let mut sql = Sql::new("SELECT c.user_id AS owner_id FROM contact c WHERE c.list IN (");
@@ -111,16 +119,16 @@ async fn near(db: &impl ConnectionTrait, viewer: UserId, rows: &[activity::Model
     sql.bind(viewer);
     sql.push(" AND c.user_id IN ");
     sql.bind_list(&authors);
-    let known: Vec<Seer> = sql.all(db).await?;
+    let known: Vec<FeedViewer> = sql.all(db).await?;
     Ok(known.into_iter().map(|known| known.owner_id).chain([viewer]).collect())
 }
 
 #[derive(FromQueryResult)]
-struct Seer {
+struct FeedViewer {
     owner_id: UserId,
 }
 
-/// Who may see an activity in their feed; or whether one person may.
+/// Returns the people who may see an activity in their feed. With `only`, it checks that one person.
 pub async fn audience(
     db: &impl ConnectionTrait,
     row: &activity::Model,
@@ -128,7 +136,7 @@ pub async fn audience(
     now: DateTime<Utc>,
 ) -> Result<HashSet<UserId>, DbErr> {
     let mut sql = Sql::default();
-    for (author, other) in records::authors(row) {
+    for (author, other) in publish::authors(row) {
         sql.push(if sql.is_empty() { "" } else { " UNION " });
         sql.push("SELECT c.owner_id FROM contact c WHERE c.user_id = ");
         sql.bind(author);
@@ -142,16 +150,17 @@ pub async fn audience(
         sql.bind(now);
         sql.push("))");
         write_unblocked(&mut sql, "c.owner_id", other, only);
-        // The author sees it too.
+        // The author may see the activity too.
         sql.push(" UNION SELECT u.id AS owner_id FROM \"user\" u WHERE u.id = ");
         sql.bind(author);
         write_unblocked(&mut sql, "u.id", other, only);
     }
-    let seers: Vec<Seer> = sql.all(db).await?;
+    let seers: Vec<FeedViewer> = sql.all(db).await?;
     Ok(seers.into_iter().map(|seer| seer.owner_id).collect())
 }
 
-/// Leaves out those who block the other person, and everybody when that person takes no part.
+/// Limits the query to `only`, and leaves out people who block the other person. Leaves out everyone when the other
+/// account is not active.
 fn write_unblocked(sql: &mut Sql, seer: &str, other: Option<UserId>, only: Option<UserId>) {
     if let Some(only) = only {
         sql.push(&format!(" AND {seer} = "));

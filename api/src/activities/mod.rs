@@ -1,10 +1,8 @@
-//! What people do, and who may see it: those connected with them and those who follow them, while it is so, and nobody who
-//! blocks or is blocked. Who may see what is asked when a page is read, so past and present follow the relationships.
+//! Activities of people, and the people who may see them: connections and followers, while the relationship lasts. A
+//! block in either direction hides a person's activities. Visibility is computed when a page is read, so past and
+//! present follow the relationships.
 
-pub mod records;
+pub mod publish;
 pub mod feed;
 pub mod live;
-pub mod types;
-pub mod query;
-pub mod mutation;
-pub mod subscription;
+pub mod graphql;

@@ -1,5 +1,5 @@
-//! Who holds what: an agent's hold on a task, from the offer until it is wrapped up. The agent's counts say the same, and
-//! both change under the agent's lock.
+//! Assignments: the tasks of each agent, from the offer to the end of the wrap-up. The counts in the agent's row always
+//! match. Both change under the lock of that row.
 
 use entity::{
     agent,
@@ -17,13 +17,13 @@ use super::capacity;
 use crate::{
     app::Tx,
     auth::viewer::Caller,
-    conversations::threads::{self, Seen},
+    conversations::conversation_rows::{self, VisibleConversation},
     database::sql::Sql,
     error::Result,
 };
 
-/// Everything an agent holds, in the order in which it came.
-pub async fn of_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<assignment::Model>, DbErr> {
+/// Returns all assignments of an agent, the oldest first.
+pub async fn for_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<assignment::Model>, DbErr> {
     assignment::Entity::find()
         .filter(assignment::Column::AgentId.eq(agent))
         .order_by_asc(assignment::Column::Id)
@@ -31,33 +31,41 @@ pub async fn of_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<as
         .await
 }
 
-/// A task that an agent has in hand, with what a desk shows beside it: all of one moment.
-pub struct InHand {
-    pub hold: assignment::Model,
+/// An accepted task of an agent, with everything that a desktop shows of it. One statement reads all of it.
+pub struct AssignedTask {
+    /// The agent's assignment to the task.
+    pub assignment: assignment::Model,
+    /// The assigned task.
     pub task: task::Model,
-    pub conversation: Seen,
+    /// The task's conversation, as the caller sees it.
+    pub conversation: VisibleConversation,
+    /// The customer of the conversation. None in a conversation without a customer.
     pub customer: Option<customer::Model>,
 }
 
-impl FromQueryResult for InHand {
+impl FromQueryResult for AssignedTask {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         Ok(Self {
-            hold: assignment::Model::from_query_result(row, &format!("{prefix}h_"))?,
+            assignment: assignment::Model::from_query_result(row, &format!("{prefix}h_"))?,
             task: task::Model::from_query_result(row, &format!("{prefix}t_"))?,
-            conversation: Seen::from_query_result(row, &format!("{prefix}c_"))?,
+            conversation: VisibleConversation::from_query_result(row, &format!("{prefix}c_"))?,
             customer: customer::Model::from_query_result_optional(row, &format!("{prefix}k_"))?,
         })
     }
 }
 
-/// What an agent has in hand, as far as a caller may see it, in the order in which it came: the tasks that were accepted.
-pub async fn in_hand(db: &impl ConnectionTrait, caller: &Caller, agent: UserId) -> Result<Vec<InHand>, DbErr> {
+/// Returns the tasks that an agent has accepted and that the caller may see, the oldest assignment first.
+pub async fn assigned_tasks(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    agent: UserId,
+) -> Result<Vec<AssignedTask>, DbErr> {
     let mut sql = Sql::new("SELECT ");
     sql.push(&columns::<assignment::Entity>("h"));
     sql.push(&columns::<task::Entity>("t"));
     sql.push(&columns::<conversation::Entity>("c"));
     sql.push(&columns::<customer::Entity>("k"));
-    threads::seen_as(&mut sql, caller, "c_");
+    conversation_rows::select_visible_columns(&mut sql, caller, "c_");
     sql.push(
         " FROM assignment h JOIN task t ON t.id = h.task_id JOIN conversation c ON c.id = t.conversation_id \
          LEFT JOIN customer k ON k.id = c.customer_id WHERE h.agent_id = ",
@@ -66,19 +74,19 @@ pub async fn in_hand(db: &impl ConnectionTrait, caller: &Caller, agent: UserId) 
     sql.push(" AND h.phase <> ");
     sql.bind(AssignmentPhase::Offered);
     sql.push(" AND ");
-    threads::visible(&mut sql, caller);
+    conversation_rows::write_visible(&mut sql, caller);
     sql.push(" ORDER BY h.id");
     sql.all(db).await
 }
 
-/// All columns of a table that stands under a letter, each called by that letter and its own name.
+/// Writes all columns of a table with an alias of one letter. Each column is named by that letter and its own name.
 fn columns<E: EntityTrait>(letter: &str) -> String {
     let named = |column: E::Column| format!("{letter}.{name} AS {letter}_{name}, ", name = column.as_str());
     E::Column::iter().map(named).collect::<Vec<_>>().concat()
 }
 
-/// Everybody who holds a task, in the order of their ids, which is that of their locks.
-pub async fn of_task(db: &impl ConnectionTrait, task: TaskId) -> Result<Vec<assignment::Model>, DbErr> {
+/// Returns all assignments of a task in the order of the agents' ids, which is the order of their locks.
+pub async fn for_task(db: &impl ConnectionTrait, task: TaskId) -> Result<Vec<assignment::Model>, DbErr> {
     assignment::Entity::find()
         .filter(assignment::Column::TaskId.eq(task))
         .order_by_asc(assignment::Column::AgentId)
@@ -86,7 +94,7 @@ pub async fn of_task(db: &impl ConnectionTrait, task: TaskId) -> Result<Vec<assi
         .await
 }
 
-/// An agent's hold on a task.
+/// Returns the assignment of an agent to a task, if there is one.
 pub async fn find(db: &impl ConnectionTrait, task: TaskId, agent: UserId) -> Result<Option<assignment::Model>, DbErr> {
     assignment::Entity::find()
         .filter(assignment::Column::TaskId.eq(task))
@@ -95,7 +103,7 @@ pub async fn find(db: &impl ConnectionTrait, task: TaskId, agent: UserId) -> Res
         .await
 }
 
-/// An agent's holds on some tasks.
+/// Returns the assignments of one agent to several tasks.
 pub async fn find_several(
     db: &impl ConnectionTrait,
     tasks: &[TaskId],
@@ -108,8 +116,9 @@ pub async fn find_several(
     sql.models::<assignment::Entity>(db).await
 }
 
-/// Lets an agent who is held hold a task that is offered to them. The agent's row is not saved.
-pub async fn take(tx: &Tx<'_>, agent: &mut agent::Model, task: &task::Model, joined: bool) -> Result<()> {
+/// Creates the assignment of an agent to an offered task and counts it. The agent must be locked, and the caller saves
+/// the row.
+pub async fn create(tx: &Tx<'_>, agent: &mut agent::Model, task: &task::Model, joined: bool) -> Result<()> {
     let row = assignment::Model {
         id: AssignmentId(tx.clock().uuid()),
         task_id: task.id,
@@ -120,21 +129,22 @@ pub async fn take(tx: &Tx<'_>, agent: &mut agent::Model, task: &task::Model, joi
         since: tx.clock().now(),
     };
     assignment::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
-    capacity::count(agent, task.channel, 1);
+    capacity::adjust_used(agent, task.channel, 1);
     Ok(())
 }
 
-/// Moves a hold on.
-pub async fn advance(tx: &Tx<'_>, row: assignment::Model, phase: AssignmentPhase) -> Result<assignment::Model> {
+/// Sets the phase of an assignment, from now on.
+pub async fn set_phase(tx: &Tx<'_>, row: assignment::Model, phase: AssignmentPhase) -> Result<assignment::Model> {
     let row = assignment::Model { phase, since: tx.clock().now(), ..row };
     row.clone().into_active_model().reset_all().update(tx.db()).await?;
     Ok(row)
 }
 
-/// Ends a hold of an agent who is held, who has waited for a task from now on. The agent's row is not saved.
+/// Deletes an assignment and stops counting it. From now on the agent waits for a task. The agent must be locked, and
+/// the caller saves the row.
 pub async fn release(tx: &Tx<'_>, agent: &mut agent::Model, row: &assignment::Model) -> Result<()> {
     assignment::Entity::delete_by_id(row.id).exec(tx.db()).await?;
-    capacity::count(agent, row.channel, -1);
-    agent.free_since = tx.clock().now();
+    capacity::adjust_used(agent, row.channel, -1);
+    agent.available_since = tx.clock().now();
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! How much an agent may hold, and on which channels one may be offered something now. Pure: what it says is stored with
-//! the agent's row whenever that changes.
+//! The capacity of agents, and the channels on which an agent can be offered a task. The functions are pure. Their
+//! results are stored in the agent's row whenever they change.
 
 use entity::{
     agent::{self, AgentState},
@@ -7,36 +7,37 @@ use entity::{
     multimedia_profile::ProfileMode,
 };
 
-use crate::conversations::channels::{self, Media};
+use crate::conversations::channel_capabilities::{self, CapacityGroup};
 
-/// The channels, as bits, on which an agent may be offered a task now.
+/// Returns the channels, as bits, on which an agent can be offered a task now.
 #[must_use]
-pub fn takes(agent: &agent::Model) -> i16 {
+pub fn offerable_channels(agent: &agent::Model) -> i16 {
     if agent.state != AgentState::Available {
         return 0;
     }
-    let open = |channel: &Channel| agent.idle_channels & channel.bit() == 0 && room(agent, *channel);
+    let open = |channel: &Channel| agent.idle_channels & channel.bit() == 0 && has_room(agent, *channel);
     Channel::ALL.iter().filter(|channel| open(channel)).fold(0, |bits, channel| bits | channel.bit())
 }
 
-/// Whether the agent may hold one more task of a channel.
+/// Returns true if the agent's capacity allows one more task of a channel.
 #[must_use]
-pub fn room(agent: &agent::Model, channel: Channel) -> bool {
-    let (limit, used) = of(agent, channel);
+pub fn has_room(agent: &agent::Model, channel: Channel) -> bool {
+    let (limit, used) = limit_and_used(agent, channel);
     match agent.mode {
-        // Chat is the one real-time channel there is, so nothing excludes it.
+        // Chat is the only real-time channel, so no other channel excludes it.
         ProfileMode::Blended | ProfileMode::BlendedRealtime => used < limit,
         ProfileMode::Exclusive => limit > 0 && agent.chat_used + agent.email_used + agent.social_used == 0,
     }
 }
 
-/// What an agent may hold on a channel, and what they hold on it and on those that share its number.
+/// Returns the agent's limit on a channel, and the number of tasks that count against it. Channels of one capacity
+/// group share both numbers.
 #[must_use]
-pub fn of(agent: &agent::Model, channel: Channel) -> (i16, i16) {
-    let (limit, used) = match channels::of(channel).media {
-        Media::Chat => (agent.chat_limit, agent.chat_used),
-        Media::Email => (agent.email_limit, agent.email_used),
-        Media::Social => (agent.social_limit, agent.social_used),
+pub fn limit_and_used(agent: &agent::Model, channel: Channel) -> (i16, i16) {
+    let (limit, used) = match channel_capabilities::of(channel).media {
+        CapacityGroup::Chat => (agent.chat_limit, agent.chat_used),
+        CapacityGroup::Email => (agent.email_limit, agent.email_used),
+        CapacityGroup::Social => (agent.social_limit, agent.social_used),
     };
     match agent.mode {
         ProfileMode::Blended | ProfileMode::BlendedRealtime => (limit, used),
@@ -44,12 +45,12 @@ pub fn of(agent: &agent::Model, channel: Channel) -> (i16, i16) {
     }
 }
 
-/// Counts tasks of a channel that are held from now on, or no longer.
-pub fn count(agent: &mut agent::Model, channel: Channel, by: i16) {
-    let used = match channels::of(channel).media {
-        Media::Chat => &mut agent.chat_used,
-        Media::Email => &mut agent.email_used,
-        Media::Social => &mut agent.social_used,
+/// Adds `by` to the number of tasks that the agent has in the channel's capacity group. A negative number subtracts.
+pub fn adjust_used(agent: &mut agent::Model, channel: Channel, by: i16) {
+    let used = match channel_capabilities::of(channel).media {
+        CapacityGroup::Chat => &mut agent.chat_used,
+        CapacityGroup::Email => &mut agent.email_used,
+        CapacityGroup::Social => &mut agent.social_used,
     };
     *used += by;
 }
@@ -60,7 +61,7 @@ mod tests {
     use entity::id::{MultimediaProfileId, UserId};
     use uuid::Uuid;
 
-    use super::{AgentState, Channel, ProfileMode, agent, count, takes};
+    use super::{AgentState, Channel, ProfileMode, adjust_used, agent, offerable_channels};
 
     fn agent(mode: ProfileMode) -> agent::Model {
         agent::Model {
@@ -78,24 +79,24 @@ mod tests {
             state_since: DateTime::UNIX_EPOCH,
             idle_channels: 0,
             takes: 0,
-            free_since: DateTime::UNIX_EPOCH,
+            available_since: DateTime::UNIX_EPOCH,
             interval: 1,
         }
     }
 
     fn open(agent: &agent::Model) -> Vec<Channel> {
-        Channel::ALL.into_iter().filter(|channel| takes(agent) & channel.bit() != 0).collect()
+        Channel::ALL.into_iter().filter(|channel| offerable_channels(agent) & channel.bit() != 0).collect()
     }
 
     #[test]
     fn messenger_sms_and_whatsapp_share_one_number() {
         let mut ann = agent(ProfileMode::Blended);
         assert_eq!(open(&ann), Channel::ALL);
-        count(&mut ann, Channel::Sms, 1);
+        adjust_used(&mut ann, Channel::Sms, 1);
         assert_eq!(open(&ann), [Channel::Webchat, Channel::Email]);
-        count(&mut ann, Channel::Webchat, 1);
+        adjust_used(&mut ann, Channel::Webchat, 1);
         assert_eq!(open(&ann), [Channel::Webchat, Channel::Email]);
-        count(&mut ann, Channel::Webchat, 1);
+        adjust_used(&mut ann, Channel::Webchat, 1);
         assert_eq!(open(&ann), [Channel::Email]);
     }
 
@@ -103,7 +104,7 @@ mod tests {
     fn whoever_works_exclusively_holds_one_task_over_all_channels() {
         let mut ann = agent(ProfileMode::Exclusive);
         assert_eq!(open(&ann), Channel::ALL);
-        count(&mut ann, Channel::Email, 1);
+        adjust_used(&mut ann, Channel::Email, 1);
         assert_eq!(open(&ann), []);
     }
 

@@ -1,4 +1,4 @@
-//! Writing entries, in the transaction of the deed, and reading them, newest first.
+//! Audit entries: written in the transaction of their action, and read with the newest first.
 
 use entity::{
     api_key, audit_entry,
@@ -10,63 +10,69 @@ use serde_json::Value;
 use crate::{
     app::{App, Tx},
     auth::{
-        context::Origin,
-        viewer::{Caller, Proof, Viewer},
+        request_context::Origin,
+        viewer::{Caller, Credential, Viewer},
     },
     database::sql::Sql,
     error::Result,
-    page::{ByAge, Page, Slice},
+    pagination::{ByAge, Page, PageSlice},
 };
 
-/// Something that was done.
+/// An action that is written to the audit log.
 #[derive(Clone, Debug)]
-pub struct Act<'a> {
-    /// The name of the mutation, or of what was read.
+pub struct AuditedAction<'a> {
+    /// The name of the mutation, or of the data that was read.
     pub action: &'static str,
-    /// The id of what it was done to.
+    /// The id of the object of the action.
     pub target: Option<String>,
-    /// What was asked for, without secrets.
+    /// The arguments of the action, without secrets.
     pub details: Value,
+    /// The origin of the call.
     pub origin: &'a Origin,
 }
 
-impl<'a> Act<'a> {
-    /// Something that was done to one thing.
+impl<'a> AuditedAction<'a> {
+    /// Creates an action on one object, without details.
     #[must_use]
     pub fn on(action: &'static str, target: &(impl ToString + ?Sized), origin: &'a Origin) -> Self {
         Self { action, target: Some(target.to_string()), details: Value::Object(serde_json::Map::new()), origin }
     }
 
-    /// With what was asked for.
+    /// Adds the arguments of the action, without secrets.
     #[must_use]
     pub fn with(self, details: Value) -> Self {
         Self { details, ..self }
     }
 }
 
-/// Writes down what an administrator does in this transaction.
-pub async fn record(tx: &Tx<'_>, by: &Viewer, act: Act<'_>) -> Result<()> {
-    write(tx, &Caller::Person(*by), act).await
+/// Writes an administrator's action to the audit log, in this transaction.
+pub async fn record(tx: &Tx<'_>, by: &Viewer, act: AuditedAction<'_>) -> Result<()> {
+    write(tx, Some(&Caller::Person(*by)), act).await
 }
 
-/// Writes down what a key of the organisation did, such as an export; what people do in their own name is not written down.
-pub async fn record_service(app: &App, by: &Caller, act: Act<'_>) -> Result<()> {
+/// Records what Rapport itself changes in this transaction.
+pub async fn record_system(tx: &Tx<'_>, act: AuditedAction<'_>) -> Result<()> {
+    write(tx, None, act).await
+}
+
+/// Writes an action of an organization key to the audit log, such as an export. Does nothing for other callers.
+pub async fn record_service(app: &App, by: &Caller, act: AuditedAction<'_>) -> Result<()> {
     let Caller::Service(_) = by else { return Ok(()) };
     let act = &act;
-    app.transaction(|tx| Box::pin(async move { write(tx, by, act.clone()).await })).await
+    app.transaction(|tx| Box::pin(async move { write(tx, Some(by), act.clone()).await })).await
 }
 
-async fn write(tx: &Tx<'_>, by: &Caller, act: Act<'_>) -> Result<()> {
+async fn write(tx: &Tx<'_>, by: Option<&Caller>, act: AuditedAction<'_>) -> Result<()> {
     let (user_id, key_id) = match by {
-        Caller::Person(viewer) => match viewer.proof {
-            Proof::Key(key) => (Some(viewer.user), Some(key)),
-            Proof::Session(_) | Proof::Token => (Some(viewer.user), None),
+        Some(Caller::Person(viewer)) => match viewer.proof {
+            Credential::Key(key) => (Some(viewer.user), Some(key)),
+            Credential::Session(_) | Credential::Token => (Some(viewer.user), None),
         },
-        Caller::Service(service) => {
+        Some(Caller::Service(service)) => {
             let key = api_key::Entity::find_by_id(service.key).one(tx.db()).await?;
             (key.map(|key| key.owner_id), Some(service.key))
         }
-        Caller::Visitor(_) => (None, None),
+        Some(Caller::Visitor(_)) | None => (None, None),
     };
     let row = audit_entry::Model {
         id: AuditEntryId(tx.clock().uuid()),
@@ -82,29 +88,30 @@ async fn write(tx: &Tx<'_>, by: &Caller, act: Act<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Entries, newest first.
+/// A list of entries, newest first. A filter that is none selects everything.
 #[derive(Clone, Debug, Default)]
 pub struct Entries {
-    /// Only what this person did.
+    /// The person whose actions are listed.
     pub user: Option<UserId>,
+    /// The name of the listed actions.
     pub action: Option<String>,
-    /// Only what was done to the thing with this id.
+    /// The id of the object whose actions are listed.
     pub target: Option<String>,
 }
 
 impl Entries {
-    /// Names list and filter, for the cursors.
+    /// Returns a text that identifies the list and its filters, for the cursors.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         format!("audit {:?} {:?} {:?}", self.user, self.action, self.target)
     }
 
-    /// One page.
+    /// Reads one page of the list.
     pub async fn page(
         &self,
         db: &impl ConnectionTrait,
         page: &Page<ByAge>,
-    ) -> Result<Slice<audit_entry::Model>, DbErr> {
+    ) -> Result<PageSlice<audit_entry::Model>, DbErr> {
         let mut sql = Sql::new("SELECT a.* FROM audit_entry a WHERE 1 = 1");
         if let Some(user) = self.user {
             sql.push(" AND a.user_id = ");

@@ -1,7 +1,6 @@
-//! What administrators and keys of the organisation did: one entry for each deed that was done, written with it; none for one
-//! that was refused or changed nothing. An entry is never changed, and outlives whom it names.
+//! The audit log: actions of administrators and organization keys. Each action writes one entry in its own transaction.
+//! A refused action writes none, and neither does one that changes nothing. An entry never changes and outlives the
+//! user and the object that it names.
 
 pub mod entries;
-pub mod types;
-pub mod query;
-pub mod loader;
+pub mod graphql;

@@ -1,18 +1,19 @@
-//! From an `Authorization` to a caller. A signature or a secret that was found right is remembered for a while; that a
-//! caller's time is not up and that their rights still hold is asked each time.
+//! Authentication: from an `Authorization` to a caller. A verified signature or secret is cached for a while. The
+//! expiry and the revocation of rights are checked on every call.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
-    context::Site,
-    issuer::Outside,
-    jwt, keys,
-    rights::{Rights, Watch},
+    api_keys,
+    issuer::ExternalIssuer,
+    jwt,
+    request_context::Site,
+    revocation::{RevocationWatch, Revocations},
     secret,
     viewer::Caller,
-    visits,
+    visitor_tokens,
 };
 use crate::{
     app::App,
@@ -20,34 +21,36 @@ use crate::{
     error::{Error, Result},
 };
 
-/// The longest token or key that is looked at, in bytes.
+/// The maximum length of a token or key, in bytes.
 const LONGEST: usize = 8_192;
 
-/// Callers that are remembered, a few hundred bytes each.
-const MOST_CALLERS: usize = 10_000;
+/// The maximum number of cached callers, a few hundred bytes each.
+const MAX_CALLERS: usize = 10_000;
 
-/// How long a caller whom the database proved is remembered.
+/// The time for which a caller that the database verified is cached.
 const REMEMBERED_FOR: Duration = Duration::minutes(1);
 
+/// Finds the caller of each call and knows the revocations.
 pub struct Authenticator {
     app: App,
-    pub rights: Arc<Rights>,
-    outside: Option<Arc<Outside>>,
-    known: Cache<Known>,
+    /// The revocations that this instance knows.
+    pub rights: Arc<Revocations>,
+    outside: Option<Arc<ExternalIssuer>>,
+    known: Cache<CachedCaller>,
 }
 
-/// A caller who was authenticated.
-struct Known {
+/// A caller that was authenticated.
+struct CachedCaller {
     caller: Caller,
     until: DateTime<Utc>,
-    /// The version of the rights under which the database was asked; none where it was not.
+    /// The version of the revocations at the check in the database. It is none for a check by signature alone.
     version: Option<u64>,
-    /// The one site from which a visitor is let in; none where it was given to no page.
+    /// The only site that may use a visitor's token. It is none for a token that was given to no page.
     site: Option<String>,
 }
 
-impl Known {
-    /// A visitor's token is of one site: no page of another may use it.
+impl CachedCaller {
+    /// Returns true when a page of `site` may use the token. A visitor token works on one site only.
     fn is_let_in_from(&self, site: Option<&Site>) -> bool {
         match (&self.caller, site) {
             (Caller::Visitor(_), Some(site)) => self.site.as_deref() == Some(&site.origin),
@@ -57,28 +60,28 @@ impl Known {
 }
 
 impl Authenticator {
-    /// Begins to follow whose rights end, and to fetch the keys of an outside issuer.
+    /// Starts to follow the revocations and to fetch the keys of the outside issuer, if there is one.
     pub async fn start(app: &App) -> Result<Self> {
-        let rights = Rights::start(app).await?;
+        let rights = Revocations::start(app).await?;
         let outside = app.config.tokens.outside.clone().map(|(url, every)| {
-            let outside = Arc::new(Outside::default());
+            let outside = Arc::new(ExternalIssuer::default());
             let (app, keeping) = (app.clone(), Arc::clone(&outside));
             tokio::spawn(async move { keeping.keep_fresh(&app, &url, every).await });
             outside
         });
-        Ok(Self { app: app.clone(), rights, outside, known: Cache::new(MOST_CALLERS, MOST_CALLERS) })
+        Ok(Self { app: app.clone(), rights, outside, known: Cache::new(MAX_CALLERS, MAX_CALLERS) })
     }
 
-    /// Whether callers can be told already.
+    /// Returns true once callers can be verified. With an outside issuer this needs its keys.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.outside.as_ref().is_none_or(|outside| outside.is_known())
     }
 
-    /// The caller of an `Authorization` or the like, as it comes from a site, if any: none without one or with an empty one,
-    /// an error with a bad one.
+    /// Returns the caller of an `Authorization` that comes from `site`. Returns none when it is missing or empty.
+    /// Refuses with UNAUTHENTICATED when it is wrong, expired, revoked or of another site.
     pub async fn caller(&self, authorization: Option<&str>, site: Option<&Site>) -> Result<Option<Caller>> {
-        // A scheme without a token is no credentials either.
+        // A scheme without a token is no credential.
         let given =
             authorization.map(str::trim).filter(|text| !text.is_empty() && !text.eq_ignore_ascii_case("bearer"));
         let Some(authorization) = given else { return Ok(None) };
@@ -90,15 +93,19 @@ impl Authenticator {
         }
         let known = self.authenticate(token).await?;
         let caller = known.caller;
-        let over = caller.expires_at() <= self.app.clock.now() || !self.rights.hold(&caller);
+        let over = caller.expires_at() <= self.app.clock.now() || !self.rights.are_valid(&caller);
         if over || !known.is_let_in_from(site) {
             return Err(Error::Unauthenticated);
         }
         Ok(Some(caller))
     }
 
-    /// The caller, and a watch on their rights that missed nothing since they were told.
-    pub async fn watched(&self, authorization: Option<&str>, site: Option<&Site>) -> Result<Option<(Caller, Watch)>> {
+    /// Returns the caller with a watch on their rights. The watch misses no revocation after the check.
+    pub async fn watched(
+        &self,
+        authorization: Option<&str>,
+        site: Option<&Site>,
+    ) -> Result<Option<(Caller, RevocationWatch)>> {
         loop {
             let version = self.rights.version();
             let Some(caller) = self.caller(authorization, site).await? else { return Ok(None) };
@@ -109,8 +116,8 @@ impl Authenticator {
         }
     }
 
-    async fn authenticate(&self, token: &str) -> Result<Arc<Known>> {
-        // What is remembered is found by its digest, so that no token and no key lies about in memory.
+    async fn authenticate(&self, token: &str) -> Result<Arc<CachedCaller>> {
+        // The cache is keyed by digest, so that no token or key stays in memory.
         let name = secret::name(token);
         let version = self.rights.version();
         if let Some(known) = self.known.get(&name)
@@ -119,10 +126,10 @@ impl Authenticator {
         {
             return Ok(known);
         }
-        let (caller, site, asked) = if token.starts_with(keys::START) {
-            (keys::verify(&self.app, token).await?, None, true)
-        } else if token.starts_with(visits::START) {
-            let (caller, site) = visits::verify(&self.app, token).await?;
+        let (caller, site, asked) = if token.starts_with(api_keys::START) {
+            (api_keys::verify(&self.app, token).await?, None, true)
+        } else if token.starts_with(visitor_tokens::START) {
+            let (caller, site) = visitor_tokens::verify(&self.app, token).await?;
             (caller, site, true)
         } else if let Some(outside) = &self.outside {
             (Caller::Person(outside.verify(&self.app, token).await?), None, true)
@@ -133,7 +140,7 @@ impl Authenticator {
             true => caller.expires_at().min(self.app.clock.now() + REMEMBERED_FOR),
             false => caller.expires_at(),
         };
-        let known = Arc::new(Known { caller, until, version: asked.then_some(version), site });
+        let known = Arc::new(CachedCaller { caller, until, version: asked.then_some(version), site });
         self.known.keep(&name, 1, Arc::clone(&known));
         Ok(known)
     }

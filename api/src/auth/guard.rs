@@ -1,11 +1,11 @@
-//! The guard on a field: the token must have the scope.
+//! The guard on a field: the caller must have the scope.
 
 use async_graphql::{Context, Guard};
 
-use super::{context::ContextExt, viewer::Scope};
+use super::{request_context::ContextExt, viewer::Scope};
 use crate::error::Error;
 
-/// `#[graphql(guard = "Needs(Scope::ContactsRead)")]`
+/// Requires a scope: `#[graphql(guard = "Needs(Scope::ContactsRead)")]`. Refuses with FORBIDDEN.
 pub struct Needs(pub Scope);
 
 impl Guard for Needs {

@@ -1,4 +1,4 @@
-//! An outside issuer: its keys are fetched at the start and again and again, never because a client names one.
+//! The outside issuer. Its keys are fetched at the start and at intervals, and never because a client names one.
 
 use std::{
     sync::{PoisonError, RwLock},
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{
     jwt,
-    viewer::{Proof, Scopes, Viewer},
+    viewer::{Credential, Scopes, Viewer},
 };
 use crate::{
     app::App,
@@ -20,19 +20,19 @@ use crate::{
     error::{Error, Result},
 };
 
-/// How long the issuer may take to answer.
+/// The maximum time for the issuer's answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// The longest list of keys that is read, in bytes.
+/// The maximum length of the key list, in bytes.
 const LONGEST: usize = 256 << 10;
 
-/// The keys as they were fetched last.
+/// The keys of the issuer, as they were fetched last.
 #[derive(Default)]
-pub struct Outside {
+pub struct ExternalIssuer {
     keys: RwLock<Vec<VerifyingKey>>,
 }
 
-impl Outside {
-    /// Fetches the keys every so often; what could not be fetched leaves the earlier ones in force.
+impl ExternalIssuer {
+    /// Fetches the keys at the interval `every` until shutdown. After a failed fetch the earlier keys stay valid.
     pub async fn keep_fresh(&self, app: &App, url: &str, every: Duration) {
         loop {
             match fetch(url).await {
@@ -45,13 +45,14 @@ impl Outside {
         }
     }
 
-    /// Whether any keys are known yet.
+    /// Returns true once keys are known.
     #[must_use]
     pub fn is_known(&self) -> bool {
         !self.keys.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// The person of a token: `sub` is an id or a handle, `scope` narrows what the person's role allows.
+    /// Returns the person of a token. `sub` is an id or a handle, and `scope` narrows the scopes of the person's role.
+    /// Refuses with UNAUTHENTICATED.
     pub async fn verify(&self, app: &App, token: &str) -> Result<Viewer> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner).clone();
         let claims = jwt::claims(&app.config.tokens, &keys, app.clock.now(), token)?;
@@ -66,7 +67,7 @@ impl Outside {
         let person = person.ok_or(Error::Unauthenticated)?;
         let allowed = Scopes::of(person.role);
         let scopes = claims.scope.as_deref().map_or(allowed, |asked| Scopes::parse(asked).and(allowed));
-        Ok(Viewer { user: person.id, scopes, expires_at: claims.expires_at()?, proof: Proof::Token })
+        Ok(Viewer { user: person.id, scopes, expires_at: claims.expires_at()?, proof: Credential::Token })
     }
 }
 
@@ -81,18 +82,18 @@ async fn fetch(url: &str) -> anyhow::Result<Vec<VerifyingKey>> {
     }
     let set: KeySet = serde_json::from_slice(&body)?;
     let keys: Vec<VerifyingKey> = set.keys.iter().filter_map(verifying).collect();
-    anyhow::ensure!(!keys.is_empty(), "it holds no key that verifies RS256, ES256 or EdDSA");
+    anyhow::ensure!(!keys.is_empty(), "the list has no key for RS256, ES256 or EdDSA");
     Ok(keys)
 }
 
-/// A set of keys, each still unread: those of kinds that are unknown here do not spoil the rest (RFC 7517, section 5).
+/// A list of unparsed keys. Keys of unknown types do not invalidate the other keys (RFC 7517, section 5).
 #[derive(Deserialize)]
 struct KeySet {
     keys: Vec<serde_json::Value>,
 }
 
-/// The key of one entry, if it is for verifying and its kind is known. A key that does not name its algorithm has the one
-/// of its kind, because the parameter is optional (RFC 7517, section 4.4).
+/// Parses one key. Returns none when the key is not for verification or its type is unknown. `alg` is optional (RFC
+/// 7517, section 4.4), so a key without it has the algorithm of its type.
 fn verifying(entry: &serde_json::Value) -> Option<VerifyingKey> {
     let text = |name: &str| entry.get(name).and_then(serde_json::Value::as_str);
     let signs = entry.get("use").is_none_or(|used| used.is_null() || used == "sig");
@@ -110,7 +111,7 @@ fn verifying(entry: &serde_json::Value) -> Option<VerifyingKey> {
         Some(name) => match algorithm {
             Algorithm::RS256 => name == "RS256",
             Algorithm::ES256 => name == "ES256",
-            // RFC 9864 gives EdDSA with this curve a name of its own.
+            // RFC 9864 gives EdDSA with this curve its own name.
             _ => name == "EdDSA" || name == "Ed25519",
         },
     };

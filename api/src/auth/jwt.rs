@@ -1,5 +1,5 @@
-//! Access tokens: JWT. Each key verifies by its own algorithm and nothing else, whatever a token's header says. `exp`,
-//! `iss`, `aud` and `sub` are required; time is judged by the product's clock.
+//! Access tokens, which are JWTs. A key verifies by its own algorithm only, so the header of a token cannot choose
+//! another. `exp`, `iss`, `aud` and `sub` are required, and times are compared with the product's clock.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
@@ -7,19 +7,20 @@ use entity::id::{SessionId, UserId};
 use jsonwebtoken::{Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use super::viewer::{Proof, Scopes, Viewer};
+use super::viewer::{Credential, Scopes, Viewer};
 use crate::{
     app::App,
     config::{TokenConfig, keys::VerifyingKey},
     error::{Error, Result},
 };
 
-/// How far the clock of an outside issuer may be ahead.
+/// The maximum lead of an outside issuer's clock.
 const SKEW: Duration = Duration::seconds(60);
 
-/// What a token says, as far as it concerns us.
+/// The claims of a token that the product reads.
 #[derive(Serialize, Deserialize)]
 pub struct Claims {
+    /// The person: an id, or for an outside issuer also a handle.
     pub sub: String,
     iss: String,
     aud: serde_json::Value,
@@ -29,14 +30,15 @@ pub struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nbf: Option<NumericDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The scopes, separated by spaces.
     pub scope: Option<String>,
-    /// The session it was made from.
+    /// The session of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
-    /// Of a ticket: what it is for.
+    /// In a ticket: the user whom the ticket concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     about: Option<String>,
-    /// Of a ticket: which password its holder had, by the microsecond when it was set.
+    /// In a ticket: the time at which its user's password was set, in microseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pwd: Option<i64>,
 }
@@ -44,7 +46,7 @@ pub struct Claims {
 /// 9999-12-31T23:59:59Z in seconds since 1970.
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// Seconds since 1970, whole or with a fraction (RFC 7519, section 2). Our own tokens have whole ones.
+/// Seconds since 1970, whole or with a fraction (RFC 7519, section 2). The product's own tokens use whole seconds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum NumericDate {
@@ -57,13 +59,13 @@ impl NumericDate {
         Self::Whole(time.timestamp())
     }
 
-    /// The time, cut to microseconds; none for one that no calendar holds. One after the year 9999 is the end of that year: a
-    /// DateTime of the API has four digits of year, and a token that ends later ends late enough.
+    /// Returns the time, cut to microseconds, or none when no calendar date exists for it. A time after the year 9999
+    /// becomes the end of that year. The API writes years with four digits, and no token needs a later end.
     fn time(self) -> Option<DateTime<Utc>> {
         let (seconds, micros) = match self {
             Self::Whole(seconds) => (seconds, 0),
             Self::Fraction(seconds) => {
-                #[expect(clippy::cast_possible_truncation, reason = "what is too large is in no calendar")]
+                #[expect(clippy::cast_possible_truncation, reason = "a value out of range has no date and is rejected")]
                 let whole = seconds.floor() as i64;
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 999,999")]
                 let micros = (seconds.fract().rem_euclid(1.0) * 1e6).floor() as u32;
@@ -76,18 +78,21 @@ impl NumericDate {
 }
 
 impl Claims {
+    /// Returns the expiry of the token. Refuses with UNAUTHENTICATED when it is no date.
     pub fn expires_at(&self) -> Result<DateTime<Utc>> {
         self.exp.time().ok_or(Error::Unauthenticated)
     }
 }
 
-/// A signed token and when it ends.
+/// A signed token with its expiry.
 pub struct AccessToken {
+    /// The token as clients send it.
     pub text: String,
+    /// The expiry of the token, in whole seconds.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Signs a token for a person, of a session or of none.
+/// Signs an access token for a person, with or without a session.
 pub fn issue(
     app: &App,
     user: UserId,
@@ -122,20 +127,20 @@ fn sign(tokens: &TokenConfig, claims: &Claims, expires_at: DateTime<Utc>) -> Res
     Ok(AccessToken { text, expires_at })
 }
 
-/// What a ticket says: it opens one door for one person and one thing.
+/// The content of a ticket. It permits one purpose for one person and one subject.
 #[derive(Clone, Copy, Debug)]
 pub struct Ticket {
-    /// Who was given it.
+    /// The user who received the ticket.
     pub user: UserId,
-    /// What it is about.
+    /// The user whom the ticket concerns.
     pub about: UserId,
-    /// The session in which it was asked for; none for a token of no session.
+    /// The session that requested the ticket. It is none for a token without a session.
     pub session: Option<SessionId>,
-    /// When the password that its holder had was set; none for a person without one.
+    /// The time at which the holder's password was set. It is none for a person without a password.
     pub password_of: Option<DateTime<Utc>>,
 }
 
-/// Signs a ticket. It is no access token, because it is for an audience of its own.
+/// Signs a ticket. Its own audience, made from `door`, keeps it from being used as an access token.
 pub fn issue_ticket(app: &App, door: &str, ticket: Ticket, lifetime: Duration) -> Result<AccessToken> {
     let tokens = &app.config.tokens;
     let now = app.clock.now();
@@ -155,7 +160,7 @@ pub fn issue_ticket(app: &App, door: &str, ticket: Ticket, lifetime: Duration) -
     sign(tokens, &claims, expires_at)
 }
 
-/// Reads a ticket for a door. Anything wrong with it is the same refusal.
+/// Reads a ticket of the audience made from `door`. Every fault of a ticket gets the same refusal, UNAUTHENTICATED.
 pub fn read_ticket(app: &App, door: &str, ticket: &str) -> Result<Ticket> {
     let tokens = &app.config.tokens;
     let audience = audience_of(tokens, door);
@@ -166,32 +171,33 @@ pub fn read_ticket(app: &App, door: &str, ticket: &str) -> Result<Ticket> {
     Ok(Ticket { user, about, session, password_of: claims.pwd.and_then(DateTime::from_timestamp_micros) })
 }
 
-/// Never that of access tokens.
+/// Returns the audience of tickets. It always differs from the audience of access tokens.
 fn audience_of(tokens: &TokenConfig, door: &str) -> String {
     format!("{} {door}", tokens.audience)
 }
 
-/// Reads a token of our own; anything wrong with it is the same refusal.
+/// Returns the person of a token that the product signed itself. Every fault gets the same refusal, UNAUTHENTICATED.
 pub fn verify(app: &App, token: &str) -> Result<Viewer> {
     let tokens = &app.config.tokens;
     let claims = claims(tokens, &tokens.keys.verifying, app.clock.now(), token)?;
     let proof = match &claims.sid {
-        None => Proof::Token,
-        Some(sid) => Proof::Session(SessionId::parse(sid).ok_or(Error::Unauthenticated)?),
+        None => Credential::Token,
+        Some(sid) => Credential::Session(SessionId::parse(sid).ok_or(Error::Unauthenticated)?),
     };
     let user = UserId::parse(&claims.sub).ok_or(Error::Unauthenticated)?;
     let scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default());
     Ok(Viewer { user, scopes, expires_at: claims.expires_at()?, proof })
 }
 
-/// The part of a token's header that is looked at before any key is.
+/// The part of a token's header that is read before the choice of a key.
 #[derive(Deserialize)]
-struct Seen {
+struct VerifiedClaims {
     kid: Option<String>,
     crit: Option<serde_json::Value>,
 }
 
-/// What a token says that one of these keys signed for us and that has neither ended nor is still to begin.
+/// Returns the claims of a token that one of `keys` signed for this product. Refuses with UNAUTHENTICATED when the
+/// token has expired or is not yet valid.
 pub fn claims(tokens: &TokenConfig, keys: &[VerifyingKey], now: DateTime<Utc>, token: &str) -> Result<Claims> {
     claims_for(tokens, keys, &tokens.audience, now, token)
 }
@@ -204,8 +210,9 @@ fn claims_for(
     token: &str,
 ) -> Result<Claims> {
     let header = token.split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
-    let seen: Seen = header.and_then(|header| serde_json::from_slice(&header).ok()).ok_or(Error::Unauthenticated)?;
-    // Extensions that must be understood are not.
+    let seen: VerifiedClaims =
+        header.and_then(|header| serde_json::from_slice(&header).ok()).ok_or(Error::Unauthenticated)?;
+    // Critical extensions must be understood, and none is supported.
     if seen.crit.is_some() {
         return Err(Error::Unauthenticated);
     }
@@ -219,7 +226,7 @@ fn claims_for(
         jsonwebtoken::decode::<Claims>(token, &key.key, &validation).ok()
     });
     let claims = claims.ok_or(Error::Unauthenticated)?.claims;
-    // A time that no calendar holds is no time at which a token begins.
+    // A token without a valid start date is refused.
     let begun = |date: NumericDate| date.time().is_some_and(|time| time <= now + SKEW);
     if claims.expires_at()? <= now || ![claims.nbf, claims.iat].into_iter().flatten().all(begun) {
         return Err(Error::Unauthenticated);

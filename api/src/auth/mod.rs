@@ -1,17 +1,17 @@
-//! Who is calling and what their token may do. "May this token do such things?" is asked by the guard on the field;
-//! "is this row theirs?" by the finder of the row. Nothing else checks rights.
+//! Authentication and authorization. The guard on a field checks the scope of the token. The finder of a row checks
+//! that the caller may see it. No other code checks rights.
 
-pub mod authenticator;
-pub mod turns;
-pub mod context;
-pub mod guard;
-pub mod issuer;
-pub mod jwt;
-pub mod keys;
-pub mod once;
-pub mod password;
-pub mod presence;
-pub mod rights;
-pub mod secret;
+pub mod load_scheduler;
 pub mod viewer;
-pub mod visits;
+pub mod request_context;
+pub mod jwt;
+pub mod issuer;
+pub mod secret;
+pub mod api_keys;
+pub mod revocation;
+pub mod visitor_tokens;
+pub mod authenticator;
+pub mod guard;
+pub mod idempotency;
+pub mod password;
+pub mod active_caller;

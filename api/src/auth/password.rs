@@ -1,5 +1,5 @@
-//! Passwords: argon2id with the crate's recommended cost, computed away from the threads that serve. A password is compared
-//! by the rules of OpaqueString (RFC 8265): however a keyboard composes its letters, and whichever space it types.
+//! Passwords: argon2id with the crate's recommended cost, computed apart from the threads that serve. Comparison
+//! follows OpaqueString (RFC 8265), so different compositions of a letter and different spaces are equal.
 
 use argon2::{Argon2, PasswordHash, PasswordHasher as _, PasswordVerifier as _};
 use icu_normalizer::ComposingNormalizer;
@@ -7,11 +7,11 @@ use icu_properties::{CodePointMapData, props::GeneralCategory};
 
 use crate::{
     error::{Error, Result},
-    throttle::turns::Queued,
+    rate_limit::hashing::QueuedSlot,
 };
 
-/// A password in the form that is hashed (RFC 8265, section 4.2.1): every space is U+0020, letters are composed (NFC).
-/// Case and width stay as they are.
+/// Normalizes a password for hashing (RFC 8265, section 4.2.1). Every space becomes U+0020, and letters are composed
+/// (NFC). Case and width stay.
 #[must_use]
 pub fn normalise(password: &str) -> String {
     let categories = CodePointMapData::<GeneralCategory>::new();
@@ -19,30 +19,30 @@ pub fn normalise(password: &str) -> String {
     ComposingNormalizer::new_nfc().normalize_iter(password.chars().map(spaced)).collect()
 }
 
-/// Hashes a password into PHC form.
-pub async fn hash(password: String, queued: Queued) -> Result<String> {
-    let turn = queued.turn().await.map_err(Error::internal)?;
+/// Hashes a password into PHC form. Waits for a hashing slot.
+pub async fn hash(password: String, queued: QueuedSlot) -> Result<String> {
+    let permit = queued.acquire().await.map_err(Error::internal)?;
     let hashed = tokio::task::spawn_blocking(move || {
-        // Until it is done, also when nobody waits for it any more.
-        let _turn = turn;
+        // The permit lasts until the hash is done, even when the caller has left.
+        let _permit = permit;
         Argon2::default().hash_password(normalise(&password).as_bytes()).map(|hash| hash.to_string())
     });
     hashed.await.map_err(Error::internal)?.map_err(|error| Error::internal(anyhow::anyhow!("hashing failed: {error}")))
 }
 
-/// Whether a password matches. Without a hash the same work is done and the answer is no, so that the time taken does
-/// not tell whether an account exists. A password that changes when it is normalised gets a second try as it was typed,
-/// because earlier hashes were made of that.
-pub async fn verify(password: String, hash: Option<String>, queued: Queued) -> Result<bool> {
-    let turn = queued.turn().await.map_err(Error::internal)?;
+/// Returns true when the password matches the hash. Waits for a hashing slot. Without a hash it does the same work and
+/// returns false, so that the time does not reveal whether an account exists. Earlier hashes were made from passwords
+/// as typed. So a password that changes in normalization is also tried as typed.
+pub async fn verify(password: String, hash: Option<String>, queued: QueuedSlot) -> Result<bool> {
+    let permit = queued.acquire().await.map_err(Error::internal)?;
     let verified = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
+        let _permit = permit;
         let normalised = normalise(&password);
         let matches = one(&normalised, hash.as_deref());
         if normalised == password {
             return matches;
         }
-        // Always both, because the time taken must not tell which of them matched.
+        // Both forms are always tried, so that the time does not reveal which form matched.
         one(&password, hash.as_deref()) || matches
     });
     verified.await.map_err(Error::internal)
@@ -61,7 +61,7 @@ mod tests {
     use argon2::{Argon2, PasswordHasher as _};
 
     use super::{hash, normalise, verify};
-    use crate::throttle::turns::Turns;
+    use crate::rate_limit::hashing::HashingSlots;
 
     #[test]
     fn letters_are_composed_and_spaces_are_one_kind() {
@@ -79,7 +79,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_of_before_is_matched_as_it_was_typed() -> anyhow::Result<()> {
-        let (typed, turns) = ("pa\u{308}sswort\u{a0}lang", Turns::default());
+        let (typed, turns) = ("pa\u{308}sswort\u{a0}lang", HashingSlots::default());
         let matches =
             async |password: &str, hash: &str| verify(password.to_owned(), Some(hash.to_owned()), turns.known()).await;
         for typed in [typed, "\u{212b}ngstro\u{308}m unit", "\u{1112}\u{1161}\u{11ab}\u{3000}key"] {

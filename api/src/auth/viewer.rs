@@ -1,4 +1,4 @@
-//! The caller, as proven by a token or a key.
+//! The caller, as a token or a key proves it.
 
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
@@ -7,66 +7,81 @@ use entity::{
     user::Role,
 };
 
-use crate::throttle::Payer;
+use crate::rate_limit::LimitSubject;
 
-/// Who calls: a person, an organisation's key as a service account, or a visitor of a web site.
+/// The maker of a call: a person, an organization key as a service account, or a visitor of a web site.
 #[derive(Clone, Copy, Debug)]
 pub enum Caller {
+    /// A user, with a session, a token or a personal key.
     Person(Viewer),
+    /// A service account, with an organization key.
     Service(ServiceViewer),
+    /// A customer on a web site, with a visitor token.
     Visitor(VisitorViewer),
 }
 
 impl Caller {
-    /// Who pays for what the caller asks, and under whom it is counted.
+    /// Returns the subject that pays for the caller's operations in rate limits and quotas.
     #[must_use]
-    pub fn payer(&self) -> Payer {
+    pub fn limit_subject(&self) -> LimitSubject {
         match self {
-            Self::Person(viewer) => Payer::Caller(viewer.user.0),
-            Self::Service(service) => Payer::Caller(service.key.0),
-            Self::Visitor(visitor) => Payer::Caller(visitor.customer.0),
+            Self::Person(viewer) => LimitSubject::Caller(viewer.user.0),
+            Self::Service(service) => LimitSubject::Caller(service.key.0),
+            Self::Visitor(visitor) => LimitSubject::Caller(visitor.customer.0),
         }
     }
 }
 
-/// A person who calls, with what scopes, until when, and by what proof.
+/// A person who calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Viewer {
+    /// The id of the person.
     pub user: UserId,
+    /// The scopes of the token or key.
     pub scopes: Scopes,
+    /// The time at which the credential expires.
     pub expires_at: DateTime<Utc>,
-    pub proof: Proof,
+    /// The credential that identified the person.
+    pub proof: Credential,
 }
 
-/// A key of the organisation that calls. It has no relationships and sees by scope.
+/// An organization key that calls. It has no relationships, and its scopes decide what it sees.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceViewer {
+    /// The id of the key.
     pub key: ApiKeyId,
+    /// The scopes of the key.
     pub scopes: Scopes,
+    /// The time at which the key expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// A visitor of a web site who calls: a customer at one entry point, who sees their own conversations there and nothing else.
+/// A visitor of a web site who calls: a customer at one entry point. They see only their own conversations there.
 #[derive(Clone, Copy, Debug)]
 pub struct VisitorViewer {
+    /// The id of the visitor token.
     pub token: VisitorTokenId,
+    /// The customer behind the token.
     pub customer: CustomerId,
+    /// The entry point to which the token is limited.
     pub entry_point: EntryPointId,
+    /// The time at which the token expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// What a person proved themselves with.
+/// The credential that identified a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// A token of a session.
+pub enum Credential {
+    /// An access token of a session.
     Session(SessionId),
-    /// A token of no session: of an outside issuer or of the command line.
+    /// An access token without a session, from an outside issuer or from the command line.
     Token,
     /// A personal API key.
     Key(ApiKeyId),
 }
 
 impl Caller {
+    /// Returns the scopes of the caller. A visitor has fixed scopes.
     #[must_use]
     pub fn scopes(&self) -> Scopes {
         match self {
@@ -76,6 +91,7 @@ impl Caller {
         }
     }
 
+    /// Returns the time at which the caller's credential expires.
     #[must_use]
     pub fn expires_at(&self) -> DateTime<Utc> {
         match self {
@@ -86,36 +102,36 @@ impl Caller {
     }
 }
 
-/// What a token or a key may be used for.
+/// A permission that a token or an API key carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
 pub enum Scope {
-    /// See people and one's own account.
+    /// Permission to see people and one's own account.
     ProfileRead,
-    /// Change one's own profile, settings, sessions and keys.
+    /// Permission to change one's own profile, settings, sessions and keys.
     ProfileWrite,
-    /// See relationships, lists and requests, and follow requests live.
+    /// Permission to see relationships, lists and requests, and to subscribe to requests.
     ContactsRead,
-    /// Connect, follow, block, and what undoes them.
+    /// Permission to connect, follow and block, and to undo these actions.
     ContactsWrite,
-    /// See one's notifications, and follow them live.
+    /// Permission to see one's notifications and to subscribe to them.
     NotificationsRead,
-    /// Mark and remove notifications, and choose how to be told.
+    /// Permission to mark and remove notifications, and to choose how they are delivered.
     NotificationsWrite,
-    /// See activities, and follow them live.
+    /// Permission to see activities and to subscribe to them.
     ActivityRead,
-    /// Post a status.
+    /// Permission to post a status.
     ActivityWrite,
-    /// See conversations that the caller takes part in or serves, and follow them live.
+    /// Permission to see and subscribe to conversations in which the caller takes part or serves the customer.
     ConversationsRead,
-    /// Write in conversations, take tasks, hand them over, end them and wrap them up.
+    /// Permission to write in conversations, and to accept, transfer, end and wrap up tasks.
     ConversationsWrite,
-    /// See agents, queues and one's desk, and follow it live.
+    /// Permission to see agents, queues and one's agent desktop, and to subscribe to the desktop.
     AgentsRead,
-    /// Change one's own state as an agent. A supervisor may change that of others.
+    /// Permission to change one's own agent state. A supervisor may change the state of other agents.
     AgentsWrite,
-    /// Pull the event log.
+    /// Permission to pull the event log.
     EventsRead,
-    /// Administer the organisation. Takes effect for administrators only.
+    /// Permission to administer the organization. It takes effect for administrators only.
     Admin,
 }
 
@@ -138,7 +154,7 @@ impl Scope {
         Self::Admin,
     ];
 
-    /// As tokens and errors write it.
+    /// Returns the name of the scope in tokens and errors.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -165,40 +181,42 @@ impl Scope {
 pub struct Scopes(u32);
 
 impl Scopes {
-    /// Every scope there is.
+    /// Returns every scope.
     #[must_use]
     pub fn all() -> Self {
         Scope::ALL.into_iter().collect()
     }
 
-    /// What a person of a role gets who signs in.
+    /// Returns the scopes that a person of this role gets at sign-in.
     #[must_use]
     pub fn of(role: Role) -> Self {
         Scope::ALL.into_iter().filter(|scope| role == Role::Admin || *scope != Scope::Admin).collect()
     }
 
-    /// What a visitor of a web site may do.
+    /// Returns the scopes of a visitor of a web site.
     #[must_use]
     pub fn of_visitor() -> Self {
         [Scope::ConversationsRead, Scope::ConversationsWrite].into_iter().collect()
     }
 
+    /// Returns true when the set contains the scope.
     #[must_use]
     pub fn has(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u32) != 0
     }
 
-    /// Those that are in both.
+    /// Returns the scopes that are in both sets.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
+    /// Returns the scopes of the set, in the order of the schema.
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         Scope::ALL.into_iter().filter(move |scope| self.has(*scope))
     }
 
-    /// Reads names parted by white space; unknown names, of another version, give nothing.
+    /// Parses names separated by white space. Unknown names, of another version, are skipped.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         text.split_whitespace().filter_map(|name| Scope::ALL.into_iter().find(|scope| scope.name() == name)).collect()

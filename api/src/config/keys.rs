@@ -1,4 +1,4 @@
-//! The keys of access tokens. Each key has one algorithm; what a token's header says chooses neither.
+//! The keys of access tokens. Each key has one algorithm, and the header of a token cannot choose another.
 
 use std::{fmt, path::Path};
 
@@ -13,37 +13,44 @@ use base64::{
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use sha2::{Digest as _, Sha256};
 
-use super::{Secret, given::Given};
+use super::{Secret, raw_settings::RawSettings};
 
-/// The key that signs tokens in development, known to everybody and refused in production.
+/// The key that signs tokens in development. It is public, and production refuses it.
 const DEVELOPMENT_SECRET: &str = "rapport-development-secret-do-not-use";
 
-/// The keys of this deployment: the one that signs, and all whose tokens are taken.
+/// The keys of this deployment: one that signs, and all that verify.
 #[derive(Clone)]
 pub struct Keyring {
+    /// The key that signs new tokens.
     pub signing: SigningKey,
+    /// The keys whose tokens are accepted.
     pub verifying: Vec<VerifyingKey>,
-    /// Each makes digests of what is kept to be known again and must not be told, such as the networks of sign-ins. The
-    /// first is of the key that signs, the others are of earlier secrets.
+    /// The keys of digests. Digests recognize values that must not be revealed, such as the networks of sign-ins. The
+    /// first belongs to the signing key, and the others to earlier secrets.
     pub hiding: Vec<hmac::Key>,
 }
 
 /// A key that signs.
 #[derive(Clone)]
 pub struct SigningKey {
+    /// The `kid` of the tokens.
     pub id: String,
+    /// The algorithm of the signature.
     pub algorithm: Algorithm,
+    /// The key material.
     pub key: EncodingKey,
 }
 
-/// A key by which a signature is judged.
+/// A key that verifies signatures.
 #[derive(Clone)]
 pub struct VerifyingKey {
-    /// `kid` of the tokens it signed.
+    /// The `kid` of the tokens that it signed.
     pub id: Option<String>,
+    /// The only algorithm that is accepted with this key.
     pub algorithm: Algorithm,
+    /// The key material.
     pub key: DecodingKey,
-    /// What others verify with; none for a shared secret.
+    /// The public key for other verifiers. None for a shared secret.
     pub public: Option<Vec<u8>>,
 }
 
@@ -53,7 +60,7 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// Names a key by what it is made of, without telling it.
+/// Derives the id of a key from its material without revealing it.
 fn name(material: &[u8]) -> String {
     let mut hash = Sha256::new();
     hash.update(b"rapport key id");
@@ -61,16 +68,16 @@ fn name(material: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(&hash.finalize()[..9])
 }
 
-/// A key for digests, made of a secret that is kept outside the database. Nothing tells the one from the other.
+/// Derives a key for digests from a secret that is stored outside the database. Neither reveals the other.
 fn hiding(material: &[u8]) -> hmac::Key {
     let made = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, material), b"rapport key for digests");
     hmac::Key::new(hmac::HMAC_SHA256, made.as_ref())
 }
 
 impl Keyring {
-    /// The key that signs is a secret (HS256) or an Ed25519 key (EdDSA); earlier keys of both kinds are taken beside either,
-    /// so that a deployment can go from the one to the other without signing anybody out.
-    pub(super) fn read(given: &Given, development: bool) -> anyhow::Result<Self> {
+    /// Reads the keys. The signing key is a secret (HS256) or an Ed25519 key (EdDSA). Earlier keys of both kinds are
+    /// accepted beside it, so that a deployment can change the kind and keep its users signed in.
+    pub(super) fn read(given: &RawSettings, development: bool) -> anyhow::Result<Self> {
         let understand = |text: &str| match text {
             DEVELOPMENT_SECRET if !development => Err("is the development secret".to_owned()),
             _ if text.len() < 32 => Err("is shorter than 32 bytes".to_owned()),
@@ -81,13 +88,13 @@ impl Keyring {
                 given.read("RAPPORT_JWT_SECRET", |text| match text {
                     "" => Ok(()),
                     _ => {
-                        Err("is not needed beside RAPPORT_JWT_PRIVATE_KEY, which signs; if its tokens are still to be \
-                              taken, name it in RAPPORT_JWT_PREVIOUS_SECRETS"
+                        Err("conflicts with RAPPORT_JWT_PRIVATE_KEY, which signs tokens; to keep its tokens accepted, \
+                              move it to RAPPORT_JWT_PREVIOUS_SECRETS"
                             .to_owned())
                     }
                 })?;
                 given.read("RAPPORT_JWT_PRIVATE_KEY", |path| {
-                    Self::eddsa(Path::new(path)).map_err(|why| format!("is no key to sign with: {why}"))
+                    Self::eddsa(Path::new(path)).map_err(|why| format!("is not a signing key: {why}"))
                 })?
             }
             true => Self::hs256(&given.read("RAPPORT_JWT_SECRET", |text| match text {
@@ -108,25 +115,25 @@ impl Keyring {
         Ok(keyring)
     }
 
-    /// A shared secret.
+    /// Creates the keys of a shared secret.
     fn hs256(secret: &Secret) -> Self {
         let bytes = secret.expose().as_bytes();
         let signing = SigningKey { id: name(bytes), algorithm: Algorithm::HS256, key: EncodingKey::from_secret(bytes) };
         Self { signing, verifying: vec![shared(secret)], hiding: vec![hiding(bytes)] }
     }
 
-    /// An Ed25519 key, as PKCS#8 in PEM.
+    /// Reads an Ed25519 key in PKCS#8 PEM format.
     fn eddsa(private: &Path) -> Result<Self, String> {
         let der = pem(private, "PRIVATE KEY")?;
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der)
-            .map_err(|_| format!("{} holds no Ed25519 key", private.display()))?;
+            .map_err(|_| format!("{} contains no Ed25519 key", private.display()))?;
         let public = pair.public_key().as_ref().to_vec();
         let signing =
             SigningKey { id: name(&public), algorithm: Algorithm::EdDSA, key: EncodingKey::from_ed_der(&der) };
         Ok(Self { signing, verifying: vec![ed25519(public)], hiding: vec![hiding(&der)] })
     }
 
-    /// The public keys as a JWK set, for who verifies the tokens elsewhere.
+    /// Returns the public keys as a JWK set, for other verifiers of the tokens.
     #[must_use]
     pub fn jwks(&self) -> serde_json::Value {
         let keys = self.verifying.iter().filter_map(|key| {
@@ -140,7 +147,7 @@ impl Keyring {
     }
 }
 
-/// The parts of a list that is written with commas.
+/// Splits a list with commas.
 fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
@@ -155,12 +162,12 @@ fn shared(secret: &Secret) -> VerifyingKey {
     }
 }
 
-/// An Ed25519 public key, as PEM.
+/// Reads an Ed25519 public key in PEM format.
 fn public(path: &Path) -> Result<VerifyingKey, String> {
     let der = pem(path, "PUBLIC KEY")?;
-    // The key stands at the end of its description, which is the same for all keys of this kind.
+    // The key is the end of the DER form, whose beginning is equal for all Ed25519 keys.
     let at = der.len().checked_sub(32).filter(|at| *at == 12);
-    let at = at.ok_or_else(|| format!("{} holds no Ed25519 key", path.display()))?;
+    let at = at.ok_or_else(|| format!("{} contains no Ed25519 key", path.display()))?;
     Ok(ed25519(der[at..].to_vec()))
 }
 
@@ -173,14 +180,14 @@ fn ed25519(public: Vec<u8>) -> VerifyingKey {
     }
 }
 
-/// The bytes between the lines of a PEM file.
+/// Reads the bytes between the lines of a PEM file.
 fn pem(path: &Path, label: &str) -> Result<Vec<u8>, String> {
     let cannot = |why: &str| format!("{} {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|_| cannot("cannot be read"))?;
     let body = text
         .split_once(&format!("-----BEGIN {label}-----"))
         .and_then(|(_, rest)| rest.split_once(&format!("-----END {label}-----")))
-        .ok_or_else(|| cannot(&format!("holds no {label} in PEM")))?
+        .ok_or_else(|| cannot(&format!("contains no {label} in PEM")))?
         .0;
     let body: String = body.split_whitespace().collect();
     STANDARD.decode(body).map_err(|_| cannot("is not PEM"))

@@ -1,24 +1,27 @@
-//! The configuration: environment variables over a TOML file over defaults, read and checked once at start. A wrong
-//! value is refused with a sentence that names it.
+//! The configuration: environment variables override a TOML file, which overrides the defaults. It is read and
+//! checked once at start. The server refuses a wrong value with a sentence that names the setting.
 
-mod given;
+mod settings;
+mod raw_settings;
 pub mod keys;
 pub mod mail;
-mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, fmt, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, bail};
 
 pub use self::settings::{SETTINGS, Setting, help, markdown};
-use self::{given::Given, keys::Keyring, mail::MailConfig};
-use crate::web;
+use self::{keys::Keyring, mail::MailConfig, raw_settings::RawSettings};
+use crate::web_address;
 
-/// Text that never shows itself.
+/// A secret text that its debug form hides.
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
+    /// Returns the text of the secret.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -37,147 +40,191 @@ impl From<&str> for Secret {
     }
 }
 
+/// The kind of deployment. It selects defaults and checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Environment {
+    /// A deployment for development, with built-in secrets and demo data.
     Development,
+    /// A deployment with real data, which refuses development secrets and demo data.
     Production,
 }
 
+/// All settings of an instance.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The kind of deployment.
     pub environment: Environment,
+    /// The address to listen on.
     pub listen: SocketAddr,
+    /// The settings of the database.
     pub database: DatabaseConfig,
+    /// The settings of access tokens and sessions.
     pub tokens: TokenConfig,
-    /// Of a visitor's token that is not used.
+    /// The lifetime of a visitor token that is not used.
     pub visitor_token_lifetime: Duration,
+    /// True when anyone may sign up.
     pub sign_up_open: bool,
+    /// The web origins that may call, beside the server's own and the sites of web chats.
     pub allowed_origins: Vec<String>,
+    /// True when an empty database is filled with the demo organization.
     pub demo: bool,
-    /// How long an instance that is told to stop goes on while its readiness is red.
+    /// The time that a stopping instance goes on while its readiness is red.
     pub drain: Duration,
+    /// The cooldown after an ignored or closed connection request.
     pub request_cool_down: Duration,
+    /// The settings of the event log.
     pub events: EventConfig,
-    /// How long notifications are kept.
+    /// The time that notifications are kept.
     pub notification_retention: Duration,
-    /// None: no mail is sent.
+    /// The mail settings. None when no mail is sent.
     pub mail: Option<MailConfig>,
+    /// The limits of one operation.
     pub limits: Limits,
+    /// The rate limits.
     pub rates: Rates,
+    /// The limits of connections.
     pub connections: Connections,
+    /// The settings of metrics and traces.
     pub monitoring: MonitoringConfig,
+    /// The settings of the log.
     pub log: LogConfig,
 }
 
+/// The settings of the database.
 #[derive(Clone, Debug)]
 pub struct DatabaseConfig {
-    /// May hold a password, therefore a secret.
+    /// The address of the database. It is a secret because it may contain a password.
     pub url: Secret,
+    /// The maximum of connections, for reading and for writing each. SQLite has one writer.
     pub connections: u32,
-    /// How long one statement may take.
+    /// The time limit of one statement.
     pub statement_timeout: Duration,
 }
 
+/// The settings of access tokens and sessions.
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
+    /// The keys that sign and verify tokens.
     pub keys: Keyring,
-    /// Where the keys of an outside issuer are, and how often they are fetched.
+    /// The address of an outside issuer's keys and the interval of fetching them.
     pub outside: Option<(String, Duration)>,
+    /// The issuer (`iss`) of tokens.
     pub issuer: String,
+    /// The audience (`aud`) of tokens.
     pub audience: String,
-    /// Of an access token.
+    /// The lifetime of an access token.
     pub lifetime: Duration,
-    /// Of a session that is not refreshed.
+    /// The lifetime of a session that is not refreshed.
     pub session_lifetime: Duration,
 }
 
-/// The longest that an access token of our own may live, which is how long ended sessions are remembered.
+/// The maximum lifetime of an access token of this server, and the time that ended sessions are remembered.
 pub const LONGEST_TOKEN_LIFETIME: Duration = Duration::from_secs(86_400);
 
+/// The settings of the event log.
 #[derive(Clone, Copy, Debug)]
 pub struct EventConfig {
+    /// The time that events stay in the log.
     pub retention: Duration,
+    /// The interval of reading the log without a hint.
     pub poll: Duration,
 }
 
-/// What one operation may ask for.
+/// The limits of one operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// The maximum length of a request body or socket message, in bytes.
     pub body_bytes: usize,
+    /// The maximum length of a document, in bytes.
     pub document_bytes: usize,
+    /// The maximum of tokens of a document.
     pub tokens: usize,
+    /// The maximum of aliases of a document.
     pub aliases: usize,
+    /// The maximum cost of an operation.
     pub cost: u64,
+    /// The maximum depth of an operation.
     pub depth: usize,
+    /// True when clients may read the schema.
     pub introspection: bool,
+    /// The time limit of the answer to a query or mutation.
     pub request_timeout: Duration,
-    /// Bytes that one answer may take of memory; 0: without limit.
+    /// The memory of one answer, in bytes. 0 means no limit.
     pub answer_bytes: usize,
-    /// Bytes that all answers under way may take together; 0: without limit.
+    /// The memory of all pending answers together, in bytes. 0 means no limit.
     pub all_answers_bytes: usize,
 }
 
-/// What one caller, one address may do in a time.
+/// The rate limits of a caller and of an address.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
-    /// Cost per second; 0: without limit.
+    /// The cost per second. 0 means no limit.
     pub cost: u32,
-    /// Cost at once.
+    /// The cost at once.
     pub burst: u32,
-    /// Requests per second of one address; 0: without limit.
+    /// The requests per second of one address. 0 means no limit.
     pub requests: u32,
-    /// Tries per minute to sign in to one account; 0: without limit.
+    /// The wrong passwords of one place for one account before further ones wait. 0 means no limit.
     pub attempts: u32,
-    /// Chats per hour that one address may begin; 0: without limit.
+    /// The chats per hour that one address may begin. 0 means no limit.
     pub chats: u32,
-    /// Bytes per hour that one caller may write; 0: without limit.
+    /// The bytes per hour that one caller may write. 0 means no limit.
     pub written: u32,
-    /// Messages per minute of one visitor; 0: without limit.
+    /// The messages per minute of one visitor. 0 means no limit.
     pub visitor_messages: u32,
-    /// Messages and notes per minute of one person or key; 0: without limit.
+    /// The messages and notes per minute of one person or API key. 0 means no limit.
     pub messages: u32,
 }
 
-/// Who may connect, and how.
+/// The limits of connections, sockets and subscriptions.
 #[derive(Clone, Copy, Debug)]
 pub struct Connections {
+    /// The maximum of connections.
     pub most: usize,
+    /// The maximum of connections of one address. It does not apply behind proxies.
     pub most_per_address: usize,
-    /// Proxies before the server.
+    /// The number of trusted proxies in front of the server.
     pub proxies: usize,
-    /// Bits of an IPv6 address that are counted.
+    /// The bits of an IPv6 address that count.
     pub ipv6_prefix: u8,
-    /// Sockets of one caller at once; 0: without limit.
+    /// The maximum of sockets of one caller. 0 means no limit.
     pub sockets_per_caller: usize,
-    /// Subscriptions of one caller at once; 0: without limit.
+    /// The maximum of subscriptions of one caller. 0 means no limit.
     pub subscriptions_per_caller: usize,
-    /// How often an idle socket is asked whether anyone is there.
+    /// The interval of pings to a socket.
     pub ping_every: Duration,
 }
 
+/// The settings of metrics and traces.
 #[derive(Clone, Debug)]
 pub struct MonitoringConfig {
+    /// The bearer token of `/metrics`.
     pub metrics_token: Option<Secret>,
+    /// The address that receives spans by OTLP over HTTP.
     pub otlp_endpoint: Option<String>,
 }
 
+/// The settings of the log.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
+    /// The filter of log lines.
     pub filter: String,
+    /// True for JSON lines, false for text.
     pub json: bool,
 }
 
-/// Web origins, parted by commas.
+/// Parses web origins, separated by commas.
 fn origins(text: &str) -> Result<Vec<String>, String> {
     let given = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
     given
         .map(|origin| {
-            web::origin(origin).ok_or_else(|| format!("holds {origin}, which is no origin such as https://example.org"))
+            web_address::origin(origin)
+                .ok_or_else(|| format!("contains {origin}, which is not an origin such as https://example.org"))
         })
         .collect()
 }
 
-fn limits(given: &Given, development: bool) -> anyhow::Result<Limits> {
+fn limits(given: &RawSettings, development: bool) -> anyhow::Result<Limits> {
     Ok(Limits {
         body_bytes: given.count("RAPPORT_MAX_BODY_BYTES", 1_024, 64 << 20)?,
         document_bytes: given.count("RAPPORT_MAX_DOCUMENT_BYTES", 1_024, 1 << 20)?,
@@ -192,8 +239,8 @@ fn limits(given: &Given, development: bool) -> anyhow::Result<Limits> {
     })
 }
 
-/// Who may connect, and what each may have open.
-fn connections(given: &Given) -> anyhow::Result<Connections> {
+/// Reads the limits of connections, sockets and subscriptions.
+fn connections(given: &RawSettings) -> anyhow::Result<Connections> {
     Ok(Connections {
         most: given.count("RAPPORT_MAX_CONNECTIONS", 1, 1_000_000)?,
         most_per_address: given.count("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", 1, 1_000_000)?,
@@ -205,8 +252,8 @@ fn connections(given: &Given) -> anyhow::Result<Connections> {
     })
 }
 
-/// The address of an outside issuer's keys: encrypted, unless it is this machine.
-fn jwks_url(given: &Given) -> anyhow::Result<String> {
+/// Reads the address of an outside issuer's keys. It must be encrypted, unless it is this machine.
+fn jwks_url(given: &RawSettings) -> anyhow::Result<String> {
     given.read("RAPPORT_JWKS_URL", |text| {
         let local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
         let known = text.starts_with("https://") || local.iter().any(|start| text.starts_with(start));
@@ -248,10 +295,10 @@ impl Config {
                 bail!("{name} is refused: there is no such setting; rapport serve --help lists them");
             }
         }
-        Self::understand(&Given { file, environment })
+        Self::understand(&RawSettings { file, environment })
     }
 
-    fn understand(given: &Given) -> anyhow::Result<Self> {
+    fn understand(given: &RawSettings) -> anyhow::Result<Self> {
         let environment = given.read("RAPPORT_ENV", |text| match text {
             "development" => Ok(Environment::Development),
             "production" => Ok(Environment::Production),
@@ -261,7 +308,7 @@ impl Config {
         let listen: SocketAddr = given.parsed("RAPPORT_LISTEN", "an address with a port, such as 127.0.0.1:8080")?;
         let demo = given.flag("RAPPORT_DEMO", development)?;
         if demo && !development {
-            bail!("RAPPORT_DEMO is refused: demo users have a known password, so production loads none");
+            bail!("RAPPORT_DEMO is refused: demo users have a known password, so production refuses demo data");
         }
         if demo && !listen.ip().is_loopback() {
             bail!(
@@ -347,6 +394,3 @@ impl Config {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! Tests of the configuration: defaults, refusals, and what each setting takes.
+//! Tests of the configuration: defaults, refusals and accepted values.
 
 use super::{Config, Environment};
 

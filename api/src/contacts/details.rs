@@ -1,125 +1,136 @@
-//! How someone can be reached: e-mail addresses, telephone numbers, postal addresses and web pages, of a profile as of a
-//! personal contact. What is stored has passed [`Change::apply`]: short, of a plausible form, each thing once, at most one
-//! of a kind preferred.
+//! Contact details of profiles and personal contacts: e-mail addresses, telephone numbers, postal addresses and web
+//! pages. Stored details have passed [`DetailsChange::apply`]. So they are short and plausible, have no duplicates, and
+//! at most one item of a kind is preferred.
 
 use std::collections::HashSet;
 
 use async_graphql::{InputObject, MaybeUndefined};
 use entity::details::{Address, Details, Email, Phone, Url, Visibility};
 
-use super::fields::{self, Field};
+use super::detail_validation::{self, FieldPath};
 use crate::{
     error::{Error, Result, UserErrorCode},
     plain_text, text,
     vcard::escape,
-    web,
+    web_address,
 };
 
-/// The most of one kind.
-pub const MOST: usize = 10;
-/// The longest texts, in characters.
+/// Maximum number of items of one kind.
+pub const MAX_PER_KIND: usize = 10;
+/// Maximum length of an e-mail address, in characters.
 pub const MAX_EMAIL: usize = 254;
 const MAX_LOCAL_PART: usize = 64;
+/// Maximum length of a label, in characters.
 pub const MAX_LABEL: usize = 50;
+/// Maximum length of a telephone number, in characters.
 pub const MAX_NUMBER: usize = 64;
+/// Maximum length of a telephone extension, in characters.
 pub const MAX_EXTENSION: usize = 20;
+/// Maximum length of street and house number, in characters.
 pub const MAX_STREET: usize = 500;
+/// Maximum length of city, region, postal code and country, in characters each.
 pub const MAX_PLACE: usize = 100;
+/// Maximum length of a web page's address, in characters.
 pub const MAX_URL: usize = 2_000;
 
-const EMAILS: Field = &["input", "emails"];
-const PHONES: Field = &["input", "phones"];
-const ADDRESSES: Field = &["input", "addresses"];
-const URLS: Field = &["input", "urls"];
+const EMAILS: FieldPath = &["input", "emails"];
+const PHONES: FieldPath = &["input", "phones"];
+const ADDRESSES: FieldPath = &["input", "addresses"];
+const URLS: FieldPath = &["input", "urls"];
 
-/// An e-mail address to keep.
+/// An e-mail address to store.
 #[derive(Clone, Debug, InputObject)]
 pub struct EmailAddressInput {
     /// The address, at most 254 characters, such as `jane@example.com`.
     pub address: String,
-    /// What it is for: `work`, `home` or any words, at most 50 characters.
+    /// The purpose: `work`, `home` or free text, at most 50 characters.
     pub label: Option<String>,
-    /// Whether it is the one to use. At most one is.
+    /// True for the address to use first. At most one address can be preferred.
     #[graphql(default = false)]
     pub preferred: bool,
-    /// Who may see it. Of a personal contact nobody but its owner sees anything.
+    /// The audience of the address. Only the owner of a personal contact sees it, whatever this says.
     #[graphql(default_with = "Visibility::Connections")]
     pub visibility: Visibility,
 }
 
-/// A telephone number to keep.
+/// A telephone number to store.
 #[derive(Clone, Debug, InputObject)]
 pub struct PhoneInput {
-    /// The number as it is shown, at most 64 characters. With `+` and the country's code it can be dialled everywhere. Digits
-    /// of every script are kept in ASCII, dashes of every kind as `-`; direction marks are left out.
+    /// The number as displayed, at most 64 characters. With `+` and the country code it can be dialed from everywhere.
+    /// Digits of every script are stored as ASCII digits, and every kind of dash as `-`. Direction marks are removed.
     pub number: String,
-    /// What it is for: `work`, `mobile`, `home fax` or any words, at most 50 characters.
+    /// The purpose: `work`, `mobile`, `home fax` or free text, at most 50 characters.
     pub label: Option<String>,
-    /// What is dialled once the call is taken: at most 20 digits or signs.
+    /// The extension to dial after the call is answered, at most 20 digits or signs.
     pub extension: Option<String>,
-    /// Whether it is the one to use. At most one is.
+    /// True for the number to use first. At most one number can be preferred.
     #[graphql(default = false)]
     pub preferred: bool,
-    /// Who may see it. Of a personal contact nobody but its owner sees anything.
+    /// The audience of the number. Only the owner of a personal contact sees it, whatever this says.
     #[graphql(default_with = "Visibility::Connections")]
     pub visibility: Visibility,
 }
 
-/// A postal address to keep. At least one of its parts is needed.
+/// A postal address to store. It needs at least one of street, city, region, postal code and country.
 #[derive(Clone, Debug, InputObject)]
 pub struct PostalAddressInput {
-    /// What it is for: `work`, `home` or any words, at most 50 characters.
+    /// The purpose: `work`, `home` or free text, at most 50 characters.
     pub label: Option<String>,
-    /// Street and house, in lines, at most 500 characters.
+    /// The street and house number, in lines, at most 500 characters.
     pub street: Option<String>,
-    /// Town, at most 100 characters.
+    /// The town or city, at most 100 characters.
     pub city: Option<String>,
-    /// State or province, at most 100 characters.
+    /// The state or province, at most 100 characters.
     pub region: Option<String>,
-    /// Postal code, at most 100 characters.
+    /// The postal or ZIP code, at most 100 characters.
     pub postal_code: Option<String>,
-    /// Country, as it is written on an envelope, at most 100 characters.
+    /// The country, as written on an envelope, at most 100 characters.
     pub country: Option<String>,
-    /// Whether it is the one to use. At most one is.
+    /// True for the address to use first. At most one address can be preferred.
     #[graphql(default = false)]
     pub preferred: bool,
-    /// Who may see it. Of a personal contact nobody but its owner sees anything.
+    /// The audience of the address. Only the owner of a personal contact sees it, whatever this says.
     #[graphql(default_with = "Visibility::Connections")]
     pub visibility: Visibility,
 }
 
-/// A page of the web to keep.
+/// A web page to store.
 #[derive(Clone, Debug, InputObject)]
 pub struct WebAddressInput {
-    /// The address, beginning with `https://` or `http://`, at most 2,000 characters.
+    /// The page's URL. It begins with `https://` or `http://` and has at most 2,000 characters.
     pub address: String,
-    /// What it is, at most 50 characters.
+    /// The kind of page, at most 50 characters.
     pub label: Option<String>,
-    /// Who may see it. Of a personal contact nobody but its owner sees anything.
+    /// The audience of the page's address. Only the owner of a personal contact sees it, whatever this says.
     #[graphql(default_with = "Visibility::Connections")]
     pub visibility: Visibility,
 }
 
-/// Which lists to put in the place of those that are kept. What is left out stays; null empties.
-pub struct Change<'a> {
+/// New lists of contact details. An omitted list keeps the stored one, and null clears it.
+pub struct DetailsChange<'a> {
+    /// The new e-mail addresses.
     pub emails: &'a MaybeUndefined<Vec<EmailAddressInput>>,
+    /// The new telephone numbers.
     pub phones: &'a MaybeUndefined<Vec<PhoneInput>>,
+    /// The new postal addresses.
     pub addresses: &'a MaybeUndefined<Vec<PostalAddressInput>>,
+    /// The new web pages.
     pub urls: &'a MaybeUndefined<Vec<WebAddressInput>>,
 }
 
-impl Change<'_> {
-    /// The details with the change made, or the refusal of what breaks a limit.
+impl DetailsChange<'_> {
+    /// Returns the details after the change. Refuses with INVALID when a limit or a form is broken, and with DUPLICATE
+    /// when an item occurs twice.
     pub fn apply(&self, before: &Details) -> Result<Details> {
         let mut details = before.clone();
         replace(&mut details.emails, self.emails, EMAILS, email)?;
         replace(&mut details.phones, self.phones, PHONES, phone)?;
         replace(&mut details.addresses, self.addresses, ADDRESSES, address)?;
         replace(&mut details.urls, self.urls, URLS, url)?;
-        once(&details.emails, |email| key(&email.address), EMAILS)?;
-        once(&details.phones, |phone| (phone.number.clone(), phone.extension.clone()), PHONES)?;
-        once(&details.addresses, parts, ADDRESSES)?;
-        once(&details.urls, |url| url.address.clone(), URLS)?;
+        check_unique(&details.emails, |email| key(&email.address), EMAILS)?;
+        check_unique(&details.phones, |phone| (phone.number.clone(), phone.extension.clone()), PHONES)?;
+        check_unique(&details.addresses, parts, ADDRESSES)?;
+        check_unique(&details.urls, |url| url.address.clone(), URLS)?;
         one_preferred(details.emails.iter().map(|email| email.preferred), EMAILS)?;
         one_preferred(details.phones.iter().map(|phone| phone.preferred), PHONES)?;
         one_preferred(details.addresses.iter().map(|address| address.preferred), ADDRESSES)?;
@@ -127,20 +138,20 @@ impl Change<'_> {
     }
 }
 
-/// An e-mail address as it is compared: whatever its case, it is the same mailbox.
+/// Returns the comparison key of an e-mail address. Addresses that differ only in case are the same mailbox.
 #[must_use]
 pub fn key(address: &str) -> String {
     text::email_address(address).to_lowercase()
 }
 
-/// The addresses of which a kind of visibility holds, as one text.
+/// Returns the e-mail addresses with one visibility, as one text.
 #[must_use]
 pub fn addresses_for(details: &Details, visibility: Visibility) -> String {
     let addresses = details.emails.iter().filter(|email| email.visibility == visibility);
     addresses.map(|email| email.address.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// An e-mail address without the scheme that makes a link of it.
+/// Returns an e-mail address without the scheme `mailto:`.
 #[must_use]
 pub fn without_mailto(address: &str) -> &str {
     match address.split_once(':') {
@@ -149,7 +160,7 @@ pub fn without_mailto(address: &str) -> &str {
     }
 }
 
-/// Whether a text can be an e-mail address: something, an @, and a host.
+/// Returns true when a text has the form of an e-mail address: a local part, an @ and a host.
 #[must_use]
 pub fn is_email(address: &str) -> bool {
     let Some((local, host)) = address.rsplit_once('@') else { return false };
@@ -164,10 +175,10 @@ pub fn is_email(address: &str) -> bool {
         && host.split('.').all(part)
 }
 
-/// Whether a text can be the address of a page: of the web, and in one word.
+/// Returns true when a text has the form of a web page's address, is one word and is within the limit.
 #[must_use]
 pub fn is_page(address: &str) -> bool {
-    address.chars().count() <= MAX_URL && web::is_page(address)
+    address.chars().count() <= MAX_URL && web_address::is_page(address)
 }
 
 fn email(input: &EmailAddressInput) -> Result<Email> {
@@ -176,34 +187,35 @@ fn email(input: &EmailAddressInput) -> Result<Email> {
         let why = format!("An e-mail address looks like jane@example.com and has at most {MAX_EMAIL} characters.");
         return Err(Error::refused(UserErrorCode::Invalid, EMAILS, why));
     }
-    let label = fields::optional(input.label.as_deref(), EMAILS, MAX_LABEL)?;
+    let label = detail_validation::optional(input.label.as_deref(), EMAILS, MAX_LABEL)?;
     Ok(Email { address, label, preferred: input.preferred, visibility: input.visibility })
 }
 
 fn phone(input: &PhoneInput) -> Result<Phone> {
     let number = plain_text::telephone(&input.number);
     let extension = input.extension.as_deref().map(plain_text::telephone).filter(|extension| !extension.is_empty());
-    // A card says both in one text, and what goes out in a card comes back the same.
+    // A card has both in one text, so this split makes an exported number come back the same.
     let (number, extension) = match plain_text::split_extension(&number) {
         (first, Some(second)) if extension.is_none() => (first.to_owned(), Some(second.to_owned())),
         _ => (number, extension),
     };
-    let number = fields::line(&number, PHONES, MAX_NUMBER)?
+    let number = detail_validation::line(&number, PHONES, MAX_NUMBER)?
         .ok_or_else(|| Error::refused(UserErrorCode::Invalid, PHONES, "A number is needed."))?;
     Ok(Phone {
         number,
-        label: fields::optional(input.label.as_deref(), PHONES, MAX_LABEL)?,
-        extension: fields::optional(extension.as_deref(), PHONES, MAX_EXTENSION)?,
+        label: detail_validation::optional(input.label.as_deref(), PHONES, MAX_LABEL)?,
+        extension: detail_validation::optional(extension.as_deref(), PHONES, MAX_EXTENSION)?,
         preferred: input.preferred,
         visibility: input.visibility,
     })
 }
 
 fn address(input: &PostalAddressInput) -> Result<Address> {
-    let part = |part: &Option<String>| fields::optional(part.as_deref(), ADDRESSES, MAX_PLACE);
-    let street = input.street.as_deref().map_or(Ok(None), |street| fields::lines(street, ADDRESSES, MAX_STREET))?;
+    let part = |part: &Option<String>| detail_validation::optional(part.as_deref(), ADDRESSES, MAX_PLACE);
+    let street =
+        input.street.as_deref().map_or(Ok(None), |street| detail_validation::lines(street, ADDRESSES, MAX_STREET))?;
     let address = Address {
-        label: fields::optional(input.label.as_deref(), ADDRESSES, MAX_LABEL)?,
+        label: detail_validation::optional(input.label.as_deref(), ADDRESSES, MAX_LABEL)?,
         street,
         city: part(&input.city)?,
         region: part(&input.region)?,
@@ -218,7 +230,7 @@ fn address(input: &PostalAddressInput) -> Result<Address> {
     Ok(address)
 }
 
-/// What an address is made of.
+/// Returns the parts of a postal address: street, city, region, postal code and country.
 #[must_use]
 pub fn parts(address: &Address) -> [Option<String>; 5] {
     let Address { street, city, region, postal_code, country, .. } = address.clone();
@@ -226,23 +238,23 @@ pub fn parts(address: &Address) -> [Option<String>; 5] {
 }
 
 fn url(input: &WebAddressInput) -> Result<Url> {
-    // As a card writes it, so that what comes back from one is the same.
+    // The address takes the form that a card gives it, so that an exported address comes back the same.
     let address = escape::uri(&input.address);
-    if input.address.contains(web::turns_direction) || !is_page(&address) {
+    if input.address.contains(web_address::changes_direction) || !is_page(&address) {
         let why = format!(
-            "A page's address begins with https:// or http://, has at most {MAX_URL} characters and none that turns the \
-             direction of what is read."
+            "A web address begins with https:// or http:// and has at most {MAX_URL} characters. No character can \
+             change the text direction."
         );
         return Err(Error::refused(UserErrorCode::Invalid, URLS, why));
     }
-    let label = fields::optional(input.label.as_deref(), URLS, MAX_LABEL)?;
+    let label = detail_validation::optional(input.label.as_deref(), URLS, MAX_LABEL)?;
     Ok(Url { address, label, visibility: input.visibility })
 }
 
 fn replace<T, I>(
     kept: &mut Vec<T>,
     change: &MaybeUndefined<Vec<I>>,
-    field: Field,
+    field: FieldPath,
     read: fn(&I) -> Result<T>,
 ) -> Result<()> {
     let new: &[I] = match change {
@@ -250,24 +262,24 @@ fn replace<T, I>(
         MaybeUndefined::Null => &[],
         MaybeUndefined::Value(new) => new,
     };
-    if new.len() > MOST {
-        return Err(Error::refused(UserErrorCode::Invalid, field, format!("At most {MOST}.")));
+    if new.len() > MAX_PER_KIND {
+        return Err(Error::refused(UserErrorCode::Invalid, field, format!("At most {MAX_PER_KIND} items.")));
     }
     *kept = new.iter().map(read).collect::<Result<_>>()?;
     Ok(())
 }
 
-fn once<T, K: Eq + std::hash::Hash>(items: &[T], key: impl Fn(&T) -> K, field: Field) -> Result<()> {
+fn check_unique<T, K: Eq + std::hash::Hash>(items: &[T], key: impl Fn(&T) -> K, field: FieldPath) -> Result<()> {
     let different: HashSet<K> = items.iter().map(key).collect();
     if different.len() < items.len() {
-        return Err(Error::refused(UserErrorCode::Duplicate, field, "One of these is given twice."));
+        return Err(Error::refused(UserErrorCode::Duplicate, field, "One of these items occurs twice."));
     }
     Ok(())
 }
 
-fn one_preferred(preferred: impl Iterator<Item = bool>, field: Field) -> Result<()> {
+fn one_preferred(preferred: impl Iterator<Item = bool>, field: FieldPath) -> Result<()> {
     if preferred.filter(|preferred| *preferred).count() > 1 {
-        return Err(Error::refused(UserErrorCode::Invalid, field, "At most one is preferred."));
+        return Err(Error::refused(UserErrorCode::Invalid, field, "Only one item can be preferred."));
     }
     Ok(())
 }

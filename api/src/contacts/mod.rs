@@ -1,15 +1,13 @@
-//! The Contacts Center's lists: who stands in whose list, in name order, with counts by the same predicate. The entries
-//! follow from the pair rows and are written with them; this module only keeps and reads them.
+//! The lists of the Contacts Center, in name order, with counts by the same predicate. The entries follow from the pair
+//! rows and are written together with them. This module only stores and reads them.
 
-pub mod fields;
-pub mod details;
-pub mod reach;
-pub mod people;
-pub mod entries;
-pub mod lists;
-pub mod book;
+pub mod user_rows;
 pub mod search;
-pub mod types;
-pub mod query;
-pub mod subscription;
-pub mod loader;
+pub mod list_members;
+pub mod detail_validation;
+pub mod details;
+pub mod visibility;
+pub mod memberships;
+pub mod address_book_rows;
+pub mod lists;
+pub mod graphql;

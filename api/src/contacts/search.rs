@@ -1,5 +1,5 @@
-//! The one way to search by name. Every word must occur in the search text of what is found; [`crate::text::search_words`]
-//! says what a word is.
+//! Search by name. Every word of a search must occur in the search text of each match. [`crate::text::search_words`]
+//! defines a word.
 
 use entity::{contact::List, id::UserId};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
@@ -10,18 +10,19 @@ use crate::{
     plain_text, text,
 };
 
-/// The longest search, in characters, and the most words of it that count.
+/// Maximum length of a search, in characters.
 pub const MAX_SEARCH: usize = 100;
+/// Maximum number of words in a search. Further words are ignored.
 const MAX_WORDS: usize = 8;
-/// Beyond this many people a gram is "frequent", and it does not matter how frequent.
+/// A gram that more people have is frequent. Higher counts make no difference.
 const FREQUENT: i64 = 2_000;
 
-/// A search, folded.
+/// A search in folded form.
 #[derive(Clone, Debug)]
 pub struct Search {
-    /// Each as it occurs in a search text.
+    /// The words as they occur in a search text.
     words: Vec<String>,
-    /// Who searches, and so by what people are found.
+    /// The person who searches. Addresses for connections match only through this person.
     viewer: Option<UserId>,
 }
 
@@ -32,31 +33,32 @@ struct Frequency {
 }
 
 impl Search {
-    /// Understands a search; `None` when there is nothing to search for.
+    /// Parses a search. Returns `None` when it has no word to search for. Returns an error when it is too long or has
+    /// control characters.
     pub fn new(text: Option<&str>, viewer: Option<UserId>) -> Result<Option<Self>> {
         let Some(text) = text else { return Ok(None) };
         if text.chars().count() > MAX_SEARCH || plain_text::has_control(text) {
-            return Err(Error::invalid("search", format!("search holds at most {MAX_SEARCH} printable characters.")));
+            return Err(Error::invalid("search", format!("Use at most {MAX_SEARCH} printable characters.")));
         }
         let mut words = text::search_words(text);
         words.truncate(MAX_WORDS);
         Ok((!words.is_empty()).then_some(Self { words, viewer }))
     }
 
-    /// The words as one text, to tell one search from another.
+    /// Returns the words as one text that identifies the search, for cursors.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         self.words.join("|")
     }
 
-    /// Adds the condition on the person whose id stands in `column`. As a value and not as a join, so that the person's
-    /// search text is looked up and never all texts are searched.
+    /// Adds the condition on the person whose id is in `column`. It is a scalar subquery, so that the database looks up
+    /// this person's text. A join could make it search all texts.
     pub fn write(&self, sql: &mut Sql, column: &str) {
         sql.push(" AND (SELECT ");
         self.write_words(sql, "seen.text");
         sql.push(" FROM (SELECT s.text");
         if let Some(viewer) = self.viewer {
-            // What only connections see is searched for connections only.
+            // Details for connections match only for connections of the viewer and for the viewer.
             sql.push(" || CASE WHEN s.connections_text <> '' AND (s.user_id = ");
             sql.bind(viewer);
             sql.push(" OR EXISTS (SELECT 1 FROM contact k WHERE k.user_id = s.user_id AND k.list = ");
@@ -68,7 +70,7 @@ impl Search {
         sql.push(&format!(" AS text FROM user_search s WHERE s.user_id = {column}) AS seen)"));
     }
 
-    /// Adds the condition that a text holds every word.
+    /// Adds the condition that a text contains every word.
     pub fn write_words(&self, sql: &mut Sql, text: &str) {
         for (index, word) in self.words.iter().enumerate() {
             let literal = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
@@ -80,9 +82,9 @@ impl Search {
         }
     }
 
-    /// The two neighbouring characters of the search that the fewest people have; the index is read by them.
+    /// Returns the two adjacent characters of the search that the fewest people have. The index is read by them.
     pub async fn rarest_gram(&self, db: &impl ConnectionTrait) -> Result<String, DbErr> {
-        // Of a longer word no letter is rarer than the pair in which it stands.
+        // In a longer word, no letter is rarer than the pair that contains it.
         let telling = |word: &&String, gram: &String| gram.chars().nth(1).is_some() || word.chars().nth(1).is_none();
         let grams =
             self.words.iter().flat_map(|word| text::grams(word).into_iter().filter(move |gram| telling(&word, gram)));
@@ -92,7 +94,7 @@ impl Search {
             sql.push(if index == 0 { "SELECT " } else { " UNION ALL SELECT " });
             sql.push("CAST(");
             sql.bind(gram.clone());
-            sql.push(" AS text) AS gram, (SELECT count(*) FROM (SELECT 1 FROM user_gram WHERE gram = ");
+            sql.push(" AS text) AS gram, (SELECT count(*) FROM (SELECT 1 FROM user_bigram WHERE gram = ");
             sql.bind(gram.clone());
             sql.push(" LIMIT ");
             sql.bind(FREQUENT);

@@ -1,4 +1,4 @@
-//! What the system tells in a thread. Who sees it is said by the channel's capabilities.
+//! Announcements that the system adds to conversations. The channel's capabilities decide which side sees them.
 
 use entity::{
     conversation,
@@ -8,12 +8,13 @@ use entity::{
 };
 
 use super::{
-    channels,
-    items::{self, NewItem},
+    channel_capabilities,
+    thread_items::{self, NewItem},
 };
 use crate::{app::Tx, database::sql::Sql, error::Result};
 
-/// Tells in a conversation that is held what happened, of whom, by the channel's rule of who sees it.
+/// Adds an announcement about a participant to a conversation. The conversation must be locked. The channel's
+/// capabilities decide its visibility. Emits `ItemAdded`.
 pub async fn announce(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -22,18 +23,20 @@ pub async fn announce(
     name: &str,
 ) -> Result<thread_item::Model> {
     let text = text(kind, name);
-    tell(tx, conversation, kind, of, text).await
+    announce_text(tx, conversation, kind, of, text).await
 }
 
-/// The same with a text of its own.
-pub async fn tell(
+/// Adds an announcement with the given text instead of the standard one. The conversation must be locked. The
+/// channel's capabilities decide its visibility. Emits `ItemAdded`.
+pub async fn announce_text(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     kind: AnnouncementKind,
     of: Option<&participant::Model>,
     text: String,
 ) -> Result<thread_item::Model> {
-    let visibility = conversation.channel.map_or(ItemVisibility::Both, |channel| channels::audience(channel, kind));
+    let visibility =
+        conversation.channel.map_or(ItemVisibility::Both, |channel| channel_capabilities::audience(channel, kind));
     let new = NewItem {
         kind: ItemKind::Announcement,
         visibility,
@@ -48,11 +51,11 @@ pub async fn tell(
         digest: None,
         sent_at: None,
     };
-    items::append(tx, conversation, new).await
+    thread_items::append(tx, conversation, new).await
 }
 
-/// Calls somebody who is deleted by another name in all that was told of them.
-pub async fn forget(tx: &Tx<'_>, user: UserId, name: &str) -> Result<()> {
+/// Replaces a deleted user's name by `name` in every announcement that they joined or left.
+pub async fn anonymize(tx: &Tx<'_>, user: UserId, name: &str) -> Result<()> {
     for kind in [AnnouncementKind::AgentJoined, AnnouncementKind::AgentLeft] {
         let mut sql = Sql::new("UPDATE thread_item SET body = ");
         sql.bind(text(kind, name));

@@ -1,5 +1,5 @@
-//! Customers and what they are reached by. An address of a channel is one customer's; the primary key of the identities
-//! says so, however many first messages arrive at once.
+//! Customers and their addresses. An address on a channel belongs to one customer. The primary key of the identities
+//! guarantees it, however many first messages arrive at once.
 
 use entity::{channel::Channel, customer, customer_identity, id::CustomerId};
 use sea_orm::{
@@ -7,8 +7,8 @@ use sea_orm::{
 };
 
 use super::{
-    channels::{self, AddressKind},
-    threads,
+    channel_capabilities::{self, AddressKind},
+    conversation_rows,
 };
 use crate::{
     app::Tx,
@@ -17,25 +17,34 @@ use crate::{
     error::{Error, Result},
 };
 
-/// What is known of somebody who writes in.
+/// Details of a customer. `None` means that a detail is not known.
 #[derive(Clone, Debug, Default)]
-pub struct About {
+pub struct CustomerDetails {
+    /// The name to show.
     pub name: Option<String>,
+    /// The e-mail address.
     pub email: Option<String>,
+    /// The telephone number.
     pub phone: Option<String>,
 }
 
-/// The longest name that is kept, in characters.
+/// Maximum length of a customer's name, in characters.
 pub const MAX_NAME: usize = 200;
 
-/// The customer with an address; made if there is none. What is said of them now is kept, what is left out stays.
-pub async fn identify(tx: &Tx<'_>, channel: Channel, address: &str, about: &About) -> Result<customer::Model> {
-    if let Some(known) = known(tx, channel, address).await? {
-        return learn(tx, known, about).await;
+/// Returns the customer with an address, or creates one. Saves the details in `about`. Details that are `None` there
+/// stay as they are.
+pub async fn identify(
+    tx: &Tx<'_>,
+    channel: Channel,
+    address: &str,
+    about: &CustomerDetails,
+) -> Result<customer::Model> {
+    if let Some(known) = find_by_address(tx, channel, address).await? {
+        return update_details(tx, known, about).await;
     }
     let now = tx.clock().now();
-    // The address may be what an agent would want to know them by.
-    let of_kind = |kind| (channels::of(channel).address == kind).then(|| address.to_owned());
+    // The address may be the e-mail address or telephone number that agents want to see.
+    let of_kind = |kind| (channel_capabilities::of(channel).address == kind).then(|| address.to_owned());
     let row = customer::Model {
         id: CustomerId(tx.clock().uuid()),
         display_name: about.name.clone().unwrap_or_else(|| address.to_owned()),
@@ -54,13 +63,13 @@ pub async fn identify(tx: &Tx<'_>, channel: Channel, address: &str, about: &Abou
     let insert = customer_identity::Entity::insert(identity).on_conflict_do_nothing();
     match insert.exec_without_returning(tx.db()).await? {
         TryInsertResult::Inserted(1) => Ok(row),
-        // Another call was quicker; the transaction begins anew and finds its customer.
+        // Another call was faster. The transaction begins again and finds its customer.
         _ => Err(Error::Again),
     }
 }
 
-/// The customer with an address, if there is one.
-pub async fn known(tx: &Tx<'_>, channel: Channel, address: &str) -> Result<Option<customer::Model>> {
+/// Returns the customer with an address, if there is one.
+pub async fn find_by_address(tx: &Tx<'_>, channel: Channel, address: &str) -> Result<Option<customer::Model>> {
     let Some(identity) = customer_identity::Entity::find_by_id((channel, address.to_owned())).one(tx.db()).await?
     else {
         return Ok(None);
@@ -68,8 +77,8 @@ pub async fn known(tx: &Tx<'_>, channel: Channel, address: &str) -> Result<Optio
     Ok(customer::Entity::find_by_id(identity.customer_id).one(tx.db()).await?)
 }
 
-/// Keeps what is said of a customer now; what is left out stays.
-pub async fn learn(tx: &Tx<'_>, before: customer::Model, about: &About) -> Result<customer::Model> {
+/// Saves the details of a customer. Details that are `None` in `about` stay as they are.
+pub async fn update_details(tx: &Tx<'_>, before: customer::Model, about: &CustomerDetails) -> Result<customer::Model> {
     let mut row = before.clone();
     if let Some(name) = &about.name {
         row.display_name.clone_from(name);
@@ -86,14 +95,14 @@ pub async fn learn(tx: &Tx<'_>, before: customer::Model, about: &About) -> Resul
     Ok(row)
 }
 
-/// Customers by id, in no order.
+/// Returns customers by id, in no particular order.
 pub async fn by_ids(db: &impl ConnectionTrait, ids: &[CustomerId]) -> Result<Vec<customer::Model>, DbErr> {
     let mut sql = Sql::new("SELECT k.* FROM customer k WHERE k.id IN ");
     sql.bind_list(ids);
     sql.models::<customer::Entity>(db).await
 }
 
-/// The customers with some ids with whom there is a conversation that a caller may see.
+/// Returns the customers with the given ids, if the caller may see a conversation with them.
 pub async fn find(
     db: &impl ConnectionTrait,
     caller: &Caller,
@@ -102,12 +111,12 @@ pub async fn find(
     let mut sql = Sql::new("SELECT k.* FROM customer k WHERE k.id IN ");
     sql.bind_list(ids);
     sql.push(" AND EXISTS (SELECT 1 FROM conversation c WHERE c.customer_id = k.id AND ");
-    threads::visible(&mut sql, caller);
+    conversation_rows::write_visible(&mut sql, caller);
     sql.push(")");
     sql.models::<customer::Entity>(db).await
 }
 
-/// What some customers are reached by, in the order of channels and addresses.
+/// Returns the addresses of the given customers, ordered by channel and address.
 pub async fn identities(db: &impl ConnectionTrait, ids: &[CustomerId]) -> Result<Vec<customer_identity::Model>, DbErr> {
     let mut sql = Sql::new("SELECT n.* FROM customer_identity n WHERE n.customer_id IN ");
     sql.bind_list(ids);

@@ -1,5 +1,6 @@
-//! Lists of conversations, the one with the newest item first. What a person may see comes from few places, each a range of
-//! an index in that order, or few rows that are found by one; they are joined and cut to the page.
+//! Lists of conversations, the one with the newest item first. The conversations that a person may see come from a
+//! few sources. A source is a range of an index in that order, or a few rows that an index finds. The sources are
+//! merged and cut to the page.
 
 use entity::{
     channel::Channel,
@@ -9,60 +10,67 @@ use entity::{
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
-use super::threads::{self, Seen};
+use super::conversation_rows::{self, VisibleConversation};
 use crate::{
     auth::viewer::Caller,
     database::sql::Sql,
-    page::{Page, Place, Slice},
+    pagination::{Page, PageBound, PageSlice},
 };
 
-/// Which conversations to list.
+/// A selection of conversations. A field that is `None` does not narrow the list.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Filter {
+pub struct ConversationListFilter {
+    /// The kind of the conversations.
     pub kind: Option<ConversationKind>,
+    /// The state of the conversations.
     pub status: Option<ConversationStatus>,
+    /// The channel on which the customer writes.
     pub channel: Option<Channel>,
+    /// The customer of the conversations.
     pub customer: Option<CustomerId>,
-    /// Only those in which the caller takes part now.
+    /// True to list only the conversations in which the caller takes part now.
     pub mine: bool,
 }
 
-/// Conversations that a caller may see.
+/// A list of the conversations that a caller may see.
 pub struct Conversations {
+    /// The caller who reads the list.
     pub caller: Caller,
-    /// What a person is in the organisation now.
+    /// The person's role now. `None` for callers without a role.
     pub role: Option<Role>,
-    pub filter: Filter,
+    /// The selection.
+    pub filter: ConversationListFilter,
 }
 
-/// From where conversations come.
+/// A source of conversations.
 #[derive(Clone, Copy)]
-enum Source {
-    /// Those with a customer.
+enum ConversationSource {
+    /// Conversations with a certain customer.
     OfCustomer(CustomerId),
-    /// All that are with customers.
+    /// All conversations with customers.
     Customers,
-    /// Those with customers that are open.
+    /// Open conversations with customers.
     Open,
-    /// Those in which the caller is the first of two, or the second.
+    /// Direct conversations in which the caller is the first of the two users.
     First(UserId),
+    /// Direct conversations in which the caller is the second of the two users.
     Second(UserId),
-    /// Those in which the caller takes part now.
+    /// Conversations in which the caller takes part now.
     Joined(UserId),
-    /// Those with customers in which the caller takes or took part, that are open.
+    /// Open conversations with customers in which the caller takes or took part.
     Attended(UserId),
-    /// Those with customers in which the caller took part, that are closed.
+    /// Closed conversations with customers in which the caller took part.
     Settled(UserId),
-    /// Those of a queue that the caller serves.
+    /// Conversations of a queue that the caller serves.
     Served(QueueId),
-    /// Those of all queues that the caller serves, that are open.
+    /// Open conversations of all queues that the caller serves.
     ServedOpen(UserId),
-    /// The one that is held out to the caller.
+    /// Conversations that are offered to the caller.
     Offered(UserId),
 }
 
 impl Conversations {
-    /// Names list, filter and order, for the cursors.
+    /// Returns a text that identifies the list, its filter and its order. Cursors are only valid for the same text.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let whose = match &self.caller {
@@ -73,39 +81,40 @@ impl Conversations {
         format!("conversations {whose} {:?}", self.filter)
     }
 
-    async fn sources(&self, db: &impl ConnectionTrait) -> Result<Vec<Source>, DbErr> {
+    async fn sources(&self, db: &impl ConnectionTrait) -> Result<Vec<ConversationSource>, DbErr> {
         let me = match &self.caller {
             Caller::Person(viewer) => viewer.user,
             _ if self.filter.kind == Some(ConversationKind::Direct) => return Ok(Vec::new()),
-            Caller::Visitor(visitor) => return Ok(vec![Source::OfCustomer(visitor.customer)]),
-            // A key takes part in nothing.
+            Caller::Visitor(visitor) => return Ok(vec![ConversationSource::OfCustomer(visitor.customer)]),
+            // An organization key never takes part.
             Caller::Service(_) if self.filter.mine => return Ok(Vec::new()),
             Caller::Service(_) => return Ok(vec![self.customers()]),
         };
-        let Filter { kind, status, channel, customer, mine } = self.filter;
+        let ConversationListFilter { kind, status, channel, customer, mine } = self.filter;
         if mine {
-            return Ok(vec![Source::Joined(me)]);
+            return Ok(vec![ConversationSource::Joined(me)]);
         }
         let mut sources = Vec::new();
         if kind != Some(ConversationKind::Customer) && channel.is_none() && customer.is_none() {
-            sources.extend([Source::First(me), Source::Second(me)]);
+            sources.extend([ConversationSource::First(me), ConversationSource::Second(me)]);
         }
         match (self.role, customer) {
             _ if kind == Some(ConversationKind::Direct) => {}
             (Some(Role::Supervisor | Role::Admin), _) => sources.push(self.customers()),
-            (Some(Role::Agent), Some(customer)) => sources.push(Source::OfCustomer(customer)),
+            (Some(Role::Agent), Some(customer)) => sources.push(ConversationSource::OfCustomer(customer)),
             (Some(Role::Agent), None) => {
                 if status != Some(ConversationStatus::Closed) {
-                    sources.extend([Source::Attended(me), Source::Offered(me)]);
+                    sources.extend([ConversationSource::Attended(me), ConversationSource::Offered(me)]);
                 }
                 if status != Some(ConversationStatus::Open) {
-                    sources.push(Source::Settled(me));
+                    sources.push(ConversationSource::Settled(me));
                 }
                 if status == Some(ConversationStatus::Open) {
-                    sources.push(Source::ServedOpen(me));
+                    sources.push(ConversationSource::ServedOpen(me));
                 } else {
-                    // Each queue by itself, so that each is a range of an index: together they would have to be sorted.
-                    sources.extend(served(db, me, channel).await?.into_iter().map(Source::Served));
+                    // Each queue is a source of its own, and so a range of an index. All queues together would need a
+                    // sort.
+                    sources.extend(served_queues(db, me, channel).await?.into_iter().map(ConversationSource::Served));
                 }
             }
             (Some(Role::Member) | None, _) => {}
@@ -113,18 +122,22 @@ impl Conversations {
         Ok(sources)
     }
 
-    /// From where those with customers come to whoever may see them all.
-    fn customers(&self) -> Source {
+    /// Returns the source of conversations with customers for a caller who may see all of them.
+    fn customers(&self) -> ConversationSource {
         match self.filter {
-            Filter { customer: Some(customer), .. } => Source::OfCustomer(customer),
-            // Few are open; they are found by their live tasks.
-            Filter { status: Some(ConversationStatus::Open), .. } => Source::Open,
-            _ => Source::Customers,
+            ConversationListFilter { customer: Some(customer), .. } => ConversationSource::OfCustomer(customer),
+            // Few conversations are open. Their live tasks lead to them.
+            ConversationListFilter { status: Some(ConversationStatus::Open), .. } => ConversationSource::Open,
+            _ => ConversationSource::Customers,
         }
     }
 
-    /// One page.
-    pub async fn page(&self, db: &impl ConnectionTrait, page: &Page<Place>) -> Result<Slice<Seen>, DbErr> {
+    /// Reads one page.
+    pub async fn page(
+        &self,
+        db: &impl ConnectionTrait,
+        page: &Page<PageBound>,
+    ) -> Result<PageSlice<VisibleConversation>, DbErr> {
         let sources = self.sources(db).await?;
         if sources.is_empty() {
             return Ok(page.slice(Vec::new()));
@@ -132,7 +145,7 @@ impl Conversations {
         let mut sql = Sql::new("SELECT * FROM (");
         for (part, source) in sources.iter().enumerate() {
             sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION SELECT * FROM (" });
-            threads::seen_by(&mut sql, &self.caller);
+            conversation_rows::select_visible(&mut sql, &self.caller);
             self.write(&mut sql, *source);
             page.write(&mut sql, source.order(), true);
             sql.push(&format!(") AS part_{part}"));
@@ -142,11 +155,11 @@ impl Conversations {
         Ok(page.slice(sql.all(db).await?))
     }
 
-    fn write(&self, sql: &mut Sql, source: Source) {
+    fn write(&self, sql: &mut Sql, source: ConversationSource) {
         source.write(sql);
-        let Filter { kind, status, channel, customer, .. } = self.filter;
+        let ConversationListFilter { kind, status, channel, customer, .. } = self.filter;
         if let Some(kind) = kind {
-            threads::of_kind(sql, kind);
+            conversation_rows::of_kind(sql, kind);
             sql.push(" AND ");
         }
         if let Some(status) = status {
@@ -158,12 +171,12 @@ impl Conversations {
         if let Some(customer) = customer {
             equals(sql, "c.customer_id = ", customer);
         }
-        threads::visible(sql, &self.caller);
+        conversation_rows::write_visible(sql, &self.caller);
     }
 }
 
-impl Source {
-    /// The columns of the list's order, as the index of this source has them.
+impl ConversationSource {
+    /// Returns the columns of the list's order, as the index of this source has them.
     fn order(self) -> &'static [&'static str] {
         match self {
             Self::Settled(_) => &["j.settled_at", "j.conversation_id"],
@@ -171,8 +184,8 @@ impl Source {
         }
     }
 
-    /// Continues a statement: from where, and the condition, with what leads to the next. The status of tasks and offers is
-    /// written as a literal, because only then is an index of a part of them used.
+    /// Continues a statement with the FROM clause and the condition, including the AND before the next condition. The
+    /// status of tasks and offers is a literal, because the database uses a partial index only then.
     fn write(self, sql: &mut Sql) {
         sql.push(match self {
             Self::Settled(_) => "FROM participant j JOIN conversation c ON c.id = j.conversation_id WHERE ",
@@ -189,7 +202,7 @@ impl Source {
                 among(sql, &[joined], me);
             }
             Self::Attended(me) => {
-                // Not as one of two, who have their own source.
+                // Members of a direct conversation are left out, because those have sources of their own.
                 let open = "SELECT j.conversation_id FROM participant j WHERE j.settled_at IS NULL AND j.role <> 4 \
                      AND j.user_id = ";
                 among(sql, &[open], me);
@@ -197,7 +210,7 @@ impl Source {
             Self::Settled(me) => equals(sql, "j.settled_at IS NOT NULL AND j.user_id = ", me),
             Self::Served(queue) => equals(sql, "c.queue_id = ", queue),
             Self::ServedOpen(me) => {
-                // Every priority is above 0; to say so leads SQLite to the index of those that wait.
+                // Every priority is above 0. The condition leads SQLite to the index of waiting tasks.
                 let waiting = "SELECT t.conversation_id FROM queue_member m JOIN task t ON t.queue_id = m.queue_id \
                      WHERE t.status < 3 AND t.priority > 0 AND m.agent_id = ";
                 let talking = "SELECT t.conversation_id FROM queue_member m JOIN task t ON t.queue_id = m.queue_id \
@@ -205,7 +218,7 @@ impl Source {
                 among(sql, &[waiting, talking], me);
             }
             Self::Offered(me) => {
-                // Through the task, because no index leads from one to its conversation by what this one says.
+                // The join goes through the task, because no index finds a conversation by its `task_id`.
                 let offered = "SELECT t.conversation_id FROM offer o JOIN task t ON t.id = o.task_id \
                      WHERE o.status = 1 AND o.agent_id = ";
                 among(sql, &[offered], me);
@@ -214,7 +227,8 @@ impl Source {
     }
 }
 
-/// The condition that a conversation is among those that statements find of somebody or something.
+/// Adds the condition that the conversation is among the results of some statements. Each statement ends with the
+/// value `of`.
 fn among(sql: &mut Sql, found: &[&str], of: impl Into<sea_orm::Value> + Copy) {
     for (number, statement) in found.iter().enumerate() {
         sql.push(if number == 0 { "c.id IN (" } else { " UNION ALL " });
@@ -225,12 +239,16 @@ fn among(sql: &mut Sql, found: &[&str], of: impl Into<sea_orm::Value> + Copy) {
 }
 
 #[derive(FromQueryResult)]
-struct Served {
+struct ServedQueue {
     queue_id: QueueId,
 }
 
-/// The queues that somebody serves, of all channels or of one.
-async fn served(db: &impl ConnectionTrait, agent: UserId, channel: Option<Channel>) -> Result<Vec<QueueId>, DbErr> {
+/// Returns the queues that an agent serves, on one channel or on all of them.
+async fn served_queues(
+    db: &impl ConnectionTrait,
+    agent: UserId,
+    channel: Option<Channel>,
+) -> Result<Vec<QueueId>, DbErr> {
     let mut sql =
         Sql::new("SELECT m.queue_id FROM queue_member m JOIN queue q ON q.id = m.queue_id WHERE m.agent_id = ");
     sql.bind(agent);
@@ -239,7 +257,7 @@ async fn served(db: &impl ConnectionTrait, agent: UserId, channel: Option<Channe
         sql.bind(channel);
     }
     sql.push(" ORDER BY m.queue_id");
-    let queues: Vec<Served> = sql.all(db).await?;
+    let queues: Vec<ServedQueue> = sql.all(db).await?;
     Ok(queues.into_iter().map(|served| served.queue_id).collect())
 }
 

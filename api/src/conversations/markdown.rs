@@ -1,7 +1,7 @@
-//! Markdown as HTML that may stand in any page: emphasis, strong emphasis, strike-through, code, links to `http`, `https` and
-//! `mailto`, lists, quotes, line breaks. Everything else is shown as the text it is. What is made is cleaned by an allow-list
-//! once more. How long the HTML of a text may be is bounded while it is made: a text whose marks would multiply is shown
-//! without them.
+//! Markdown as HTML that is safe in any page. It supports emphasis, strong emphasis, strikethrough, code, links to
+//! `http`, `https` and `mailto`, lists, quotes and line breaks. Everything else appears as plain text. An allow-list
+//! cleans the HTML once more. The length of the HTML is bounded during rendering: if the marks would multiply a text,
+//! the text appears without them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,16 +14,18 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
 
 const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 const TAGS: [&str; 12] = ["a", "blockquote", "br", "code", "del", "em", "li", "ol", "p", "pre", "strong", "ul"];
-/// Counts the renderers: whenever the HTML of a text may become another, this must too.
+/// Version of the renderer. It must change whenever the HTML of a text may change.
 pub const VERSION: i16 = 1;
-/// The longest HTML, in bytes, and what it may have for each byte of a text, and beside that. A text that is shown without
-/// marks stays below all three: of an escaped character five bytes are shown.
+/// Maximum length of the HTML, in bytes. A text without marks stays below all three limits, because an escaped
+/// character takes at most five bytes.
 pub const LONGEST_HTML: usize = 64 << 10;
+/// Maximum length of the HTML for each byte of the text, in bytes.
 const HTML_PER_BYTE: usize = 8;
+/// Additional length of the HTML beside that, in bytes.
 const HTML_BESIDE: usize = 1_024;
-/// The longest text, in characters: cleaning takes more than its share of time as texts grow.
+/// Maximum length of a Markdown text, in characters. Cleaning takes disproportionately long for longer texts.
 pub const LONGEST: usize = 8_192;
-/// What is nested deeper is shown without its marks.
+/// Maximum depth of nested marks. Deeper marks are not shown.
 const DEEPEST: usize = 16;
 
 static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
@@ -38,24 +40,25 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     cleaner
 });
 
-/// The HTML of a text.
+/// Returns the HTML of a Markdown text.
 #[must_use]
 pub fn html(text: &str) -> String {
     let most = (text.len() * HTML_PER_BYTE + HTML_BESIDE).min(LONGEST_HTML);
     marked(text, most).unwrap_or_else(|| unmarked(text))
 }
 
-/// The HTML of a text, unless it is longer than `most` bytes. Rendering stops there, and nothing longer is cleaned.
+/// Returns the HTML of a text, or `None` if it is longer than `most` bytes. Rendering stops there, and nothing longer
+/// is cleaned.
 fn marked(text: &str, most: usize) -> Option<String> {
-    let mut kept = Kept::default();
+    let mut kept = RenderedMarkdown::default();
     let events = Parser::new_ext(text, Options::ENABLE_STRIKETHROUGH).filter_map(|event| kept.keep(event));
-    let mut out = Bounded { text: String::new(), most };
+    let mut out = BoundedHtml { text: String::new(), most };
     html::write_html_fmt(&mut out, events).ok()?;
     let clean = CLEANER.clean(&out.text).to_string();
     (clean.len() <= most).then_some(clean)
 }
 
-/// A text as it stands.
+/// Returns the HTML of a text whose marks appear as plain text.
 fn unmarked(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);
     out.push_str("<p>");
@@ -73,13 +76,13 @@ fn unmarked(text: &str) -> String {
     out
 }
 
-/// A text that takes no more than so many bytes.
-struct Bounded {
+/// A buffer that takes at most `most` bytes.
+struct BoundedHtml {
     text: String,
     most: usize,
 }
 
-impl fmt::Write for Bounded {
+impl fmt::Write for BoundedHtml {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         if self.text.len() + part.len() > self.most {
             return Err(fmt::Error);
@@ -89,14 +92,14 @@ impl fmt::Write for Bounded {
     }
 }
 
-/// For each mark that is open, whether it is shown.
+/// The open marks, each with true if it is shown, and the number of shown ones.
 #[derive(Default)]
-struct Kept {
+struct RenderedMarkdown {
     open: Vec<bool>,
     shown: usize,
 }
 
-impl Kept {
+impl RenderedMarkdown {
     fn keep<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
         match event {
             Event::Start(tag) => {
@@ -112,7 +115,7 @@ impl Kept {
                 shown.then_some(Event::End(tag))
             }
             Event::Html(raw) | Event::InlineHtml(raw) => Some(Event::Text(raw)),
-            // A new line in a message is meant as one.
+            // A new line in a message is meant as a line break.
             Event::SoftBreak => Some(Event::HardBreak),
             Event::Text(_) | Event::Code(_) | Event::HardBreak => Some(event),
             _ => None,
@@ -120,7 +123,7 @@ impl Kept {
     }
 }
 
-/// A mark as it is shown; none for one of which only the text is.
+/// Returns a mark as it is shown, or `None` if only its text is shown.
 fn allowed(tag: Tag<'_>) -> Option<Tag<'_>> {
     match tag {
         Tag::Paragraph
@@ -211,7 +214,7 @@ mod tests {
         }
     }
 
-    /// A reference definition with a long address, and a text of references to it.
+    /// Returns a reference definition with a long address, followed by references to it.
     fn references(label: &str, address: &str, reference: &str, length: usize) -> String {
         let definition = format!("[{label}]: https://example.com/{address}\n\n");
         let times = length.saturating_sub(definition.chars().count()) / reference.chars().count();
@@ -275,7 +278,7 @@ mod tests {
         assert!(shown.starts_with("<p>[a]: https://example.com/&amp;&amp;") && shown.ends_with("[a][a]</p>\n"));
         assert!(!shown.contains("href"));
         assert_eq!(super::unmarked("a\r\n<b> & \"c\"\n"), "<p>a<br>&lt;b&gt; &amp; \"c\"</p>\n");
-        // A few references are no reason.
+        // A few references do not exceed the limit.
         assert!(html("[a] and [a]\n\n[a]: https://example.com").matches("href").count() == 2);
     }
 

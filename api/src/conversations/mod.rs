@@ -1,25 +1,20 @@
-//! Conversations: between a customer and the organisation, or between two users who are connected. Whoever writes in one
-//! holds its row, so that its items are numbered without holes, for those who serve and, apart, for the customer, who may
-//! not see every item and finds no trace of those they may not.
+//! Conversations between a customer and the organization, or between two connected users. Every writer locks the
+//! conversation's row, so items are numbered without gaps. The organization's side and the customer have separate
+//! numberings. The customer sees no trace of items that are hidden from them.
 
-pub mod channels;
-pub mod threads;
-mod leaving;
+pub mod channel_capabilities;
+pub mod conversation_rows;
+pub mod thread_items;
+pub mod participants;
+pub mod unread;
 pub mod listing;
 pub mod customers;
-pub mod participants;
-pub mod items;
 pub mod announcements;
+pub mod direct_messages;
 pub mod receipts;
-pub mod direct;
 pub mod markdown;
 pub mod renderings;
 pub mod messages;
 pub mod typing;
-pub mod types;
-pub mod query;
-pub mod mutation;
-pub mod payloads;
-pub mod subscription;
-pub mod loader;
 pub mod transcripts;
+pub mod graphql;

@@ -1,4 +1,5 @@
-//! Who takes part in a conversation: each user and each customer once, however often they come and go.
+//! Participants of conversations. A user or customer has one participant row in a conversation, however often they
+//! join and leave.
 
 use entity::{
     channel::Channel,
@@ -14,8 +15,9 @@ use sea_orm::{
 };
 
 use super::{
-    channels, items,
-    threads::{self, FIELD},
+    channel_capabilities,
+    conversation_rows::{self, FIELD},
+    thread_items,
 };
 use crate::{
     app::Tx,
@@ -25,17 +27,18 @@ use crate::{
     events::log::NewEvent,
 };
 
-pub mod types;
-
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum ParticipantRef {
+    /// A user: an agent, a supervisor, or one of the two users of a direct conversation.
     User(UserId),
+    /// The customer of a conversation.
     Customer(CustomerId),
 }
 
-impl Who {
-    /// As whom a caller takes part; a key of the organisation takes part in nothing.
+impl ParticipantRef {
+    /// Returns the user or customer as whom a caller takes part. `None` for an organization key, which never takes
+    /// part.
     #[must_use]
     pub fn of(caller: &Caller) -> Option<Self> {
         match caller {
@@ -45,7 +48,7 @@ impl Who {
         }
     }
 
-    /// Whether a participant is this one.
+    /// Returns true if the row is the participant of this user or customer.
     #[must_use]
     pub fn is(self, row: &participant::Model) -> bool {
         match self {
@@ -55,38 +58,38 @@ impl Who {
     }
 }
 
-/// The participant that somebody is in a conversation, also after they have left.
-pub async fn of(
+/// Returns the participant of a user or customer in a conversation, even after they have left.
+pub async fn find(
     db: &impl ConnectionTrait,
     conversation: ConversationId,
-    who: Who,
+    who: ParticipantRef,
 ) -> Result<Option<participant::Model>, DbErr> {
     let who = match who {
-        Who::User(user) => participant::Column::UserId.eq(user),
-        Who::Customer(customer) => participant::Column::CustomerId.eq(customer),
+        ParticipantRef::User(user) => participant::Column::UserId.eq(user),
+        ParticipantRef::Customer(customer) => participant::Column::CustomerId.eq(customer),
     };
     participant::Entity::find().filter(participant::Column::ConversationId.eq(conversation)).filter(who).one(db).await
 }
 
-/// The participant that a caller is in a conversation.
-pub async fn own(
+/// Returns the caller's participant in a conversation, even after they have left.
+pub async fn find_caller(
     db: &impl ConnectionTrait,
     conversation: ConversationId,
     caller: &Caller,
 ) -> Result<Option<participant::Model>, DbErr> {
-    match Who::of(caller) {
-        Some(who) => of(db, conversation, who).await,
+    match ParticipantRef::of(caller) {
+        Some(who) => find(db, conversation, who).await,
         None => Ok(None),
     }
 }
 
-/// The refusal of somebody who does not take part now.
+/// Returns the refusal `NOT_A_PARTICIPANT`, for a caller who is not a participant now.
 #[must_use]
-pub fn takes_no_part() -> Error {
-    Error::refused(UserErrorCode::NotAParticipant, FIELD, "You do not take part in this conversation.")
+pub fn not_a_participant() -> Error {
+    Error::refused(UserErrorCode::NotAParticipant, FIELD, "You are not a participant in this conversation.")
 }
 
-/// Everybody who takes part or has taken part, in the order in which they first came.
+/// Returns all current and earlier participants, in the order in which they first joined.
 pub async fn all(db: &impl ConnectionTrait, conversation: ConversationId) -> Result<Vec<participant::Model>, DbErr> {
     participant::Entity::find()
         .filter(participant::Column::ConversationId.eq(conversation))
@@ -95,22 +98,25 @@ pub async fn all(db: &impl ConnectionTrait, conversation: ConversationId) -> Res
         .await
 }
 
-/// Participants by id, in no order.
+/// Returns participants by id, in no particular order.
 pub async fn by_ids(db: &impl ConnectionTrait, ids: &[ParticipantId]) -> Result<Vec<participant::Model>, DbErr> {
     let mut sql = Sql::new("SELECT p.* FROM participant p WHERE p.id IN ");
     sql.bind_list(ids);
     sql.models::<participant::Entity>(db).await
 }
 
-/// The participants of some conversations, in the order in which they first came.
-pub async fn of_several(db: &impl ConnectionTrait, ids: &[ConversationId]) -> Result<Vec<participant::Model>, DbErr> {
+/// Returns all participants of the given conversations, in the order in which they first joined.
+pub async fn for_conversations(
+    db: &impl ConnectionTrait,
+    ids: &[ConversationId],
+) -> Result<Vec<participant::Model>, DbErr> {
     let mut sql = Sql::new("SELECT p.* FROM participant p WHERE p.conversation_id IN ");
     sql.bind_list(ids);
     sql.push(" ORDER BY p.id");
     sql.models::<participant::Entity>(db).await
 }
 
-/// The conversations with customers in which a user takes part now.
+/// Returns the conversations with customers in which a user is a participant now.
 pub async fn open_with_customers(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<ConversationId>, DbErr> {
     let mut sql = Sql::new(
         "SELECT p.* FROM participant p JOIN conversation c ON c.id = p.conversation_id \
@@ -122,15 +128,16 @@ pub async fn open_with_customers(db: &impl ConnectionTrait, user: UserId) -> Res
     Ok(rows.into_iter().map(|row| row.conversation_id).collect())
 }
 
-/// Lets somebody take part in a conversation that is held, in a role.
+/// Makes a user or customer a current participant with a role. The conversation must be locked. Emits
+/// `ParticipantChanged`, unless they already have that role.
 pub async fn join(
     tx: &Tx<'_>,
     conversation: &conversation::Model,
-    who: Who,
+    who: ParticipantRef,
     role: ParticipantRole,
 ) -> Result<participant::Model> {
     let now = tx.clock().now();
-    let row = match of(tx.db(), conversation.id, who).await? {
+    let row = match find(tx.db(), conversation.id, who).await? {
         Some(before) if before.left_at.is_none() && before.role == role => return Ok(before),
         Some(before) => {
             let joined_at = if before.left_at.is_some() { now } else { before.joined_at };
@@ -141,8 +148,8 @@ pub async fn join(
         }
         None => {
             let (user_id, customer_id) = match who {
-                Who::User(user) => (Some(user), None),
-                Who::Customer(customer) => (None, Some(customer)),
+                ParticipantRef::User(user) => (Some(user), None),
+                ParticipantRef::Customer(customer) => (None, Some(customer)),
             };
             let row = participant::Model {
                 id: ParticipantId(tx.clock().uuid()),
@@ -154,19 +161,23 @@ pub async fn join(
                 left_at: None,
                 left_sequence: None,
                 read_up_to: 0,
-                settled_at: user_id.and_then(|_| threads::settled_at(conversation)),
+                settled_at: user_id.and_then(|_| conversation_rows::settled_at(conversation)),
             };
             participant::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
             row
         }
     };
-    tell(tx, conversation, &row)?;
+    emit_changed(tx, conversation, &row)?;
     Ok(row)
 }
 
-/// A supervisor who has something to say in a conversation that is held without taking part in it: noted as one who has
-/// left again, which the customer does not see.
-pub async fn attend(tx: &Tx<'_>, conversation: &conversation::Model, user: UserId) -> Result<participant::Model> {
+/// Records a supervisor who writes in a conversation without joining it. The participant counts as one who has left,
+/// and the customer does not see it. The conversation must be locked. Emits `ParticipantChanged`.
+pub async fn record_supervisor(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+    user: UserId,
+) -> Result<participant::Model> {
     let now = tx.clock().now();
     let row = participant::Model {
         id: ParticipantId(tx.clock().uuid()),
@@ -178,15 +189,15 @@ pub async fn attend(tx: &Tx<'_>, conversation: &conversation::Model, user: UserI
         left_at: Some(now),
         left_sequence: Some(conversation.last_sequence),
         read_up_to: 0,
-        settled_at: threads::settled_at(conversation),
+        settled_at: conversation_rows::settled_at(conversation),
     };
     participant::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
-    tell(tx, conversation, &row)?;
+    emit_changed(tx, conversation, &row)?;
     Ok(row)
 }
 
-/// Lets a participant of a conversation that is held leave it. What it holds by now they may see from then on, and nothing
-/// later.
+/// Lets a participant leave a conversation. If it is with a customer, the participant still sees the items up to now
+/// and no later ones. The conversation must be locked. Emits `ParticipantChanged`, unless they had already left.
 pub async fn leave(tx: &Tx<'_>, conversation: &conversation::Model, row: participant::Model) -> Result<()> {
     if row.left_at.is_some() {
         return Ok(());
@@ -194,11 +205,12 @@ pub async fn leave(tx: &Tx<'_>, conversation: &conversation::Model, row: partici
     let mut row = row.into_active_model();
     row.left_at = Set(Some(tx.clock().now()));
     row.left_sequence = Set(conversation.customer_id.map(|_| conversation.last_sequence));
-    tell(tx, conversation, &row.update(tx.db()).await?)
+    emit_changed(tx, conversation, &row.update(tx.db()).await?)
 }
 
-/// Lets all agents leave, when a conversation that is held has ended.
-pub async fn dismiss(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<()> {
+/// Lets all users leave a conversation that has ended. The conversation must be locked. Emits `ParticipantChanged`
+/// for each of them.
+pub async fn remove_agents(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<()> {
     for row in all(tx.db(), conversation.id).await? {
         if row.user_id.is_some() {
             leave(tx, conversation, row).await?;
@@ -207,24 +219,26 @@ pub async fn dismiss(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<
     Ok(())
 }
 
-/// Tells those who may know it that a participant of a conversation has come or gone.
-pub fn tell(tx: &Tx<'_>, conversation: &conversation::Model, row: &participant::Model) -> Result<()> {
-    let streams = items::streams(conversation, shown(conversation, row));
+/// Emits `ParticipantChanged` to the streams whose readers may see the participant.
+pub fn emit_changed(tx: &Tx<'_>, conversation: &conversation::Model, row: &participant::Model) -> Result<()> {
+    let streams = thread_items::streams(conversation, visibility(conversation, row));
     tx.append(NewEvent::new(EventKind::ParticipantChanged, row, streams)?);
     Ok(())
 }
 
-/// Who sees that somebody takes part.
+/// Returns the sides that see a participant.
 #[must_use]
-pub fn shown(conversation: &conversation::Model, row: &participant::Model) -> ItemVisibility {
-    shown_as(conversation.channel, row.role)
+pub fn visibility(conversation: &conversation::Model, row: &participant::Model) -> ItemVisibility {
+    visibility_for_role(conversation.channel, row.role)
 }
 
-/// Who sees that somebody takes part in a role on a channel; none stands for a direct conversation.
+/// Returns the sides that see a participant with a role on a channel. `None` stands for a direct conversation.
 #[must_use]
-pub fn shown_as(channel: Option<Channel>, role: ParticipantRole) -> ItemVisibility {
+pub fn visibility_for_role(channel: Option<Channel>, role: ParticipantRole) -> ItemVisibility {
     match (role, channel) {
-        (ParticipantRole::Owner | ParticipantRole::Joined, Some(channel)) => channels::of(channel).agents_shown,
+        (ParticipantRole::Owner | ParticipantRole::Joined, Some(channel)) => {
+            channel_capabilities::of(channel).agents_shown
+        }
         (ParticipantRole::Supervisor, Some(_)) => ItemVisibility::Agent,
         _ => ItemVisibility::Both,
     }

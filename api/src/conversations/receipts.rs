@@ -1,5 +1,5 @@
-//! How far messages have come to those they are for. A receipt only rises, whatever order reports come in: QUEUED, SENT,
-//! FAILED, DELIVERED, READ.
+//! Receipts: the delivery state of messages for their recipients. A receipt only rises, in whatever order reports
+//! arrive: QUEUED, SENT, FAILED, DELIVERED, READ.
 
 use std::collections::HashMap;
 
@@ -15,28 +15,61 @@ use entity::{
 };
 use sea_orm::{ActiveEnum as _, ActiveModelTrait, ConnectionTrait, DbErr, FromQueryResult, IntoActiveModel as _, Set};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
-    direct, items,
-    participants::{self, Who},
-    threads::{self, Side},
+    conversation_rows::{self, ConversationSide},
+    direct_messages, participants, thread_items,
 };
 use crate::{
     app::{App, Tx},
     auth::viewer::Caller,
-    database::sql::{Places, Sql},
+    database::sql::{Columns, Sql},
     error::{Error, Result, UserErrorCode},
-    events::log::NewEvent,
+    events::{
+        log::NewEvent,
+        payloads::{self, Logged},
+    },
 };
 
 /// What an event says: that every message of others, from a number up to that of the item, has come so far to somebody.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Advance {
+#[derive(Clone, Debug)]
+pub struct ReceiptUpdate {
+    /// The newest of these messages.
     pub item: thread_item::Model,
+    /// The participant, the state and its time.
     pub receipt: receipt::Model,
+    /// The number of the first of these messages, as the organization's side counts.
     pub from: i64,
-    /// The same as the customer counts.
+    /// The number of the first of these messages, as the customer counts.
     pub from_customer: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReceiptUpdatePayload {
+    item: Value,
+    receipt: Value,
+    from: i64,
+    from_customer: i64,
+}
+
+impl Logged for ReceiptUpdate {
+    const VERSION: u16 = 1;
+
+    fn to_payload(&self) -> std::result::Result<Value, serde_json::Error> {
+        let Self { item, receipt, from, from_customer } = self;
+        let (item, receipt) = (item.to_payload()?, receipt.to_payload()?);
+        payloads::write(
+            &ReceiptUpdatePayload { item, receipt, from: *from, from_customer: *from_customer },
+            Self::VERSION,
+        )
+    }
+
+    fn from_payload(payload: &Value) -> std::result::Result<Self, serde_json::Error> {
+        let ReceiptUpdatePayload { item, receipt, from, from_customer } = payloads::read(payload)?;
+        let (item, receipt) = (Logged::from_payload(&item)?, Logged::from_payload(&receipt)?);
+        Ok(Self { item, receipt, from, from_customer })
+    }
 }
 
 /// Takes note of how far a message of a held conversation has come to a participant; whether that was news.
@@ -57,48 +90,55 @@ pub async fn advance(
     sql.push(", ");
     sql.bind(row.at);
     sql.push(")");
-    rise(&mut sql);
+    raise_watermark(&mut sql);
     if sql.run(tx.db()).await? == 0 {
         return Ok(false);
     }
     let from_customer = item.customer_sequence.unwrap_or(conversation.last_customer_sequence + 1);
-    let advance = Advance { from: item.sequence, from_customer, item: item.clone(), receipt: row };
-    tell(tx, conversation, to, &advance)?;
+    let advance = ReceiptUpdate { from: item.sequence, from_customer, item: item.clone(), receipt: row };
+    emit_advanced(tx, conversation, to, &advance)?;
     Ok(true)
 }
 
-/// Where a row is there already it only rises.
-fn rise(sql: &mut Sql) {
+/// Adds the clause by which an existing receipt only rises.
+fn raise_watermark(sql: &mut Sql) {
     sql.push(
         " ON CONFLICT (item_id, participant_id) DO UPDATE SET state = excluded.state, at = excluded.at \
          WHERE receipt.state < excluded.state",
     );
 }
 
-/// Tells those who may see both the message and that the participant is there.
-fn tell(tx: &Tx<'_>, conversation: &conversation::Model, of: &participant::Model, advance: &Advance) -> Result<()> {
-    let seen_by = match (advance.item.visibility, participants::shown(conversation, of)) {
+/// Emits `ReceiptAdvanced` to the streams whose readers may see both the message and the participant.
+fn emit_advanced(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+    of: &participant::Model,
+    advance: &ReceiptUpdate,
+) -> Result<()> {
+    let seen_by = match (advance.item.visibility, participants::visibility(conversation, of)) {
         (ItemVisibility::Agent, _) | (_, ItemVisibility::Agent) => ItemVisibility::Agent,
         _ => ItemVisibility::Both,
     };
-    tx.append(NewEvent::new(EventKind::ReceiptAdvanced, advance, items::streams(conversation, seen_by))?);
+    tx.append(NewEvent::new(EventKind::ReceiptAdvanced, advance, thread_items::streams(conversation, seen_by))?);
     Ok(())
 }
 
-/// Takes note that the caller has read everything up to a number, as they count. It only rises. Who takes part now leaves
-/// receipts on what others wrote, by one statement and one event however much it is.
+/// Marks a conversation as read by the caller up to a number, as they count. The read position only rises. Returns
+/// the conversation's id, and true if the position rose. Locks the conversation. A current participant writes READ
+/// receipts for the messages of others, with one statement and one event for all of them. Emits `ReceiptAdvanced` if
+/// a receipt rose. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT` or `INVALID`.
 pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(ConversationId, bool)> {
     const NUMBER: &[&str] = &["input", "upToSequence"];
     if up_to < 0 {
-        return Err(Error::refused(UserErrorCode::Invalid, NUMBER, "Numbers begin at 1."));
+        return Err(Error::refused(UserErrorCode::Invalid, NUMBER, "The sequence number cannot be negative."));
     }
     app.transaction(|tx| {
         Box::pin(async move {
-            let id = threads::named(tx.db(), by, id, threads::FIELD).await?.id;
-            let conversation = threads::hold(tx, id).await?;
-            let me = participants::own(tx.db(), id, by).await?;
-            let me = me.ok_or_else(participants::takes_no_part)?;
-            let to = staff_number(tx.db(), &conversation, Side::of(by), up_to).await?;
+            let id = conversation_rows::find_by_id(tx.db(), by, id, conversation_rows::FIELD).await?.id;
+            let conversation = conversation_rows::lock(tx, id).await?;
+            let me = participants::find_caller(tx.db(), id, by).await?;
+            let me = me.ok_or_else(participants::not_a_participant)?;
+            let to = staff_number(tx.db(), &conversation, ConversationSide::of(by), up_to).await?;
             let to = me.left_sequence.map_or(to, |left| to.min(left));
             if to <= me.read_up_to {
                 return Ok((id, false));
@@ -108,39 +148,41 @@ pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(
             me.read_up_to = Set(to);
             let me = me.update(tx.db()).await?;
             if me.left_at.is_none() {
-                read(tx, &conversation, &me, before).await?;
+                write_read_receipts(tx, &conversation, &me, before).await?;
             }
-            direct::settle(tx, &conversation, &me).await?;
+            direct_messages::settle_notification(tx, &conversation, &me).await?;
             Ok((id, true))
         })
     })
     .await
 }
 
-/// Marks a held conversation as read by a participant up to the message that they are about to write. Emits
-/// `ReceiptAdvanced` and settles their notification when something before it was unread.
+/// Marks a conversation as read by a participant up to the message that they are about to write. The conversation
+/// must be locked. If an earlier message was unread, emits `ReceiptAdvanced` and settles the participant's
+/// notification.
 pub async fn read_before_answer(tx: &Tx<'_>, conversation: &conversation::Model, me: participant::Model) -> Result<()> {
     let before = me.read_up_to;
     let mut me = me.into_active_model();
     me.read_up_to = Set(conversation.last_sequence + 1);
     let me = me.update(tx.db()).await?;
-    if before < conversation.last_sequence && read(tx, conversation, &me, before).await? {
-        direct::settle(tx, conversation, &me).await?;
+    if before < conversation.last_sequence && write_read_receipts(tx, conversation, &me, before).await? {
+        direct_messages::settle_notification(tx, conversation, &me).await?;
     }
     Ok(())
 }
 
-/// A number as a side counts, as the number of the item in the whole conversation; never beyond the last.
+/// Converts a number as a side counts to the number in the whole conversation. The result does not exceed the last
+/// number.
 async fn staff_number(
     db: &impl ConnectionTrait,
     conversation: &conversation::Model,
-    side: Side,
+    side: ConversationSide,
     number: i64,
 ) -> Result<i64> {
     match side {
-        Side::Staff => Ok(number.min(conversation.last_sequence)),
-        Side::Customer if number >= conversation.last_customer_sequence => Ok(conversation.last_sequence),
-        Side::Customer => {
+        ConversationSide::Staff => Ok(number.min(conversation.last_sequence)),
+        ConversationSide::Customer if number >= conversation.last_customer_sequence => Ok(conversation.last_sequence),
+        ConversationSide::Customer => {
             let mut sql = Sql::new("SELECT sequence FROM thread_item WHERE conversation_id = ");
             sql.bind(conversation.id);
             sql.push(" AND customer_sequence = ");
@@ -153,8 +195,14 @@ async fn staff_number(
     }
 }
 
-/// Writes the receipts of somebody who has read on from a number; whether there was anything to read.
-async fn read(tx: &Tx<'_>, conversation: &conversation::Model, me: &participant::Model, before: i64) -> Result<bool> {
+/// Writes the READ receipts of a participant whose read position was `before`. Returns true if a receipt rose, and
+/// then emits `ReceiptAdvanced`.
+async fn write_read_receipts(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+    me: &participant::Model,
+    before: i64,
+) -> Result<bool> {
     let now = tx.clock().now();
     let covered = |sql: &mut Sql| {
         sql.push(" FROM thread_item i WHERE i.conversation_id = ");
@@ -178,7 +226,7 @@ async fn read(tx: &Tx<'_>, conversation: &conversation::Model, me: &participant:
     sql.push(", ");
     sql.bind(now);
     covered(&mut sql);
-    rise(&mut sql);
+    raise_watermark(&mut sql);
     if sql.run(tx.db()).await? == 0 {
         return Ok(false);
     }
@@ -188,23 +236,23 @@ async fn read(tx: &Tx<'_>, conversation: &conversation::Model, me: &participant:
     let Some(newest) = sql.models::<thread_item::Entity>(tx.db()).await?.pop() else { return Ok(false) };
     let receipt = receipt::Model { item_id: newest.id, participant_id: me.id, state: ReceiptState::Read, at: now };
     let from_customer = customer_number(tx.db(), conversation.id, before).await? + 1;
-    let advance = Advance { item: newest, receipt, from: before + 1, from_customer };
-    tell(tx, conversation, me, &advance)?;
+    let advance = ReceiptUpdate { item: newest, receipt, from: before + 1, from_customer };
+    emit_advanced(tx, conversation, me, &advance)?;
     Ok(true)
 }
 
-/// How many items the customer may see up to an item of the whole conversation.
+/// Returns the number of items up to `sequence` that the customer may see.
 async fn customer_number(db: &impl ConnectionTrait, conversation: ConversationId, sequence: i64) -> Result<i64, DbErr> {
     Ok(customer_numbers(db, &[(conversation, sequence)]).await?.into_values().next().unwrap_or_default())
 }
 
 #[derive(FromQueryResult)]
-struct Numbered {
+struct NumberedItem {
     part: i64,
     number: Option<i64>,
 }
 
-/// For numbers of whole conversations: the number of the last item up to there, as the customer counts.
+/// Returns the customer's number of the last item up to each of the given numbers of whole conversations.
 pub async fn customer_numbers(
     db: &impl ConnectionTrait,
     asked: &[(ConversationId, i64)],
@@ -221,47 +269,58 @@ pub async fn customer_numbers(
         sql.bind(*sequence);
         sql.push(" ORDER BY sequence DESC LIMIT 1) AS number");
     }
-    let rows: Vec<Numbered> = sql.all(db).await?;
-    let read = |row: Numbered| {
+    let rows: Vec<NumberedItem> = sql.all(db).await?;
+    let read = |row: NumberedItem| {
         let asked = usize::try_from(row.part).ok().and_then(|part| asked.get(part))?;
         Some((*asked, row.number.unwrap_or_default()))
     };
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
-/// A receipt and of whom it is.
+/// A receipt, with the participant's role and the conversation's channel.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct VisibleReceipt {
+    /// The message that was delivered or read.
     pub item_id: ThreadItemId,
+    /// The participant to whom the message went.
     pub participant_id: ParticipantId,
+    /// The state that the message reached.
     pub state: ReceiptState,
+    /// The time at which it reached the state.
     pub at: DateTime<Utc>,
+    /// The role of the participant.
     pub role: ParticipantRole,
+    /// The channel of the conversation. `None` for a direct conversation.
     pub channel: Option<Channel>,
 }
 
-impl Told {
-    /// Whether a side may know of it.
+impl VisibleReceipt {
+    /// Returns true if a side may see the receipt.
     #[must_use]
-    pub fn is_for(&self, side: Side) -> bool {
-        side == Side::Staff || participants::shown_as(self.channel, self.role) != ItemVisibility::Agent
+    pub fn is_for(&self, side: ConversationSide) -> bool {
+        side == ConversationSide::Staff
+            || participants::visibility_for_role(self.channel, self.role) != ItemVisibility::Agent
     }
 }
 
-/// The receipts of some messages, in the order in which their participants came.
-/// To who has left and may see no more, none is told that came later.
-pub async fn of(db: &impl ConnectionTrait, caller: &Caller, ids: &[ThreadItemId]) -> Result<Vec<Told>, DbErr> {
+/// Returns the receipts of the given messages, in the order in which their participants first joined. A caller who
+/// has left and sees no more gets no receipts from after that time.
+pub async fn for_messages(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    ids: &[ThreadItemId],
+) -> Result<Vec<VisibleReceipt>, DbErr> {
     let mut sql = Sql::new(
         "SELECT r.item_id, r.participant_id, r.state, r.at, p.role, c.channel FROM receipt r \
          JOIN participant p ON p.id = r.participant_id JOIN conversation c ON c.id = p.conversation_id WHERE r.item_id IN ",
     );
     sql.bind_list(ids);
     sql.push(" AND ");
-    threads::reaches_time(&mut sql, caller, "r.at");
+    conversation_rows::reaches_time(&mut sql, caller, "r.at");
     sql.push(" ORDER BY r.participant_id");
-    let told = |row: &Places<'_>| {
+    let told = |row: &Columns<'_>| {
         let channel: Option<i16> = row.get(5)?;
-        Ok(Told {
+        Ok(VisibleReceipt {
             item_id: ThreadItemId(row.get(0)?),
             participant_id: ParticipantId(row.get(1)?),
             state: ReceiptState::try_from_value(&row.get(2)?)?,
@@ -270,51 +329,15 @@ pub async fn of(db: &impl ConnectionTrait, caller: &Caller, ids: &[ThreadItemId]
             channel: channel.map(|channel| Channel::try_from_value(&channel)).transpose()?,
         })
     };
-    sql.places(db, told).await
+    sql.columns(db, told).await
 }
 
-/// How far a message has come in all: what the customer writes to any agent, everything else to the customer or to the other of
-/// two.
+/// Returns the overall delivery state of a message. A customer's message counts the receipts of all agents. Any other
+/// message counts the receipts of the customer, or of the other user in a direct conversation.
 #[must_use]
-pub fn status(item: &thread_item::Model, told: &[Told], side: Side) -> ReceiptState {
-    let counts = |told: &&Told| {
+pub fn status(item: &thread_item::Model, told: &[VisibleReceipt], side: ConversationSide) -> ReceiptState {
+    let counts = |told: &&VisibleReceipt| {
         told.is_for(side) && (item.inbound || matches!(told.role, ParticipantRole::Customer | ParticipantRole::Member))
     };
     told.iter().filter(counts).map(|told| told.state).max().unwrap_or(ReceiptState::Sent)
-}
-
-/// How many messages of others somebody has not read, in some conversations; those in which they take no part are left out.
-pub async fn unread(
-    db: &impl ConnectionTrait,
-    who: Who,
-    ids: &[ConversationId],
-) -> Result<HashMap<ConversationId, i64>, DbErr> {
-    let mut sql = Sql::new(
-        "SELECT i.conversation_id, count(*) AS count FROM participant p JOIN thread_item i \
-         ON i.conversation_id = p.conversation_id AND i.sequence > p.read_up_to \
-         AND i.sequence <= COALESCE(p.left_sequence, i.sequence) WHERE ",
-    );
-    match who {
-        Who::User(user) => {
-            sql.push("p.user_id = ");
-            sql.bind(user);
-        }
-        Who::Customer(customer) => {
-            sql.push("i.customer_sequence IS NOT NULL AND p.customer_id = ");
-            sql.bind(customer);
-        }
-    }
-    sql.push(" AND p.conversation_id IN ");
-    sql.bind_list(ids);
-    sql.push(" AND i.author_id <> p.id AND i.deleted_at IS NULL AND i.kind = ");
-    sql.bind(ItemKind::Message);
-    sql.push(" GROUP BY i.conversation_id");
-    let rows: Vec<Count> = sql.all(db).await?;
-    Ok(rows.into_iter().map(|row| (row.conversation_id, row.count)).collect())
-}
-
-#[derive(FromQueryResult)]
-struct Count {
-    conversation_id: ConversationId,
-    count: i64,
 }

@@ -1,7 +1,9 @@
-//! The HTML of Markdown messages. It is made once, when a message is written, and kept beside the message with the version
-//! of the renderer and the digest of the text. What another renderer made is made anew when it is next asked for.
+//! HTML of Markdown messages. A message is rendered once, when it is written. Its HTML is stored with the version of
+//! the renderer and the digest of the text. HTML of another version is replaced when a reader next asks for it.
 
-use async_graphql::Context;
+use std::collections::HashMap;
+
+use async_graphql::{Context, dataloader::Loader};
 use entity::{
     id::ThreadItemId,
     rendering,
@@ -10,35 +12,39 @@ use entity::{
 use sea_orm::{ConnectionTrait, EntityTrait as _, QuerySelect as _};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use super::{loader::RenderingOf, markdown};
+use super::markdown;
 use crate::{
     app::{App, Tx},
-    auth::{context::ContextExt as _, secret},
+    auth::{
+        request_context::{ContextExt as _, RequestReads},
+        secret,
+    },
     database::sql::Sql,
     error::{Error, Result},
 };
 
-/// Texts up to this length are rendered where they are, in bytes: that takes less time than to hand them over.
+/// Maximum length of a text that is rendered on the current thread, in bytes. Rendering such a text takes less time
+/// than handing it to another thread.
 const SHORT: usize = 256;
 
 /// A text and its HTML.
 #[derive(Clone, Debug)]
-pub struct Rendered {
+pub struct RenderedText {
     text: String,
     html: String,
 }
 
-/// Renders a text before the transaction that writes it; nothing for a text that is not Markdown, or is too long to be taken.
-pub async fn prepare(body: &str, format: TextFormat) -> Result<Option<Rendered>> {
+/// Renders a text before the transaction that stores it. Returns `None` if the text is not Markdown or is too long.
+pub async fn prepare(body: &str, format: TextFormat) -> Result<Option<RenderedText>> {
     if format != TextFormat::Markdown || body.chars().nth(markdown::LONGEST).is_some() {
         return Ok(None);
     }
     let text = body.replace("\r\n", "\n");
     let html = render(&text).await?;
-    Ok(Some(Rendered { text, html }))
+    Ok(Some(RenderedText { text, html }))
 }
 
-/// Renders a text; a long one apart from the threads that serve.
+/// Renders a text. A long text is rendered apart from the threads that serve requests.
 async fn render(text: &str) -> Result<String> {
     if text.len() <= SHORT {
         return Ok(markdown::html(text));
@@ -47,8 +53,9 @@ async fn render(text: &str) -> Result<String> {
     spawn_blocking(move || markdown::html(&text)).await.map_err(Error::internal)
 }
 
-/// Keeps the HTML of a message that was written or changed, and removes it when the message is no longer Markdown.
-pub async fn keep(tx: &Tx<'_>, item: &thread_item::Model, prepared: Option<&Rendered>) -> Result<()> {
+/// Stores the HTML of a message that was written or changed. Removes the HTML if the message is deleted or no longer
+/// Markdown.
+pub async fn keep(tx: &Tx<'_>, item: &thread_item::Model, prepared: Option<&RenderedText>) -> Result<()> {
     if item.format != TextFormat::Markdown || item.deleted_at.is_some() {
         return forget(tx, item.id).await;
     }
@@ -59,10 +66,10 @@ pub async fn keep(tx: &Tx<'_>, item: &thread_item::Model, prepared: Option<&Rend
     write(tx.db(), item, html).await
 }
 
-/// The place of the one rendering that is being kept anew.
+/// The permit for the one renewal that may run at a time.
 static RENEWING: Semaphore = Semaphore::const_new(1);
 
-/// Removes the HTML of a message.
+/// Removes the stored HTML of a message.
 pub async fn forget(tx: &Tx<'_>, id: ThreadItemId) -> Result<()> {
     rendering::Entity::delete_by_id(id).exec(tx.db()).await?;
     Ok(())
@@ -84,7 +91,8 @@ async fn write(db: &impl ConnectionTrait, item: &thread_item::Model, html: Strin
     Ok(())
 }
 
-/// The HTML of a message as the caller sees it.
+/// Returns the HTML of a message that the caller sees. Outdated HTML is rendered again, and the result is stored in
+/// the background.
 pub async fn html(ctx: &Context<'_>, item: &thread_item::Model) -> Result<String> {
     if let Some(kept) = ctx.load(RenderingOf(item.id)).await?
         && kept.version == markdown::VERSION
@@ -94,7 +102,7 @@ pub async fn html(ctx: &Context<'_>, item: &thread_item::Model) -> Result<String
     }
     let html = render(&item.body).await?;
     let (app, item, made) = (ctx.app()?.clone(), item.clone(), html.clone());
-    // One at a time: readers of many old messages must not fill the line of those who write.
+    // One renewal at a time: readers of many old messages must not fill the queue of writers.
     if let Ok(place) = RENEWING.try_acquire() {
         app.tasks.clone().spawn(async move {
             renew(&app, item, made).await;
@@ -104,12 +112,12 @@ pub async fn html(ctx: &Context<'_>, item: &thread_item::Model) -> Result<String
     Ok(html)
 }
 
-/// Keeps what was made anew, unless the message has changed meanwhile. A failure costs nothing but another rendering.
+/// Stores renewed HTML, unless the message has changed meanwhile. A failure costs only another rendering.
 async fn renew(app: &App, item: thread_item::Model, html: String) {
     let (item, html) = (&item, &html);
     let kept = app.transaction(|tx| {
         Box::pin(async move {
-            // Locked, so that what is deleted meanwhile is not kept after all.
+            // The lock prevents storing the HTML of a message that is deleted meanwhile.
             let now = thread_item::Entity::find_by_id(item.id).lock_exclusive().one(tx.db()).await?;
             match now {
                 Some(now) if now.body == item.body && now.deleted_at.is_none() => {
@@ -120,6 +128,23 @@ async fn renew(app: &App, item: thread_item::Model, html: String) {
         })
     });
     if let Err(error) = kept.await {
-        tracing::debug!(code = error.code(), "a rendering was not kept");
+        tracing::debug!(code = error.code(), "the HTML of a message could not be stored");
+    }
+}
+
+/// The HTML that is kept of a message that the caller sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RenderingOf(pub ThreadItemId);
+
+impl Loader<RenderingOf> for RequestReads {
+    type Value = rendering::Model;
+    type Error = Error;
+
+    async fn load(&self, keys: &[RenderingOf]) -> Result<HashMap<RenderingOf, Self::Value>> {
+        let ids: Vec<ThreadItemId> = keys.iter().map(|key| key.0).collect();
+        let mut sql = Sql::new("SELECT * FROM rendering WHERE item_id IN ");
+        sql.bind_list(&ids);
+        let found = sql.models::<rendering::Entity>(self.app.db.read()).await?;
+        Ok(found.into_iter().map(|row| (RenderingOf(row.item_id), row)).collect())
     }
 }

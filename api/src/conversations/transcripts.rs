@@ -1,5 +1,5 @@
-//! A conversation as plain text: who, when and what, as the side that reads it may see. Notes and what only agents are told
-//! stand in none that a customer gets.
+//! Transcripts: a conversation as plain text, with the time, author and text of each item. A transcript contains only
+//! what its side may see. A customer's transcript has no notes and no announcements for agents.
 
 use std::collections::HashMap;
 
@@ -13,36 +13,41 @@ use entity::{
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use super::{participants, threads::Side};
+use super::{conversation_rows::ConversationSide, participants};
 use crate::{database::sql::Sql, error::Result};
 
-/// Entries that are read together: at first, while texts may be long, and at most.
+/// Number of items that a statement reads at first. It is small because texts may be long.
 const FEW: i64 = 50;
+/// Maximum number of items that a statement reads.
 const TOGETHER: i64 = 500;
-/// The most entries of one transcript that is shown in an answer: the newest.
-pub const MOST: i64 = 5_000;
-/// The longest transcript that is shown in an answer, in bytes.
-pub const LONGEST: usize = 256 << 10;
-/// A part of a transcript that is sent ends with the entry that makes it as long as this, in bytes.
+/// Maximum number of items in a transcript that is part of an answer. The newest items are kept.
+pub const MAX_ENTRIES: i64 = 5_000;
+/// Maximum length of a transcript that is part of an answer, in bytes.
+pub const MAX_BYTES: usize = 256 << 10;
+/// Minimum length of a part of a streamed transcript, in bytes. Only the last part may be shorter.
 const PART: usize = 256 << 10;
 
-/// Writes the newest entries of a conversation as a side sees it, a paragraph for each entry:
+/// Writes the newest items of a conversation as a side sees them. Each item is a paragraph:
 ///
 /// ```text
 /// [2026-11-22 09:30:00 UTC] Jane Doe: Hello
 /// [2026-11-22 09:30:05 UTC] * Ann Archer has joined.
 /// ```
-pub async fn write(db: &impl ConnectionTrait, conversation: &conversation::Model, side: Side) -> Result<String> {
+pub async fn write(
+    db: &impl ConnectionTrait,
+    conversation: &conversation::Model,
+    side: ConversationSide,
+) -> Result<String> {
     let names = names(db, conversation, side).await?;
     let (number, last) = numbers(conversation, side);
-    let oldest = (last - MOST).max(0);
+    let oldest = (last - MAX_ENTRIES).max(0);
     let (mut entries, mut bytes, mut left_out, mut together) = (Vec::new(), 0, last, FEW);
     'reading: while left_out > oldest {
         let after = (left_out - together).max(oldest);
         for row in part(db, conversation, number, after, left_out).await?.iter().rev() {
             let text = entry(row, &names);
             bytes += text.len();
-            if bytes > LONGEST {
+            if bytes > MAX_BYTES {
                 break 'reading;
             }
             entries.push(text);
@@ -57,24 +62,28 @@ pub async fn write(db: &impl ConnectionTrait, conversation: &conversation::Model
     Ok(entries.concat())
 }
 
-/// A transcript that is sent part by part, from the first entry to the last that there is at each time.
-pub struct Sending {
+/// A transcript that is sent in parts, from the first item to the item that is the last one at each time.
+pub struct TranscriptStream {
     names: HashMap<ParticipantId, String>,
     after: i64,
 }
 
-impl Sending {
-    /// Begins with the first entry of a conversation.
-    pub async fn start(db: &impl ConnectionTrait, conversation: &conversation::Model, side: Side) -> Result<Self> {
+impl TranscriptStream {
+    /// Starts with the first item of a conversation.
+    pub async fn start(
+        db: &impl ConnectionTrait,
+        conversation: &conversation::Model,
+        side: ConversationSide,
+    ) -> Result<Self> {
         Ok(Self { names: names(db, conversation, side).await?, after: 0 })
     }
 
-    /// The next part; nothing at the end.
+    /// Returns the next part, or `None` at the end.
     pub async fn next(
         &mut self,
         db: &impl ConnectionTrait,
         conversation: &conversation::Model,
-        side: Side,
+        side: ConversationSide,
     ) -> Result<Option<String>> {
         let (number, last) = numbers(conversation, side);
         let mut text = String::new();
@@ -82,7 +91,7 @@ impl Sending {
             let upto = (self.after + FEW).min(last);
             for row in part(db, conversation, number, self.after, upto).await? {
                 if row.author_id.is_some_and(|author| !self.names.contains_key(&author)) {
-                    // Somebody came after the transcript began.
+                    // A participant joined after the transcript began.
                     self.names = names(db, conversation, side).await?;
                 }
                 text.push_str(&entry(&row, &self.names));
@@ -93,15 +102,15 @@ impl Sending {
     }
 }
 
-/// The column in which a side counts the entries, and the number of the last.
-fn numbers(conversation: &conversation::Model, side: Side) -> (&'static str, i64) {
+/// Returns the column that numbers the items of a side, and the number of the last item.
+fn numbers(conversation: &conversation::Model, side: ConversationSide) -> (&'static str, i64) {
     match side {
-        Side::Staff => ("sequence", conversation.last_sequence),
-        Side::Customer => ("customer_sequence", conversation.last_customer_sequence),
+        ConversationSide::Staff => ("sequence", conversation.last_sequence),
+        ConversationSide::Customer => ("customer_sequence", conversation.last_customer_sequence),
     }
 }
 
-/// The entries after one number up to another.
+/// Reads the items with numbers above `after`, up to `upto`.
 async fn part(
     db: &impl ConnectionTrait,
     conversation: &conversation::Model,
@@ -129,7 +138,7 @@ fn entry(row: &thread_item::Model, names: &HashMap<ParticipantId, String>) -> St
         (ItemKind::Note, None) => format!("{author} noted: {}", row.body),
         (ItemKind::Announcement, _) => format!("* {}", row.body),
     };
-    // Further lines stand apart from the next entry's first.
+    // Indented lines cannot pass for the first line of the next item.
     format!("[{}] {}\n", time(row.created_at), said.lines().collect::<Vec<_>>().join("\n    "))
 }
 
@@ -137,11 +146,11 @@ fn time(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// What those who take part or have taken part are called, as a side may know.
+/// Returns the names of all current and earlier participants, as a side may see them.
 async fn names(
     db: &impl ConnectionTrait,
     conversation: &conversation::Model,
-    side: Side,
+    side: ConversationSide,
 ) -> Result<HashMap<ParticipantId, String>> {
     let all = participants::all(db, conversation.id).await?;
     let users: Vec<_> = all.iter().filter_map(|row| row.user_id).collect();
@@ -157,15 +166,15 @@ async fn names(
     Ok(all
         .iter()
         .map(|row| match side {
-            Side::Customer if is_hidden(conversation, row) => (row.id, "Agent".to_owned()),
+            ConversationSide::Customer if is_hidden(conversation, row) => (row.id, "Agent".to_owned()),
             _ => (row.id, name(row)),
         })
         .collect())
 }
 
-/// Whether the customer is not told that somebody takes part.
+/// Returns true if the participant is hidden from the customer.
 fn is_hidden(conversation: &conversation::Model, row: &participant::Model) -> bool {
-    row.role != ParticipantRole::Customer && participants::shown(conversation, row) == ItemVisibility::Agent
+    row.role != ParticipantRole::Customer && participants::visibility(conversation, row) == ItemVisibility::Agent
 }
 
 fn one_line(name: &str) -> String {

@@ -1,24 +1,25 @@
-//! That somebody is writing: said in passing to those who look at the conversation now, and kept nowhere.
+//! Typing indicators: ephemeral signals to the current subscribers of a conversation, never stored.
 
 use entity::conversation::ConversationStatus;
 
-use super::{participants, threads};
-use crate::{app::App, auth::viewer::Caller, error::Result, events::whispers::Whisper};
+use super::{conversation_rows, participants};
+use crate::{app::App, auth::viewer::Caller, error::Result, events::signals::Signal};
 
-/// Says that the caller begins or stops writing; whether it was said on: too many hints in a short time are let go.
+/// Signals that the caller begins or stops typing. Returns false if the rate limit of signals dropped the signal.
+/// Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT` or `CONVERSATION_ENDED`.
 pub async fn set(app: &App, by: &Caller, conversation_id: &str, typing: bool) -> Result<bool> {
     let db = app.db.read();
-    let conversation = threads::named(db, by, conversation_id, threads::FIELD).await?;
-    let me = participants::own(db, conversation.id, by).await?.ok_or_else(participants::takes_no_part)?;
+    let conversation = conversation_rows::find_by_id(db, by, conversation_id, conversation_rows::FIELD).await?;
+    let me = participants::find_caller(db, conversation.id, by).await?.ok_or_else(participants::not_a_participant)?;
     if conversation.status == ConversationStatus::Closed {
-        return Err(threads::ended(threads::FIELD));
+        return Err(conversation_rows::conversation_ended(conversation_rows::FIELD));
     }
     if me.left_at.is_some() {
-        return Err(participants::takes_no_part());
+        return Err(participants::not_a_participant());
     }
-    if !app.throttle.whisper(me.id.0) {
+    if !app.rate_limits.check_signal(me.id.0) {
         return Ok(false);
     }
-    app.whisper(Whisper { about: conversation.id.0, by: me.id.0, on: typing });
+    app.send_signal(Signal { about: conversation.id.0, by: me.id.0, on: typing });
     Ok(true)
 }

@@ -1,17 +1,19 @@
-//! Statements as text that both databases read, and rows read by the places of their columns.
+//! SQL statements as text that both databases accept, and rows that are read by column position.
 
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult, RuntimeErr, Statement, Value};
 use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 
-/// A row of either database, read by the places of its columns. Reading by name looks each name up in each row and, where
-/// a value is NULL, first makes an error of it: on a page of people that was a tenth of the whole request.
-pub enum Places<'r> {
+/// A row of either database, read by column position. Reading by name looks up each name in each row, and creates an
+/// error for each NULL. On a page of people that took a tenth of the whole request.
+pub enum Columns<'r> {
+    /// A row of PostgreSQL.
     Postgres(&'r PgRow),
+    /// A row of SQLite.
     Sqlite(&'r SqliteRow),
 }
 
-impl Places<'_> {
-    /// The value in a column, counted from 0.
+impl Columns<'_> {
+    /// Returns the value of a column, counted from 0.
     pub fn get<T>(&self, place: usize) -> Result<T, DbErr>
     where
         T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
@@ -25,7 +27,7 @@ impl Places<'_> {
     }
 }
 
-/// A statement under construction: text with `$1 $2 …`, which both databases read, and the values.
+/// A statement under construction: its values, and text with `$1 $2 …` as both databases accept it.
 #[derive(Clone, Debug, Default)]
 pub struct Sql {
     text: String,
@@ -33,34 +35,37 @@ pub struct Sql {
 }
 
 impl Sql {
+    /// Starts a statement with this text.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self { text: text.to_owned(), values: Vec::new() }
     }
 
+    /// Appends text without values.
     pub fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
-    /// What is written so far.
+    /// Returns the text so far.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
+    /// Returns true when there is no text yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// Adds a value and its place-holder.
+    /// Appends a value and its placeholder.
     pub fn bind(&mut self, value: impl Into<Value>) {
         self.values.push(value.into());
         self.text.push_str(&format!("${}", self.values.len()));
     }
 
-    /// Adds `(a, b, c)`, all of them bound. The list is filled up to a power of two with its last value, so that the
-    /// number of different statements stays small. Nothing is in an empty list.
+    /// Appends `(a, b, c)` with all values bound. Repeats the last value up to a power of two, so that few different
+    /// statements exist. An empty list matches nothing.
     pub fn bind_list<T: Into<Value> + Clone>(&mut self, items: &[T]) {
         if items.is_empty() {
             return self.push("(NULL)");
@@ -80,41 +85,41 @@ impl Sql {
         Statement::from_sql_and_values(db.get_database_backend(), self.text, self.values)
     }
 
-    /// The rows as the entity's model.
+    /// Runs the statement and returns its rows as models of the entity.
     pub async fn models<E: EntityTrait>(self, db: &impl ConnectionTrait) -> Result<Vec<E::Model>, DbErr> {
         let statement = self.statement(db);
         E::find().from_raw_sql(statement).all(db).await
     }
 
-    /// The rows as another type.
+    /// Runs the statement and returns its rows as another type.
     pub async fn all<T: FromQueryResult>(self, db: &impl ConnectionTrait) -> Result<Vec<T>, DbErr> {
         let statement = self.statement(db);
         T::find_by_statement(statement).all(db).await
     }
 
-    /// The rows, each read by the places of its columns.
-    pub async fn places<T>(
+    /// Runs the statement and returns its rows, each read by column position.
+    pub async fn columns<T>(
         self,
         db: &impl ConnectionTrait,
-        read: impl Fn(&Places<'_>) -> Result<T, DbErr>,
+        read: impl Fn(&Columns<'_>) -> Result<T, DbErr>,
     ) -> Result<Vec<T>, DbErr> {
         let statement = self.statement(db);
         let rows = db.query_all_raw(statement).await?;
         let read = |row: &QueryResult| match (row.try_as_pg_row(), row.try_as_sqlite_row()) {
-            (Some(row), _) => read(&Places::Postgres(row)),
-            (_, Some(row)) => read(&Places::Sqlite(row)),
+            (Some(row), _) => read(&Columns::Postgres(row)),
+            (_, Some(row)) => read(&Columns::Sqlite(row)),
             _ => Err(DbErr::Custom("a row of neither database".to_owned())),
         };
         rows.iter().map(read).collect()
     }
 
-    /// The first row, if there is one.
+    /// Runs the statement and returns its first row, if there is one.
     pub async fn one(self, db: &impl ConnectionTrait) -> Result<Option<QueryResult>, DbErr> {
         let statement = self.statement(db);
         db.query_one_raw(statement).await
     }
 
-    /// Runs it; the number of rows it changed.
+    /// Runs the statement and returns the number of rows that it changed.
     pub async fn run(self, db: &impl ConnectionTrait) -> Result<u64, DbErr> {
         let statement = self.statement(db);
         Ok(db.execute_raw(statement).await?.rows_affected())

@@ -1,7 +1,9 @@
-//! The one error. A refusal that a client should expect is data in the payload (`Error::Refused`); everything else is a
-//! fault with a code. Neither ever shows SQL, a path, a secret, or whether a hidden thing exists.
+//! The one error type. A refusal that a client should expect is data in the payload ([`Error::Refused`]), and
+//! everything else is a fault with a code. No error ever shows SQL, a path, a secret, or the existence of a hidden
+//! thing.
 //!
-//! `Error` has no `Display`: async-graphql turns every error with one into an answer that shows its text and has no code.
+//! `Error` has no `Display`: async-graphql turns every error with one into an answer that shows its text and has no
+//! code.
 
 mod user_errors;
 
@@ -11,53 +13,62 @@ use async_graphql::ErrorExtensionValues;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use sqlx::{error::DatabaseError, sqlite::SqliteError};
 
-pub use user_errors::{UserError, UserErrorCode, settle};
+pub use user_errors::{UserError, UserErrorCode, into_user_errors};
 
+/// The result of a fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong.
+/// A refusal or a fault of an operation.
 #[derive(Clone, Debug)]
 pub enum Error {
-    /// No valid token came with the operation.
+    /// The operation has no valid token.
     Unauthenticated,
     /// The token lacks this scope.
     Forbidden(&'static str),
-    /// The caller is an organisation's key, and this is for people.
+    /// The caller is an organization key, and only people can do this.
     PersonsOnly,
-    /// The caller does not supervise, and this is for those who do.
+    /// The caller is not a supervisor, and only supervisors can do this.
     SupervisorsOnly,
-    /// The caller does not answer customers, and this is for those who do.
+    /// The caller is not an agent, and only agents can do this.
     AgentsOnly,
-    /// The caller does too much in too short a time.
-    RateLimited { retry_after: std::time::Duration },
-    /// A statement took longer than it may.
+    /// The caller exceeded a rate limit.
+    RateLimited {
+        /// The time after which the caller may try again.
+        retry_after: std::time::Duration,
+    },
+    /// A statement exceeded its time limit.
     Timeout,
-    /// The answer would take more memory than it may.
+    /// The answer would take more memory than allowed.
     TooLarge(Excess),
-    /// The value of an argument cannot be right.
-    Invalid { field: &'static str, why: Cow<'static, str> },
-    /// A rule of the product says no; a payload shows it as a `userError`.
+    /// The value of an argument is invalid.
+    Invalid {
+        /// The argument or field with the invalid value.
+        field: &'static str,
+        /// The reason, as a sentence for the client.
+        why: Cow<'static, str>,
+    },
+    /// A product rule refuses the call. A payload shows it as a `userError`.
     Refused(Refusal),
-    /// Another transaction was in the way: run this one again. Never leaves [`App::transaction`] as it is.
+    /// Another transaction conflicts with this one, which must run again. [`App::transaction`] handles it.
     ///
     /// [`App::transaction`]: crate::app::App::transaction
     Again,
-    /// The database cannot be reached, or cannot write, just now. Nothing was done; the same call may succeed later.
+    /// The database is unreachable or cannot write at the moment. Nothing was done, and the call may succeed later.
     Unavailable(Arc<anyhow::Error>),
-    /// The connection was lost while a change was being saved: it may or may not have been.
+    /// The connection was lost while a change was being saved. The change may have been saved.
     Unsure(Arc<anyhow::Error>),
-    /// A fault of ours. The cause goes to the log and nowhere else.
+    /// A fault of the server. The cause goes to the log and nowhere else.
     Internal(Arc<anyhow::Error>),
 }
 
-/// Why an operation may take no more.
+/// The memory limit that an operation exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
-    /// One answer may not be larger.
+    /// The maximum size of one answer.
     Answer,
-    /// The caller has too much under way.
+    /// The maximum of all pending answers of the caller.
     Caller,
-    /// All callers together have too much under way.
+    /// The maximum of all pending answers of all callers.
     Everybody,
 }
 
@@ -71,19 +82,19 @@ impl Excess {
     fn message(self) -> &'static str {
         match self {
             Self::Answer => "The answer is too large. Ask for smaller pages or for fewer long texts.",
-            Self::Caller => "Your other answers under way take too much memory. Try again when they have arrived.",
-            Self::Everybody => "All answers under way take too much memory. Try again.",
+            Self::Caller => "Your pending answers take too much memory. Try again when they have arrived.",
+            Self::Everybody => "The server's pending answers take too much memory. Try again.",
         }
     }
 
-    /// Reads what [`DbErr::from`] wrote.
+    /// Reads the marker that [`DbErr::from`] wrote.
     fn of(error: &DbErr) -> Option<Self> {
         let DbErr::Custom(text) = error else { return None };
         Self::ALL.into_iter().find(|(_, marker)| marker == text).map(|(excess, _)| excess)
     }
 }
 
-/// A reading answers with an error of the database, which [`Error::from`] turns back.
+/// A query reports the excess as an error of the database. [`Error::from`] turns it back.
 impl From<Excess> for DbErr {
     fn from(excess: Excess) -> Self {
         let marker = Excess::ALL.into_iter().find(|(other, _)| *other == excess).map_or("", |(_, marker)| marker);
@@ -91,55 +102,61 @@ impl From<Excess> for DbErr {
     }
 }
 
-/// A refusal, as a payload will show it.
+/// A refusal of a product rule, as a payload shows it.
 #[derive(Clone, Debug)]
 pub struct Refusal {
+    /// The code of the refusal.
     pub code: UserErrorCode,
+    /// A sentence in English for developers.
     pub message: Cow<'static, str>,
+    /// The path of the refused input field. Empty when no field is refused.
     pub field: &'static [&'static str],
-    /// After how many seconds the same call can succeed.
+    /// The seconds after which the same call can succeed.
     pub retry_after: Option<u32>,
 }
 
 impl Refusal {
     fn not_found(field: &'static [&'static str]) -> Self {
-        let message = "There is no such thing, or it is not yours to see.".into();
+        let message = "Not found.".into();
         Self { code: UserErrorCode::NotFound, message, field, retry_after: None }
     }
 }
 
 impl Error {
+    /// Creates a refusal with a code, the path of the refused field and a message.
     pub fn refused(code: UserErrorCode, field: &'static [&'static str], message: impl Into<Cow<'static, str>>) -> Self {
         Self::Refused(Refusal { code, message: message.into(), field, retry_after: None })
     }
 
-    /// Refuses a caller who tries too often. The answer says after how many seconds to try again.
+    /// Refuses a caller with too many attempts. The answer says after how many seconds to try again.
     pub fn too_many_attempts(wait: std::time::Duration) -> Self {
         let seconds = whole_seconds(wait);
         let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
         Self::Refused(Refusal {
             code: UserErrorCode::TooManyAttempts,
-            message: format!("Too many tries. Try again in {seconds} seconds.").into(),
+            message: format!("Too many attempts. Try again in {seconds} seconds.").into(),
             field: &[],
             retry_after: Some(seconds),
         })
     }
 
+    /// Creates the error of an invalid argument.
     pub fn invalid(field: &'static str, why: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid { field, why: why.into() }
     }
 
+    /// Creates a fault of the server with its cause.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         Self::Internal(Arc::new(cause.into()))
     }
 
-    /// The answer to an id that names nothing the caller may see.
+    /// Creates the refusal of an id that names nothing visible to the caller.
     #[must_use]
     pub fn not_found(field: &'static [&'static str]) -> Self {
         Self::Refused(Refusal::not_found(field))
     }
 
-    /// `extensions.code` of the fault.
+    /// Returns the `extensions.code` of the error.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -162,7 +179,7 @@ impl From<Excess> for Error {
     }
 }
 
-/// A time to wait in whole seconds, rounded up: a caller who comes back then is served.
+/// Rounds a wait up to whole seconds, so that a caller who returns then succeeds.
 fn whole_seconds(wait: std::time::Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
@@ -189,14 +206,14 @@ impl From<DbErr> for Error {
     }
 }
 
-/// Whether a statement was ended because it took too long: 57014 is PostgreSQL's, 9 is SQLite's INTERRUPT.
+/// Returns true when a statement exceeded its time limit: 57014 in PostgreSQL, 9 (INTERRUPT) in SQLite.
 fn is_timeout(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(cause) if matches!(cause.code().as_deref(), Some("57014" | "9")))
 }
 
-/// Where an error of the database comes from, by its code.
+/// The code of a database error, by the database that reported it.
 enum Code<'a> {
-    /// The primary result code of SQLite, without what extends it.
+    /// The primary result code of SQLite, without its extension.
     Sqlite(i32),
     /// The SQLSTATE of PostgreSQL.
     Postgres(Cow<'a, str>),
@@ -210,15 +227,16 @@ fn code(cause: &dyn DatabaseError) -> Option<Code<'_>> {
     code.parse::<i32>().ok().map(|code| Code::Sqlite(code & 0xff))
 }
 
-/// Whether the database is gone, going, locked, or has no means to do its work, rather than unhappy with a statement.
+/// Returns true when the database is unavailable: gone, locked, or out of a resource. False when it rejects a
+/// statement.
 pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(cause) => match code(&**cause) {
             // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
             Some(Code::Sqlite(code)) => matches!(code, 5 | 6 | 7 | 8 | 10 | 13 | 14 | 15),
-            // 08: connection lost; 25006: the server only reads; 53: out of space, memory, connections; 57P01 to 57P03:
-            // shut down, crashed, starting; 58: a fault of the machine.
+            // 08: connection lost. 25006: the server is read-only. 53: out of space, memory or connections. 57P01 to
+            // 57P03: shut down, crashed, starting. 58: a fault of the machine.
             Some(Code::Postgres(code)) => {
                 ["08", "25006", "53", "57P0", "58"].iter().any(|start| code.starts_with(start))
             }
@@ -228,17 +246,17 @@ pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether another process had the SQLite file locked.
+/// Returns true when another process had the SQLite file locked.
 pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(cause) if matches!(code(&**cause), Some(Code::Sqlite(5 | 6))))
 }
 
-/// Whether the connection cannot be used any more, and another one may do.
+/// Returns true when the connection is unusable and a new one may work.
 pub(crate) fn is_dead(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
         sqlx::Error::Database(cause) => match code(&**cause) {
-            // NOMEM, IOERR, CANTOPEN: what the connection holds may be of no use.
+            // NOMEM, IOERR, CANTOPEN: the state of the connection may be broken.
             Some(Code::Sqlite(code)) => matches!(code, 7 | 10 | 14),
             Some(Code::Postgres(code)) => ["08", "57P0"].iter().any(|start| code.starts_with(start)),
             None => false,
@@ -247,7 +265,7 @@ pub(crate) fn is_dead(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether every connection that was opened before is of no use: they are dead, or of a server that only reads.
+/// Returns true when all earlier connections are unusable: they are dead, or their server is read-only.
 pub(crate) fn is_stale(error: &sqlx::Error) -> bool {
     let reads_only = |cause: &dyn DatabaseError| match code(cause) {
         Some(Code::Sqlite(code)) => code == 8,
@@ -263,20 +281,20 @@ impl From<Error> for async_graphql::Error {
         let mut extensions = ErrorExtensionValues::default();
         extensions.set("code", code);
         let message = match error {
-            Error::Unauthenticated => "Sign in first: a valid token is needed.".to_owned(),
+            Error::Unauthenticated => "Sign in first. A valid token is required.".to_owned(),
             Error::Forbidden(scope) => {
                 extensions.set("scope", scope);
                 format!("The token lacks the scope {scope}.")
             }
-            Error::PersonsOnly => "This is for people; a key of the organisation has no account of its own.".to_owned(),
-            Error::SupervisorsOnly => "This is for supervisors.".to_owned(),
-            Error::AgentsOnly => "This is for agents.".to_owned(),
+            Error::PersonsOnly => "Only people can do this. An organization key has no account.".to_owned(),
+            Error::SupervisorsOnly => "Only supervisors can do this.".to_owned(),
+            Error::AgentsOnly => "Only agents can do this.".to_owned(),
             Error::RateLimited { retry_after } => {
                 extensions.set("retryable", true);
                 extensions.set("retryAfter", whole_seconds(retry_after));
-                "Too much in too short a time. Try again later.".to_owned()
+                "Rate limit exceeded. Try again later.".to_owned()
             }
-            Error::Timeout => "This took too long.".to_owned(),
+            Error::Timeout => "The operation took too long.".to_owned(),
             Error::TooLarge(excess) => {
                 if excess != Excess::Answer {
                     extensions.set("retryable", true);
@@ -291,15 +309,15 @@ impl From<Error> for async_graphql::Error {
             Error::Refused(refusal) => refusal.message.into_owned(),
             Error::Again | Error::Unavailable(_) => {
                 if let Error::Unavailable(cause) = error {
-                    tracing::warn!(cause = format!("{cause:#}"), "the database cannot do its work");
+                    tracing::warn!(cause = format!("{cause:#}"), "the database is unavailable");
                 }
                 extensions.set("retryable", true);
-                "The service is not available just now. Try again.".to_owned()
+                "The service is temporarily unavailable. Try again.".to_owned()
             }
             Error::Unsure(cause) => {
                 tracing::warn!(cause = format!("{cause:#}"), "the connection was lost during a commit");
                 extensions.set("retryable", true);
-                "The connection to the database was lost. The change may be saved: look before you try again."
+                "The connection to the database was lost. The change may have been saved. Check before you try again."
                     .to_owned()
             }
             Error::Internal(cause) => {
@@ -311,8 +329,9 @@ impl From<Error> for async_graphql::Error {
     }
 }
 
-/// Turns a broken constraint into the refusal it stands for; every other error stays what it is.
+/// Turns the violation of a constraint into a refusal. Every other error stays unchanged.
 pub trait OnConstraint<T> {
+    /// Returns `refusal` when a unique constraint was violated.
     fn on_unique(self, refusal: impl FnOnce() -> Error) -> Result<T>;
 }
 

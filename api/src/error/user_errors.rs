@@ -1,24 +1,24 @@
-//! Refusals as payloads show them: expected, coded, and with the field they are about.
+//! Refusals in payloads. Each is expected, and has a code and the refused field.
 
 use async_graphql::{Enum, SimpleObject};
 
 use super::{Error, Refusal, Result};
 
-/// A refusal that is part of the answer: the call was understood and nothing was changed.
+/// A refusal that is part of the answer. The server understood the call and changed nothing.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct UserError {
-    /// What kind of refusal it is. Treat a code you do not know as a plain refusal.
+    /// The kind of refusal. Treat an unknown code as a plain refusal.
     pub code: UserErrorCode,
-    /// A sentence in English for developers; not meant for end users.
+    /// A sentence in English for developers. It is not meant for end users.
     pub message: String,
-    /// The path of the input field it is about, from the root of the mutation's arguments. Null when it is about none.
+    /// The path of the refused input field, from the root of the mutation's arguments. Null when no field is refused.
     pub field: Option<Vec<String>>,
-    /// After how many seconds the same call can succeed, for TOO_MANY_ATTEMPTS. Null for other codes.
+    /// The number of seconds after which the same call can succeed, for TOO_MANY_ATTEMPTS. Null for other codes.
     pub retry_after: Option<u32>,
 }
 
 impl UserError {
-    /// The answer to an id that names nothing the caller may see.
+    /// Creates the refusal of an id that names nothing visible to the caller.
     #[must_use]
     pub fn not_found(field: &'static [&'static str]) -> Self {
         Refusal::not_found(field).into()
@@ -37,7 +37,7 @@ impl From<Refusal> for UserError {
     }
 }
 
-/// Why a call was refused. Grows over time: treat an unknown code as a plain refusal with its message.
+/// The reason of a refusal. New codes may come: treat an unknown code as a plain refusal with its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum UserErrorCode {
     /// A value breaks its documented limits.
@@ -47,58 +47,58 @@ pub enum UserErrorCode {
     /// The other person does not allow it, or name and password do not match.
     NotAllowed,
     /// The target is the caller.
-    #[graphql(name = "SELF")]
-    Oneself,
-    /// The caller blocks the other person: unblock first.
-    YouBlocked,
-    /// Only the one who made the request may do this.
+    #[graphql(name = "CANNOT_TARGET_SELF")]
+    CannotTargetSelf,
+    /// The caller blocks the other person. Unblock the person first.
+    BlockedByViewer,
+    /// Only the requester may do this.
     NotRequester,
-    /// Only the one who was asked may do this.
+    /// Only the recipient of the request may do this.
     NotRecipient,
     /// The request is no longer pending.
     NotPending,
     /// The person takes no connection requests from the caller.
-    TakesNoRequests,
-    /// An earlier request was not taken up; asking again is possible later.
-    CoolingDown,
-    /// Something with this unique value exists already.
+    RequestsDisabled,
+    /// An earlier request was ignored or closed. The caller may ask again later.
+    RequestCooldown,
+    /// A thing with this unique value already exists.
     Duplicate,
-    /// The text is longer than it may be.
+    /// The text exceeds its maximum length.
     TooLong,
-    /// The account was put to rest: sign in with `reactivate` to take part again.
+    /// The account is deactivated. Sign in with `reactivate` to take part again.
     AccountDeactivated,
-    /// The idempotency key was used before, for something else.
+    /// The idempotency key was used before, for another call.
     IdempotencyKeyReused,
-    /// Too many tries in a short time; `retryAfter` says when to try again.
+    /// Too many attempts in a short time. `retryAfter` says when to try again.
     TooManyAttempts,
-    /// The offer was not answered in time, or was taken back.
+    /// The offer expired or was withdrawn.
     OfferExpired,
-    /// Somebody else has taken the task.
-    OfferTaken,
-    /// The agent holds as much as the profile lets them.
+    /// Another agent accepted the task.
+    OfferAlreadyAccepted,
+    /// The agent has no free capacity.
     OverCapacity,
     /// The agent is not available.
     AgentNotAvailable,
-    /// The conversation, or the task, has ended.
+    /// The conversation or the task has ended.
     ConversationEnded,
-    /// The caller does not take part in the conversation.
+    /// The caller is not a participant of the conversation.
     NotAParticipant,
-    /// The customer has to agree to the end first: say so with `customerAgreed`.
+    /// The customer must agree to the end first. Confirm it with `customerAgreed`.
     CustomerConsentRequired,
     /// This state cannot be chosen, or not now.
-    StateNotSettable,
-    /// There is no such reason to give, or not so many.
-    ReasonNotAllowed,
-    /// A wrap-up is owed first.
+    InvalidStateTransition,
+    /// The reason does not exist, or too many or too few reasons are given.
+    InvalidReason,
+    /// A required wrap-up is pending and must be completed first.
     WrapUpPending,
-    /// Another agent cannot be asked to join on this channel.
+    /// The channel does not support conferences, so no second agent can join.
     ConferenceNotSupported,
-    /// The task cannot be handed to this target.
+    /// The task cannot be transferred to this target.
     TransferTargetRefused,
 }
 
-/// Makes a payload of a verb's result: a refusal becomes data, a fault stays an error.
-pub fn settle<T>(result: Result<T>) -> Result<std::result::Result<T, Vec<UserError>>> {
+/// Turns the result of a verb into the parts of a payload. A refusal becomes data, and a fault stays an error.
+pub fn into_user_errors<T>(result: Result<T>) -> Result<std::result::Result<T, Vec<UserError>>> {
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(Error::Refused(refusal)) => Ok(Err(vec![refusal.into()])),

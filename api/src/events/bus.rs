@@ -1,6 +1,6 @@
-//! Hints between those who write events and those who follow them. A hint says only that a stream has grown. In one
-//! process it wakes the tail; with PostgreSQL it also goes to the other instances by NOTIFY, after the commit, many
-//! hints in one message. What is said in passing goes the same way.
+//! The bus: carries hints and signals between the instances on one database. A hint says only that a stream has grown,
+//! so a lost hint costs time and never an event. PostgreSQL carries them by NOTIFY, after the commit and many in one
+//! message. With SQLite there is one process and nothing to send.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,56 +15,60 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
+    live_streams::LiveStreams,
     log::Stream,
-    tails::Tails,
-    whispers::{Whisper, Whispers},
+    signals::{Signal, Signals},
 };
 
 const CHANNEL: &str = "rapport_events";
-/// A NOTIFY holds 8,000 bytes; a stream takes 34 and one to part it from the next.
+/// The streams in one message. A NOTIFY can carry 8,000 bytes, and a stream takes 34 bytes and a separator.
 const STREAMS_PER_MESSAGE: usize = 200;
-/// A whisper takes 67 bytes and one to part it from the next.
-const WHISPERS_PER_MESSAGE: usize = 100;
-/// Marks a whisper among streams, whose kinds have other numbers.
-const WHISPER: &str = "ff";
-/// After a lost connection.
+/// The signals in one message. A signal takes 67 bytes and a separator.
+const SIGNALS_PER_MESSAGE: usize = 100;
+/// The prefix of a signal. No stream kind has this number.
+const SIGNAL_MARK: &str = "ff";
+/// The pause after a lost connection.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How hints travel.
+/// The way in which hints travel.
 pub enum Bus {
-    /// To nobody else.
+    /// Hints stay in this process.
     InProcess,
-    /// To the other instances on the same database.
+    /// Hints also go to the other instances on the same database.
     Postgres(Arc<Outgoing>),
 }
 
-/// Hints that wait to be sent.
+/// The hints and signals that wait to be sent.
 #[derive(Default)]
 pub struct Outgoing {
     streams: Mutex<BTreeSet<Stream>>,
-    /// By what it is about and by whom: only the last word of each counts.
-    whispers: Mutex<BTreeMap<(Uuid, Uuid), bool>>,
+    /// The newest state by object and sender. Older signals of the same pair are dropped.
+    signals: Mutex<BTreeMap<(Uuid, Uuid), bool>>,
     wake: Notify,
 }
 
 impl Bus {
-    /// Starts the bus that fits the database.
+    /// Starts the bus that fits the database. `pool` is the PostgreSQL pool; there is none with SQLite.
     pub(crate) fn start(
         pool: Option<&PgPool>,
-        tails: &Arc<Tails>,
-        whispers: &Arc<Whispers>,
+        live_streams: &Arc<LiveStreams>,
+        signals: &Arc<Signals>,
         instance: Uuid,
         shutdown: &CancellationToken,
     ) -> Self {
         let Some(pool) = pool else { return Self::InProcess };
         let outgoing = Arc::new(Outgoing::default());
-        tokio::spawn(shutdown.clone().run_until_cancelled_owned(speak(pool.clone(), Arc::clone(&outgoing), instance)));
-        let heard = Heard { tails: Arc::clone(tails), whispers: Arc::clone(whispers), instance };
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(send_hints(
+            pool.clone(),
+            Arc::clone(&outgoing),
+            instance,
+        )));
+        let heard = WakeupTargets { live_streams: Arc::clone(live_streams), signals: Arc::clone(signals), instance };
         tokio::spawn(shutdown.clone().run_until_cancelled_owned(listen(pool.clone(), heard)));
         Self::Postgres(outgoing)
     }
 
-    /// Says that streams have grown. Called after the commit; never waits.
+    /// Reports to the other instances that `streams` have grown. Call it after the commit. It never waits.
     pub fn hint(&self, streams: &[Stream]) {
         if let Self::Postgres(outgoing) = self {
             outgoing.streams.lock().unwrap_or_else(PoisonError::into_inner).extend(streams);
@@ -72,27 +76,27 @@ impl Bus {
         }
     }
 
-    /// Says something in passing to the other instances; never waits.
-    pub fn whisper(&self, whisper: Whisper) {
+    /// Sends a signal to the other instances. It never waits.
+    pub fn send_signal(&self, signal: Signal) {
         if let Self::Postgres(outgoing) = self {
-            let mut whispers = outgoing.whispers.lock().unwrap_or_else(PoisonError::into_inner);
-            whispers.insert((whisper.about, whisper.by), whisper.on);
+            let mut signals = outgoing.signals.lock().unwrap_or_else(PoisonError::into_inner);
+            signals.insert((signal.about, signal.by), signal.on);
             outgoing.wake.notify_one();
         }
     }
 }
 
-/// Where what other instances say goes.
-struct Heard {
-    tails: Arc<Tails>,
-    whispers: Arc<Whispers>,
+/// The receivers of hints and signals from other instances.
+struct WakeupTargets {
+    live_streams: Arc<LiveStreams>,
+    signals: Arc<Signals>,
     instance: Uuid,
 }
 
 impl Outgoing {
-    fn take_whispers(&self) -> Vec<Whisper> {
-        let taken = std::mem::take(&mut *self.whispers.lock().unwrap_or_else(PoisonError::into_inner));
-        taken.into_iter().map(|((about, by), on)| Whisper { about, by, on }).collect()
+    fn take_signals(&self) -> Vec<Signal> {
+        let taken = std::mem::take(&mut *self.signals.lock().unwrap_or_else(PoisonError::into_inner));
+        taken.into_iter().map(|((about, by), on)| Signal { about, by, on }).collect()
     }
 
     fn take(&self) -> Vec<Stream> {
@@ -100,15 +104,15 @@ impl Outgoing {
     }
 }
 
-/// Sends what has gathered; while one message is under way the next one fills.
-async fn speak(pool: PgPool, outgoing: Arc<Outgoing>, instance: Uuid) {
+/// Sends the collected hints and signals. While one message is sent, the next one collects.
+async fn send_hints(pool: PgPool, outgoing: Arc<Outgoing>, instance: Uuid) {
     loop {
         outgoing.wake.notified().await;
         for streams in outgoing.take().chunks(STREAMS_PER_MESSAGE) {
             notify(&pool, encode(instance, streams)).await;
         }
-        for whispers in outgoing.take_whispers().chunks(WHISPERS_PER_MESSAGE) {
-            notify(&pool, encode_whispers(instance, whispers)).await;
+        for signals in outgoing.take_signals().chunks(SIGNALS_PER_MESSAGE) {
+            notify(&pool, encode_signals(instance, signals)).await;
         }
     }
 }
@@ -116,32 +120,32 @@ async fn speak(pool: PgPool, outgoing: Arc<Outgoing>, instance: Uuid) {
 async fn notify(pool: &PgPool, message: String) {
     let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(message).execute(pool).await;
     if let Err(error) = sent {
-        // The others find out by their poll.
+        // The other instances find the growth when they poll.
         tracing::warn!(cause = %error, "hints to other instances were lost");
     }
 }
 
-/// Wakes the tails that other instances speak of, and all of them whenever messages may have been missed.
-async fn listen(pool: PgPool, heard: Heard) {
+/// Receives from other instances. Wakes all streams after each connect, because messages may have been missed.
+async fn listen(pool: PgPool, heard: WakeupTargets) {
     loop {
         if let Err(error) = hear(&pool, &heard).await {
-            tracing::warn!(cause = %error, "listening for hints failed; it will be tried again");
+            tracing::warn!(cause = %error, "listening for hints failed; retrying");
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn hear(pool: &PgPool, heard: &Heard) -> Result<(), sqlx::Error> {
-    // A pool of its own, so that listening takes no connection from the requests.
+async fn hear(pool: &PgPool, heard: &WakeupTargets) -> Result<(), sqlx::Error> {
+    // A separate pool, so that listening takes no connection from the requests.
     let own = PgPoolOptions::new().max_connections(1).connect_with((*pool.connect_options()).clone()).await?;
     let mut listener = PgListener::connect_with(&own).await?;
     listener.listen(CHANNEL).await?;
     loop {
-        heard.tails.wake_all();
+        heard.live_streams.wake_all();
         while let Some(message) = listener.try_recv().await? {
-            heard.tails.wake(&decode(heard.instance, message.payload()));
-            for whisper in decode_whispers(heard.instance, message.payload()) {
-                heard.whispers.spread(whisper);
+            heard.live_streams.wake(&decode(heard.instance, message.payload()));
+            for signal in decode_signals(heard.instance, message.payload()) {
+                heard.signals.publish(signal);
             }
         }
     }
@@ -152,30 +156,31 @@ fn encode(instance: Uuid, streams: &[Stream]) -> String {
     std::iter::once(instance.simple().to_string()).chain(streams).collect::<Vec<_>>().join(" ")
 }
 
-fn encode_whispers(instance: Uuid, whispers: &[Whisper]) -> String {
-    let whispers = whispers.iter().map(|whisper| {
-        let Whisper { about, by, on } = whisper;
-        format!("{WHISPER}{}{}{}", about.simple(), by.simple(), u8::from(*on))
+fn encode_signals(instance: Uuid, signals: &[Signal]) -> String {
+    let signals = signals.iter().map(|signal| {
+        let Signal { about, by, on } = signal;
+        format!("{SIGNAL_MARK}{}{}{}", about.simple(), by.simple(), u8::from(*on))
     });
-    std::iter::once(instance.simple().to_string()).chain(whispers).collect::<Vec<_>>().join(" ")
+    std::iter::once(instance.simple().to_string()).chain(signals).collect::<Vec<_>>().join(" ")
 }
 
-/// What another instance says in passing.
-fn decode_whispers(instance: Uuid, message: &str) -> Vec<Whisper> {
+/// Returns the signals of a message. Messages of this instance give none.
+fn decode_signals(instance: Uuid, message: &str) -> Vec<Signal> {
     let mut words = message.split(' ');
     if words.next().and_then(|word| Uuid::parse_str(word).ok()) == Some(instance) {
         return Vec::new();
     }
     words
         .filter_map(|word| {
-            let (about, rest) = word.strip_prefix(WHISPER)?.split_at_checked(32)?;
+            let (about, rest) = word.strip_prefix(SIGNAL_MARK)?.split_at_checked(32)?;
             let (by, on) = rest.split_at_checked(32)?;
-            Some(Whisper { about: Uuid::parse_str(about).ok()?, by: Uuid::parse_str(by).ok()?, on: on == "1" })
+            Some(Signal { about: Uuid::parse_str(about).ok()?, by: Uuid::parse_str(by).ok()?, on: on == "1" })
         })
         .collect()
 }
 
-/// The streams of a message of another instance; unknown kinds, of a newer version, are left out.
+/// Returns the streams of a message. Messages of this instance give none. Unknown kinds, of a newer version, are
+/// skipped.
 fn decode(instance: Uuid, message: &str) -> Vec<Stream> {
     let mut words = message.split(' ');
     if words.next().and_then(|word| Uuid::parse_str(word).ok()) == Some(instance) {
@@ -193,21 +198,21 @@ fn decode(instance: Uuid, message: &str) -> Vec<Stream> {
 #[cfg(test)]
 mod tests {
     use super::{
-        STREAMS_PER_MESSAGE, Stream, StreamKind, Uuid, WHISPERS_PER_MESSAGE, Whisper, decode, decode_whispers, encode,
-        encode_whispers,
+        SIGNALS_PER_MESSAGE, STREAMS_PER_MESSAGE, Signal, Stream, StreamKind, Uuid, decode, decode_signals, encode,
+        encode_signals,
     };
 
     #[test]
     fn what_is_said_in_passing_reaches_others_and_is_taken_for_no_stream() {
         let (here, there) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let whispers: Vec<Whisper> = (0..WHISPERS_PER_MESSAGE as u128)
-            .map(|n| Whisper { about: Uuid::from_u128(n), by: Uuid::from_u128(n + 1), on: n % 2 == 0 })
+        let signals: Vec<Signal> = (0..SIGNALS_PER_MESSAGE as u128)
+            .map(|n| Signal { about: Uuid::from_u128(n), by: Uuid::from_u128(n + 1), on: n % 2 == 0 })
             .collect();
-        let message = encode_whispers(here, &whispers);
+        let message = encode_signals(here, &signals);
         assert!(message.len() < 8_000);
-        assert_eq!(decode_whispers(there, &message), whispers);
-        assert!(decode_whispers(here, &message).is_empty() && decode(there, &message).is_empty());
-        assert!(decode_whispers(there, "nonsense ffzz").is_empty());
+        assert_eq!(decode_signals(there, &message), signals);
+        assert!(decode_signals(here, &message).is_empty() && decode(there, &message).is_empty());
+        assert!(decode_signals(there, "nonsense ffzz").is_empty());
     }
 
     #[test]

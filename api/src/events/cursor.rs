@@ -1,4 +1,5 @@
-//! Positions in the log, as clients hold them: opaque, stable, and bound to what they are positions of.
+//! Cursors: the positions in the log that clients keep. A cursor is opaque and stable, and fits only its own stream or
+//! user.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -11,11 +12,11 @@ use uuid::Uuid;
 use super::log::Stream;
 use crate::error::{Error, Result};
 
-/// A position in an event stream, as text.
+/// A position in an event stream, as opaque text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub String);
 
-/// A position in an event stream. Opaque: keep it, send it back as `after`, compare it to nothing.
+/// A position in an event stream. It is opaque: keep it and send it back as `after`, but never compare two of them.
 #[Scalar]
 impl ScalarType for Cursor {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -34,25 +35,25 @@ const STREAM: u8 = 1;
 const GLOBAL: u8 = 2;
 
 impl Cursor {
-    /// After the event with this sequence number in the stream.
+    /// Returns the cursor after the event with this sequence number in `stream`.
     #[must_use]
     pub fn in_stream(stream: Stream, sequence: i64) -> Self {
         let kind = [STREAM, stream.kind.code()];
         Self(URL_SAFE_NO_PAD.encode([&kind, stream.owner.as_bytes().as_slice(), &sequence.to_be_bytes()].concat()))
     }
 
-    /// After the event with this global position, as the owner pulls the log.
+    /// Returns the cursor of `owner` after this position in the global feed. The query `events` uses it.
     #[must_use]
     pub fn global(owner: UserId, position: i64) -> Self {
         Self(URL_SAFE_NO_PAD.encode([&[GLOBAL, 0], owner.0.as_bytes().as_slice(), &position.to_be_bytes()].concat()))
     }
 
-    /// The sequence number, if this is a position of the stream.
+    /// Returns the sequence number. Refuses a cursor of another stream with an error on `after`.
     pub fn sequence_in(&self, stream: Stream) -> Result<i64> {
         self.number(STREAM, stream.kind.code(), stream.owner)
     }
 
-    /// The global position, if this is one of the owner's.
+    /// Returns the global position. Refuses a cursor of another user with an error on `after`.
     pub fn position_of(&self, owner: UserId) -> Result<i64> {
         self.number(GLOBAL, 0, owner.0)
     }
@@ -68,55 +69,55 @@ impl Cursor {
     }
 }
 
-/// The stream of what is asked of a user.
+/// Returns the stream of the requests and offers to a user.
 #[must_use]
 pub fn requests_of(user: UserId) -> Stream {
     Stream { kind: StreamKind::Requests, owner: user.0 }
 }
 
-/// The stream of who comes into a user's lists and leaves them.
+/// Returns the stream of additions to a user's contact lists and removals from them.
 #[must_use]
 pub fn contacts_of(user: UserId) -> Stream {
     Stream { kind: StreamKind::Contacts, owner: user.0 }
 }
 
-/// The stream of what a user is notified of.
+/// Returns the stream of a user's notifications.
 #[must_use]
 pub fn notifications_of(user: UserId) -> Stream {
     Stream { kind: StreamKind::Notifications, owner: user.0 }
 }
 
-/// The stream of what a user did.
+/// Returns the stream of a user's own activities.
 #[must_use]
 pub fn activities_of(user: UserId) -> Stream {
     Stream { kind: StreamKind::Activities, owner: user.0 }
 }
 
-/// The stream of a conversation, for those who serve its customer, or for the two of a direct one.
+/// Returns the stream of a conversation for the organization's side, or for both users of a direct conversation.
 #[must_use]
 pub fn conversation_of(conversation: ConversationId) -> Stream {
     Stream { kind: StreamKind::Conversation, owner: conversation.0 }
 }
 
-/// The stream of a conversation for its customer.
+/// Returns the stream of a conversation for its customer.
 #[must_use]
 pub fn customer_side_of(conversation: ConversationId) -> Stream {
     Stream { kind: StreamKind::CustomerSide, owner: conversation.0 }
 }
 
-/// The stream of an agent's desk.
+/// Returns the stream of an agent's desktop.
 #[must_use]
 pub fn desk_of(agent: UserId) -> Stream {
-    Stream { kind: StreamKind::Desk, owner: agent.0 }
+    Stream { kind: StreamKind::AgentDesktop, owner: agent.0 }
 }
 
-/// The stream of the states of all agents.
+/// Returns the stream of the states of all agents.
 #[must_use]
 pub fn all_agents() -> Stream {
     Stream { kind: StreamKind::Agents, owner: Uuid::nil() }
 }
 
-/// The stream of a queue.
+/// Returns the stream of a queue.
 #[must_use]
 pub fn queue_of(queue: QueueId) -> Stream {
     Stream { kind: StreamKind::Queue, owner: queue.0 }

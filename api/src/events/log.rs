@@ -1,64 +1,103 @@
-//! The log itself: appending at the end of a transaction, reading a stream or the global order. A read that does not
-//! continue where the caller stands says so; it never skips.
+//! The log: appends events at the end of a transaction, and reads a stream or the global feed. A read returns entries
+//! in order, so that its caller can see a gap.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use entity::{event::EventKind, event_entry, id::EventId, stream::StreamKind};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryResult};
-use serde::Serialize;
+use sea_orm::{
+    ActiveEnum as _, ActiveValue::Set, ColIdx, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult,
+    TryGetError, TryGetable,
+};
 use uuid::Uuid;
 
+use super::payloads::Logged;
 use crate::{clock::Clock, database::sql::Sql, error::Error};
 
-/// A stream: numbered without gaps from 1. Its owner is a user, a conversation or a queue, by the kind.
+/// A stream, numbered without gaps from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stream {
+    /// The kind, which decides what the owner is.
     pub kind: StreamKind,
+    /// The id of the user, conversation or queue. It is nil for a stream that all share.
     pub owner: Uuid,
 }
 
-/// An event that waits for the end of its transaction.
+/// An event that is written at the end of its transaction.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
+    /// The kind of the event.
     pub kind: EventKind,
+    /// The subject of the event at that time, as JSON.
     pub payload: serde_json::Value,
+    /// The streams that get an entry of the event.
     pub streams: Vec<Stream>,
 }
 
 impl NewEvent {
-    /// An event that shows `subject` as it is now.
-    pub fn new(kind: EventKind, subject: &impl Serialize, streams: Vec<Stream>) -> Result<Self, Error> {
-        let payload = serde_json::to_value(subject).map_err(Error::internal)?;
+    /// Builds an event that stores `subject` as it is now. Fails when `subject` cannot become JSON.
+    pub fn new(kind: EventKind, subject: &impl Logged, streams: Vec<Stream>) -> Result<Self, Error> {
+        let payload = subject.to_payload().map_err(Error::internal)?;
         Ok(Self { kind, payload, streams })
     }
 }
 
-/// An event as it stands in one stream.
+/// The kind of a logged event. None when a newer version of Rapport has written a kind that this version does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoggedKind(pub Option<EventKind>);
+
+impl TryGetable for LoggedKind {
+    fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
+        let name = String::try_get_by(row, index)?;
+        Ok(Self(EventKind::try_from_value(&name).ok()))
+    }
+}
+
+/// An event as one stream shows it.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct Entry {
+pub struct LoggedEvent {
+    /// The kind of the stream.
     pub stream_kind: StreamKind,
+    /// The owner of the stream.
     pub owner_id: Uuid,
+    /// The number of the entry in its stream, from 1.
     pub sequence: i64,
+    /// The position in the global feed. It is none until the event is sequenced.
     pub position: Option<i64>,
+    /// The event's id, equal in all its streams.
     pub id: EventId,
-    pub kind: EventKind,
+    /// The kind of the event.
+    pub kind: LoggedKind,
+    /// The subject of the event at that time, as JSON.
     pub payload: serde_json::Value,
+    /// The time of the event.
     pub occurred_at: DateTime<Utc>,
 }
 
-/// Where a stream ends and from where it can still be read.
+impl LoggedEvent {
+    /// Reads the subject of the event. None for a payload that this version cannot read, because a newer one has written it.
+    #[must_use]
+    pub fn subject<T: Logged>(&self) -> Option<T> {
+        T::from_payload(&self.payload)
+            .inspect_err(|cause| tracing::warn!(event = %self.id, %cause, "an event of another version cannot be read"))
+            .ok()
+    }
+}
+
+/// The last number of a stream and the last number that was pruned. The global feed uses positions instead.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Extent {
+pub struct StreamBounds {
+    /// The last number; 0 without any event.
     pub last: i64,
+    /// The last number that can no longer be read; 0 when everything can be read.
     pub pruned: i64,
 }
 
-/// Rows of one statement: the databases take only so many values at once.
+/// The maximum number of rows in one statement, because the databases limit the values in it.
 const TOGETHER: usize = 2_000;
 
-/// Writes the events of a transaction and returns the streams that grew: three statements, or three for each so many. The
-/// counters are locked in one order by all, and before the events draw their numbers.
+/// Writes the events of a transaction and returns the streams that grew. It takes three statements, or more for many
+/// rows. Locks the counters before the events draw their numbers. All transactions lock counters in one order.
 pub(crate) async fn write(db: &impl ConnectionTrait, clock: &Clock, events: &[NewEvent]) -> Result<Vec<Stream>, DbErr> {
     if events.is_empty() {
         return Ok(Vec::new());
@@ -93,14 +132,14 @@ pub(crate) async fn write(db: &impl ConnectionTrait, clock: &Clock, events: &[Ne
 }
 
 #[derive(FromQueryResult)]
-struct Advanced {
+struct AdvancedCounter {
     kind: StreamKind,
     owner_id: Uuid,
     last_sequence: i64,
 }
 
-/// Moves the counters of the events' streams and holds them locked until the transaction ends; the first new number of
-/// each.
+/// Advances the counters of the events' streams and keeps them locked until the transaction ends. Returns the first new
+/// number of each stream.
 async fn advance(db: &impl ConnectionTrait, events: &[NewEvent]) -> Result<BTreeMap<Stream, i64>, DbErr> {
     let mut grown = BTreeMap::<Stream, i64>::new();
     for stream in events.iter().flat_map(|event| &event.streams) {
@@ -133,7 +172,7 @@ async fn advance_some(
          RETURNING kind, owner_id, last_sequence",
     );
     let by: HashMap<Stream, i64> = grown.iter().copied().collect();
-    let advanced: Vec<Advanced> = sql.all(db).await?;
+    let advanced: Vec<AdvancedCounter> = sql.all(db).await?;
     Ok(advanced.into_iter().map(move |row| {
         let stream = Stream { kind: row.kind, owner: row.owner_id };
         (stream, row.last_sequence - by.get(&stream).copied().unwrap_or_default() + 1)
@@ -141,12 +180,12 @@ async fn advance_some(
 }
 
 #[derive(FromQueryResult)]
-struct Numbered {
+struct NumberedEvent {
     number: i64,
     id: EventId,
 }
 
-/// Inserts the events in their order; the number that each drew.
+/// Inserts the events in order and returns the number that each event drew.
 async fn insert(
     db: &impl ConnectionTrait,
     clock: &Clock,
@@ -167,30 +206,35 @@ async fn insert(
         sql.push(")");
     }
     sql.push(" RETURNING number, id");
-    let numbered: Vec<Numbered> = sql.all(db).await?;
+    let numbered: Vec<NumberedEvent> = sql.all(db).await?;
     Ok(numbered.into_iter().map(|row| (row.id, row.number)).collect())
 }
 
-/// Where a stream ends; a stream that never had an event ends at 0.
-pub async fn extent(db: &impl ConnectionTrait, stream: Stream) -> Result<Extent, DbErr> {
+/// Returns the last and the last pruned number of a stream. Both are 0 for a stream without events.
+pub async fn bounds(db: &impl ConnectionTrait, stream: Stream) -> Result<StreamBounds, DbErr> {
     let mut sql = Sql::new("SELECT last_sequence, pruned_sequence FROM stream WHERE kind = ");
     sql.bind(stream.kind);
     sql.push(" AND owner_id = ");
     sql.bind(stream.owner);
     match sql.one(db).await? {
-        None => Ok(Extent::default()),
+        None => Ok(StreamBounds::default()),
         Some(row) => {
-            Ok(Extent { last: row.try_get("", "last_sequence")?, pruned: row.try_get("", "pruned_sequence")? })
+            Ok(StreamBounds { last: row.try_get("", "last_sequence")?, pruned: row.try_get("", "pruned_sequence")? })
         }
     }
 }
 
-const ENTRY: &str = "SELECT n.stream_kind, n.owner_id, n.sequence, n.position, e.id, e.kind, e.payload, e.occurred_at \
+const LOGGED_EVENT: &str = "SELECT n.stream_kind, n.owner_id, n.sequence, n.position, e.id, e.kind, e.payload, e.occurred_at \
                      FROM event_entry n JOIN event e ON e.number = n.event_number";
 
-/// The entries of a stream after a sequence number, in order, at most `limit` of them.
-pub async fn read(db: &impl ConnectionTrait, stream: Stream, after: i64, limit: i64) -> Result<Vec<Entry>, DbErr> {
-    let mut sql = Sql::new(ENTRY);
+/// Returns the entries of a stream after a sequence number, in order and at most `limit`.
+pub async fn read(
+    db: &impl ConnectionTrait,
+    stream: Stream,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<LoggedEvent>, DbErr> {
+    let mut sql = Sql::new(LOGGED_EVENT);
     sql.push(" WHERE n.stream_kind = ");
     sql.bind(stream.kind);
     sql.push(" AND n.owner_id = ");
@@ -202,15 +246,16 @@ pub async fn read(db: &impl ConnectionTrait, stream: Stream, after: i64, limit: 
     sql.all(db).await
 }
 
-/// The entries of all streams of an owner after a global position, in order, at most `limit` of them.
+/// Returns the entries of an owner's streams after a global position, in order and at most `limit`. Empty `kinds`
+/// select all kinds.
 pub async fn pull(
     db: &impl ConnectionTrait,
     owner: Uuid,
     kinds: &[StreamKind],
     after: i64,
     limit: i64,
-) -> Result<Vec<Entry>, DbErr> {
-    let mut sql = Sql::new(ENTRY);
+) -> Result<Vec<LoggedEvent>, DbErr> {
+    let mut sql = Sql::new(LOGGED_EVENT);
     sql.push(" WHERE n.owner_id = ");
     sql.bind(owner);
     sql.push(" AND n.position > ");
@@ -224,25 +269,26 @@ pub async fn pull(
     sql.all(db).await
 }
 
-/// The entries about activities after one global position and up to another, in order, and up to where they were read.
+/// Returns the activities after one global position and up to another, in order. Also returns the position up to which
+/// they are complete.
 pub async fn activities(
     db: &impl ConnectionTrait,
     after: i64,
     to: i64,
     limit: i64,
-) -> Result<(Vec<Entry>, i64), DbErr> {
-    let mut sql = Sql::new(ENTRY);
-    // As a literal, so that the index over these entries alone serves it.
+) -> Result<(Vec<LoggedEvent>, i64), DbErr> {
+    let mut sql = Sql::new(LOGGED_EVENT);
+    // The kind is a literal, so that the database can use the partial index over activities.
     sql.push(&format!(" WHERE n.stream_kind = {} AND n.position > ", StreamKind::Activities.code()));
     sql.bind(after);
     sql.push(" AND n.position <= ");
     sql.bind(to);
     sql.push(" ORDER BY n.position LIMIT ");
     sql.bind(limit);
-    let mut entries: Vec<Entry> = sql.all(db).await?;
+    let mut entries: Vec<LoggedEvent> = sql.all(db).await?;
     let mut reached = to;
     if i64::try_from(entries.len()).is_ok_and(|count| count == limit) {
-        // An event that stands in two streams has two entries; the last one's other may have been cut off.
+        // An event in two streams has two entries, and the limit may have cut off the second entry of the last event.
         reached = entries.last().and_then(|entry| entry.position).unwrap_or(to) - 1;
         entries.retain(|entry| entry.position.is_some_and(|position| position <= reached));
     }

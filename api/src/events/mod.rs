@@ -1,26 +1,26 @@
-//! The log and those who follow it.
+//! The event log and its subscribers. A stream's numbers have no gaps and rise in the order of the commits.
 //!
-//! A transaction hands its events to [`Tx::append`]; at its end they are numbered under the locked counters of their
-//! streams and written with the rows they tell of ([`log`]). So a stream's numbers have no holes and rise in the order of
-//! commits. The [`bus`] carries hints that a stream has grown; the log is the truth, and a lost hint costs time, never an
-//! event. [`tails`] reads each followed stream once for all who follow it in this process; [`follow`] joins what the log
-//! holds to what comes live. The [`sequencer`] gives committed events their global position, by which they are pulled; [`positions`] is the live end
-//! of that order.
+//! A transaction hands its events to [`Tx::append`]. At its end [`log`] locks the counters of the streams, numbers the
+//! events and writes them in the transaction of the changed rows. The [`bus`] carries hints that a stream has grown.
+//! Only the log counts, so a lost hint costs time and never an event. [`live_streams`] reads each stream once for all
+//! subscribers in this process. [`subscribe`] joins the stored entries to the live ones. The [`sequencer`] gives
+//! committed events their global positions, by which clients pull them. [`global_feed`] is the live end of that order.
 //!
-//! [`whispers`] are what is said in passing: no part of the log. [`rechecks`] end what is followed by a right that was lost.
+//! [`signals`] are ephemeral and never part of the log. [`access_rechecks`] end subscriptions after the loss of a
+//! right.
 //!
 //! [`Tx::append`]: crate::app::Tx::append
 
-pub mod boards;
-pub mod bus;
-pub mod whispers;
-pub mod cursor;
-pub mod follow;
+pub mod shared_views;
+pub mod signals;
+pub mod payloads;
 pub mod log;
-pub mod positions;
-pub mod rechecks;
-pub mod pruning;
 pub mod sequencer;
-pub mod tails;
-pub mod types;
-pub mod query;
+pub mod global_feed;
+pub mod live_streams;
+pub mod bus;
+pub mod cursor;
+pub mod subscribe;
+pub mod access_rechecks;
+pub mod pruning;
+pub mod graphql;

@@ -1,5 +1,5 @@
-//! Retention. What is older leaves the log, from the front of each stream and never from the middle; the counters
-//! remember up to where, so that a follower who stands further back is told.
+//! Retention: removes old events from the front of each stream and never from its middle. The counters keep the last
+//! pruned number, so that a subscriber behind it gets a resync.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::{
 };
 
 const EVERY: Duration = Duration::from_secs(60);
-/// Events per transaction.
+/// The events that one transaction removes.
 const BATCH: u64 = 500;
 
-/// Prunes once a minute.
+/// Prunes once a minute until shutdown.
 pub(crate) async fn run(db: Database, clock: Clock, retention: Duration, shutdown: CancellationToken) {
     loop {
         tokio::select! {
@@ -25,16 +25,16 @@ pub(crate) async fn run(db: Database, clock: Clock, retention: Duration, shutdow
             () = tokio::time::sleep(EVERY) => {}
         }
         if let Err(error) = prune(&db, &clock, retention).await {
-            tracing::warn!(cause = %error, "the log could not be pruned; it will be tried again");
+            tracing::warn!(cause = %error, "the log could not be pruned; retrying");
         }
     }
 }
 
-/// Removes everything older than the retention; the number of events removed.
+/// Removes all events older than `retention` and returns their number. Sequences the waiting events first.
 pub async fn prune(db: &Database, clock: &Clock, retention: Duration) -> Result<usize, DbErr> {
     let retention = chrono::Duration::from_std(retention).unwrap_or(chrono::Duration::MAX);
     let Some(border) = clock.now().checked_sub_signed(retention) else { return Ok(0) };
-    // An event without a position could not be missed by those who pull, so it has to have one first.
+    // Without a position, the removed event would leave no trace for clients that pull, so it gets a position first.
     sequencer::drain(db).await?;
     let mut removed = 0;
     loop {
@@ -58,7 +58,7 @@ pub async fn prune(db: &Database, clock: &Clock, retention: Duration) -> Result<
     }
 }
 
-/// Moves the borders first and deletes everything before them, so that a stream keeps its front in one piece.
+/// Removes events. Moves the pruned numbers first and deletes everything before them, so that no stream gets a gap.
 async fn forget(tx: &impl ConnectionTrait, numbers: &[i64]) -> Result<(), DbErr> {
     let mut sql = Sql::new(
         "UPDATE log_head SET pruned_position = gone.position FROM (SELECT max(position) AS position FROM event_entry \

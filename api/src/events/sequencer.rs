@@ -1,5 +1,6 @@
-//! Gives committed events their global position. Whoever sequences holds the head of the log locked, so positions are
-//! given once and in order, by any instance; an event that commits late gets a later position, so nothing is skipped.
+//! The sequencer: gives committed events their positions in the global feed. It locks the head of the log, so any
+//! instance can do it and each position is given once and in order. An event that commits late gets a later position,
+//! so no event is skipped.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,13 +9,13 @@ use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QuerySelect}
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::log::Extent;
+use super::log::StreamBounds;
 use crate::database::{Database, sql::Sql};
 
-/// How many events one transaction sequences.
+/// The events that one transaction sequences.
 const BATCH: i64 = 500;
 
-/// Sequences whenever it is woken, and after each `poll` without being woken; says so by `sequenced`.
+/// Sequences after each wake-up and after each `poll` without one. Calls `sequenced` when it gave positions.
 pub(crate) async fn run(
     db: Database,
     wake: Arc<Notify>,
@@ -30,15 +31,15 @@ pub(crate) async fn run(
         match drain(&db).await {
             Ok(true) => sequenced(),
             Ok(false) => {}
-            Err(error) => tracing::warn!(cause = %error, "the log could not be sequenced; it will be tried again"),
+            Err(error) => tracing::warn!(cause = %error, "the log could not be sequenced; retrying"),
         }
     }
 }
 
-/// Sequences until nothing is left; whether there was anything.
+/// Sequences until no event waits. Returns true if any event waited.
 pub async fn drain(db: &Database) -> Result<bool, DbErr> {
     let mut any = false;
-    // A cheap look first: on SQLite it spares the writer, on PostgreSQL the lock.
+    // The check is cheap: it saves the writer of SQLite and the lock of PostgreSQL.
     while waiting(db.read()).await? {
         step(db).await?;
         any = true;
@@ -47,19 +48,19 @@ pub async fn drain(db: &Database) -> Result<bool, DbErr> {
 }
 
 async fn waiting(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
-    // The column and the order are those of the index of what waits. Asked for nothing but a row, SQLite takes an index that
-    // holds every entry there is, as long as it has no statistics.
+    // The column and the order fit the index over waiting entries. With a plain existence check and no statistics,
+    // SQLite picks an index that contains all entries.
     let sql = "SELECT event_number FROM event_entry WHERE position IS NULL ORDER BY event_number LIMIT 1";
     Ok(Sql::new(sql).one(db).await?.is_some())
 }
 
 #[derive(FromQueryResult)]
-struct Given {
+struct AssignedPosition {
     position: i64,
 }
 
-/// Sequences one batch. An event that stands in several streams gets one position. Within the batch the order is that of
-/// the event numbers, which agrees with the order of every stream.
+/// Sequences one batch. An event in several streams gets one position. The batch follows the event numbers, which agree
+/// with the order of each stream.
 async fn step(db: &Database) -> Result<(), DbErr> {
     let tx = db.begin().await?;
     let head = log_head::Entity::find_by_id(1_i16).lock_exclusive().one(&tx).await?;
@@ -74,12 +75,13 @@ async fn step(db: &Database) -> Result<(), DbErr> {
     );
     sql.bind(BATCH);
     sql.push(
-        // The entries of an event get their position together, so none of them has one yet. To ask for that here would lead
-        // PostgreSQL to look through everything that waits for each event, once little has waited when it last counted.
+        // The entries of an event get their position together, so no entry of a waiting event has one. Checking that
+        // here is slow on PostgreSQL: if few entries waited at its last statistics, it scans all waiting entries for
+        // each event.
         ") AS waiting) AS given WHERE event_entry.event_number = given.event_number \
          RETURNING event_entry.position AS position",
     );
-    let given: Vec<Given> = sql.all(&tx).await?;
+    let given: Vec<AssignedPosition> = sql.all(&tx).await?;
     if let Some(last) = given.iter().map(|row| row.position).max() {
         let mut sql = Sql::new("UPDATE log_head SET position = ");
         sql.bind(last);
@@ -89,8 +91,8 @@ async fn step(db: &Database) -> Result<(), DbErr> {
     tx.commit().await
 }
 
-/// How far the global order reaches, and from where it can still be read.
-pub async fn extent(db: &impl ConnectionTrait) -> Result<Extent, DbErr> {
+/// Returns the last position of the global feed and the last pruned position.
+pub async fn bounds(db: &impl ConnectionTrait) -> Result<StreamBounds, DbErr> {
     let head = log_head::Entity::find_by_id(1_i16).one(db).await?;
-    Ok(head.map(|head| Extent { last: head.position, pruned: head.pruned_position }).unwrap_or_default())
+    Ok(head.map(|head| StreamBounds { last: head.position, pruned: head.pruned_position }).unwrap_or_default())
 }

@@ -1,7 +1,9 @@
-//! What an operation would cost, found before it runs: every field and every fragment counts one, a list ten more, and what
-//! stands below a list counts as often as the page is long. Each fragment is measured once, however often it is spread, so
-//! that a short document cannot hide a long one. What is measured is valid and bound: it has no variables, no conditions,
-//! no cycles, and every response key of its root stands once.
+//! The cost of an operation, computed before it runs. Every field and every fragment costs one, and a list costs ten
+//! more. Selections below a list count as often as the page is long.
+//!
+//! Each fragment is measured once, however often it is spread, so that a short document cannot hide a long one. The
+//! measured document is valid and bound: it has no variables, conditions or cycles, and every response key of its
+//! root occurs once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,26 +17,26 @@ use async_graphql::{
 
 use crate::{
     config::Limits,
-    page::{DEFAULT_PAGE, MAX_PAGE},
+    pagination::{DEFAULT_PAGE, MAX_PAGE},
 };
 
-/// Fragments a document may define.
+/// The maximum of fragments that a document may define.
 const MAX_FRAGMENTS: usize = 100;
-/// Selections that may stand in one another, fragments included: a bound on our own recursion.
+/// The maximum depth of nested selections, including fragments. It bounds the recursion of this module.
 const MAX_LEVELS: usize = 64;
-/// What a list or a count costs beside its rows: a statement.
+/// The cost of the statement of a list or a count, beside its rows.
 const STATEMENT: u64 = 10;
-/// Arguments that name what is asked for one by one.
+/// Arguments with a list of ids, each of which is one result.
 const IDS: [&str; 2] = ["ids", "userIds"];
-/// Lists that are shown whole, and count like a page.
-const WHOLE: [&str; 1] = ["namedAgents"];
-/// Fields that read a great deal, and what they cost.
+/// Lists without pages that cost as much as a page.
+const WHOLE: [&str; 1] = ["assignedAgents"];
+/// Fields that read a lot, with their cost.
 const DEAR: [(&str, u64); 1] = [("transcript", 1_000)];
-/// Fields of texts that may be long: each costs as much as a long text takes of an answer. Long arguments have the names of
-/// some of these, but arguments cost nothing.
+/// Fields of long texts, each with the cost of a long text in an answer. Some long arguments share these names, but
+/// arguments cost nothing.
 const TEXTS: [(&str, u64); 7] =
     [("body", 16), ("html", 32), ("vCard", 16), ("note", 8), ("message", 4), ("text", 4), ("avatarUrl", 2)];
-/// Lists that have no pages, but hold more than one thing of each row, and how long they are taken to be.
+/// Lists without pages that have several items in each row.
 const SHORT: [&str; 9] = [
     "emails",
     "phones",
@@ -46,15 +48,16 @@ const SHORT: [&str; 9] = [
     "intervals",
     "routingDecisions",
 ];
+/// The length that the cost assumes for these lists.
 const SHORT_LENGTH: u64 = 4;
-/// What counting all that a search finds costs: every person whose name may match is looked at.
+/// The cost of counting the results of a search, which reads every person whose name may match.
 const COUNTED_SEARCH: u64 = 1_000;
-/// Lists of the introspection, which have no pages, and how long they are taken to be.
+/// Lists of the introspection, which have no pages, and the length that the cost assumes for them.
 const INTROSPECTION: [&str; 7] =
     ["types", "fields", "inputFields", "interfaces", "possibleTypes", "enumValues", "args"];
 const INTROSPECTION_LENGTH: u64 = 8;
 
-/// Which fields are lists with pages: those that take `first`.
+/// The fields that are lists with pages: those that take `first`.
 #[derive(Clone, Debug, Default)]
 pub struct Lists(HashSet<Name>);
 
@@ -76,37 +79,43 @@ impl Lists {
     }
 }
 
-/// Why an operation is not run.
+/// The sentence that explains which limit an operation or a document exceeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TooMuch(pub String);
+pub struct CostLimitExceeded(pub String);
 
-/// The cost of a document's dearest operation, or why it is refused.
-pub fn check(document: &ExecutableDocument, lists: &Lists, limits: &Limits) -> Result<u64, TooMuch> {
+/// Returns the cost of the most expensive operation of a document. Fails when the document exceeds a limit.
+pub fn check(document: &ExecutableDocument, lists: &Lists, limits: &Limits) -> Result<u64, CostLimitExceeded> {
     if document.fragments.len() > MAX_FRAGMENTS {
-        return Err(TooMuch(format!("The document has more than {MAX_FRAGMENTS} fragments.")));
+        return Err(CostLimitExceeded(format!("The document has more than {MAX_FRAGMENTS} fragments.")));
     }
     let aliases = count_aliases(document);
     if aliases > limits.aliases {
-        return Err(TooMuch(format!("The document has {aliases} aliases; at most {} are served.", limits.aliases)));
+        return Err(CostLimitExceeded(format!(
+            "The document has {aliases} aliases; the maximum is {}.",
+            limits.aliases
+        )));
     }
     let mut dearest = 0;
     for (_, operation) in document.operations.iter() {
         let operation = &operation.node;
         let mut meter =
-            Meter { fragments: &document.fragments, lists, known: HashMap::new(), searched: false, level: 0 };
-        let Size { cost, depth } = meter.selection(&operation.selection_set.node)?;
+            CostVisitor { fragments: &document.fragments, lists, known: HashMap::new(), searched: false, level: 0 };
+        let SelectionCost { cost, depth } = meter.selection(&operation.selection_set.node)?;
         if depth > limits.depth {
-            return Err(TooMuch(format!("The operation is {depth} levels deep; at most {} are served.", limits.depth)));
+            return Err(CostLimitExceeded(format!(
+                "The operation is {depth} levels deep; the maximum is {}.",
+                limits.depth
+            )));
         }
         if cost > limits.cost {
-            return Err(TooMuch(format!("The operation costs {cost}; at most {} is served.", limits.cost)));
+            return Err(CostLimitExceeded(format!("The operation costs {cost}; the maximum is {}.", limits.cost)));
         }
         dearest = dearest.max(cost);
     }
     Ok(dearest)
 }
 
-/// How many fields of a document have an alias.
+/// Counts the fields of a document that have an alias.
 fn count_aliases(document: &ExecutableDocument) -> usize {
     fn of(set: &SelectionSet) -> usize {
         let each = set.items.iter().map(|selection| match &selection.node {
@@ -121,34 +130,34 @@ fn count_aliases(document: &ExecutableDocument) -> usize {
     operations.chain(fragments).sum()
 }
 
-fn one_more(size: Size) -> Size {
-    Size { cost: size.cost.saturating_add(1), depth: size.depth }
+fn one_more(size: SelectionCost) -> SelectionCost {
+    SelectionCost { cost: size.cost.saturating_add(1), depth: size.depth }
 }
 
 #[derive(Clone, Copy, Default)]
-struct Size {
+struct SelectionCost {
     cost: u64,
     depth: usize,
 }
 
-struct Meter<'a> {
+struct CostVisitor<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     lists: &'a Lists,
-    /// The size of each fragment, within a list that is searched and elsewhere; none while it is being measured, which is how
-    /// a cycle shows.
-    known: HashMap<(&'a Name, bool), Option<Size>>,
-    /// Whether the selection belongs to a list that is searched.
+    /// The cost of each fragment, within a searched list and elsewhere. It is none while the fragment is being
+    /// measured, which reveals a cycle.
+    known: HashMap<(&'a Name, bool), Option<SelectionCost>>,
+    /// True when the selection belongs to a searched list.
     searched: bool,
     level: usize,
 }
 
-impl<'a> Meter<'a> {
-    fn selection(&mut self, set: &'a SelectionSet) -> Result<Size, TooMuch> {
+impl<'a> CostVisitor<'a> {
+    fn selection(&mut self, set: &'a SelectionSet) -> Result<SelectionCost, CostLimitExceeded> {
         self.level += 1;
         if self.level > MAX_LEVELS {
-            return Err(TooMuch(format!("The document nests more than {MAX_LEVELS} selections.")));
+            return Err(CostLimitExceeded(format!("The document nests more than {MAX_LEVELS} selections.")));
         }
-        let mut all = Size::default();
+        let mut all = SelectionCost::default();
         for selection in &set.items {
             let size = match &selection.node {
                 Selection::Field(field) => self.field(&field.node)?,
@@ -162,7 +171,7 @@ impl<'a> Meter<'a> {
         Ok(all)
     }
 
-    fn field(&mut self, field: &'a Field) -> Result<Size, TooMuch> {
+    fn field(&mut self, field: &'a Field) -> Result<SelectionCost, CostLimitExceeded> {
         let searched = self.searched;
         self.searched = Self::is_search(field);
         let below = self.selection(&field.selection_set.node)?;
@@ -183,24 +192,24 @@ impl<'a> Meter<'a> {
         } else {
             (1, 1)
         };
-        Ok(Size { cost: below.cost.saturating_mul(times).saturating_add(own), depth: below.depth + 1 })
+        Ok(SelectionCost { cost: below.cost.saturating_mul(times).saturating_add(own), depth: below.depth + 1 })
     }
 
-    fn fragment(&mut self, name: &'a Name) -> Result<Size, TooMuch> {
+    fn fragment(&mut self, name: &'a Name) -> Result<SelectionCost, CostLimitExceeded> {
         match self.known.get(&(name, self.searched)) {
             Some(Some(size)) => return Ok(*size),
-            Some(None) => return Err(TooMuch(format!("The fragment {name} contains itself."))),
+            Some(None) => return Err(CostLimitExceeded(format!("The fragment {name} contains itself."))),
             None => {}
         }
-        // Validation says that a fragment is unknown; here its spreading still counts.
-        let Some((name, definition)) = self.fragments.get_key_value(name) else { return Ok(Size::default()) };
+        // Validation reports an unknown fragment. Its spread still counts here.
+        let Some((name, definition)) = self.fragments.get_key_value(name) else { return Ok(SelectionCost::default()) };
         self.known.insert((name, self.searched), None);
         let size = self.selection(&definition.node.selection_set.node)?;
         self.known.insert((name, self.searched), Some(size));
         Ok(size)
     }
 
-    /// Whether a list is asked for what a text finds.
+    /// Returns true when a list is filtered by a search text.
     fn is_search(field: &Field) -> bool {
         match Self::argument(field, "search") {
             Some(ConstValue::String(text)) => !text.trim().is_empty(),
@@ -208,7 +217,7 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// The larger of the two sizes that are given; a size outside the limits is refused by the field itself.
+    /// Returns the larger of the two given sizes. The field itself refuses a size outside the limits.
     fn page_size(field: &Field) -> u64 {
         let number = |name| match Self::argument(field, name) {
             Some(ConstValue::Number(number)) => number.as_u64(),
@@ -234,10 +243,11 @@ impl<'a> Meter<'a> {
 mod tests {
     use async_graphql::parser::parse_schema;
 
-    use super::{Limits, Lists, TooMuch, check};
+    use super::{CostLimitExceeded, Limits, Lists, check};
     use crate::http::validation::bound;
 
-    const SDL: &str = "type Query { people(first: Int, last: Int, search: String): Query totalCount: Int nodes(ids: [ID!]!): Query me: Query emails: Query \
+    const SDL: &str = "type Query { people(first: Int, last: Int, search: String): Query totalCount: Int \
+                       nodes(ids: [ID!]!): Query me: Query emails: Query \
                        name: String body: String html: String transcript: String }";
     const LIMITS: Limits = Limits {
         body_bytes: 0,
@@ -252,7 +262,7 @@ mod tests {
         all_answers_bytes: 0,
     };
 
-    fn measure(query: &str, variables: &str) -> Result<u64, TooMuch> {
+    fn measure(query: &str, variables: &str) -> Result<u64, CostLimitExceeded> {
         let lists = Lists::of(&parse_schema(SDL).expect("a schema"));
         let variables = serde_json::from_str(variables).expect("JSON");
         check(&bound(SDL, query, variables).expect("a valid document"), &lists, &LIMITS)
@@ -276,7 +286,8 @@ mod tests {
         for query in [
             "{ people(first: 1, search: \"an\") { totalCount } }",
             "{ people(first: 1, search: \"an\") { ...F } } fragment F on Query { totalCount }",
-            "{ people(first: 1) { ...F } me: people(search: \"an\") { ... { ...F } } } fragment F on Query { totalCount }",
+            "{ people(first: 1) { ...F } me: people(search: \"an\") { ... { ...F } } } \
+             fragment F on Query { totalCount }",
             "query($s: String = \"an\") { people(first: 1, search: $s) { totalCount } }",
         ] {
             assert!(measure(query, "{}").is_err(), "{query}");

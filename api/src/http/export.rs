@@ -1,4 +1,4 @@
-//! `/account/export`: the archive that a ticket opens, sent while it is read.
+//! `/account/export`: the archive of an account, which a ticket opens. It is sent while it is read.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -19,29 +19,29 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::execution::Executor;
+use super::executor::Executor;
 use crate::{
-    administration::{archive, export},
+    account_lifecycle::{export, export_zip},
     error::Error,
-    shares::Resource,
-    throttle::Payer,
+    quotas::Resource,
+    rate_limit::LimitSubject,
 };
 
-/// How many archives are sent at once.
+/// The number of archives that are sent at once.
 const AT_ONCE: usize = 4;
 
-/// How long sending one may take.
+/// The time limit for sending an archive.
 const WITHIN: Duration = Duration::from_secs(300);
 
-static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(AT_ONCE)));
+static EXPORT_SLOTS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(AT_ONCE)));
 
-/// The parameters of the address.
+/// The query parameters.
 #[derive(Deserialize)]
 pub struct Params {
     ticket: String,
 }
 
-/// Sends an archive. A ticket that is no longer good, or never was, opens nothing, and looks like no address at all.
+/// Sends an archive. An expired or invalid ticket gets 404, as an unknown address does.
 pub async fn serve(State(executor): State<Arc<Executor>>, params: Result<Query<Params>, QueryRejection>) -> Response {
     let Ok(Query(Params { ticket })) = params else { return StatusCode::NOT_FOUND.into_response() };
     let app = executor.app().clone();
@@ -50,10 +50,10 @@ pub async fn serve(State(executor): State<Arc<Executor>>, params: Result<Query<P
         Err(Error::Unauthenticated | Error::Refused(_)) => return StatusCode::NOT_FOUND.into_response(),
         Err(_) => return busy(),
     };
-    let place = app.shares.take(Payer::Caller(person.id.0), Resource::Transfer, 1);
+    let place = app.quotas.take(LimitSubject::Caller(person.id.0), Resource::Transfer, 1);
     let Ok(place) = place else { return busy() };
-    let Ok(turn) = Arc::clone(&TURNS).try_acquire_owned() else { return busy() };
-    // The turn ends with the archive, or without it: who reads slowly does not keep others waiting.
+    let Ok(turn) = Arc::clone(&EXPORT_SLOTS).try_acquire_owned() else { return busy() };
+    // The slot is freed at the time limit at the latest, so a slow reader does not keep others waiting.
     let sent = CancellationToken::new();
     let guard = sent.clone().drop_guard();
     let until = Instant::now() + WITHIN;
@@ -61,11 +61,11 @@ pub async fn serve(State(executor): State<Arc<Executor>>, params: Result<Query<P
         drop(timeout_at(until, sent.cancelled()).await);
         drop(turn);
     });
-    let parts = archive::write(app, person).map(move |part| {
+    let parts = export_zip::write(app, person).map(move |part| {
         let _held = (&guard, &place);
         let part = if Instant::now() < until { part } else { Err(Error::Timeout) };
         part.map_err(|error| {
-            tracing::warn!(code = error.code(), "an archive was broken off");
+            tracing::warn!(code = error.code(), "an archive was cut off");
             std::io::Error::other(error.code())
         })
     });

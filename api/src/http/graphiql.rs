@@ -1,4 +1,4 @@
-//! GraphiQL, from the binary: nothing of it is fetched from elsewhere, and its page may fetch nothing from elsewhere.
+//! GraphiQL, served from the binary. It loads nothing from other hosts, and its page cannot.
 
 use axum::{
     extract::Path,
@@ -11,10 +11,11 @@ const SCRIPT: &[u8] = include_bytes!("../../graphiql/dist/graphiql.js.gz");
 const STYLE: &[u8] = include_bytes!("../../graphiql/dist/graphiql.css.gz");
 const LICENSES: &str = include_str!("../../graphiql/dist/LICENSES.txt");
 
-/// What the page may do.
+/// The content security policy of the page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// Serves the page of GraphiQL.
 pub async fn page() -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -26,7 +27,7 @@ pub async fn page() -> Response {
     (headers, PAGE).into_response()
 }
 
-/// The files of the page, compressed as they were built.
+/// Serves the files of the page, compressed at build time.
 pub async fn file(Path(name): Path<String>) -> Response {
     let (content_type, body) = match name.as_str() {
         "graphiql.js" => ("text/javascript; charset=utf-8", SCRIPT),

@@ -1,5 +1,5 @@
-//! `/graphql` over HTTP: POST with JSON for everything, GET for queries and for opening a socket; server-sent events for
-//! whoever accepts them.
+//! `/graphql` over HTTP. POST with JSON runs every operation, GET runs queries or opens a socket. A client that
+//! accepts server-sent events gets them.
 
 use std::{
     convert::Infallible,
@@ -23,24 +23,27 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::timeout;
 
 use super::{
-    accept::{Accepted, EVENT_STREAM, GRAPHQL_JSON, JSON, Media},
-    execution::{Answered, Asker, Executor, Operation, code_of, fault, is_request_error, refusal},
-    open,
-    params::{self, ENCODINGS, Encoding, GetParams, Unpacked, Unread},
-    peer,
+    client_ip,
+    content_negotiation::{AcceptedMedia, EVENT_STREAM, GRAPHQL_JSON, JSON, Media},
+    executor::{ExecutedResponse, Executor, Operation, RequestOrigin, code_of, fault, is_request_error},
+    failure_responses::refusal,
+    metered_body,
+    params::{self, DecompressionError, ENCODINGS, Encoding, GetParams, InvalidRequest},
+    public_fields,
     room::room,
-    sent, socket,
+    socket,
 };
 use crate::{
-    auth::context::Site,
+    auth::request_context::Site,
     error::{Error, Excess},
-    shares::Resource,
-    throttle::Payer,
+    quotas::Resource,
+    rate_limit::LimitSubject,
 };
 
-/// How long a body may take to arrive.
+/// The time limit for a body to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 
+/// Handles GET: runs a query, or opens a socket for an upgrade to WebSocket.
 pub async fn get(State(executor): State<Arc<Executor>>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
     let upgrade = parts.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
@@ -50,15 +53,15 @@ pub async fn get(State(executor): State<Arc<Executor>>, request: Request) -> Res
             Err(rejection) => rejection.into_response(),
         };
     }
-    let accepted = Accepted::of(&parts.headers);
-    // Links, pictures and scripts of other sites make a browser send a GET too. They name none of our media types, and the
-    // browser does not say of them that they are calls which CORS governs.
+    let accepted = AcceptedMedia::of(&parts.headers);
+    // Links, pictures and scripts of other sites also send GET requests. They name none of these media types, and the
+    // browser does not mark them as calls that CORS governs.
     if accepted.nothing() || !(accepted.by_name || is_fetch(&parts.headers)) {
         return not_acceptable();
     }
-    // A body makes no sense here, and odd types of one have been a way around the browser's questions.
+    // A body is meaningless here, and unusual content types have been used to avoid preflight requests.
     if parts.headers.contains_key(header::CONTENT_TYPE) && !params::is_json(&parts.headers) {
-        return unsupported(accepted.answer(), "A GET has no body.");
+        return unsupported(accepted.answer(), "A GET request has no body.");
     }
     let refuse = |message: &str| render(accepted.answer(), StatusCode::BAD_REQUEST, &refusal(message, "BAD_REQUEST"));
     let Ok(Query(given)) = Query::<GetParams>::try_from_uri(&parts.uri) else {
@@ -70,18 +73,19 @@ pub async fn get(State(executor): State<Arc<Executor>>, request: Request) -> Res
     }
 }
 
+/// Handles POST: runs an operation from a JSON body.
 pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let accepted = Accepted::of(&parts.headers);
+    let accepted = AcceptedMedia::of(&parts.headers);
     if accepted.nothing() {
         return not_acceptable();
     }
-    // Only JSON: a browser asks before it sends that to another site, so no page can act for its visitor.
+    // Only JSON is accepted: a browser asks before it sends JSON to another site, so no page can act for its visitor.
     if !params::is_json(&parts.headers) {
         return unsupported(accepted.answer(), "Send application/json.");
     }
     let Some(encoding) = Encoding::of(&parts.headers) else {
-        let message = format!("Send the body as it is, or compressed with {ENCODINGS}.");
+        let message = format!("Send the body uncompressed, or compressed with {ENCODINGS}.");
         let mut response = unsupported(accepted.answer(), &message);
         response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ENCODINGS));
         return response;
@@ -94,8 +98,8 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
     let body = read(body, most).await.and_then(|body| match encoding {
         Encoding::Identity => Ok(body),
         Encoding::Gzip => params::unpack(&body, most).map(Bytes::from).map_err(|why| match why {
-            Unpacked::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than is served."),
-            Unpacked::Broken => (StatusCode::BAD_REQUEST, "The body is not the gzip that it claims to be."),
+            DecompressionError::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too long."),
+            DecompressionError::Broken => (StatusCode::BAD_REQUEST, "The body is not valid gzip."),
         }),
     });
     let response = match body {
@@ -103,7 +107,7 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
         Err((status, message)) => {
             let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
             let mut response = render(accepted.answer(), status, &refusal(message, code));
-            // What is still to come of the body is not read, so the connection is of no more use.
+            // The rest of the body is not read, so the connection cannot be used again.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         }
@@ -112,13 +116,13 @@ pub async fn post(State(executor): State<Arc<Executor>>, request: Request) -> Re
     response
 }
 
-/// Whether the browser says that a script makes this call, and that it may read the answer only if it is allowed to.
+/// Returns true when the browser marks the call as a script's call that CORS governs.
 fn is_fetch(headers: &HeaderMap) -> bool {
     let mode = headers.get("sec-fetch-mode").and_then(|value| value.to_str().ok());
     matches!(mode, Some("cors" | "same-origin"))
 }
 
-/// The answer when there is no room for a body, which then is not read.
+/// Creates the answer when memory for the body is exhausted. The body is not read.
 fn no_room(media: Media, excess: Excess) -> Response {
     let status =
         if excess == Excess::Everybody { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::TOO_MANY_REQUESTS };
@@ -127,14 +131,14 @@ fn no_room(media: Media, excess: Excess) -> Response {
     response
 }
 
-/// The whole body, if it is no longer than it may be and arrives in time.
+/// Reads the whole body. Fails when it is longer than `most` bytes or arrives too late.
 pub async fn read(body: Body, most: usize) -> Result<Bytes, (StatusCode, &'static str)> {
     match timeout(BODY_WITHIN, axum::body::to_bytes(body, most)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             if cause.contains("length limit") {
-                return Err((StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than is served."));
+                return Err((StatusCode::PAYLOAD_TOO_LARGE, "The body is too long."));
             }
             Err((StatusCode::BAD_REQUEST, "The body could not be read."))
         }
@@ -142,9 +146,9 @@ pub async fn read(body: Body, most: usize) -> Result<Bytes, (StatusCode, &'stati
     }
 }
 
-async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body: &[u8], get: bool) -> Response {
+async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: AcceptedMedia, body: &[u8], get: bool) -> Response {
     let media = accepted.answer();
-    let origin = peer::origin(executor.app(), parts);
+    let origin = client_ip::origin(executor.app(), parts);
     if let Err(answer) = executor.admit(origin.address) {
         return render(media, StatusCode::TOO_MANY_REQUESTS, &answer);
     }
@@ -152,7 +156,8 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
         Ok(params) => params,
         Err(unread) => {
             let answer = unread.answer();
-            let status = if unread == Unread::Malformed { StatusCode::BAD_REQUEST } else { status_of(media, &answer) };
+            let status =
+                if unread == InvalidRequest::Malformed { StatusCode::BAD_REQUEST } else { status_of(media, &answer) };
             return render(media, status, &answer);
         }
     };
@@ -160,8 +165,8 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
         parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("unreadable"));
     let caller = match executor.authenticator.caller(authorization, origin.site.as_ref()).await {
         Ok(caller) => caller,
-        // Who signs in anew need not take away the token that has ended.
-        Err(Error::Unauthenticated) if open::needs_no_caller(&params, &executor.app().config.limits) => {
+        // A sign-in must work with an expired token in the header.
+        Err(Error::Unauthenticated) if public_fields::needs_no_caller(&params, &executor.app().config.limits) => {
             authorization = None;
             None
         }
@@ -171,15 +176,15 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
         }
     };
     let site = origin.site.clone();
-    let asker = Asker { caller, origin };
-    let payer = asker.payer();
+    let asker = RequestOrigin { caller, origin };
+    let payer = asker.limit_subject();
     let operation = match executor.prepare(params, asker) {
         Ok(operation) => operation,
         Err(answer) => return render(media, status_of(media, &answer), &answer),
     };
     match operation.kind {
         OperationType::Mutation | OperationType::Subscription if get => {
-            let answer = refusal("GET is for queries; use POST.", "METHOD_NOT_ALLOWED");
+            let answer = refusal("GET runs only queries. Use POST.", "METHOD_NOT_ALLOWED");
             let mut response = render(media, StatusCode::METHOD_NOT_ALLOWED, &answer);
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             response
@@ -188,7 +193,7 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
             events(executor, operation, payer, authorization, site.as_ref()).await
         }
         OperationType::Subscription => {
-            let message = "Subscriptions are served over WebSocket (graphql-transport-ws) and to those who accept \
+            let message = "Subscriptions need WebSocket (graphql-transport-ws), or a client that accepts \
                            text/event-stream.";
             render(media, StatusCode::NOT_ACCEPTABLE, &refusal(message, "NOT_ACCEPTABLE"))
         }
@@ -200,8 +205,8 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: Accepted, body
     }
 }
 
-/// The status of an answer. Under `application/json` a client may take any other status for a broken server, so a document
-/// that is refused is 200 there.
+/// Returns the HTTP status of an answer. Under `application/json` a client may take any status but 200 for a broken
+/// server, so a refused document is 200 there.
 pub fn status_of(media: Media, answer: &Answer) -> StatusCode {
     match code_of(answer) {
         Some("RATE_LIMITED") => StatusCode::TOO_MANY_REQUESTS,
@@ -215,22 +220,22 @@ pub fn status_of(media: Media, answer: &Answer) -> StatusCode {
     }
 }
 
-/// The answers as server-sent events: `next` for each, then `complete`. Ends when the caller's rights end. A subscription
-/// takes a place of the one who pays for it until the connection ends.
+/// Sends the answers as server-sent events: `next` for each, then `complete`. The stream ends when the caller's
+/// rights end. A subscription takes a quota share of its payer until the connection ends.
 async fn events(
     executor: &Arc<Executor>,
     operation: Operation,
-    payer: Option<Payer>,
+    payer: Option<LimitSubject>,
     authorization: Option<&str>,
     site: Option<&Site>,
 ) -> Response {
     let app = executor.app();
-    let place = payer.map(|payer| app.shares.take(payer, Resource::Subscription, 1));
+    let place = payer.map(|payer| app.quotas.take(payer, Resource::Subscription, 1));
     let Ok(place) = place.transpose() else {
-        let answer = refusal("You follow as much as one caller may.", "LIMIT_EXCEEDED");
+        let answer = refusal("You have too many open subscriptions.", "LIMIT_EXCEEDED");
         return render(Media::Json, StatusCode::TOO_MANY_REQUESTS, &answer);
     };
-    // Asked again with a watch, so that what ended since the first question is seen.
+    // Authenticated again with a watch, to see rights that ended since the first check.
     let watched = match executor.authenticator.watched(authorization, site).await {
         Ok(watched) => watched,
         Err(error) => {
@@ -270,10 +275,10 @@ fn unsupported(media: Media, message: &str) -> Response {
     render(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, &refusal(message, "UNSUPPORTED_MEDIA_TYPE"))
 }
 
-/// What is sent when an answer cannot be written.
+/// The body when an answer cannot be written as JSON.
 const UNWRITABLE: &str = r#"{"errors":[{"message":"Something went wrong on our side."}]}"#;
 
-/// Writes the JSON of an answer; a request error has no `data`.
+/// Writes the JSON of an answer. A request error has no `data`.
 pub fn write_body(into: impl Write, answer: &Answer) -> serde_json::Result<()> {
     if is_request_error(answer) {
         serde_json::to_writer(into, &serde_json::json!({ "errors": answer.errors }))
@@ -282,24 +287,25 @@ pub fn write_body(into: impl Write, answer: &Answer) -> serde_json::Result<()> {
     }
 }
 
-/// The JSON of an answer.
+/// Returns the JSON of an answer.
 pub fn body_of(answer: &Answer) -> String {
     let mut body = Vec::new();
     let written = write_body(&mut body, answer).ok().and_then(|()| String::from_utf8(body).ok());
     written.unwrap_or_else(|| UNWRITABLE.to_owned())
 }
 
-/// Answers from this length on are compressed for who can read it, in bytes.
+/// The length in bytes from which answers are compressed for clients that accept gzip.
 const COMPRESSED_FROM: usize = 1_024;
-/// Answers of this weight are compressed while they are written, so that their text is never whole in memory.
+/// The memory from which answers are compressed while they are written, so that the whole text never exists in
+/// memory.
 const COMPRESSED_AT_ONCE_FROM: usize = 256 << 10;
 
-/// The answer to an operation, compressed if it is long and the client reads gzip.
-fn whole(headers: &HeaderMap, media: Media, Answered { answer, held }: Answered) -> Response {
+/// Creates the response to an operation, compressed if it is long and the client accepts gzip.
+fn whole(headers: &HeaderMap, media: Media, ExecutedResponse { answer, reserved }: ExecutedResponse) -> Response {
     let mut response = head(media, status_of(media, &answer), &answer);
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
     let reads_gzip = reads_gzip(headers);
-    let compressed = if reads_gzip && held.bytes >= COMPRESSED_AT_ONCE_FROM {
+    let compressed = if reads_gzip && reserved.bytes >= COMPRESSED_AT_ONCE_FROM {
         compress(|into| write_body(into, &answer).map_err(io::Error::from)).ok_or_else(|| body_of(&answer))
     } else {
         let body = body_of(&answer);
@@ -307,19 +313,19 @@ fn whole(headers: &HeaderMap, media: Media, Answered { answer, held }: Answered)
         let compressed = if long { compress(|into| into.write_all(body.as_bytes())) } else { None };
         compressed.ok_or(body)
     };
-    // From here on there is one copy of the answer.
+    // From here on one copy of the answer exists.
     drop(answer);
     *response.body_mut() = match compressed {
         Ok(shorter) => {
             response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            sent::body(shorter, held)
+            metered_body::body(shorter, reserved)
         }
-        Err(body) => sent::body(body, held),
+        Err(body) => metered_body::body(body, reserved),
     };
     response
 }
 
-/// What is written, compressed. In memory nothing can fail; if it did, the answer would be sent as it is.
+/// Compresses the written text. Returns none on an error, and the answer is then sent uncompressed.
 fn compress(write: impl FnOnce(&mut BufWriter<&mut GzEncoder<Vec<u8>>>) -> io::Result<()>) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let mut buffered = BufWriter::new(&mut encoder);
@@ -328,7 +334,7 @@ fn compress(write: impl FnOnce(&mut BufWriter<&mut GzEncoder<Vec<u8>>>) -> io::R
     encoder.finish().ok()
 }
 
-/// Whether the client takes an answer that is compressed.
+/// Returns true when the client accepts gzip.
 pub fn reads_gzip(headers: &HeaderMap) -> bool {
     let listed = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     listed.flat_map(|value| value.split(',')).any(|part| {
@@ -338,10 +344,10 @@ pub fn reads_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// An answer with its body.
+/// Creates a response with its body.
 ///
-/// Who takes events alone is told of a refused document by an event, as graphql-sse has it; other statuses say for
-/// themselves that no event comes.
+/// A client that accepts only events gets a refused document as an event, as graphql-sse defines it. Other statuses
+/// say on their own that no event comes.
 pub fn render(media: Media, status: StatusCode, answer: &Answer) -> Response {
     let mut response = head(media, status, answer);
     let mut body = body_of(answer);
@@ -353,7 +359,7 @@ pub fn render(media: Media, status: StatusCode, answer: &Answer) -> Response {
     response
 }
 
-/// An answer without its body.
+/// Creates a response without its body.
 fn head(media: Media, status: StatusCode, answer: &Answer) -> Response {
     let content_type = match media {
         Media::GraphqlJson => "application/graphql-response+json; charset=utf-8",
@@ -376,7 +382,7 @@ fn head(media: Media, status: StatusCode, answer: &Answer) -> Response {
     response
 }
 
-/// After how many seconds to try again.
+/// Returns the seconds after which the client may try again.
 fn retry_after(answer: &Answer) -> u64 {
     let extensions = answer.errors.first().and_then(|error| error.extensions.as_ref());
     match extensions.and_then(|extensions| extensions.get("retryAfter")) {

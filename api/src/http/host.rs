@@ -1,23 +1,23 @@
-//! The host that a request is for. Without a valid one a request is refused (RFC 9112, section 3.2), because our own origin
-//! is told by it.
+//! The host that a request names. A request without a valid host is refused (RFC 9112, section 3.2), because the host
+//! decides which origin is the server's own.
 
 use std::net::Ipv6Addr;
 
 use axum::http::{HeaderValue, Request, Version, header};
 
-/// Whether a request names its host as its version demands. A target in absolute form wins over `Host`, which is then set to
-/// it, so that the rest of the server sees one host.
-pub fn settle<B>(request: &mut Request<B>) -> Result<(), &'static str> {
+/// Checks that a request names its host as its HTTP version demands. A target in absolute form overrides `Host`, and
+/// the header is set to it, so that the rest of the server sees one host.
+pub fn resolve_host<B>(request: &mut Request<B>) -> Result<(), &'static str> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (first, second) = (hosts.next(), hosts.next());
     if second.is_some() {
-        return Err("A request has one Host.");
+        return Err("The request must have only one Host header.");
     }
     match first {
         None if request.version() <= Version::HTTP_10 => {}
-        None => return Err("A request has a Host."),
+        None => return Err("The request must have a Host header."),
         Some(host) if is_valid(host.as_bytes()) => {}
-        Some(_) => return Err("The Host is not valid."),
+        Some(_) => return Err("The Host header is not valid."),
     }
     let Some(authority) = request.uri().authority() else { return Ok(()) };
     if !is_valid(authority.as_str().as_bytes()) {
@@ -28,7 +28,7 @@ pub fn settle<B>(request: &mut Request<B>) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether a text is `uri-host [ ":" port ]` with a host that is not empty (RFC 3986, section 3.2.2).
+/// Checks for `uri-host [ ":" port ]` with a host that is not empty (RFC 3986, section 3.2.2).
 fn is_valid(host: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(host) else { return false };
     if let Some(literal) = text.strip_prefix('[') {
@@ -39,7 +39,7 @@ fn is_valid(host: &[u8]) -> bool {
     !name.is_empty() && is_name(name.as_bytes()) && is_port(port)
 }
 
-/// `reg-name`: unreserved characters, sub-delimiters, and bytes in hexadecimal.
+/// Checks for a `reg-name`: unreserved characters, sub-delimiters, and bytes in hexadecimal.
 fn is_name(name: &[u8]) -> bool {
     let mut rest = name;
     while let [byte, after @ ..] = rest {
@@ -57,7 +57,7 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
-/// An address of a version of IP that is still to come.
+/// Checks for an address of a future version of IP.
 fn is_future(address: &str) -> bool {
     let Some(rest) = address.strip_prefix(['v', 'V']) else { return false };
     let Some((version, rest)) = rest.split_once('.') else { return false };
@@ -65,7 +65,7 @@ fn is_future(address: &str) -> bool {
     hexadecimal && !rest.is_empty() && rest.bytes().all(|byte| is_plain(byte) || byte == b':')
 }
 
-/// Nothing, or a colon and digits.
+/// Checks for an empty text, or a colon and digits.
 fn is_port(text: &str) -> bool {
     text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -74,7 +74,7 @@ fn is_port(text: &str) -> bool {
 mod tests {
     use axum::http::{HeaderValue, Request, Version, header};
 
-    use super::{is_valid, settle};
+    use super::{is_valid, resolve_host};
 
     #[test]
     fn a_host_has_the_form_of_one() {
@@ -133,7 +133,7 @@ mod tests {
             for host in hosts {
                 request.headers_mut().append(header::HOST, HeaderValue::from_static(host));
             }
-            let settled = settle(&mut request).is_ok();
+            let settled = resolve_host(&mut request).is_ok();
             let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
             anyhow::Ok((settled, host))
         };

@@ -1,13 +1,7 @@
-//! Connections: so many at once, so many of one address; none may take long over its headers or over reading its answer.
+//! The connections of the server. Their number is limited, in total and for each address. A connection must send its
+//! headers and read its answers in time.
 
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    future::ready,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{convert::Infallible, future::ready, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -24,36 +18,37 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::{
-    REQUEST_ID, host,
-    patience::{Patient, Serving},
-    peer::Peer,
+    REQUEST_ID,
+    client_ip::Peer,
+    connection_slots::ConnectionSlots,
+    head_timeout::{ConnectionPhase, HeadTimeoutStream},
+    host,
 };
-use crate::{address::Networks, app::App, config::Connections};
+use crate::app::App;
 
-/// How long the head of a request may take once it has begun.
+/// The time limit for the head of a request once it has begun.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// How long a connection may wait for its next request: longer than what clients and proxies wait by default.
+/// The time that a connection may wait for its next request. It is longer than the default waits of clients and
+/// proxies.
 const IDLE_WITHIN: Duration = Duration::from_secs(75);
-/// How long a connection is still listened to after the signal to stop: what was sent before it is served.
+/// The time that a connection is still read after the signal to stop. Requests sent before the signal are served.
 const LAST_CALL: Duration = Duration::from_millis(500);
-/// How long a client may read nothing of an answer that waits for it.
+/// The time that a client may read nothing of a pending answer.
 const READ_WITHIN: Duration = Duration::from_secs(20);
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 32 << 10;
-/// The longest id of a request that is taken from the client.
+/// The longest request id that is accepted from a client, in bytes.
 const LONGEST_ID: usize = 128;
-/// After the machine refused a connection, which it does when files run out.
+/// The pause after the machine refused a connection, which it does when it runs out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts connections until the app is shut down, and lets those that are open finish what they are at.
+/// Accepts connections until the app is shut down. Then open connections finish their requests.
 pub async fn serve(app: &App, listener: TcpListener, router: Router) {
-    let limits = app.config.connections;
-    let networks = Networks::new(limits.ipv6_prefix);
-    let places = Arc::new(Places { limits, networks, taken: Mutex::default() });
+    let slots = ConnectionSlots::new(app.config.connections);
     let connections = TaskTracker::new();
-    // One too many is let go at once, which costs less than telling why.
+    // A surplus connection is closed at once, which costs less than an answer.
     let accept = |stream: TcpStream, peer: SocketAddr| {
-        let Some(place) = Places::take(&places, peer.ip()) else { return };
+        let Some(place) = ConnectionSlots::take(&slots, peer.ip()) else { return };
         let (app, router) = (app.clone(), router.clone());
         let peer = Peer { address: peer, place: Arc::new(place) };
         connections.spawn(async move { connection(&app, stream, peer, router).await });
@@ -71,7 +66,7 @@ pub async fn serve(app: &App, listener: TcpListener, router: Router) {
             }
         }
     }
-    // Connections that the machine had taken before are as good as accepted.
+    // The machine has already accepted these connections.
     while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
         accept(stream, peer);
     }
@@ -81,12 +76,12 @@ pub async fn serve(app: &App, listener: TcpListener, router: Router) {
 }
 
 async fn connection(app: &App, stream: TcpStream, peer: Peer, router: Router) {
-    // Answers are whole when they are written: nothing is gained by waiting for more.
+    // Answers are written whole, so waiting for more data gains nothing.
     drop(stream.set_nodelay(true));
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(READ_WITHIN));
-    let serving = Serving::default();
-    let stream = Patient::new(Box::pin(stream), serving.clone(), HEAD_WITHIN);
+    let serving = ConnectionPhase::default();
+    let stream = HeadTimeoutStream::new(Box::pin(stream), serving.clone(), HEAD_WITHIN);
     let (clock, shutdown) = (app.clock.clone(), app.shutdown.clone());
     let state = serving.clone();
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
@@ -95,7 +90,7 @@ async fn connection(app: &App, stream: TcpStream, peer: Peer, router: Router) {
         request.extensions_mut().insert(peer.clone());
         let given = request.headers().get(REQUEST_ID).filter(|id| id.len() <= LONGEST_ID).cloned();
         let id = given.or_else(|| HeaderValue::from_str(&clock.uuid().simple().to_string()).ok());
-        let answer = match host::settle(&mut request) {
+        let answer = match host::resolve_host(&mut request) {
             Ok(()) => Either::Left(router.clone().oneshot(request)),
             Err(why) => Either::Right(ready(Ok((StatusCode::BAD_REQUEST, format!("{why}\n")).into_response()))),
         };
@@ -128,65 +123,15 @@ async fn connection(app: &App, stream: TcpStream, peer: Peer, router: Router) {
         tokio::time::sleep(LAST_CALL).await;
     };
     tokio::select! {
-        // What can be read is read before it is asked whether to stop.
+        // Data that can be read is read before the stop signal is checked.
         biased;
-        // A client who is gone, or was too slow, is no fault.
+        // A client that is gone or too slow is no fault.
         result = served.as_mut() => drop(result),
         () = stop => {
             served.as_mut().graceful_shutdown();
-            // One that has sent nothing is not waited for.
+            // A connection that has sent nothing is not waited for.
             if !state.is_fresh() {
                 drop(served.await);
-            }
-        }
-    }
-}
-
-/// The places for connections.
-#[derive(Debug)]
-struct Places {
-    limits: Connections,
-    networks: Networks,
-    taken: Mutex<Taken>,
-}
-
-#[derive(Debug, Default)]
-struct Taken {
-    all: usize,
-    by_address: HashMap<IpAddr, usize>,
-}
-
-/// A place that is given back when it is dropped.
-#[derive(Debug)]
-pub struct Place {
-    places: Arc<Places>,
-    address: IpAddr,
-}
-
-impl Places {
-    fn take(places: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let address = places.networks.counted(address);
-        let mut taken = places.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_address = taken.by_address.get(&address).copied().unwrap_or_default();
-        // Behind proxies of ours all clients share their addresses.
-        let shared = places.limits.proxies > 0;
-        if taken.all >= places.limits.most || (of_address >= places.limits.most_per_address && !shared) {
-            return None;
-        }
-        taken.all += 1;
-        *taken.by_address.entry(address).or_default() += 1;
-        Some(Place { places: Arc::clone(places), address })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.all -= 1;
-        if let Some(of_address) = taken.by_address.get_mut(&self.address) {
-            *of_address -= 1;
-            if *of_address == 0 {
-                taken.by_address.remove(&self.address);
             }
         }
     }

@@ -1,25 +1,25 @@
-//! Media types with their parameters, as headers write them (RFC 9110, sections 5.6 and 8.3.1).
+//! Media types with their parameters in HTTP headers (RFC 9110, sections 5.6 and 8.3.1).
 
 use axum::http::{HeaderMap, header};
 
 /// A media type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MediaType {
-    /// Type and subtype, in lower case.
+    /// The type and subtype, in lower case.
     pub name: String,
-    /// The parameters, their names in lower case, their values without quotes.
+    /// The parameters, with names in lower case and values without quotes.
     parameters: Vec<(String, String)>,
 }
 
 impl MediaType {
-    /// What a body is, by `Content-Type`; a media type without a name if nothing is said.
+    /// Returns the media type of a body from `Content-Type`. It has no name when the header is missing.
     #[must_use]
     pub fn of_body(headers: &HeaderMap) -> Self {
         let value = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
         Self::parse(&value.unwrap_or_default())
     }
 
-    /// Reads a media type. What is no parameter says nothing.
+    /// Parses a media type. Parts that are not parameters are ignored.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut parts = split(text, ';');
@@ -31,14 +31,14 @@ impl MediaType {
         Self { name, parameters: parts.filter_map(parameter).collect() }
     }
 
-    /// The value of a parameter, which is named in lower case. The first counts.
+    /// Returns the first value of a parameter. `name` must be in lower case.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// The parts between separators, but for those inside quotes, without white space around them.
+/// Splits a text at separators outside of quotes, and trims the parts.
 pub fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut inside, mut escaped) = (false, false);
     let separates = move |c: char| {
@@ -50,7 +50,7 @@ pub fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     text.split(separates).map(str::trim)
 }
 
-/// A value without its quotes, in which a backslash stands before what is meant as it is.
+/// Returns a value without its quotes and the backslashes of its escapes.
 fn unquoted(value: &str) -> String {
     let Some(rest) = value.strip_prefix('"') else { return value.to_owned() };
     let mut plain = String::with_capacity(rest.len());
@@ -62,7 +62,7 @@ fn unquoted(value: &str) -> String {
             c => plain.push(c),
         }
     }
-    // Behind its end there is nothing, or it is no such value.
+    // Text behind the closing quote is kept, because such a value is not a quoted one.
     plain.extend(chars);
     plain
 }

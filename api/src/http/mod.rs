@@ -1,34 +1,37 @@
-//! The doors of the server: `/graphql` over HTTP, server-sent events and WebSocket, vCards as files, the archive of an
-//! account, GraphiQL, the web chat's page, the schema, health and metrics. No product rule stands here.
+//! The routes of the server: `/graphql` over HTTP, server-sent events and WebSocket, vCards as files, and account
+//! archives. It also serves GraphiQL, the web chat's page, the schema, health and metrics. This module has no product
+//! rules.
 
-pub mod document;
-pub mod validation;
-mod closes;
 pub mod cost;
-mod media;
-pub mod accept;
+pub mod document_limits;
+pub mod validation;
+mod failure_responses;
+pub mod write_size;
+pub mod cors;
 pub mod metrics;
-mod outcomes;
-pub mod written;
-pub mod execution;
+pub mod executor;
+pub mod metrics_page;
+pub mod connection_slots;
+mod closes;
+mod media;
+pub mod content_negotiation;
 pub mod params;
-pub mod open;
+pub mod public_fields;
 pub mod host;
-pub mod patience;
+pub mod head_timeout;
+pub mod client_ip;
 pub mod listener;
-pub mod peer;
-pub mod sites;
 mod reader;
 mod room;
-pub mod sent;
-pub mod graphql;
-pub mod cards;
+pub mod metered_body;
+pub mod vcard_files;
 pub mod socket;
 pub mod health;
 pub mod export;
 pub mod transcripts;
 pub mod graphiql;
 pub mod webchat;
+pub mod graphql;
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,32 +44,33 @@ use axum::{
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use self::execution::Executor;
-use crate::{administration, app::App, schema};
+use self::executor::Executor;
+use crate::{account_lifecycle, app::App, schema};
 
-/// How long a browser may remember what it was told about another site's calls.
+/// The time that a browser may remember the permissions of other sites.
 const CORS_KEPT: Duration = Duration::from_secs(3_600);
 
-/// The id of a request: the client's own, or a new one. Its answer carries it.
+/// The id of a request: the client's own, or a new one. The answer carries it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// All routes. There are no layers but those that are asked for: each costs every request a microsecond or two.
+/// Builds the router with all routes. It has only the layers it needs, because each costs every request a microsecond
+/// or two.
 pub async fn router(app: App) -> anyhow::Result<Router> {
     let open = app.config.limits.introspection;
     let executor = Arc::new(Executor::start(app).await?);
     let cors = cors(&executor);
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
-        .route("/contacts.vcf", get(cards::many).post(cards::import))
-        .route("/contacts/{name}", get(cards::one))
+        .route("/contacts.vcf", get(vcard_files::many).post(vcard_files::import))
+        .route("/contacts/{name}", get(vcard_files::one))
         .route("/conversations/{id}/transcript.txt", get(transcripts::serve))
         .route("/webchat/{name}", get(webchat::page))
         .route("/webchat/files/{name}", get(webchat::file))
         .route("/.well-known/jwks.json", get(jwks))
-        .route(administration::export::PATH, get(export::serve))
+        .route(account_lifecycle::export::PATH, get(export::serve))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .route("/metrics", get(metrics::serve));
+        .route("/metrics", get(metrics_page::serve));
     if open {
         router = router
             .route("/schema.graphql", get(schema_file))
@@ -76,11 +80,12 @@ pub async fn router(app: App) -> anyhow::Result<Router> {
     Ok(router.layer(cors).with_state(executor))
 }
 
-/// What pages of other sites may do that may call; to all others nothing is said, and browsers do not let them read.
+/// The CORS headers for pages of allowed sites. Pages of other sites get none, so browsers do not let them read
+/// answers.
 fn cors(executor: &Arc<Executor>) -> CorsLayer {
     let executor = Arc::clone(executor);
     let may_call = move |_: HeaderValue, parts: &Parts| {
-        let site = peer::site(&parts.headers);
+        let site = client_ip::site(&parts.headers);
         async move { matches!(site, Some(site) if executor.sites.may_call(&site).await) }
     };
     CorsLayer::new()
@@ -92,7 +97,7 @@ fn cors(executor: &Arc<Executor>) -> CorsLayer {
             header::CONTENT_ENCODING,
             header::ACCEPT,
             REQUEST_ID,
-            // How a page's spans are joined with ours (W3C Trace Context), and how Apollo's clients say who they are.
+            // Headers of trace propagation (W3C Trace Context), and of Apollo's clients to name themselves.
             HeaderName::from_static("traceparent"),
             HeaderName::from_static("tracestate"),
             HeaderName::from_static("apollographql-client-name"),
@@ -102,8 +107,8 @@ fn cors(executor: &Arc<Executor>) -> CorsLayer {
             REQUEST_ID,
             header::RETRY_AFTER,
             header::CONTENT_DISPOSITION,
-            cards::LEFT_OUT,
-            cards::LEFT_OUT_COUNT,
+            vcard_files::OMITTED,
+            vcard_files::OMITTED_COUNT,
         ])
         .max_age(CORS_KEPT)
 }
@@ -112,7 +117,7 @@ async fn schema_file() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], schema::sdl())
 }
 
-/// The public keys of our own tokens; none where they are signed with a shared secret.
+/// Serves the public keys of this server's tokens. Answers 404 when a shared secret signs them.
 async fn jwks(State(executor): State<Arc<Executor>>) -> Result<Json<serde_json::Value>, StatusCode> {
     let keys = executor.app().config.tokens.keys.jwks();
     if keys["keys"].as_array().is_none_or(Vec::is_empty) {

@@ -1,4 +1,4 @@
-//! What a client sends, read from a body, from the parameters of a GET, or from a message of a socket.
+//! The request of a client, read from a body, from the parameters of a GET, or from a message of a socket.
 
 use std::io::Read as _;
 
@@ -8,20 +8,17 @@ use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
 use super::{
-    accept::JSON,
-    execution::{Params, refusal},
-    media::MediaType,
-    validation::JsonMap,
+    content_negotiation::JSON, executor::Params, failure_responses::refusal, media::MediaType, validation::JsonMap,
 };
 
-/// A request that names its document by a hash, and nothing else. Such documents are not kept here.
+/// The message for a request with a hash and no document. This server stores no documents by hash.
 pub const NOT_SUPPORTED: &str = "PersistedQueryNotSupported";
-/// The encodings of a body that are read, as `Accept-Encoding` names them.
+/// The encodings of request bodies that are accepted, in the format of `Accept-Encoding`.
 pub const ENCODINGS: &str = "gzip";
 
-/// A request as it is written.
+/// A GraphQL request in JSON.
 #[derive(Deserialize)]
-struct Written {
+struct RequestBody {
     query: Option<String>,
     #[serde(rename = "operationName")]
     operation_name: Option<String>,
@@ -29,17 +26,17 @@ struct Written {
     extensions: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// Why a request cannot be run.
+/// The reason why a request cannot run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unread {
-    /// It is no GraphQL request with a document.
+pub enum InvalidRequest {
+    /// It is not a GraphQL request with a document.
     Malformed,
     /// It names its document by a hash. Clients then send the document itself.
     Persisted,
 }
 
-impl Unread {
-    /// The answer to the request. Clients compare the message and the code of a persisted document letter by letter.
+impl InvalidRequest {
+    /// Returns the answer to the request. Clients compare message and code of `Persisted` letter by letter.
     #[must_use]
     pub fn answer(self) -> Response {
         match self {
@@ -49,23 +46,23 @@ impl Unread {
     }
 }
 
-/// Reads a request in JSON.
-pub fn read(body: &[u8]) -> Result<Params, Unread> {
-    let written: Written = serde_json::from_slice(body).map_err(|_| Unread::Malformed)?;
+/// Parses a request in JSON.
+pub fn read(body: &[u8]) -> Result<Params, InvalidRequest> {
+    let written: RequestBody = serde_json::from_slice(body).map_err(|_| InvalidRequest::Malformed)?;
     let persisted = written
         .extensions
         .is_some_and(|extensions| extensions.get("persistedQuery").is_some_and(serde_json::Value::is_object));
     match written.query {
-        // Beside its document a hash says nothing.
+        // A hash beside its document has no effect.
         Some(query) if !(persisted && query.is_empty()) => {
             Ok(Params { query, operation_name: written.operation_name, variables: written.variables })
         }
-        _ if persisted => Err(Unread::Persisted),
-        _ => Err(Unread::Malformed),
+        _ if persisted => Err(InvalidRequest::Persisted),
+        _ => Err(InvalidRequest::Malformed),
     }
 }
 
-/// The parameters of a GET.
+/// The query parameters of a GET.
 #[derive(Deserialize)]
 pub struct GetParams {
     query: Option<String>,
@@ -76,8 +73,8 @@ pub struct GetParams {
 }
 
 impl GetParams {
-    /// The same request as the body of a POST. An empty parameter counts as absent. Fails with the name of a parameter that
-    /// is not JSON.
+    /// Returns the body of a POST with this request. An empty parameter counts as absent. Fails with the name of a
+    /// parameter that is not JSON.
     pub fn body(self) -> Result<String, &'static str> {
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let json = |text: Option<String>, name| {
@@ -94,29 +91,31 @@ impl GetParams {
     }
 }
 
-/// Whether a body is JSON by its `Content-Type`. JSON is UTF-8, and a charset changes nothing of that (RFC 8259, sections 8.1
-/// and 11); one that names another encoding is refused, because such a body would be misread.
+/// Returns true when `Content-Type` says JSON. JSON is always UTF-8, and a charset does not change that (RFC 8259,
+/// sections 8.1 and 11). Another charset is refused, because the body would be misread.
 #[must_use]
 pub fn is_json(headers: &HeaderMap) -> bool {
     let body = MediaType::of_body(headers);
     body.name == JSON && body.parameter("charset").is_none_or(is_utf8)
 }
 
-/// Whether a charset names UTF-8, under any of its labels, or the part of it that ASCII is.
+/// Returns true for a label of UTF-8, and for ASCII, which is a subset of it.
 fn is_utf8(charset: &str) -> bool {
     let ascii = ["", "ascii", "us-ascii"].iter().any(|name| charset.eq_ignore_ascii_case(name));
     ascii || encoding_rs::Encoding::for_label(charset.as_bytes()) == Some(encoding_rs::UTF_8)
 }
 
-/// How a body is encoded.
+/// The encoding of a request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
+    /// The body is not compressed.
     Identity,
+    /// The body is compressed with gzip.
     Gzip,
 }
 
 impl Encoding {
-    /// Reads `Content-Encoding`; none for an encoding that is not read.
+    /// Reads `Content-Encoding`. Returns none for an unsupported encoding.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut found = Self::Identity;
@@ -133,19 +132,21 @@ impl Encoding {
     }
 }
 
-/// Why a compressed body is not read.
+/// The reason why a compressed body cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unpacked {
+pub enum DecompressionError {
+    /// The unpacked body exceeds the limit.
     TooLong,
+    /// The body is not valid gzip.
     Broken,
 }
 
 /// Unpacks a gzip body of at most `most` bytes. It never takes more memory than that, however much a body claims.
-pub fn unpack(body: &[u8], most: usize) -> Result<Vec<u8>, Unpacked> {
+pub fn unpack(body: &[u8], most: usize) -> Result<Vec<u8>, DecompressionError> {
     let mut unpacked = Vec::new();
     let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    MultiGzDecoder::new(body).take(bound).read_to_end(&mut unpacked).map_err(|_| Unpacked::Broken)?;
-    if unpacked.len() > most { Err(Unpacked::TooLong) } else { Ok(unpacked) }
+    MultiGzDecoder::new(body).take(bound).read_to_end(&mut unpacked).map_err(|_| DecompressionError::Broken)?;
+    if unpacked.len() > most { Err(DecompressionError::TooLong) } else { Ok(unpacked) }
 }
 
 #[cfg(test)]
@@ -155,7 +156,7 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
     use flate2::{Compression, write::GzEncoder};
 
-    use super::{Encoding, Unpacked, Unread, is_json, read, unpack};
+    use super::{DecompressionError, Encoding, InvalidRequest, is_json, read, unpack};
 
     fn headers(name: header::HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
@@ -210,12 +211,12 @@ mod tests {
         };
         let bomb = packed(&vec![b' '; 8 << 20])?;
         assert!(bomb.len() < 10_000);
-        assert_eq!(unpack(&bomb, 1_024), Err(Unpacked::TooLong));
+        assert_eq!(unpack(&bomb, 1_024), Err(DecompressionError::TooLong));
         assert_eq!(unpack(&packed(b"{}")?, 2), Ok(b"{}".to_vec()));
         assert_eq!(unpack(&[packed(b"{")?, packed(b"}")?].concat(), 2), Ok(b"{}".to_vec()));
-        assert_eq!(unpack(&packed(b"{} ")?, 2), Err(Unpacked::TooLong));
-        assert_eq!(unpack(b"{}", 100), Err(Unpacked::Broken));
-        assert_eq!(unpack(&packed(b"{\"query\":\"{a}\"}")?[..20], 100), Err(Unpacked::Broken));
+        assert_eq!(unpack(&packed(b"{} ")?, 2), Err(DecompressionError::TooLong));
+        assert_eq!(unpack(b"{}", 100), Err(DecompressionError::Broken));
+        assert_eq!(unpack(&packed(b"{\"query\":\"{a}\"}")?[..20], 100), Err(DecompressionError::Broken));
         Ok(())
     }
 
@@ -223,12 +224,12 @@ mod tests {
     fn a_hash_without_a_document_is_no_fault_of_the_client() {
         let hash = r#""extensions":{"persistedQuery":{"version":1,"sha256Hash":"x"}}"#;
         let unread = |text: &str| read(text.as_bytes()).err();
-        assert_eq!(unread(&format!("{{{hash}}}")), Some(Unread::Persisted));
-        assert_eq!(unread(&format!("{{\"query\":null,{hash}}}")), Some(Unread::Persisted));
-        assert_eq!(unread(&format!("{{\"query\":\"\",{hash}}}")), Some(Unread::Persisted));
+        assert_eq!(unread(&format!("{{{hash}}}")), Some(InvalidRequest::Persisted));
+        assert_eq!(unread(&format!("{{\"query\":null,{hash}}}")), Some(InvalidRequest::Persisted));
+        assert_eq!(unread(&format!("{{\"query\":\"\",{hash}}}")), Some(InvalidRequest::Persisted));
         assert_eq!(unread(&format!("{{\"query\":\"{{a}}\",{hash}}}")), None);
         for bad in ["{}", "[]", "{\"extensions\":{}}", "{\"extensions\":{\"persistedQuery\":null}}", "{\"query\":1}"] {
-            assert_eq!(unread(bad), Some(Unread::Malformed), "{bad}");
+            assert_eq!(unread(bad), Some(InvalidRequest::Malformed), "{bad}");
         }
     }
 }

@@ -1,38 +1,40 @@
-//! Who fetches or sends a file: authenticated once, charged, and watched until the last part is on its way.
+//! The caller that downloads or uploads a file. It is authenticated and charged once, and its rights are watched
+//! until the last part is sent.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::http::{header, request::Parts};
 
-use super::{execution::Executor, peer};
+use super::{client_ip, executor::Executor};
 use crate::{
     app::App,
     auth::{
-        rights::Watch,
+        revocation::RevocationWatch,
         viewer::{Caller, Scope},
     },
     error::{Error, Result},
-    shares::{Resource, Share},
-    throttle::TooSoon,
-    weight::Weight,
+    memory_budget::MemoryBudget,
+    quotas::{QuotaPermit, Resource},
+    rate_limit::RateLimited,
 };
 
-/// After this time a caller with too many files under way may try again.
+/// The wait of a caller with too many file transfers.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// A caller who fetches or sends a file.
-pub struct Reader {
-    /// Who it is.
+/// A caller that downloads or uploads a file.
+pub struct FileReader {
+    /// The authenticated caller.
     pub caller: Caller,
-    watch: Watch,
+    watch: RevocationWatch,
 }
 
-impl Reader {
-    /// Counts the request for its address, and lets a caller in who has the scope.
+impl FileReader {
+    /// Authenticates the caller of a file and counts the request for its address. Fails with `Unauthenticated`, with
+    /// `Forbidden` without the scope, and with `RateLimited`.
     pub async fn of(executor: &Executor, parts: &Parts, scope: Scope) -> Result<Self> {
-        let origin = peer::origin(executor.app(), parts);
+        let origin = client_ip::origin(executor.app(), parts);
         if let Some(address) = origin.address {
-            executor.app().throttle.request(address).map_err(too_soon)?;
+            executor.app().rate_limits.request(address).map_err(too_soon)?;
         }
         let authorization = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
         let watched = executor.authenticator.watched(authorization, origin.site.as_ref()).await?;
@@ -40,28 +42,30 @@ impl Reader {
         if caller.scopes().has(scope) { Ok(Self { caller, watch }) } else { Err(Error::Forbidden(scope.name())) }
     }
 
-    /// Takes the cost of a file from the caller.
+    /// Takes the cost of a file from the caller. Fails with `RateLimited`.
     pub fn pay(&self, app: &App, cost: u64) -> Result<()> {
-        app.throttle.spend(self.caller.payer(), cost).map(drop).map_err(too_soon)
+        app.rate_limits.spend(self.caller.limit_subject(), cost).map(drop).map_err(too_soon)
     }
 
-    /// A place among the files that the caller has under way.
-    pub fn place(&self, app: &App) -> Result<Share> {
-        let place = app.shares.take(self.caller.payer(), Resource::Transfer, 1);
+    /// Takes one of the caller's slots for file transfers. Fails with `RateLimited` when none is free.
+    pub fn place(&self, app: &App) -> Result<QuotaPermit> {
+        let place = app.quotas.take(self.caller.limit_subject(), Resource::Transfer, 1);
         place.map_err(|_| Error::RateLimited { retry_after: AGAIN_AFTER })
     }
 
-    /// Counts what a file takes of memory, as that of an operation is counted.
-    pub fn weight(&self, app: &App) -> Arc<Weight> {
-        Weight::new(Arc::clone(&app.shares), Some(self.caller.payer()), app.config.limits.answer_bytes)
+    /// Creates a memory budget for the file, with the limits of an operation.
+    pub fn weight(&self, app: &App) -> Arc<MemoryBudget> {
+        MemoryBudget::new(Arc::clone(&app.quotas), Some(self.caller.limit_subject()), app.config.limits.answer_bytes)
     }
 
-    /// Whether the next part may be read: the caller's rights have not ended, and the instance goes on.
-    pub fn may_go_on(&self, app: &App) -> bool {
+    /// Returns true when the next part may be read: the caller's rights have not ended, and the instance is not
+    /// stopping.
+    pub fn may_continue(&self, app: &App) -> bool {
         self.caller.expires_at() > app.clock.now() && !self.watch.is_ended() && !app.shutdown.is_cancelled()
     }
 }
 
-pub fn too_soon(TooSoon(retry_after): TooSoon) -> Error {
+/// Turns the refusal of a rate limit into an error.
+pub fn too_soon(RateLimited(retry_after): RateLimited) -> Error {
     Error::RateLimited { retry_after }
 }

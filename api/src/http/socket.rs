@@ -1,5 +1,5 @@
-//! graphql-transport-ws. One task per socket does all of it: reads, runs the operations, writes. What cannot be written
-//! in time closes the socket, and the client resumes by its cursor; nothing is buffered without bound.
+//! The protocol graphql-transport-ws. One task for each socket reads, runs the operations and writes. A socket that
+//! cannot write in time is closed, and the client resumes with its cursor. No buffer grows without bound.
 
 use std::{
     future::ready,
@@ -26,42 +26,43 @@ use tokio::{
 use tokio_stream::StreamMap;
 
 use super::{
+    client_ip::{self, Peer},
     closes::{
-        Close, FORBIDDEN, INIT_TIMEOUT, MALFORMED, NO_PROTOCOL, RESTART, SECOND_INIT, SLOW, TOO_LONG, TOO_MANY_SOCKETS,
-        TRY_LATER, UNAUTHORIZED, UNWRITABLE, broken,
+        CloseReason, FORBIDDEN, INIT_TIMEOUT, MALFORMED, NO_PROTOCOL, RESTART, SECOND_INIT, SLOW, TOO_LONG,
+        TOO_MANY_SOCKETS, TRY_LATER, UNAUTHORIZED, UNWRITABLE, broken,
     },
-    execution::{Answered, Asker, Executor, Operation, is_request_error, refusal},
+    executor::{ExecutedResponse, Executor, Operation, RequestOrigin, is_request_error},
+    failure_responses::refusal,
     graphql::write_body,
-    params::{self, Unread},
-    peer::{self, Peer},
+    params::{self, InvalidRequest},
 };
 use crate::{
-    auth::{context::Origin, rights::Watch, viewer::Caller},
+    auth::{request_context::Origin, revocation::RevocationWatch, viewer::Caller},
     error::Error,
-    shares::{Resource, Share},
-    throttle::Payer,
+    quotas::{QuotaPermit, Resource},
+    rate_limit::LimitSubject,
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
 const INIT_WITHIN: Duration = Duration::from_secs(10);
 const SEND_WITHIN: Duration = Duration::from_secs(10);
-/// How long the frame that says why may wait for a client that has not read what stands before it.
+/// The time that the close frame may wait for a client that has not read the frames before it.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
-/// How long a client may take to answer that frame.
+/// The time that a client has to answer the close frame.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// Answers of one operation that may wait for the socket, beside the one that its task holds out.
+/// The answers of one operation that may wait for the socket, beside the one that its task is sending.
 const WAITING_ANSWERS: usize = 1;
 const MAX_OPERATIONS: usize = 32;
-/// A message that is too long is read up to so many times what is allowed: what is left unread would reset the connection, and
-/// the frame that says why would be lost with it.
+/// A message may exceed the limit by this factor and still be read, up to its end. Unread bytes would reset the
+/// connection, and the close frame with the reason would be lost.
 const READ_TO_REFUSE: usize = 4;
-/// Small, because most sockets are idle and there are many.
+/// Small, because there are many sockets and most are idle.
 const BUFFER: usize = 256;
 
-/// What a client may say. Which parts belong to which type is checked by hand: serde cannot borrow the payload of a
-/// tagged enum.
+/// A message of the client. The code checks which parts belong to which type, because serde cannot borrow the payload
+/// of a tagged enum.
 #[derive(Deserialize)]
-struct Said<'a> {
+struct ClientMessage<'a> {
     #[serde(rename = "type")]
     kind: String,
     id: Option<String>,
@@ -75,15 +76,15 @@ struct InitPayload {
     authorization: Option<String>,
 }
 
-/// The answers of an operation, and the task that makes them. The task is apart from the socket's, so that a reader who
-/// is slow holds up no database connection that an operation has in hand.
-struct Running {
+/// The answers of an operation, and the task that produces them. The task is separate from the task of the socket, so
+/// that a slow reader does not block a database connection that an operation uses.
+struct RunningOperation {
     /// `None` marks the end. Boxed, because a channel always has room for one.
-    answers: mpsc::Receiver<Option<Box<Answered>>>,
-    /// Ended with the operation, but for a mutation, which goes on to its end.
+    answers: mpsc::Receiver<Option<Box<ExecutedResponse>>>,
+    /// Aborts the task when the operation ends. A mutation has none, because it runs to completion.
     _ended: Option<AbortOnDrop>,
-    /// The place of a subscription among those of its caller.
-    _place: Option<Share>,
+    /// The quota share of a subscription.
+    _place: Option<QuotaPermit>,
 }
 
 struct AbortOnDrop(AbortHandle);
@@ -94,9 +95,9 @@ impl Drop for AbortOnDrop {
     }
 }
 
-impl Running {
-    fn start(executor: &Arc<Executor>, operation: Operation, place: Option<Share>, mutations: &Arc<()>) -> Self {
-        // The channel of futures, because that of tokio takes four times the memory, idle or not.
+impl RunningOperation {
+    fn start(executor: &Arc<Executor>, operation: Operation, place: Option<QuotaPermit>, mutations: &Arc<()>) -> Self {
+        // The channel of `futures`, because the channel of tokio takes four times the memory even when idle.
         let (mut sender, answers) = mpsc::channel(WAITING_ANSWERS);
         let mutation = (operation.kind == OperationType::Mutation).then(|| Arc::clone(mutations));
         let mutates = mutation.is_some();
@@ -107,7 +108,7 @@ impl Running {
                     return;
                 }
             }
-            // Nobody is left to hear it when this fails.
+            // A send fails only when no receiver is left.
             drop(sender.send(None).await);
             drop(mutation);
         });
@@ -116,26 +117,26 @@ impl Running {
     }
 }
 
-impl Stream for Running {
-    type Item = Option<Box<Answered>>;
+impl Stream for RunningOperation {
+    type Item = Option<Box<ExecutedResponse>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.answers.poll_next_unpin(cx)
     }
 }
 
-/// Opens a socket, if the page that asks may.
+/// Opens a socket if the page of the request may call.
 pub async fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
     let headers = &parts.headers;
-    let origin = peer::origin(executor.app(), parts);
-    // Programs are of no site.
+    let origin = client_ip::origin(executor.app(), parts);
+    // Programs have no site.
     if let Some(site) = &origin.site
         && !executor.sites.may_call(site).await
     {
         return (StatusCode::FORBIDDEN, "This origin may not open sockets.\n").into_response();
     }
     let opening =
-        origin.address.map(|address| executor.app().shares.take(Payer::Address(address), Resource::Opening, 1));
+        origin.address.map(|address| executor.app().quotas.take(LimitSubject::Address(address), Resource::Opening, 1));
     let Ok(opening) = opening.transpose() else {
         let later = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
         return (StatusCode::TOO_MANY_REQUESTS, later, "Too many sockets are being opened.\n").into_response();
@@ -162,7 +163,7 @@ pub async fn open(executor: Arc<Executor>, upgrade: WebSocketUpgrade, parts: &Pa
                 operations: StreamMap::new(),
                 mutations: Arc::default(),
             };
-            // A task of its own: the one that waited for the upgrade has room for much that is no longer needed.
+            // A new task, because the task that waited for the upgrade has room for much that is no longer needed.
             tasks.spawn(async move { session.serve().await });
             ready(())
         })
@@ -173,24 +174,25 @@ struct Session {
     socket: WebSocket,
     authorization: Option<String>,
     origin: Origin,
-    /// Its place among the connections, until it ends.
+    /// The slot of the connection, until the session ends.
     _peer: Option<Peer>,
-    caller: Option<(Caller, Watch)>,
+    caller: Option<(Caller, RevocationWatch)>,
     acknowledged: bool,
-    /// Its place among the sockets of its caller; until that is known, among those of its address that are opening.
-    place: Option<Share>,
-    operations: StreamMap<String, Running>,
-    /// Held by every mutation that runs, those included that the client has completed.
+    /// The quota share among the sockets of the caller. Before the caller is known, the share among the opening
+    /// sockets of the address.
+    place: Option<QuotaPermit>,
+    operations: StreamMap<String, RunningOperation>,
+    /// One clone for every running mutation, including those that the client has completed.
     mutations: Arc<()>,
 }
 
-/// An idle socket waits in `run`; what is done only now and then is boxed there, so that it holds no room for it.
+/// An idle socket waits in `run`. Rare work is boxed there to keep the future small.
 impl Session {
     async fn serve(&mut self) {
         let open = self.executor.metrics.sockets.clone();
         open.inc();
         let ended = self.run().await;
-        // Places are free at once, not when the client has answered the last frame.
+        // The shares are free at once, not only when the client has answered the last frame.
         self.operations.clear();
         self.place = None;
         if let Err(close) = ended {
@@ -199,24 +201,24 @@ impl Session {
         open.dec();
     }
 
-    async fn close(&mut self, Close(code, reason): Close) {
+    async fn close(&mut self, CloseReason(code, reason): CloseReason) {
         let frame = CloseFrame { code, reason: reason.into() };
-        // Whoever is gone does not hear it.
+        // A client that is gone does not receive it.
         if let Ok(Ok(())) = timeout(CLOSE_WITHIN, self.socket.send(Message::Close(Some(frame)))).await {
-            // Let go with something unread, the connection would be reset, and the frame lost with it.
+            // Closing with unread bytes would reset the connection and lose the frame.
             self.part().await;
         }
     }
 
-    /// Answers the client's close with a close of its own (RFC 6455, section 5.5.1). The library has it ready and sends it with
-    /// the next read, which then finds the end.
+    /// Answers the client's close frame with a close frame (RFC 6455, section 5.5.1). The library sends it with the
+    /// next read, which then finds the end.
     async fn part(&mut self) {
         let ended = async { while let Some(Ok(_)) = self.socket.recv().await {} };
         drop(timeout(ANSWER_WITHIN, ended).await);
     }
 
-    /// Until the client leaves (`Ok`) or has to be sent away.
-    async fn run(&mut self) -> Result<(), Close> {
+    /// Runs until the client leaves (`Ok`) or the socket must be closed.
+    async fn run(&mut self) -> Result<(), CloseReason> {
         if self.socket.protocol().is_none_or(|protocol| protocol != PROTOCOL) {
             return Err(NO_PROTOCOL);
         }
@@ -268,12 +270,12 @@ impl Session {
         }
     }
 
-    async fn hear(&mut self, text: &str) -> Result<(), Close> {
-        let Ok(said) = serde_json::from_str::<Said<'_>>(text) else { return Err(MALFORMED) };
+    async fn hear(&mut self, text: &str) -> Result<(), CloseReason> {
+        let Ok(said) = serde_json::from_str::<ClientMessage<'_>>(text) else { return Err(MALFORMED) };
         match (said.kind.as_str(), said.id, said.payload) {
             ("connection_init", None, payload) => self.init(payload).await,
             ("ping", None, None) => self.say(json!({ "type": "pong" }).to_string()).await,
-            // The protocol leaves the payload of a pong open; clients tell by it which ping is answered.
+            // The protocol leaves the payload of a pong open. Clients use it to match the ping.
             ("ping", None, Some(payload)) => self.say(format!(r#"{{"type":"pong","payload":{payload}}}"#)).await,
             ("pong", None, _) => Ok(()),
             ("complete", Some(id), None) => {
@@ -285,7 +287,7 @@ impl Session {
         }
     }
 
-    async fn init(&mut self, payload: Option<&RawValue>) -> Result<(), Close> {
+    async fn init(&mut self, payload: Option<&RawValue>) -> Result<(), CloseReason> {
         if self.acknowledged {
             return Err(SECOND_INIT);
         }
@@ -299,61 +301,64 @@ impl Session {
                 Err(Error::Unavailable(_)) => return Err(TRY_LATER),
                 Err(_) => return Err(FORBIDDEN),
             };
-        let place = self.asker().payer().map(|payer| self.executor.app().shares.take(payer, Resource::Socket, 1));
+        let place = self
+            .request_origin()
+            .limit_subject()
+            .map(|payer| self.executor.app().quotas.take(payer, Resource::Socket, 1));
         self.place = place.transpose().map_err(|_| TOO_MANY_SOCKETS)?;
         self.acknowledged = true;
         self.say(json!({ "type": "connection_ack" }).to_string()).await
     }
 
-    async fn subscribe(&mut self, id: String, payload: &RawValue) -> Result<(), Close> {
+    async fn subscribe(&mut self, id: String, payload: &RawValue) -> Result<(), CloseReason> {
         if !self.acknowledged {
             return Err(UNAUTHORIZED);
         }
         if self.operations.contains_key(&id) {
-            return Err(Close(4409, "Subscriber already exists"));
+            return Err(CloseReason(4409, "Subscriber already exists"));
         }
         let params = match params::read(payload.get().as_bytes()) {
             Ok(params) => params,
-            Err(Unread::Malformed) => return Err(MALFORMED),
+            Err(InvalidRequest::Malformed) => return Err(MALFORMED),
             Err(unread) => return self.refuse(&id, &unread.answer()).await,
         };
         if self.operations.len().max(Arc::strong_count(&self.mutations) - 1) >= MAX_OPERATIONS {
             let answer = refusal("Too many operations on this socket.", "LIMIT_EXCEEDED");
             return self.refuse(&id, &answer).await;
         }
-        let asker = self.asker();
-        let payer = asker.payer();
+        let asker = self.request_origin();
+        let payer = asker.limit_subject();
         let operation = match self.executor.prepare(params, asker) {
             Ok(operation) => operation,
             Err(answer) => return self.refuse(&id, &answer).await,
         };
         let lasting = payer.filter(|_| operation.kind == OperationType::Subscription);
-        let place = lasting.map(|payer| self.executor.app().shares.take(payer, Resource::Subscription, 1));
+        let place = lasting.map(|payer| self.executor.app().quotas.take(payer, Resource::Subscription, 1));
         let Ok(place) = place.transpose() else {
-            let answer = refusal("You follow as much as one caller may.", "LIMIT_EXCEEDED");
+            let answer = refusal("You have too many open subscriptions.", "LIMIT_EXCEEDED");
             return self.refuse(&id, &answer).await;
         };
-        self.operations.insert(id, Running::start(&self.executor, operation, place, &self.mutations));
+        self.operations.insert(id, RunningOperation::start(&self.executor, operation, place, &self.mutations));
         Ok(())
     }
 
-    fn asker(&self) -> Asker {
+    fn request_origin(&self) -> RequestOrigin {
         let caller = self.caller.as_ref().map(|(caller, _)| *caller);
-        Asker { caller, origin: self.origin.clone() }
+        RequestOrigin { caller, origin: self.origin.clone() }
     }
 
-    async fn deliver(&mut self, id: String, answered: Option<Box<Answered>>) -> Result<(), Close> {
+    async fn deliver(&mut self, id: String, answered: Option<Box<ExecutedResponse>>) -> Result<(), CloseReason> {
         let Some(answered) = answered else {
             self.operations.remove(&id);
             return self.say(json!({ "type": "complete", "id": id }).to_string()).await;
         };
-        let Answered { answer, held: _held } = *answered;
+        let ExecutedResponse { answer, reserved: _reserved } = *answered;
         if is_request_error(&answer) {
             self.operations.remove(&id);
             return self.refuse(&id, &answer).await;
         }
         let id = serde_json::Value::String(id);
-        // Written in place, so that there is one copy of the text.
+        // Written in place, so that only one copy of the text exists.
         let mut text = format!(r#"{{"type":"next","id":{id},"payload":"#).into_bytes();
         let written = write_body(&mut text, &answer).map_err(|_| UNWRITABLE);
         drop(answer);
@@ -362,19 +367,19 @@ impl Session {
         self.say(String::from_utf8(text).map_err(|_| UNWRITABLE)?).await
     }
 
-    /// The one `error` of an operation that was not run.
-    async fn refuse(&mut self, id: &str, answer: &async_graphql::Response) -> Result<(), Close> {
+    /// Sends the one `error` message of an operation that did not run.
+    async fn refuse(&mut self, id: &str, answer: &async_graphql::Response) -> Result<(), CloseReason> {
         self.say(json!({ "type": "error", "id": id, "payload": answer.errors }).to_string()).await
     }
 
-    async fn say(&mut self, text: String) -> Result<(), Close> {
+    async fn say(&mut self, text: String) -> Result<(), CloseReason> {
         self.send(Message::Text(text.into())).await
     }
 
-    async fn send(&mut self, message: Message) -> Result<(), Close> {
+    async fn send(&mut self, message: Message) -> Result<(), CloseReason> {
         match timeout(SEND_WITHIN, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
-            // Gone: the next read says so.
+            // The next read reports that the client is gone.
             Ok(Err(_)) => Ok(()),
             Err(_) => {
                 self.executor.metrics.slow_reader();

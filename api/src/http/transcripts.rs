@@ -1,5 +1,5 @@
-//! `/conversations/{id}/transcript.txt`: a transcript of any length, sent while it is read, with the caller's own token.
-//! Whether the caller may still see the conversation is asked before each part.
+//! `/conversations/{id}/transcript.txt`: a transcript of any length, sent while it is read. The request carries the
+//! caller's own token. Before each part the server checks that the caller may still see the conversation.
 
 use std::sync::Arc;
 
@@ -12,22 +12,23 @@ use axum::{
 use futures_util::Stream;
 
 use super::{
-    accept::Media,
-    execution::{Executor, fault, refusal},
+    content_negotiation::Media,
+    executor::{Executor, fault},
+    failure_responses::refusal,
     graphql::{render, status_of},
-    reader::Reader,
+    reader::FileReader,
 };
 use crate::{
     auth::viewer::{Caller, Scope},
     conversations::{
-        threads::{self, Side},
-        transcripts::Sending,
+        conversation_rows::{self, ConversationSide},
+        transcripts::TranscriptStream,
     },
     error::{Error, Result},
-    shares::Share,
+    quotas::QuotaPermit,
 };
 
-/// What a transcript costs before its first part, and each byte of it.
+/// The cost of a transcript before its first part, and the bytes that one more unit of cost pays for.
 const COST: u64 = 100;
 const BYTES_PER_COST: u64 = 256;
 
@@ -37,7 +38,7 @@ pub async fn serve(State(executor): State<Arc<Executor>>, Path(id): Path<String>
     let mut response = match begin(&executor, &id, &parts).await {
         Ok(begun) => Body::from_stream(send(executor, begun)).into_response(),
         Err(Error::Refused(_)) => {
-            let message = "There is no such conversation, or it is not yours to see.";
+            let message = "Conversation not found.";
             render(Media::Json, StatusCode::NOT_FOUND, &refusal(message, "NOT_FOUND"))
         }
         Err(error) => {
@@ -56,37 +57,37 @@ pub async fn serve(State(executor): State<Arc<Executor>>, Path(id): Path<String>
     response
 }
 
-/// Who reads which conversation, and their place among the files under way.
-struct Begun {
-    reader: Reader,
+/// The reader, the conversation and the quota share of a transcript.
+struct TranscriptResponse {
+    reader: FileReader,
     id: String,
-    place: Share,
+    place: QuotaPermit,
 }
 
-async fn begin(executor: &Executor, id: &str, parts: &Parts) -> Result<Begun> {
+async fn begin(executor: &Executor, id: &str, parts: &Parts) -> Result<TranscriptResponse> {
     let app = executor.app();
-    let reader = Reader::of(executor, parts, Scope::ConversationsRead).await?;
+    let reader = FileReader::of(executor, parts, Scope::ConversationsRead).await?;
     reader.pay(app, COST)?;
-    threads::named(app.db.read(), &reader.caller, id, threads::FIELD).await?;
+    conversation_rows::find_by_id(app.db.read(), &reader.caller, id, conversation_rows::FIELD).await?;
     let place = reader.place(app)?;
-    Ok(Begun { reader, id: id.to_owned(), place })
+    Ok(TranscriptResponse { reader, id: id.to_owned(), place })
 }
 
-/// The parts, each read when the one before it is on its way. Breaks off when the caller may no longer read on, so that
-/// nobody takes a part for the whole.
-fn send(executor: Arc<Executor>, begun: Begun) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+/// Streams the parts. Each is read when the one before it is on its way. The stream breaks off when the caller may no
+/// longer read, so that no client mistakes a part for the whole.
+fn send(executor: Arc<Executor>, begun: TranscriptResponse) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     async_stream::try_stream! {
-        let Begun { reader, id, place: _place } = begun;
+        let TranscriptResponse { reader, id, place: _place } = begun;
         let (app, caller) = (executor.app(), reader.caller);
-        let side = Side::of(&caller);
+        let side = ConversationSide::of(&caller);
         let mut sending = None;
         loop {
-            if !reader.may_go_on(app) {
+            if !reader.may_continue(app) {
                 Err(std::io::Error::other("broken off"))?;
             }
             let part = part(&executor, &caller, &id, side, &mut sending).await;
             let Some(text) = part.map_err(|error| std::io::Error::other(error.code()))? else { break };
-            app.throttle.settle(caller.payer(), text.len() as u64 / BYTES_PER_COST);
+            app.rate_limits.settle(caller.limit_subject(), text.len() as u64 / BYTES_PER_COST);
             yield Bytes::from(text);
         }
     }
@@ -96,13 +97,13 @@ async fn part(
     executor: &Executor,
     caller: &Caller,
     id: &str,
-    side: Side,
-    sending: &mut Option<Sending>,
+    side: ConversationSide,
+    sending: &mut Option<TranscriptStream>,
 ) -> Result<Option<String>> {
     let db = executor.app().db.read();
-    let conversation = threads::named(db, caller, id, threads::FIELD).await?;
+    let conversation = conversation_rows::find_by_id(db, caller, id, conversation_rows::FIELD).await?;
     if sending.is_none() {
-        *sending = Some(Sending::start(db, &conversation, side).await?);
+        *sending = Some(TranscriptStream::start(db, &conversation, side).await?);
     }
     match sending {
         Some(sending) => sending.next(db, &conversation, side).await,

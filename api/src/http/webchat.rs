@@ -1,5 +1,5 @@
-//! The web chat for customers, from the binary: its page, the files of the page, and the script by which a site embeds it. It
-//! talks to `/graphql` as every other client does; nothing of it is fetched from elsewhere.
+//! The web chat for customers, served from the binary: its page, the files of the page, and the script that embeds it
+//! in a site. It uses `/graphql` as every other client does, and loads nothing from other hosts.
 
 use std::{
     io::Write as _,
@@ -15,26 +15,26 @@ use axum::{
 use entity::entry_point;
 use flate2::{Compression, write::GzEncoder};
 
-use super::{execution::Executor, graphql::reads_gzip, peer};
-use crate::{auth::secret, visitors::sites};
+use super::{client_ip, executor::Executor, graphql::reads_gzip};
+use crate::{auth::secret, entry_points::allowed_origins};
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 const PICTURE: &str = "image/svg+xml";
 
-/// Kept, and asked for again each time: the files of a page belong together.
+/// Browsers keep the files and validate them each time, because the files of a page belong together.
 const ASKED_AGAIN: &str = "no-cache";
-/// Sites load the launcher with each of their pages.
+/// Browsers keep the launcher for 5 minutes, because sites load it with each of their pages.
 const FOR_MINUTES: &str = "public, max-age=300";
 
-/// What the page may do, beside opening sockets to its host and standing in frames.
+/// The content security policy of the page, beside its sockets and its frames.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; \
                       form-action 'none'";
-/// What a page that is not there may do.
+/// The content security policy of a page that does not exist.
 const NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Who may load a file into a page of theirs.
+/// The header that names the origins that may load a file.
 const LOADED_BY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 const NOT_THERE: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Not found</title>\n\
@@ -73,12 +73,12 @@ static FILES: LazyLock<[File; 20]> = LazyLock::new(|| {
     ]
 });
 
-/// A file as it is sent.
+/// A file in the form in which it is sent.
 struct File {
     name: &'static str,
     kind: &'static str,
     plain: &'static str,
-    /// Shorter, for who can read it.
+    /// The gzip form, for clients that accept it.
     compressed: Option<Bytes>,
 }
 
@@ -89,7 +89,8 @@ impl File {
         Self { name, kind, plain, compressed }
     }
 
-    /// The file, or that what the client has kept is still the same. `policy` is what a page may do, and who may frame it.
+    /// Answers with the file, or with 304 when the client's copy is current. `policy` is the content security policy,
+    /// with the sites that may frame the page.
     fn answer(&self, asked: &HeaderMap, caching: &'static str, policy: &str) -> Response {
         let tag = format!("W/\"{}\"", secret::name(&format!("{policy}\n{}", self.plain)));
         let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
@@ -118,16 +119,17 @@ impl File {
     }
 }
 
-/// `GET /webchat/{entry point}`: the page. `GET /webchat/{entry point}.js`: the script that embeds it.
+/// `GET /webchat/{entry point}`: serves the page. `GET /webchat/{entry point}.js`: serves the script that embeds it.
 pub async fn page(State(executor): State<Arc<Executor>>, Path(name): Path<String>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    let origin = peer::origin(executor.app(), &parts);
+    let origin = client_ip::origin(executor.app(), &parts);
     if executor.admit(origin.address).is_err() {
         return bare(StatusCode::TOO_MANY_REQUESTS, "Too many requests.\n");
     }
     let id = name.strip_suffix(".js");
-    // Asked without the site: a browser does not say it of frames and scripts. Who may frame the page stands in its policy.
-    match sites::find(executor.app().db.read(), id.unwrap_or(&name), None).await {
+    // The site is not checked here, because browsers do not send it for frames and scripts. The policy names the
+    // sites that may frame the page.
+    match allowed_origins::find(executor.app().db.read(), id.unwrap_or(&name), None).await {
         Err(_) => bare(StatusCode::SERVICE_UNAVAILABLE, "Try again later.\n"),
         Ok(None) => bare(StatusCode::NOT_FOUND, NOT_THERE),
         Ok(Some(_)) if id.is_some() => {
@@ -139,7 +141,7 @@ pub async fn page(State(executor): State<Arc<Executor>>, Path(name): Path<String
     }
 }
 
-/// `GET /webchat/files/{name}`: what the page is made of.
+/// `GET /webchat/files/{name}`: serves a file of the page.
 pub async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
     match FILES.iter().find(|file| file.name == name) {
         Some(file) => {
@@ -151,17 +153,18 @@ pub async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
     }
 }
 
-/// What the page may do: connect to its own host, and stand in frames of the sites of its entry point and of our own.
+/// Builds the policy of the page. It may connect to its own host, and stand in frames of the server's own site and of
+/// the sites of its entry point.
 fn policy(entry_point: &entry_point::Model, headers: &HeaderMap) -> String {
-    // Not every browser counts sockets to the same host as 'self'.
+    // Not every browser counts sockets to the own host as 'self'.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.filter(|host| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)));
     let sockets = host.map(|host| format!(" ws://{host} wss://{host}")).unwrap_or_default();
-    let framed_by: Vec<_> = ["'self'".to_owned()].into_iter().chain(sites::framing(entry_point)).collect();
+    let framed_by: Vec<_> = ["'self'".to_owned()].into_iter().chain(allowed_origins::framing(entry_point)).collect();
     format!("{POLICY}; connect-src 'self'{sockets}; frame-ancestors {}", framed_by.join(" "))
 }
 
-/// A page that says no more than this.
+/// Creates a response with only this text.
 fn bare(status: StatusCode, text: &'static str) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;

@@ -1,11 +1,9 @@
-//! Notifications: what a user is told of, in the app and by e-mail. A notification never owns state: reading or removing one
-//! changes nothing but itself. The unread are counted, never kept as a number.
+//! Notifications, in the app and by e-mail. A notification stores no state of its subject, so reading or removing it
+//! changes nothing else. Unread notifications are counted on demand. No stored counter exists.
 
-pub mod notices;
 pub mod preferences;
+pub mod notification_rows;
 pub mod retention;
-pub mod mails;
-pub mod types;
-pub mod query;
-pub mod mutation;
-pub mod subscription;
+/// The worker that sends notifications by e-mail.
+pub mod email_delivery;
+pub mod graphql;

@@ -1,4 +1,5 @@
-//! How a user wants to be told: in the app, by e-mail, how often. Without a wish: in the app only.
+//! The users' choices of delivery for each kind of notification: in the app, by e-mail and how often. Without a choice,
+//! notifications appear in the app only.
 
 use chrono::{DateTime, Duration, DurationRound as _, Utc};
 use entity::{
@@ -13,62 +14,73 @@ use sea_orm::{
 
 use crate::{
     app::App,
-    auth::{presence, viewer::Viewer},
+    auth::{active_caller, viewer::Viewer},
     error::Result,
 };
 
-/// At which hour of the day, in UTC, the daily mail is due.
+/// The hour of the day, in UTC, at which the daily mail is due.
 const DAILY_HOUR: i64 = 7;
 
-/// How a user wants to be told of a kind of thing.
+/// A user's preference for one kind of notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct ChannelPreference {
+    /// The kind of notification.
     pub kind: NotificationKind,
+    /// True when such notifications appear in the app.
     pub in_app: bool,
+    /// The frequency of e-mail about such notifications.
     pub email: EmailFrequency,
 }
 
-impl Wish {
+impl ChannelPreference {
     fn usual(kind: NotificationKind) -> Self {
         Self { kind, in_app: true, email: EmailFrequency::Off }
     }
 }
 
-impl From<notification_preference::Model> for Wish {
+impl From<notification_preference::Model> for ChannelPreference {
     fn from(row: notification_preference::Model) -> Self {
         Self { kind: row.kind, in_app: row.in_app, email: row.email }
     }
 }
 
-/// The wish of a user for one kind.
-pub async fn of(db: &impl ConnectionTrait, user: UserId, kind: NotificationKind) -> Result<Wish, DbErr> {
+/// Returns the preference of a user for one kind.
+pub async fn of(db: &impl ConnectionTrait, user: UserId, kind: NotificationKind) -> Result<ChannelPreference, DbErr> {
     let row = notification_preference::Entity::find_by_id((user, kind)).one(db).await?;
-    Ok(row.map_or_else(|| Wish::usual(kind), Wish::from))
+    Ok(row.map_or_else(|| ChannelPreference::usual(kind), ChannelPreference::from))
 }
 
-/// The wishes of a user, one for each kind.
-pub async fn all(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<Wish>, DbErr> {
+/// Returns the preferences of a user, one for each kind.
+pub async fn all(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<ChannelPreference>, DbErr> {
     let rows = notification_preference::Entity::find()
         .filter(notification_preference::Column::UserId.eq(user))
         .all(db)
         .await?;
-    let wish = |kind| rows.iter().find(|row| row.kind == kind).cloned().map_or_else(|| Wish::usual(kind), Wish::from);
+    let wish = |kind| {
+        rows.iter()
+            .find(|row| row.kind == kind)
+            .cloned()
+            .map_or_else(|| ChannelPreference::usual(kind), ChannelPreference::from)
+    };
     Ok(NotificationKind::iter().map(wish).collect())
 }
 
-/// What to change in a wish; what is left out stays.
+/// The change of a preference. Fields that are unset keep their values.
 #[derive(Clone, Copy, Debug)]
-pub struct Change {
+pub struct PreferenceChange {
+    /// The kind of notification.
     pub kind: NotificationKind,
+    /// True to show such notifications in the app.
     pub in_app: Option<bool>,
+    /// The frequency of e-mail about such notifications.
     pub email: Option<EmailFrequency>,
 }
 
-/// Changes the caller's wishes, all or none.
-pub async fn update(app: &App, by: &Viewer, changes: &[Change]) -> Result<Vec<Wish>> {
+/// Changes the caller's preferences, all or none, and returns them all. Locks the caller.
+pub async fn update(app: &App, by: &Viewer, changes: &[PreferenceChange]) -> Result<Vec<ChannelPreference>> {
     app.transaction(|tx| {
         Box::pin(async move {
-            presence::hold(tx, by.user).await?;
+            active_caller::lock(tx, by.user).await?;
             for change in changes {
                 let before = of(tx.db(), by.user, change.kind).await?;
                 let row = notification_preference::ActiveModel {
@@ -89,7 +101,7 @@ pub async fn update(app: &App, by: &Viewer, changes: &[Change]) -> Result<Vec<Wi
     .await
 }
 
-/// When a mail about something that happens now is due; none for who wants none.
+/// Returns the time at which a mail about a present event is due. Returns `None` when the user wants no e-mail.
 #[must_use]
 pub fn due(email: EmailFrequency, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let next = |of: Duration, at: Duration| {

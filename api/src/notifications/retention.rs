@@ -1,4 +1,4 @@
-//! Old notifications go, and those who follow are told.
+//! The removal of old notifications. Each removal emits an event, so live clients drop them too.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,25 +9,26 @@ use entity::{
 };
 use sea_orm::FromQueryResult;
 
-use super::notices;
+use super::notification_rows;
 use crate::{app::App, database::sql::Sql, error::Result};
 
+/// The pause between two runs.
 const EVERY: Duration = Duration::from_secs(60);
-/// Notifications per transaction.
+/// The maximum number of notifications in one transaction.
 const BATCH: i64 = 500;
 
-/// Removes what is old once a minute.
+/// Removes old notifications once a minute until the instance stops.
 pub async fn run(app: App) {
     app.repeat(EVERY, "the removal of old notifications", || prune(&app)).await;
 }
 
 #[derive(FromQueryResult)]
-struct Gone {
+struct DeletedRow {
     id: NotificationId,
     user_id: UserId,
 }
 
-/// Removes everything older than the retention; how many there were.
+/// Removes all notifications that are older than the retention and returns their number. Emits `NotificationsRemoved`.
 pub async fn prune(app: &App) -> Result<usize> {
     forget_mails(app).await?;
     let retention = chrono::Duration::from_std(app.config.notification_retention).unwrap_or(chrono::Duration::MAX);
@@ -42,7 +43,7 @@ pub async fn prune(app: &App) -> Result<usize> {
     }
 }
 
-/// Forgets what was told by e-mail a day ago: from then on the same may be told again.
+/// Deletes the rows of mails that were sent a day ago. The same notification may be mailed again from then on.
 async fn forget_mails(app: &App) -> Result<()> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -64,13 +65,13 @@ async fn step(app: &App, border: DateTime<Utc>) -> Result<usize> {
             sql.push(" ORDER BY created_at, id LIMIT ");
             sql.bind(BATCH);
             sql.push(") RETURNING id, user_id");
-            let gone: Vec<Gone> = sql.all(tx.db()).await?;
+            let gone: Vec<DeletedRow> = sql.all(tx.db()).await?;
             let mut of_users = BTreeMap::<UserId, Vec<NotificationId>>::new();
             for row in &gone {
                 of_users.entry(row.user_id).or_default().push(row.id);
             }
             for (user, ids) in of_users {
-                notices::tell_several(tx, user, EventKind::NotificationsRemoved, &ids, None)?;
+                notification_rows::notify_grouped(tx, user, EventKind::NotificationsRemoved, &ids, None)?;
             }
             Ok(gone.len())
         })

@@ -1,55 +1,60 @@
-//! Blocking: ends connection, conversation, follows and requests in both directions, in one transaction, and keeps them
-//! from being made again. Each side owns its block; the other is not told.
+//! Blocks. A block ends connection, conversation, follows and requests in both directions in one transaction, and
+//! prevents new ones. Each side owns its block. The blocked person gets no notice.
 
 use entity::{connection_request::RequestStatus, id::UserId};
 
 use super::{
-    deeds::{Done, Outcome, USER_FIELD},
-    pairs::{self, State},
-    requests::{self, End},
+    actions::{ActionResult, USER_FIELD},
+    pair::{self, ConnectionView},
+    requests::{self, RequestEnding},
 };
-use crate::{app::Tx, auth::viewer::Viewer, conversations::direct, error::Result, notifications::notices};
+use crate::{
+    app::Tx, auth::viewer::Viewer, conversations::direct_messages, error::Result, notifications::notification_rows,
+    outcome::Outcome,
+};
 
-/// Blocks a person.
-pub async fn block(tx: &Tx<'_>, by: &Viewer, other: UserId) -> Result<Done> {
-    let mut pair = pairs::hold(tx, by, other, USER_FIELD).await?;
+/// Blocks a person. Locks the pair. Closes the conversation of connected people and withdraws the notifications that
+/// the blocked person caused. Refuses as [`pair::lock`] does.
+pub async fn block(tx: &Tx<'_>, by: &Viewer, other: UserId) -> Result<ActionResult> {
+    let mut pair = pair::lock(tx, by, other, USER_FIELD).await?;
     if pair.view.mine.blocks {
-        return Ok(Done::about(&pair, Outcome::NoChange));
+        return Ok(ActionResult::about(&pair, Outcome::NoChange));
     }
     match (pair.view.state, pair.view.request) {
-        (State::Received, Some(id)) => {
-            let until = requests::cool_down(tx);
-            requests::end(tx, &pair, id, End::ClosedByRecipient(until)).await?;
-            pair.view.theirs.shadow = Some(id);
-            pair.view.theirs.cooling_until = Some(until);
+        (ConnectionView::Received, Some(id)) => {
+            let until = requests::cooldown_end(tx);
+            requests::end(tx, &pair, id, RequestEnding::ClosedByRecipient(until)).await?;
+            pair.view.theirs.hidden_request = Some(id);
+            pair.view.theirs.cooldown_until = Some(until);
         }
-        (State::Sent, Some(id)) => drop(requests::end(tx, &pair, id, End::ClosedByRequester).await?),
+        (ConnectionView::Sent, Some(id)) => drop(requests::end(tx, &pair, id, RequestEnding::ClosedByRequester).await?),
         _ => {}
     }
-    if let Some(id) = pair.view.mine.shadow_at(tx.clock().now()) {
-        requests::end_shadow(tx, id, RequestStatus::Closed).await?;
+    if let Some(id) = pair.view.mine.hidden_request_at(tx.clock().now()) {
+        requests::end_hidden(tx, id, RequestStatus::Closed).await?;
     }
-    let connected = pair.view.state == State::Connected;
-    pair.view.mine.shadow = None;
-    pair.view.state = State::None;
+    let connected = pair.view.state == ConnectionView::Connected;
+    pair.view.mine.hidden_request = None;
+    pair.view.state = ConnectionView::None;
     pair.view.request = None;
     pair.view.mine.follows = false;
     pair.view.theirs.follows = false;
     pair.view.mine.blocks = true;
     pair.save(tx).await?;
     if connected {
-        direct::close(tx, by.user, other).await?;
+        direct_messages::close(tx, by.user, other).await?;
     }
-    // What the blocked person caused is no longer told. What the blocker caused stays with the other, who is to notice
-    // nothing.
-    notices::withdraw_of(tx, by.user, other).await?;
-    Ok(Done::about(&pair, Outcome::Applied))
+    // Notifications that the blocked person caused are withdrawn. Those that the blocker caused stay, so that the
+    // blocked person notices nothing.
+    notification_rows::withdraw_of(tx, by.user, other).await?;
+    Ok(ActionResult::about(&pair, Outcome::Applied))
 }
 
-/// Takes the caller's block back. Nothing that it ended comes back.
-pub async fn unblock(tx: &Tx<'_>, by: &Viewer, other: UserId) -> Result<Done> {
-    let mut pair = pairs::hold(tx, by, other, USER_FIELD).await?;
+/// Ends the caller's block. The connection, follows and requests that it ended stay ended. Locks the pair. Refuses as
+/// [`pair::lock`] does.
+pub async fn unblock(tx: &Tx<'_>, by: &Viewer, other: UserId) -> Result<ActionResult> {
+    let mut pair = pair::lock(tx, by, other, USER_FIELD).await?;
     pair.view.mine.blocks = false;
     let changed = pair.save(tx).await?;
-    Ok(Done::about(&pair, Outcome::of(changed)))
+    Ok(ActionResult::about(&pair, Outcome::of(changed)))
 }

@@ -1,4 +1,4 @@
-//! The same about many people in one call.
+//! Bulk updates: one action on up to 100 people in one call, with one result for each person.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,65 +7,99 @@ use chrono::{DateTime, Utc};
 use entity::{id::UserId, relationship::Mutes};
 
 use super::{
-    deeds::{self, Deed, Each},
-    mutes::Mute,
+    actions::ActionResult,
+    blocks, connections, follows,
+    mutes::{self, Mute},
 };
 use crate::{
-    app::App,
+    app::{App, Tx},
     auth::viewer::Viewer,
-    error::{Error, Result, UserErrorCode},
+    error::{Error, Refusal, Result, UserErrorCode},
 };
 
-/// The most people of one call.
+/// Maximum number of people in one call.
 const MAX_PEOPLE: usize = 100;
 
-/// What to do about each of many people.
+/// An action on each of many people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ContactAction {
-    /// As `requestConnection` does.
+    /// Asks each person to connect, like `requestConnection`.
     RequestConnection,
-    /// As `disconnect` does.
+    /// Ends the connection with each person, like `disconnect`.
     Disconnect,
-    /// As `followUser` does.
+    /// Follows each person, like `followUser`.
     Follow,
-    /// As `unfollowUser` does.
+    /// Stops following each person, like `unfollowUser`.
     Unfollow,
-    /// As `removeFollower` does.
+    /// Makes each person stop following the viewer, like `removeFollower`.
     RemoveFollower,
-    /// As `blockUser` does.
+    /// Blocks each person, like `blockUser`.
     Block,
-    /// As `unblockUser` does.
+    /// Ends the block of each person, like `unblockUser`.
     Unblock,
-    /// As `muteUser` does, in the feed and in notifications.
+    /// Mutes each person in the feed and in notifications, like `muteUser`.
     Mute,
-    /// As `unmuteUser` does.
+    /// Ends the mute of each person, like `unmuteUser`.
     Unmute,
 }
 
+/// Options of an action besides the users.
+#[derive(Clone, Debug, Default)]
+pub struct ActionOptions {
+    /// The message of connection requests.
+    pub message: Option<String>,
+    /// The end of mutes. None: they last until they are taken back.
+    pub mute_until: Option<DateTime<Utc>>,
+}
+
 impl ContactAction {
-    /// The deed that it stands for.
-    #[must_use]
-    pub fn deed(self, message: Option<String>, until: Option<DateTime<Utc>>) -> Deed {
+    async fn apply(self, tx: &Tx<'_>, by: &Viewer, other: UserId, options: &ActionOptions) -> Result<ActionResult> {
         match self {
-            Self::RequestConnection => Deed::RequestConnection(message),
-            Self::Disconnect => Deed::Disconnect,
-            Self::Follow => Deed::Follow,
-            Self::Unfollow => Deed::Unfollow,
-            Self::RemoveFollower => Deed::RemoveFollower,
-            Self::Block => Deed::Block,
-            Self::Unblock => Deed::Unblock,
-            Self::Mute => Deed::Mute(Mute { what: Mutes::Both, until }),
-            Self::Unmute => Deed::Unmute,
+            Self::RequestConnection => connections::request(tx, by, other, options.message.as_deref()).await,
+            Self::Disconnect => connections::disconnect(tx, by, other).await,
+            Self::Follow => follows::follow(tx, by, other).await,
+            Self::Unfollow => follows::unfollow(tx, by, other).await,
+            Self::RemoveFollower => follows::remove_follower(tx, by, other).await,
+            Self::Block => blocks::block(tx, by, other).await,
+            Self::Unblock => blocks::unblock(tx, by, other).await,
+            Self::Mute => mutes::mute(tx, by, other, Mute { what: Mutes::Both, until: options.mute_until }).await,
+            Self::Unmute => mutes::unmute(tx, by, other).await,
         }
     }
 }
 
-/// Does it; what became of each whose id can be one. Ids that cannot be are left out.
-pub async fn update(app: &App, by: &Viewer, ids: &[ID], deed: Deed) -> Result<BTreeMap<UserId, Each>> {
+/// The result for one of many users.
+pub type BulkResult = std::result::Result<ActionResult, Refusal>;
+
+/// Applies an action to many users in one transaction. A refusal for one user leaves the others as they are, because
+/// every action refuses before it writes. The pairs are locked in the order of the users' ids. If two such calls still
+/// wait for one another, the database ends one of them and it runs again. Malformed ids are left out of the result.
+/// Refuses with `INVALID` for no id or more than 100.
+pub async fn update(
+    app: &App,
+    by: &Viewer,
+    ids: &[ID],
+    action: ContactAction,
+    options: &ActionOptions,
+) -> Result<BTreeMap<UserId, BulkResult>> {
     const FIELD: &[&str] = &["input", "userIds"];
     if ids.is_empty() || ids.len() > MAX_PEOPLE {
-        return Err(Error::refused(UserErrorCode::Invalid, FIELD, format!("Name 1 to {MAX_PEOPLE} people.")));
+        return Err(Error::refused(UserErrorCode::Invalid, FIELD, format!("Select 1 to {MAX_PEOPLE} people.")));
     }
-    let people: BTreeSet<UserId> = ids.iter().filter_map(|id| UserId::parse(id)).collect();
-    deeds::many(app, by, &people, &deed).await
+    let users: &BTreeSet<UserId> = &ids.iter().filter_map(|id| UserId::parse(id)).collect();
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let mut results = BTreeMap::new();
+            for user in users.iter().copied() {
+                let result = match action.apply(tx, by, user, options).await {
+                    Ok(done) => Ok(done),
+                    Err(Error::Refused(refusal)) => Err(refusal),
+                    Err(fault) => return Err(fault),
+                };
+                results.insert(user, result);
+            }
+            Ok(results)
+        })
+    })
+    .await
 }

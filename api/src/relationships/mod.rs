@@ -1,19 +1,14 @@
-//! What stands between two people: connection by request, follows, blocks, mutes. One row per unordered pair is the lock of
-//! everything the two do to one another, so no race reaches a state that is not one of the nineteen legal ones. A blocked
-//! person gets exactly the answers of somebody whom nobody may approach.
+//! Relationships of two people: connections by request, follows, blocks and mutes. One row for each unordered pair is
+//! the lock of everything that the two do to each other. So no race reaches a state outside the nineteen legal ones. A
+//! blocked person gets exactly the answers that settings against every user would give.
 
-pub mod pairs;
+pub mod pair;
+pub mod actions;
 pub mod requests;
-pub mod connections;
-pub mod deeds;
 pub mod follows;
 pub mod blocks;
 pub mod mutes;
 pub mod notes;
+pub mod connections;
 pub mod bulk;
-pub mod types;
-pub mod payloads;
-pub mod query;
-pub mod mutation;
-pub mod subscription;
-pub mod loader;
+pub mod graphql;

@@ -1,6 +1,6 @@
-//! Connection requests: at most one is pending between two people. Each side has its own view: a requester is not told
-//! that a request was ignored or closed, and sees it pending until the cool-down ends. What happens to a request is an
-//! event in the stream of its recipient.
+//! Connection requests. At most one is pending between two people. Each side has its own view: the requester sees an
+//! ignored or closed request as pending until the cooldown ends. Each change that the recipient can see is an event in
+//! the recipient's stream.
 
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
@@ -15,32 +15,32 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, Select,
 };
 
-use super::pairs::Pair;
+use super::pair::Pair;
 use crate::{
-    activities::records,
+    activities::publish,
     app::Tx,
     auth::viewer::Viewer,
     database::sql::Sql,
     error::{Error, OnConstraint, Result, UserErrorCode},
     events::{cursor::requests_of, log::NewEvent},
-    notifications::notices::{self, Notice},
-    page::{ByAge, Page, Slice},
+    notifications::notification_rows::{self, NewNotification},
+    pagination::{ByAge, Page, PageSlice},
     plain_text, text,
 };
 
-/// The longest message of a request, in characters.
+/// Maximum length of a request's message, in characters.
 pub const MAX_MESSAGE: usize = 500;
 
-/// From whose side requests are listed.
+/// The side of a connection request that the viewer is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum RequestDirection {
-    /// Requests to the viewer.
+pub enum ConnectionRequestDirection {
+    /// Requests that the viewer received.
     Incoming,
-    /// Requests of the viewer.
+    /// Requests that the viewer sent.
     Outgoing,
 }
 
-/// The requests that a person may see: those to and of that person.
+/// Returns a query of the requests that a person sent or received.
 pub fn visible_to(user: UserId) -> Select<connection_request::Entity> {
     let theirs = Condition::any()
         .add(connection_request::Column::RequesterId.eq(user))
@@ -48,7 +48,7 @@ pub fn visible_to(user: UserId) -> Select<connection_request::Entity> {
     connection_request::Entity::find().filter(theirs)
 }
 
-/// The request with an id, if the caller made or got it.
+/// Returns the request with an id. Refuses with NOT_FOUND when the caller neither sent nor received it.
 pub async fn find(
     db: &impl ConnectionTrait,
     by: &Viewer,
@@ -60,19 +60,19 @@ pub async fn find(
     found.ok_or_else(|| Error::not_found(field))
 }
 
-/// The request as it is now, under the lock of its pair.
+/// Returns the current row of a request. The pair must be locked.
 pub async fn reread(tx: &Tx<'_>, id: ConnectionRequestId) -> Result<connection_request::Model> {
     let found = connection_request::Entity::find_by_id(id).one(tx.db()).await?;
     found.ok_or_else(|| Error::internal(anyhow::anyhow!("{id} is referred to but not there")))
 }
 
-/// When a request that is refused now may be followed by another.
-pub fn cool_down(tx: &Tx<'_>) -> DateTime<Utc> {
+/// Returns the end of a cooldown that starts now.
+pub fn cooldown_end(tx: &Tx<'_>) -> DateTime<Utc> {
     let wait = chrono::Duration::from_std(tx.config().request_cool_down).unwrap_or(chrono::Duration::MAX);
     tx.clock().now().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// The message of a request within its limits.
+/// Cleans and checks a request's message. Returns `None` for a blank one. Refuses with INVALID.
 pub fn check_message(message: Option<&str>) -> Result<Option<String>> {
     const FIELD: &[&str] = &["input", "message"];
     let message = plain_text::lines(message.unwrap_or_default());
@@ -89,7 +89,8 @@ pub fn check_message(message: Option<&str>) -> Result<Option<String>> {
     Ok(Some(message.to_owned()))
 }
 
-/// Makes a request from the caller to the other and tells the other.
+/// Creates a request from the caller to the other person. The pair must be locked. Emits `ConnectionRequestReceived`,
+/// and notifies the recipient unless they mute the caller's notifications.
 pub async fn create(tx: &Tx<'_>, pair: &Pair, message: Option<String>) -> Result<connection_request::Model> {
     let row = connection_request::Model {
         id: ConnectionRequestId(tx.clock().uuid()),
@@ -105,41 +106,49 @@ pub async fn create(tx: &Tx<'_>, pair: &Pair, message: Option<String>) -> Result
         requester_decided_at: None,
         recipient_decided_at: None,
     };
-    // Of two who ask at once for the first time, the second finds the request of the first when it looks again.
+    // If two people ask each other for the first time at once, the second insert fails. Its transaction runs again and
+    // finds the first request.
     connection_request::Entity::insert(row.clone().into_active_model())
         .exec_without_returning(tx.db())
         .await
         .on_unique(|| Error::Again)?;
-    tell(tx, EventKind::ConnectionRequestReceived, &row)?;
+    emit(tx, EventKind::ConnectionRequestReceived, &row)?;
     notify(tx, pair, row.recipient_id, NotificationKind::ConnectionRequested, row.id).await?;
     Ok(row)
 }
 
-/// How a pending request ends.
+/// The way in which a pending request ends.
 #[derive(Clone, Copy, Debug)]
-pub enum End {
+pub enum RequestEnding {
+    /// The recipient accepted it, or asked the requester in turn.
     Accepted,
-    /// The recipient ignored it; the requester sees it pending until then.
+    /// The recipient ignored it. The requester sees it as pending until this time.
     Ignored(DateTime<Utc>),
-    /// The recipient blocked the requester; likewise.
+    /// The recipient blocked the requester. The requester sees it as pending until this time.
     ClosedByRecipient(DateTime<Utc>),
-    /// The requester took it back.
+    /// The requester withdrew it.
     Withdrawn,
-    /// The requester blocked the recipient, to whom that looks like taking it back.
+    /// The requester blocked the recipient. The recipient sees the request as withdrawn.
     ClosedByRequester,
 }
 
-/// Ends a pending request and tells its recipient; an acceptance is told its requester too, and is something that both
-/// did. The pair must be held, and the request be its pending one.
-pub async fn end(tx: &Tx<'_>, pair: &Pair, id: ConnectionRequestId, how: End) -> Result<connection_request::Model> {
+/// Ends a pending request. The pair must be locked, and `id` must be its pending request. Emits
+/// `ConnectionRequestChanged` to the recipient. An acceptance also notifies the requester and becomes an activity of
+/// both people.
+pub async fn end(
+    tx: &Tx<'_>,
+    pair: &Pair,
+    id: ConnectionRequestId,
+    how: RequestEnding,
+) -> Result<connection_request::Model> {
     let mut row = reread(tx, id).await?;
     let now = tx.clock().now();
     let (requester, recipient, hidden_until) = match how {
-        End::Accepted => (RequestStatus::Accepted, RequestStatus::Accepted, None),
-        End::Ignored(until) => (RequestStatus::Pending, RequestStatus::Ignored, Some(until)),
-        End::ClosedByRecipient(until) => (RequestStatus::Pending, RequestStatus::Closed, Some(until)),
-        End::Withdrawn => (RequestStatus::Withdrawn, RequestStatus::Withdrawn, None),
-        End::ClosedByRequester => (RequestStatus::Closed, RequestStatus::Withdrawn, None),
+        RequestEnding::Accepted => (RequestStatus::Accepted, RequestStatus::Accepted, None),
+        RequestEnding::Ignored(until) => (RequestStatus::Pending, RequestStatus::Ignored, Some(until)),
+        RequestEnding::ClosedByRecipient(until) => (RequestStatus::Pending, RequestStatus::Closed, Some(until)),
+        RequestEnding::Withdrawn => (RequestStatus::Withdrawn, RequestStatus::Withdrawn, None),
+        RequestEnding::ClosedByRequester => (RequestStatus::Closed, RequestStatus::Withdrawn, None),
     };
     row.requester_status = requester;
     row.recipient_status = recipient;
@@ -147,22 +156,22 @@ pub async fn end(tx: &Tx<'_>, pair: &Pair, id: ConnectionRequestId, how: End) ->
     row.requester_decided_at = hidden_until.is_none().then_some(now);
     row.recipient_decided_at = Some(now);
     let row = save(tx, row).await?;
-    tell(tx, EventKind::ConnectionRequestChanged, &row)?;
+    emit(tx, EventKind::ConnectionRequestChanged, &row)?;
     match how {
-        End::Accepted => {
-            notices::settle_request(tx, row.recipient_id, id).await?;
+        RequestEnding::Accepted => {
+            notification_rows::settle_request(tx, row.recipient_id, id).await?;
             notify(tx, pair, row.requester_id, NotificationKind::ConnectionAccepted, id).await?;
-            records::connected(tx, pair.me.id, pair.other.id).await?;
+            publish::publish_connected(tx, pair.me.id, pair.other.id).await?;
         }
-        End::Ignored(_) => notices::settle_request(tx, row.recipient_id, id).await?,
-        End::Withdrawn | End::ClosedByRequester | End::ClosedByRecipient(_) => {
-            notices::withdraw_request(tx, row.recipient_id, id).await?;
+        RequestEnding::Ignored(_) => notification_rows::settle_request(tx, row.recipient_id, id).await?,
+        RequestEnding::Withdrawn | RequestEnding::ClosedByRequester | RequestEnding::ClosedByRecipient(_) => {
+            notification_rows::withdraw_request(tx, row.recipient_id, id).await?;
         }
     }
     Ok(row)
 }
 
-/// Notifies one of the pair of what the other did, unless they do not want to hear of it.
+/// Notifies one person of the pair about an act of the other, unless that person mutes such notifications.
 async fn notify(
     tx: &Tx<'_>,
     pair: &Pair,
@@ -170,15 +179,17 @@ async fn notify(
     kind: NotificationKind,
     request: ConnectionRequestId,
 ) -> Result<()> {
-    if pair.stance_of(to).mutes_at(tx.clock().now()).notifications() {
+    if pair.side_of(to).mutes_at(tx.clock().now()).notifications() {
         return Ok(());
     }
     let actor = if to == pair.me.id { pair.other.id } else { pair.me.id };
-    notices::tell(tx, Notice { request: Some(request), ..Notice::from(actor, kind, to) }).await
+    notification_rows::notify(tx, NewNotification { request: Some(request), ..NewNotification::from(actor, kind, to) })
+        .await
 }
 
-/// Ends a request that only its requester still sees as pending. The recipient, who decided long ago, is not told.
-pub async fn end_shadow(
+/// Ends a request that only its requester still sees as pending. The pair must be locked. Emits nothing, because the
+/// recipient's view does not change.
+pub async fn end_hidden(
     tx: &Tx<'_>,
     id: ConnectionRequestId,
     status: RequestStatus,
@@ -194,12 +205,12 @@ async fn save(tx: &Tx<'_>, row: connection_request::Model) -> Result<connection_
     Ok(row.into_active_model().reset_all().update(tx.db()).await?)
 }
 
-fn tell(tx: &Tx<'_>, kind: EventKind, request: &connection_request::Model) -> Result<()> {
+fn emit(tx: &Tx<'_>, kind: EventKind, request: &connection_request::Model) -> Result<()> {
     tx.append(NewEvent::new(kind, request, vec![requests_of(request.recipient_id)])?);
     Ok(())
 }
 
-/// What a person sees of a request's status at a moment.
+/// Returns the status of a request as a person sees it at `now`.
 #[must_use]
 pub fn status_for(request: &connection_request::Model, viewer: UserId, now: DateTime<Utc>) -> RequestStatus {
     if viewer == request.recipient_id {
@@ -211,7 +222,7 @@ pub fn status_for(request: &connection_request::Model, viewer: UserId, now: Date
     }
 }
 
-/// When the status a person sees became final.
+/// Returns the time when the status that a person sees became final, if it is final.
 #[must_use]
 pub fn decided_for(request: &connection_request::Model, viewer: UserId, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     if viewer == request.recipient_id {
@@ -220,35 +231,39 @@ pub fn decided_for(request: &connection_request::Model, viewer: UserId, now: Dat
     request.hidden_until.filter(|until| *until <= now).or(request.requester_decided_at)
 }
 
-/// Requests to or of a person, newest first.
+/// The requests that a person sent or received, newest first.
 #[derive(Clone, Copy, Debug)]
-pub struct Requests {
+pub struct RequestList {
+    /// The person whose requests are listed.
     pub user: UserId,
-    pub direction: RequestDirection,
+    /// The side of the requests that the person is on.
+    pub direction: ConnectionRequestDirection,
+    /// The status to list, as the person sees it. `None` lists every status.
     pub status: Option<RequestStatus>,
+    /// The moment at which the statuses are computed.
     pub now: DateTime<Utc>,
 }
 
-impl Requests {
-    /// Names list and filter, for the cursors.
+impl RequestList {
+    /// Returns a text that identifies list and filter, for cursors.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         format!("{} {:?} {:?}", self.user, self.direction, self.status)
     }
 
-    /// One page.
+    /// Reads one page.
     pub async fn page(
         &self,
         db: &impl ConnectionTrait,
         page: &Page<ByAge>,
-    ) -> Result<Slice<connection_request::Model>, DbErr> {
+    ) -> Result<PageSlice<connection_request::Model>, DbErr> {
         let mut sql = Sql::new("SELECT r.* FROM connection_request r WHERE ");
         self.write(&mut sql);
         page.write(&mut sql, &["r.id"], true);
         Ok(page.slice(sql.models::<connection_request::Entity>(db).await?))
     }
 
-    /// How many there are in all.
+    /// Counts the requests of the whole list.
     pub async fn count(&self, db: &impl ConnectionTrait) -> Result<i64, DbErr> {
         let mut sql = Sql::new("SELECT count(*) AS count FROM connection_request r WHERE ");
         self.write(&mut sql);
@@ -258,15 +273,15 @@ impl Requests {
 
     fn write(&self, sql: &mut Sql) {
         let other = match self.direction {
-            RequestDirection::Incoming => "r.requester_id",
-            RequestDirection::Outgoing => "r.recipient_id",
+            ConnectionRequestDirection::Incoming => "r.requester_id",
+            ConnectionRequestDirection::Outgoing => "r.recipient_id",
         };
-        // As in every list, without those who take no part.
+        // Like every list, this one leaves out people whose account is not active.
         sql.push(&format!("(SELECT u.status FROM \"user\" u WHERE u.id = {other}) = "));
         sql.bind(UserStatus::Active);
         sql.push(" AND ");
         match self.direction {
-            RequestDirection::Incoming => {
+            ConnectionRequestDirection::Incoming => {
                 sql.push("r.recipient_id = ");
                 sql.bind(self.user);
                 if let Some(status) = self.status {
@@ -274,7 +289,7 @@ impl Requests {
                     sql.bind(status);
                 }
             }
-            RequestDirection::Outgoing => {
+            ConnectionRequestDirection::Outgoing => {
                 sql.push("r.requester_id = ");
                 sql.bind(self.user);
                 self.write_outgoing_status(sql);
@@ -282,7 +297,8 @@ impl Requests {
         }
     }
 
-    /// The requester's status is the stored one, but for hidden requests whose time is over: those are closed.
+    /// Adds the condition on the requester's status. It is the stored status, but a hidden request is closed once its
+    /// time has passed.
     fn write_outgoing_status(&self, sql: &mut Sql) {
         let Some(status) = self.status else { return };
         match status {

@@ -1,10 +1,11 @@
-//! What counts in a name at all, for search, order, headings and uniqueness alike. The name itself is kept as written.
+//! Cleaned names for search, order, headings and uniqueness. The stored name itself stays unchanged.
 
 use super::tables::TABLES;
 use crate::plain_text;
 
-/// Drops what counts for nothing and unifies what only looks different: default ignorable code points and apostrophes
-/// go, dashes become hyphens, a dotless i becomes an i, runs of white space and controls become one space.
+/// Removes insignificant characters and unifies characters that only look different. Default ignorable code points
+/// and apostrophes are removed. Dashes become hyphens, and a dotless i becomes an i. Runs of white space and controls
+/// become one space.
 #[must_use]
 pub fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
@@ -27,7 +28,7 @@ fn add(cleaned: &mut String, c: char) {
             }
         }
         c if counts_for_nothing(c) => {}
-        // Turkish and Azerbaijani names are typed with either letter, and ICU keeps the two apart.
+        // People type Turkish and Azerbaijani names with either letter, and ICU distinguishes the two.
         'ı' => cleaned.push('i'),
         c if TABLES.is_dash(c) => cleaned.push('-'),
         c => cleaned.push(c),
@@ -35,30 +36,31 @@ fn add(cleaned: &mut String, c: char) {
 }
 
 fn counts_for_nothing(c: char) -> bool {
-    // The last two are no characters: the first of them separates the parts of a key.
+    // The last two are noncharacters. The first of them separates the parts of a key.
     is_apostrophe(c) || TABLES.is_ignorable(c) || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
-/// What a character is composed of, if a part of that counts for nothing: `ŉ` is an apostrophe and an `n`.
+/// Returns the parts of a character when one of them is insignificant: `ŉ` is an apostrophe and an `n`.
 fn opened(c: char) -> Option<String> {
     if c.is_ascii() || counts_for_nothing(c) || TABLES.is_normal(c) {
         return None;
     }
     let same = plain_text::composed(c.encode_utf8(&mut [0; 4]));
-    // To Unicode the oxia is the acute accent, which stands for an apostrophe, and the form of that is a space with a mark.
+    // In Unicode the oxia equals the acute accent, which stands for an apostrophe. Its compatibility form is a space
+    // with a mark.
     let parts = if same.chars().all(counts_for_nothing) { same } else { TABLES.normalize(&same) };
     parts.contains(|part: char| part.is_whitespace() || counts_for_nothing(part)).then_some(parts)
 }
 
-/// Whether a reader sees nothing: white space, controls, default ignorable code points and empty Braille
-/// patterns only.
+/// Returns true when a reader sees nothing: only white space, controls, default ignorable code points and empty
+/// Braille patterns.
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || c.is_control() || c == '\u{2800}' || TABLES.is_ignorable(c))
 }
 
-/// An e-mail address as it is written everywhere: keyboards of East Asia type it in full width, and what is copied brings
-/// code points along that nobody sees.
+/// Returns the usual form of an e-mail address. East Asian keyboards type full width characters, and copied text
+/// contains invisible code points.
 #[must_use]
 pub fn email_address(text: &str) -> String {
     let narrow = |c: char| match c {
@@ -69,8 +71,8 @@ pub fn email_address(text: &str) -> String {
     text.trim().chars().filter(|c| !TABLES.is_ignorable(*c)).map(narrow).collect()
 }
 
-/// The signs that stand for an apostrophe in names. Unicode has no property for them: some are quotation marks, some
-/// accents, some letters, and keyboards choose.
+/// Returns true for a character that stands for an apostrophe in names. Unicode has no property for them. Some are
+/// quotation marks, some accents and some letters, depending on the keyboard.
 fn is_apostrophe(c: char) -> bool {
     matches!(
         c,
@@ -111,7 +113,7 @@ mod tests {
         ] {
             assert_eq!(clean(text), cleaned, "{text}");
         }
-        // Nothing else is taken apart.
+        // Other composed characters stay whole.
         assert_eq!(clean("\u{1c4}a\u{fb01}\u{2168}"), "\u{1c4}a\u{fb01}\u{2168}");
     }
 

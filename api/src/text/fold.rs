@@ -1,6 +1,6 @@
-//! Texts as a search sees them. Letters fold to the plainest letter that is the same on the first level of the Unicode
-//! Collation Algorithm. Two things differ on purpose, as in the browsers' own search: voiced and small kana stay what
-//! they are, because there they make another word, and Korean syllables stay whole.
+//! Folded texts for searching. A letter folds to the plainest letter that is equal on the first level of the Unicode
+//! Collation Algorithm. Two rules differ on purpose, as in the search of browsers. Voiced and small kana stay,
+//! because they make another word, and Korean syllables stay whole.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use super::{
     tables::{TABLES, is_kana},
 };
 
-/// The longest search text of a name that has to be unique, in bytes: it stands in an index, whose rows have a limit.
+/// The longest search text of a unique name, in bytes. It stands in an index, whose rows have a size limit.
 const MAX_UNIQUE: usize = 1_000;
 
-/// A text without case, accents and width, words separated by single spaces.
+/// Folds a text: it loses case, accents and width, and single spaces separate its words.
 #[must_use]
 pub fn fold(text: &str) -> String {
     let normal = TABLES.normalize(&clean(text));
@@ -29,9 +29,9 @@ pub fn fold(text: &str) -> String {
             '\u{30a1}'..='\u{30f6}' | '\u{30fd}' | '\u{30fe}' => {
                 folded.push(char::from_u32(u32::from(c) - 0x60).unwrap_or(c));
             }
-            // Alef is typed without its hamza or madda more often than with it.
+            // People often type alef without its hamza or madda.
             '\u{622}' | '\u{623}' | '\u{625}' | '\u{671}' => folded.push('\u{627}'),
-            // Part of the vowel am of Thai and Lao; alone no letter to ICU.
+            // Part of the vowel am of Thai and Lao, which ICU does not count as a letter on its own.
             '\u{e4d}' | '\u{ecd}' => folded.push(c),
             c if is_kana(c) || is_syllable(c) || TABLES.is_ideograph(c) => folded.push(c),
             c => TABLES.fold_into(&mut folded, c),
@@ -41,8 +41,8 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
-/// The text a search looks through: each word led by a space, so that the start of a word can be searched for. The
-/// initial consonants of Korean words follow, because people search by them.
+/// Returns the text that a search looks through. A space stands before each word, so that a search can find the start
+/// of a word. The initial consonants of Korean words follow, because people search by them.
 #[must_use]
 pub fn search_text(parts: &[&str]) -> String {
     let folded = fold(&parts.join(" "));
@@ -51,7 +51,7 @@ pub fn search_text(parts: &[&str]) -> String {
     initials.into_iter().fold(format!(" {folded}"), |text, word| format!("{text} {word}"))
 }
 
-/// The search text of a name that must not stand beside another with the same one.
+/// Returns the search text of a name that must be unique.
 #[must_use]
 pub fn unique_text(name: &str) -> String {
     let mut text = search_text(&[name]);
@@ -59,9 +59,9 @@ pub fn unique_text(name: &str) -> String {
     text
 }
 
-/// The words of a search, each as it occurs in a search text. A word of one letter has the space before it and so begins
-/// a word, but for Han and Hangul, of which one says as much as a word. A word that mixes Korean syllables and initial
-/// consonants becomes one word for the initials and one for each run of syllables.
+/// Returns the words of a search, as they occur in a search text. A word of one letter gets the space before it, so
+/// that it must begin a word. Han and Hangul letters are words on their own and get none. A word that mixes Korean
+/// syllables and initial consonants becomes one word for the initials and one for each run of syllables.
 #[must_use]
 pub fn search_words(search: &str) -> Vec<String> {
     let mut words = Vec::new();
@@ -85,8 +85,8 @@ pub fn search_words(search: &str) -> Vec<String> {
     words
 }
 
-/// What an index of a search text contains, each once: every two neighbouring characters, but for those that end in a
-/// space, and every Han and Hangul letter.
+/// Returns the grams of a search text for an index, each once. They are all pairs of neighboring characters, except
+/// pairs that end in a space, and all single Han and Hangul letters.
 #[must_use]
 pub fn grams(text: &str) -> Vec<String> {
     let chars: Vec<char> = text.chars().collect();
@@ -98,7 +98,7 @@ pub fn grams(text: &str) -> Vec<String> {
     grams
 }
 
-/// Signs that only separate words, as in "Doe, Jane".
+/// Returns true for a character that only separates words, as in "Doe, Jane".
 fn is_separator(c: char) -> bool {
     matches!(c, ',' | ';' | '\u{60c}' | '\u{61b}' | '\u{3001}' | '\u{30fb}')
 }
@@ -107,7 +107,7 @@ fn is_syllable(c: char) -> bool {
     ('\u{ac00}'..='\u{d7a3}').contains(&c)
 }
 
-/// Whether a letter is an initial consonant of Korean that no vowel follows.
+/// Returns true for an initial consonant of Korean without a vowel.
 fn is_initial(c: char) -> bool {
     ('\u{1100}'..='\u{1112}').contains(&c)
 }
@@ -116,7 +116,7 @@ fn says_a_word(c: char) -> bool {
     is_syllable(c) || TABLES.is_ideograph(c)
 }
 
-/// A word with each syllable as its initial consonant.
+/// Replaces each syllable of a word with its initial consonant.
 fn initials(word: &str) -> String {
     // A syllable is (initial × 21 + vowel) × 28 + final, counted from the first.
     let initial = |c: char| match is_syllable(c) {
@@ -156,8 +156,8 @@ mod tests {
     fn a_folded_letter_is_the_same_letter_to_icu() {
         let points = (0x21..0x3000_u32).chain(0x3105..0x3131).chain(0xa000..0xac00).chain(0x1_0400..0x1_0600);
         for c in points.filter_map(char::from_u32).filter(|c| c.is_alphabetic()) {
-            // Differs on purpose: what cannot be seen, apostrophes, ı, alef, consonants that keyboards join. A few
-            // compatibility forms sort apart from the letters that they are forms of.
+            // Invisible characters, apostrophes, ı, alef and joined consonants differ on purpose. A few compatibility
+            // forms sort apart from their letters.
             let text = c.to_string();
             if TABLES.normalize(&clean(&text)) != text
                 || matches!(c, '\u{e4d}' | '\u{ecd}')

@@ -1,15 +1,15 @@
-//! Texts as a search and an order see them. The rules come from the tables of Unicode, which ICU brings along; the few
-//! of our own stand in [`clean`] and [`mod@fold`]. Keys are stored, so that both databases find and sort alike without a
-//! collation of their own; [`version`] says with which tables and rules they were made.
+//! Texts as search and sorting see them. Most rules come from the Unicode tables of ICU, and a few rules of this
+//! product stand in [`clean`] and [`mod@fold`]. Keys are stored, so that both databases find and sort alike without a
+//! collation of their own. [`version`] names the tables and rules of the stored keys.
 
+mod tables;
 pub mod clean;
 pub mod fold;
+pub mod collation;
 pub mod named;
-pub mod order;
-mod tables;
 
 pub use clean::{email_address, is_blank};
+pub use collation::{heading, name_key};
 pub use fold::{fold, grams, search_text, search_words};
 pub use named::Named;
-pub use order::{heading, name_key};
 pub use tables::version;

@@ -1,14 +1,15 @@
-//! Things that administrators give names. Each is listed by name, found by name, and no two in use have the same name.
+//! Things with names that administrators give. Each is listed by name and found by name, and no two in use share a
+//! name.
 
-use super::{fold::unique_text, order::name_key};
+use super::{collation::name_key, fold::unique_text};
 
-/// Something with a name, whose stored keys follow from it.
+/// A thing with a name, from which its stored keys follow.
 pub trait Named {
-    /// Sets the keys after the name was set.
+    /// Updates the keys after a change of the name.
     fn refresh_keys(&mut self);
 }
 
-/// The keys of a name: its place in lists, and the text by which it is found and is unique.
+/// Returns the keys of a name: its position in lists, and the text that makes it searchable and unique.
 #[must_use]
 pub fn keys(name: &str) -> (Vec<u8>, String) {
     (name_key(&[name]), unique_text(name))

@@ -1,5 +1,5 @@
-//! What the tables of Unicode say of letters, read once from ICU: which letters are one letter to a reader who looks
-//! neither at case nor at accents (the first level of the Unicode Collation Algorithm), and how such a letter is written.
+//! Tables of letters, read once from ICU. They say which letters are equal without case and accents, on the first
+//! level of the Unicode Collation Algorithm, and how such a letter is written.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,16 +18,17 @@ use icu_properties::{
     props::{Dash, DefaultIgnorableCodePoint, GeneralCategory, UnifiedIdeograph},
 };
 
-/// Changes with every rule of ours that [`version`] does not see in the letters: which parts of a name make a key.
+/// The revision of the rules that [`version`] does not see in the letters, such as the parts of a name in a key.
+/// Every change of such a rule increases it.
 const REVISION: u32 = 2;
 
-/// Where letters stand whose case, accents or forms are to be looked up. Everything else folds to itself.
+/// The ranges of letters whose case, accents or forms are looked up. Every other letter folds to itself.
 const LETTERS: [RangeInclusive<u32>; 4] = [0x21..=0x1fff, 0x2c00..=0x2dff, 0x3041..=0x318f, 0xa000..=0xabff];
 
-/// The first kana of the rows by which Japanese lists are headed.
+/// The first kana of each row. Japanese lists use them as headings.
 const ROWS: [char; 10] = ['あ', 'か', 'さ', 'た', 'な', 'は', 'ま', 'や', 'ら', 'わ'];
 
-/// Consonants that keyboards join while initial consonants are typed one after the other.
+/// Consonants that keyboards join when initial consonants are typed one after the other.
 const CLUSTERS: [(char, &str); 11] = [
     ('\u{11aa}', "\u{1100}\u{1109}"),
     ('\u{11ac}', "\u{1102}\u{110c}"),
@@ -42,17 +43,17 @@ const CLUSTERS: [(char, &str); 11] = [
     ('\u{11b9}', "\u{1107}\u{1109}"),
 ];
 
-/// The tables, made at their first use.
+/// The tables, built at their first use.
 pub static TABLES: LazyLock<Tables> = LazyLock::new(Tables::new);
 
-/// A letter as the first level sees it.
+/// A letter on the first level.
 struct Letter {
-    /// How it is written in a folded text: the plainest of all that are the same letter.
+    /// The plainest of all equal letters, which folded texts use.
     written: char,
     heading: String,
 }
 
-/// What is looked up.
+/// The tables of letters and the ICU data they come from.
 pub struct Tables {
     collator: CollatorBorrowed<'static>,
     normalizer: ComposingNormalizerBorrowed<'static>,
@@ -60,16 +61,16 @@ pub struct Tables {
     ignorable: CodePointSetDataBorrowed<'static>,
     dash: CodePointSetDataBorrowed<'static>,
     ideograph: CodePointSetDataBorrowed<'static>,
-    /// By the first-level key of the letter. No key begins another.
+    /// The letters by their first-level key. No key is a prefix of another.
     letters: BTreeMap<Vec<u8>, Letter>,
-    /// The parts of Korean syllables as the letters of the alphabet that readers know.
+    /// The parts of Korean syllables as letters of the alphabet that readers know.
     alphabet: HashMap<char, char>,
-    /// What letters of [`LETTERS`] become that do not stay as they are.
+    /// The folded form of the letters in [`LETTERS`] that change.
     folded: HashMap<char, String>,
     version: String,
 }
 
-/// The tables and rules with which keys are made now. Keys of another version are of no use beside those of this one.
+/// Returns the version of the tables and rules. Keys of different versions cannot be compared.
 #[must_use]
 pub fn version() -> &'static str {
     &TABLES.version
@@ -95,7 +96,7 @@ impl Tables {
         let keys: Vec<(char, Vec<u8>)> = tables.looked_up().map(|c| (c, tables.key_of(c))).collect();
         tables.letters = tables.plainest(&keys);
         let folded = keys.iter().filter_map(|(c, key)| Some((*c, tables.write(*c, key)?))).chain(
-            // Keyboards join them, and a search for initial consonants means each.
+            // Keyboards join these consonants, and a search for initial consonants means each of them.
             CLUSTERS.iter().map(|(cluster, letters)| (*cluster, (*letters).to_owned())),
         );
         tables.folded = folded.collect();
@@ -103,37 +104,39 @@ impl Tables {
         tables
     }
 
-    /// Whether a code point is one that is not to be seen.
+    /// Returns true for an invisible code point.
     pub fn is_ignorable(&self, c: char) -> bool {
         !c.is_ascii() && self.ignorable.contains(c)
     }
 
+    /// Returns true for a dash of any kind.
     pub fn is_dash(&self, c: char) -> bool {
         self.dash.contains(c)
     }
 
+    /// Returns true for a Han character or the iteration mark 々.
     pub fn is_ideograph(&self, c: char) -> bool {
         c > '\u{2fff}' && (c == '々' || self.ideograph.contains(c))
     }
 
-    /// Compatibility forms resolved, marks joined with their letters.
+    /// Resolves compatibility forms and composes marks with their letters.
     pub fn normalize(&self, text: &str) -> String {
         self.normalizer.normalize(text).into_owned()
     }
 
-    /// Whether a character stays as it is when compatibility forms are resolved.
+    /// Returns true when resolving compatibility forms does not change the character.
     pub fn is_normal(&self, c: char) -> bool {
         self.normalizer.is_normalized(c.encode_utf8(&mut [0; 4]))
     }
 
-    /// The key by which texts sort on the first level: letters alone, neither accents nor case.
+    /// Returns the sort key of the first level: only letters count, neither accents nor case.
     pub fn key(&self, text: &str) -> Vec<u8> {
         let mut key = Vec::with_capacity(text.len());
         let Ok(()) = self.collator.write_sort_key_to(text, &mut key);
         key
     }
 
-    /// Adds a letter of a normalized text, folded. A letter that the first level does not see adds nothing.
+    /// Adds the folded form of a letter of a normalized text. A letter that the first level ignores adds nothing.
     pub fn fold_into(&self, folded: &mut String, c: char) {
         if let Some(written) = self.folded.get(&c) {
             folded.push_str(written);
@@ -142,7 +145,7 @@ impl Tables {
         }
     }
 
-    /// The heading of a text whose first-level key is given.
+    /// Returns the heading of a text. `key` is its first-level key.
     pub fn heading(&self, text: &str, key: &[u8]) -> String {
         let known = (1..=key.len().min(4)).find_map(|length| self.letters.get(&key[..length]));
         if let Some(letter) = known {
@@ -156,7 +159,8 @@ impl Tables {
         self.key(c.encode_utf8(&mut [0; 4]))
     }
 
-    /// The assigned code points of [`LETTERS`], and the digits of every script, that a normalized text may contain.
+    /// Returns the assigned code points of [`LETTERS`], and the digits of every script, that a normalized text may
+    /// contain.
     fn looked_up(&self) -> impl Iterator<Item = char> + '_ {
         let category = CodePointMapData::<GeneralCategory>::new();
         let digits = category.iter_ranges_for_value(GeneralCategory::DecimalNumber).flatten();
@@ -167,8 +171,8 @@ impl Tables {
         })
     }
 
-    /// Of all that is one letter, how it is written: what folding the case leaves alone before the rest, then what ICU
-    /// sorts first. Two letters written as one, such as æ, are none.
+    /// Chooses the written form of each group of equal letters. Letters that case folding does not change come first,
+    /// then the first in ICU's order. Two letters written as one, such as æ, are not a letter here.
     fn plainest(&self, keys: &[(char, Vec<u8>)]) -> BTreeMap<Vec<u8>, Letter> {
         let third = collator(Strength::Tertiary);
         let mut plainest: BTreeMap<&[u8], (bool, Vec<u8>, char)> = BTreeMap::new();
@@ -191,9 +195,9 @@ impl Tables {
             .collect()
     }
 
-    /// What a letter is written as; none when it stays.
+    /// Returns the written form of a letter, or none when it stays.
     fn write(&self, c: char, key: &[u8]) -> Option<String> {
-        // Voiced and small kana are other letters to who searches. Folded elsewhere.
+        // A search distinguishes voiced and small kana. [`super::fold`] folds kana.
         if is_kana(c) {
             return None;
         }
@@ -203,7 +207,8 @@ impl Tables {
         (written != c.to_string()).then_some(written)
     }
 
-    /// The letters of a key. Where letters of one script follow one another, ICU may write their common first byte once.
+    /// Splits a key into its letters. Where letters of one script follow one another, ICU may write their common
+    /// first byte once.
     fn split(&self, key: &[u8]) -> Option<String> {
         let begins = |rest: &[u8]| {
             (1..=rest.len().min(4)).find_map(|length| Some((self.letters.get(&rest[..length])?.written, length)))
@@ -226,7 +231,7 @@ impl Tables {
         Some(written)
     }
 
-    /// Upper case as at the beginning of a sentence: Georgian has none there.
+    /// Returns the letter in title case, because Georgian has no capital letter at the beginning of a sentence.
     fn letter_heading(&self, c: char) -> String {
         match c {
             c if is_kana(c) && c.is_alphabetic() => {
@@ -240,7 +245,8 @@ impl Tables {
         }
     }
 
-    /// The rules' revision and a hash (FNV-1a) of what is looked up, so that new tables are noticed by themselves.
+    /// Returns the revision and a hash (FNV-1a) of the looked-up letters, so that new tables change the version
+    /// automatically.
     fn fingerprint(&self, keys: &[(char, Vec<u8>)]) -> String {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         let mut add = |bytes: &[u8]| {
@@ -261,7 +267,7 @@ impl Tables {
     }
 }
 
-/// Whether a character is one of the two kana, or one of their marks.
+/// Returns true for hiragana, katakana and their marks.
 pub const fn is_kana(c: char) -> bool {
     matches!(c, '\u{3041}'..='\u{30ff}')
 }
@@ -270,7 +276,7 @@ fn is_looked_up(c: char) -> bool {
     LETTERS.iter().any(|range| range.contains(&u32::from(c)))
 }
 
-/// The root order of the Unicode Collation Algorithm, whatever the language.
+/// Creates a collator with the root order of the Unicode Collation Algorithm, for all languages.
 fn collator(strength: Strength) -> CollatorBorrowed<'static> {
     let mut options = CollatorOptions::default();
     options.strength = Some(strength);

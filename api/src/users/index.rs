@@ -1,4 +1,4 @@
-//! A person's place in lists by name and in the search. Both are stored, and change with the name in the same transaction.
+//! Sort keys and search texts of people. Both are stored, and change with the name in the same transaction.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use entity::{
     details::{Details, Visibility},
     id::UserId,
     user::{self, UserStatus},
-    user_detail, user_gram, user_search,
+    user_bigram, user_detail, user_search,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect as _,
@@ -14,11 +14,11 @@ use sea_orm::{
 
 use crate::{app::Tx, contacts::details, database::sql::Sql, error::Result, text};
 
-/// Rows of the index to a statement: SQLite takes 32,766 values.
+/// Maximum number of rows in one insert statement. SQLite takes at most 32,766 values.
 const ROWS: usize = 10_000;
 
-/// Where a person stands in name order: family, given and middle name, or the display name of who has no family name;
-/// the handle last, so that two people of one name have one order.
+/// Returns a person's sort key in name order: family, given and middle name, or the display name when there is no
+/// family name. The handle comes last, so that people of the same name have a fixed order.
 #[must_use]
 pub fn name_key(person: &user::Model) -> Vec<u8> {
     let part = |name: &Option<String>| name.clone().unwrap_or_default();
@@ -31,7 +31,7 @@ pub fn name_key(person: &user::Model) -> Vec<u8> {
     }
 }
 
-/// The text by which a person is found.
+/// Returns the text of names and handle by which a person is found.
 #[must_use]
 pub fn search_text(person: &user::Model) -> String {
     let names = [&person.given_name, &person.additional_name, &person.family_name];
@@ -39,7 +39,7 @@ pub fn search_text(person: &user::Model) -> String {
     text::search_text(&[&person.display_name, &names.join(" "), &person.handle])
 }
 
-/// What everybody may find a person by, and what only connections may besides.
+/// Returns two search texts: one for every user, and one of further addresses only for connections.
 #[must_use]
 pub fn search_texts(person: &user::Model, details: &Details) -> (String, String) {
     let everyone = details::addresses_for(details, Visibility::Everyone);
@@ -52,34 +52,34 @@ pub fn search_texts(person: &user::Model, details: &Details) -> (String, String)
     (text, if connections.is_empty() { String::new() } else { text::search_text(&[&connections]) })
 }
 
-/// Writes a person into the search index, in place of what stood there. The person's row is locked.
+/// Replaces a person's rows in the search index. The person's row must be locked.
 pub async fn write(db: &impl ConnectionTrait, person: &user::Model, details: &Details) -> Result<(), DbErr> {
-    user_gram::Entity::delete_many().filter(user_gram::Column::UserId.eq(person.id)).exec(db).await?;
+    user_bigram::Entity::delete_many().filter(user_bigram::Column::UserId.eq(person.id)).exec(db).await?;
     user_search::Entity::delete_by_id(person.id).exec(db).await?;
     let (grams, search) = rows(person, &person.name_key, details);
-    user_gram::Entity::insert_many(grams).exec_without_returning(db).await?;
+    user_bigram::Entity::insert_many(grams).exec_without_returning(db).await?;
     user_search::Entity::insert(search).exec_without_returning(db).await?;
     Ok(())
 }
 
-/// A person's rows of the search index.
+/// Builds a person's rows of the search index.
 fn rows(
     person: &user::Model,
     name_key: &[u8],
     details: &Details,
-) -> (Vec<user_gram::ActiveModel>, user_search::ActiveModel) {
+) -> (Vec<user_bigram::ActiveModel>, user_search::ActiveModel) {
     let (text, connections_text) = search_texts(person, details);
     let grams: BTreeSet<String> = text::grams(&text).into_iter().chain(text::grams(&connections_text)).collect();
     let row =
-        |gram| user_gram::ActiveModel { gram: Set(gram), name_key: Set(name_key.to_vec()), user_id: Set(person.id) };
+        |gram| user_bigram::ActiveModel { gram: Set(gram), name_key: Set(name_key.to_vec()), user_id: Set(person.id) };
     let grams = grams.into_iter().map(row).collect();
     let search =
         user_search::ActiveModel { user_id: Set(person.id), text: Set(text), connections_text: Set(connections_text) };
     (grams, search)
 }
 
-/// Makes the keys of people anew, in the order of their ids: at most `limit` of those after an id. Locks their rows. Gives
-/// how many there were, and the last.
+/// Rebuilds the sort keys and search rows of at most `limit` people after the id `after`, in the order of their ids.
+/// Locks their rows. Returns their number and the last id.
 pub async fn rebuild(tx: &Tx<'_>, after: Option<UserId>, limit: u64) -> Result<(u64, Option<UserId>)> {
     let mut found = user::Entity::find().order_by_asc(user::Column::Id).limit(limit);
     if let Some(after) = after {
@@ -90,7 +90,7 @@ pub async fn rebuild(tx: &Tx<'_>, after: Option<UserId>, limit: u64) -> Result<(
     let ids: Vec<UserId> = people.iter().map(|person| person.id).collect();
     let details =
         user_detail::Entity::find().filter(user_detail::Column::UserId.is_in(ids.clone())).all(tx.db()).await?;
-    user_gram::Entity::delete_many().filter(user_gram::Column::UserId.is_in(ids.clone())).exec(tx.db()).await?;
+    user_bigram::Entity::delete_many().filter(user_bigram::Column::UserId.is_in(ids.clone())).exec(tx.db()).await?;
     user_search::Entity::delete_many().filter(user_search::Column::UserId.is_in(ids.clone())).exec(tx.db()).await?;
     let (mut grams, mut searches) = (Vec::new(), Vec::new());
     for person in &people {
@@ -111,7 +111,7 @@ pub async fn rebuild(tx: &Tx<'_>, after: Option<UserId>, limit: u64) -> Result<(
         searches.push(search_row);
     }
     for together in grams.chunks(ROWS) {
-        user_gram::Entity::insert_many(together.to_vec()).exec_without_returning(tx.db()).await?;
+        user_bigram::Entity::insert_many(together.to_vec()).exec_without_returning(tx.db()).await?;
     }
     for together in searches.chunks(ROWS) {
         user_search::Entity::insert_many(together.to_vec()).exec_without_returning(tx.db()).await?;

@@ -1,11 +1,7 @@
-//! People: profiles, settings, and how one is found. A person is visible to every member while the account is active; a
-//! block hides nobody's public profile.
+//! People: profiles, settings and lookup. Every member sees a person while the account is active. A block hides no
+//! public profile.
 
 pub mod index;
 pub mod people;
 pub mod profiles;
-pub mod types;
-pub mod viewer;
-pub mod query;
-pub mod mutation;
-pub mod loader;
+pub mod graphql;

@@ -1,4 +1,4 @@
-//! Finding people, and locking them while something is written about them.
+//! Lookup of people, and locks on their rows. Several rows are always locked in the order of their ids.
 
 use std::sync::Arc;
 
@@ -11,41 +11,41 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 use crate::{
     app::Tx,
     auth::viewer::Viewer,
-    contacts::people::{Extent, whole},
+    contacts::user_rows::{RowDetail, whole},
     database::sql::Sql,
     error::{Error, Result},
 };
 
-/// Everyone whom a member may see.
+/// Returns a query of the people whom a member may see: those with an active account.
 pub fn visible() -> Select<user::Entity> {
     user::Entity::find().filter(user::Column::Status.eq(UserStatus::Active))
 }
 
-/// The person with a handle, in any case of letters.
+/// Returns the active person with a handle, in upper or lower case.
 pub async fn by_handle(db: &impl ConnectionTrait, handle: &str) -> Result<Option<user::Model>, DbErr> {
     visible().filter(user::Column::Handle.eq(handle.trim().to_lowercase())).one(db).await
 }
 
-/// The person with an id.
+/// Returns the active person with an id.
 pub async fn by_id(db: &impl ConnectionTrait, id: UserId) -> Result<Option<user::Model>, DbErr> {
     visible().filter(user::Column::Id.eq(id)).one(db).await
 }
 
-/// The people with some ids, in no order.
+/// Returns the active people with some ids, in no order.
 pub async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<user::Model>, DbErr> {
-    let mut sql = Sql::new(&format!("SELECT {} FROM \"user\" u WHERE u.id IN ", Extent::Whole.columns()));
+    let mut sql = Sql::new(&format!("SELECT {} FROM \"user\" u WHERE u.id IN ", RowDetail::Whole.columns()));
     sql.bind_list(ids);
     sql.push(" AND u.status = ");
     sql.bind(UserStatus::Active);
-    sql.places(db, whole).await
+    sql.columns(db, whole).await
 }
 
-/// What a person is in the organisation now; none for who does not take part.
+/// Returns a person's current role, or `None` when the account is not active.
 pub async fn role(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Role>, DbErr> {
     Ok(by_id(db, id).await?.map(|person| person.role))
 }
 
-/// Who may have the password of a handle: also somebody who has put their account to rest.
+/// Returns the person who may sign in with a handle. The account can be active or deactivated.
 pub async fn who_may_sign_in(db: &impl ConnectionTrait, handle: &str) -> Result<Option<user::Model>, DbErr> {
     user::Entity::find()
         .filter(user::Column::Status.is_in([UserStatus::Active, UserStatus::Deactivated]))
@@ -54,15 +54,16 @@ pub async fn who_may_sign_in(db: &impl ConnectionTrait, handle: &str) -> Result<
         .await
 }
 
-/// Everyone who is an administrator now.
+/// Returns the ids of all active administrators.
 pub async fn administrators(db: &impl ConnectionTrait) -> Result<Vec<UserId>, DbErr> {
     let administrators = visible().filter(user::Column::Role.eq(Role::Admin)).select_only().column(user::Column::Id);
     administrators.into_tuple().all(db).await
 }
 
-/// Some people, whether or not they take part, held so that nobody else reads or changes their rows in a transaction until
-/// this one ends. Locked in the order of their ids, as by all who hold several.
-pub async fn hold_several(tx: &Tx<'_>, ids: &[UserId]) -> Result<Vec<user::Model>, DbErr> {
+/// Locks some people's rows until the transaction ends, whether or not the accounts are active. No other transaction
+/// can lock or change them meanwhile. Rows are locked in the order of their ids, as in every transaction that locks
+/// several.
+pub async fn lock_several(tx: &Tx<'_>, ids: &[UserId]) -> Result<Vec<user::Model>, DbErr> {
     user::Entity::find()
         .filter(user::Column::Id.is_in(ids.iter().copied()))
         .order_by_asc(user::Column::Id)
@@ -71,20 +72,21 @@ pub async fn hold_several(tx: &Tx<'_>, ids: &[UserId]) -> Result<Vec<user::Model
         .await
 }
 
-/// The person with an id, held as they are until the transaction ends.
-pub async fn hold(tx: &Tx<'_>, id: UserId) -> Result<Option<user::Model>, DbErr> {
+/// Locks an active person's row in shared mode until the transaction ends, so that it cannot change.
+pub async fn lock(tx: &Tx<'_>, id: UserId) -> Result<Option<user::Model>, DbErr> {
     visible().filter(user::Column::Id.eq(id)).lock_shared().one(tx.db()).await
 }
 
-/// The person with an id, whether or not they take part, held so that nobody else reads or changes the row in a
-/// transaction until this one ends.
-pub async fn hold_any(tx: &Tx<'_>, id: UserId) -> Result<Option<user::Model>, DbErr> {
+/// Locks a person's row until the transaction ends, whether or not the account is active. No other transaction can lock
+/// or change it meanwhile.
+pub async fn lock_any(tx: &Tx<'_>, id: UserId) -> Result<Option<user::Model>, DbErr> {
     user::Entity::find_by_id(id).lock_exclusive().one(tx.db()).await
 }
 
-/// The caller and one other person, both held as they are until the transaction ends: neither can be renamed or removed
-/// meanwhile. Refuses the caller as the other, and whom the caller may not see.
-pub async fn hold_both(
+/// Locks the active rows of the caller and another person in shared mode until the transaction ends. Neither can be
+/// renamed or removed meanwhile. `other` must not be the caller. Refuses with NOT_FOUND when the caller may not see the
+/// other person.
+pub async fn lock_both(
     tx: &Tx<'_>,
     by: &Viewer,
     other: UserId,
@@ -102,8 +104,14 @@ pub async fn hold_both(
     Ok((me, other))
 }
 
-/// The caller, held so that nobody else reads or changes the row in a transaction until this one ends.
-pub async fn hold_self(tx: &Tx<'_>, by: &Viewer) -> Result<user::Model> {
+/// Locks the caller's row until the transaction ends. No other transaction can lock or change it meanwhile. Returns
+/// [`Error::Unauthenticated`] when the caller's account is not active.
+pub async fn lock_self(tx: &Tx<'_>, by: &Viewer) -> Result<user::Model> {
     let me = visible().filter(user::Column::Id.eq(by.user)).lock_exclusive().one(tx.db()).await?;
     me.ok_or(Error::Unauthenticated)
+}
+
+/// Returns the display name of a user, empty when there is no such user.
+pub async fn display_name(db: &impl ConnectionTrait, id: UserId) -> Result<String, DbErr> {
+    Ok(by_id(db, id).await?.map(|person| person.display_name).unwrap_or_default())
 }

@@ -1,5 +1,5 @@
-//! A person's own account: making it, changing profile and settings. The name's place in the lists and the search index
-//! change with the name, in the same transaction.
+//! Accounts of people: creation, and changes of profile and settings. Sort keys in lists and the search index change
+//! with the name, in the same transaction.
 
 use async_graphql::{InputObject, MaybeUndefined};
 use chrono::{DateTime, Utc};
@@ -16,83 +16,93 @@ use sea_orm::{
 
 use super::{index, people};
 use crate::{
-    activities::records,
+    activities::publish,
     app::{App, Tx},
     auth::viewer::Viewer,
     contacts::{
+        detail_validation::{self, MAX_NAME, patch},
         details::{self, EmailAddressInput, PhoneInput, PostalAddressInput, WebAddressInput},
-        entries,
-        fields::{self, MAX_NAME, patch},
+        memberships,
     },
     database::sql::Sql,
     error::{Error, OnConstraint, Result, UserErrorCode},
-    web,
+    web_address,
 };
 
-/// The longest address of a picture.
+/// Maximum length of a picture's address, in characters.
 const MAX_URL: usize = 2_000;
 
-/// A person about to get an account.
+/// The data of a new account.
 #[derive(Clone, Debug)]
 pub struct NewPerson {
+    /// The unique short name, not yet checked.
     pub handle: String,
+    /// The name to show, not yet checked.
     pub display_name: String,
+    /// The given name, if known.
     pub given_name: Option<String>,
+    /// The family name, if known.
     pub family_name: Option<String>,
+    /// The person's rank.
     pub role: Role,
 }
 
-/// What to change in one's profile. A field that is left out stays; null empties it.
+/// The fields of the viewer's profile to change. An omitted field stays, and null clears it.
 #[derive(Clone, Debug, Default, InputObject)]
 pub struct UpdateProfileInput {
-    /// The name to show, 1 to 200 characters. Cannot be emptied.
+    /// The name to show, 1 to 200 characters. It cannot be cleared.
     pub display_name: MaybeUndefined<String>,
-    /// At most 200 characters.
+    /// The given name, at most 200 characters.
     pub given_name: MaybeUndefined<String>,
-    /// At most 200 characters.
+    /// The family name, at most 200 characters.
     pub family_name: MaybeUndefined<String>,
-    /// Middle names, at most 200 characters.
+    /// The middle names, at most 200 characters.
     pub additional_name: MaybeUndefined<String>,
-    /// Such as "Dr.", at most 200 characters.
+    /// The prefix of the name, such as "Dr.", at most 200 characters.
     pub name_prefix: MaybeUndefined<String>,
-    /// Such as "Jr.", at most 200 characters.
+    /// The suffix of the name, such as "Jr.", at most 200 characters.
     pub name_suffix: MaybeUndefined<String>,
-    /// Job title, at most 200 characters.
+    /// The job title, at most 200 characters.
     pub title: MaybeUndefined<String>,
-    /// Where the person works, at most 200 characters.
-    pub organisation: MaybeUndefined<String>,
-    /// An `https://` address of a picture, at most 2,000 characters.
+    /// The company or institution where the person works, at most 200 characters.
+    pub organization: MaybeUndefined<String>,
+    /// The `https://` address of a picture, at most 2,000 characters.
     pub avatar_url: MaybeUndefined<String>,
-    /// A language tag such as `ko` or `en-GB`, at most 35 characters.
+    /// The language tag, such as `ko` or `en-GB`, at most 35 characters.
     pub locale: MaybeUndefined<String>,
-    /// A time zone such as `Asia/Seoul`, at most 64 characters.
+    /// The time zone, such as `Asia/Seoul`, at most 64 characters.
     pub time_zone: MaybeUndefined<String>,
-    /// E-mail addresses, at most 10, in place of all that there are; each once.
+    /// The e-mail addresses, at most 10 and without duplicates. They replace all stored ones.
     pub emails: MaybeUndefined<Vec<EmailAddressInput>>,
-    /// Telephone numbers, at most 10, in place of all that there are; each once.
+    /// The telephone numbers, at most 10 and without duplicates. They replace all stored ones.
     pub phones: MaybeUndefined<Vec<PhoneInput>>,
-    /// Postal addresses, at most 10, in place of all that there are; each once.
+    /// The postal addresses, at most 10 and without duplicates. They replace all stored ones.
     pub addresses: MaybeUndefined<Vec<PostalAddressInput>>,
-    /// Pages of the web, at most 10, in place of all that there are; each once.
+    /// The web pages, at most 10 and without duplicates. They replace all stored ones.
     pub urls: MaybeUndefined<Vec<WebAddressInput>>,
 }
 
 impl UpdateProfileInput {
-    fn details(&self) -> details::Change<'_> {
-        details::Change { emails: &self.emails, phones: &self.phones, addresses: &self.addresses, urls: &self.urls }
+    fn details(&self) -> details::DetailsChange<'_> {
+        details::DetailsChange {
+            emails: &self.emails,
+            phones: &self.phones,
+            addresses: &self.addresses,
+            urls: &self.urls,
+        }
     }
 }
 
-/// What to change in one's settings. A field that is left out stays.
+/// The settings of the viewer to change. An omitted field stays.
 #[derive(Clone, Copy, Debug, InputObject)]
 pub struct UpdateSettingsInput {
-    /// Who may ask the viewer to connect.
+    /// The audience that may ask the viewer to connect.
     pub who_may_request_connection: Option<Audience>,
-    /// Who may follow the viewer. Those who follow already stay.
+    /// The audience that may follow the viewer. Existing followers stay.
     pub who_may_follow: Option<Audience>,
 }
 
-/// A member of whom nothing is known but handle and name; without a place in name order yet.
+/// Returns a member with only a handle and a name. The sort key is still empty.
 #[must_use]
 pub fn blank(id: UserId, handle: String, display_name: String, now: DateTime<Utc>) -> user::Model {
     user::Model {
@@ -105,7 +115,7 @@ pub fn blank(id: UserId, handle: String, display_name: String, now: DateTime<Utc
         name_prefix: None,
         name_suffix: None,
         title: None,
-        organisation: None,
+        organization: None,
         avatar_url: None,
         locale: None,
         time_zone: None,
@@ -119,12 +129,13 @@ pub fn blank(id: UserId, handle: String, display_name: String, now: DateTime<Utc
     }
 }
 
-/// Makes an account. The handle must be free.
+/// Creates an account, its search index and its row for the latest activity. Refuses with INVALID, and with DUPLICATE
+/// when the handle is taken.
 pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
     let handle = check_handle(&person.handle)?;
-    let display_name = fields::name(&person.display_name, &["input", "displayName"])?;
-    let given_name = fields::optional(person.given_name.as_deref(), &["input", "givenName"], MAX_NAME)?;
-    let family_name = fields::optional(person.family_name.as_deref(), &["input", "familyName"], MAX_NAME)?;
+    let display_name = detail_validation::name(&person.display_name, &["input", "displayName"])?;
+    let given_name = detail_validation::optional(person.given_name.as_deref(), &["input", "givenName"], MAX_NAME)?;
+    let family_name = detail_validation::optional(person.family_name.as_deref(), &["input", "familyName"], MAX_NAME)?;
     let blank = blank(UserId(tx.clock().uuid()), handle, display_name, tx.clock().now());
     let mut row = user::Model { given_name, family_name, role: person.role, ..blank };
     row.name_key = index::name_key(&row);
@@ -133,42 +144,43 @@ pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
         .await
         .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "handle"], "This handle is taken."))?;
     index::write(tx.db(), &row, &Details::default()).await?;
-    records::begin(tx, &[row.id]).await?;
+    publish::begin(tx, &[row.id]).await?;
     count_in(tx.db(), 1).await?;
     Ok(row)
 }
 
-/// Counts new people into the directory.
+/// Adds `people` to the stored number of people in the organization.
 pub async fn count_in(db: &impl ConnectionTrait, people: i64) -> Result<(), DbErr> {
-    let mut sql = Sql::new("UPDATE directory SET people = people + ");
+    let mut sql = Sql::new("UPDATE directory_count SET people = people + ");
     sql.bind(people);
     sql.push(" WHERE id = 1");
     sql.run(db).await.map(drop)
 }
 
-/// Changes the caller's profile.
+/// Changes the caller's profile. Locks the caller's row. Publishes an activity when display name, title, organization
+/// or picture changes. Refuses with INVALID or DUPLICATE.
 pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Result<user::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let before = people::hold_self(tx, by).await?;
+            let before = people::lock_self(tx, by).await?;
             let mut row = before.clone();
-            fields::patch_name(&mut row.display_name, &input.display_name, &["input", "displayName"])?;
+            detail_validation::patch_name(&mut row.display_name, &input.display_name, &["input", "displayName"])?;
             patch(&mut row.given_name, &input.given_name, &["input", "givenName"], MAX_NAME)?;
             patch(&mut row.family_name, &input.family_name, &["input", "familyName"], MAX_NAME)?;
             patch(&mut row.additional_name, &input.additional_name, &["input", "additionalName"], MAX_NAME)?;
             patch(&mut row.name_prefix, &input.name_prefix, &["input", "namePrefix"], MAX_NAME)?;
             patch(&mut row.name_suffix, &input.name_suffix, &["input", "nameSuffix"], MAX_NAME)?;
             patch(&mut row.title, &input.title, &["input", "title"], MAX_NAME)?;
-            patch(&mut row.organisation, &input.organisation, &["input", "organisation"], MAX_NAME)?;
+            patch(&mut row.organization, &input.organization, &["input", "organization"], MAX_NAME)?;
             patch(&mut row.avatar_url, &input.avatar_url, &["input", "avatarUrl"], MAX_URL)?;
             patch(&mut row.locale, &input.locale, &["input", "locale"], 35)?;
             patch(&mut row.time_zone, &input.time_zone, &["input", "timeZone"], 64)?;
-            if row.avatar_url.as_deref().is_some_and(|url| !web::is_picture(url)) {
-                let why = "A picture has an https:// address, without spaces and quotes.";
+            if row.avatar_url.as_deref().is_some_and(|url| !web_address::is_picture(url)) {
+                let why = "A picture needs an https:// address without spaces and quotes.";
                 return Err(Error::refused(UserErrorCode::Invalid, &["input", "avatarUrl"], why));
             }
             row.name_key = index::name_key(&row);
-            // Their row is written by who holds the person's, like this transaction.
+            // The details are written only under the lock of the person's row, which this transaction has.
             let reached = user_detail::Entity::find_by_id(row.id).one(tx.db()).await?;
             let reached = reached.map(|row| row.details).unwrap_or_default();
             let reachable = input.details().apply(&reached)?;
@@ -179,7 +191,7 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
             let moved = row.name_key != before.name_key;
             let row = save(tx, row).await?;
             if moved {
-                entries::rename(tx.db(), row.id, row.name_key.clone()).await?;
+                memberships::rename(tx.db(), row.id, row.name_key.clone()).await?;
             }
             if reachable != reached {
                 save_details(tx, row.id, &reachable).await?;
@@ -188,10 +200,10 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
                 index::write(tx.db(), &row, &reachable).await?;
             }
             let shown = |row: &user::Model| {
-                (row.display_name.clone(), row.title.clone(), row.organisation.clone(), row.avatar_url.clone())
+                (row.display_name.clone(), row.title.clone(), row.organization.clone(), row.avatar_url.clone())
             };
             if shown(&row) != shown(&before) {
-                records::profile_changed(tx, row.id).await?;
+                publish::publish_profile_changed(tx, row.id).await?;
             }
             Ok(row)
         })
@@ -199,11 +211,11 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
     .await
 }
 
-/// Changes the caller's settings.
+/// Changes the caller's settings. Locks the caller's row.
 pub async fn update_settings(app: &App, by: &Viewer, input: UpdateSettingsInput) -> Result<user::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let mut row = people::hold_self(tx, by).await?;
+            let mut row = people::lock_self(tx, by).await?;
             row.who_may_request_connection = input.who_may_request_connection.unwrap_or(row.who_may_request_connection);
             row.who_may_follow = input.who_may_follow.unwrap_or(row.who_may_follow);
             row.updated_at = tx.clock().now();
@@ -217,11 +229,11 @@ async fn save(tx: &Tx<'_>, row: user::Model) -> Result<user::Model> {
     Ok(row.into_active_model().reset_all().update(tx.db()).await?)
 }
 
-/// Writes how a person can be reached, and whose each address is.
+/// Replaces a person's contact details and the index of their e-mail addresses.
 async fn save_details(tx: &Tx<'_>, user: UserId, reachable: &Details) -> Result<()> {
     user_detail::Entity::delete_by_id(user).exec(tx.db()).await?;
     user_email::Entity::delete_many().filter(user_email::Column::UserId.eq(user)).exec(tx.db()).await?;
-    // An address that comes back later has to be confirmed anew.
+    // A confirmation ends with its address: an address that is added again must be confirmed again.
     let keys: Vec<String> = reachable.emails.iter().map(|email| details::key(&email.address)).collect();
     confirmed_email::Entity::delete_many()
         .filter(confirmed_email::Column::UserId.eq(user))
@@ -252,12 +264,13 @@ fn check_handle(handle: &str) -> Result<String> {
     let handle = handle.trim().to_lowercase();
     let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     if !(2..=32).contains(&handle.len()) || !handle.chars().all(known) {
-        let why = "A handle has 2 to 32 characters of a-z, 0-9, dot, underscore and hyphen.";
+        let why = "A handle has 2 to 32 characters: a-z, 0-9, dot, underscore and hyphen.";
         return Err(Error::refused(UserErrorCode::Invalid, &["input", "handle"], why));
     }
-    // What looks like an id could be taken for one, and is what is left as the handle of somebody who was deleted.
+    // A text that looks like an id could be taken for one. Such a text is also the remaining handle of a deleted
+    // person.
     if UserId::parse(&handle).is_some() {
-        return Err(Error::refused(UserErrorCode::Invalid, &["input", "handle"], "A handle does not look like an id."));
+        return Err(Error::refused(UserErrorCode::Invalid, &["input", "handle"], "A handle must not look like an id."));
     }
     Ok(handle)
 }

@@ -7,17 +7,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 pub struct Card {
     /// What names this card for ever: `urn:uuid:…` for our own, anything for those of others.
     pub uid: Option<String>,
-    /// Whether the card is of an organisation and not of a person.
-    pub organisation_card: bool,
+    /// Whether the card is of an organization and not of a person.
+    pub organization_card: bool,
     /// The name as it is shown.
     pub full_name: String,
     /// The name in parts; all empty when it was never split.
     pub name: NameParts,
     /// Other names.
     pub nicknames: Vec<String>,
-    /// The organisation.
-    pub organisation: Option<String>,
-    /// The units inside the organisation, from the largest down.
+    /// The organization.
+    pub organization: Option<String>,
+    /// The units inside the organization, from the largest down.
     pub units: Vec<String>,
     /// The position held there.
     pub title: Option<String>,

@@ -1,7 +1,7 @@
 //! Values made harmless, and lines folded. Whatever is put in, what comes out holds no line end, no quote and no separator
 //! of its own.
 
-use crate::{plain_text, web};
+use crate::{plain_text, web_address};
 
 /// The longest line in octets, its end not counted.
 const WIDTH: usize = 75;
@@ -35,7 +35,7 @@ pub fn uri(value: &str) -> String {
             ',' | ';' if !in_query => out.push(c),
             ',' | ';' | '\\' | '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}' => percent_encode(&mut out, c),
             c if c.is_control() => {}
-            c if c.is_whitespace() || web::turns_direction(c) => percent_encode(&mut out, c),
+            c if c.is_whitespace() || web_address::changes_direction(c) => percent_encode(&mut out, c),
             c => out.push(c),
         }
     }
@@ -48,14 +48,14 @@ pub fn uri(value: &str) -> String {
 pub fn undirected(address: &str) -> String {
     let mut out = String::with_capacity(address.len());
     for c in around(address).chars() {
-        if web::turns_direction(c) { percent_encode(&mut out, c) } else { out.push(c) }
+        if web_address::changes_direction(c) { percent_encode(&mut out, c) } else { out.push(c) }
     }
     out
 }
 
 /// What stands between the white space and the marks around an address.
 fn around(address: &str) -> &str {
-    address.trim_matches(|c: char| c.is_whitespace() || web::turns_direction(c))
+    address.trim_matches(|c: char| c.is_whitespace() || web_address::changes_direction(c))
 }
 
 /// A quoted parameter value by RFC 6868, in which quotes and line ends are written with a caret.

@@ -1,7 +1,7 @@
 //! Names of downloaded files. Whatever a person is called, the name is short, stands on every system and cannot leave its
 //! header.
 
-use crate::web;
+use crate::web_address;
 
 /// The media type of vCards of every version.
 pub const MEDIA_TYPE: &str = "text/vcard; charset=utf-8";
@@ -23,7 +23,7 @@ pub fn file_name(full_name: &str) -> String {
         let c = match c {
             '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => '_',
             // These turn the direction of what follows, and with it the ending that is seen.
-            c if web::turns_direction(c) => continue,
+            c if web_address::changes_direction(c) => continue,
             c if c.is_control() => '_',
             c if c.is_whitespace() => ' ',
             c => c,

@@ -1,11 +1,11 @@
 //! What an address or a number is for. A label that a version has types for is written as those and read back the same;
 //! any other label is left to its writer, who puts it beside the property.
 
-use super::write::Version;
+use super::version::Version;
 
 /// The properties that have labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
+pub enum LabelSubject {
     /// `EMAIL`
     Email,
     /// `TEL`
@@ -41,15 +41,15 @@ const SILENT: [&str; 16] = [
 
 /// The types that say the same as a label; none when there are no such types.
 #[must_use]
-pub fn types(label: &str, of: Of, version: Version) -> Option<Vec<&'static str>> {
+pub fn types(label: &str, of: LabelSubject, version: Version) -> Option<Vec<&'static str>> {
     // A URL has no parameters in 3.0.
-    if of == Of::Url && version == Version::V3 {
+    if of == LabelSubject::Url && version == Version::V3 {
         return None;
     }
     let place = |word: &str| PLACES.into_iter().find(|place| *place == word);
     let line = |word: &str| {
         let known = |(name, _, three, four): &(&str, &str, bool, bool)| {
-            *name == word && of == Of::Phone && if version == Version::V3 { *three } else { *four }
+            *name == word && of == LabelSubject::Phone && if version == Version::V3 { *three } else { *four }
         };
         LINES.into_iter().find(known).map(|(_, kind, ..)| kind)
     };
@@ -91,22 +91,22 @@ pub fn label<'a>(types: impl Iterator<Item = &'a str>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Of, label, types};
-    use crate::vcard::write::Version;
+    use super::{LabelSubject, label, types};
+    use crate::vcard::version::Version;
 
     #[test]
     fn types_stand_for_the_label_they_were_made_of() {
         for version in [Version::V3, Version::V4] {
             for text in ["work", "home", "mobile", "fax", "pager", "work fax", "home mobile"] {
-                let types = types(text, Of::Phone, version).expect(text);
+                let types = types(text, LabelSubject::Phone, version).expect(text);
                 assert_eq!(label(types.into_iter()).as_deref(), Some(text));
             }
             for text in ["other", "Work", "fax work", "work  fax", "mobile;X=1", "", " ", "work fax fax"] {
-                assert_eq!(types(text, Of::Phone, version), None, "{text}");
+                assert_eq!(types(text, LabelSubject::Phone, version), None, "{text}");
             }
         }
-        assert_eq!(types("fax", Of::Email, Version::V4), None);
-        assert_eq!(types("work", Of::Url, Version::V3), None);
+        assert_eq!(types("fax", LabelSubject::Email, Version::V4), None);
+        assert_eq!(types("work", LabelSubject::Url, Version::V3), None);
     }
 
     #[test]

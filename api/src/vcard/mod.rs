@@ -6,25 +6,25 @@
 //! |---|---|
 //! | [`card`] | the model: one contact |
 //! | [`labels`] | `work`, `mobile` and their like, as each version writes them |
-//! | [`write`](mod@write), [`forms`], [`escape`] | a card as text; numbers and zones by their form; values made harmless, lines folded |
+//! | [`write`](mod@write), [`value_forms`], [`escape`] | a card as text; numbers and zones by their form; values made harmless, lines folded |
 //! | [`file`](mod@file) | the name of a downloaded file, as a header can carry it |
-//! | [`read`], [`logical`], [`source`] | a file as cards or reasons; unfolding it; cutting it up |
+//! | [`read`], [`logical`], [`lexer`] | a file as cards or reasons; unfolding it; cutting it up |
 //! | [`encoding`], [`head`] | octets as text; what stands before a value |
-//! | [`fields`], [`values`] | understanding one card, and one property |
+//! | [`parse_properties`], [`values`] | understanding one card, and one property |
 
+pub mod version;
 pub mod card;
-pub mod labels;
 pub mod escape;
-pub mod forms;
+pub mod value_forms;
+pub mod labels;
 pub mod write;
 pub mod file;
 pub mod encoding;
 pub mod head;
 pub mod logical;
-pub mod source;
+pub mod lexer;
 pub mod values;
-pub mod fields;
+pub mod parse_properties;
 pub mod read;
-
 #[cfg(test)]
-mod people;
+mod fixtures;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use encoding_rs::Encoding;
 
-pub use super::fields::Reading;
-use super::{fields, source::Source};
+pub use super::parse_properties::Reading;
+use super::{lexer::Lexer, parse_properties};
 
 /// A card that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub struct Damage {
 
 /// The cards of a file, in its order, each read when it is asked for. `charset` came with the file; a card may name another.
 pub fn cards(octets: &[u8], charset: Option<&'static Encoding>) -> impl Iterator<Item = Result<Reading, Damage>> {
-    Source::new(octets, charset).map(|piece| {
-        let card = piece.text.and_then(fields::card);
+    Lexer::new(octets, charset).map(|piece| {
+        let card = piece.text.and_then(parse_properties::card);
         card.map_err(|why| Damage { ordinal: piece.ordinal, line: piece.line, why: Cow::Borrowed(why) })
     })
 }
@@ -29,10 +29,7 @@ pub fn cards(octets: &[u8], charset: Option<&'static Encoding>) -> impl Iterator
 #[cfg(test)]
 mod tests {
     use super::cards;
-    use crate::vcard::{
-        people::people,
-        write::{self, Version},
-    };
+    use crate::vcard::{fixtures::people, version::Version, write};
 
     #[test]
     fn what_was_written_comes_back_unchanged() {
@@ -61,7 +58,7 @@ mod tests {
             (
                 "BEGIN:VCARD\r\nNOTE:1\r\nEND:VCARD\r\n".to_owned(),
                 1,
-                "It has no name, no organisation, no e-mail address and no telephone number.",
+                "It has no name, no organization, no e-mail address and no telephone number.",
             ),
             (format!("BEGIN:VCARD\r\n{many}END:VCARD\r\n"), 1, "It has more than 500 properties."),
             (format!("BEGIN:VCARD\r\n{long}END:VCARD\r\n"), 1, "It is longer than 64 kB."),

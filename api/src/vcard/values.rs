@@ -5,11 +5,11 @@ use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
 use super::{
     card::{Address, Birthday, NameParts, Phone, Url},
-    escape, forms,
+    escape,
     head::{CONTROLS, ENCODED},
-    labels,
+    labels, value_forms,
 };
-use crate::{plain_text, text, web};
+use crate::{plain_text, text, web_address};
 
 /// Schemes that are code or content rather than a place.
 const REFUSED: [&str; 5] = ["javascript", "vbscript", "data", "blob", "file"];
@@ -99,7 +99,7 @@ fn caret_decoded(text: &str) -> String {
 /// An address of something, unless it is code in disguise.
 pub fn place(entry: &VCardEntry) -> Option<String> {
     let text = text_of(entry)?.replace(char::is_control, "");
-    let unseen = |c: char| c.is_whitespace() || web::turns_direction(c);
+    let unseen = |c: char| c.is_whitespace() || web_address::changes_direction(c);
     let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase().replace(unseen, ""));
     let refused = scheme.is_some_and(|scheme| REFUSED.contains(&scheme.as_str()));
     let text = escape::undirected(&text);
@@ -133,7 +133,7 @@ pub fn birthday(entry: &VCardEntry) -> Option<Birthday> {
 /// A time zone: a name or an offset.
 pub fn time_zone(entry: &VCardEntry) -> Option<String> {
     let text = line_of(entry)?;
-    Some(forms::offset(&text).unwrap_or(text))
+    Some(value_forms::offset(&text).unwrap_or(text))
 }
 
 /// The instant of a `REV`. A leap second is the second after it.
@@ -147,7 +147,7 @@ pub fn moment(entry: &VCardEntry) -> Option<DateTime<Utc>> {
     let east = TimeDelta::seconds(read.offset.map_or(0, |offset| offset.local_minus_utc().into()));
     let at = read.date_time.and_utc().checked_sub_signed(east)?;
     let at = at.checked_add_signed(TimeDelta::seconds(leaps.into()))?;
-    Some(at).filter(|at| forms::has_four_digits(at.year()))
+    Some(at).filter(|at| value_forms::has_four_digits(at.year()))
 }
 
 /// The label: the one that stands beside the property, or what its types say.

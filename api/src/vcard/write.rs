@@ -4,20 +4,12 @@ use chrono::Datelike;
 
 use super::{
     card::{Address, Birthday, Card, Email, Phone},
-    escape, forms,
-    labels::{self, Of},
+    escape,
+    labels::{self, LabelSubject},
+    value_forms,
+    version::Version,
 };
 use crate::plain_text;
-
-/// The version that is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Version {
-    /// RFC 2426: what every program imports.
-    #[default]
-    V3,
-    /// RFC 6350.
-    V4,
-}
 
 /// The card in the version's words, from `BEGIN:VCARD` to the line end behind `END:VCARD`.
 #[must_use]
@@ -36,11 +28,14 @@ pub fn card(card: &Card, version: Version) -> String {
         writer.address(address);
     }
     for url in card.urls.iter().filter(|url| !url.address.trim().is_empty()) {
-        writer.labelled("URL", Of::Url, url.label.as_deref(), |_| (Parameters::default(), escape::uri(&url.address)));
+        writer.labelled("URL", LabelSubject::Url, url.label.as_deref(), |_| {
+            (Parameters::default(), escape::uri(&url.address))
+        });
     }
     for messenger in card.messengers.iter().filter(|messenger| !messenger.uri.trim().is_empty()) {
         let value = escape::uri(&messenger.uri);
-        writer.labelled("IMPP", Of::Messenger, messenger.label.as_deref(), |_| (Parameters::default(), value));
+        writer
+            .labelled("IMPP", LabelSubject::Messenger, messenger.label.as_deref(), |_| (Parameters::default(), value));
     }
     writer.person(card);
     writer.line("END:VCARD");
@@ -93,18 +88,18 @@ impl Writer {
         self.line(if four { "VERSION:4.0" } else { "VERSION:3.0" });
         self.line("PRODID:-//Rapport//Rapport 1.0//EN");
         match card.uid.as_deref() {
-            Some(uid) if four && forms::has_scheme(uid) => self.line(&format!("UID:{}", escape::uri(uid))),
+            Some(uid) if four && value_forms::has_scheme(uid) => self.line(&format!("UID:{}", escape::uri(uid))),
             uid if four => self.text("UID;VALUE=text", uid),
             uid => self.text("UID", uid),
         }
-        match (four, card.organisation_card) {
+        match (four, card.organization_card) {
             (true, true) => self.line("KIND:org"),
             (true, false) => self.line("KIND:individual"),
             // 3.0 has no kinds; Apple's word for it is the one that others read as well.
             (false, true) => self.line("X-ABShowAs:COMPANY"),
             (false, false) => {}
         }
-        if let Some(at) = card.changed_at.filter(|at| forms::has_four_digits(at.year())) {
+        if let Some(at) = card.changed_at.filter(|at| value_forms::has_four_digits(at.year())) {
             let format = if four { "REV:%Y%m%dT%H%M%SZ" } else { "REV:%Y-%m-%dT%H:%M:%SZ" };
             self.line(&at.format(format).to_string());
         }
@@ -125,8 +120,8 @@ impl Writer {
     }
 
     fn work(&mut self, card: &Card) {
-        let organisation = card.organisation.as_deref().unwrap_or_default();
-        self.parts("ORG", ";", std::iter::once(organisation).chain(card.units.iter().map(String::as_str)));
+        let organization = card.organization.as_deref().unwrap_or_default();
+        self.parts("ORG", ";", std::iter::once(organization).chain(card.units.iter().map(String::as_str)));
         self.text("TITLE", card.title.as_deref());
     }
 
@@ -137,7 +132,7 @@ impl Writer {
         let before = (self.version == Version::V3).then_some("internet");
         let parameters = Parameters { before, preferred: email.preferred, ..Parameters::default() };
         let value = escape::text(&email.address);
-        self.labelled("EMAIL", Of::Email, email.label.as_deref(), |_| (parameters, value));
+        self.labelled("EMAIL", LabelSubject::Email, email.label.as_deref(), |_| (parameters, value));
     }
 
     fn phone(&mut self, phone: &Phone) {
@@ -145,7 +140,7 @@ impl Writer {
             return;
         }
         let extension = phone.extension.as_deref().filter(|extension| !extension.is_empty());
-        let dialled = forms::is_global(&phone.number) && extension.is_none_or(forms::is_dialled);
+        let dialled = value_forms::is_global(&phone.number) && extension.is_none_or(value_forms::is_dialled);
         let (first, value) = match (self.version, extension) {
             (Version::V4, None) if dialled => ("VALUE=uri", format!("tel:{}", phone.number)),
             (Version::V4, Some(extension)) if dialled => ("VALUE=uri", format!("tel:{};ext={extension}", phone.number)),
@@ -156,7 +151,7 @@ impl Writer {
                 (first, escape::text(&format!("{}{behind}", phone.number)))
             }
         };
-        self.labelled("TEL", Of::Phone, phone.label.as_deref(), |types| {
+        self.labelled("TEL", LabelSubject::Phone, phone.label.as_deref(), |types| {
             // What is no other kind of line carries voices.
             let behind = types.iter().all(|word| matches!(*word, "work" | "home")).then_some("voice");
             (Parameters { first, behind, preferred: phone.preferred, ..Parameters::default() }, value)
@@ -178,9 +173,12 @@ impl Writer {
             Version::V3 => String::new(),
             Version::V4 => format!(";LABEL={}", escape::parameter(&lines.join("\n"))),
         };
-        self.labelled("ADR", Of::Address, label, |_| (Parameters { preferred, last, ..Parameters::default() }, value));
+        self.labelled("ADR", LabelSubject::Address, label, |_| {
+            (Parameters { preferred, last, ..Parameters::default() }, value)
+        });
         if self.version == Version::V3 {
-            let types = label.and_then(|label| labels::types(label, Of::Address, Version::V3)).unwrap_or_default();
+            let types =
+                label.and_then(|label| labels::types(label, LabelSubject::Address, Version::V3)).unwrap_or_default();
             let types = self.types(&Parameters { preferred, ..Parameters::default() }, &types);
             self.line(&format!("LABEL{types}:{}", escape::text(&lines.join("\n"))));
         }
@@ -189,7 +187,7 @@ impl Writer {
     fn person(&mut self, card: &Card) {
         let four = self.version == Version::V4;
         if let Some(url) = card.photo_url.as_deref().filter(|url| url.starts_with("https://")) {
-            let parameters = match forms::media_type(url) {
+            let parameters = match value_forms::media_type(url) {
                 _ if !four => ";VALUE=uri".to_owned(),
                 Some(media_type) => format!(";MEDIATYPE={media_type}"),
                 None => String::new(),
@@ -208,7 +206,7 @@ impl Writer {
         if four {
             self.text("LANG;PREF=1", card.locale.as_deref());
         }
-        match (card.time_zone.as_deref(), card.time_zone.as_deref().and_then(forms::offset)) {
+        match (card.time_zone.as_deref(), card.time_zone.as_deref().and_then(value_forms::offset)) {
             (_, Some(offset)) if four => self.line(&format!("TZ;VALUE=utc-offset:{}", offset.replace(':', ""))),
             (_, Some(offset)) => self.line(&format!("TZ:{offset}")),
             (zone, None) => self.text(if four { "TZ" } else { "TZ;VALUE=text" }, zone),
@@ -222,7 +220,7 @@ impl Writer {
     fn labelled(
         &mut self,
         name: &str,
-        of: Of,
+        of: LabelSubject,
         label: Option<&str>,
         write: impl FnOnce(&[&'static str]) -> (Parameters, String),
     ) {
@@ -267,7 +265,7 @@ impl Writer {
 
 /// The name to show: each version requires one.
 fn shown_name(card: &Card) -> &str {
-    let others = [card.name.given.as_deref(), card.name.family.as_deref(), card.organisation.as_deref()];
+    let others = [card.name.given.as_deref(), card.name.family.as_deref(), card.organization.as_deref()];
     let address = card.emails.first().map(|email| email.address.as_str());
     let names = std::iter::once(card.full_name.as_str()).chain(others.into_iter().flatten()).chain(address);
     names.into_iter().find(|name| !name.trim().is_empty()).unwrap_or_default()
@@ -325,7 +323,7 @@ mod tests {
             let label = || Some(evil());
             let card_of_evil = Card {
                 uid: label(),
-                organisation_card: true,
+                organization_card: true,
                 full_name: evil(),
                 name: NameParts {
                     family: label(),
@@ -335,7 +333,7 @@ mod tests {
                     suffix: label(),
                 },
                 nicknames: vec![evil()],
-                organisation: label(),
+                organization: label(),
                 units: vec![evil()],
                 title: label(),
                 emails: vec![Email { address: evil(), label: label(), preferred: true }],

@@ -1,13 +1,9 @@
-//! Visitors of web sites: what they see before a chat, how one begins, what they are known by. A visitor is a customer at one
-//! entry point, who sees their own conversations there and nothing else; a page of a site that the entry point does not list
-//! finds nothing.
+//! Visitors of web sites: the form before a chat, the start of a chat, signed identities and tokens. A visitor is a
+//! customer at one entry point, and sees only their own conversations there. For a page of a site that is not listed,
+//! the entry point does not exist.
 
 pub mod tokens;
-pub mod sites;
-pub mod forms;
-pub mod identities;
-pub mod chats;
+pub mod signed_identity;
+pub mod start_chat;
 pub mod retention;
-pub mod types;
-pub mod query;
-pub mod mutation;
+pub mod graphql;

@@ -1,4 +1,4 @@
-//! Tokens of visitors who do not come any more are forgotten.
+//! Removal of expired visitor tokens.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::app::App;
 
 const EVERY: Duration = Duration::from_secs(600);
 
-/// Forgets them every ten minutes.
+/// Removes expired visitor tokens every ten minutes.
 pub async fn run(app: App) {
-    app.repeat(EVERY, "the removal of visitors' tokens", || tokens::forget_ended(&app)).await;
+    app.repeat(EVERY, "the removal of expired visitor tokens", || tokens::forget_ended(&app)).await;
 }

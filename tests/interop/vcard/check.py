@@ -55,8 +55,8 @@ def expected(person, version):
     add("PRODID", "-//Rapport//Rapport 1.0//EN")
     text("UID", person["uid"])
     if four:
-        add("KIND", "org" if person["organisationCard"] else "individual")
-    elif person["organisationCard"]:
+        add("KIND", "org" if person["organizationCard"] else "individual")
+    elif person["organizationCard"]:
         add("X-ABSHOWAS", "COMPANY")
     if person.get("changedAt"):
         add("REV", re.sub("[-:]", "", person["changedAt"]) if four else person["changedAt"])
@@ -68,8 +68,8 @@ def expected(person, version):
     add("FN", person["fullName"])
     if person["nicknames"]:
         add("NICKNAME", person["nicknames"][0])
-    if person["organisation"] or person["units"]:
-        add("ORG", [person["organisation"] or "", *person["units"]])
+    if person["organization"] or person["units"]:
+        add("ORG", [person["organization"] or "", *person["units"]])
     text("TITLE", person["title"])
     for email in person["emails"]:
         add("EMAIL", email["address"], email, before=() if four else ("internet",))

@@ -28,13 +28,13 @@ export function expected(person) {
   const { name, birthday } = person
   add('PRODID', '-//Rapport//Rapport 1.0//EN')
   text('UID', person.uid)
-  add('KIND', person.organisationCard ? 'org' : 'individual')
+  add('KIND', person.organizationCard ? 'org' : 'individual')
   text('REV', person.changedAt?.replace(/[-:]/g, ''))
   const parts = [name.family, name.given, name.additional, name.prefix, name.suffix].map((part) => part ?? '')
   if (parts.some(Boolean)) add('N', parts)
   add('FN', person.fullName)
   if (person.nicknames.length) add('NICKNAME', person.nicknames)
-  if (person.organisation || person.units.length) add('ORG', [person.organisation ?? '', ...person.units])
+  if (person.organization || person.units.length) add('ORG', [person.organization ?? '', ...person.units])
   text('TITLE', person.title)
   for (const { address, ...more } of person.emails) add('EMAIL', address, more)
   for (const { number, extension, ...more } of person.phones) {

@@ -22,7 +22,7 @@ import urllib.request
 URL = os.environ["RAPPORT_URL"]
 SERVER = URL.removesuffix("/graphql")
 ABOUT_THE_FILE = {"BEGIN", "END", "VERSION", "PRODID", "REV"}
-FIELDS = """displayName title organisation note name { given family additional prefix suffix } emails { address label }
+FIELDS = """displayName title organization note name { given family additional prefix suffix } emails { address label }
   phones { number label extension } addresses { label street city region postalCode country } urls { address label }"""
 
 

@@ -43,7 +43,7 @@ function contact(at) {
     namePrefix: split ? part() : null,
     nameSuffix: split ? part() : null,
     title: part(),
-    organisation: part(),
+    organization: part(),
     note: maybe(() => `${words(4, ' ')}\n${words(50, '\n')}`),
     emails: some(3, (each) => ({ address: `P${at}.${each}@example.com`, label: label(), preferred: each === 1 })),
     phones: some(4, (each) => ({
@@ -76,7 +76,7 @@ function uuid(id) {
 function person(id, updatedAt, input) {
   return {
     uid: `urn:uuid:${uuid(id)}`,
-    organisationCard: false,
+    organizationCard: false,
     fullName: input.displayName,
     name: {
       family: input.familyName,
@@ -86,7 +86,7 @@ function person(id, updatedAt, input) {
       suffix: input.nameSuffix,
     },
     nicknames: [],
-    organisation: input.organisation,
+    organization: input.organization,
     units: [],
     title: input.title,
     emails: input.emails,

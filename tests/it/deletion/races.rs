@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{MAY_NAME, delete, names};
 use crate::{
-    access::sign_in,
-    endings::with_password,
+    account_closure::with_password,
+    credentials::sign_in,
     support::{app::TestApp, consistency, rounds},
 };
 

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{bytes, delete};
 use crate::{
-    endings::with_password,
+    account_closure::with_password,
     support::{app::TestApp, consistency},
 };
 
@@ -61,9 +61,9 @@ async fn a_person_with_three_thousand_relations_is_deleted_at_once() {
             app.database.run(&format!("INSERT INTO {table} VALUES {}", some.join(", "))).await;
         }
     }
-    let newest = "INSERT INTO newest_activity (user_id, activity_id, other_id, connections_only)";
+    let newest = "INSERT INTO latest_activity (user_id, activity_id, other_id, connections_only)";
     app.database.run(&format!("{newest} SELECT id, id, {id}, false FROM \"user\" WHERE id <> {id}")).await;
-    app.database.run(&format!("UPDATE directory SET people = people + {MANY}")).await;
+    app.database.run(&format!("UPDATE directory_count SET people = people + {MANY}")).await;
     app.database
         .run(&format!(
             "INSERT INTO notification (id, user_id, kind, actor_id, created_at) \

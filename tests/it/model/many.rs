@@ -8,13 +8,13 @@ use std::{
     },
 };
 
-use api::agents::workers;
+use api::routing::background;
 use serde_json::Value;
 
 use super::Both;
 use crate::{
     routing::{nobody_was_passed, nothing_contradicts_itself},
-    support::{Expected as _, chance::Chance, eventually, rounds},
+    support::{Expected as _, eventually, random::Chance, rounds},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +22,7 @@ async fn many_at_once_give_no_task_two_owners_pass_nobody_and_leave_nothing_wait
     let steps = rounds(240);
     let both = Both::new(12, 43).await;
     for instance in &both.app.instances {
-        tokio::spawn(workers::run(instance.app.clone()));
+        tokio::spawn(background::run(instance.app.clone()));
     }
     let both = Arc::new(both);
     let done = Arc::new(AtomicUsize::new(0));

@@ -28,7 +28,7 @@ const STREAMS: [(&str, &str, &[StreamKind]); 8] = [
         "of the conversation, one for each side",
         &[StreamKind::Conversation, StreamKind::CustomerSide],
     ),
-    ("desk", "of the agent", &[StreamKind::Desk]),
+    ("agentDesktop", "of the agent", &[StreamKind::AgentDesktop]),
     ("incomingRequests", "of the viewer", &[StreamKind::Requests]),
     ("notifications", "of the viewer", &[StreamKind::Notifications]),
     ("queueEvents", "of the queue", &[StreamKind::Queue]),

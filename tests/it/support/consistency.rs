@@ -6,7 +6,7 @@ use super::database::TestDatabase;
 const INVARIANTS: [(&str, &str); 25] = [
     (
         "the directory counts its people",
-        "SELECT abs((SELECT people FROM directory) - (SELECT count(*) FROM \"user\" WHERE status = 1))",
+        "SELECT abs((SELECT people FROM directory_count) - (SELECT count(*) FROM \"user\" WHERE status = 1))",
     ),
     (
         "a requested pair names its one pending request, of the right person",
@@ -25,10 +25,10 @@ const INVARIANTS: [(&str, &str); 25] = [
     ),
     (
         "a shadow is a request that its requester sees pending and its recipient has decided",
-        "SELECT count(*) FROM relationship r WHERE (r.lo_shadow_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM connection_request q \
-         WHERE q.id = r.lo_shadow_id AND q.requester_id = r.lo AND q.requester_status = 1 AND q.recipient_status IN (3, 5))) \
-         OR (r.hi_shadow_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM connection_request q \
-         WHERE q.id = r.hi_shadow_id AND q.requester_id = r.hi AND q.requester_status = 1 AND q.recipient_status IN (3, 5)))",
+        "SELECT count(*) FROM relationship r WHERE (r.lo_hidden_request_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM connection_request q \
+         WHERE q.id = r.lo_hidden_request_id AND q.requester_id = r.lo AND q.requester_status = 1 AND q.recipient_status IN (3, 5))) \
+         OR (r.hi_hidden_request_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM connection_request q \
+         WHERE q.id = r.hi_hidden_request_id AND q.requester_id = r.hi AND q.requester_status = 1 AND q.recipient_status IN (3, 5)))",
     ),
     (
         "the lists hold what follows from the pairs and nothing else",
@@ -40,8 +40,8 @@ const INVARIANTS: [(&str, &str); 25] = [
          UNION ALL SELECT lo, 5, hi FROM relationship WHERE connection = 1 UNION ALL SELECT hi, 4, lo FROM relationship WHERE connection = 1 \
          UNION ALL SELECT hi, 5, lo FROM relationship WHERE connection = 2 UNION ALL SELECT lo, 4, hi FROM relationship WHERE connection = 2 \
          UNION ALL SELECT lo, 6, hi FROM relationship WHERE lo_blocks UNION ALL SELECT hi, 6, lo FROM relationship WHERE hi_blocks \
-         UNION ALL SELECT lo, 5, hi FROM relationship WHERE lo_shadow_id IS NOT NULL \
-         UNION ALL SELECT hi, 5, lo FROM relationship WHERE hi_shadow_id IS NOT NULL \
+         UNION ALL SELECT lo, 5, hi FROM relationship WHERE lo_hidden_request_id IS NOT NULL \
+         UNION ALL SELECT hi, 5, lo FROM relationship WHERE hi_hidden_request_id IS NOT NULL \
          UNION ALL SELECT lo, 7, hi FROM relationship WHERE lo_mutes <> 0 UNION ALL SELECT hi, 7, lo FROM relationship WHERE hi_mutes <> 0 \
          UNION ALL SELECT lo, 8, hi FROM relationship WHERE lo_mutes IN (1, 3) \
          UNION ALL SELECT hi, 8, lo FROM relationship WHERE hi_mutes IN (1, 3)) \
@@ -101,7 +101,7 @@ const INVARIANTS: [(&str, &str); 25] = [
     ),
     (
         "what is kept as somebody's newest activity is it",
-        "SELECT count(*) FROM newest_activity w LEFT JOIN activity_author n ON n.user_id = w.user_id \
+        "SELECT count(*) FROM latest_activity w LEFT JOIN activity_author n ON n.user_id = w.user_id \
          AND n.activity_id = (SELECT m.activity_id FROM activity_author m WHERE m.user_id = w.user_id ORDER BY m.activity_id DESC LIMIT 1) \
          WHERE COALESCE(w.activity_id = n.activity_id, w.activity_id IS NULL AND n.activity_id IS NULL) = FALSE \
          OR COALESCE(w.other_id = n.other_id, w.other_id IS NULL AND n.other_id IS NULL) = FALSE \
@@ -109,7 +109,7 @@ const INVARIANTS: [(&str, &str); 25] = [
     ),
     (
         "everybody who is not deleted has a place for their newest activity",
-        "SELECT count(*) FROM \"user\" u WHERE u.status <> 4 AND NOT EXISTS (SELECT 1 FROM newest_activity w WHERE w.user_id = u.id)",
+        "SELECT count(*) FROM \"user\" u WHERE u.status <> 4 AND NOT EXISTS (SELECT 1 FROM latest_activity w WHERE w.user_id = u.id)",
     ),
     (
         "nobody is notified of whom they block",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::chance::Chance;
+use super::random::Chance;
 
 /// Words of many scripts, and such as mean something to somebody who reads cards.
 const WORDS: [&str; 24] = [
@@ -80,7 +80,7 @@ fn contact(chance: &mut Chance, at: usize) -> Value {
         "namePrefix": more(chance),
         "nameSuffix": more(chance),
         "title": part(chance),
-        "organisation": part(chance),
+        "organization": part(chance),
         "note": maybe(chance, |chance| format!("{}\n{}", words(chance, 4, " "), words(chance, 40, "\n"))),
         "emails": some(chance, 3, |chance, each| json!({
             "address": format!("P{at}.{each}@example.com"), "label": label(chance), "preferred": each == 1,

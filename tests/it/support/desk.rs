@@ -2,29 +2,107 @@
 
 use api::{
     agents::{
-        routing,
-        set_up::{self, NewEntryPoint, NewQueue},
-        tasks, workers,
+        agent_admin::{self, AgentSkillInput, UpdateAgentInput},
+        skills::{self, CreateSkillInput, RequiredSkillInput, SkillStepInput},
     },
     auth::viewer::Scopes,
-    conversations::{
-        customers::{self, About},
-        items::{self, NewItem},
-        participants::{self, Who},
-        threads::{self, Place},
+    contact_center::admin_change::AdminActor,
+    conversations::customers::CustomerDetails,
+    entry_points::entry_point_admin::{self, CreateEntryPointInput},
+    inbound::messages::{self, InboundMessage, MessageContent},
+    queues::{
+        hours_input::{OpenHoursInput, QueueHoursInput},
+        opening_hours::{self, Weekday},
+        queue_admin::{self, CreateQueueInput, UpdateQueueInput},
     },
+    reason_codes::reasons::{self, NewReason, ReasonKind},
+    routing::{background, queue_changes, router},
 };
 use entity::{
+    agent_skill,
     channel::Channel,
-    entry_point::{self, Form, Origins},
-    id::{ConversationId, SkillId, TaskId},
-    participant::ParticipantRole,
-    queue,
+    entry_point,
+    id::{AgentId, ConversationId, QueueId, SkillId, TaskId, UserId, WrapUpReasonId},
+    queue::{self, BusinessHours, SkillSteps, UnacceptedTransfer},
+    thread_item::TextFormat,
     user::Role,
 };
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use serde_json::{Value, json};
 
 use super::{Expected as _, app::TestApp, graphql::Answer, person::Person};
+
+/// A queue to be created by the administrators' own path.
+#[derive(Clone, Debug)]
+pub struct NewQueue {
+    pub name: String,
+    pub channel: Channel,
+    pub offer_seconds: Option<i32>,
+    pub on_unaccepted_transfer: UnacceptedTransfer,
+    pub auto_wrap_up_seconds: Option<i32>,
+    pub inactivity_seconds: Option<i32>,
+    pub service_level_seconds: Option<i32>,
+    pub skills: SkillSteps,
+    pub hours: Option<BusinessHours>,
+}
+
+impl NewQueue {
+    /// A queue of a channel without rules of its own.
+    pub fn of(channel: Channel, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            channel,
+            offer_seconds: None,
+            on_unaccepted_transfer: UnacceptedTransfer::Drop,
+            auto_wrap_up_seconds: None,
+            inactivity_seconds: None,
+            service_level_seconds: None,
+            skills: SkillSteps::default(),
+            hours: None,
+        }
+    }
+
+    pub fn input(&self) -> CreateQueueInput {
+        let required = |skill: &queue::RequiredSkill| RequiredSkillInput {
+            skill_id: skill.skill_id.into(),
+            level: skill.level.into(),
+        };
+        let step = |step: &queue::SkillStep| SkillStepInput {
+            after_seconds: step.after_seconds,
+            required: step.required.iter().map(required).collect(),
+        };
+        CreateQueueInput {
+            skill_relaxation: self.skills.0.iter().map(step).collect(),
+            offer_seconds: self.offer_seconds,
+            auto_wrap_up_seconds: self.auto_wrap_up_seconds,
+            inactivity_seconds: self.inactivity_seconds,
+            service_level_seconds: self.service_level_seconds,
+            on_unaccepted_transfer: self.on_unaccepted_transfer,
+            hours: self.hours.as_ref().map(hours_input),
+            ..CreateQueueInput::new(&self.name, self.channel)
+        }
+    }
+}
+
+/// An address on a channel, made of a name.
+pub fn address(channel: Channel, name: &str) -> String {
+    let mailbox = || format!("{}@example.com", name.to_lowercase().replace(' ', "."));
+    if channel == Channel::Email { mailbox() } else { name.to_owned() }
+}
+
+fn hours_input(hours: &BusinessHours) -> QueueHoursInput {
+    let open = |open: &queue::OpenHours| OpenHoursInput {
+        weekday: Weekday::numbered(open.weekday).expected("a day of the week"),
+        from: opening_hours::time(open.from),
+        to: opening_hours::time(open.to),
+    };
+    QueueHoursInput {
+        time_zone: hours.time_zone.clone(),
+        weekly_hours: hours.open.iter().map(open).collect(),
+        closed_on: hours.closed_on.clone(),
+        closed_message: hours.answer.clone(),
+    }
+}
 
 /// A queue and the entry point that feeds it.
 pub struct Floor {
@@ -59,54 +137,42 @@ impl TestApp {
     }
 
     pub async fn floor_of(&self, new: NewQueue, agents: &[&Person]) -> Floor {
-        let agents: Vec<_> = agents.iter().map(|agent| agent.id).collect();
-        let (new, agents) = (&new, &agents);
-        let made = self.app().transaction(|tx| {
-            Box::pin(async move {
-                let queue = set_up::queue(tx, new.clone()).await?;
-                set_up::name_agents(tx, &queue, agents).await?;
-                let entry_point = NewEntryPoint {
-                    name: format!("{} door", new.name),
-                    channel: new.channel,
-                    address: new.name.clone(),
-                    queue: queue.id,
-                    priority: None,
-                    form: Form::default(),
-                    origins: Origins::default(),
-                    identity_secret: None,
-                };
-                Ok(Floor { entry_point: set_up::entry_point(tx, entry_point).await?, queue })
-            })
-        });
-        made.await.expected("a queue")
+        let agent_ids = agents.iter().map(|agent| AgentId(agent.id.0).into()).collect();
+        let input = CreateQueueInput { agent_ids, ..new.input() };
+        let queue = queue_admin::create(self.app(), AdminActor::System, &input).await.expected("a queue").row;
+        let address = address(new.channel, &new.name);
+        let input = CreateEntryPointInput::new(&format!("{} door", new.name), new.channel, &address, queue.id);
+        let made = entry_point_admin::create(self.app(), AdminActor::System, &input).await;
+        Floor { entry_point: made.expected("an entry point").row, queue }
+    }
+
+    /// Says which agents a queue names.
+    pub async fn assigns(&self, queue: QueueId, agents: &[UserId]) {
+        let update = UpdateQueueInput {
+            agent_ids: Some(agents.iter().map(|agent| AgentId(agent.0).into()).collect()),
+            ..UpdateQueueInput::of(queue)
+        };
+        queue_changes::update(self.app(), AdminActor::System, &update).await.expected("the agents of a queue");
     }
 
     /// A customer writes for the first time, on an instance, with a priority.
     pub async fn arrives_at(&self, instance: usize, floor: &Floor, name: &str, priority: i16) -> Arrival {
         let app = &self.instances[instance % self.instances.len()].app;
-        let door = &entry_point::Model { priority, ..floor.entry_point.clone() };
-        let arrived = app.transaction(|tx| {
-            Box::pin(async move {
-                let about = About { name: Some(name.to_owned()), ..About::default() };
-                let customer = customers::identify(tx, door.channel, name, &about).await?;
-                let place = Place {
-                    channel: door.channel,
-                    entry_point: door.id,
-                    queue: door.queue_id,
-                    customer: customer.id,
-                    topic: String::new(),
-                };
-                let (mut conversation, _) = threads::open_or_make(tx, &place).await?;
-                let who = Who::Customer(customer.id);
-                let customer = participants::join(tx, &conversation, who, ParticipantRole::Customer).await?;
-                let message = NewItem { inbound: true, ..NewItem::message(customer.id, format!("I am {name}")) };
-                items::append(tx, &mut conversation, message).await?;
-                let enqueued = tasks::enqueue(tx, &mut conversation, door).await?;
-                let task = tasks::answer(tx, &mut conversation, enqueued).await?;
-                Ok(Arrival { task: task.id, conversation: conversation.id })
-            })
-        });
-        arrived.await.expected("a task")
+        let message = InboundMessage {
+            entry_point: entry_point::Model { priority, ..floor.entry_point.clone() },
+            address: name.to_owned(),
+            about: CustomerDetails { name: Some(name.to_owned()), ..CustomerDetails::default() },
+            topic: String::new(),
+            written: MessageContent {
+                id: app.clock.uuid().to_string(),
+                body: format!("I am {name}"),
+                format: TextFormat::Plain,
+                sent_at: None,
+                digest: None,
+            },
+        };
+        let conversation = messages::receive(app, &message).await.expected("a message").conversation;
+        Arrival { task: conversation.task_id.expected("a task"), conversation: conversation.id }
     }
 
     pub async fn waits(&self, floor: &Floor, name: &str) -> Arrival {
@@ -115,33 +181,38 @@ impl TestApp {
 
     /// One more reason of wrap-ups; its id.
     pub async fn reason(&self, name: &str) -> String {
-        let made = self.app().transaction(|tx| Box::pin(async move { set_up::wrap_up_reason(tx, name).await }));
-        made.await.expected("a reason").id.to_string()
+        let new = NewReason { name: name.to_owned(), is_default: false, idempotency_key: None };
+        let made = reasons::create(self.app(), AdminActor::System, ReasonKind::WrapUp, &new).await;
+        WrapUpReasonId(made.expected("a reason").row).to_string()
     }
 
     /// A skill, and how good some agents are at it.
     pub async fn skill(&self, name: &str, levels: &[(&Person, i16)]) -> SkillId {
-        let levels: Vec<_> = levels.iter().map(|(agent, level)| (agent.id, *level)).collect();
-        let levels = &levels;
-        let made = self.app().transaction(|tx| {
-            Box::pin(async move {
-                let skill = set_up::skill(tx, name).await?;
-                for (agent, level) in levels {
-                    set_up::rate(tx, *agent, skill.id, *level).await?;
-                }
-                Ok(skill.id)
-            })
-        });
-        made.await.expected("a skill")
+        let new = CreateSkillInput { name: name.to_owned(), idempotency_key: None };
+        let skill = skills::create(self.app(), AdminActor::System, &new).await.expected("a skill").row.id;
+        for (agent, level) in levels {
+            let had = agent_skill::Entity::find().filter(agent_skill::Column::AgentId.eq(agent.id));
+            let had = had.all(self.app().db.read()).await.expected("skills");
+            let has = had.iter().map(|row| (row.skill_id, row.level)).chain([(skill, *level)]);
+            let has = has.map(|(skill, level)| AgentSkillInput { skill_id: skill.into(), level: level.into() });
+            let update = UpdateAgentInput {
+                agent_id: None,
+                user_id: Some(agent.id.into()),
+                profile_id: None,
+                skills: Some(has.collect()),
+            };
+            agent_admin::update(self.app(), AdminActor::System, &update).await.expected("an agent's skills");
+        }
+        skill
     }
 
     /// Lets everything happen that goes on by itself, until nothing more does.
     pub async fn settle(&self) {
         loop {
             for instance in &self.instances {
-                routing::run(&instance.app).await.expected("routing");
+                router::run(&instance.app).await.expected("routing");
             }
-            if !workers::step(self.app()).await.expected("what is due") {
+            if !background::step(self.app()).await.expected("what is due") {
                 break;
             }
         }
@@ -155,13 +226,13 @@ impl TestApp {
 }
 
 /// What somebody sees of their desk.
-const DESK: &str = "{ viewer { desk { agent { state idleReason { name } capacity { channel limit used open } } \
-    offers { id status expiresAt task { id status position } details { queueName customerName customerEmail customerPhone sourceNumber sourcePage receivedAt } } \
+const DESK: &str = "{ viewer { agentDesktop { agent { state idleReason { name } capacity { channel limit used hasRoom } } \
+    offers { id status expiresAt task { id status position } preview { queueName customerName customerEmail customerPhone sourceNumber sourcePage receivedAt } } \
     tasks { id status conversation { id } availableActions owner { displayName } wrapUps { dueAt submittedAt automatic reasons { name } } } streamCursor } } }";
 
 impl Person {
     pub async fn desk(&self) -> Value {
-        self.ask(DESK, Value::Null).await.body["data"]["viewer"]["desk"].clone()
+        self.ask(DESK, Value::Null).await.body["data"]["viewer"]["agentDesktop"].clone()
     }
 
     /// Turns to a state; the code of the refusal, or nothing.
@@ -193,14 +264,14 @@ impl Person {
 
     /// Accepts on an instance: the task, or the code of the refusal and who has it instead.
     pub async fn accepts_on(&self, instance: usize, offer: &str) -> Result<String, (String, Option<String>)> {
-        let query = "mutation($id: ID!) { acceptOffer(input: { offerId: $id }) { task { id } takenBy { displayName } userErrors { code } } }";
+        let query = "mutation($id: ID!) { acceptOffer(input: { offerId: $id }) { task { id } acceptedBy { displayName } userErrors { code } } }";
         let answer = self.clients[instance % self.clients.len()].ask(query, json!({ "id": offer })).await;
         let payload = answer.at("acceptOffer");
         match payload["task"]["id"].as_str() {
             Some(task) => Ok(task.to_owned()),
             None => Err((
                 payload["userErrors"][0]["code"].as_str().unwrap_or_default().to_owned(),
-                payload["takenBy"]["displayName"].as_str().map(str::to_owned),
+                payload["acceptedBy"]["displayName"].as_str().map(str::to_owned),
             )),
         }
     }
@@ -295,7 +366,7 @@ impl Person {
 
     /// As others name the agent.
     pub fn as_target(&self) -> Value {
-        json!({ "agentId": entity::id::AgentId(self.id.0).to_string() })
+        json!({ "agentId": AgentId(self.id.0).to_string() })
     }
 
     /// Where the person sees a task stand; nothing of one that they may not see.

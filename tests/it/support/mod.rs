@@ -2,13 +2,13 @@
 
 pub mod app;
 pub mod catalogue;
-pub mod chance;
+pub mod random;
 pub mod consistency;
 pub mod contacts;
 pub mod database;
 pub mod desk;
 pub mod documents;
-pub mod floor;
+pub mod contact_center;
 pub mod graphql;
 pub mod manual;
 pub mod model;
@@ -18,7 +18,7 @@ pub mod probes;
 pub mod process;
 pub mod smtp;
 pub mod socket;
-pub mod threads;
+pub mod conversations;
 pub mod vcards;
 pub mod visitors;
 

@@ -76,7 +76,7 @@ impl Stand {
 pub struct Agent {
     pub id: UserId,
     pub state: State,
-    pub free_since: i64,
+    pub available_since: i64,
     pub held: BTreeSet<usize>,
 }
 
@@ -101,7 +101,7 @@ pub struct Model {
 
 impl Model {
     pub fn new(agents: impl IntoIterator<Item = UserId>) -> Self {
-        let agent = |id| Agent { id, state: State::Offline, free_since: 0, held: BTreeSet::new() };
+        let agent = |id| Agent { id, state: State::Offline, available_since: 0, held: BTreeSet::new() };
         Self { now: 0, agents: agents.into_iter().map(agent).collect(), tasks: vec![], live: BTreeSet::new() }
     }
 
@@ -143,7 +143,7 @@ impl Model {
         let mut free: [BTreeSet<(i64, UserId, usize)>; QUEUES] = std::array::from_fn(|queue| {
             let serving =
                 (0..self.agents.len()).filter(|agent| Self::serves(*agent, queue) && self.takes(*agent, queue));
-            serving.map(|agent| (self.agents[agent].free_since, self.agents[agent].id, agent)).collect()
+            serving.map(|agent| (self.agents[agent].available_since, self.agents[agent].id, agent)).collect()
         });
         if free.iter().all(BTreeSet::is_empty) {
             return;
@@ -175,12 +175,12 @@ impl Model {
 
     fn take(&mut self, task: usize, agent: usize) {
         self.agents[agent].held.insert(task);
-        self.agents[agent].free_since = self.now;
+        self.agents[agent].available_since = self.now;
     }
 
     fn release(&mut self, task: usize, agent: usize) {
         self.agents[agent].held.remove(&task);
-        self.agents[agent].free_since = self.now;
+        self.agents[agent].available_since = self.now;
     }
 
     /// An agent to whom a task is offered accepts.

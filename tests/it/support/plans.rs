@@ -22,7 +22,7 @@ pub enum Planned {
     ForMany,
     /// For those there are.
     AsTheyAre,
-    /// For those there are, of which those of the organisation's own people and queues may be read whole.
+    /// For those there are, of which those of the organization's own people and queues may be read whole.
     ForFewAgents,
 }
 
@@ -98,7 +98,7 @@ pub async fn explain(app: &App, statement: &Statement, many: bool) -> String {
     lines.join("\n")
 }
 
-/// Whether what is read whole are the organisation's own people and queues, of which a test has a few, or who waits just
+/// Whether what is read whole are the organization's own people and queues, of which a test has a few, or who waits just
 /// now, as both databases name them. They do not grow with what customers have written.
 fn is_small(line: &str) -> bool {
     let small = ["on \"user\"", "on agent a", "on assignment h", "on queue", "task_waiting_in_queue on task t"];

@@ -122,7 +122,7 @@ impl Socket {
 
     /// Follows a conversation from a cursor and waits for the first event.
     pub async fn follow_conversation(&mut self, id: &str, after: Option<&str>) -> Value {
-        self.subscribe("1", super::threads::EVENTS, json!({ "id": id, "after": after })).await;
+        self.subscribe("1", super::conversations::EVENTS, json!({ "id": id, "after": after })).await;
         let started = self.event().await.expected("the first event");
         assert_eq!(started["__typename"], "SubscriptionStarted");
         started

@@ -1,16 +1,19 @@
 //! Customers and the doors they come through: queues, entry points, visitors of web sites.
 
 use api::{
-    agents::{
-        endings,
-        set_up::{self, NewEntryPoint, NewQueue},
-    },
     auth::viewer::{Caller, VisitorViewer},
+    contact_center::admin_change::AdminActor,
+    entry_points::{
+        entry_point_admin::{self, CreateEntryPointInput},
+        form_validation::EntryPointFieldInput,
+    },
+    queues::queue_admin,
+    tasks::closing,
 };
 use entity::{
     channel::Channel,
     conversation,
-    entry_point::{self, Form, FormField, FormFieldKind, Origins},
+    entry_point::{self, FormField, FormFieldKind},
     id::{ConversationId, VisitorTokenId},
     queue::BusinessHours,
 };
@@ -20,7 +23,7 @@ use serde_json::{Value, json};
 use super::{
     Expected as _,
     app::TestApp,
-    desk::Floor,
+    desk::{Floor, NewQueue, address},
     graphql::{Answer, Client},
     person::Person,
 };
@@ -40,26 +43,20 @@ pub struct Door {
 impl TestApp {
     /// An entry point of a channel with a queue of its own.
     pub async fn entry_point(&self, channel: Channel, name: &str, door: Door) -> entry_point::Model {
-        let (door, name) = (&door, &name.to_owned());
-        let made = self.app().transaction(|tx| {
-            let (door, name) = (door.clone(), name.clone());
-            Box::pin(async move {
-                let queue = NewQueue { hours: door.hours, ..NewQueue::of(channel, &name) };
-                let queue = set_up::queue(tx, queue).await?;
-                let new = NewEntryPoint {
-                    address: name.clone(),
-                    name,
-                    channel,
-                    queue: queue.id,
-                    priority: None,
-                    form: Form(door.fields),
-                    origins: Origins(door.origins.iter().map(|origin| (*origin).to_owned()).collect()),
-                    identity_secret: door.secret.map(str::to_owned),
-                };
-                set_up::entry_point(tx, new).await
-            })
-        });
-        made.await.expected("an entry point")
+        let queue = NewQueue { hours: door.hours, ..NewQueue::of(channel, name) }.input();
+        let queue = queue_admin::create(self.app(), AdminActor::System, &queue).await.expected("a queue").row;
+        let field = |field: FormField| {
+            let FormField { name, label, kind, required, options } = field;
+            EntryPointFieldInput { name, label, kind, required, options }
+        };
+        let input = CreateEntryPointInput {
+            fields: door.fields.into_iter().map(field).collect(),
+            origins: door.origins.iter().map(|origin| (*origin).to_owned()).collect(),
+            identity_secret: door.secret.map(str::to_owned),
+            ..CreateEntryPointInput::new(name, channel, &address(channel, name), queue.id)
+        };
+        let made = entry_point_admin::create(self.app(), AdminActor::System, &input).await;
+        made.expected("an entry point").row
     }
 
     /// A web site's entry point without a form.
@@ -145,7 +142,7 @@ pub async fn leave(app: &TestApp, conversation_id: &str) {
         entry_point: row.entry_point_id.expected("an entry point"),
         expires_at: app.clock.now() + chrono::Duration::hours(1),
     });
-    endings::end(app.app(), &visitor, conversation_id, false).await.expected("an end");
+    closing::end(app.app(), &visitor, conversation_id, false).await.expected("an end");
 }
 
 /// Whoever a chat was begun by, from then on.

@@ -1,6 +1,6 @@
-//! An operation with the values of its variables in place, as CollectFields and CoerceArgumentValues see it: what `@skip`
-//! and `@include` leave out is gone, fields of one response key are one field, and an argument whose variable has no value
-//! is absent, so that its default counts.
+//! Binds an operation to the values of its variables, as CollectFields and CoerceArgumentValues do. Selections that
+//! `@skip` and `@include` exclude are removed, and fields of one response key become one field. An argument whose
+//! variable has no value is absent, so that its default counts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,8 +18,8 @@ use super::{JsonMap, Operation, variables::to_const};
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-/// Binds an operation of a valid document; nothing when a variable makes a condition null. A variable with a default may
-/// stand there although its type takes null.
+/// Binds an operation of a valid document. Returns none when a variable makes a condition null, which a nullable
+/// variable with a default can do.
 pub fn bind(operation: &Operation, fragments: &Fragments, values: &Valid<JsonMap>) -> Option<ExecutableDocument> {
     let mut binder = Binder { fragments, values, needed: Vec::new(), known: HashSet::new(), undecided: false };
     let mut root = Selections::default();
@@ -44,7 +44,7 @@ pub fn bind(operation: &Operation, fragments: &Fragments, values: &Valid<JsonMap
     (!binder.undecided).then_some(ExecutableDocument { operations, fragments: bound })
 }
 
-/// Selections under way, in which every response key stands once.
+/// A selection set under construction, in which every response key occurs once.
 #[derive(Default)]
 struct Selections {
     items: Vec<Positioned<Selection>>,
@@ -53,7 +53,8 @@ struct Selections {
 }
 
 impl Selections {
-    /// Adds a field, or adds its selections to the field of the same response key. Validation has seen that the two agree.
+    /// Adds a field, or merges its selections into the field of the same response key. Validation has ensured that
+    /// the two agree.
     fn field(&mut self, field: Positioned<Field>) {
         let key = &field.node.response_key().node;
         if let Some(index) = self.fields.get(key)
@@ -97,16 +98,16 @@ impl Selections {
 struct Binder<'a> {
     fragments: &'a Fragments,
     values: &'a Valid<JsonMap>,
-    /// Fragments that are spread and not yet bound.
+    /// The fragments that are spread and not bound yet.
     needed: Vec<Name>,
     known: HashSet<Name>,
-    /// Whether a condition was neither true nor false.
+    /// True when a condition was neither true nor false.
     undecided: bool,
 }
 
 impl Binder<'_> {
-    /// The root's fields without the fragments around them: each fragment counts once, as in CollectFields. Every type
-    /// condition at the root names the root.
+    /// Adds the root's fields without the fragments around them. Each fragment counts once, as in CollectFields.
+    /// Every type condition at the root names the root type.
     fn root(&mut self, set: &SelectionSet, visited: &mut HashSet<Name>, into: &mut Selections) {
         for item in &set.items {
             if !self.is_included(item.node.directives()) {
@@ -172,8 +173,8 @@ impl Binder<'_> {
         Positioned::new(bound, field.pos)
     }
 
-    /// A value with its variables in place. Nothing when it is a variable without a value: an argument or an input field is
-    /// absent then, and an item of a list null.
+    /// Replaces the variables of a value. Returns none for a variable without a value. An argument or an input field
+    /// is then absent, and a list item is null.
     fn value(&self, value: &Value) -> Option<Value> {
         Some(match value {
             Value::Variable(name) => to_const(self.values.get(name.as_str())?).into(),

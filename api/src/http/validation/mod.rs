@@ -1,7 +1,7 @@
-//! Documents and variables by the specification, before anything runs. apollo-compiler parses, validates and coerces;
-//! [`rules`] adds what it does not check; [`translate`] and [`bind`] turn the result into the document that async-graphql
-//! executes. That document holds no variables and no conditions any more, so what async-graphql would do differently from
-//! the specification never arises.
+//! Validation of documents and variables by the specification, before anything runs. apollo-compiler parses,
+//! validates and coerces, and [`rules`] adds the missing checks. [`translate`] and [`bind`] create the document that
+//! async-graphql executes. It has no variables and no conditions, so the deviations of async-graphql from the
+//! specification never matter.
 
 mod bind;
 mod rules;
@@ -24,25 +24,26 @@ use async_graphql::{
 
 pub use apollo_compiler::response::JsonMap;
 
-/// Selections, values and types that may be nested in one another while a document is parsed: a bound on recursion. The
-/// number of brackets is limited before.
+/// The maximum depth of selections, values and types while a document is parsed. It bounds the recursion. The number
+/// of brackets is limited before.
 const MAX_RECURSION: usize = 200;
 
 /// The code of a document that breaks a rule of the specification.
 const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 
-/// The schema that documents are checked against.
+/// The checks of documents against the schema.
 pub struct Validator {
     schema: Valid<Schema>,
     introspection: bool,
 }
 
-/// Why a request is refused before it runs.
+/// The reasons to refuse a request before it runs.
 #[derive(Debug)]
 pub struct Refused {
-    /// The documented code: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT` or `LIMIT_EXCEEDED`.
+    /// The documented code: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT` or
+    /// `LIMIT_EXCEEDED`.
     pub code: &'static str,
-    /// What is wrong, in the order of the document.
+    /// The errors in the order of the document.
     pub errors: Vec<ServerError>,
 }
 
@@ -60,24 +61,24 @@ pub struct Document {
 
 /// One operation of a valid document.
 pub struct Operation {
-    /// Its name; null when the document names none.
+    /// The operation's name. None when the document gives none.
     pub name: Option<Name>,
-    /// Query, mutation or subscription.
+    /// The kind: query, mutation or subscription.
     pub kind: OperationType,
-    /// Its variables' definitions, as apollo-compiler coerces by them; its selections are left out.
+    /// The operation with its variable definitions and without its selections, for the coercion by apollo-compiler.
     declared: ApolloOperation,
     selections: Positioned<SelectionSet>,
 }
 
 impl Validator {
-    /// Reads the schema. Fails when the text is no valid schema, which only a fault of ours could cause.
+    /// Parses the schema. Fails when the text is not a valid schema, which only a fault of the server could cause.
     pub fn new(sdl: &str, introspection: bool) -> anyhow::Result<Self> {
         let schema = Schema::parse_and_validate(sdl, "schema.graphql")
             .map_err(|invalid| anyhow::anyhow!("the schema is not valid: {}", invalid.errors))?;
         Ok(Self { schema, introspection })
     }
 
-    /// Parses and validates a document in full: every operation and fragment, used or not.
+    /// Parses and validates a whole document: every operation and fragment, used or not.
     pub fn validate(&self, text: &str) -> Result<Document, Refused> {
         let parsed = Parser::new().recursion_limit(MAX_RECURSION).parse_ast(text, "document");
         let parsed = parsed.map_err(|invalid| refused("GRAPHQL_PARSE_FAILED", &invalid.errors))?;
@@ -89,7 +90,8 @@ impl Validator {
         Ok(translate::document(&valid, text))
     }
 
-    /// The values of the operation's variables by CoerceVariableValues: defaults filled in, every value of its type.
+    /// Coerces the values of the operation's variables by CoerceVariableValues. Defaults are filled in, and every
+    /// value has its type.
     pub fn coerce(&self, operation: &Operation, given: JsonMap) -> Result<Valid<JsonMap>, Refused> {
         variables::coerce(&self.schema, &operation.declared, given)
             .map_err(|message| Refused::one("BAD_USER_INPUT", message))
@@ -97,7 +99,7 @@ impl Validator {
 }
 
 impl Document {
-    /// The operation that a request means, by GetOperation: the named one, or the only one.
+    /// Returns the requested operation by GetOperation: the named one, or the only one.
     #[must_use]
     pub fn operation(&self, name: Option<&str>) -> Option<&Operation> {
         match (name, &self.operations[..]) {
@@ -109,29 +111,30 @@ impl Document {
         }
     }
 
-    /// The document to execute: one operation with the values of its variables in place, and the fragments it needs.
-    /// Refused when a variable makes the condition of `@skip` or `@include` null.
+    /// Creates the document to execute: one operation with the values of its variables, and the fragments it needs.
+    /// Refuses a variable that makes the condition of `@skip` or `@include` null.
     pub fn bind(&self, operation: &Operation, values: &Valid<JsonMap>) -> Result<Executable, Refused> {
         bind::bind(operation, &self.fragments, values).ok_or_else(|| {
-            Refused::one("BAD_USER_INPUT", "The condition of @skip or @include is true or false, not null.")
+            Refused::one("BAD_USER_INPUT", "The condition of @skip or @include must be true or false, not null.")
         })
     }
 
-    /// Whether every request with this document runs the same, because it has one operation and no variables.
+    /// Returns true when every request with this document runs identically, because it has one operation and no
+    /// variables.
     #[must_use]
     pub fn is_constant(&self) -> bool {
         matches!(&self.operations[..], [only] if only.declared.variables.is_empty())
     }
 }
 
-/// The document as it is written, when it can be read; whether it is valid is not looked at.
+/// Parses a document without validating it. Returns none when it has a syntax error.
 #[must_use]
 pub fn parse(text: &str) -> Option<ast::Document> {
     Parser::new().recursion_limit(MAX_RECURSION).parse_ast(text, "document").ok()
 }
 
 fn refused(code: &'static str, errors: &DiagnosticList) -> Refused {
-    // Selections and fragments nested deeper than apollo-compiler walks are a limit, not a broken rule.
+    // apollo-compiler limits the depth of selections and fragments. That is a limit, not a broken rule.
     let too_deep = errors.iter().any(|error| error.error.unstable_error_name() == Some("RecursionError"));
     let code = if too_deep { "LIMIT_EXCEEDED" } else { code };
     Refused { code, errors: errors.iter().map(|diagnostic| server_error(diagnostic.to_json())).collect() }
@@ -144,10 +147,10 @@ fn server_error(error: GraphQLError) -> ServerError {
     shown
 }
 
-/// The bound document of a request on a schema, for tests of what reads bound documents.
+/// Returns the bound document of a request, for tests of code that reads bound documents.
 ///
 /// # Panics
-/// When the schema is not valid or the variables are no object.
+/// When the schema is not valid or the variables are not an object.
 #[cfg(test)]
 pub fn bound(sdl: &str, document: &str, variables: serde_json::Value) -> Result<Executable, Refused> {
     let validator = Validator::new(sdl, true).expect("a schema");

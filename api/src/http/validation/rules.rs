@@ -1,5 +1,5 @@
-//! The rules of the specification: those that apollo-compiler checks, two that it reads otherwise, those that it leaves
-//! out, and what only this schema knows: the form of its own scalars, and whether introspection is open.
+//! The rules of the specification. apollo-compiler checks most of them. This module corrects two, adds missing ones,
+//! and checks the formats of the schema's own scalars and the access to introspection.
 
 use std::collections::HashSet;
 
@@ -15,10 +15,11 @@ use async_graphql::{Pos, ServerError};
 
 use super::variables;
 
-/// The document with its types, when apollo-compiler finds it valid.
+/// Validates a document with apollo-compiler, and returns it with its types.
 ///
-/// Two fields of one response key are one field at the root of a subscription too, which apollo-compiler counts as two. And
-/// a default of `null` is no default that would let a nullable variable stand where null may not be.
+/// Two rules are corrected. Two fields of one response key are one field at the root of a subscription too, where
+/// apollo-compiler counts two. A default of `null` does not allow a nullable variable in a position that must not be
+/// null.
 pub fn valid(schema: &Valid<Schema>, parsed: &Document) -> Result<Valid<ExecutableDocument>, DiagnosticList> {
     let valid = parsed.to_executable_validate(schema).or_else(|invalid| {
         let mut errors = invalid.errors.iter();
@@ -56,7 +57,7 @@ fn defaults_to_null(variable: &Node<VariableDefinition>) -> bool {
     variable.default_value.as_ref().is_some_and(|default| default.is_null())
 }
 
-/// Whether the fields at the root of an operation have one response key, fragments included.
+/// Returns true when all fields at the root of an operation have one response key, including fragments.
 fn has_one_root_field(document: &ExecutableDocument, operation: &Operation) -> bool {
     let (mut keys, mut visited) = (HashSet::new(), HashSet::new());
     let mut waiting = vec![&operation.selection_set];
@@ -78,7 +79,7 @@ fn has_one_root_field(document: &ExecutableDocument, operation: &Operation) -> b
     keys.len() == 1
 }
 
-/// The errors of a document that apollo-compiler finds valid.
+/// Returns the errors of a document that apollo-compiler finds valid.
 pub fn broken(schema: &Valid<Schema>, document: &Valid<ExecutableDocument>, introspection: bool) -> Vec<ServerError> {
     let mut rules = Rules { schema, sources: &document.sources, errors: Vec::new() };
     for operation in document.operations.iter() {
@@ -122,12 +123,12 @@ impl Rules<'_> {
         }
     }
 
-    /// Refuses `__schema` and `__type` at the root of a query. `__typename` is always open.
+    /// Refuses `__schema` and `__type` at the root of a query. `__typename` is always allowed.
     fn introspection(&mut self, set: &SelectionSet) {
         for selection in &set.selections {
             match selection {
                 Selection::Field(field) if matches!(field.name.as_str(), "__schema" | "__type") => {
-                    self.error("Introspection is closed on this server.", field.name.location());
+                    self.error("Introspection is disabled on this server.", field.name.location());
                 }
                 Selection::InlineFragment(inline) => self.introspection(&inline.selection_set),
                 _ => {}
@@ -136,9 +137,9 @@ impl Rules<'_> {
     }
 
     fn selection_set(&mut self, set: &SelectionSet, place: Option<SourceSpan>) {
-        // A later edition allows an empty selection; the edition that this server follows does not.
+        // A later edition allows an empty selection. The edition of this server does not.
         if set.selections.is_empty() {
-            self.error("A selection set selects at least one field.", place);
+            self.error("A selection set must select at least one field.", place);
         }
         for selection in &set.selections {
             match selection {
@@ -196,7 +197,7 @@ impl Rules<'_> {
                 }
             }
             (_, Value::String(text)) if text.contains('\0') => {
-                self.error("A text holds the character U+0000.", value.location());
+                self.error("A text contains the character U+0000.", value.location());
             }
             (Some(ExtendedType::Scalar(scalar)), literal) if !scalar.is_built_in() => {
                 if let Some(literal) = variables::constant(literal)

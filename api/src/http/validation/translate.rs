@@ -1,5 +1,5 @@
-//! A valid document as async-graphql's types, with its places kept. The texts of the document are read by apollo-compiler
-//! alone, so every escape and every description of the specification is understood.
+//! Translates a valid document into async-graphql's types and keeps its positions. Only apollo-compiler parses the
+//! text, so every escape and description of the specification is understood.
 
 use apollo_compiler::{
     ExecutableDocument, Name as ApolloName, Node,
@@ -21,7 +21,7 @@ use async_graphql_value::Value;
 
 use super::{Document, Operation, variables::number_of};
 
-/// Translates a document whose text is given.
+/// Translates a document. `text` is its source.
 pub fn document(document: &Valid<ExecutableDocument>, text: &str) -> Document {
     let mut translator = Translator { text, last: (0, Pos { line: 1, column: 1 }) };
     let operations = document.operations.iter().map(|operation| translator.operation(operation)).collect();
@@ -39,7 +39,7 @@ pub fn document(document: &Valid<ExecutableDocument>, text: &str) -> Document {
 
 struct Translator<'a> {
     text: &'a str,
-    /// The last place that was asked for. Places are asked for in the order of the text, nearly always.
+    /// The last requested position. Positions are nearly always requested in the order of the text.
     last: (usize, Pos),
 }
 

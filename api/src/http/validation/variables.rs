@@ -1,4 +1,5 @@
-//! The values of variables: coerced by apollo-compiler, with the forms of this schema's own scalars checked beside.
+//! The values of variables. apollo-compiler coerces them, and this module checks the formats of the schema's own
+//! scalars.
 
 use apollo_compiler::{
     Schema,
@@ -13,12 +14,12 @@ use async_graphql::{InputType, Value as ConstValue};
 
 use crate::{events::cursor::Cursor, instant::Instant};
 
-/// The largest integer that every number in JSON can hold exactly: 2^53 - 1.
+/// The largest integer that every number in JSON can represent exactly: 2^53 - 1.
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-/// Coerces the given values, or says in a sentence which one is wrong and why.
+/// Coerces the given values. Fails with a sentence that names the wrong value and the reason.
 pub fn coerce(schema: &Valid<Schema>, operation: &Operation, mut given: JsonMap) -> Result<Valid<JsonMap>, String> {
-    // Variables that the operation does not declare are ignored, so they cost nothing.
+    // Undeclared variables are ignored, so they cost nothing.
     given.retain(|name, _| operation.variables.iter().any(|variable| variable.name.as_str() == name.as_str()));
     for value in given.values_mut() {
         tidy(value)?;
@@ -33,10 +34,10 @@ pub fn coerce(schema: &Valid<Schema>, operation: &Operation, mut given: JsonMap)
     Ok(values)
 }
 
-/// Makes whole numbers of numbers such as `3.0`, which JSON does not tell apart from `3`. Refuses U+0000, which
-/// PostgreSQL cannot store.
+/// Turns numbers such as `3.0` into whole numbers, because JSON does not distinguish them from `3`. Refuses U+0000,
+/// which PostgreSQL cannot store.
 fn tidy(value: &mut JsonValue) -> Result<(), String> {
-    const NUL: &str = "A variable holds the character U+0000.";
+    const NUL: &str = "A variable contains the character U+0000.";
     match value {
         JsonValue::Number(number) => {
             if let Some(float) = number.as_f64().filter(|_| number.is_f64())
@@ -67,7 +68,7 @@ fn tidy(value: &mut JsonValue) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks the values of the schema's own scalars, wherever they stand in a coerced value.
+/// Checks the values of the schema's own scalars at every position of a coerced value.
 fn check(schema: &Valid<Schema>, ty: &Type, value: &JsonValue) -> Result<(), String> {
     match (ty, value) {
         (_, JsonValue::Null) => Ok(()),
@@ -90,7 +91,7 @@ fn check(schema: &Valid<Schema>, ty: &Type, value: &JsonValue) -> Result<(), Str
     }
 }
 
-/// Checks a value of one of the schema's own scalars, by the code that reads it.
+/// Checks a value of one of the schema's own scalars with the code that parses it.
 pub fn check_scalar(name: &str, value: &ConstValue) -> Result<(), String> {
     let read = match (name, value) {
         (_, ConstValue::Null) => return Ok(()),
@@ -98,10 +99,10 @@ pub fn check_scalar(name: &str, value: &ConstValue) -> Result<(), String> {
         ("Cursor", value) => <Cursor as InputType>::parse(Some(value.clone())).is_ok(),
         _ => true,
     };
-    if read { Ok(()) } else { Err(format!("{value} is no {name}.")) }
+    if read { Ok(()) } else { Err(format!("{value} is not a valid {name}.")) }
 }
 
-/// A literal as a value; nothing when it holds a variable.
+/// Turns a literal into a value. Returns none when it contains a variable.
 pub fn constant(value: &Value) -> Option<ConstValue> {
     Some(match value {
         Value::Null => ConstValue::Null,
@@ -120,12 +121,12 @@ pub fn constant(value: &Value) -> Option<ConstValue> {
     })
 }
 
-/// A number as it is written. A number that is too large for any type was refused by validation.
+/// Parses the text of a number. Validation has already refused numbers that are too large for every type.
 pub fn number_of(text: &str) -> ConstValue {
     text.parse::<serde_json::Number>().map_or(ConstValue::Null, ConstValue::Number)
 }
 
-/// A value of JSON as async-graphql's.
+/// Turns a JSON value into a value of async-graphql.
 pub fn to_const(value: &JsonValue) -> ConstValue {
     match value {
         JsonValue::Null => ConstValue::Null,
@@ -140,7 +141,7 @@ pub fn to_const(value: &JsonValue) -> ConstValue {
     }
 }
 
-/// The library's words with a capital letter and a full stop.
+/// Makes a sentence of the library's message, with a capital letter and a full stop.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();

@@ -17,7 +17,7 @@ export const list = graphql`
       edges {
         node {
           id
-          heading
+          sortHeading
           ...contacts_entry
         }
       }

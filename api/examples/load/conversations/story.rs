@@ -1,0 +1,387 @@
+//! One conversation from its first message to where it stands: the rows and events that the server would have made of it.
+
+use api::{
+    app::Tx,
+    conversations::{participants, receipts::ReceiptUpdate, thread_items::streams},
+    error::Result,
+    events::{
+        cursor::{conversation_of, customer_side_of, desk_of, queue_of, requests_of},
+        log::NewEvent,
+    },
+};
+use chrono::{DateTime, Duration, Utc};
+use entity::{
+    assignment::{self, AssignmentPhase},
+    channel::Channel,
+    conversation::{self, ConversationKind, ConversationStatus},
+    customer, customer_identity,
+    event::EventKind,
+    id::{
+        AssignmentId, ConversationId, CustomerId, EntryPointId, OfferId, ParticipantId, QueueId, RoutingDecisionId,
+        TaskId, ThreadItemId, UserId, WrapUpReasonId,
+    },
+    offer::{self, OfferKind, OfferStatus},
+    participant::{self, ParticipantRole},
+    receipt::{self, ReceiptState},
+    routing_decision::{self, Candidates, RoutingCause},
+    task::{self, EndedBy, TaskStatus},
+    thread_item::{self, AnnouncementKind, ItemKind, ItemVisibility, TextFormat},
+    timer::{self, TimerKind},
+    wrap_up::{self, Reasons},
+};
+use uuid::Uuid;
+
+use super::{
+    ENTRIES, Floor,
+    ending::Ending,
+    later,
+    notes::{is_note, notes},
+    rows::Rows,
+    texts,
+};
+
+/// Seconds between two entries.
+const PACE: u64 = 20;
+/// The entry by which the agent joins.
+const JOINS: u64 = 1;
+/// How many entries at the end the agent has not read yet.
+const UNREAD: u64 = 4;
+/// How often it is told that somebody has read on.
+const READS: u64 = 10;
+/// The reason of wrap-ups that every database begins with.
+const OTHER: u128 = 0x0193_5000_0000_7000_8000_0000_0000_c001;
+
+pub struct Story {
+    number: usize,
+    began: DateTime<Utc>,
+    ending: Ending,
+}
+
+impl Story {
+    pub fn of(number: usize, began: DateTime<Utc>, ending: Ending) -> Self {
+        Self { number, began, ending }
+    }
+
+    /// How many entries it has: somebody who waits has written three.
+    fn entries(&self) -> u64 {
+        if self.ending == Ending::Offered { 3 } else { ENTRIES }
+    }
+
+    fn ended_at(&self) -> DateTime<Utc> {
+        later(self.began, self.entries() * PACE)
+    }
+
+    fn last_item_at(&self) -> DateTime<Utc> {
+        later(self.began, (self.entries() - 1) * PACE)
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.ending, Ending::Over | Ending::WrapUpOwed)
+    }
+
+    fn agent<'f>(&self, floor: &'f Floor) -> &'f (UserId, String) {
+        &floor.agents[self.number % floor.agents.len()]
+    }
+
+    fn door(&self, floor: &Floor) -> (EntryPointId, QueueId) {
+        floor.doors[self.number / floor.agents.len() % floor.doors.len()]
+    }
+
+    /// An id of this conversation: of the time and, in the order of the kinds, unlike all others.
+    fn id(&self, at: DateTime<Utc>, kind: u16) -> Uuid {
+        let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
+        let mut rest = [0; 10];
+        rest[..2].copy_from_slice(&kind.to_be_bytes());
+        rest[2..].copy_from_slice(&(self.number as u64).to_be_bytes());
+        uuid::Builder::from_unix_timestamp_millis(millis, &rest).into_uuid()
+    }
+
+    fn conversation_id(&self) -> ConversationId {
+        ConversationId(self.id(self.began, 1))
+    }
+
+    fn task_id(&self) -> TaskId {
+        TaskId(self.id(self.began, 2))
+    }
+
+    fn customer_id(&self) -> CustomerId {
+        CustomerId(self.id(self.began, 3))
+    }
+
+    /// As whom the customer takes part, and as whom the agent.
+    fn customer_part(&self) -> ParticipantId {
+        ParticipantId(self.id(self.began, 4))
+    }
+
+    fn agent_part(&self) -> ParticipantId {
+        ParticipantId(self.id(later(self.began, 1), 5))
+    }
+
+    fn conversation(&self, floor: &Floor) -> conversation::Model {
+        let (entry_point, queue) = self.door(floor);
+        let (last, closed) = (self.entries(), self.is_over());
+        conversation::Model {
+            id: self.conversation_id(),
+            kind: ConversationKind::Customer,
+            channel: Some(Channel::Webchat),
+            entry_point_id: Some(entry_point),
+            customer_id: Some(self.customer_id()),
+            topic: (!closed).then(String::new),
+            lo: None,
+            hi: None,
+            status: if closed { ConversationStatus::Closed } else { ConversationStatus::Open },
+            queue_id: Some(queue),
+            task_id: Some(self.task_id()),
+            last_sequence: number(last),
+            last_customer_sequence: number(last - notes(last)),
+            last_item_at: self.last_item_at(),
+            created_at: self.began,
+        }
+    }
+
+    fn task(&self, floor: &Floor) -> task::Model {
+        let (over, taken) = (self.is_over(), self.ending != Ending::Offered);
+        task::Model {
+            id: self.task_id(),
+            conversation_id: self.conversation_id(),
+            queue_id: self.door(floor).1,
+            channel: Channel::Webchat,
+            status: match self.ending {
+                Ending::Over => TaskStatus::Completed,
+                Ending::WrapUpOwed => TaskStatus::WrapUp,
+                Ending::Talking => TaskStatus::Connected,
+                Ending::Offered => TaskStatus::Offered,
+            },
+            priority: 10,
+            received_at: self.began,
+            enqueued_at: self.began,
+            step: 0,
+            owner_id: taken.then_some(self.agent(floor).0),
+            conference_agent_id: None,
+            accepted_at: taken.then(|| later(self.began, 1)),
+            ended_at: over.then(|| self.ended_at()),
+            ended_by: over.then_some(EndedBy::Agent),
+            customer_agreed: false,
+            previous_id: None,
+        }
+    }
+
+    fn parts(&self, floor: &Floor) -> Vec<participant::Model> {
+        let last = self.entries();
+        let (joined_at, over) = (later(self.began, 1), self.is_over());
+        let customer = participant::Model {
+            id: self.customer_part(),
+            conversation_id: self.conversation_id(),
+            user_id: None,
+            customer_id: Some(self.customer_id()),
+            role: ParticipantRole::Customer,
+            joined_at: self.began,
+            left_at: None,
+            left_sequence: None,
+            read_up_to: if self.ending == Ending::Offered { 0 } else { number(last) },
+            settled_at: None,
+        };
+        let agent = participant::Model {
+            id: self.agent_part(),
+            user_id: Some(self.agent(floor).0),
+            customer_id: None,
+            role: ParticipantRole::Owner,
+            joined_at,
+            left_at: over.then(|| self.ended_at()),
+            left_sequence: over.then(|| number(last)),
+            read_up_to: number(if over { last } else { last - UNREAD.min(last) }),
+            settled_at: over.then(|| self.last_item_at()),
+            ..customer.clone()
+        };
+        if self.ending == Ending::Offered { vec![customer] } else { vec![customer, agent] }
+    }
+
+    /// What comes before the first entry.
+    pub fn begin(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows) -> Result<()> {
+        let name = format!("Customer {}", self.number);
+        rows.customers.push(customer::Model {
+            id: self.customer_id(),
+            display_name: name,
+            email: Some(format!("customer{}@example.com", self.number)),
+            phone: None,
+            created_at: self.began,
+            updated_at: self.began,
+        });
+        rows.identities.push(customer_identity::Model {
+            channel: Channel::Webchat,
+            address: self.customer_id().to_string(),
+            customer_id: self.customer_id(),
+            created_at: self.began,
+        });
+        let (conversation, task) = (self.conversation(floor), self.task(floor));
+        let queued = task::Model {
+            status: TaskStatus::Queued,
+            owner_id: None,
+            accepted_at: None,
+            ended_at: None,
+            ended_by: None,
+            ..task.clone()
+        };
+        for row in self.parts(floor).into_iter().take(1) {
+            let seen_by = participants::visibility(&conversation, &row);
+            tx.append(NewEvent::new(EventKind::ParticipantChanged, &row, streams(&conversation, seen_by))?);
+        }
+        let both = vec![conversation_of(conversation.id), customer_side_of(conversation.id)];
+        tx.append(NewEvent::new(EventKind::TaskQueued, &queued, vec![queue_of(task.queue_id)])?);
+        tx.append(NewEvent::new(EventKind::TaskChanged, &queued, both)?);
+        self.offer(tx, floor, rows, &queued)?;
+        rows.conversations.push(conversation);
+        rows.tasks.push(task);
+        rows.participants.extend(self.parts(floor));
+        Ok(())
+    }
+
+    /// The task is held out to the agent, who takes it unless it is held out still.
+    fn offer(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows, queued: &task::Model) -> Result<()> {
+        let agent = self.agent(floor).0;
+        let pending = self.ending == Ending::Offered;
+        let made = offer::Model {
+            id: OfferId(self.id(self.began, 6)),
+            kind: OfferKind::Queue,
+            task_id: queued.id,
+            queue_id: queued.queue_id,
+            agent_id: agent,
+            status: OfferStatus::Pending,
+            invitation: None,
+            due_at: None,
+            created_at: self.began,
+            expires_at: self.began + Duration::days(7),
+            ended_at: None,
+        };
+        let desk = vec![requests_of(agent), desk_of(agent)];
+        tx.append(NewEvent::new(EventKind::TaskDequeued, queued, vec![queue_of(queued.queue_id)])?);
+        tx.append(NewEvent::new(EventKind::OfferCreated, &made, desk.clone())?);
+        rows.decisions.push(routing_decision::Model {
+            id: RoutingDecisionId(self.id(self.began, 7)),
+            task_id: queued.id,
+            decided_at: self.began,
+            chosen_id: Some(agent),
+            cause: RoutingCause::LongestAvailable,
+            step: 0,
+            candidates: 1,
+            first: Candidates(vec![agent]),
+        });
+        if pending {
+            rows.deadlines.push(timer::Model { kind: TimerKind::Offer, target: made.id.0, due_at: made.expires_at });
+            rows.offers.push(made);
+        } else {
+            let ended_at = Some(later(self.began, 1));
+            let taken = offer::Model { status: OfferStatus::Accepted, ended_at, ..made };
+            tx.append(NewEvent::new(EventKind::OfferEnded, &taken, desk)?);
+            rows.offers.push(taken);
+        }
+        Ok(())
+    }
+
+    /// One entry, if there are so many.
+    pub fn entry(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows, step: u64) -> Result<()> {
+        if step >= self.entries() {
+            return Ok(());
+        }
+        let conversation = self.conversation(floor);
+        let row = self.item(floor, step);
+        tx.append(NewEvent::new(EventKind::ItemAdded, &row, streams(&conversation, row.visibility))?);
+        let reader = if row.inbound { self.agent_part() } else { self.customer_part() };
+        let is_read =
+            self.ending != Ending::Offered && (self.is_over() || step + UNREAD < self.entries() || !row.inbound);
+        if row.kind == ItemKind::Message && is_read {
+            let receipt = receipt::Model {
+                item_id: row.id,
+                participant_id: reader,
+                state: ReceiptState::Read,
+                at: later(row.created_at, 5),
+            };
+            if step % READS < 2 {
+                let from_customer = row.customer_sequence.unwrap_or_default();
+                let advance =
+                    ReceiptUpdate { from: row.sequence, from_customer, item: row.clone(), receipt: receipt.clone() };
+                let seen_by = streams(&conversation, ItemVisibility::Both);
+                tx.append(NewEvent::new(EventKind::ReceiptAdvanced, &advance, seen_by)?);
+            }
+            rows.receipts.push(receipt);
+        }
+        rows.items.push(row);
+        Ok(())
+    }
+
+    fn item(&self, floor: &Floor, step: u64) -> thread_item::Model {
+        let at = later(self.began, step * PACE);
+        let from_customer = step.is_multiple_of(2) || self.ending == Ending::Offered;
+        let (kind, author) = match step {
+            JOINS if self.ending != Ending::Offered => (ItemKind::Announcement, self.agent_part()),
+            _ if is_note(step) => (ItemKind::Note, self.agent_part()),
+            _ if from_customer => (ItemKind::Message, self.customer_part()),
+            _ => (ItemKind::Message, self.agent_part()),
+        };
+        let told = kind == ItemKind::Announcement;
+        let body = texts::of(kind, from_customer, &self.agent(floor).1, self.number, step);
+        thread_item::Model {
+            id: ThreadItemId(self.id(at, 100)),
+            conversation_id: self.conversation_id(),
+            sequence: number(step + 1),
+            customer_sequence: (kind != ItemKind::Note).then(|| number(step + 1 - notes(step + 1))),
+            kind,
+            visibility: if kind == ItemKind::Note { ItemVisibility::Agent } else { ItemVisibility::Both },
+            author_id: Some(author),
+            inbound: kind == ItemKind::Message && from_customer,
+            announcement: told.then_some(AnnouncementKind::AgentJoined),
+            body,
+            format: TextFormat::Plain,
+            reply_to_id: None,
+            task_id: Some(self.task_id()),
+            client_message_id: (!told).then(|| self.id(at, 101).to_string()),
+            digest: (!told).then(|| vec![7; 32]),
+            sent_at: None,
+            created_at: at,
+            edited_at: None,
+            deleted_at: None,
+        }
+    }
+
+    /// What comes after the last entry.
+    pub fn end(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows) -> Result<()> {
+        let (agent, task) = (self.agent(floor).0, self.task(floor));
+        let mut told = vec![conversation_of(task.conversation_id), customer_side_of(task.conversation_id)];
+        told.push(desk_of(agent));
+        if self.ending != Ending::Offered {
+            tx.append(NewEvent::new(EventKind::TaskChanged, &task, told)?);
+        }
+        let id = AssignmentId(self.id(self.began, 8));
+        let phase = match self.ending {
+            Ending::Over => None,
+            Ending::WrapUpOwed => Some(AssignmentPhase::WrapUp),
+            Ending::Talking => Some(AssignmentPhase::Active),
+            Ending::Offered => Some(AssignmentPhase::Offered),
+        };
+        if let Some(phase) = phase {
+            let (channel, since) = (Channel::Webchat, self.began);
+            let row = assignment::Model { id, task_id: task.id, agent_id: agent, channel, phase, joined: false, since };
+            rows.assignments.push(row);
+        }
+        if self.is_over() {
+            let done = self.ending == Ending::Over;
+            rows.wrap_ups.push(wrap_up::Model {
+                id,
+                task_id: task.id,
+                agent_id: agent,
+                reasons: if done { Reasons(vec![WrapUpReasonId(Uuid::from_u128(OTHER))]) } else { Reasons::default() },
+                note: done.then(|| "Glad to help.".to_owned()),
+                began_at: self.ended_at(),
+                due_at: None,
+                extended: false,
+                automatic: false,
+                submitted_at: done.then(|| later(self.ended_at(), 30)),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,71 @@
+//! The messages of an archive, conversation by conversation. Only the user's direct conversations are included.
+
+use entity::{
+    conversation,
+    id::{ConversationId, UserId},
+    participant,
+    thread_item::{self, ItemKind},
+};
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::export_page::{SectionPage, TOGETHER, enum_label, names};
+use crate::{app::App, conversations::participants, error::Result};
+
+/// Reads a page of messages of one conversation. The cursor consists of the conversation's id and the number of the
+/// last item that was read.
+pub async fn messages(app: &App, me: UserId, after: Option<String>) -> Result<SectionPage> {
+    let (at, number) = after.as_deref().and_then(place).unwrap_or((ConversationId(Uuid::nil()), i64::MAX));
+    if number < i64::MAX
+        && let Some(row) = of(app, me, conversation::Column::Id.eq(at)).await?
+    {
+        return page(app, me, &row, number).await;
+    }
+    // The next conversation begins with its first item.
+    match of(app, me, conversation::Column::Id.gt(at)).await? {
+        Some(row) => page(app, me, &row, 0).await,
+        None => Ok((Vec::new(), None)),
+    }
+}
+
+fn place(cursor: &str) -> Option<(ConversationId, i64)> {
+    let (id, number) = cursor.split_once(' ')?;
+    Some((ConversationId(id.parse().ok()?), number.parse().ok()?))
+}
+
+/// Returns the first direct conversation of the user that satisfies `which`.
+async fn of(app: &App, me: UserId, which: sea_orm::sea_query::SimpleExpr) -> Result<Option<conversation::Model>> {
+    let theirs = Condition::any().add(conversation::Column::Lo.eq(me)).add(conversation::Column::Hi.eq(me));
+    let all = conversation::Entity::find().filter(theirs).filter(which).order_by_asc(conversation::Column::Id);
+    Ok(all.one(app.db.read()).await?)
+}
+
+async fn page(app: &App, me: UserId, row: &conversation::Model, after: i64) -> Result<SectionPage> {
+    let rows = thread_item::Entity::find()
+        .filter(thread_item::Column::ConversationId.eq(row.id))
+        .filter(thread_item::Column::Sequence.gt(after))
+        .filter(thread_item::Column::Kind.eq(ItemKind::Message))
+        .order_by_asc(thread_item::Column::Sequence)
+        .limit(TOGETHER)
+        .all(app.db.read())
+        .await?;
+    let others = [row.lo, row.hi].into_iter().flatten().filter(|user| *user != me);
+    let names = names(app, others).await?;
+    let mine = participants::find(app.db.read(), row.id, participants::ParticipantRef::User(me)).await?;
+    let mine = mine.map(|mine: participant::Model| mine.id);
+    let full = rows.len() as u64 == TOGETHER;
+    let last = rows.last().filter(|_| full).map_or(i64::MAX, |item| item.sequence);
+    let items = rows.into_iter().map(|item| {
+        json!({
+            "person": names.values().next(),
+            "direction": if item.author_id == mine { "OUTBOUND" } else { "INBOUND" },
+            "body": item.body,
+            "format": enum_label(item.format),
+            "createdAt": item.created_at,
+            "editedAt": item.edited_at,
+            "deletedAt": item.deleted_at,
+        })
+    });
+    Ok((items.collect(), Some(format!("{} {last}", row.id.0))))
+}

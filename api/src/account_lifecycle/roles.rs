@@ -1,0 +1,73 @@
+//! The roles of users. A lower role ends the additional rights of the earlier role at once. A role that answers
+//! customers makes the user an agent at once.
+
+use entity::{
+    id::UserId,
+    user::{self, Role},
+};
+use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, IntoActiveModel as _};
+use serde_json::json;
+
+use super::permissions::{self, FIELD};
+use crate::{
+    accounts::sessions,
+    agents::agent_state,
+    app::App,
+    audit::entries::{self, AuditedAction},
+    auth::{
+        request_context::Origin,
+        revocation::{self, Subject},
+        viewer::{Scopes, Viewer},
+    },
+    error::{Error, Result},
+    tasks::offboarding,
+};
+
+/// Sets a user's role. Returns the user, and true when the role changed. Locks the account, revokes lost rights and
+/// audits the change. Refuses with `NotFound`, or with `NotAllowed` for the last administrator.
+pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin) -> Result<(user::Model, bool)> {
+    let user = UserId::parse(user).ok_or_else(|| Error::not_found(FIELD))?;
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let held = permissions::lock_as_administrator(tx, by, user).await?;
+            let before = held.person.role;
+            if before == role {
+                if role >= Role::Agent {
+                    agent_state::create_agent(tx, user).await?;
+                }
+                return Ok((held.person, false));
+            }
+            if role != Role::Admin {
+                held.refuse_last_administrator()?;
+            }
+            let mut row = held.person.into_active_model();
+            row.role = Set(role);
+            row.updated_at = Set(tx.clock().now());
+            let person = row.update(tx.db()).await?;
+            if role < Role::Agent {
+                offboarding::offboard(tx, user).await?;
+            } else {
+                agent_state::create_agent(tx, user).await?;
+            }
+            if before >= Role::Supervisor && role == Role::Agent {
+                offboarding::stop_supervising(tx, user).await?;
+            }
+            if role < before {
+                revocation::reduce(tx, vec![user])?;
+            }
+            if Scopes::of(before).and(Scopes::of(role)) != Scopes::of(before) {
+                // Live access closes on every instance and can be opened again with the scopes of the new role.
+                sessions::renew_all(tx, user).await?;
+                revocation::revoke(tx, &Subject::User(user))?;
+                if person.status == user::UserStatus::Active {
+                    revocation::restore(tx, user)?;
+                }
+            }
+            let details =
+                json!({ "from": format!("{before:?}").to_uppercase(), "to": format!("{role:?}").to_uppercase() });
+            entries::record(tx, by, AuditedAction::on("setUserRole", &user, origin).with(details)).await?;
+            Ok((person, true))
+        })
+    })
+    .await
+}

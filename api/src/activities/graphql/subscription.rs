@@ -1,0 +1,64 @@
+//! The subscription `activityFeed`. It follows the rules of the query, without gap or repetition.
+
+use async_graphql::{Context, Subscription, Union};
+use futures_util::{Stream, StreamExt as _};
+
+use super::types::ActivityLogEvent;
+use crate::activities::live::{self, FeedItem};
+use crate::{
+    auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
+    error::Result,
+    events::{
+        cursor::Cursor,
+        graphql::types::{ResyncRequired, SubscriptionStarted},
+    },
+};
+
+/// An item of the subscription `activityFeed`.
+#[derive(Union)]
+enum ActivityFeedEvent {
+    SubscriptionStarted(SubscriptionStarted),
+    #[graphql(flatten)]
+    Event(ActivityLogEvent),
+    ResyncRequired(ResyncRequired),
+}
+
+/// Root subscription of the viewer's feed.
+#[derive(Default)]
+pub struct ActivitiesSubscription;
+
+#[Subscription]
+impl ActivitiesSubscription {
+    /// Delivers new activities and deleted statuses of the viewer, of the viewer's connections and of people whom the
+    /// viewer follows. The rules are those of the query `activityFeed`. The first event is SubscriptionStarted. With
+    /// `after`, all events since that cursor come first, as far as the viewer may see them now, without gap or
+    /// repetition. A cursor that the log no longer covers gets ResyncRequired, and the stream completes.
+    #[graphql(guard = "Needs(Scope::ActivityRead)")]
+    async fn activity_feed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cursor of the last received event, or a `streamCursor`. Without it, events begin now.")]
+        after: Option<Cursor>,
+    ) -> Result<impl Stream<Item = Result<ActivityFeedEvent>> + use<>> {
+        let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
+        let after = after.map(|cursor| cursor.position_of(user)).transpose()?;
+        let clock = app.clock.clone();
+        Ok(live::follow(app, user, after).boxed().map(move |item| {
+            let cursor = |position| Cursor::global(user, position);
+            Ok(match item? {
+                FeedItem::Started(at) => ActivityFeedEvent::SubscriptionStarted(SubscriptionStarted {
+                    cursor: cursor(at),
+                    occurred_at: clock.now(),
+                }),
+                FeedItem::Entry(entry, position) => {
+                    ActivityFeedEvent::Event(ActivityLogEvent::read(&entry, cursor(position)))
+                }
+                FeedItem::Resync { at, reason } => ActivityFeedEvent::ResyncRequired(ResyncRequired {
+                    cursor: cursor(at),
+                    occurred_at: clock.now(),
+                    reason: reason.to_owned(),
+                }),
+            })
+        }))
+    }
+}

@@ -1,0 +1,6 @@
+//! The GraphQL face of the private address book. Its files may name any other feature, because GraphQL is a graph.
+
+pub mod types;
+pub mod query;
+pub mod mutation;
+pub mod loader;

@@ -1,0 +1,77 @@
+//! The mutations `savePersonalContact` and `deletePersonalContact`. They change only the viewer's own address book.
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+use super::types::PersonalContact;
+use crate::address_book::book_entries::{self, SavePersonalContactInput};
+use crate::{
+    auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
+    error::{Result, UserError, into_user_errors},
+    outcome::Outcome,
+};
+
+/// The personal contact to delete.
+#[derive(InputObject)]
+struct DeletePersonalContactInput {
+    /// The contact's id.
+    id: ID,
+}
+
+/// Root mutations of the viewer's address book.
+#[derive(Default)]
+pub struct PersonalMutation;
+
+#[Object]
+impl PersonalMutation {
+    /// Creates a contact in the viewer's address book, or changes the contact with the given id. An address book has at
+    /// most 10,000 contacts. Refuses with INVALID, NOT_FOUND, DUPLICATE or IDEMPOTENCY_KEY_REUSED, and with NOT_ALLOWED
+    /// when the book is full.
+    #[graphql(guard = "Needs(Scope::ContactsWrite)")]
+    async fn save_personal_contact(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The contact to save.")] input: SavePersonalContactInput,
+    ) -> Result<SavePersonalContactPayload> {
+        Ok(match into_user_errors(book_entries::save(ctx.app()?, ctx.viewer()?, &input).await)? {
+            Ok(saved) => SavePersonalContactPayload {
+                contact: Some(saved.contact.into()),
+                outcome: Outcome::of(saved.changed),
+                user_errors: vec![],
+            },
+            Err(user_errors) => SavePersonalContactPayload { contact: None, outcome: Outcome::Refused, user_errors },
+        })
+    }
+
+    /// Deletes a contact from the viewer's address book. Refuses with NOT_FOUND.
+    #[graphql(guard = "Needs(Scope::ContactsWrite)")]
+    async fn delete_personal_contact(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The contact to delete.")] input: DeletePersonalContactInput,
+    ) -> Result<DeletePersonalContactPayload> {
+        Ok(match into_user_errors(book_entries::delete(ctx.app()?, ctx.viewer()?, &input.id).await)? {
+            Ok(id) => DeletePersonalContactPayload { deleted_id: Some(id.into()), user_errors: vec![] },
+            Err(user_errors) => DeletePersonalContactPayload { deleted_id: None, user_errors },
+        })
+    }
+}
+
+/// The result of `savePersonalContact`.
+#[derive(SimpleObject)]
+struct SavePersonalContactPayload {
+    /// The contact after the call. Null when the call was refused.
+    contact: Option<PersonalContact>,
+    /// The effect of the call.
+    outcome: Outcome,
+    /// The refusals of the call. Empty when it succeeded.
+    user_errors: Vec<UserError>,
+}
+
+/// The result of `deletePersonalContact`.
+#[derive(SimpleObject)]
+struct DeletePersonalContactPayload {
+    /// The id of the deleted contact. Null when the call was refused.
+    deleted_id: Option<ID>,
+    /// The refusals of the call. Empty when it succeeded.
+    user_errors: Vec<UserError>,
+}

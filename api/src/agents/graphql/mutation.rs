@@ -1,0 +1,67 @@
+//! The mutation of agent states, `setAgentState`.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use entity::{agent::AgentState, channel::Channel};
+
+use super::types::Agent;
+use crate::{
+    agents::agent_state::{self, RequestedState},
+    auth::request_context::ContextExt as _,
+    auth::{guard::Needs, viewer::Scope},
+    error::{Result, UserError, into_user_errors},
+    reason_codes::graphql::types::idle_reason_id,
+};
+
+/// The new agent state and the channels it applies to.
+#[derive(InputObject)]
+struct SetAgentStateInput {
+    /// The new state: AVAILABLE, IDLE or OFFLINE.
+    state: AgentState,
+    /// The idle reason, for IDLE only. The default is the default idle reason.
+    idle_reason_id: Option<ID>,
+    /// The channels the state applies to, for AVAILABLE and IDLE only. The default is all channels.
+    channels: Option<Vec<Channel>>,
+    /// The agent whose state a supervisor sets. The default is the viewer.
+    agent_id: Option<ID>,
+}
+
+/// Root mutations of agents.
+#[derive(Default)]
+pub struct AgentsMutation;
+
+#[Object]
+impl AgentsMutation {
+    /// Sets the viewer's own agent state, or the state of another agent if the viewer is a supervisor. An AVAILABLE
+    /// agent is offered tasks. An agent in the state RONA is offered tasks again only after this call. Refuses with
+    /// NOT_ALLOWED when the viewer is not an agent, or not a supervisor for another agent's state. Refuses with
+    /// NOT_FOUND, INVALID, INVALID_REASON, or INVALID_STATE_TRANSITION for RONA and for OFFLINE with an offer or an
+    /// active task. Refuses with WRAP_UP_PENDING for OFFLINE while a wrap-up is pending.
+    #[graphql(guard = "Needs(Scope::AgentsWrite)")]
+    async fn set_agent_state(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The new agent state.")] input: SetAgentStateInput,
+    ) -> Result<SetAgentStatePayload> {
+        let reason = idle_reason_id(input.idle_reason_id.as_ref())?;
+        let choice = RequestedState { state: input.state, reason, channels: input.channels };
+        let chosen = match &input.agent_id {
+            None => agent_state::set_own(ctx.app()?, ctx.viewer()?, &choice).await,
+            Some(agent) => agent_state::set_for(ctx.app()?, ctx.caller()?, agent, &choice).await,
+        };
+        Ok(match into_user_errors(chosen)? {
+            Ok(row) => SetAgentStatePayload { agent: Some(Agent(Arc::new(row))), user_errors: vec![] },
+            Err(user_errors) => SetAgentStatePayload { agent: None, user_errors },
+        })
+    }
+}
+
+/// The result of `setAgentState`.
+#[derive(SimpleObject)]
+struct SetAgentStatePayload {
+    /// The agent after the call. Null when the call was refused.
+    agent: Option<Agent>,
+    /// The refusals of the call. Empty when it succeeded.
+    user_errors: Vec<UserError>,
+}

@@ -1,0 +1,150 @@
+//! Changes of the contact center configuration. The caller's role is checked and locked in the transaction that makes
+//! the change. Every change is recorded in the audit log. Refused calls and calls without effect are not.
+
+use std::collections::BTreeSet;
+
+use async_graphql::InputType;
+use entity::{
+    id::UserId,
+    user::{self, Role, UserStatus},
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::locks;
+use crate::{
+    app::Tx,
+    audit::entries::{self, AuditedAction},
+    auth::{
+        idempotency,
+        request_context::Origin,
+        viewer::{Scope, Viewer},
+    },
+    error::{Error, Result},
+};
+
+/// The actor of a configuration change.
+#[derive(Clone, Copy, Debug)]
+pub enum AdminActor<'a> {
+    /// An administrator who makes the call, with the origin of the call.
+    Administrator { viewer: &'a Viewer, origin: &'a Origin },
+    /// Rapport itself, when it sets up the demo organization.
+    System,
+}
+
+/// An object that a call created, or that an earlier call with the same idempotency key created.
+#[derive(Clone, Debug)]
+pub struct Created<T> {
+    /// The created object.
+    pub row: T,
+    /// True if an earlier call with the same key created it.
+    pub replayed: bool,
+}
+
+/// Locks the configuration for an administrator. Before that, takes shared locks of the administrator's row and of the
+/// rows of `others`. Returns those of `others` who are agents now. Fails with `UNAUTHENTICATED` or `FORBIDDEN` when the
+/// caller is not an active administrator.
+pub async fn lock_config(tx: &Tx<'_>, by: &AdminActor<'_>, others: &BTreeSet<UserId>) -> Result<Vec<UserId>> {
+    let me = match by {
+        AdminActor::Administrator { viewer, .. } => Some(viewer.user),
+        AdminActor::System => None,
+    };
+    let held = user::Entity::find()
+        .filter(user::Column::Id.is_in(others.iter().copied().chain(me)))
+        .filter(user::Column::Status.eq(UserStatus::Active))
+        .order_by_asc(user::Column::Id)
+        .lock_shared()
+        .all(tx.db())
+        .await?;
+    if let Some(me) = me {
+        let role = held.iter().find(|person| person.id == me).ok_or(Error::Unauthenticated)?.role;
+        if role != Role::Admin {
+            return Err(Error::Forbidden(Scope::Admin.name()));
+        }
+    }
+    locks::lock_configuration(tx).await?;
+    let answers = |person: &&user::Model| person.role >= Role::Agent && others.contains(&person.id);
+    Ok(held.iter().filter(answers).map(|person| person.id).collect())
+}
+
+/// Records in the audit log that an object was created, or any other change with its details.
+pub async fn record_created(
+    tx: &Tx<'_>,
+    by: &AdminActor<'_>,
+    action: &'static str,
+    id: &(impl ToString + ?Sized + Sync),
+    what: Value,
+) -> Result<()> {
+    match by {
+        AdminActor::Administrator { viewer, origin } => {
+            entries::record(tx, viewer, AuditedAction::on(action, id, origin).with(what)).await
+        }
+        AdminActor::System => {
+            entries::record_system(tx, AuditedAction::on(action, id, &Origin::default()).with(what)).await
+        }
+    }
+}
+
+/// Claims the idempotency key of a call for the object that it is about to create. Returns the id of the object that an
+/// earlier call with the key created. `asked` distinguishes one request from another. Refuses with
+/// `IDEMPOTENCY_KEY_REUSED`.
+pub async fn claim_key(
+    tx: &Tx<'_>,
+    by: &AdminActor<'_>,
+    key: Option<&str>,
+    asked: &str,
+    target: Uuid,
+) -> Result<Option<Uuid>> {
+    match by {
+        AdminActor::Administrator { viewer, .. } => idempotency::claim(tx, viewer.user, key, asked, target).await,
+        AdminActor::System => Ok(None),
+    }
+}
+
+/// Records the changed fields in the audit log. Returns false and records nothing if no field changed.
+pub async fn record_changed(
+    tx: &Tx<'_>,
+    by: &AdminActor<'_>,
+    action: &'static str,
+    id: &(impl ToString + ?Sized + Sync),
+    before: &Value,
+    after: &Value,
+) -> Result<bool> {
+    let different = changed_fields(before, after);
+    if different.is_empty() {
+        return Ok(false);
+    }
+    record_created(tx, by, action, id, Value::Object(different)).await?;
+    Ok(true)
+}
+
+/// Returns the fields whose values differ, with their values in `after`.
+fn changed_fields(before: &Value, after: &Value) -> Map<String, Value> {
+    let fields = after.as_object().into_iter().flatten();
+    fields
+        .filter(|(name, value)| before.get(name) != Some(value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Returns an enum value in the form of the API.
+#[must_use]
+pub fn to_value(value: &impl InputType) -> Value {
+    value.to_value().into_json().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::changed_fields;
+
+    #[test]
+    fn only_what_is_different_is_told() {
+        let before = json!({ "name": "a", "chat": 1, "hours": null });
+        let after = json!({ "name": "a", "chat": 2, "hours": null });
+        assert_eq!(Value::Object(changed_fields(&before, &after)), json!({ "chat": 2 }));
+        assert!(changed_fields(&after, &after).is_empty());
+    }
+}

@@ -1,0 +1,175 @@
+//! The capabilities of each channel, as data. Rules ask for a capability and never for a certain channel.
+
+use entity::{
+    channel::Channel,
+    thread_item::{AnnouncementKind, ItemVisibility},
+};
+
+/// Channels that share one capacity of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CapacityGroup {
+    /// Web chat.
+    Chat,
+    /// E-mail.
+    Email,
+    /// SMS, Messenger and WhatsApp.
+    Social,
+}
+
+/// A kind of target for transfers and conferences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, async_graphql::Enum)]
+pub enum TargetKind {
+    /// One agent.
+    Agent,
+    /// The eligible agents of a queue.
+    Queue,
+}
+
+/// The kind of address at which a channel reaches customers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressKind {
+    /// An id of the provider, without a meaning for people.
+    Opaque,
+    /// A telephone number.
+    Phone,
+    /// An e-mail address.
+    Email,
+}
+
+/// The capabilities of a channel, and the rules for its conversations.
+#[derive(Clone, Copy, Debug)]
+pub struct Capabilities {
+    /// The capacity that the channel's tasks use.
+    pub media: CapacityGroup,
+    /// The kind of address at which the channel reaches customers.
+    pub address: AddressKind,
+    /// Maximum length of a message, in Unicode scalar values. `None` if there is no limit.
+    pub character_limit: Option<usize>,
+    /// True if messages may be Markdown.
+    pub rich_text: bool,
+    /// True if a composer should offer emoji.
+    pub emoji: bool,
+    /// True if messages can carry files.
+    pub attachments: bool,
+    /// True if prepared texts can be used.
+    pub templates: bool,
+    /// The kinds of targets to which a task can be transferred.
+    pub transfer_targets: &'static [TargetKind],
+    /// The kinds of targets that can be asked to join a task.
+    pub conference_targets: &'static [TargetKind],
+    /// True if supervisors who work as agents can receive a transfer and can be asked to join.
+    pub supervisors_are_targets: bool,
+    /// True if only agents who are free now are shown as conference targets.
+    pub conference_shows_free_only: bool,
+    /// True if a wrap-up may have more than one reason.
+    pub several_wrap_up_reasons: bool,
+    /// True if the channel reports that messages were delivered.
+    pub delivery_receipts: bool,
+    /// True if the channel reports that messages were read.
+    pub read_receipts: bool,
+    /// True if authors can edit and delete their messages.
+    pub edits: bool,
+    /// True if ending a conversation needs the customer's consent.
+    pub end_needs_consent: bool,
+    /// True if the customer's next message reopens a closed conversation.
+    pub reopens: bool,
+    /// The sides that see agents and the announcements that an agent joined or left.
+    pub agents_shown: ItemVisibility,
+    /// Time limit for accepting an offer, in seconds, if the queue sets none.
+    pub offer_seconds: i32,
+}
+
+const BOTH: &[TargetKind] = &[TargetKind::Agent, TargetKind::Queue];
+const AGENT: &[TargetKind] = &[TargetKind::Agent];
+const QUEUE: &[TargetKind] = &[TargetKind::Queue];
+
+/// The values that the channels for short messages share. Other channels override some of them.
+const SOCIAL: Capabilities = Capabilities {
+    media: CapacityGroup::Social,
+    address: AddressKind::Opaque,
+    character_limit: Some(1_000),
+    rich_text: false,
+    emoji: false,
+    attachments: true,
+    templates: true,
+    transfer_targets: BOTH,
+    conference_targets: AGENT,
+    supervisors_are_targets: false,
+    conference_shows_free_only: false,
+    several_wrap_up_reasons: false,
+    delivery_receipts: true,
+    read_receipts: false,
+    edits: false,
+    end_needs_consent: true,
+    reopens: true,
+    agents_shown: ItemVisibility::Agent,
+    offer_seconds: 30,
+};
+
+/// Returns the capabilities of a channel.
+#[must_use]
+pub const fn of(channel: Channel) -> Capabilities {
+    match channel {
+        Channel::Messenger => Capabilities { rich_text: true, ..SOCIAL },
+        Channel::Sms => Capabilities { address: AddressKind::Phone, attachments: false, ..SOCIAL },
+        Channel::Webchat => Capabilities {
+            media: CapacityGroup::Chat,
+            supervisors_are_targets: true,
+            several_wrap_up_reasons: true,
+            delivery_receipts: false,
+            edits: true,
+            end_needs_consent: false,
+            reopens: false,
+            agents_shown: ItemVisibility::Both,
+            ..SOCIAL
+        },
+        Channel::Email => Capabilities {
+            media: CapacityGroup::Email,
+            address: AddressKind::Email,
+            character_limit: None,
+            rich_text: true,
+            templates: false,
+            transfer_targets: QUEUE,
+            conference_targets: &[],
+            end_needs_consent: false,
+            ..SOCIAL
+        },
+        Channel::Whatsapp => Capabilities {
+            address: AddressKind::Phone,
+            character_limit: Some(4_096),
+            rich_text: true,
+            emoji: true,
+            conference_targets: BOTH,
+            conference_shows_free_only: true,
+            several_wrap_up_reasons: true,
+            read_receipts: true,
+            end_needs_consent: false,
+            agents_shown: ItemVisibility::Both,
+            ..SOCIAL
+        },
+    }
+}
+
+/// Maximum length of a message in a direct conversation, in Unicode scalar values.
+pub const DIRECT_LIMIT: usize = 4_096;
+
+/// Returns the sides that see an announcement on a channel.
+#[must_use]
+pub fn audience(channel: Channel, kind: AnnouncementKind) -> ItemVisibility {
+    match kind {
+        AnnouncementKind::AgentJoined | AnnouncementKind::AgentLeft => of(channel).agents_shown,
+        AnnouncementKind::CustomerLeft
+        | AnnouncementKind::OutOfHours
+        | AnnouncementKind::Inactive
+        | AnnouncementKind::Reconnected
+        | AnnouncementKind::EndedBySystem
+        | AnnouncementKind::Queued
+        | AnnouncementKind::TransferDropped => ItemVisibility::Both,
+        AnnouncementKind::Transferred
+        | AnnouncementKind::ConferenceRequested
+        | AnnouncementKind::ConferenceNotAccepted
+        | AnnouncementKind::WorkflowResult
+        | AnnouncementKind::AttachmentDropped
+        | AnnouncementKind::FormAnswered => ItemVisibility::Agent,
+    }
+}

@@ -1,0 +1,11 @@
+//! The GraphQL face of conversations. Its files may name any other feature, because GraphQL is a graph.
+
+pub mod types;
+pub mod participant_types;
+pub mod item_types;
+pub mod payloads;
+pub mod query;
+pub mod mutation;
+pub mod subscription;
+pub mod loader;
+pub mod departure;

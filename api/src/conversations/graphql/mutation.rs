@@ -1,0 +1,147 @@
+//! The mutations `sendMessage`, `editMessage`, `deleteMessage`, `addNote`, `markConversationRead`, `setTyping` and
+//! `startDirectConversation`.
+
+use async_graphql::{Context, Object};
+
+use super::{
+    payloads::{
+        AddNoteInput, AddNotePayload, DeleteMessageInput, DeleteMessagePayload, EditMessageInput, EditMessagePayload,
+        MarkConversationReadInput, MarkConversationReadPayload, SendMessageInput, SendMessagePayload, SetTypingInput,
+        SetTypingPayload, StartDirectConversationInput, StartDirectConversationPayload,
+    },
+    types::Conversation,
+};
+use crate::conversations::{conversation_rows::ConversationSide, direct_messages, messages, receipts, typing};
+use crate::{
+    auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
+    error::{Result, into_user_errors},
+    outcome::Outcome,
+};
+
+/// Root of the conversation mutations.
+#[derive(Default)]
+pub struct ConversationsMutation;
+
+#[Object]
+impl ConversationsMutation {
+    /// Sends a message in a conversation in which the viewer is a participant. Marks the conversation as read up to
+    /// that message. Idempotent by `clientMessageId` without a time limit: a retry returns the message with
+    /// `replayed: true`, even after the conversation has ended. Refuses with NOT_FOUND, NOT_A_PARTICIPANT,
+    /// CONVERSATION_ENDED, TOO_LONG or INVALID. Refuses with NOT_ALLOWED if the two users of a direct conversation
+    /// are not connected. Refuses with IDEMPOTENCY_KEY_REUSED if the id came with another text, format or answered
+    /// message.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn send_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The message to send.")] input: SendMessageInput,
+    ) -> Result<SendMessagePayload> {
+        let (caller, id) = (ctx.caller()?, input.conversation_id.clone());
+        SendMessagePayload::of(
+            messages::send(ctx.app()?, caller, &id, &input.draft()).await,
+            ConversationSide::of(caller),
+        )
+    }
+
+    /// Changes the text of the viewer's own message, if the channel supports edits. Idempotent. Refuses with
+    /// NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED, TOO_LONG or INVALID. Refuses with NOT_ALLOWED if another
+    /// user wrote the message, if it was deleted, or if the channel has no edits.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn edit_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The message and its new text.")] input: EditMessageInput,
+    ) -> Result<EditMessagePayload> {
+        let (app, caller) = (ctx.app()?, ctx.caller()?);
+        let edited = messages::edit(app, caller, &input.message_id, &input.body, input.format).await;
+        EditMessagePayload::of(edited, ConversationSide::of(caller))
+    }
+
+    /// Deletes the viewer's own message, if the channel supports edits. The message keeps its place and loses its
+    /// text. In a direct conversation, the other user's notification is removed if this was their last unread
+    /// message. Idempotent. Refuses with NOT_FOUND, NOT_ALLOWED, NOT_A_PARTICIPANT or CONVERSATION_ENDED.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn delete_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The message to delete.")] input: DeleteMessageInput,
+    ) -> Result<DeleteMessagePayload> {
+        let (app, caller) = (ctx.app()?, ctx.caller()?);
+        DeleteMessagePayload::of(messages::delete(app, caller, &input.message_id).await, ConversationSide::of(caller))
+    }
+
+    /// Writes a note in a conversation with a customer. The customer sees no trace of it. Participants and
+    /// supervisors may write notes. Idempotent by `clientMessageId`, as `sendMessage` is. Refuses with NOT_FOUND,
+    /// NOT_A_PARTICIPANT, NOT_ALLOWED (a direct conversation), TOO_LONG, INVALID or IDEMPOTENCY_KEY_REUSED.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn add_note(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The note to write.")] input: AddNoteInput,
+    ) -> Result<AddNotePayload> {
+        let (viewer, id) = (ctx.viewer()?, input.conversation_id.clone());
+        AddNotePayload::of(messages::note(ctx.app()?, viewer, &id, &input.draft()).await)
+    }
+
+    /// Marks a conversation as read up to an item. The read position only rises. If the viewer is a participant now,
+    /// messages of others up to there get the receipt READ. Idempotent. Refuses with NOT_FOUND, NOT_A_PARTICIPANT or
+    /// INVALID.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn mark_conversation_read(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation, and the last item that the viewer has read.")]
+        input: MarkConversationReadInput,
+    ) -> Result<MarkConversationReadPayload> {
+        let (app, caller) = (ctx.app()?, ctx.caller()?);
+        let read = receipts::mark_read(app, caller, &input.conversation_id, input.up_to_sequence).await;
+        Ok(match into_user_errors(read)? {
+            Ok((id, changed)) => MarkConversationReadPayload {
+                conversation: Conversation::find(ctx, id).await?,
+                outcome: Outcome::of(changed),
+                user_errors: vec![],
+            },
+            Err(user_errors) => {
+                MarkConversationReadPayload { conversation: None, outcome: Outcome::Refused, user_errors }
+            }
+        })
+    }
+
+    /// Signals to the conversation's current subscribers that the viewer begins or stops typing. The signal is not
+    /// stored and may be lost. Clients should drop it after a few seconds. Refuses with NOT_FOUND, NOT_A_PARTICIPANT
+    /// or CONVERSATION_ENDED.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn set_typing(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation, and the viewer's typing state.")] input: SetTypingInput,
+    ) -> Result<SetTypingPayload> {
+        let said = typing::set(ctx.app()?, ctx.caller()?, &input.conversation_id, input.typing).await;
+        Ok(match into_user_errors(said)? {
+            Ok(said) => SetTypingPayload { outcome: Outcome::of(said), user_errors: vec![] },
+            Err(user_errors) => SetTypingPayload { outcome: Outcome::Refused, user_errors },
+        })
+    }
+
+    /// Starts the viewer's direct conversation with a connected person. Two users have one conversation: it is
+    /// created if there is none, and reopened if it was closed. Idempotent. Refuses with CANNOT_TARGET_SELF,
+    /// NOT_FOUND, BLOCKED_BY_VIEWER or NOT_ALLOWED (the two are not connected).
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn start_direct_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The person to write to.")] input: StartDirectConversationInput,
+    ) -> Result<StartDirectConversationPayload> {
+        let started = direct_messages::start(ctx.app()?, ctx.viewer()?, &input.user_id).await;
+        Ok(match into_user_errors(started)? {
+            Ok((id, changed)) => StartDirectConversationPayload {
+                conversation: Conversation::find(ctx, id).await?,
+                outcome: Outcome::of(changed),
+                user_errors: vec![],
+            },
+            Err(user_errors) => {
+                StartDirectConversationPayload { conversation: None, outcome: Outcome::Refused, user_errors }
+            }
+        })
+    }
+}

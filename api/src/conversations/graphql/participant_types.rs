@@ -1,0 +1,196 @@
+//! GraphQL types of participants. The organization's side sees who each participant is. Customers see agents only by
+//! a name and a picture.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use entity::{
+    channel::Channel,
+    customer,
+    id::{CustomerId, ParticipantId},
+    participant::{self, ParticipantRole},
+};
+
+use super::loader::{CustomerById, CustomerNumber, IdentitiesOf, ReferredCustomer, ReferredParticipant};
+use crate::{
+    auth::request_context::ContextExt,
+    conversations::conversation_rows::ConversationSide,
+    error::{Error, Result},
+    memory_budget::LongText,
+    users::graphql::types::{Actor, User},
+};
+
+/// A user or customer who takes part in a conversation or took part in it. Each appears once, however often they join
+/// and leave.
+#[derive(Clone)]
+pub struct Participant {
+    /// The participant's row.
+    pub row: participant::Model,
+    /// The side that reads the participant.
+    pub side: ConversationSide,
+}
+
+/// A user or customer who takes part in a conversation or took part in it. Each appears once, however often they join
+/// and leave.
+#[Object]
+impl Participant {
+    /// The participant's id in this conversation, `participant_…`.
+    async fn id(&self) -> ID {
+        self.row.id.into()
+    }
+
+    /// The user or customer. Customers see agents as Representative.
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Actor> {
+        actor(ctx, &self.row, self.side).await
+    }
+
+    /// The participant's role in the conversation.
+    async fn role(&self) -> ParticipantRole {
+        self.row.role
+    }
+
+    /// The time at which they last joined.
+    async fn joined_at(&self) -> DateTime<Utc> {
+        self.row.joined_at
+    }
+
+    /// The time at which they left. Null while they take part.
+    async fn left_at(&self) -> Option<DateTime<Utc>> {
+        self.row.left_at
+    }
+
+    /// The number of the last item that they have read, as the viewer counts. Null if they have read none.
+    async fn read_up_to(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
+        if self.row.read_up_to == 0 || self.side == ConversationSide::Staff {
+            return Some(self.row.read_up_to).filter(|number| *number > 0).map(Ok);
+        }
+        let number = ctx.load(CustomerNumber(self.row.conversation_id, self.row.read_up_to)).await.transpose()?;
+        match number {
+            Ok(0) => None,
+            number => Some(number),
+        }
+    }
+}
+
+/// Returns the actor of a participant, as a side may see it.
+async fn actor(ctx: &Context<'_>, row: &participant::Model, side: ConversationSide) -> Result<Actor> {
+    match (row.user_id, row.customer_id) {
+        (Some(user), _) => {
+            let user = User::referred(ctx, user).await?;
+            Ok(match side {
+                ConversationSide::Staff => Actor::User(user),
+                ConversationSide::Customer => Actor::Representative(Representative { id: row.id, user }),
+            })
+        }
+        (None, Some(customer)) => Ok(Actor::Customer(Customer::referred(ctx, customer).await?)),
+        (None, None) => Err(Error::internal(anyhow::anyhow!("a participant has no user and no customer"))),
+    }
+}
+
+/// Returns the actor of a participant by id, as a side may see it.
+pub async fn actor_of(ctx: &Context<'_>, id: ParticipantId, side: ConversationSide) -> Result<Actor> {
+    let row = ctx.load(ReferredParticipant(id)).await?;
+    let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("{id} is referenced but does not exist")))?;
+    actor(ctx, &row, side).await
+}
+
+/// A user who answers for the organization, as its customers see them: a name and a picture, and nothing by which a
+/// customer could find the user.
+pub struct Representative {
+    id: ParticipantId,
+    user: User,
+}
+
+/// A user who answers for the organization, as its customers see them: a name and a picture, and nothing by which a
+/// customer could find the user.
+#[Object]
+impl Representative {
+    /// The id of the agent's participant in this conversation, `participant_…`.
+    pub async fn id(&self) -> ID {
+        self.id.into()
+    }
+
+    /// The name to show.
+    pub async fn display_name(&self) -> LongText<&str> {
+        LongText(self.user.0.display_name())
+    }
+
+    /// The `https://` address of a picture. Null if there is none.
+    pub async fn avatar_url(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
+        self.user.avatar_url(ctx).await.unwrap_or(None)
+    }
+}
+
+/// A person outside the organization who writes to it.
+#[derive(Clone)]
+pub struct Customer(pub Arc<customer::Model>);
+
+/// A person outside the organization who writes to it.
+#[Object]
+impl Customer {
+    /// The customer's id, `customer_…`.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The name that the customer gave, or that an agent gave them.
+    pub async fn display_name(&self) -> LongText<&str> {
+        LongText(&self.0.display_name)
+    }
+
+    /// The address of a picture. Always null.
+    pub async fn avatar_url(&self) -> Option<Result<LongText<String>>> {
+        None
+    }
+
+    /// The customer's e-mail address. Only the organization's side sees it.
+    async fn email(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
+        Ok(self.0.email.as_deref().filter(|_| serves(ctx)))
+    }
+
+    /// The customer's telephone number. Only the organization's side sees it.
+    async fn phone(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
+        Ok(self.0.phone.as_deref().filter(|_| serves(ctx)))
+    }
+
+    /// The customer's addresses on the channels. Only the organization's side sees them. Empty for others.
+    async fn identities(&self, ctx: &Context<'_>) -> Result<Vec<CustomerIdentity>> {
+        if !serves(ctx) {
+            return Ok(vec![]);
+        }
+        let rows = ctx.load(IdentitiesOf(self.0.id)).await?.unwrap_or_default();
+        Ok(rows.into_iter().map(|row| CustomerIdentity { channel: row.channel, address: row.address }).collect())
+    }
+
+    /// The time at which the customer first wrote.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}
+
+fn serves(ctx: &Context<'_>) -> bool {
+    ctx.caller().is_ok_and(|caller| ConversationSide::of(caller) == ConversationSide::Staff)
+}
+
+impl Customer {
+    /// Returns the customer to whom a row refers, without checking access. Fails if there is no such customer.
+    pub async fn referred(ctx: &Context<'_>, id: CustomerId) -> Result<Self> {
+        let row = ctx.load(ReferredCustomer(id)).await?;
+        row.map(Self).ok_or_else(|| Error::internal(anyhow::anyhow!("{id} is referenced but does not exist")))
+    }
+
+    /// Returns a customer by id, if the viewer may see a conversation with them.
+    pub async fn find(ctx: &Context<'_>, id: CustomerId) -> Result<Option<Self>> {
+        Ok(ctx.load(CustomerById(id)).await?.map(Self))
+    }
+}
+
+/// An address at which a channel reaches a customer.
+#[derive(SimpleObject)]
+pub struct CustomerIdentity {
+    /// The channel of the address.
+    pub channel: Channel,
+    /// The address, in the form that the channel uses.
+    pub address: String,
+}

@@ -1,0 +1,381 @@
+//! The subscription `conversationEvents`. Every delivery checks again that the subscriber may still see the
+//! conversation.
+
+use std::{pin::Pin, sync::Arc};
+
+use async_graphql::{Context, ID, Object, SimpleObject, Subscription, Union};
+use async_stream::try_stream;
+use entity::{
+    conversation,
+    event::EventKind,
+    id::{ConversationId, ParticipantId},
+    stream::StreamKind,
+    thread_item::ItemVisibility,
+};
+use futures_util::{Stream, StreamExt as _};
+
+use super::{
+    departure::{self, Departure},
+    item_types::{Message, Receipt, ThreadItem},
+    participant_types::{Participant, actor_of},
+};
+use crate::conversations::{
+    conversation_rows::{self, ConversationSide, VisibleConversation},
+    participants::{self, ParticipantRef},
+    receipts::ReceiptUpdate,
+};
+use crate::{
+    app::App,
+    auth::{
+        guard::Needs,
+        request_context::ContextExt,
+        viewer::{Caller, Scope},
+    },
+    error::{Error, Result},
+    events::graphql::types::UnknownEvent,
+    events::{
+        access_rechecks::AccessRecheck,
+        cursor::Cursor,
+        graphql::{
+            types as events,
+            types::{LiveEvent, ResyncRequired, SubscriptionStarted, event},
+        },
+        log::LoggedEvent,
+        signals::Signal,
+        subscribe::retry_while_unavailable,
+    },
+    queues::position,
+    tasks::graphql::event_types::TaskChanged,
+    users::graphql::types::Actor,
+};
+
+/// Maximum number of waiting events that are delivered after one access check.
+const TOGETHER: usize = 64;
+
+event! {
+    /// A message, a note or an announcement was added.
+    ItemAdded {
+        /// The item at the time of the event.
+        item: ThreadItem,
+    }
+}
+event! {
+    /// A message was edited or deleted.
+    ItemChanged {
+        /// The item after the change.
+        item: ThreadItem,
+    }
+}
+event! {
+    /// Messages reached a new delivery state for a participant: every message of others from `fromSequence` to
+    /// `message`.
+    ReceiptAdvanced {
+        /// The newest of these messages.
+        message: Message,
+        /// The participant, and the state that the messages reached.
+        receipt: Receipt,
+        /// The `sequence` of the first of these messages, as the viewer counts.
+        from_sequence: i64,
+    }
+}
+event! {
+    /// A participant joined or left.
+    ParticipantChanged {
+        /// The participant after the change.
+        participant: Participant,
+    }
+}
+
+/// A participant begins or stops typing. The signal is not part of the stream: it has no cursor and no number, and
+/// may be lost. Clients should drop it after a few seconds.
+pub struct TypingIndicator {
+    participant: ParticipantId,
+    side: ConversationSide,
+    typing: bool,
+}
+
+/// A participant begins or stops typing. The signal is not part of the stream: it has no cursor and no number, and
+/// may be lost. Clients should drop it after a few seconds.
+#[Object]
+impl TypingIndicator {
+    /// The participant who is typing. Customers see agents as Representative.
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Actor> {
+        actor_of(ctx, self.participant, self.side).await
+    }
+
+    /// True if the participant begins typing, false if they stop.
+    async fn typing(&self) -> bool {
+        self.typing
+    }
+}
+
+/// The customer's queue position and estimated wait, whenever they change. The update is not part of the stream: it
+/// has no cursor and no number. `task` gives the same values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SimpleObject)]
+pub struct QueuePositionUpdate {
+    /// The queue position, from 1.
+    position: i64,
+    /// The estimated wait in seconds, based on the waits of the last hour. Null if too little is known.
+    estimated_wait_seconds: Option<i64>,
+}
+
+/// An event of the log about a conversation.
+#[derive(Union)]
+pub enum ConversationLogEvent {
+    /// A new item.
+    ItemAdded(ItemAdded),
+    /// A message that was edited or deleted.
+    ItemChanged(ItemChanged),
+    /// A new delivery state of messages.
+    ReceiptAdvanced(ReceiptAdvanced),
+    /// A participant who joined or left.
+    ParticipantChanged(ParticipantChanged),
+    /// A change of the conversation's task.
+    TaskChanged(TaskChanged),
+    /// An event that this version of Rapport does not know.
+    UnknownEvent(UnknownEvent),
+}
+
+impl ConversationLogEvent {
+    /// The event's number in its stream.
+    #[must_use]
+    pub fn sequence(&self) -> i64 {
+        match self {
+            Self::ItemAdded(event) => event.sequence,
+            Self::ItemChanged(event) => event.sequence,
+            Self::ReceiptAdvanced(event) => event.sequence,
+            Self::ParticipantChanged(event) => event.sequence,
+            Self::TaskChanged(event) => event.sequence,
+            Self::UnknownEvent(event) => event.sequence,
+        }
+    }
+
+    /// Reads a log entry. `cursor` is its position for the reader.
+    #[must_use]
+    pub fn read(entry: &LoggedEvent, cursor: Cursor) -> Self {
+        let known = Self::known(entry, cursor.clone());
+        known.unwrap_or_else(|| Self::UnknownEvent(UnknownEvent::read(entry, cursor)))
+    }
+
+    /// Reads a log entry of this version.
+    fn known(entry: &LoggedEvent, cursor: Cursor) -> Option<Self> {
+        let side = if entry.stream_kind == StreamKind::CustomerSide {
+            ConversationSide::Customer
+        } else {
+            ConversationSide::Staff
+        };
+        let (id, occurred_at, sequence) = (ID::from(entry.id), entry.occurred_at, entry.sequence);
+        let item = || entry.subject().map(|row| ThreadItem::of(Arc::new(row), side));
+        Some(match entry.kind.0? {
+            EventKind::ItemAdded => Self::ItemAdded(ItemAdded { id, cursor, occurred_at, sequence, item: item()? }),
+            EventKind::ItemChanged => {
+                Self::ItemChanged(ItemChanged { id, cursor, occurred_at, sequence, item: item()? })
+            }
+            EventKind::ReceiptAdvanced => {
+                let ReceiptUpdate { item, receipt, from, from_customer } = entry.subject()?;
+                Self::ReceiptAdvanced(ReceiptAdvanced {
+                    id,
+                    cursor,
+                    occurred_at,
+                    sequence,
+                    message: Message { row: Arc::new(item), side },
+                    receipt: Receipt {
+                        participant: receipt.participant_id,
+                        side,
+                        state: receipt.state,
+                        at: receipt.at,
+                    },
+                    from_sequence: if side == ConversationSide::Staff { from } else { from_customer },
+                })
+            }
+            EventKind::ParticipantChanged => {
+                let participant = Participant { row: entry.subject()?, side };
+                Self::ParticipantChanged(ParticipantChanged { id, cursor, occurred_at, sequence, participant })
+            }
+            EventKind::TaskChanged => Self::TaskChanged(TaskChanged::read(entry, cursor)?),
+            _ => return None,
+        })
+    }
+}
+
+/// What the subscription `conversationEvents` delivers.
+#[derive(Union)]
+enum ConversationEvent {
+    SubscriptionStarted(SubscriptionStarted),
+    #[graphql(flatten)]
+    Event(ConversationLogEvent),
+    TypingIndicator(TypingIndicator),
+    QueuePositionUpdate(QueuePositionUpdate),
+    ResyncRequired(ResyncRequired),
+}
+
+impl From<LiveEvent<ConversationLogEvent>> for ConversationEvent {
+    fn from(live: LiveEvent<ConversationLogEvent>) -> Self {
+        match live {
+            LiveEvent::Started(event) => Self::SubscriptionStarted(event),
+            LiveEvent::Event(event) => Self::Event(event),
+            LiveEvent::Resync(event) => Self::ResyncRequired(event),
+        }
+    }
+}
+
+/// Root of the conversation subscriptions.
+#[derive(Default)]
+pub struct ConversationsSubscription;
+
+#[Subscription]
+impl ConversationsSubscription {
+    /// Delivers what happens in a conversation, as the viewer may see it: new and changed items, receipts,
+    /// participants, typing indicators, and the queue position to a waiting customer. Begins with
+    /// SubscriptionStarted. With `after`, all events since that cursor come first, without gaps or repetitions.
+    /// Sequence numbers have no gaps, which proves it. The organization's side and the customer follow separate
+    /// streams with their own numbers. The stream completes when the viewer may no longer see the conversation, or
+    /// has left it and may see no more of it. If the log no longer reaches the cursor, the stream delivers
+    /// ResyncRequired and completes.
+    #[graphql(guard = "Needs(Scope::ConversationsRead)")]
+    async fn conversation_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation to follow.")] conversation_id: ID,
+        #[graphql(desc = "The cursor of the last received event, or a `streamCursor`. Without it, events begin now.")]
+        after: Option<Cursor>,
+    ) -> Result<impl Stream<Item = Result<ConversationEvent>> + use<>> {
+        let (app, caller) = (ctx.app()?.clone(), *ctx.caller()?);
+        let unknown = || Error::invalid("conversationId", "This conversation does not exist, or you cannot see it.");
+        let id = ConversationId::parse(&conversation_id).ok_or_else(unknown)?;
+        let mut recheck = match &caller {
+            Caller::Person(viewer) => Some(app.access_rechecks.of(viewer.user.0)),
+            Caller::Service(_) | Caller::Visitor(_) => None,
+        };
+        // A caller who has left and may see no more has nothing to follow.
+        let seen = find_visible(&app, &caller, id).await?.filter(|seen| seen.until.is_none()).ok_or_else(unknown)?.row;
+        let side = ConversationSide::of(&caller);
+        let live = events::live_events(&app, side.stream(id), after.as_ref(), ConversationLogEvent::read)?;
+        let mut said = app.signals.subscribe(id.0);
+        let mut waits = queue_position_updates(&app, &seen, side);
+        let mut waits_in = (seen.queue_id, seen.task_id);
+        Ok(try_stream! {
+            let mut live = Box::pin(live.ready_chunks(TOGETHER));
+            // No signal comes before SubscriptionStarted.
+            let mut started = false;
+            let mut leaving: Option<Departure> = None;
+            loop {
+                let heard = tokio::select! {
+                    () = departure::over(leaving.as_ref()) => return,
+                    () = recheck_due(&mut recheck), if leaving.is_none() => SubscriptionItem::Recheck,
+                    told = live.next() => SubscriptionItem::Told(told),
+                    signal = said.next(), if started && leaving.is_none() => SubscriptionItem::Said(signal),
+                    Some(typing_indicator) = waits.next(), if started => SubscriptionItem::Waits(typing_indicator),
+                };
+                match heard {
+                    SubscriptionItem::Told(Some(told)) => {
+                        if leaving.is_none() {
+                            let Some(now) = Box::pin(find_visible(&app, &caller, id)).await? else { return };
+                            leaving = now.until.map(|until| Departure::new(until, now.stream_at));
+                            // A customer who was moved to another queue waits there from now on.
+                            if waits_in != (now.row.queue_id, now.row.task_id) {
+                                waits_in = (now.row.queue_id, now.row.task_id);
+                                waits = queue_position_updates(&app, &now.row, side);
+                            }
+                        }
+                        let deliver = match &mut leaving {
+                            None => Some(told),
+                            Some(leaving) => leaving.take(told, &caller),
+                        };
+                        let Some(deliver) = deliver else { continue };
+                        started = true;
+                        for item in deliver {
+                            yield ConversationEvent::from(item?);
+                        }
+                        if leaving.is_some() {
+                            return;
+                        }
+                    }
+                    SubscriptionItem::Said(Some(signal)) => {
+                        let seen = Box::pin(find_visible(&app, &caller, id)).await?;
+                        let Some(seen) = seen.filter(|seen| seen.until.is_none()) else { return };
+                        if let Some(typing_indicator) = Box::pin(typing_indicator(&app, &caller, &seen.row, signal)).await? {
+                            yield ConversationEvent::TypingIndicator(typing_indicator);
+                        }
+                    }
+                    // A subscriber who has left first gets the event of their departure.
+                    SubscriptionItem::Recheck => {
+                        let Some(now) = Box::pin(find_visible(&app, &caller, id)).await? else { return };
+                        leaving = now.until.map(|until| Departure::new(until, now.stream_at));
+                    }
+                    SubscriptionItem::Waits(typing_indicator) => yield ConversationEvent::QueuePositionUpdate(typing_indicator),
+                    SubscriptionItem::Told(None) | SubscriptionItem::Said(None) => return,
+                }
+            }
+        })
+    }
+}
+
+enum SubscriptionItem {
+    Recheck,
+    Told(Option<Vec<Result<LiveEvent<ConversationLogEvent>>>>),
+    Said(Option<Signal>),
+    Waits(QueuePositionUpdate),
+}
+
+/// Returns the customer's queue position and estimated wait, each time they change. The stream is empty for the
+/// organization's side.
+fn queue_position_updates(
+    app: &App,
+    conversation: &conversation::Model,
+    side: ConversationSide,
+) -> Pin<Box<dyn Stream<Item = QueuePositionUpdate> + Send>> {
+    let (ConversationSide::Customer, Some(queue), Some(task)) = (side, conversation.queue_id, conversation.task_id)
+    else {
+        return Box::pin(futures_util::stream::empty());
+    };
+    let looking = position::watch_queue(app, queue);
+    let shared_views = futures_util::stream::unfold(looking, |mut looking| async move {
+        looking.changed().await.ok()?;
+        let board = Arc::clone(&looking.borrow_and_update());
+        Some((board, looking))
+    });
+    let hints = shared_views.filter_map(move |board| {
+        let estimated_wait_seconds = board.estimate;
+        let hint =
+            board.places.get(&task.0).map(|place| QueuePositionUpdate { position: *place, estimated_wait_seconds });
+        std::future::ready(hint)
+    });
+    let mut last = None;
+    Box::pin(hints.filter(move |hint| std::future::ready(last.replace(*hint) != Some(*hint))))
+}
+
+/// Returns when the subscriber's access must be checked again. Never returns if `recheck` is `None`.
+async fn recheck_due(recheck: &mut Option<AccessRecheck>) {
+    match recheck {
+        Some(recheck) => recheck.due().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns the conversation, if the subscriber may see it now.
+async fn find_visible(app: &App, caller: &Caller, id: ConversationId) -> Result<Option<VisibleConversation>> {
+    Ok(retry_while_unavailable(|| async { conversation_rows::find_visible(app.db.read(), caller, &[id]).await })
+        .await?
+        .pop())
+}
+
+/// Returns the typing indicator that a subscriber gets for a signal. Returns `None` for their own typing, and for
+/// participants who are hidden from them or have left.
+async fn typing_indicator(
+    app: &App,
+    caller: &Caller,
+    conversation: &conversation::Model,
+    signal: Signal,
+) -> Result<Option<TypingIndicator>> {
+    let by = ParticipantId(signal.by);
+    let Some(row) = participants::by_ids(app.db.read(), &[by]).await?.pop() else { return Ok(None) };
+    let side = ConversationSide::of(caller);
+    let own = ParticipantRef::of(caller).is_some_and(|who| who.is(&row));
+    let hidden =
+        side == ConversationSide::Customer && participants::visibility(conversation, &row) == ItemVisibility::Agent;
+    if own || hidden || row.left_at.is_some() || row.conversation_id != conversation.id {
+        return Ok(None);
+    }
+    Ok(Some(TypingIndicator { participant: by, side, typing: signal.on }))
+}

@@ -1,0 +1,361 @@
+//! GraphQL types of conversations and channels.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use entity::{
+    channel::Channel,
+    conversation::{self, ConversationKind, ConversationStatus},
+    id::ConversationId,
+    participant,
+    thread_item::{ItemVisibility, TextFormat},
+};
+
+use super::{
+    item_types::ThreadItemConnection,
+    loader::{ConversationById, ParticipantsOf, UnreadIn},
+    participant_types::{Customer, Participant},
+};
+use crate::{
+    auth::request_context::ContextExt as _,
+    auth::viewer::Scope,
+    conversations::{
+        channel_capabilities::{self, TargetKind},
+        conversation_rows::{ConversationSide, VisibleConversation},
+        listing::Conversations,
+        messages,
+        participants::{self, ParticipantRef},
+        thread_items::ItemPage,
+        transcripts,
+    },
+    entry_points::graphql::types::EntryPoint,
+    error::{Result, UserErrorCode},
+    events::cursor::Cursor,
+    memory_budget::LongText,
+    pagination::{Page, PageArguments, PageBound, PageInfo, PageSlice},
+    tasks::graphql::types::Task,
+    users::graphql::loader::PersonById,
+};
+
+/// A durable exchange of messages, between a customer and the organization or between two connected users.
+#[derive(Clone)]
+pub struct Conversation {
+    /// The conversation's row, and the caller's visibility of it.
+    pub seen: Arc<VisibleConversation>,
+    /// The side that reads the conversation.
+    pub side: ConversationSide,
+}
+
+/// A durable exchange of messages, between a customer and the organization or between two connected users.
+#[Object]
+impl Conversation {
+    /// The conversation's id, `conv_…`.
+    pub async fn id(&self) -> ID {
+        self.row().id.into()
+    }
+
+    /// The parties of the conversation: a customer and the organization, or two users.
+    async fn kind(&self) -> ConversationKind {
+        self.row().kind
+    }
+
+    /// The channel on which the customer writes. Null for a direct conversation.
+    async fn channel(&self) -> Option<Channel> {
+        self.row().channel
+    }
+
+    /// The entry point to which the customer wrote. Null for a direct conversation.
+    async fn entry_point(&self, ctx: &Context<'_>) -> Option<Result<EntryPoint>> {
+        EntryPoint::named(ctx, self.row().entry_point_id?).await.transpose()
+    }
+
+    /// The latest task of the conversation. Null for a direct conversation.
+    async fn task(&self, ctx: &Context<'_>) -> Option<Result<Task>> {
+        Task::find(ctx, self.row().task_id?).await.transpose()
+    }
+
+    /// The conversation as plain text, as the viewer may see it: the author, the time in UTC and the text of each
+    /// item. It contains the newest items, at most 5,000 and 256 kB. `transcriptUrl` has all of them.
+    async fn transcript(&self, ctx: &Context<'_>) -> Result<LongText<String>> {
+        transcripts::write(ctx.app()?.db.read(), self.row(), self.side).await.map(LongText)
+    }
+
+    /// The path of the complete transcript, a plain-text file of any length. Send the viewer's own token in
+    /// `Authorization`.
+    async fn transcript_url(&self) -> String {
+        format!("/conversations/{}/transcript.txt", self.row().id)
+    }
+
+    /// The customer who writes. Null for a direct conversation.
+    async fn customer(&self, ctx: &Context<'_>) -> Option<Result<Customer>> {
+        Some(Customer::referred(ctx, self.row().customer_id?).await)
+    }
+
+    /// The state of the conversation. A direct conversation is CLOSED while the two users are not connected.
+    async fn status(&self) -> ConversationStatus {
+        self.row().status
+    }
+
+    /// All current and earlier participants that the viewer may see, in the order in which they first joined. A
+    /// viewer who has left sees those who joined before that.
+    async fn participants(&self, ctx: &Context<'_>) -> Result<Vec<Participant>> {
+        let known = |row: &participant::Model| {
+            self.side == ConversationSide::Staff || participants::visibility(self.row(), row) != ItemVisibility::Agent
+        };
+        let until = self.seen.until;
+        let rows = self.all(ctx).await?.into_iter().filter(known);
+        let rows = rows.filter(|row| until.is_none_or(|until| row.joined_at <= until.at));
+        let participant = |mut row: participant::Model| {
+            if let Some(until) = until {
+                row.read_up_to = row.read_up_to.min(until.sequence);
+                row.left_at = row.left_at.filter(|left| *left <= until.at);
+            }
+            Participant { row, side: self.side }
+        };
+        Ok(rows.map(participant).collect())
+    }
+
+    /// The conversation's items, the oldest first. `first` counts from the beginning, `last` from the end. A viewer
+    /// who has left sees the items up to then. They see later items only by another right: serving the queue,
+    /// supervising, or taking part again.
+    async fn items(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The number of items from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        first: Option<i32>,
+        #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
+        #[graphql(desc = "The number of items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
+    ) -> Result<ThreadItemConnection> {
+        let (conversation, side) = (self.row().id, self.side);
+        let list = format!("items {conversation} {side:?}");
+        let page = Page::new(PageArguments { first, after, last, before }, &list)?;
+        let empty = page.clone();
+        let until = self.seen.until.map(|until| until.sequence);
+        let slice = ctx.load(ItemPage { conversation, side, until, page }).await?;
+        Ok(ThreadItemConnection { slice: slice.unwrap_or_else(|| empty.slice(Vec::new())), side })
+    }
+
+    /// The number of messages of others that the viewer has not read. 0 if the viewer is not a participant.
+    async fn unread_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(ctx.load(UnreadIn(self.row().id)).await?.unwrap_or_default())
+    }
+
+    /// The messages that the viewer may send now.
+    async fn reply_capability(&self, ctx: &Context<'_>) -> Result<ReplyCapability> {
+        let row = self.row();
+        let rich = messages::rich_text(row);
+        Ok(ReplyCapability {
+            reason: self.refusal(ctx).await?,
+            character_limit: messages::channel_limit(row).and_then(|limit| i32::try_from(limit).ok()),
+            formats: if rich { vec![TextFormat::Plain, TextFormat::Markdown] } else { vec![TextFormat::Plain] },
+        })
+    }
+
+    /// The cursor of `conversationEvents` before this conversation was read. Subscribe with it as `after` to miss no
+    /// event. Events that the conversation already reflects may come again.
+    async fn stream_cursor(&self) -> Cursor {
+        Cursor::in_stream(self.side.stream(self.row().id), self.seen.stream_at)
+    }
+
+    /// The time of the newest item, or of the conversation's beginning if there is none. Lists of conversations use
+    /// this order. A viewer who has left gets the time of the newest item even if they do not see it.
+    async fn last_item_at(&self) -> DateTime<Utc> {
+        self.row().last_item_at
+    }
+
+    /// The time at which the conversation began.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.row().created_at
+    }
+}
+
+impl Conversation {
+    /// Returns a conversation by id, if the viewer may see it and has the scope to read conversations.
+    pub async fn find(ctx: &Context<'_>, id: ConversationId) -> Result<Option<Self>> {
+        let caller = ctx.caller()?;
+        if !caller.scopes().has(Scope::ConversationsRead) {
+            return Ok(None);
+        }
+        let side = ConversationSide::of(caller);
+        Ok(ctx.load(ConversationById(id)).await?.map(|seen| Self { seen, side }))
+    }
+
+    fn row(&self) -> &conversation::Model {
+        &self.seen.row
+    }
+
+    async fn all(&self, ctx: &Context<'_>) -> Result<Vec<participant::Model>> {
+        Ok(ctx.load(ParticipantsOf(self.row().id)).await?.unwrap_or_default())
+    }
+
+    /// Returns the code with which `sendMessage` would refuse now, if any.
+    async fn refusal(&self, ctx: &Context<'_>) -> Result<Option<UserErrorCode>> {
+        let row = self.row();
+        let Some(who) = ParticipantRef::of(ctx.caller()?) else { return Ok(Some(UserErrorCode::NotAParticipant)) };
+        let all = self.all(ctx).await?;
+        let me = all.iter().find(|participant| who.is(participant));
+        if let (Some(_), ConversationStatus::Closed) = (me, row.status) {
+            return Ok(Some(UserErrorCode::ConversationEnded));
+        }
+        if me.is_none_or(|me| me.left_at.is_some()) {
+            return Ok(Some(UserErrorCode::NotAParticipant));
+        }
+        for user in [row.lo, row.hi].into_iter().flatten() {
+            if ctx.load(PersonById(user)).await?.is_none() {
+                return Ok(Some(UserErrorCode::NotAllowed));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The messages that the viewer may send in a conversation now.
+pub struct ReplyCapability {
+    reason: Option<UserErrorCode>,
+    character_limit: Option<i32>,
+    formats: Vec<TextFormat>,
+}
+
+/// The messages that the viewer may send in a conversation now.
+#[Object]
+impl ReplyCapability {
+    /// True if the viewer can send a message.
+    async fn open(&self) -> bool {
+        self.reason.is_none()
+    }
+
+    /// The time at which sending ends. Null if no time is set.
+    async fn closes_at(&self) -> Option<DateTime<Utc>> {
+        None
+    }
+
+    /// The maximum length of a message, in Unicode scalar values. Null if the channel has no limit of its own.
+    async fn character_limit(&self) -> Option<i32> {
+        self.character_limit
+    }
+
+    /// The formats in which a message may be written.
+    async fn formats(&self) -> &[TextFormat] {
+        &self.formats
+    }
+
+    /// True if the viewer can send only a prepared text.
+    async fn template_required(&self) -> bool {
+        false
+    }
+
+    /// The code with which `sendMessage` would refuse. Null if `open` is true.
+    async fn reason(&self) -> Option<UserErrorCode> {
+        self.reason
+    }
+}
+
+/// The capabilities of a channel, for composers.
+#[derive(SimpleObject)]
+pub struct ChannelCapabilities {
+    /// The channel with these capabilities.
+    pub channel: Channel,
+    /// The maximum length of a message, in Unicode scalar values. Null if there is no limit.
+    pub character_limit: Option<i32>,
+    /// True if messages may be Markdown.
+    pub rich_text: bool,
+    /// True if a composer should offer emoji.
+    pub emoji: bool,
+    /// True if messages can carry files.
+    pub attachments: bool,
+    /// True if prepared texts can be used.
+    pub templates: bool,
+    /// The kinds of targets that can be asked to join a conversation.
+    pub conference_targets: Vec<TargetKind>,
+    /// The kinds of targets to which a conversation can be transferred.
+    pub transfer_targets: Vec<TargetKind>,
+    /// True if a wrap-up may have more than one reason.
+    pub several_wrap_up_reasons: bool,
+    /// True if the channel reports that messages were delivered.
+    pub delivery_receipts: bool,
+    /// True if the channel reports that messages were read.
+    pub read_receipts: bool,
+    /// True if authors can edit and delete their messages.
+    pub edits: bool,
+    /// True if ending a conversation needs the customer's consent.
+    pub end_needs_consent: bool,
+}
+
+impl ChannelCapabilities {
+    /// Returns the capabilities of a channel.
+    #[must_use]
+    pub fn of(channel: Channel) -> Self {
+        let can = channel_capabilities::of(channel);
+        Self {
+            channel,
+            character_limit: can.character_limit.and_then(|limit| i32::try_from(limit).ok()),
+            rich_text: can.rich_text,
+            emoji: can.emoji,
+            attachments: can.attachments,
+            templates: can.templates,
+            conference_targets: can.conference_targets.to_vec(),
+            transfer_targets: can.transfer_targets.to_vec(),
+            several_wrap_up_reasons: can.several_wrap_up_reasons,
+            delivery_receipts: can.delivery_receipts,
+            read_receipts: can.read_receipts,
+            edits: can.edits,
+            end_needs_consent: can.end_needs_consent,
+        }
+    }
+}
+
+/// A page of conversations, the one with the newest item first.
+pub struct ConversationConnection {
+    slice: PageSlice<VisibleConversation>,
+    side: ConversationSide,
+}
+
+impl ConversationConnection {
+    /// Reads a page of a list.
+    pub async fn read(ctx: &Context<'_>, all: &Conversations, arguments: PageArguments) -> Result<Self> {
+        let page = Page::new(arguments, &all.fingerprint())?;
+        Ok(Self { slice: all.page(ctx.app()?.db.read(), &page).await?, side: ConversationSide::of(&all.caller) })
+    }
+
+    fn node(&self, seen: &VisibleConversation) -> Conversation {
+        Conversation { seen: Arc::new(seen.clone()), side: self.side }
+    }
+}
+
+fn place(seen: &VisibleConversation) -> PageBound {
+    PageBound::Since(seen.row.last_item_at, seen.row.id.0)
+}
+
+/// A page of conversations, the one with the newest item first.
+#[Object]
+impl ConversationConnection {
+    /// The conversations with their cursors.
+    async fn edges(&self) -> Vec<ConversationEdge> {
+        let edge = |seen: &VisibleConversation| ConversationEdge {
+            cursor: self.slice.cursor(&place(seen)),
+            node: self.node(seen),
+        };
+        self.slice.items.iter().map(edge).collect()
+    }
+
+    /// The conversations without their cursors.
+    async fn nodes(&self) -> Vec<Conversation> {
+        self.slice.items.iter().map(|seen| self.node(seen)).collect()
+    }
+
+    /// The position of the page in the list. The list moves: a conversation with a new item goes to the front.
+    async fn page_info(&self) -> PageInfo {
+        self.slice.info(place)
+    }
+}
+
+/// A conversation in a page.
+#[derive(SimpleObject)]
+pub struct ConversationEdge {
+    /// The conversation's position in the list.
+    pub cursor: String,
+    /// The conversation at this position.
+    pub node: Conversation,
+}

@@ -1,0 +1,4 @@
+//! The GraphQL face of the event log. Its files may name any other feature, because GraphQL is a graph.
+
+pub mod types;
+pub mod query;

@@ -1,0 +1,61 @@
+//! Mutations of administrators for queues.
+
+use async_graphql::{Context, Object};
+
+use super::payloads::{ArchiveQueuePayload, CreateQueuePayload, UpdateQueuePayload};
+use crate::{
+    auth::request_context::ContextExt as _,
+    auth::{guard::Needs, viewer::Scope},
+    contact_center::graphql::payloads::{admin_actor, changed_payload, created_payload},
+    error::{Result, into_user_errors},
+    queues::queue_admin::{self, ArchiveQueueInput, CreateQueueInput, UpdateQueueInput},
+    routing::queue_changes,
+};
+
+/// Root mutations of queues.
+#[derive(Default)]
+pub struct QueuesMutation;
+
+#[Object]
+impl QueuesMutation {
+    /// Creates a queue. For administrators. Refuses with INVALID, DUPLICATE when a queue in use has the name, NOT_FOUND
+    /// for a skill or for a person who is not an agent, or IDEMPOTENCY_KEY_REUSED.
+    #[graphql(guard = "Needs(Scope::Admin)")]
+    async fn create_queue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The queue to create.")] input: CreateQueueInput,
+    ) -> Result<CreateQueuePayload> {
+        Ok(created_payload(into_user_errors(queue_admin::create(ctx.app()?, admin_actor(ctx)?, &input).await)?).into())
+    }
+
+    /// Changes a queue. Agents keep their offers and conversations. Waiting tasks are routed again at once. New times
+    /// and hours apply to later offers, tasks and messages. For administrators. Idempotent. Refuses with INVALID or
+    /// DUPLICATE when a queue in use has the name. Refuses with NOT_FOUND for the queue, a skill or a person who is not
+    /// an agent, or NOT_ALLOWED for an archived queue.
+    #[graphql(guard = "Needs(Scope::Admin)")]
+    async fn update_queue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The queue and its changes.")] input: UpdateQueueInput,
+    ) -> Result<UpdateQueuePayload> {
+        Ok(changed_payload(into_user_errors(queue_changes::update(ctx.app()?, admin_actor(ctx)?, &input).await)?)
+            .into())
+    }
+
+    /// Archives a queue for ever. Its waiting tasks move to `moveTo`, in the order of priority and waiting time, and
+    /// its entry points feed that queue. Offers stay valid, and conversations continue by the rules of the archived
+    /// queue. Tasks that return later wait in the queue to which the others moved. For administrators. Idempotent.
+    /// Refuses with NOT_FOUND, or INVALID for a `moveTo` of another channel. Refuses with NOT_ALLOWED for an archived
+    /// `moveTo`. Also refuses with NOT_ALLOWED without `moveTo` while tasks wait or are offered, or while an entry
+    /// point in use feeds the queue.
+    #[graphql(guard = "Needs(Scope::Admin)")]
+    async fn archive_queue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The queue to archive and its successor.")] input: ArchiveQueueInput,
+    ) -> Result<ArchiveQueuePayload> {
+        Ok(changed_payload(into_user_errors(queue_changes::archive(ctx.app()?, admin_actor(ctx)?, &input).await)?)
+            .into())
+    }
+}

@@ -1,0 +1,7 @@
+//! The GraphQL API of reason codes. Its files may name any other feature, because GraphQL is a graph.
+
+pub mod types;
+pub mod payloads;
+pub mod query;
+pub mod mutation;
+pub mod loader;

@@ -1,0 +1,182 @@
+//! How the talk of a task ends: by the agent, by the customer, or because nobody wrote. The conversation is closed first; then
+//! each agent who talked owes a wrap-up.
+
+use chrono::Duration;
+use entity::{
+    assignment::AssignmentPhase,
+    conversation::{self, ConversationStatus},
+    id::{ConversationId, UserId},
+    participant,
+    task::{self, EndedBy, TaskStatus},
+    thread_item::AnnouncementKind,
+    timer::TimerKind,
+};
+
+use super::{offers, task_rows, wrap_ups};
+use crate::{
+    agents::assignments,
+    app::{App, Tx},
+    auth::viewer::{Caller, Viewer},
+    contact_center::timers,
+    conversations::{
+        announcements, channel_capabilities, conversation_rows,
+        participants::{self, ParticipantRef},
+    },
+    error::{Error, Result, UserErrorCode},
+    queues::queue_rows,
+    users::people,
+};
+
+/// Ends a conversation as the caller may: the agent who owns its task, or its customer. `agreed`: the customer has said yes.
+pub async fn end(app: &App, by: &Caller, id: &str, agreed: bool) -> Result<task::Model> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let seen = conversation_rows::find_by_id(tx.db(), by, id, conversation_rows::FIELD).await?;
+            let mut conversation = conversation_rows::lock(tx, seen.id).await?;
+            let task = task_rows::find_live(tx, &conversation).await?;
+            let (Some(task), ConversationStatus::Open) = (task, conversation.status) else {
+                return Err(conversation_rows::conversation_ended(conversation_rows::FIELD));
+            };
+            match by {
+                Caller::Visitor(visitor) => {
+                    let who = participants::find(tx.db(), conversation.id, ParticipantRef::Customer(visitor.customer))
+                        .await?;
+                    let left = Left { kind: AnnouncementKind::CustomerLeft, who, by: EndedBy::Customer };
+                    close(tx, &mut conversation, task, left, false).await
+                }
+                Caller::Person(viewer) => end_by_agent(tx, &mut conversation, task, viewer, agreed).await,
+                Caller::Service(_) => Err(Error::PersonsOnly),
+            }
+        })
+    })
+    .await
+}
+
+async fn end_by_agent(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: task::Model,
+    by: &Viewer,
+    agreed: bool,
+) -> Result<task::Model> {
+    if task.owner_id != Some(by.user) {
+        let why = "Only the agent who owns the task ends it.";
+        return Err(Error::refused(UserErrorCode::NotAParticipant, conversation_rows::FIELD, why));
+    }
+    if task.status == TaskStatus::Conference {
+        let why = "A conference is ended by endConference.";
+        return Err(Error::refused(UserErrorCode::NotAllowed, conversation_rows::FIELD, why));
+    }
+    end_by_owner(tx, conversation, task, by.user, agreed).await
+}
+
+/// Ends the talk of a task for all who take part, as the agent who owns it may.
+pub async fn end_by_owner(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: task::Model,
+    owner: UserId,
+    agreed: bool,
+) -> Result<task::Model> {
+    if channel_capabilities::of(task.channel).end_needs_consent && !agreed {
+        let why = "On this channel the customer has to agree first.";
+        return Err(Error::refused(UserErrorCode::CustomerConsentRequired, &["input", "customerAgreed"], why));
+    }
+    let who = participants::find(tx.db(), conversation.id, ParticipantRef::User(owner)).await?;
+    let left = Left { kind: AnnouncementKind::AgentLeft, who, by: EndedBy::Agent };
+    close(tx, conversation, task, left, agreed).await
+}
+
+/// Ends a conversation that was handed to an agent who has not taken it.
+pub async fn drop_task(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<()> {
+    let left = Left { kind: AnnouncementKind::TransferDropped, who: None, by: EndedBy::System };
+    close(tx, conversation, task, left, false).await.map(drop)
+}
+
+/// Ends a conversation in which nobody has written for too long.
+pub async fn end_inactive(tx: &Tx<'_>, id: ConversationId) -> Result<()> {
+    let mut conversation = conversation_rows::lock(tx, id).await?;
+    timers::clear(tx, TimerKind::Inactivity, id.0).await?;
+    let Some(task) = task_rows::find_live(tx, &conversation).await?.filter(|task| task.owner_id.is_some()) else {
+        return Ok(());
+    };
+    let Some(seconds) = queue_rows::require(tx.db(), task.queue_id).await?.inactivity_seconds else { return Ok(()) };
+    let until = conversation.last_item_at + Duration::seconds(i64::from(seconds));
+    if until > tx.clock().now() {
+        return timers::set(tx, TimerKind::Inactivity, id.0, until).await;
+    }
+    let left = Left { kind: AnnouncementKind::Inactive, who: None, by: EndedBy::System };
+    close(tx, &mut conversation, task, left, false).await.map(drop)
+}
+
+/// Makes the end for want of words due, where the queue knows it. What is written later moves it when it comes due.
+pub async fn schedule_inactivity_close(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+    task: &task::Model,
+) -> Result<()> {
+    let queue = queue_rows::require(tx.db(), task.queue_id).await?;
+    let Some(seconds) = queue.inactivity_seconds else { return Ok(()) };
+    let until = tx.clock().now() + Duration::seconds(i64::from(seconds));
+    timers::set(tx, TimerKind::Inactivity, conversation.id.0, until).await
+}
+
+struct Left {
+    kind: AnnouncementKind,
+    who: Option<participant::Model>,
+    by: EndedBy,
+}
+
+async fn close(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    mut task: task::Model,
+    left: Left,
+    agreed: bool,
+) -> Result<task::Model> {
+    let name = match &left.who {
+        Some(participant::Model { user_id: Some(user), .. }) => people::display_name(tx.db(), *user).await?,
+        _ => customer_name(tx, conversation).await?,
+    };
+    announcements::announce(tx, conversation, left.kind, left.who.as_ref(), &name).await?;
+    let ended = match (left.kind, task.status) {
+        (AnnouncementKind::TransferDropped, _) => TaskStatus::Dropped,
+        (_, TaskStatus::Queued | TaskStatus::Offered) => TaskStatus::Abandoned,
+        _ => TaskStatus::WrapUp,
+    };
+    if task.status == TaskStatus::Queued {
+        task_rows::emit_dequeued(tx, &task)?;
+    }
+    offers::cancel(tx, &task).await?;
+    task.ended_at = Some(tx.clock().now());
+    task.ended_by = Some(left.by);
+    task.customer_agreed = agreed;
+    task.status = ended;
+    task_rows::save(tx, &task).await?;
+    task_rows::emit_released(tx, &task, task.queue_id)?;
+    conversation_rows::close(tx, conversation).await?;
+    participants::remove_agents(tx, conversation).await?;
+    for kind in [TimerKind::Step, TimerKind::Inactivity] {
+        let target = if kind == TimerKind::Step { task.id.0 } else { conversation.id.0 };
+        timers::clear(tx, kind, target).await?;
+    }
+    let queue = queue_rows::require(tx.db(), task.queue_id).await?;
+    let holders = assignments::for_task(tx.db(), task.id).await?;
+    for holder in holders.into_iter().filter(|holder| holder.phase == AssignmentPhase::Active) {
+        wrap_ups::start(tx, holder, &queue).await?;
+    }
+    task_rows::emit_changed(tx, &task, true).await?;
+    Ok(task)
+}
+
+async fn customer_name(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<String> {
+    use sea_orm::EntityTrait as _;
+    let Some(id) = conversation.customer_id else { return Ok(String::new()) };
+    let customer = entity::customer::Entity::find_by_id(id).one(tx.db()).await?;
+    Ok(customer.map(|customer| customer.display_name).unwrap_or_default())
+}
+
+/// Whether a user owns the live task of a conversation.
+pub async fn is_owner(tx: &Tx<'_>, conversation: &conversation::Model, user: UserId) -> Result<bool> {
+    Ok(task_rows::find_live(tx, conversation).await?.is_some_and(|task| task.owner_id == Some(user)))
+}

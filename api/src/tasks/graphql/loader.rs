@@ -1,0 +1,194 @@
+//! Tasks and what hangs on them, many at once: of what the caller may see.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::dataloader::Loader;
+use chrono::{DateTime, Utc};
+use entity::{
+    assignment,
+    channel::Channel,
+    id::{OfferId, TaskId},
+    offer, routing_decision, task, wrap_up,
+};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+
+use crate::{
+    agents::assignments,
+    auth::{request_context::RequestReads, viewer::Caller},
+    contact_center::graphql::loading::{PARTS, loader_key},
+    conversations::conversation_rows,
+    database::sql::Sql,
+    error::{Error, Result},
+    queues::position,
+    tasks::routing_decisions,
+};
+
+loader_key!(
+    /// A task of a conversation that the caller may see.
+    TaskById(TaskId)
+);
+
+impl Loader<TaskById> for RequestReads {
+    type Value = Arc<task::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[TaskById]) -> Result<HashMap<TaskById, Self::Value>> {
+        let Ok(caller) = self.required_caller() else { return Ok(HashMap::new()) };
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let mut sql = Sql::new("SELECT t.* FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE t.id IN ");
+        sql.bind_list(&ids);
+        sql.push(" AND ");
+        conversation_rows::write_visible(&mut sql, caller);
+        let rows = sql.models::<task::Entity>(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (TaskById(row.id), Arc::new(row))).collect())
+    }
+}
+
+loader_key!(
+    /// An offer to the caller.
+    OwnOffer(OfferId)
+);
+
+impl Loader<OwnOffer> for RequestReads {
+    type Value = Arc<offer::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OwnOffer]) -> Result<HashMap<OwnOffer, Self::Value>> {
+        let Ok(viewer) = self.viewer() else { return Ok(HashMap::new()) };
+        let rows = offer::Entity::find()
+            .filter(offer::Column::Id.is_in(keys.iter().map(|key| key.0)))
+            .filter(offer::Column::AgentId.eq(viewer.user))
+            .all(self.app.db.read())
+            .await?;
+        Ok(rows.into_iter().map(|row| (OwnOffer(row.id), Arc::new(row))).collect())
+    }
+}
+
+loader_key!(
+    /// The wrap-ups of a task that the caller may see, in the order in which they were owed: their own, and those of others as far
+    /// as the caller's sight of the conversation reaches.
+    WrapUpsOf(TaskId)
+);
+
+impl Loader<WrapUpsOf> for RequestReads {
+    type Value = Arc<Vec<wrap_up::Model>>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[WrapUpsOf]) -> Result<HashMap<WrapUpsOf, Self::Value>> {
+        let Ok(caller) = self.required_caller() else { return Ok(HashMap::new()) };
+        let mut sql = Sql::new(
+            "SELECT w.* FROM wrap_up w JOIN task t ON t.id = w.task_id JOIN conversation c ON c.id = t.conversation_id \
+             WHERE w.task_id IN ",
+        );
+        sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
+        sql.push(" AND ");
+        conversation_rows::write_visible(&mut sql, caller);
+        sql.push(" AND (");
+        conversation_rows::reaches_time(&mut sql, caller, "COALESCE(w.submitted_at, w.began_at)");
+        if let Caller::Person(viewer) = caller {
+            sql.push(" OR w.agent_id = ");
+            sql.bind(viewer.user);
+        }
+        sql.push(") ORDER BY w.id");
+        let rows = sql.models::<wrap_up::Entity>(self.app.db.read()).await?;
+        let mut found: HashMap<TaskId, Vec<wrap_up::Model>> = HashMap::new();
+        for row in rows {
+            found.entry(row.task_id).or_default().push(row);
+        }
+        Ok(found.into_iter().map(|(task, rows)| (WrapUpsOf(task), Arc::new(rows))).collect())
+    }
+}
+
+loader_key!(
+    /// What is known of a visible task before it is accepted.
+    DetailsOf(TaskId)
+);
+
+/// What is known of a task before it is accepted.
+#[derive(FromQueryResult)]
+pub struct Details {
+    task_id: TaskId,
+    pub channel: Channel,
+    pub received_at: DateTime<Utc>,
+    pub queue_name: String,
+    pub customer_name: Option<String>,
+    pub customer_email: Option<String>,
+    pub customer_phone: Option<String>,
+    pub source_page: Option<String>,
+    pub source_number: Option<String>,
+}
+
+impl Loader<DetailsOf> for RequestReads {
+    type Value = Arc<Details>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[DetailsOf]) -> Result<HashMap<DetailsOf, Self::Value>> {
+        let Some(caller) = &self.caller else { return Ok(HashMap::new()) };
+        let mut sql = Sql::new(
+            "SELECT t.id AS task_id, t.channel, t.received_at, q.name AS queue_name, k.display_name AS customer_name, \
+             k.email AS customer_email, k.phone AS customer_phone, e.name AS source_page, e.address AS source_number \
+             FROM task t JOIN conversation c ON c.id = t.conversation_id JOIN queue q ON q.id = t.queue_id \
+             LEFT JOIN customer k ON k.id = c.customer_id LEFT JOIN entry_point e ON e.id = c.entry_point_id WHERE t.id IN ",
+        );
+        sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
+        sql.push(" AND ");
+        conversation_rows::write_visible(&mut sql, caller);
+        let rows: Vec<Details> = sql.all(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (DetailsOf(row.task_id), Arc::new(row))).collect())
+    }
+}
+
+loader_key!(
+    /// The caller's hold on a visible task.
+    OwnAssignment(TaskId)
+);
+
+impl Loader<OwnAssignment> for RequestReads {
+    type Value = assignment::Model;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OwnAssignment]) -> Result<HashMap<OwnAssignment, Self::Value>> {
+        let Ok(viewer) = self.viewer() else { return Ok(HashMap::new()) };
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let rows = assignments::find_several(self.app.db.read(), &ids, viewer.user).await?;
+        Ok(rows.into_iter().map(|row| (OwnAssignment(row.task_id), row)).collect())
+    }
+}
+
+loader_key!(
+    /// Which place a visible task has in its queue, from 1.
+    PositionOf(TaskId)
+);
+
+impl Loader<PositionOf> for RequestReads {
+    type Value = i64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[PositionOf]) -> Result<HashMap<PositionOf, i64>> {
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let positions = position::positions(self.app.db.read(), &ids).await?;
+        Ok(positions.into_iter().map(|(task, position)| (PositionOf(task), position)).collect())
+    }
+}
+
+loader_key!(
+    /// Why a task that the caller may see was offered to whom, the newest last, as far as the caller's sight reaches.
+    DecisionsOf(TaskId)
+);
+
+impl Loader<DecisionsOf> for RequestReads {
+    type Value = Vec<routing_decision::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[DecisionsOf]) -> Result<HashMap<DecisionsOf, Self::Value>> {
+        let Ok(caller) = self.required_caller() else { return Ok(HashMap::new()) };
+        let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<DecisionsOf, Self::Value> = HashMap::new();
+        for together in ids.chunks(PARTS) {
+            for row in routing_decisions::for_tasks(self.app.db.read(), caller, together).await? {
+                found.entry(DecisionsOf(row.task_id)).or_default().push(row);
+            }
+        }
+        Ok(found)
+    }
+}

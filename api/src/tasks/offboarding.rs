@@ -1,0 +1,106 @@
+//! Agents who answer customers no more: whatever they hold goes on without them. Offers and talks go back to their places,
+//! and what they owe is wrapped up.
+
+use entity::{
+    agent::AgentState,
+    assignment::{self, AssignmentPhase},
+    conversation,
+    id::UserId,
+    task::TaskStatus,
+};
+
+use super::{conferences, offer_outcomes, offers, queueing, supervision, task_rows, wrap_ups};
+use crate::{
+    agents::{
+        agent_state, assignments,
+        state_history::{self, StateInterval},
+    },
+    app::Tx,
+    contact_center::locks,
+    conversations::{
+        conversation_rows,
+        participants::{self, ParticipantRef},
+    },
+    error::Result,
+};
+
+/// Takes everything from an agent whose person is held, and makes them OFFLINE. Somebody who is no agent stays as they are.
+pub async fn offboard(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    if agent_state::find(tx.db(), user).await?.is_none() {
+        return stop_supervising(tx, user).await;
+    }
+    // Nothing new is offered from here on; the agent is held only after the conversations, as by all who hold both.
+    for held in assignments::for_agent(tx.db(), user).await? {
+        let task = task_rows::require(tx.db(), held.task_id).await?;
+        let mut conversation = conversation_rows::lock(tx, task.conversation_id).await?;
+        if let Some(held) = assignments::find(tx.db(), held.task_id, user).await? {
+            return_task(tx, &mut conversation, held).await?;
+        }
+    }
+    stop_supervising(tx, user).await?;
+    let mut agent = agent_state::lock_existing(tx, user).await?;
+    let offline = StateInterval { state: AgentState::Offline, reason: None, idle_channels: 0 };
+    if state_history::change_state(tx, &mut agent, offline).await? {
+        agent_state::save(tx, &mut agent).await?;
+    }
+    Ok(())
+}
+
+/// Lets somebody leave the conversations with customers that they have joined without a task, as supervisors do. Their person is
+/// held.
+pub async fn stop_supervising(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    for conversation in participants::open_with_customers(tx.db(), user).await? {
+        let mut conversation = conversation_rows::lock(tx, conversation).await?;
+        if let Some(task) = conversation.task_id
+            && assignments::find(tx.db(), task, user).await?.is_some()
+        {
+            continue;
+        }
+        let part = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await?;
+        if let Some(part) = part.filter(|part| part.left_at.is_none()) {
+            supervision::remove_participant(tx, &mut conversation, part, user).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends a hold on a task whose conversation is held.
+async fn return_task(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assignment::Model) -> Result<()> {
+    match held.phase {
+        AssignmentPhase::WrapUp => wrap_ups::skip(tx, held.id).await,
+        AssignmentPhase::Offered => {
+            let task = task_rows::require(tx.db(), held.task_id).await?;
+            offer_outcomes::revoke(tx, conversation, &task).await
+        }
+        AssignmentPhase::Active => leave(tx, conversation, held).await,
+    }
+}
+
+async fn leave(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assignment::Model) -> Result<()> {
+    let mut task = task_rows::require(tx.db(), held.task_id).await?;
+    locks::lock_routing_shared(tx).await?;
+    if task.owner_id == Some(held.agent_id) && task.status == TaskStatus::ConferenceRequested {
+        offers::cancel(tx, &task).await?;
+    }
+    let mut agent = agent_state::lock_existing(tx, held.agent_id).await?;
+    assignments::release(tx, &mut agent, &held).await?;
+    agent_state::save(tx, &mut agent).await?;
+    if task.conference_agent_id == Some(held.agent_id) {
+        return conferences::remove_without_wrap_up(tx, conversation, task, held.agent_id).await.map(drop);
+    }
+    if let Some(who) = participants::find(tx.db(), conversation.id, ParticipantRef::User(held.agent_id)).await? {
+        participants::leave(tx, conversation, who).await?;
+    }
+    if task.conference_agent_id.is_some() {
+        return conferences::promote_to_owner(tx, conversation, task).await;
+    }
+    if task.owner_id == Some(held.agent_id) {
+        // Its place is that of when it first came.
+        task.owner_id = None;
+        task.accepted_at = None;
+        task.status = TaskStatus::Queued;
+        task_rows::emit_released(tx, &task, task.queue_id)?;
+        task = queueing::requeue(tx, conversation, task).await?;
+    }
+    task_rows::emit_changed_to(tx, &task, true, [held.agent_id])
+}

@@ -1,0 +1,169 @@
+//! What follows when an offer is accepted, declined, expires or is revoked.
+
+use entity::{
+    assignment::AssignmentPhase,
+    conversation,
+    id::{OfferId, UserId},
+    idle_reason::SystemReason,
+    offer::{self, OfferKind, OfferStatus},
+    participant::ParticipantRole,
+    task::{self, TaskStatus},
+    thread_item::AnnouncementKind,
+    timer::TimerKind,
+};
+use sea_orm::EntityTrait;
+
+use super::{closing, conferences, offers, queueing, task_rows, transfers};
+use crate::{
+    agents::{agent_state, assignments},
+    app::{App, Tx},
+    auth::viewer::Viewer,
+    contact_center::{locks, timers},
+    conversations::{
+        announcements, conversation_rows,
+        participants::{self, ParticipantRef},
+    },
+    error::{Error, Result, UserErrorCode},
+    users::people,
+};
+
+/// What came of accepting.
+pub struct AcceptedOffer {
+    pub task: task::Model,
+}
+
+/// What stood in the way of accepting: who has the task instead, if somebody has.
+pub struct AcceptConflict {
+    pub accepted_by: Option<UserId>,
+}
+
+/// Accepts an offer of the caller's. Accepting again what one has accepted changes nothing.
+pub async fn accept(app: &App, by: &Viewer, id: &str) -> Result<std::result::Result<AcceptedOffer, AcceptConflict>> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            agent_state::check_answers_customers(tx, by).await?;
+            let (mut conversation, offer) = offers::lock(tx, by.user, id).await?;
+            let task = task_rows::require(tx.db(), offer.task_id).await?;
+            let in_time = offer.expires_at > tx.clock().now();
+            match offer.status {
+                OfferStatus::Accepted => Ok(Ok(AcceptedOffer { task })),
+                OfferStatus::Pending if in_time => {
+                    let task = accept_locked(tx, &mut conversation, task, &offer).await?;
+                    Ok(Ok(AcceptedOffer { task }))
+                }
+                _ => {
+                    let accepted_by = match offer.kind {
+                        OfferKind::Conference => task.conference_agent_id,
+                        OfferKind::Queue | OfferKind::Transfer => task.owner_id,
+                    };
+                    Ok(Err(AcceptConflict { accepted_by: accepted_by.filter(|agent| *agent != by.user) }))
+                }
+            }
+        })
+    })
+    .await
+}
+
+async fn accept_locked(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    mut task: task::Model,
+    offer: &offer::Model,
+) -> Result<task::Model> {
+    let agent = agent_state::lock_existing(tx, offer.agent_id).await?;
+    offers::end(tx, offer, OfferStatus::Accepted).await?;
+    if let Some(held) = assignments::find(tx.db(), task.id, agent.user_id).await? {
+        assignments::set_phase(tx, held, AssignmentPhase::Active).await?;
+    }
+    if offer.kind == OfferKind::Conference {
+        return conferences::join(tx, conversation, task, agent.user_id).await;
+    }
+    task.status = TaskStatus::Connected;
+    task.owner_id = Some(agent.user_id);
+    task.accepted_at = Some(tx.clock().now());
+    task_rows::save(tx, &task).await?;
+    timers::clear(tx, TimerKind::Step, task.id.0).await?;
+    let owner =
+        participants::join(tx, conversation, ParticipantRef::User(agent.user_id), ParticipantRole::Owner).await?;
+    let name = people::display_name(tx.db(), agent.user_id).await?;
+    announcements::announce(tx, conversation, AnnouncementKind::AgentJoined, Some(&owner), &name).await?;
+    closing::schedule_inactivity_close(tx, conversation, &task).await?;
+    task_rows::emit_accepted(tx, &task)?;
+    task_rows::emit_changed(tx, &task, true).await?;
+    Ok(task)
+}
+
+/// Declines an offer of the caller's: they are idle until they choose otherwise, and the task goes back to its place.
+pub async fn decline(app: &App, by: &Viewer, id: &str) -> Result<offer::Model> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            agent_state::check_answers_customers(tx, by).await?;
+            let (mut conversation, offer) = offers::lock(tx, by.user, id).await?;
+            match offer.status {
+                OfferStatus::Declined => Ok(offer),
+                OfferStatus::Pending if offer.expires_at > tx.clock().now() => {
+                    let cause = Some(SystemReason::Declined);
+                    end_unaccepted(tx, &mut conversation, &offer, OfferStatus::Declined, cause).await
+                }
+                _ => {
+                    Err(Error::refused(UserErrorCode::OfferExpired, offers::FIELD, "The offer is no longer to be had."))
+                }
+            }
+        })
+    })
+    .await
+}
+
+/// Ends an offer whose time is over.
+pub async fn expire(tx: &Tx<'_>, id: OfferId) -> Result<()> {
+    let Some(offer) = offer::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
+    let task = task_rows::require(tx.db(), offer.task_id).await?;
+    let mut conversation = conversation_rows::lock(tx, task.conversation_id).await?;
+    let Some(offer) = offer::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
+    if offer.status != OfferStatus::Pending {
+        return timers::clear(tx, TimerKind::Offer, id.0).await;
+    }
+    // The clock may have been set back since it was found due.
+    if offer.expires_at > tx.clock().now() {
+        return timers::set(tx, TimerKind::Offer, id.0, offer.expires_at).await;
+    }
+    end_unaccepted(tx, &mut conversation, &offer, OfferStatus::Expired, Some(SystemReason::Rona)).await.map(drop)
+}
+
+/// Takes the pending offer of a task whose conversation is held from its agent, who is gone.
+pub async fn revoke(tx: &Tx<'_>, conversation: &mut conversation::Model, task: &task::Model) -> Result<()> {
+    let Some(offer) = offers::find_pending(tx.db(), task).await? else { return Ok(()) };
+    end_unaccepted(tx, conversation, &offer, OfferStatus::Withdrawn, None).await.map(drop)
+}
+
+/// Ends an offer that its agent has not taken; what becomes of the task follows from what it was held out for.
+async fn end_unaccepted(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    offer: &offer::Model,
+    status: OfferStatus,
+    cause: Option<SystemReason>,
+) -> Result<offer::Model> {
+    let task = task_rows::require(tx.db(), offer.task_id).await?;
+    // Before the agent: a router holds agents while nobody enters.
+    locks::lock_routing_shared(tx).await?;
+    let mut agent = agent_state::lock_existing(tx, offer.agent_id).await?;
+    let ended = offers::end(tx, offer, status).await?;
+    if let Some(held) = assignments::find(tx.db(), task.id, agent.user_id).await? {
+        assignments::release(tx, &mut agent, &held).await?;
+    }
+    if let Some(cause) = cause {
+        agent_state::set_unavailable(tx, &mut agent, cause).await?;
+    }
+    agent_state::save(tx, &mut agent).await?;
+    match offer.kind {
+        OfferKind::Queue => {
+            let before = task.queue_id;
+            let task = queueing::requeue(tx, conversation, task).await?;
+            task_rows::emit_changed_to(tx, &task, task.queue_id != before, [agent.user_id])?;
+        }
+        OfferKind::Transfer => transfers::on_not_accepted(tx, conversation, task).await?,
+        OfferKind::Conference => conferences::on_not_accepted(tx, conversation, task, offer).await?,
+    }
+    Ok(ended)
+}

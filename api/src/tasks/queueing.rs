@@ -1,0 +1,126 @@
+//! How a task comes to wait in a queue: it arrives, comes back, or is moved there.
+
+use entity::{
+    conversation, entry_point,
+    event::EventKind,
+    id::TaskId,
+    queue,
+    task::{self, TaskStatus},
+    thread_item::AnnouncementKind,
+};
+use sea_orm::{EntityTrait, IntoActiveModel as _};
+
+use super::{routing_decisions, skill_steps, task_rows};
+use crate::{
+    app::Tx,
+    contact_center::locks,
+    conversations::{announcements, conversation_rows},
+    error::Result,
+    events::{cursor::queue_of, log::NewEvent},
+    queues::{opening_hours, queue_rows},
+};
+
+/// A task that waits, or was there already.
+pub struct EnqueuedTask {
+    pub task: task::Model,
+    /// What its customer is told of the queue's hours, once what they wrote stands in the thread.
+    answer: Option<String>,
+}
+
+/// Lets a conversation that is held wait for an agent; it is open from now on. Its live task stays if there is one.
+/// [`post_closed_message`] follows when what the customer wrote has been added.
+pub async fn enqueue(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    entry_point: &entry_point::Model,
+) -> Result<EnqueuedTask> {
+    if let Some(task) = task_rows::find_live(tx, conversation).await? {
+        return Ok(EnqueuedTask { task, answer: None });
+    }
+    locks::lock_routing_shared(tx).await?;
+    let queue = queue_rows::queue_of_entry_point(tx.db(), entry_point).await?;
+    let now = tx.clock().now();
+    let row = task::Model {
+        id: TaskId(tx.clock().uuid()),
+        conversation_id: conversation.id,
+        queue_id: queue.id,
+        channel: entry_point.channel,
+        status: TaskStatus::Queued,
+        priority: entry_point.priority,
+        received_at: now,
+        enqueued_at: now,
+        step: 0,
+        owner_id: None,
+        conference_agent_id: None,
+        accepted_at: None,
+        ended_at: None,
+        ended_by: None,
+        customer_agreed: false,
+        previous_id: conversation.task_id,
+    };
+    task::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
+    conversation.queue_id = Some(queue.id);
+    conversation.task_id = Some(row.id);
+    conversation_rows::open(tx, conversation).await?;
+    skill_steps::schedule(tx, &row, &queue).await?;
+    emit_queued(tx, &row)?;
+    task_rows::emit_changed(tx, &row, true).await?;
+    routing_decisions::record_no_agent(tx, &row).await?;
+    Ok(EnqueuedTask { task: row, answer: opening_hours::closed_message(&queue, now) })
+}
+
+/// Tells a customer who has come out of hours so.
+pub async fn post_closed_message(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    enqueued: EnqueuedTask,
+) -> Result<task::Model> {
+    if let Some(text) = enqueued.answer {
+        announcements::announce_text(tx, conversation, AnnouncementKind::OutOfHours, None, text).await?;
+    }
+    Ok(enqueued.task)
+}
+
+fn emit_queued(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+    tx.append(NewEvent::new(EventKind::TaskQueued, task, vec![queue_of(task.queue_id)])?);
+    tx.wake_router_on_commit();
+    Ok(())
+}
+
+/// Lets a task that nobody has taken wait again, at the place it has had: in its queue, or in the one that took its place. The
+/// conversation is held, and whoever calls has entered.
+pub async fn requeue(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<task::Model> {
+    let queue = queue_rows::require(tx.db(), task.queue_id).await?;
+    let queue = queue_rows::current_queue(tx.db(), queue, conversation.entry_point_id).await?;
+    set_queued(tx, conversation, task, &queue).await
+}
+
+/// Lets a task wait in another queue than before, and tells it.
+pub async fn move_to_queue(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: task::Model,
+    queue: &queue::Model,
+) -> Result<task::Model> {
+    let task = set_queued(tx, conversation, task, queue).await?;
+    task_rows::emit_changed(tx, &task, true).await?;
+    routing_decisions::record_no_agent(tx, &task).await?;
+    Ok(task)
+}
+
+/// Lets a task wait in a queue, as long as it has waited.
+async fn set_queued(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: task::Model,
+    queue: &queue::Model,
+) -> Result<task::Model> {
+    if conversation.queue_id != Some(queue.id) {
+        conversation.queue_id = Some(queue.id);
+        conversation_rows::save(tx, conversation).await?;
+    }
+    let task = task::Model { status: TaskStatus::Queued, queue_id: queue.id, ..task };
+    let task = skill_steps::reset(tx, task, queue).await?;
+    emit_queued(tx, &task)?;
+    Ok(task)
+}

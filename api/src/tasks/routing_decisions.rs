@@ -1,0 +1,68 @@
+//! Routing decisions: why a task was offered to an agent, or to none. Each is kept with its task.
+
+use entity::{
+    id::{RoutingDecisionId, TaskId, UserId},
+    routing_decision::{self, Candidates, RoutingCause},
+    task,
+};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait};
+
+use super::candidates;
+use crate::{app::Tx, auth::viewer::Caller, conversations::conversation_rows, database::sql::Sql, error::Result};
+
+/// How many candidates a decision names.
+const MAX_NAMED_CANDIDATES: usize = 10;
+
+/// How many decisions about one task are shown.
+const MAX_DECISIONS: u64 = 100;
+
+/// The newest decisions about some tasks, in the order in which they were taken.
+pub async fn for_tasks(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    tasks: &[TaskId],
+) -> Result<Vec<routing_decision::Model>, DbErr> {
+    let mut sql = Sql::new("SELECT * FROM (");
+    for (part, task) in tasks.iter().enumerate() {
+        sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
+        sql.push("SELECT d.* FROM routing_decision d WHERE d.task_id = ");
+        sql.bind(*task);
+        sql.push(&format!(" ORDER BY d.id DESC LIMIT {MAX_DECISIONS}) AS part_{part}"));
+    }
+    sql.push(
+        ") AS d WHERE EXISTS (SELECT 1 FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE t.id = d.task_id AND ",
+    );
+    conversation_rows::write_visible(&mut sql, caller);
+    sql.push(" AND ");
+    conversation_rows::reaches_time(&mut sql, caller, "d.decided_at");
+    sql.push(") ORDER BY d.id");
+    sql.models::<routing_decision::Entity>(db).await
+}
+
+/// Writes down that nobody is free for a task that has just begun to wait, if that is so.
+pub async fn record_no_agent(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+    if candidates::eligible_agents(tx.db(), task, task.queue_id).await?.is_empty() {
+        record(tx, task, RoutingCause::NoAgentAvailable, &[]).await?;
+    }
+    Ok(())
+}
+
+/// Writes down that somebody chose the agent to whom a task goes.
+pub async fn record_direct_assignment(tx: &Tx<'_>, task: &task::Model, agent: UserId) -> Result<()> {
+    record(tx, task, RoutingCause::DirectAssignment, &[agent]).await
+}
+
+pub async fn record(tx: &Tx<'_>, task: &task::Model, cause: RoutingCause, candidates: &[UserId]) -> Result<()> {
+    let row = routing_decision::ActiveModel {
+        id: Set(RoutingDecisionId(tx.clock().uuid())),
+        task_id: Set(task.id),
+        decided_at: Set(tx.clock().now()),
+        chosen_id: Set(candidates.first().copied()),
+        cause: Set(cause),
+        step: Set(task.step),
+        candidates: Set(i32::try_from(candidates.len()).unwrap_or(i32::MAX)),
+        first: Set(Candidates(candidates.iter().take(MAX_NAMED_CANDIDATES).copied().collect())),
+    };
+    routing_decision::Entity::insert(row).exec_without_returning(tx.db()).await?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! The step of its queue's skills that a waiting task has reached. Later steps demand less, so more agents may take the task.
+
+use chrono::Duration;
+use entity::{
+    id::TaskId,
+    queue::{self, SkillSteps},
+    task,
+    timer::TimerKind,
+};
+
+use super::task_rows;
+use crate::{app::Tx, contact_center::timers, conversations::conversation_rows, error::Result, queues::queue_rows};
+
+/// Makes the next step of a queue's skills due, if there is one.
+pub async fn schedule(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> Result<()> {
+    let Some(next) = queue.skills.0.get(next_step(task)) else {
+        return timers::clear(tx, TimerKind::Step, task.id.0).await;
+    };
+    let due_at = task.enqueued_at + Duration::seconds(i64::from(next.after_seconds));
+    timers::set(tx, TimerKind::Step, task.id.0, due_at).await
+}
+
+/// Lets that step of a queue's skills hold for a task which the time says that it has waited, also an earlier one.
+pub async fn reset(tx: &Tx<'_>, task: task::Model, queue: &queue::Model) -> Result<task::Model> {
+    let task = task::Model { step: step_at(&queue.skills, tx.clock().now() - task.enqueued_at), ..task };
+    task_rows::save(tx, &task).await?;
+    schedule(tx, &task, queue).await?;
+    tx.wake_router_on_commit();
+    Ok(task)
+}
+
+/// Which step of a queue's skills holds after a time.
+#[must_use]
+pub fn step_at(steps: &SkillSteps, waited: Duration) -> i16 {
+    let reached = steps.0.iter().take_while(|step| Duration::seconds(i64::from(step.after_seconds)) <= waited);
+    i16::try_from(reached.count()).unwrap_or(i16::MAX).saturating_sub(1).max(0)
+}
+
+fn next_step(task: &task::Model) -> usize {
+    usize::try_from(task.step).unwrap_or_default() + 1
+}
+
+/// Lets the next step of the queue's skills hold, if its time has come.
+pub async fn advance(tx: &Tx<'_>, id: TaskId) -> Result<()> {
+    let task = task_rows::require(tx.db(), id).await?;
+    conversation_rows::lock(tx, task.conversation_id).await?;
+    let mut task = task_rows::require(tx.db(), id).await?;
+    if !task_rows::is_live(task.status) || task.owner_id.is_some() {
+        return timers::clear(tx, TimerKind::Step, id.0).await;
+    }
+    let queue = queue_rows::require(tx.db(), task.queue_id).await?;
+    task.step = step_at(&queue.skills, tx.clock().now() - task.enqueued_at).max(task.step);
+    task_rows::save(tx, &task).await?;
+    schedule(tx, &task, &queue).await?;
+    tx.wake_router_on_commit();
+    Ok(())
+}

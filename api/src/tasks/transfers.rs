@@ -1,0 +1,159 @@
+//! Handing a task over to a queue or to an agent. Whoever had it owes a wrap-up at once and has it no more; the customer waits
+//! again, and who takes the task sees all that was said before.
+
+use entity::{
+    agent, conversation,
+    id::UserId,
+    offer::OfferKind,
+    queue::UnacceptedTransfer,
+    task::{self, TaskStatus},
+    thread_item::{AnnouncementKind, ItemVisibility},
+    timer::TimerKind,
+    user,
+};
+
+use super::{
+    closing,
+    offers::{self, OfferRequest},
+    queueing, routing_decisions, task_rows,
+    transfer_targets::{self, TransferTarget},
+    wrap_ups,
+};
+use crate::{
+    agents::{agent_state, assignments},
+    app::{App, Tx},
+    auth::viewer::Caller,
+    contact_center::{locks, timers},
+    conversations::{
+        announcements, channel_capabilities,
+        participants::{self, ParticipantRef},
+    },
+    error::{Error, Result, UserErrorCode},
+    queues::queue_rows,
+    users::people,
+};
+
+/// Hands a task of the caller's over.
+pub async fn transfer(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<task::Model> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            agent_state::require_agent(tx, by).await?;
+            let person = transfer_targets::lock_person(tx, to).await?;
+            let (mut conversation, task) = task_rows::lock_owned(tx, by, task).await?;
+            transfer_locked(tx, &mut conversation, task, to, person.as_ref()).await
+        })
+    })
+    .await
+}
+
+/// Hands a live task over, whoever has it; its conversation and the person who is the target are held.
+pub async fn transfer_locked(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: task::Model,
+    to: TransferTarget,
+    person: Option<&user::Model>,
+) -> Result<task::Model> {
+    if matches!(task.status, TaskStatus::Conference | TaskStatus::ConferenceRequested) {
+        let why = "A task in a conference is not handed over.";
+        return Err(Error::refused(UserErrorCode::NotAllowed, task_rows::FIELD, why));
+    }
+    if !channel_capabilities::of(task.channel).transfer_targets.contains(&to.kind()) {
+        let why = "On this channel tasks are not handed over like that.";
+        return Err(Error::refused(UserErrorCode::TransferTargetRefused, transfer_targets::FIELD, why));
+    }
+    // The target is looked at before anything is given up.
+    match (to, person) {
+        (TransferTarget::Queue(id), _) => {
+            // Before the queue is looked at: from here on it is not archived.
+            locks::lock_routing_shared(tx).await?;
+            let queue = transfer_targets::find_queue(tx, &task, id).await?;
+            let task = detach(tx, conversation, task, &queue.name, TaskStatus::Queued).await?;
+            queueing::move_to_queue(tx, conversation, task, &queue).await
+        }
+        (TransferTarget::Agent(_), Some(person)) => {
+            let mut agent = transfer_targets::lock_agent(tx, &task, person).await?;
+            let task = detach(tx, conversation, task, &person.display_name, TaskStatus::Offered).await?;
+            offer_to_agent(tx, conversation, task, &mut agent).await
+        }
+        (TransferTarget::Agent(_), None) => Err(transfer_targets::agent_unavailable()),
+    }
+}
+
+async fn offer_to_agent(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+    task: task::Model,
+    agent: &mut agent::Model,
+) -> Result<task::Model> {
+    routing_decisions::record_direct_assignment(tx, &task, agent.user_id).await?;
+    let purpose = OfferRequest::for_task(OfferKind::Transfer, &task);
+    offers::create(tx, conversation, &task, agent, purpose).await?;
+    task_rows::require(tx.db(), task.id).await
+}
+
+/// Takes a task from whoever has it, to stand otherwise. It is not saved. One that was talked about waits from now on, one that
+/// still waited since when it did.
+async fn detach(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: task::Model,
+    to: &str,
+    status: TaskStatus,
+) -> Result<task::Model> {
+    let queue = task.queue_id;
+    let task = match task.owner_id {
+        Some(owner) => {
+            remove_owner(tx, conversation, &task, owner, to).await?;
+            task::Model { owner_id: None, accepted_at: None, enqueued_at: tx.clock().now(), status, ..task }
+        }
+        None => {
+            if task.status == TaskStatus::Queued {
+                task_rows::emit_dequeued(tx, &task)?;
+            }
+            offers::cancel(tx, &task).await?;
+            announcements::announce(tx, conversation, AnnouncementKind::Transferred, None, to).await?;
+            task::Model { status, ..task }
+        }
+    };
+    task_rows::emit_released(tx, &task, queue)?;
+    Ok(task)
+}
+
+/// Lets the owner of a task leave it, who owes a wrap-up of it from now on.
+async fn remove_owner(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: &task::Model,
+    owner: UserId,
+    to: &str,
+) -> Result<()> {
+    let who = participants::find(tx.db(), conversation.id, ParticipantRef::User(owner)).await?;
+    announcements::announce(tx, conversation, AnnouncementKind::Transferred, who.as_ref(), to).await?;
+    // Customers who were told that the agent has joined are told that they have left, and nothing of where to.
+    if channel_capabilities::of(task.channel).agents_shown == ItemVisibility::Both {
+        let name = people::display_name(tx.db(), owner).await?;
+        announcements::announce(tx, conversation, AnnouncementKind::AgentLeft, who.as_ref(), &name).await?;
+    }
+    if let Some(who) = who {
+        participants::leave(tx, conversation, who).await?;
+    }
+    timers::clear(tx, TimerKind::Inactivity, conversation.id.0).await?;
+    if let Some(held) = assignments::find(tx.db(), task.id, owner).await? {
+        wrap_ups::start(tx, held, &queue_rows::require(tx.db(), task.queue_id).await?).await?;
+    }
+    Ok(())
+}
+
+/// What becomes of a task that the agent it was handed to has not taken: its queue says whether it ends or waits again.
+pub async fn on_not_accepted(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<()> {
+    let queue = queue_rows::require(tx.db(), task.queue_id).await?;
+    match queue.on_unaccepted_transfer {
+        UnacceptedTransfer::Drop => closing::drop_task(tx, conversation, task).await,
+        UnacceptedTransfer::Requeue => {
+            let before = task.queue_id;
+            let task = queueing::requeue(tx, conversation, task).await?;
+            task_rows::emit_changed(tx, &task, task.queue_id != before).await
+        }
+    }
+}

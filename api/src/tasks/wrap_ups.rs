@@ -1,0 +1,217 @@
+//! Wrap-ups: what an agent owes after a task ends. Done once, by the agent or by itself when its time is over; then the agent
+//! is free for another task.
+
+use chrono::Duration;
+use entity::{
+    assignment::{self, AssignmentPhase},
+    id::{AssignmentId, TaskId, UserId, WrapUpReasonId},
+    queue,
+    task::{self, TaskStatus},
+    timer::TimerKind,
+    wrap_up::{self, Reasons},
+    wrap_up_reason,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
+};
+
+use super::task_rows;
+use crate::{
+    agents::{agent_state, assignments},
+    app::{App, Tx},
+    auth::viewer::Viewer,
+    contact_center::timers,
+    contacts::detail_validation,
+    conversations::{channel_capabilities, conversation_rows},
+    error::{Error, Result, UserErrorCode},
+};
+
+/// The longest note, in characters.
+pub const MAX_NOTE: usize = 2_000;
+/// The most reasons, where there may be several.
+pub const MAX_REASONS: usize = 10;
+const FIELD: &[&str] = &["input", "taskId"];
+const REASONS: &[&str] = &["input", "reasonIds"];
+
+/// What an agent says of a task that has ended.
+#[derive(Clone, Debug)]
+pub struct WrapUpSubmission {
+    /// As the API writes them.
+    pub reasons: Vec<String>,
+    pub note: Option<String>,
+}
+
+/// Makes an agent owe a wrap-up of a task whose conversation is held.
+pub async fn start(tx: &Tx<'_>, holder: assignment::Model, queue: &queue::Model) -> Result<()> {
+    let now = tx.clock().now();
+    let holder = assignments::set_phase(tx, holder, AssignmentPhase::WrapUp).await?;
+    let row = wrap_up::Model {
+        id: holder.id,
+        task_id: holder.task_id,
+        agent_id: holder.agent_id,
+        reasons: Reasons::default(),
+        note: None,
+        began_at: now,
+        due_at: queue.auto_wrap_up_seconds.map(|seconds| now + Duration::seconds(i64::from(seconds))),
+        extended: false,
+        automatic: false,
+        submitted_at: None,
+    };
+    if let Some(due_at) = row.due_at {
+        timers::set(tx, TimerKind::WrapUp, row.id.0, due_at).await?;
+    }
+    wrap_up::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
+    Ok(())
+}
+
+/// Does a wrap-up that the caller owes.
+pub async fn submit(app: &App, by: &Viewer, task: &str, said: &WrapUpSubmission) -> Result<task::Model> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let (task, row) = lock_pending(tx, by.user, task).await?;
+            let reasons = resolve_reasons(tx, &task, &said.reasons).await?;
+            let note = match &said.note {
+                Some(note) => detail_validation::lines(note, &["input", "note"], MAX_NOTE)?,
+                None => None,
+            };
+            finish(tx, task, wrap_up::Model { reasons, note, ..row }).await
+        })
+    })
+    .await
+}
+
+/// Gives the caller as long again for a wrap-up that would be done by itself, once.
+pub async fn extend(app: &App, by: &Viewer, task: &str) -> Result<task::Model> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let (task, row) = lock_pending(tx, by.user, task).await?;
+            let Some(due_at) = row.due_at else {
+                return Err(Error::refused(
+                    UserErrorCode::NotAllowed,
+                    FIELD,
+                    "This wrap-up waits for as long as it takes.",
+                ));
+            };
+            if row.extended {
+                return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "A wrap-up is extended once."));
+            }
+            let due_at = due_at + (due_at - row.began_at);
+            let row = wrap_up::Model { due_at: Some(due_at), extended: true, ..row };
+            row.clone().into_active_model().reset_all().update(tx.db()).await?;
+            timers::set(tx, TimerKind::WrapUp, row.id.0, due_at).await?;
+            task_rows::emit_changed(tx, &task, false).await?;
+            Ok(task)
+        })
+    })
+    .await
+}
+
+/// Does a wrap-up by itself whose time is over.
+pub async fn finish_due(tx: &Tx<'_>, id: AssignmentId) -> Result<()> {
+    let Some(row) = wrap_up::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
+    let task = task_rows::require(tx.db(), row.task_id).await?;
+    conversation_rows::lock(tx, task.conversation_id).await?;
+    let Some(row) = wrap_up::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
+    let over = row.due_at.is_some_and(|due_at| due_at <= tx.clock().now());
+    if row.submitted_at.is_some() || !over {
+        return match row.due_at.filter(|_| row.submitted_at.is_none()) {
+            Some(later) => timers::set(tx, TimerKind::WrapUp, id.0, later).await,
+            None => timers::clear(tx, TimerKind::WrapUp, id.0).await,
+        };
+    }
+    let task = task_rows::require(tx.db(), row.task_id).await?;
+    finish_automatically(tx, task, row).await
+}
+
+/// Does a wrap-up whose agent is gone, in a conversation that is held.
+pub async fn skip(tx: &Tx<'_>, id: AssignmentId) -> Result<()> {
+    let Some(row) = wrap_up::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
+    let task = task_rows::require(tx.db(), row.task_id).await?;
+    finish_automatically(tx, task, row).await
+}
+
+async fn finish_automatically(tx: &Tx<'_>, task: task::Model, row: wrap_up::Model) -> Result<()> {
+    let default =
+        wrap_up_reason::Entity::find().filter(wrap_up_reason::Column::IsDefault.eq(true)).one(tx.db()).await?;
+    let reasons = Reasons(default.into_iter().map(|reason| reason.id).collect());
+    finish(tx, task, wrap_up::Model { reasons, automatic: true, ..row }).await.map(drop)
+}
+
+async fn finish(tx: &Tx<'_>, mut task: task::Model, row: wrap_up::Model) -> Result<task::Model> {
+    let row = wrap_up::Model { submitted_at: Some(tx.clock().now()), ..row };
+    row.clone().into_active_model().reset_all().update(tx.db()).await?;
+    timers::clear(tx, TimerKind::WrapUp, row.id.0).await?;
+    let mut agent = agent_state::lock_existing(tx, row.agent_id).await?;
+    if let Some(held) = assignments::find(tx.db(), task.id, row.agent_id).await? {
+        assignments::release(tx, &mut agent, &held).await?;
+    }
+    agent_state::save(tx, &mut agent).await?;
+    // Who has handed the task over may be offered it again from now on.
+    if task.status == TaskStatus::Queued {
+        tx.wake_router_on_commit();
+    }
+    let left = assignments::for_task(tx.db(), task.id).await?;
+    if left.is_empty() && task.status == TaskStatus::WrapUp {
+        task.status = TaskStatus::Completed;
+        task_rows::save(tx, &task).await?;
+    }
+    let desks = left.iter().map(|holder| holder.agent_id).chain([row.agent_id]);
+    task_rows::emit_changed_to(tx, &task, false, desks)?;
+    Ok(task)
+}
+
+/// The wrap-up that an agent owes of a task, read after its conversation was held.
+async fn lock_pending(tx: &Tx<'_>, agent: UserId, task: &str) -> Result<(task::Model, wrap_up::Model)> {
+    let id = TaskId::parse(task).ok_or_else(|| Error::not_found(FIELD))?;
+    let holds = assignments::find(tx.db(), id, agent).await?;
+    let mine = match holds {
+        Some(_) => true,
+        None => find_latest(tx.db(), id, agent).await?.is_some(),
+    };
+    if !mine {
+        return Err(Error::not_found(FIELD));
+    }
+    let task = task_rows::require(tx.db(), id).await?;
+    conversation_rows::lock(tx, task.conversation_id).await?;
+    let task = task_rows::require(tx.db(), id).await?;
+    match find_latest(tx.db(), id, agent).await?.filter(|row| row.submitted_at.is_none()) {
+        Some(row) => Ok((task, row)),
+        None => Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "There is nothing to wrap up.")),
+    }
+}
+
+async fn find_latest(db: &impl ConnectionTrait, task: TaskId, agent: UserId) -> Result<Option<wrap_up::Model>, DbErr> {
+    wrap_up::Entity::find()
+        .filter(wrap_up::Column::TaskId.eq(task))
+        .filter(wrap_up::Column::AgentId.eq(agent))
+        .order_by_desc(wrap_up::Column::Id)
+        .one(db)
+        .await
+}
+
+async fn resolve_reasons(tx: &Tx<'_>, task: &task::Model, given: &[String]) -> Result<Reasons> {
+    let refused = |why: String| Error::refused(UserErrorCode::InvalidReason, REASONS, why);
+    let most = if channel_capabilities::of(task.channel).several_wrap_up_reasons { MAX_REASONS } else { 1 };
+    if given.is_empty() {
+        return Err(refused("Give a reason.".to_owned()));
+    }
+    let mut ids: Vec<WrapUpReasonId> = Vec::new();
+    for text in given {
+        let id = WrapUpReasonId::parse(text).ok_or_else(|| refused("There is no such reason.".to_owned()))?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    if ids.len() > most {
+        return Err(refused(format!("At most {most} on this channel.")));
+    }
+    let known = wrap_up_reason::Entity::find()
+        .filter(wrap_up_reason::Column::Id.is_in(ids.iter().copied()))
+        .filter(wrap_up_reason::Column::ArchivedAt.is_null())
+        .all(tx.db())
+        .await?;
+    if known.len() != ids.len() {
+        return Err(refused("There is no such reason.".to_owned()));
+    }
+    Ok(Reasons(ids))
+}

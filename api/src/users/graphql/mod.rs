@@ -1,0 +1,7 @@
+//! The GraphQL face of users and the viewer. Its files may name any other feature, because GraphQL is a graph.
+
+pub mod types;
+pub mod viewer_types;
+pub mod query;
+pub mod mutation;
+pub mod loader;

@@ -1,0 +1,62 @@
+//! The mutations `updateProfile` and `updateSettings`. They change only the viewer's own account.
+
+use async_graphql::{Context, Object, SimpleObject};
+
+use super::{types::User, viewer_types::Settings};
+use crate::{
+    auth::request_context::ContextExt as _,
+    auth::{guard::Needs, viewer::Scope},
+    error::{Result, UserError, into_user_errors},
+    users::profiles::{self, UpdateProfileInput, UpdateSettingsInput},
+};
+
+/// Root mutations of the viewer's profile and settings.
+#[derive(Default)]
+pub struct UsersMutation;
+
+#[Object]
+impl UsersMutation {
+    /// Changes the viewer's own profile. A repeated call changes nothing. Refuses with INVALID or DUPLICATE.
+    #[graphql(guard = "Needs(Scope::ProfileWrite)")]
+    async fn update_profile(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The fields to change.")] input: UpdateProfileInput,
+    ) -> Result<UpdateProfilePayload> {
+        Ok(match into_user_errors(profiles::update(ctx.app()?, ctx.viewer()?, &input).await)? {
+            Ok(me) => UpdateProfilePayload { user: Some(me.into()), user_errors: vec![] },
+            Err(user_errors) => UpdateProfilePayload { user: None, user_errors },
+        })
+    }
+
+    /// Changes the audiences that may approach the viewer. A repeated call changes nothing.
+    #[graphql(guard = "Needs(Scope::ProfileWrite)")]
+    async fn update_settings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The settings to change.")] input: UpdateSettingsInput,
+    ) -> Result<UpdateSettingsPayload> {
+        Ok(match into_user_errors(profiles::update_settings(ctx.app()?, ctx.viewer()?, input).await)? {
+            Ok(me) => UpdateSettingsPayload { settings: Some(Settings::of(&me)), user_errors: vec![] },
+            Err(user_errors) => UpdateSettingsPayload { settings: None, user_errors },
+        })
+    }
+}
+
+/// The result of `updateProfile`.
+#[derive(SimpleObject)]
+struct UpdateProfilePayload {
+    /// The viewer with the changed profile. Null when the call was refused.
+    user: Option<User>,
+    /// The refusals of the call. Empty when it succeeded.
+    user_errors: Vec<UserError>,
+}
+
+/// The result of `updateSettings`.
+#[derive(SimpleObject)]
+struct UpdateSettingsPayload {
+    /// The settings after the call. Null when the call was refused.
+    settings: Option<Settings>,
+    /// The refusals of the call. Empty when it succeeded.
+    user_errors: Vec<UserError>,
+}

@@ -1,0 +1,183 @@
+//! Schema types of the viewer, with the data that only the viewer may see.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use entity::{
+    id::{ApiKeyId, UserId},
+    user::{self, Audience},
+};
+
+use crate::{
+    accounts::{api_keys, graphql::types::Session, outbox, sessions},
+    agents::graphql::types::AgentDesktop,
+    auth::{
+        request_context::ContextExt,
+        viewer::{Caller, Scope},
+    },
+    contacts::graphql::types::ContactCounts,
+    error::{Error, Result},
+    memory_budget::LongText,
+    notifications::graphql::types::{NotificationPreference, UnreadCounts},
+    users::graphql::types::{Actor, User, contacts_reader, needs},
+};
+
+/// The caller, as proven by the token or the API key.
+pub struct Viewer(pub Caller);
+
+/// The caller, as proven by the token or the API key.
+#[Object]
+impl Viewer {
+    /// The caller as others see it.
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Actor> {
+        match self.0 {
+            Caller::Person(_) => Ok(Actor::User(self.me(ctx).await?)),
+            Caller::Service(service) => {
+                let name = api_keys::name(ctx.app()?.db.read(), service.key).await?;
+                Ok(Actor::ServiceAccount(ServiceAccount { key: service.key, name }))
+            }
+            Caller::Visitor(_) => Err(Error::PersonsOnly),
+        }
+    }
+
+    /// The caller as a person. Null for a service account.
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        match self.0 {
+            Caller::Person(_) => Some(self.me(ctx).await),
+            Caller::Service(_) | Caller::Visitor(_) => None,
+        }
+    }
+
+    /// The permissions of the token or the API key.
+    async fn scopes(&self) -> Vec<Scope> {
+        self.0.scopes().iter().collect()
+    }
+
+    /// The time when the token or the API key expires. Null for a key without an end.
+    async fn expires_at(&self) -> Option<DateTime<Utc>> {
+        Some(self.0.expires_at()).filter(|end| *end < DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// The caller's settings. Null for a service account.
+    async fn settings(&self, ctx: &Context<'_>) -> Option<Result<Settings>> {
+        if let Caller::Service(_) | Caller::Visitor(_) = self.0 {
+            return None;
+        }
+        Some(match self.me(ctx).await {
+            Ok(me) => me.whole(ctx).await.map(|row| Settings::of(&row)),
+            Err(fault) => Err(fault),
+        })
+    }
+
+    /// The sizes of the caller's lists. Null for a service account. Needs the scope CONTACTS_READ.
+    async fn contact_counts(&self, ctx: &Context<'_>) -> Option<Result<ContactCounts>> {
+        match contacts_reader(ctx) {
+            Ok(Caller::Person(viewer)) => Some(Ok(ContactCounts(viewer.user))),
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// The counts of items that wait for the caller. Null for a service account. Needs the scope NOTIFICATIONS_READ.
+    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadCounts>> {
+        match needs(ctx, Scope::NotificationsRead) {
+            Ok(Caller::Person(viewer)) => Some(UnreadCounts::of(ctx, viewer).await),
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// The caller's preferences for notifications, one for each kind. Null for a service account. Needs the scope
+    /// NOTIFICATIONS_READ.
+    async fn notification_preferences(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationPreference>>> {
+        match needs(ctx, Scope::NotificationsRead) {
+            Ok(Caller::Person(viewer)) => Some(NotificationPreference::of(ctx, viewer).await),
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// The caller's state, offers and tasks as an agent. Null for a caller who is no agent. Needs the scope
+    /// AGENTS_READ.
+    async fn agent_desktop(&self, ctx: &Context<'_>) -> Option<Result<AgentDesktop>> {
+        match needs(ctx, Scope::AgentsRead) {
+            Ok(Caller::Person(viewer)) => AgentDesktop::of(ctx, viewer).await.transpose(),
+            Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// The e-mail addresses that the caller has confirmed, in lower case. Null for a service account. Mail is sent to
+    /// no other address.
+    async fn confirmed_emails(&self, ctx: &Context<'_>) -> Option<Result<Vec<String>>> {
+        match self.0 {
+            Caller::Person(viewer) => Some(confirmed_emails_of(ctx, viewer.user).await),
+            Caller::Service(_) | Caller::Visitor(_) => None,
+        }
+    }
+
+    /// The caller's open sessions, at most 50, the one used last first. Null for a service account.
+    async fn sessions(&self, ctx: &Context<'_>) -> Option<Result<Vec<Session>>> {
+        match self.0 {
+            Caller::Person(viewer) => Some(sessions_of(ctx, viewer.user).await),
+            Caller::Service(_) | Caller::Visitor(_) => None,
+        }
+    }
+}
+
+async fn confirmed_emails_of(ctx: &Context<'_>, user: UserId) -> Result<Vec<String>> {
+    Ok(outbox::confirmed(ctx.app()?.db.read(), user).await?)
+}
+
+async fn sessions_of(ctx: &Context<'_>, user: UserId) -> Result<Vec<Session>> {
+    let app = ctx.app()?;
+    let open = sessions::open_sessions(app.db.read(), user, app.clock.now()).await?;
+    Ok(open.into_iter().map(Session).collect())
+}
+
+impl Viewer {
+    async fn me(&self, ctx: &Context<'_>) -> Result<User> {
+        User::find(ctx, ctx.viewer()?.user).await?.ok_or(Error::Unauthenticated)
+    }
+}
+
+/// An API key of the organization as an actor. It has no relationships.
+pub struct ServiceAccount {
+    key: ApiKeyId,
+    name: String,
+}
+
+/// An API key of the organization as an actor. It has no relationships.
+#[Object]
+impl ServiceAccount {
+    /// The id of the API key, `key_…`.
+    pub async fn id(&self) -> ID {
+        self.key.into()
+    }
+
+    /// The name of the API key.
+    pub async fn display_name(&self) -> LongText<&str> {
+        LongText(&self.name)
+    }
+
+    /// Null, because a service account has no picture.
+    pub async fn avatar_url(&self) -> Option<Result<LongText<String>>> {
+        None
+    }
+}
+
+/// A person's settings. Only that person sees them.
+#[derive(SimpleObject)]
+pub struct Settings {
+    /// The audience that may ask the viewer to connect.
+    who_may_request_connection: Audience,
+    /// The audience that may follow the viewer.
+    who_may_follow: Audience,
+}
+
+impl Settings {
+    /// Returns the settings in a person's row.
+    #[must_use]
+    pub fn of(person: &user::Model) -> Self {
+        Self { who_may_request_connection: person.who_may_request_connection, who_may_follow: person.who_may_follow }
+    }
+}

@@ -1,0 +1,234 @@
+//! Cards coming into the caller's address book. Each card ends for itself: as a new contact, as a change of the one it came
+//! from, as one that is there already, or refused with a reason. The same file a second time changes nothing.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use async_graphql::Enum;
+use encoding_rs::Encoding;
+use entity::{
+    id::{PersonalContactId, UserId},
+    personal_contact, personal_email,
+};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use super::validate::{self, ParsedCard};
+use crate::{
+    address_book::book_entries::{self, MAX_CONTACTS},
+    app::{App, Tx},
+    auth::viewer::Viewer,
+    contacts::{detail_validation::FieldPath, details},
+    database::sql::Sql,
+    error::{Error, Result, UserErrorCode},
+    rate_limit::{LimitSubject, RateLimited},
+    users::people,
+};
+
+/// The most cards of one import.
+pub const MAX_CARDS: usize = 5_000;
+/// Cards that are written together. In between others may write in the same book.
+const TOGETHER: usize = 200;
+/// What a card costs that comes in: about what a mutation and its answer do.
+const COST_OF_CARD: u64 = 10;
+
+const FILE: FieldPath = &["input", "vCard"];
+
+/// What became of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum VCardImportOutcome {
+    /// It is a new contact.
+    Created,
+    /// The contact that came from this card was changed.
+    Updated,
+    /// The contact that came from this card is like it already.
+    Unchanged,
+    /// Another contact has one of its e-mail addresses, or a card before it in the file has its UID; nothing was written.
+    Duplicate,
+    /// It cannot be a contact; `message` says why.
+    Refused,
+}
+
+/// One card's end.
+#[derive(Clone, Debug)]
+pub struct ImportedCard {
+    pub outcome: VCardImportOutcome,
+    /// The contact it became, or which stood in its way.
+    pub contact: Option<Arc<personal_contact::Model>>,
+    pub message: Option<String>,
+}
+
+impl ImportedCard {
+    fn refused(why: impl Into<String>) -> Self {
+        Self { outcome: VCardImportOutcome::Refused, contact: None, message: Some(why.into()) }
+    }
+
+    fn duplicate(contact: Arc<personal_contact::Model>, why: &str) -> Self {
+        Self { outcome: VCardImportOutcome::Duplicate, contact: Some(contact), message: Some(why.to_owned()) }
+    }
+
+    fn kept(outcome: VCardImportOutcome, contact: Arc<personal_contact::Model>, entry: &ParsedCard) -> Self {
+        Self { outcome, contact: Some(contact), message: entry.loss.clone() }
+    }
+}
+
+/// A card of the file, and whether one before it has the same UID.
+type NumberedCard = (bool, std::result::Result<ParsedCard, String>);
+
+/// Brings the cards of a file into the caller's book; what became of each, in the order of the file. `charset` came with the
+/// file.
+pub async fn import(
+    app: &App,
+    by: &Viewer,
+    file: Vec<u8>,
+    charset: Option<&'static Encoding>,
+) -> Result<Vec<ImportedCard>> {
+    // Reading eight megabytes of cards takes longer than others should wait for a turn.
+    let read = tokio::task::spawn_blocking(move || validate::read(&file, charset, MAX_CARDS))
+        .await
+        .map_err(Error::internal)?;
+    if read.len() > MAX_CARDS {
+        let why = format!("A file holds at most {MAX_CARDS} cards.");
+        return Err(Error::refused(UserErrorCode::Invalid, FILE, why));
+    }
+    let cost = COST_OF_CARD * read.len() as u64;
+    let paid = app.rate_limits.spend(LimitSubject::Caller(by.user.0), cost);
+    paid.map_err(|RateLimited(retry_after)| Error::RateLimited { retry_after })?;
+    let mut known = HashSet::new();
+    let cards: Vec<NumberedCard> = read
+        .into_iter()
+        .map(|card| {
+            let again = card.as_ref().is_ok_and(|entry| !known.insert(entry.uid.clone()));
+            (again, card)
+        })
+        .collect();
+    let mut outcomes = Vec::with_capacity(cards.len());
+    for together in cards.chunks(TOGETHER) {
+        outcomes.extend(app.transaction(|tx| Box::pin(import_batch(tx, by, together))).await?);
+    }
+    Ok(outcomes)
+}
+
+/// The part of a book that some cards are about.
+struct ExistingContacts {
+    room: i64,
+    by_uid: HashMap<String, PersonalContactId>,
+    by_email: HashMap<String, PersonalContactId>,
+    contacts: HashMap<PersonalContactId, Arc<personal_contact::Model>>,
+    new: Vec<PersonalContactId>,
+}
+
+async fn import_batch(tx: &Tx<'_>, by: &Viewer, cards: &[NumberedCard]) -> Result<Vec<ImportedCard>> {
+    people::lock_self(tx, by).await?;
+    let entries: Vec<&ParsedCard> = cards.iter().filter_map(|(_, card)| card.as_ref().ok()).collect();
+    let mut shelf = ExistingContacts::read(tx.db(), by.user, &entries).await?;
+    let mut outcomes = Vec::with_capacity(cards.len());
+    for (again, card) in cards {
+        outcomes.push(match card {
+            Ok(entry) => shelf.take(tx, by.user, entry, *again).await?,
+            Err(why) => ImportedCard::refused(why),
+        });
+    }
+    let new: Vec<personal_contact::Model> =
+        shelf.new.iter().filter_map(|id| shelf.contacts.get(id)).map(|row| (**row).clone()).collect();
+    if !new.is_empty() {
+        book_entries::insert(tx, &new).await?;
+    }
+    Ok(outcomes)
+}
+
+/// The id of a contact of our own, if a `UID` is made of one.
+fn own_id(uid: &str) -> Option<PersonalContactId> {
+    Uuid::parse_str(uid.strip_prefix("urn:uuid:")?).ok().map(PersonalContactId)
+}
+
+impl ExistingContacts {
+    /// Reads what the cards may meet: contacts that came from them, and contacts with their addresses.
+    async fn read(db: &impl ConnectionTrait, owner: UserId, entries: &[&ParsedCard]) -> Result<Self> {
+        let uids: Vec<String> = entries.iter().map(|entry| entry.uid.clone()).collect();
+        let keys: Vec<String> = entries.iter().flat_map(|entry| keys(entry)).collect();
+        let mut sql = Sql::new("SELECT * FROM personal_contact WHERE owner_id = ");
+        sql.bind(owner);
+        sql.push(" AND card_uid IN ");
+        sql.bind_list(&uids);
+        let mut rows = sql.models::<personal_contact::Entity>(db).await?;
+        let mut sql = Sql::new("SELECT * FROM personal_email WHERE owner_id = ");
+        sql.bind(owner);
+        sql.push(" AND address_key IN ");
+        sql.bind_list(&keys);
+        let emails = sql.models::<personal_email::Entity>(db).await?;
+        let ids = uids.iter().filter_map(|uid| own_id(uid)).chain(emails.iter().map(|email| email.contact_id));
+        let ids: Vec<PersonalContactId> = ids.collect();
+        rows.extend(book_entries::find(db, owner, &ids).await?);
+        let contacts: HashMap<_, _> = rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
+        let named = contacts.values().filter_map(|row| Some((row.card_uid.clone()?, row.id)));
+        let by_uid = named.collect();
+        let by_email = emails.into_iter().map(|email| (email.address_key, email.contact_id)).collect();
+        Ok(Self {
+            room: MAX_CONTACTS - book_entries::size(db, owner).await?,
+            by_uid,
+            by_email,
+            contacts,
+            new: Vec::new(),
+        })
+    }
+
+    /// The contact that came from a card of this UID, or from which such a card was made.
+    fn of(&self, uid: &str) -> Option<&Arc<personal_contact::Model>> {
+        let id = self.by_uid.get(uid).copied().or_else(|| own_id(uid))?;
+        self.contacts.get(&id)
+    }
+
+    async fn take(&mut self, tx: &Tx<'_>, owner: UserId, entry: &ParsedCard, again: bool) -> Result<ImportedCard> {
+        let before = self.of(&entry.uid).cloned();
+        if let Some(before) = &before {
+            let mut row = (**before).clone();
+            entry.write(&mut row);
+            // A card without a UID is known by what it holds: it has not changed since it came, though the contact may have.
+            if row == **before || !entry.names_itself() {
+                return Ok(ImportedCard::kept(VCardImportOutcome::Unchanged, Arc::clone(before), entry));
+            }
+            if again {
+                let why = "A card before it in the file has the same UID.";
+                return Ok(ImportedCard::duplicate(Arc::clone(before), why));
+            }
+        }
+        let taken = keys(entry).into_iter().filter_map(|key| self.by_email.get(&key)).copied();
+        let other = taken.into_iter().find(|id| before.as_ref().is_none_or(|before| before.id != *id));
+        if let Some(other) = other.and_then(|other| self.contacts.get(&other)) {
+            return Ok(ImportedCard::duplicate(
+                Arc::clone(other),
+                "This contact has one of its e-mail addresses already.",
+            ));
+        }
+        let (mut row, outcome) = match &before {
+            Some(before) => ((**before).clone(), VCardImportOutcome::Updated),
+            None if self.room <= 0 => {
+                return Ok(ImportedCard::refused(format!("An address book holds at most {MAX_CONTACTS} contacts.")));
+            }
+            None => (book_entries::blank(tx, owner), VCardImportOutcome::Created),
+        };
+        entry.write(&mut row);
+        row.updated_at = tx.clock().now();
+        if outcome == VCardImportOutcome::Created {
+            row.card_uid = Some(entry.uid.clone());
+            self.by_uid.insert(entry.uid.clone(), row.id);
+            self.new.push(row.id);
+            self.room -= 1;
+        } else {
+            book_entries::update(tx, &row).await?;
+        }
+        self.by_email.retain(|_, contact| *contact != row.id);
+        self.by_email.extend(keys(entry).into_iter().map(|key| (key, row.id)));
+        let row = Arc::new(row);
+        self.contacts.insert(row.id, Arc::clone(&row));
+        Ok(ImportedCard::kept(outcome, row, entry))
+    }
+}
+
+/// The addresses of a card as they are compared.
+fn keys(entry: &ParsedCard) -> Vec<String> {
+    entry.details.emails.iter().map(|email| details::key(&email.address)).collect()
+}

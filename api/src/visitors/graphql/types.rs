@@ -1,0 +1,63 @@
+//! GraphQL types of web chats, as visitors see them before a chat begins.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use entity::entry_point::{self, FormFieldKind};
+
+use crate::{
+    auth::request_context::ContextExt as _,
+    error::Result,
+    queues::{opening_hours, queue_rows},
+};
+
+/// A web site's entry point, as everyone may see it.
+pub struct WebChat(pub entry_point::Model);
+
+/// A web site's entry point, as everyone may see it.
+#[Object]
+impl WebChat {
+    /// The id of the entry point, `entry_…`.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The name of the entry point.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The fields of the pre-chat form, in this order.
+    async fn fields(&self) -> Vec<WebChatField> {
+        let fields = self.0.form.0.iter();
+        let field = |field: &entry_point::FormField| WebChatField {
+            name: field.name.clone(),
+            label: field.label.clone(),
+            kind: field.kind,
+            required: field.required,
+            options: if field.kind == FormFieldKind::Choice { field.options.clone() } else { vec![] },
+        };
+        fields.map(field).collect()
+    }
+
+    /// True if the queue's opening hours include the present time. A chat can begin at any time. Messages outside of
+    /// the opening hours wait.
+    async fn open_now(&self, ctx: &Context<'_>) -> Result<bool> {
+        let app = ctx.app()?;
+        let queue = queue_rows::require(app.db.read(), self.0.queue_id).await?;
+        Ok(opening_hours::is_open(queue.hours.as_ref(), app.clock.now()))
+    }
+}
+
+/// A field of the pre-chat form.
+#[derive(SimpleObject)]
+struct WebChatField {
+    /// The name by which an answer refers to the field.
+    name: String,
+    /// The text to show beside the field.
+    label: String,
+    /// The kind of answer that the field takes.
+    kind: FormFieldKind,
+    /// True if a chat can begin only with an answer.
+    required: bool,
+    /// The options of a CHOICE. Empty for other kinds.
+    options: Vec<String>,
+}

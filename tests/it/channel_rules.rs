@@ -1,0 +1,305 @@
+//! What the five channels have in common and where they differ, each difference by its name: popovers, limits, who is told of
+//! whom, ends, and the refusals that agents and customers can run into.
+
+use api::{
+    conversations::customers::CustomerDetails,
+    inbound::messages::{self, InboundMessage, MessageContent},
+};
+use entity::{channel::Channel, thread_item::TextFormat};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    conversations::{SEND, code},
+    desk::{Arrival, Floor, NewQueue, ids},
+    person::Person,
+    socket::Socket,
+    visitors::{by, chat, leave, message, start},
+};
+
+const WAITS: &str = "subscription($id: ID!) { event: conversationEvents(conversationId: $id) { __typename ... on QueuePositionUpdate { position } } }";
+
+/// Each channel with a queue of its own that is served by an agent of its own.
+async fn channels(app: &TestApp) -> Vec<(Channel, Person, Floor)> {
+    let mut all = Vec::new();
+    for channel in Channel::ALL {
+        let agent = app.agent(&format!("{channel:?}").to_lowercase()).await;
+        let floor = app.floor_of(NewQueue::of(channel, &format!("Queue {channel:?}")), &[&agent]).await;
+        assert_eq!(agent.turns("AVAILABLE").await, "");
+        all.push((channel, agent, floor));
+    }
+    all
+}
+
+/// A customer whose task the agent has accepted.
+pub async fn talk(app: &TestApp, agent: &Person, floor: &Floor, name: &str) -> Arrival {
+    let arrival = app.waits(floor, name).await;
+    app.settle().await;
+    assert_eq!(agent.accepts_it().await, arrival.task.to_string());
+    arrival
+}
+
+/// What was announced in a conversation, and whether its customer was told.
+pub async fn announced(app: &TestApp, arrival: Arrival) -> Vec<(String, bool)> {
+    let sql = format!(
+        "SELECT CASE WHEN customer_sequence IS NULL THEN '-' ELSE '+' END || body FROM thread_item \
+         WHERE kind = 2 AND conversation_id = {} ORDER BY sequence",
+        app.database.literal(arrival.conversation.0)
+    );
+    let lines = app.database.texts(&sql).await;
+    lines.into_iter().map(|line| (line[1..].to_owned(), line.starts_with('+'))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn popovers_show_what_their_channel_knows() {
+    let app = TestApp::new().await;
+    for (channel, agent, floor) in channels(&app).await {
+        let (address, name, expected) = match channel {
+            Channel::Messenger => (
+                "psid-1",
+                Some("Kim"),
+                json!({ "customerName": "Kim", "customerEmail": null, "customerPhone": null, "sourceNumber": null, "sourcePage": "Queue Messenger door" }),
+            ),
+            Channel::Sms => (
+                "+4915550100",
+                None,
+                json!({ "customerName": null, "customerEmail": null, "customerPhone": "+4915550100", "sourceNumber": "Queue Sms", "sourcePage": null }),
+            ),
+            Channel::Webchat => (
+                "visit:1",
+                Some("Kim"),
+                json!({ "customerName": "Kim", "customerEmail": "kim@example.org", "customerPhone": null, "sourceNumber": null, "sourcePage": null }),
+            ),
+            Channel::Email => (
+                "kim@example.org",
+                Some("Kim"),
+                json!({ "customerName": "Kim", "customerEmail": "kim@example.org", "customerPhone": null, "sourceNumber": null, "sourcePage": null }),
+            ),
+            Channel::Whatsapp => (
+                "+4915550101",
+                Some("Kim"),
+                json!({ "customerName": "Kim", "customerEmail": null, "customerPhone": "+4915550101", "sourceNumber": "Queue Whatsapp", "sourcePage": null }),
+            ),
+        };
+        let email = (channel == Channel::Webchat).then(|| "kim@example.org".to_owned());
+        let incoming = InboundMessage {
+            entry_point: floor.entry_point.clone(),
+            address: address.to_owned(),
+            about: CustomerDetails { name: name.map(str::to_owned), email, phone: None },
+            topic: String::new(),
+            written: MessageContent {
+                id: "1".to_owned(),
+                body: "Hello".to_owned(),
+                format: TextFormat::Plain,
+                sent_at: None,
+                digest: None,
+            },
+        };
+        messages::receive(app.app(), &incoming).await.expected("a message");
+        app.clock.advance(chrono::Duration::seconds(5));
+        app.settle().await;
+        let mut shown = agent.desk().await["offers"][0]["preview"].clone();
+        // The timer counts from when the customer wrote, not from the offer.
+        let received = shown["receivedAt"].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
+        assert_eq!(received, Some(app.clock.now() - chrono::Duration::seconds(5)), "{channel:?}");
+        assert_eq!(shown["queueName"], format!("Queue {channel:?}"));
+        let fields = shown.as_object_mut().expected("details");
+        fields.retain(|name, _| name != "receivedAt" && name != "queueName");
+        assert_eq!(shown, expected, "{channel:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_channel_tells_its_customers_of_agents_and_ends_as_it_does() {
+    let app = TestApp::new().await;
+    for (channel, agent, floor) in channels(&app).await {
+        // Who is told that an agent has joined and left: the customers of web chats and WhatsApp, nobody else.
+        let told = [Channel::Webchat, Channel::Whatsapp].contains(&channel);
+        let asks = [Channel::Messenger, Channel::Sms].contains(&channel);
+        let name = &agent.handle;
+        let by_agent = talk(&app, &agent, &floor, "kim").await;
+        let id = by_agent.conversation.to_string();
+        assert_eq!(agent.ends(&id).await, if asks { "CUSTOMER_CONSENT_REQUIRED" } else { "" }, "{channel:?}");
+        if asks {
+            assert_eq!(agent.ends_with(&id, true).await, "");
+        }
+        let lines = [(format!("{name} has joined."), told), (format!("{name} has left."), told)];
+        assert_eq!(announced(&app, by_agent).await, lines, "{channel:?}");
+        assert_eq!(agent.ends_with(&id, true).await, "CONVERSATION_ENDED");
+        assert_eq!(agent.desk().await["tasks"][0]["status"], "WRAP_UP", "{channel:?}");
+        assert_eq!(agent.wraps_up(&by_agent.task.to_string()).await, "");
+
+        let by_customer = talk(&app, &agent, &floor, "lee").await;
+        leave(&app, &by_customer.conversation.to_string()).await;
+        let lines = [(format!("{name} has joined."), told), ("lee has left.".to_owned(), true)];
+        assert_eq!(announced(&app, by_customer).await, lines, "{channel:?}");
+        assert_eq!(agent.desk().await["tasks"][0]["status"], "WRAP_UP", "{channel:?}");
+        assert_eq!(agent.desk().await["agent"]["state"], "AVAILABLE");
+        let ended = "query($id: ID!) { node(id: $id) { ... on Task { endedBy } } }";
+        for (arrival, by) in [(by_agent, "AGENT"), (by_customer, "CUSTOMER")] {
+            let answer = agent.ask(ended, json!({ "id": arrival.task.to_string() })).await;
+            assert_eq!(answer.at("node.endedBy"), by, "{channel:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_goes_from_step_to_step_and_shows_what_can_be_done_at_each() {
+    let app = TestApp::new().await;
+    for (channel, agent, floor) in channels(&app).await {
+        let asked = "query($id: ID!) { node(id: $id) { ... on Task { status availableActions position acceptedAt endedAt priority } } }";
+        let stands = async |arrival: &Arrival| {
+            let answer = agent.ask(asked, json!({ "id": arrival.task.to_string() })).await;
+            let task = answer.at("node").clone();
+            (task["status"].as_str().unwrap_or_default().to_owned(), task["availableActions"].clone(), task)
+        };
+        assert_eq!(agent.turns("IDLE").await, "");
+        let arrival = app.waits(&floor, "kim").await;
+        app.settle().await;
+        let (status, actions, task) = stands(&arrival).await;
+        assert_eq!((status.as_str(), &actions), ("QUEUED", &json!([])), "{channel:?}");
+        assert_eq!((&task["position"], &task["priority"]), (&json!(1), &json!(10)), "{channel:?}");
+        assert_eq!(agent.turns("AVAILABLE").await, "");
+        app.settle().await;
+        let (status, actions, _) = stands(&arrival).await;
+        assert_eq!((status.as_str(), actions), ("OFFERED", json!([])), "it is accepted or declined as an offer");
+        agent.accepts_it().await;
+        let (status, actions, task) = stands(&arrival).await;
+        assert_eq!(status, "CONNECTED", "{channel:?}");
+        let possible = actions.as_array().cloned().unwrap_or_default();
+        assert!(possible.contains(&json!("SEND_MESSAGE")) && possible.contains(&json!("END")), "{channel:?} {actions}");
+        // There is no hold and no consultation on these channels, and nothing is wrapped up before the end.
+        assert!(possible.iter().all(|action| !["HOLD", "CONSULT", "WRAP_UP"].map(|no| json!(no)).contains(action)));
+        assert!(task["acceptedAt"].is_string() && task["endedAt"].is_null() && task["position"].is_null());
+        assert_eq!(agent.wraps_up(&arrival.task.to_string()).await, "NOT_ALLOWED");
+        assert_eq!(agent.ends_with(&arrival.conversation.to_string(), true).await, "");
+        let (status, actions, task) = stands(&arrival).await;
+        assert_eq!((status.as_str(), actions), ("WRAP_UP", json!(["WRAP_UP"])), "{channel:?}");
+        assert!(task["endedAt"].is_string());
+        assert_eq!(agent.wraps_up(&arrival.task.to_string()).await, "");
+        let (status, actions, _) = stands(&arrival).await;
+        assert_eq!((status.as_str(), actions), ("COMPLETED", json!([])), "{channel:?}");
+        // A customer who goes before anybody has accepted has abandoned it.
+        assert_eq!(agent.turns("IDLE").await, "");
+        let gone = app.waits(&floor, "lee").await;
+        leave(&app, &gone.conversation.to_string()).await;
+        assert_eq!(stands(&gone).await.0, "ABANDONED", "{channel:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offers_stand_for_half_a_minute_unless_the_queue_says_otherwise() {
+    let app = TestApp::new().await;
+    for (channel, agent, floor) in channels(&app).await {
+        app.waits(&floor, "kim").await;
+        app.settle().await;
+        let expires = agent.desk().await["offers"][0]["expiresAt"].clone();
+        let expires = expires.as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
+        assert_eq!(expires, Some(app.clock.now() + chrono::Duration::seconds(30)), "{channel:?}");
+    }
+    let ann = app.agent("ann").await;
+    let queue = NewQueue { offer_seconds: Some(6_000), ..NewQueue::of(Channel::Sms, "Slow") };
+    let floor = app.floor_of(queue, &[&ann]).await;
+    ann.turns("AVAILABLE").await;
+    app.waits(&floor, "kim").await;
+    app.settle().await;
+    app.pass(5_999).await;
+    assert_eq!(ann.offers().await.len(), 1);
+    app.pass(1).await;
+    assert_eq!((ann.offers().await.len(), ann.state().await), (0, "RONA".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_done_is_refused_with_a_code_of_its_own() {
+    let app = TestApp::new().await;
+    let ben = app.agent("ben").await;
+    app.reason("Solved").await;
+    let idle = ben.ask("{ idleReasons { id system } }", Value::Null).await;
+    let idle = idle.at("idleReasons").as_array().into_iter().flatten().find(|reason| reason["system"] == false);
+    let idle = idle.expected("a reason")["id"].clone();
+    for (channel, agent, floor) in channels(&app).await {
+        let arrival = app.waits(&floor, "kim").await;
+        app.settle().await;
+        let id = arrival.conversation.to_string();
+        let offer = agent.offers().await.remove(0);
+        let sends = async |by: &Person, key: &str, body: &str| {
+            let sent = by.ask(SEND, json!({ "c": id, "m": key, "b": body })).await;
+            code(sent.at("sent")).to_owned()
+        };
+        // Sign-out with an offer pending.
+        assert_eq!(agent.turns("OFFLINE").await, "INVALID_STATE_TRANSITION");
+        // Accepting what was offered to somebody else.
+        assert_eq!(ben.accepts(&offer).await, Err(("NOT_FOUND".to_owned(), None)));
+        // A message without having accepted.
+        assert_eq!(sends(&agent, "early", "Hello").await, "NOT_A_PARTICIPANT", "{channel:?}");
+        // Accepting when time was over.
+        app.pass(30).await;
+        assert_eq!(agent.accepts(&offer).await, Err(("OFFER_EXPIRED".to_owned(), None)));
+        // RONA is not chosen.
+        assert_eq!(agent.state().await, "RONA");
+        assert_eq!(agent.turns("RONA").await, "INVALID_STATE_TRANSITION");
+        agent.turns("AVAILABLE").await;
+        app.settle().await;
+        let task = agent.accepts_it().await;
+        // A message over the limit; there is none for mails.
+        let limit = match channel {
+            Channel::Whatsapp => Some(4_096),
+            Channel::Email => None,
+            _ => Some(1_000),
+        };
+        if let Some(limit) = limit {
+            // Counted in Unicode scalar values, not in bytes.
+            assert_eq!(sends(&agent, "long", &"한".repeat(limit)).await, "", "{channel:?}");
+            assert_eq!(sends(&agent, "longer", &"한".repeat(limit + 1)).await, "TOO_LONG", "{channel:?}");
+        } else {
+            assert_eq!(sends(&agent, "long", &"한".repeat(5_000)).await, "", "{channel:?}");
+        }
+        assert_eq!(agent.ends_with(&id, true).await, "");
+        // A message after the end.
+        assert_eq!(sends(&agent, "late", "Hello").await, "CONVERSATION_ENDED", "{channel:?}");
+        // Offline before wrapping up; a reason of idleness, two where there is one, and none.
+        assert_eq!(agent.turns("OFFLINE").await, "WRAP_UP_PENDING");
+        assert_eq!(agent.wraps_up_with(&task, json!([idle])).await, "INVALID_REASON");
+        assert_eq!(agent.wraps_up_with(&task, json!([])).await, "INVALID_REASON");
+        let reasons = agent.ask("{ wrapUpReasons { id } }", Value::Null).await;
+        let two: Vec<String> = ids(reasons.at("wrapUpReasons")).into_iter().take(2).collect();
+        let several = [Channel::Webchat, Channel::Whatsapp].contains(&channel);
+        let said = agent.wraps_up_with(&task, json!(two)).await;
+        assert_eq!(said, if several { "" } else { "INVALID_REASON" }, "{channel:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_is_told_their_place_as_it_changes() {
+    let app = TestApp::two().await;
+    let ann = app.agent("ann").await;
+    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let mut others = Vec::new();
+    for name in ["a", "b"] {
+        others.push(app.waits(&floor, name).await);
+        app.clock.advance(chrono::Duration::seconds(1));
+    }
+    let begun = start(&app.anonymous(), &floor.entry_point, message("1", "Hello")).await;
+    let (kim, id) = (by(&app, &begun), chat(&begun).to_owned());
+    // On the instance that did not take the chat, where there are two.
+    let url = &app.instances[app.instances.len() - 1].url;
+    let mut socket = Socket::open(url, kim.token.as_deref()).await;
+    socket.subscribe("1", WAITS, json!({ "id": id })).await;
+    let next = async |socket: &mut Socket| loop {
+        let event = socket.event().await.expected("a hint");
+        if event["__typename"] == "QueuePositionUpdate" {
+            return event["position"].as_i64();
+        }
+    };
+    assert_eq!(next(&mut socket).await, Some(3));
+    leave(&app, &others[0].conversation.to_string()).await;
+    assert_eq!(next(&mut socket).await, Some(2));
+    ann.turns("AVAILABLE").await;
+    app.settle().await;
+    let first = ann.desk().await["offers"].as_array().into_iter().flatten().find_map(|offer| {
+        (offer["task"]["id"] == others[1].task.to_string()).then(|| offer["id"].as_str().unwrap_or_default().to_owned())
+    });
+    ann.accepts(&first.expected("an offer of what waits longest")).await.expected("a task");
+    assert_eq!(next(&mut socket).await, Some(1));
+}

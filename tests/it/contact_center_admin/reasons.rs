@@ -1,0 +1,61 @@
+//! Reasons to wrap up and to be idle: their default, and what is archived.
+
+use entity::channel::Channel;
+use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reasons_have_one_default_and_what_is_archived_is_read_and_not_chosen() {
+    let app = TestApp::two().await;
+    let ada = app.admin("ada").await;
+    let ann = app.agent("ann").await;
+    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let lunch = ada.makes("createIdleReason", json!({ "name": "Lunch" })).await;
+    let sold = ada.makes("createWrapUpReason", json!({ "name": "Sold", "isDefault": true })).await;
+    for (list, name, default) in [
+        ("wrapUpReasons", "Other", false),
+        ("wrapUpReasons", "Sold", true),
+        ("idleReasons", "Idle", true),
+        ("idleReasons", "Lunch", false),
+    ] {
+        assert_eq!(ada.finds(list, name, "isDefault").await["isDefault"], default, "{name}");
+    }
+    assert_eq!(ada.arranges("archiveWrapUpReason", json!({ "reasonId": sold })).await, "NOT_ALLOWED reasonId");
+    ann.turns("AVAILABLE").await;
+    let arrival = app.waits(&floor, "kim").await;
+    app.settle().await;
+    let task = ann.accepts_it().await;
+    ann.ends(&arrival.conversation.to_string()).await;
+    assert_eq!(ann.wraps_up_with(&task, json!([sold])).await, "");
+    assert_eq!(ann.turns_with(json!({ "state": "IDLE", "idleReasonId": lunch })).await, "");
+    let other = ada.finds("wrapUpReasons", "Other", "id").await["id"].clone();
+    ada.makes("updateWrapUpReason", json!({ "reasonId": other, "isDefault": true })).await;
+    assert_eq!(ada.arranges("archiveWrapUpReason", json!({ "reasonId": sold })).await, "APPLIED");
+    assert_eq!(ada.arranges("archiveIdleReason", json!({ "reasonId": lunch })).await, "APPLIED");
+    assert_eq!(ada.arranges("archiveIdleReason", json!({ "reasonId": lunch })).await, "NO_CHANGE");
+    assert_eq!(
+        ada.arranges("updateIdleReason", json!({ "reasonId": lunch, "name": "L" })).await,
+        "NOT_ALLOWED reasonId"
+    );
+    let listed = ann.ask("{ wrapUpReasons { name } idleReasons { name } }", Value::Null).await;
+    let names = |list: &str| {
+        listed.at(list).as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("wrapUpReasons"), ["Other"]);
+    assert_eq!(names("idleReasons"), ["Declined", "Idle", "No answer"]);
+    // What was said and chosen stands.
+    let read = ann.reads(&task, "Task", "wrapUps { reasons { name archivedAt } }").await;
+    assert_eq!(read["wrapUps"][0]["reasons"][0]["name"], "Sold");
+    assert!(read["wrapUps"][0]["reasons"][0]["archivedAt"].is_string());
+    assert_eq!(ann.desk().await["agent"]["idleReason"]["name"], "Lunch");
+    assert_eq!(ann.turns("AVAILABLE").await, "");
+    assert_eq!(ann.turns_with(json!({ "state": "IDLE", "idleReasonId": lunch })).await, "INVALID_REASON");
+    let arrival = app.waits(&floor, "lee").await;
+    app.settle().await;
+    let task = ann.accepts_it().await;
+    ann.ends(&arrival.conversation.to_string()).await;
+    assert_eq!(ann.wraps_up_with(&task, json!([sold])).await, "INVALID_REASON");
+    let again = ada.makes("createWrapUpReason", json!({ "name": "Sold" })).await;
+    assert_eq!(ann.wraps_up_with(&task, json!([again])).await, "");
+}

@@ -1,0 +1,286 @@
+//! Lists of conversations show just what was asked for, in order, to whoever may see it, and are led there by indexes however
+//! much of something else there is.
+
+use std::cmp::Reverse;
+
+use chrono::{DateTime, Utc};
+use entity::{
+    channel::Channel,
+    id::{ConversationId, CustomerId, UserId},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    conversation_pages::keep_from_counting,
+    credentials,
+    support::{
+        Expected as _,
+        app::TestApp,
+        consistency,
+        conversations::{Visitor, code},
+        desk::{Arrival, Floor, NewQueue},
+        graphql::{Answer, Client},
+        person::Person,
+        plans,
+    },
+};
+
+const LIST: &str = "query($f: ConversationFilter, $a: String) { conversations(filter: $f, first: 3, after: $a) { \
+    nodes { id } pageInfo { hasNextPage endCursor } } }";
+const BACKWARDS: &str = "query($f: ConversationFilter, $b: String) { conversations(filter: $f, last: 2, before: $b) { \
+    nodes { id } pageInfo { hasPreviousPage startCursor } } }";
+const ONE: &str = "query($id: ID!) { conversation(id: $id) { id kind status channel lastItemAt customer { id } } }";
+const NOTE: &str = "mutation($c: ID!, $m: String!) { addNote(input: { conversationId: $c, clientMessageId: $m, body: \"later\" }) \
+    { userErrors { code } } }";
+const START: &str = "mutation($u: ID!) { startDirectConversation(input: { userId: $u }) { conversation { id } } }";
+
+/// Who looks.
+struct Office {
+    ann: Person,
+    ben: Person,
+    sue: Person,
+    mia: Person,
+    crm: Client,
+    kim: Visitor,
+    /// The id of a customer who wrote twice.
+    customer: Value,
+}
+
+impl TestApp {
+    /// Customers who wait, talk, were handed over, have left and come back; some are noted upon after that. Of two queues ann has
+    /// had tasks, and serves none; of a third one is held out to her.
+    async fn office(&self) -> Office {
+        let [ann, ben] = self.agents(["ann", "ben"]).await;
+        let (sue, mia) = (self.supervisor("sue").await, self.person("mia").await);
+        let key = json!({ "name": "crm", "kind": "ORGANIZATION", "scopes": ["CONVERSATIONS_READ"] });
+        let (secret, _) = credentials::key(&self.admin("ada").await.clients[0], key).await;
+        let crm = Client::new(&sue.clients[0].url, Some(secret));
+        let chats = self.floor(Channel::Webchat, &[&ann]).await;
+        let texts = self.floor(Channel::Sms, &[&ann]).await;
+        let mails = self.floor(Channel::Email, &[&ben]).await;
+        assert_eq!(ann.turns("AVAILABLE").await, "");
+        let mut talks = Vec::new();
+        for (number, floor) in [&chats, &texts, &texts, &chats, &chats].into_iter().enumerate() {
+            talks.push(self.taken(floor, &format!("kim{number}"), &ann).await);
+        }
+        for over in [0, 1, 2, 4] {
+            self.clock.advance(chrono::Duration::seconds(1));
+            assert_eq!(ann.ends_with(&talks[over].conversation.to_string(), true).await, "");
+            assert_eq!(ann.wraps_up(&talks[over].task.to_string()).await, "");
+        }
+        assert_eq!(ann.turns("IDLE").await, "");
+        // One is handed over, and goes on without who had it first.
+        assert_eq!(ben.turns("AVAILABLE").await, "");
+        assert_eq!(ann.transfers(&talks[3].task.to_string(), ben.as_target()).await, "");
+        self.settle().await;
+        ben.accepts_it().await;
+        assert_eq!(ann.wraps_up(&talks[3].task.to_string()).await, "");
+        // Two come back: a text to the same conversation, a chat to another. A closed one gets a note, from who was never in it.
+        self.clock.advance(chrono::Duration::seconds(1));
+        self.waits(&texts, "kim1").await;
+        self.waits(&chats, "kim0").await;
+        self.clock.advance(chrono::Duration::seconds(1));
+        let closed = talks[0].conversation.to_string();
+        let noted = sue.ask(NOTE, json!({ "c": closed, "m": "1" })).await;
+        assert_eq!(noted.at("addNote.userErrors"), &json!([]));
+        for floor in [&chats, &texts] {
+            self.is_served_by(floor, &[]).await;
+        }
+        self.waits(&mails, "mail").await;
+        let others = self.floor_of(NewQueue::of(Channel::Webchat, "others"), &[&ben]).await;
+        let held_out = self.waits(&others, "another").await;
+        self.settle().await;
+        for offer in ben.offers().await {
+            ben.accepts(&offer).await.expected("a task");
+        }
+        assert_eq!(ann.turns("AVAILABLE").await, "");
+        assert_eq!(ben.transfers(&held_out.task.to_string(), ann.as_target()).await, "");
+        self.settle().await;
+        assert_eq!(ann.offers().await.len(), 1);
+        let talk = self.direct(&ann, &ben).await;
+        self.direct(&mia, &ann).await;
+        self.clock.advance(chrono::Duration::seconds(1));
+        assert_eq!(code(&ben.sends(0, &talk, "1", "Lunch?").await), "");
+        let customer = sue.ask(ONE, json!({ "id": closed })).await.at("conversation.customer.id").clone();
+        let known = customer.as_str().and_then(CustomerId::parse).expected("a customer");
+        let kim = self.visitor(known, chats.entry_point.id).await;
+        Office { ann, ben, sue, mia, crm, kim, customer }
+    }
+
+    async fn taken(&self, floor: &Floor, name: &str, agent: &Person) -> Arrival {
+        let arrival = self.waits(floor, name).await;
+        self.settle().await;
+        assert_eq!(agent.accepts_it().await, arrival.task.to_string());
+        arrival
+    }
+
+    async fn is_served_by(&self, floor: &Floor, agents: &[UserId]) {
+        self.assigns(floor.queue.id, agents).await;
+    }
+
+    async fn direct(&self, one: &Person, other: &Person) -> String {
+        let request = one.asks(other).await;
+        other.must("acceptConnectionRequest", &request).await;
+        let started = one.ask(START, json!({ "u": other.id() })).await;
+        started.at("startDirectConversation.conversation.id").as_str().expected("a conversation").to_owned()
+    }
+
+    /// The ids of the conversations that a condition finds.
+    async fn conversations(&self, condition: &str) -> Vec<String> {
+        let digits = self.database.digits("c.id");
+        let found = self.database.texts(&format!("SELECT {digits} FROM conversation c WHERE {condition}")).await;
+        found.iter().map(|id| ConversationId(id.parse().expected("an id")).to_string()).collect()
+    }
+
+    /// Compares what somebody is listed with what they see of each conversation by itself; how many they see.
+    async fn compare(
+        &self,
+        who: &str,
+        ask: impl AsyncFn(&str, Value) -> Answer,
+        mine: &str,
+        customer: &Value,
+    ) -> usize {
+        let mine = self.conversations(mine).await;
+        let mut seen = Vec::new();
+        for id in self.conversations("TRUE").await {
+            let found = ask(ONE, json!({ "id": id })).await.body["data"]["conversation"].clone();
+            if !found.is_null() {
+                let at: DateTime<Utc> = found["lastItemAt"].as_str().expected("a time").parse().expected("a time");
+                seen.push((Reverse((at, id)), found));
+            }
+        }
+        seen.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for filter in filters(customer) {
+            let fits = |row: &Value| {
+                filter.as_object().into_iter().flatten().all(|(field, value)| match field.as_str() {
+                    "customerId" => row["customer"]["id"] == *value,
+                    "mine" => mine.iter().any(|id| row["id"] == **id),
+                    _ => row[field] == *value,
+                })
+            };
+            let expected: Vec<_> = seen.iter().filter(|(_, row)| fits(row)).map(|(key, _)| key.0.1.clone()).collect();
+            for found in pages(&ask, &filter).await {
+                assert_eq!(found, expected, "{who} {filter}");
+            }
+        }
+        seen.len()
+    }
+}
+
+/// All pages of a list, forwards and then backwards.
+async fn pages(ask: &impl AsyncFn(&str, Value) -> Answer, filter: &Value) -> [Vec<String>; 2] {
+    let mut both = [Vec::new(), Vec::new()];
+    for (found, (query, more, cursor)) in
+        both.iter_mut().zip([(LIST, "hasNextPage", "endCursor"), (BACKWARDS, "hasPreviousPage", "startCursor")])
+    {
+        let mut at = Value::Null;
+        loop {
+            let answer = ask(query, json!({ "f": filter, "a": at, "b": at })).await;
+            let nodes = answer.at("conversations.nodes").as_array().cloned().unwrap_or_default();
+            let ids = nodes.iter().filter_map(|node| node["id"].as_str().map(str::to_owned));
+            if query == LIST {
+                found.extend(ids);
+            } else {
+                found.splice(..0, ids).for_each(drop);
+            }
+            let info = answer.at("conversations.pageInfo").clone();
+            if info[more] == false {
+                break;
+            }
+            at = info[cursor].clone();
+        }
+    }
+    both
+}
+
+/// Every way to narrow the list.
+fn filters(customer: &Value) -> Vec<Value> {
+    let mut filters = vec![json!({})];
+    for (field, values) in [
+        ("kind", vec![json!("CUSTOMER"), json!("DIRECT")]),
+        ("status", vec![json!("OPEN"), json!("CLOSED")]),
+        ("channel", vec![json!("SMS"), json!("EMAIL")]),
+        ("customerId", vec![customer.clone()]),
+        ("mine", vec![json!(true)]),
+    ] {
+        for before in filters.clone() {
+            for value in &values {
+                let mut filter = before.clone();
+                filter[field] = value.clone();
+                filters.push(filter);
+            }
+        }
+    }
+    filters
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_filter_shows_what_somebody_may_see_of_it_the_newest_first() {
+    let app = TestApp::new().await;
+    let Office { ann, ben, sue, mia, crm, kim, customer } = app.office().await;
+    for (person, sees) in [(&ann, 8), (&ben, 4), (&sue, 8), (&mia, 1)] {
+        let me = app.database.literal(person.id.0);
+        let mine = format!(
+            "c.id IN (SELECT p.conversation_id FROM participant p WHERE p.left_at IS NULL AND p.user_id = {me})"
+        );
+        let ask = async |query: &str, variables| person.ask(query, variables).await;
+        assert_eq!(app.compare(&person.handle, ask, &mine, &customer).await, sees, "{}", person.handle);
+    }
+    let ask = async |query: &str, variables| crm.ask(query, variables).await;
+    assert_eq!(app.compare("a key", ask, "FALSE", &customer).await, 8);
+    // A customer takes part in all that they see.
+    let ask = async |query: &str, variables| kim.ask(query, variables).await;
+    assert_eq!(app.compare("a customer", ask, "TRUE", &customer).await, 2);
+    consistency::check(&app.database).await;
+}
+
+/// An agent is led to their own past in its order, everybody to the few that are open by what there is to do, and to those of a
+/// customer by the customer; never through all that there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_led_past_what_was_not_asked_for() {
+    const ALL: [&str; 3] = ["conversation_of_kind_by_age", "conversation_in_queue", "task_accepted"];
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    keep_from_counting(&app).await;
+    let Office { ann, ben, sue, customer, .. } = app.office().await;
+    for (person, filter, never) in [
+        (&ann, json!({}), &ALL[..]),
+        (&ann, json!({ "status": "OPEN" }), &ALL),
+        (&ann, json!({ "status": "CLOSED" }), &ALL),
+        (&ann, json!({ "kind": "CUSTOMER" }), &ALL),
+        (&ann, json!({ "mine": true, "kind": "CUSTOMER" }), &ALL),
+        (&ann, json!({ "customerId": customer }), &ALL),
+        (&ben, json!({}), &ALL[..1]),
+        (&ben, json!({ "status": "OPEN" }), &ALL),
+        (&ben, json!({ "status": "CLOSED" }), &ALL[..1]),
+        (&ben, json!({ "channel": "SMS" }), &ALL),
+        (&sue, json!({ "status": "OPEN" }), &ALL),
+        (&sue, json!({ "customerId": customer, "kind": "CUSTOMER", "status": "CLOSED" }), &ALL),
+    ] {
+        let mut after = Value::Null;
+        // The first page, and one that begins at a cursor. PostgreSQL goes by its counts, and what is left after that are a few.
+        for beginning in [true, false] {
+            app.statements();
+            let list = person.ask(LIST, json!({ "f": filter, "a": after })).await;
+            after = list.at("conversations.pageInfo").clone()["endCursor"].take();
+            let looks = app.statements();
+            let look = looks.iter().find(|look| look.sql.contains("each_one")).expected("a list");
+            let plan = plans::explain(app.app(), look, true).await;
+            let said = format!("{} {filter}\n{}\n{plan}", person.handle, look.sql);
+            // Of live tasks alone there is an index of few.
+            let reads: Vec<_> = plans::scans(&plan).into_iter().filter(|line| !line.contains("task_live")).collect();
+            assert!(reads.is_empty(), "{reads:?} {said}");
+            let counted = app.database.is_postgres() && !beginning;
+            assert!(counted || !never.iter().any(|index| plan.contains(index)), "{said}");
+            if look.sql.contains("j.settled_at IS NOT NULL") {
+                let ordered = |line: &str| {
+                    line.contains("participant_by_user (user_id=? AND settled_at>?)")
+                        || line.contains(
+                            "participant_by_user (user_id=? AND settled_at>? AND (settled_at,conversation_id)<(?,?))",
+                        )
+                        || line.contains("Index Cond: ") && line.contains("(settled_at IS NOT NULL)")
+                };
+                assert!(plan.lines().any(ordered), "{said}");
+            }
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Pages of conversations, desks, tasks and queues are cheap: a fixed number of statements, each on an index, however much is
+//! stored and however much is in hand.
+
+use std::collections::BTreeMap;
+
+use api::{
+    events::pruning,
+    notifications::{email_delivery, retention},
+    routing::router,
+    visitors::tokens,
+};
+use entity::channel::Channel;
+use sea_orm::Statement;
+use serde_json::json;
+
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    consistency,
+    conversations::SEND,
+    database::TestDatabase,
+    desk::{Arrival, NewQueue},
+    eventually,
+    person::Person,
+    plans::{self, Budget, Planned},
+};
+
+/// Operations of an agent, and how many statements each takes at most, however many it shows.
+const BUDGETS: [(&str, usize); 9] = [
+    (
+        "{ viewer { agentDesktop { streamCursor agent { state idleReason { name } capacity { channel used } } \
+         offers { id expiresAt task { id position estimatedWaitSeconds } preview { channel queueName customerName receivedAt } } \
+         tasks { id status availableActions wrapUps { dueAt } conversation { id unreadCount customer { displayName } } } } } }",
+        9,
+    ),
+    (
+        "query($id: ID!) { conversation(id: $id) { status streamCursor unreadCount customer { displayName identities { address } } \
+         task { status availableActions owner { displayName } queue { name } } \
+         participants { role readUpTo actor { displayName } } replyCapability { open reason } \
+         items(last: 50) { nodes { sequence ... on Message { body html direction status clientMessageId replyTo { body } \
+         author { displayName } receipts { state at participant { displayName } } } ... on Announcement { text actor { displayName } } \
+         ... on Note { body author { displayName } } } pageInfo { hasPreviousPage } } } }",
+        18,
+    ),
+    ("query($id: ID!) { conversation(id: $id) { items(first: 100) { nodes { ... on Message { body html } } } } }", 2),
+    ("query($id: ID!) { conversation(id: $id) { lastItemAt participants { role } } }", 2),
+    ("{ conversations(first: 5) { nodes { id lastItemAt unreadCount customer { displayName } task { status } } } }", 6),
+    ("{ conversations(filter: { mine: true }, first: 5) { nodes { id items(last: 1) { nodes { id } } } } }", 3),
+    (
+        "{ conversations(first: 5) { nodes { task { position estimatedWaitSeconds availableActions owner { displayName } \
+         queue { name } wrapUps { note } } } } }",
+        11,
+    ),
+    ("{ conversations(first: 5) { nodes { task { routingDecisions { reason chosen { displayName } } } } } }", 7),
+    ("query($task: ID!) { node(id: $task) { ... on Task { status queue { waiting } conversation { id } } } }", 4),
+];
+
+/// Agents of whom each holds something, queues in which more wait than anybody can take, and talks of some length.
+async fn busy(app: &TestApp) -> (Person, Arrival) {
+    keep_from_counting(app).await;
+    let [ann, ben] = app.agents(["ann", "ben"]).await;
+    let floors = [Channel::Webchat, Channel::Whatsapp];
+    let mut first = None;
+    for channel in floors {
+        let floor = app.floor(channel, &[&ann, &ben]).await;
+        for number in 0..12 {
+            let arrival = app.waits(&floor, &format!("{channel:?} {number}")).await;
+            first.get_or_insert(arrival);
+        }
+    }
+    for agent in [&ann, &ben] {
+        assert_eq!(agent.turns("AVAILABLE").await, "");
+    }
+    app.settle().await;
+    for agent in [&ann, &ben] {
+        for offer in agent.offers().await.iter().skip(2) {
+            agent.accepts(offer).await.expected("a task");
+        }
+    }
+    let talks = ann.desk().await["tasks"].as_array().cloned().unwrap_or_default();
+    assert!(talks.len() > 2, "{talks:?}");
+    for (number, talk) in talks.iter().enumerate() {
+        for message in 0..6 {
+            let id = format!("{number} {message}");
+            let variables = json!({ "c": talk["conversation"]["id"], "m": id, "b": "Hello" });
+            assert_eq!(ann.ask(SEND, variables).await.at("sent.userErrors"), &json!([]));
+        }
+    }
+    let conversation = talks[0]["conversation"]["id"].as_str().unwrap_or_default();
+    let ended = talks[1]["conversation"]["id"].as_str().unwrap_or_default();
+    assert_eq!(ann.ends(ended).await, "");
+    let id = entity::id::ConversationId::parse(conversation).expected("an id");
+    let task = talks[0]["id"].as_str().and_then(entity::id::TaskId::parse).expected("an id");
+    (ann, Arrival { task, conversation: id })
+}
+
+/// Keeps PostgreSQL from gathering statistics: without any, both databases plan as for more rows than there are here.
+pub async fn keep_from_counting(app: &TestApp) {
+    const TABLES: [&str; 12] = [
+        "agent",
+        "assignment",
+        "conversation",
+        "customer",
+        "offer",
+        "participant",
+        "queue",
+        "queue_member",
+        "receipt",
+        "task",
+        "thread_item",
+        "wrap_up",
+    ];
+    if app.database.is_postgres() {
+        for table in TABLES {
+            app.database.run(&format!("ALTER TABLE {table} SET (autovacuum_enabled = off)")).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn desks_and_conversations_take_a_fixed_number_of_statements_and_none_reads_a_table() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let (ann, talk) = busy(&app).await;
+    let variables = json!({ "id": talk.conversation.to_string(), "task": talk.task.to_string() });
+    plans::check(&app, &ann, &variables, &BUDGETS, Budget::AtMost, Planned::ForMany).await;
+}
+
+/// However many wait, of each queue the first is found by an index, and nobody who waits for agents who are full is looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_next_is_found_without_a_look_at_all_who_wait() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    busy(&app).await;
+    app.statements();
+    router::run(app.app()).await.expected("routing");
+    let looks = app.statements();
+    let look = looks.iter().find(|look| look.sql.contains("served")).expected("a look");
+    let plan = plans::explain(app.app(), look, true).await;
+    // Whether anybody waits is asked by a look at one who does.
+    let whole = |line: &str| {
+        ["SCAN t", "SCAN w", "SCAN m", "Seq Scan on task", " AUTOMATIC "].iter().any(|one| line.contains(one))
+            || line.contains("SCAN p") && !line.contains("task_waiting")
+    };
+    assert!(plan.contains("task_waiting_in_queue") && !plan.lines().any(whole), "{plan}");
+    // PostgreSQL goes by its own counts of agents and queues.
+    assert!(app.database.is_postgres() || plan.contains("SCAN a USING INDEX agent_free"), "{plan}");
+}
+
+/// What may be read from end to end: indexes of what is still to be done, tables of one row, those of which an administrator
+/// makes a few, and what a subquery has found.
+const SHORT: [&str; 10] = [
+    "event_entry_unsequenced",
+    "task_waiting",
+    "agent_free",
+    "config_lock",
+    "log_head",
+    "routing_lock",
+    "multimedia_profile",
+    "queue",
+    "gone",
+    "served",
+];
+/// Of what is done from time to time, something that each of its statements says.
+const FROM_TIME_TO_TIME: [&str; 6] =
+    ["position IS NULL", "served", "\"timer\"", "\"occurred_at\" <", "notification_mail", "visitor_token"];
+
+/// Whatever the product does of its own accord, in a database that was never analysed: the log gets its order and is cut,
+/// tasks are offered, what is due is done, mails go out, what is old is forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_is_done_between_requests_reads_a_table() {
+    let app = TestApp::new().await;
+    app.all_statements();
+    busy(&app).await;
+    let waits = "SELECT count(*) FROM event_entry WHERE position IS NULL";
+    eventually("everything has its place in the log", || async { app.database.number(waits).await == 0 }).await;
+    app.pass(31).await;
+    email_delivery::step(app.app()).await.expected("mails");
+    retention::prune(app.app()).await.expected("notifications");
+    tokens::forget_ended(app.app()).await.expected("tokens");
+    pruning::prune(&app.app().db, &app.clock, std::time::Duration::ZERO).await.expected("the log");
+    let looks: BTreeMap<String, Statement> =
+        app.all_statements().into_iter().map(|statement| (statement.sql.clone(), statement)).collect();
+    for part in FROM_TIME_TO_TIME {
+        assert!(looks.keys().any(|sql| sql.contains(part)), "{part}: {:#?}", looks.keys());
+    }
+    let mut wrong = Vec::new();
+    for look in
+        looks.values().filter(|look| ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| look.sql.starts_with(verb)))
+    {
+        let plan = plans::explain(app.app(), look, true).await;
+        let short = |line: &&str| line.split([' ', '"', '(']).any(|word| SHORT.contains(&word));
+        let whole: Vec<&str> = plans::scans(&plan).into_iter().filter(|line| !short(line)).collect();
+        if !whole.is_empty() {
+            wrong.push(format!("{whole:?}\n{}\n{plan}", look.sql));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// What is asked of each queue of a page, and how many statements that takes at most.
+const QUEUES: &str = "{ queues(first: 50) { nodes { name waiting longestWaitSeconds estimatedWaitSeconds openNow \
+    agents { state displayName } } } }";
+const OF_QUEUES: usize = 7;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_queues_takes_as_many_statements_however_many_queues_it_shows() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let (ann, _) = busy(&app).await;
+    for number in 0..9 {
+        app.floor_of(NewQueue::of(Channel::Email, &format!("mail {number}")), &[&ann]).await;
+    }
+    app.statements();
+    assert_eq!(ann.ask(QUEUES, json!({})).await.at("queues.nodes").as_array().map(Vec::len), Some(11));
+    let statements = app.statements();
+    assert!(statements.len() <= OF_QUEUES, "{statements:#?}");
+}
+
+/// What a supervisor watches, of all and of one, and how many statements each takes however much it shows.
+const WATCHED: [(&str, &str, usize); 2] = [
+    (
+        "queues.nodes",
+        "{ queues(first: 50) { nodes { name statistics { streamCursor waiting longestWaitSeconds inService accepted abandoned \
+         serviceLevel } } } }",
+        4,
+    ),
+    ("agents.nodes", "{ agents(first: 50) { nodes { displayName intervals { number state startedAt endedAt } } } }", 5),
+];
+const WATCHED_ONE: [(&str, usize); 2] = [
+    (
+        "query($queue: ID!) { queue(id: $queue) { statistics { waiting inService accepted abandoned serviceLevel } } }",
+        3,
+    ),
+    ("query($agent: ID!) { agent(id: $agent) { intervals { number state startedAt endedAt } } }", 3),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_and_ledgers_take_a_fixed_number_of_statements_and_none_reads_a_table() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    busy(&app).await;
+    let sue = app.supervisor("sue").await;
+    for (list, query, budget) in WATCHED {
+        app.statements();
+        let shown = sue.ask(query, json!({})).await;
+        let statements = app.statements();
+        assert!(shown.at(list).as_array().is_some_and(|list| list.len() > 1), "{shown:?}");
+        assert_eq!(statements.len(), budget, "{statements:#?}");
+    }
+    let ids = sue.ask("{ queues { nodes { id } } agents { nodes { id } } }", json!({})).await;
+    let variables = json!({ "queue": ids.at("queues.nodes")[0]["id"], "agent": ids.at("agents.nodes")[0]["id"] });
+    plans::check(&app, &sue, &variables, &WATCHED_ONE, Budget::Exactly, Planned::ForMany).await;
+}
+
+/// What an agent writes, and how many statements each takes beside BEGIN and COMMIT.
+const WRITES: [(&str, usize); 4] = [
+    ("markConversationRead(input: { conversationId: $id, upToSequence: 100000 })", 11),
+    ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 10),
+    ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 4),
+    ("addNote(input: { conversationId: $id, clientMessageId: \"note\", body: \"Hello\" })", 9),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_in_a_conversation_takes_a_fixed_number_of_statements_and_none_reads_a_table() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let (ann, talk) = busy(&app).await;
+    // As if the agent had not answered, which reads what stands before.
+    app.database.run("UPDATE participant SET read_up_to = 0").await;
+    app.database.run("DELETE FROM receipt").await;
+    let writes =
+        WRITES.map(|(call, count)| (format!("mutation($id: ID!) {{ {call} {{ userErrors {{ code }} }} }}"), count));
+    let writes = writes.each_ref().map(|(query, count)| (query.as_str(), *count));
+    plans::check(
+        &app,
+        &ann,
+        &json!({ "id": talk.conversation.to_string() }),
+        &writes,
+        Budget::Exactly,
+        Planned::ForMany,
+    )
+    .await;
+}
+
+/// What `load --messages` has filled in is what the server would have written, or else what is measured on it says nothing.
+/// `RAPPORT_TEST_TALKS` names the database, of ten thousand messages.
+#[tokio::test(flavor = "multi_thread")]
+async fn conversations_that_were_filled_in_agree_with_themselves() {
+    let Ok(url) = std::env::var("RAPPORT_TEST_TALKS") else { return };
+    consistency::check(&TestDatabase::existing(&url)).await;
+}
+
+/// On what `load --messages` has filled in, planned with its own statistics: `RAPPORT_TEST_MANY_TALKS` names the database, of a
+/// million messages.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_of_many_conversations_reads_a_table() {
+    let Ok(url) = std::env::var("RAPPORT_TEST_MANY_TALKS") else { return };
+    let app = TestApp::on(TestDatabase::existing(&url), 1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    for number in [0, 7] {
+        let agent = app.known(&format!("agent{number}")).await;
+        let talk = agent.desk().await["tasks"][0].clone();
+        let variables = json!({ "id": talk["conversation"]["id"], "task": talk["id"] });
+        plans::check(&app, &agent, &variables, &BUDGETS, Budget::AtMost, Planned::ForFewAgents).await;
+    }
+}

@@ -1,0 +1,402 @@
+//! Conversations as each side sees them: what is there, what is read, what comes live.
+
+mod lists;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use api::conversations::{
+    conversation_rows,
+    participants::{self, ParticipantRef},
+    receipts,
+    thread_items::{self, NewItem},
+};
+use entity::{channel::Channel, participant::ParticipantRole, receipt::ReceiptState, thread_item};
+use futures_util::future::join_all;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    consistency,
+    conversations::{Chat, EVENTS, code},
+    person::Person,
+    random::Chance,
+    rounds,
+};
+
+const THREAD: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String) { conversation(id: $id) { id kind channel status unreadCount \
+    streamCursor customer { displayName email identities { channel address } } \
+    participants { role leftAt readUpTo actor { __typename id displayName } } \
+    items(first: $first, after: $after, last: $last, before: $before) { pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor } \
+    nodes { __typename id sequence ... on Message { body direction status author { __typename displayName } \
+    receipts { state participant { __typename displayName } } } ... on Announcement { text actor { __typename } } ... on Note { body } } } } }";
+const NOTE: &str = "mutation($c: ID!, $m: String!) { addNote(input: { conversationId: $c, clientMessageId: $m, body: \"between us\" }) { userErrors { code } } }";
+const READ: &str = "mutation($c: ID!, $to: Int!) { done: markConversationRead(input: { conversationId: $c, upToSequence: $to }) { outcome \
+    conversation { unreadCount } userErrors { code } } }";
+
+async fn note(by: &Person, chat: &Chat, client_id: &str) {
+    let noted = by.ask(NOTE, json!({ "c": chat.id(), "m": client_id })).await;
+    assert_eq!(noted.at("addNote.userErrors"), &json!([]));
+}
+
+fn numbers(answer: &Value) -> Vec<i64> {
+    let nodes = answer["items"]["nodes"].as_array().cloned().unwrap_or_default();
+    nodes.iter().filter_map(|node| node["sequence"].as_i64()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_side_sees_what_is_for_it_and_counts_it_without_holes() {
+    let app = TestApp::new().await;
+    let ann = app.agent("ann").await;
+    let chat = app.chat(Channel::Webchat, "kim").await;
+    app.answers(&chat, &ann, ParticipantRole::Owner).await;
+    chat.visitor.sends(0, &chat.id(), "1", "Hi").await;
+    note(&ann, &chat, "2").await;
+    ann.sends(0, &chat.id(), "3", "Hello").await;
+    note(&ann, &chat, "4").await;
+    chat.visitor.sends(0, &chat.id(), "5", "Thanks").await;
+    let of_ann = ann.ask(THREAD, json!({ "id": chat.id() })).await.at("conversation").clone();
+    let of_kim = chat.visitor.ask(THREAD, json!({ "id": chat.id() })).await.at("conversation").clone();
+    assert_eq!(numbers(&of_ann), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(numbers(&of_kim), [1, 2, 3, 4]);
+    let kinds = |seen: &Value| {
+        let nodes = seen["items"]["nodes"].as_array().cloned().unwrap_or_default();
+        nodes.iter().map(|node| node["__typename"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&of_ann), ["Announcement", "Message", "Note", "Message", "Note", "Message"]);
+    assert_eq!(kinds(&of_kim), ["Announcement", "Message", "Message", "Message"]);
+    assert_eq!(of_ann["items"]["nodes"][1]["direction"], "INBOUND");
+    assert_eq!(of_kim["items"]["nodes"][2]["direction"], "OUTBOUND");
+    assert_eq!(of_ann["items"]["nodes"][3]["author"], json!({ "__typename": "User", "displayName": "ann" }));
+    // Of agents the customer sees a name, and nothing that could be looked up.
+    assert_eq!(of_kim["items"]["nodes"][2]["author"], json!({ "__typename": "Representative", "displayName": "ann" }));
+    assert!(!of_kim.to_string().contains("user_") && !of_kim.to_string().contains("between us"), "{of_kim}");
+    assert_eq!(of_kim["customer"], json!({ "displayName": "kim", "email": null, "identities": [] }));
+    assert_eq!(
+        of_ann["customer"],
+        json!({ "displayName": "kim", "email": "kim@example.org", "identities": [{ "channel": "WEBCHAT", "address": "kim" }] })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_is_seen_by_whom_it_concerns_and_is_nothing_to_others() {
+    let app = TestApp::new().await;
+    let [ann, ben, cem] = [app.agent("ann").await, app.agent("ben").await, app.agent("cem").await];
+    let (sue, jane) = (app.supervisor("sue").await, app.person("jane").await);
+    let chat = app.chat(Channel::Webchat, "kim").await;
+    let other = app.chat(Channel::Webchat, "lee").await;
+    app.answers(&chat, &ann, ParticipantRole::Owner).await;
+    app.serves(&chat, &ben).await;
+    let sent = ann.sends(0, &chat.id(), "1", "Hello").await["message"]["id"].clone();
+    let query = "query($c: ID!, $m: ID!, $k: ID!) { conversation(id: $c) { id } conversations { nodes { id } } \
+                 a: node(id: $c) { id } b: node(id: $m) { id ... on Message { body } } c: node(id: $k) { ... on Customer { displayName } } }";
+    let variables = json!({ "c": chat.id(), "m": sent, "k": chat.customer.to_string() });
+    for (person, sees) in [(&ann, true), (&ben, true), (&sue, true), (&cem, false), (&jane, false)] {
+        let answer = person.ask(query, variables.clone()).await;
+        let data = &answer.body["data"];
+        for seen in [&data["conversation"]["id"], &data["a"]["id"], &data["b"]["body"], &data["c"]["displayName"]] {
+            assert_eq!(seen.is_string(), sees, "{}: {data}", person.handle);
+        }
+        let listed =
+            data["conversations"]["nodes"].as_array().into_iter().flatten().any(|node| node["id"] == chat.id());
+        assert_eq!(listed, sees, "{}", person.handle);
+    }
+    let visible = "query($c: ID!) { conversation(id: $c) { id } conversations { nodes { id } } }";
+    let of_kim = chat.visitor.ask(visible, json!({ "c": other.id() })).await;
+    assert_eq!(
+        of_kim.body["data"],
+        json!({ "conversation": null, "conversations": { "nodes": [{ "id": chat.id() }] } })
+    );
+    // Without the scope there is nothing to see.
+    let limited = app.limited(&ann, &[api::auth::viewer::Scope::ProfileRead]);
+    let node =
+        limited.ask("query($c: ID!, $m: ID!) { a: node(id: $c) { id } b: node(id: $m) { id } }", variables).await;
+    assert_eq!(node.body["data"], json!({ "a": null, "b": null }));
+    // An agent who is none any more has lost all of it.
+    app.database.run("UPDATE \"user\" SET role = 1 WHERE handle = 'ann'").await;
+    assert_eq!(
+        ann.ask(visible, json!({ "c": chat.id() })).await.body["data"],
+        json!({ "conversation": null, "conversations": { "nodes": [] } })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_from_both_ends_show_each_entry_once() {
+    let app = TestApp::new().await;
+    let ann = app.agent("ann").await;
+    let chat = app.chat(Channel::Webchat, "kim").await;
+    app.answers(&chat, &ann, ParticipantRole::Owner).await;
+    for number in 0..11 {
+        chat.visitor.sends(0, &chat.id(), &number.to_string(), "Hi").await;
+        note(&ann, &chat, &number.to_string()).await;
+    }
+    let (mut forwards, mut after) = (Vec::new(), Value::Null);
+    while forwards.len() < 23 {
+        let answer = ann.ask(THREAD, json!({ "id": chat.id(), "first": 5, "after": after })).await;
+        let page = answer.at("conversation");
+        assert_eq!(page["items"]["pageInfo"]["hasPreviousPage"], !forwards.is_empty());
+        forwards.extend(numbers(page));
+        assert_eq!(page["items"]["pageInfo"]["hasNextPage"], forwards.len() < 23);
+        after = page["items"]["pageInfo"]["endCursor"].clone();
+    }
+    assert_eq!(forwards, (1..=23).collect::<Vec<i64>>());
+    let (mut backwards, mut before) = (Vec::new(), Value::Null);
+    while backwards.len() < 12 {
+        let answer = chat.visitor.ask(THREAD, json!({ "id": chat.id(), "last": 5, "before": before })).await;
+        let page = answer.at("conversation");
+        let mut some = numbers(page);
+        some.append(&mut backwards);
+        backwards = some;
+        assert_eq!(page["items"]["pageInfo"]["hasPreviousPage"], backwards.len() < 12);
+        before = page["items"]["pageInfo"]["startCursor"].clone();
+    }
+    assert_eq!(backwards, (1..=12).collect::<Vec<i64>>());
+    // A place in one side's count is none in the other's.
+    let foreign = chat.visitor.ask(THREAD, json!({ "id": chat.id(), "after": after })).await;
+    assert_eq!(foreign.code(), "BAD_USER_INPUT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_is_told_once_and_only_rises() {
+    let app = TestApp::new().await;
+    let ann = app.agent("ann").await;
+    let sue = app.supervisor("sue").await;
+    let chat = app.chat(Channel::Webchat, "kim").await;
+    app.answers(&chat, &ann, ParticipantRole::Owner).await;
+    let id = chat.id();
+    let mut of_ann = ann.socket(0).await;
+    for number in 0..3 {
+        ann.sends(0, &id, &format!("a{number}"), "Hello").await;
+        note(&ann, &chat, &format!("n{number}")).await;
+        chat.visitor.sends(0, &id, &format!("k{number}"), "Hi").await;
+    }
+    // 1: joined; then message, note, message, three times. The customer counts 1, then two by two.
+    let unread = async |by: Option<&Person>| {
+        let query = "query($id: ID!) { conversation(id: $id) { unreadCount } }";
+        let answer = match by {
+            Some(person) => person.ask(query, json!({ "id": id })).await,
+            None => chat.visitor.ask(query, json!({ "id": id })).await,
+        };
+        answer.at("conversation.unreadCount").as_i64()
+    };
+    // Each answer has read what stood before it; from here on, as if nobody had answered.
+    assert_eq!((unread(Some(&ann)).await, unread(None).await, unread(Some(&sue)).await), (Some(1), Some(0), Some(0)));
+    app.database.run("UPDATE participant SET read_up_to = 0").await;
+    app.database.run("DELETE FROM receipt").await;
+    assert_eq!((unread(Some(&ann)).await, unread(None).await, unread(Some(&sue)).await), (Some(3), Some(3), Some(0)));
+    of_ann.follow_conversation(&id, None).await;
+    let mut of_kim = chat.visitor.follow(0, &id, None).await;
+    app.statements();
+    let read = chat.visitor.ask(READ, json!({ "c": id, "to": 4 })).await;
+    assert_eq!(
+        read.at("done"),
+        &json!({ "outcome": "APPLIED", "conversation": { "unreadCount": 1 }, "userErrors": [] })
+    );
+    let written =
+        app.statements().into_iter().filter(|statement| statement.sql.starts_with("INSERT INTO receipt")).count();
+    assert_eq!(written, 1);
+    // The customer's 4 is the agent's 5; both messages of the agent up to there are read, told by one event to each side.
+    let event = of_ann.event().await.expected("an event");
+    let told = json!([event["__typename"], event["fromSequence"], event["message"]["sequence"], event["receipt"]]);
+    let receipt = json!({ "state": "READ", "participant": { "__typename": "Customer", "displayName": "kim" } });
+    assert_eq!(told, json!(["ReceiptAdvanced", 1, 5, receipt]));
+    let event = of_kim.event().await.expected("an event");
+    assert_eq!(
+        json!([event["__typename"], event["fromSequence"], event["message"]["sequence"]]),
+        json!(["ReceiptAdvanced", 1, 4])
+    );
+    let of_ann_now = ann.ask(THREAD, json!({ "id": id })).await.at("conversation").clone();
+    let states: Vec<&Value> =
+        of_ann_now["items"]["nodes"].as_array().into_iter().flatten().filter_map(|node| node.get("status")).collect();
+    assert_eq!(states, ["READ", "SENT", "READ", "SENT", "SENT", "SENT"]);
+    let seen = chat.visitor.ask(THREAD, json!({ "id": id })).await.at("conversation").clone();
+    assert_eq!(seen["participants"][0]["readUpTo"], 4);
+    assert_eq!(of_ann_now["participants"][0]["readUpTo"], 5);
+    // Never back, and nothing twice.
+    for to in [0, 1, 4] {
+        assert_eq!(chat.visitor.ask(READ, json!({ "c": id, "to": to })).await.at("done.outcome"), "NO_CHANGE");
+    }
+    assert_eq!(
+        chat.visitor.ask(READ, json!({ "c": id, "to": -1 })).await.at("done.userErrors"),
+        &json!([{ "code": "INVALID" }])
+    );
+    assert_eq!(
+        sue.ask(READ, json!({ "c": id, "to": 1 })).await.at("done.userErrors"),
+        &json!([{ "code": "NOT_A_PARTICIPANT" }])
+    );
+    // Beyond the end is the end; what comes after is unread.
+    assert_eq!(ann.ask(READ, json!({ "c": id, "to": 1_000_000 })).await.at("done.conversation.unreadCount"), 0);
+    chat.visitor.sends(0, &id, "later", "Hi").await;
+    assert_eq!(unread(Some(&ann)).await, Some(1));
+    // Who has left leaves no receipts.
+    app.leaves(&chat, &ann).await;
+    assert_eq!(ann.ask(READ, json!({ "c": id, "to": 11 })).await.at("done.outcome"), "APPLIED");
+    // The customer's answer has read one more.
+    assert_eq!(app.database.number("SELECT count(*) FROM receipt").await, 6);
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_end_in_the_same_state_in_whatever_order_they_are_reported() {
+    let app = TestApp::new().await;
+    let ann = app.agent("ann").await;
+    let chat = app.chat(Channel::Whatsapp, "kim").await;
+    app.answers(&chat, &ann, ParticipantRole::Owner).await;
+    let (id, customer) = (chat.id, chat.customer);
+    let mut chance = Chance::seeded(11);
+    for (states, end) in [
+        (vec![ReceiptState::Queued, ReceiptState::Sent, ReceiptState::Delivered, ReceiptState::Read], "READ"),
+        (vec![ReceiptState::Sent, ReceiptState::Failed], "FAILED"),
+        // It arrived after all, as a later report says.
+        (vec![ReceiptState::Sent, ReceiptState::Failed, ReceiptState::Delivered], "DELIVERED"),
+    ] {
+        for round in 0..6 {
+            let sent = ann.sends(0, &chat.id(), &format!("{end}{round}"), "Hello").await;
+            let message = sent["message"]["id"].as_str().and_then(entity::id::ThreadItemId::parse).expected("an id");
+            let mut reported: Vec<ReceiptState> = states.iter().chain(&states).copied().collect();
+            for at in (1..reported.len()).rev() {
+                reported.swap(at, chance.below(at + 1));
+            }
+            for state in reported {
+                let reporting = app.app().transaction(|tx| {
+                    Box::pin(async move {
+                        let row = conversation_rows::lock(tx, id).await?;
+                        let item = thread_item::Entity::find()
+                            .filter(thread_item::Column::Id.eq(message))
+                            .one(tx.db())
+                            .await?;
+                        let to = participants::find(tx.db(), id, ParticipantRef::Customer(customer)).await?;
+                        match (item, to) {
+                            (Some(item), Some(to)) => receipts::advance(tx, &row, &item, &to, state).await,
+                            _ => Ok(false),
+                        }
+                    })
+                });
+                reporting.await.expected("a report");
+            }
+            let query = "query($id: ID!) { node(id: $id) { ... on Message { status receipts { state } } } }";
+            let answer = ann.ask(query, json!({ "id": message.to_string() })).await;
+            assert_eq!(answer.at("node"), &json!({ "status": end, "receipts": [{ "state": end }] }));
+        }
+    }
+}
+
+/// The cursor before everything, of either side.
+fn begin(id: &str, staff: bool) -> String {
+    let id = entity::id::ConversationId::parse(id).expected("an id");
+    let side =
+        if staff { conversation_rows::ConversationSide::Staff } else { conversation_rows::ConversationSide::Customer };
+    api::events::cursor::Cursor::in_stream(side.stream(id), 0).0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_a_conversation_and_following_from_its_cursor_misses_nothing() {
+    let app = Arc::new(TestApp::two().await);
+    let chat = Arc::new(app.chat(Channel::Webchat, "kim").await);
+    let ann = Arc::new(app.agent("ann").await);
+    app.answers(&chat, &ann, ParticipantRole::Owner).await;
+    let total = rounds(40);
+    let writing = {
+        let (chat, ann) = (Arc::clone(&chat), Arc::clone(&ann));
+        tokio::spawn(async move {
+            for turn in 0..total {
+                assert_eq!(code(&ann.sends(turn, &chat.id(), &turn.to_string(), "Hello").await), "");
+            }
+        })
+    };
+    let last = i64::try_from(total).expected("a number") + 1;
+    for round in 0..8 {
+        let answer = ann.clients[round % ann.clients.len()].ask(THREAD, json!({ "id": chat.id(), "last": 100 })).await;
+        let seen = answer.at("conversation");
+        let mut have: BTreeSet<i64> = numbers(seen).into_iter().collect();
+        let mut socket = ann.socket(round + 1).await;
+        socket.follow_conversation(&chat.id(), seen["streamCursor"].as_str()).await;
+        while have.last() < Some(&last) || have.len() < usize::try_from(last).expected("a number") {
+            let event = socket.event().await.expected("an event");
+            have.extend(event["item"]["sequence"].as_i64());
+        }
+        assert_eq!(have, (1..=last).collect());
+        socket.cut();
+    }
+    writing.await.expected("the writer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_no_longer_see_a_conversation_is_told_nothing_more_of_it() {
+    let app = TestApp::new().await;
+    let [ann, ben] = [app.agent("ann").await, app.agent("ben").await];
+    let chat = app.chat(Channel::Webchat, "kim").await;
+    app.answers(&chat, &ann, ParticipantRole::Owner).await;
+    app.serves(&chat, &ben).await;
+    let mut socket = ben.socket(0).await;
+    socket.follow_conversation(&chat.id(), None).await;
+    ann.sends(0, &chat.id(), "1", "Hello").await;
+    assert_eq!(socket.event().await.expected("an event")["item"]["body"], "Hello");
+    app.database.run("DELETE FROM queue_member").await;
+    ann.sends(0, &chat.id(), "2", "a secret").await;
+    assert_eq!(socket.event().await, None, "the stream completes");
+    // Neither by an old cursor nor anew.
+    let mut socket = ben.socket(0).await;
+    socket.subscribe("1", EVENTS, json!({ "id": chat.id(), "after": begin(&chat.id(), true) })).await;
+    let refused = socket.hear().await.expected("an answer");
+    assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{refused}");
+    // The cursors of the two sides are not mixed up.
+    let mut socket = ann.socket(0).await;
+    socket.subscribe("1", EVENTS, json!({ "id": chat.id(), "after": begin(&chat.id(), false) })).await;
+    let refused = socket.hear().await.expected("an answer");
+    assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_first_messages_at_once_begin_one_conversation() {
+    let app = TestApp::two().await;
+    let other = app.chat(Channel::Sms, "kim").await;
+    let row = app
+        .app()
+        .transaction(|tx| Box::pin(async move { conversation_rows::lock(tx, other.id).await }))
+        .await
+        .expected("a row");
+    let place = &conversation_rows::ConversationKey {
+        channel: Channel::Sms,
+        entry_point: row.entry_point_id.expected("an entry point"),
+        queue: other.queue,
+        customer: other.customer,
+        topic: "new".to_owned(),
+    };
+    let made = join_all((0..20).map(|number| {
+        let instance = &app.instances[number % app.instances.len()].app;
+        instance.transaction(|tx| {
+            Box::pin(async move {
+                let (mut row, made) = conversation_rows::find_or_create(tx, place).await?;
+                let who = ParticipantRef::Customer(place.customer);
+                let author = participants::join(tx, &row, who, ParticipantRole::Customer).await?;
+                let new = NewItem { inbound: true, ..NewItem::message(author.id, "Hi".to_owned()) };
+                thread_items::append(tx, &mut row, new).await?;
+                Ok((row.id, made))
+            })
+        })
+    }))
+    .await;
+    let made: Vec<_> = made.into_iter().map(|made| made.expected("a message")).collect();
+    assert_eq!(made.iter().filter(|(_, made)| *made).count(), 1);
+    assert!(made.iter().all(|(id, _)| *id == made[0].0));
+    assert_eq!(app.database.number("SELECT max(last_sequence) FROM conversation").await, 20);
+    consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_channels_can_do_is_told_as_data() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let query = "{ channels { channel characterLimit richText emoji attachments conferenceTargets transferTargets severalWrapUpReasons deliveryReceipts readReceipts edits } }";
+    let answer = ann.ask(query, Value::Null).await;
+    assert_eq!(answer.at("channels").as_array().map(Vec::len), Some(5));
+    assert_eq!(
+        answer.at("channels.1"),
+        &json!({ "channel": "SMS", "characterLimit": 1_000, "richText": false, "emoji": false, "attachments": false,
+        "conferenceTargets": ["AGENT"], "transferTargets": ["AGENT", "QUEUE"], "severalWrapUpReasons": false, "deliveryReceipts": true,
+        "readReceipts": false, "edits": false })
+    );
+    assert_eq!(answer.at("channels.3.conferenceTargets"), &json!([]));
+}

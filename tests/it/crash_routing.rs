@@ -1,0 +1,288 @@
+//! Many agents and customers at once, on instances that are killed with kill -9 again and again and started anew: whatever is
+//! refused or asked twice, nothing contradicts itself, nobody is passed, and what was acknowledged is there once.
+
+use std::{
+    collections::BTreeSet,
+    net::TcpListener,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use entity::channel::Channel;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::task::block_in_place;
+
+use crate::{
+    routing::{nobody_was_passed, nothing_contradicts_itself},
+    support::{
+        Expected as _,
+        app::TestApp,
+        database::TestDatabase,
+        desk::{Floor, NewQueue, ids},
+        graphql::Client,
+        person::Person,
+        process::Server,
+        random::Chance,
+        rounds,
+        visitors::START,
+    },
+};
+
+const AGENTS: usize = 12;
+/// The servers' clock is the machine's, so offers that nobody answers are waited for.
+const OFFER_SECONDS: i32 = 2;
+/// Nobody comes while so many wait.
+const MAX_WAITING: i64 = 60;
+
+/// Where a server listens, also after it was started anew.
+struct Place {
+    listen: String,
+    server: Server,
+}
+
+impl Place {
+    fn start(database: &TestDatabase) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").expected("a port");
+        let listen = free.local_addr().expected("an address").to_string();
+        drop(free);
+        Self { server: run(database, &listen), listen }
+    }
+
+    fn kill(&mut self, database: &TestDatabase) {
+        self.check();
+        self.server.kill();
+        self.server = run(database, &self.listen);
+    }
+
+    /// Clients ask again whatever has failed, so faults are looked for here.
+    fn check(&self) {
+        let log = self.server.log();
+        let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(!log.contains("panicked"), "{log}");
+    }
+}
+
+fn run(database: &TestDatabase, listen: &str) -> Server {
+    let unlimited = [
+        "RAPPORT_RATE_COST",
+        "RAPPORT_RATE_REQUESTS",
+        "RAPPORT_WEB_CHATS_PER_HOUR",
+        "RAPPORT_VISITOR_MESSAGES_PER_MINUTE",
+        "RAPPORT_MESSAGES_PER_MINUTE",
+    ]
+    .map(|name| (name, "0"));
+    let settings = [&unlimited[..], &[("RAPPORT_DEMO", "false"), ("RAPPORT_LISTEN", listen)]].concat();
+    Server::start(database, &settings)
+}
+
+/// Everybody, and what they did.
+struct Everybody {
+    database: TestDatabase,
+    urls: Vec<String>,
+    agents: Vec<Person>,
+    floors: [Floor; 2],
+    /// Customers who have begun a chat: who they are, and their conversation.
+    customers: Mutex<Vec<(Client, String)>>,
+    /// The ids that messages were given and that were acknowledged, of whomever they are.
+    sent: Mutex<BTreeSet<String>>,
+}
+
+impl Everybody {
+    /// Somebody new comes, or somebody who has been there before.
+    async fn come(&self, actor: usize, number: usize, chance: &mut Chance) {
+        if self.database.number("SELECT count(*) FROM task WHERE status < 3").await > MAX_WAITING {
+            return;
+        }
+        let before = self.customer(chance).filter(|_| chance.below(4) == 0);
+        let url = &self.urls[number % self.urls.len()];
+        let client = before.map_or_else(|| Client::patient(url, None), |(client, _)| client);
+        let id = format!("{actor:04}-{number:08}-of-some-length");
+        let door = &self.floors[chance.below(2)].entry_point;
+        if client.token.is_some() && door.id != self.floors[0].entry_point.id {
+            return;
+        }
+        let input = json!({ "entryPointId": door.id.to_string(), "idempotencyKey": id, "message": { "clientMessageId": id, "body": "Hello" } });
+        let answer = client.ask(START, json!({ "input": input })).await;
+        let started = answer.at("startWebChat");
+        let Some(conversation) = started["conversation"]["id"].as_str() else {
+            panic!("{started}");
+        };
+        self.note(&id);
+        if door.id == self.floors[0].entry_point.id {
+            let token = started["visitorToken"].as_str().map(str::to_owned).or(client.token);
+            let mut customers = self.customers.lock().unwrap_or_else(PoisonError::into_inner);
+            customers.push((Client::patient(url, token), conversation.to_owned()));
+        }
+    }
+
+    fn customer(&self, chance: &mut Chance) -> Option<(Client, String)> {
+        let customers = self.customers.lock().unwrap_or_else(PoisonError::into_inner);
+        (!customers.is_empty()).then(|| chance.pick(&customers).clone())
+    }
+
+    fn note(&self, id: &str) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(sent.insert(id.to_owned()));
+    }
+
+    /// Something that one of many does, whatever the others do: it may be refused, and must not fail.
+    async fn act(&self, actor: usize, number: usize, chance: &mut Chance) {
+        let (agent, instance) = (&self.agents[actor], chance.below(2));
+        match chance.below(12) {
+            0..=2 => self.come(actor, number, chance).await,
+            3 => {
+                if let Some((client, conversation)) = self.customer(chance) {
+                    let end = "mutation($id: ID!) { endConversation(input: { conversationId: $id }) { userErrors { code } } }";
+                    client.ask(end, json!({ "id": conversation })).await.at("endConversation");
+                }
+            }
+            4 => drop(agent.turns(["IDLE", "AVAILABLE", "AVAILABLE", "OFFLINE"][chance.below(4)]).await),
+            5..=7 => {
+                for offer in ids(&agent.desk().await["offers"]) {
+                    match chance.below(5) {
+                        0 => drop(agent.declines(&offer).await),
+                        1 => {}
+                        _ => drop(agent.accepts_on(instance, &offer).await),
+                    }
+                }
+            }
+            8..=9 => self.work_together(agent, instance, chance).await,
+            10 => {
+                for (_, conversation) in talks(agent).await {
+                    let id = format!("{actor} {number} {conversation}");
+                    let said = agent.sends(instance, &conversation, &id, "Hello").await;
+                    if said["message"]["id"].is_string() {
+                        self.note(&id);
+                    }
+                }
+            }
+            _ => {
+                for (task, conversation) in talks(agent).await {
+                    agent.ends_with(&conversation, true).await;
+                    agent.wraps_up(&task).await;
+                }
+            }
+        }
+    }
+
+    async fn work_together(&self, agent: &Person, instance: usize, chance: &mut Chance) {
+        for (task, _) in talks(agent).await {
+            let other = chance.pick(&self.agents).as_target();
+            match chance.below(8) {
+                0 => agent.directs_on(instance, "transferTask", &task, chance.pick(&self.floors).as_target()).await,
+                1 => agent.directs_on(instance, "transferTask", &task, other).await,
+                2..=3 => agent.directs_on(instance, "requestConference", &task, other).await,
+                4 => agent.confers_on(instance, "cancelConference", &task).await,
+                5 => agent.confers_on(instance, "exitConference", &task).await,
+                6 => agent.confers_on(instance, "removeFromConference", &task).await,
+                _ => agent.confers_on(instance, "endConference", &task).await,
+            };
+        }
+    }
+}
+
+/// What an agent has in hand: tasks and their conversations.
+async fn talks(agent: &Person) -> Vec<(String, String)> {
+    let desk = agent.desk().await;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let tasks = desk["tasks"].as_array().cloned().unwrap_or_default();
+    tasks.iter().map(|task| (text(&task["id"]), text(&task["conversation"]["id"]))).collect()
+}
+
+/// Ends and wraps up whatever an agent has, and takes what is offered.
+async fn work_off(agent: &Person) {
+    agent.turns("AVAILABLE").await;
+    for offer in ids(&agent.desk().await["offers"]) {
+        drop(agent.accepts(&offer).await);
+    }
+    for (task, conversation) in talks(agent).await {
+        agent.confers("cancelConference", &task).await;
+        agent.confers("endConference", &task).await;
+        agent.ends_with(&conversation, true).await;
+        agent.wraps_up(&task).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_at_random_among_many_actors_leave_nothing_wrong() {
+    let steps = rounds(600);
+    let app = TestApp::new().await;
+    let mut agents = Vec::new();
+    for number in 0..AGENTS {
+        agents.push(app.agent(&format!("agent{number}")).await);
+    }
+    let serving: Vec<&Person> = agents.iter().collect();
+    let queue = |name| NewQueue { offer_seconds: Some(OFFER_SECONDS), ..NewQueue::of(Channel::Webchat, name) };
+    let floors = [app.floor_of(queue("Chats"), &serving).await, app.floor_of(queue("More chats"), &serving[..6]).await];
+    let TestApp { instances, database, .. } = app;
+    drop(instances);
+
+    // SQLite is for one instance: it is away until it is started again.
+    let mut places: Vec<Place> =
+        (0..if database.is_postgres() { 2 } else { 1 }).map(|_| Place::start(&database)).collect();
+    let urls: Vec<String> = places.iter().map(|place| place.server.url.clone()).collect();
+    let at = |agent: Person| {
+        let clients = urls.iter().map(|url| Client::patient(url, Some(agent.token.clone()))).collect();
+        Person { clients, ..agent }
+    };
+    let agents = agents.into_iter().map(at).collect();
+    let (customers, sent) = (Mutex::default(), Mutex::default());
+    let everybody = Arc::new(Everybody { database, urls, agents, floors, customers, sent });
+    let done = Arc::new(AtomicUsize::new(0));
+    let actors: Vec<_> = (0..AGENTS)
+        .map(|actor| {
+            let (everybody, done) = (Arc::clone(&everybody), Arc::clone(&done));
+            tokio::spawn(async move {
+                let mut chance = Chance::seeded(actor as u64);
+                loop {
+                    let number = done.fetch_add(1, Ordering::Relaxed);
+                    if number >= steps {
+                        break;
+                    }
+                    everybody.act(actor, number, &mut chance).await;
+                }
+            })
+        })
+        .collect();
+    let mut chance = Chance::seeded(47);
+    let (mut next, mut kills) = (0, 0);
+    while next < steps && !actors.iter().any(tokio::task::JoinHandle::is_finished) {
+        if done.load(Ordering::Relaxed) < next {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            continue;
+        }
+        next += steps / 50 + chance.below(steps / 25);
+        let which = chance.below(places.len());
+        block_in_place(|| places[which].kill(&everybody.database));
+        kills += 1;
+    }
+    for actor in actors {
+        actor.await.expected("an actor");
+    }
+    assert!(kills > 10, "{kills}");
+
+    let Everybody { database, agents, floors, sent, .. } = &*everybody;
+    nothing_contradicts_itself(database).await;
+    for tries in 0.. {
+        join_all(agents.iter().map(work_off)).await;
+        if database.number("SELECT count(*) FROM task WHERE status < 7").await == 0 {
+            break;
+        }
+        assert!(tries < 2_000, "not everything can be worked off");
+    }
+    places.iter().for_each(Place::check);
+    nothing_contradicts_itself(database).await;
+    assert_eq!(database.number("SELECT count(*) FROM assignment").await, 0);
+    assert!(nobody_was_passed(database, floors[0].queue.id.0).await > 0);
+    // What was acknowledged is there once, however often it was asked; what was not may be there, once as well.
+    let sql = "SELECT client_message_id FROM thread_item WHERE client_message_id IS NOT NULL";
+    let stored = database.texts(sql).await;
+    let unique: BTreeSet<&String> = stored.iter().collect();
+    assert_eq!(unique.len(), stored.len(), "a message is there twice");
+    let sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
+    let lost: Vec<&String> = sent.iter().filter(|id| !unique.contains(id)).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}

@@ -1,0 +1,106 @@
+//! What follows from taking messages back and from answering: notifications and counts of what is unread.
+
+use serde_json::{Value, json};
+
+use crate::support::{Expected as _, app::TestApp, conversations::code, person::Person};
+
+const START: &str =
+    "mutation($u: ID!) { done: startDirectConversation(input: { userId: $u }) { conversation { id } } }";
+const DELETE: &str =
+    "mutation($m: ID!) { done: deleteMessage(input: { messageId: $m }) { outcome userErrors { code } } }";
+const READ: &str = "mutation($c: ID!, $n: Int!) { done: markConversationRead(input: { conversationId: $c, upToSequence: $n }) { outcome } }";
+
+async fn talk(one: &Person, other: &Person) -> String {
+    let request = one.asks(other).await;
+    other.must("acceptConnectionRequest", &request).await;
+    one.ask(START, json!({ "u": other.id() })).await.text("done.conversation.id").to_owned()
+}
+
+async fn says(person: &Person, talk: &str, id: &str) -> String {
+    let sent = person.sends(0, talk, id, &format!("Message {id}")).await;
+    assert_eq!(code(&sent), "");
+    sent["message"]["id"].as_str().expected("a message").to_owned()
+}
+
+/// How many notifications of messages somebody has, and how many messages they have not read.
+async fn told(person: &Person, talk: &str) -> (usize, i64) {
+    let query = "query($c: ID!) { notifications(kind: MESSAGE) { nodes { id } } conversation(id: $c) { unreadCount } }";
+    let answer = person.ask(query, json!({ "c": talk })).await;
+    let notices = answer.at("notifications.nodes").as_array().map_or(0, Vec::len);
+    (notices, answer.at("conversation.unreadCount").as_i64().unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_notification_goes_with_the_last_unread_message() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let talk = talk(&ann, &ben).await;
+    let mut messages = Vec::new();
+    for id in ["1", "2", "3"] {
+        messages.push(says(&ann, &talk, id).await);
+    }
+    assert_eq!(told(&ben, &talk).await, (1, 3));
+    for (message, left) in messages.iter().zip([(1, 2), (1, 1), (0, 0)]) {
+        assert_eq!(ann.ask(DELETE, json!({ "m": message })).await.at("done.userErrors"), &json!([]));
+        assert_eq!(told(&ben, &talk).await, left);
+    }
+    // What was read before stays told; only what is unread counts.
+    let first = says(&ann, &talk, "4").await;
+    ben.ask(READ, json!({ "c": talk, "n": 100 })).await.at("done");
+    let second = says(&ann, &talk, "5").await;
+    assert_eq!(told(&ben, &talk).await, (1, 1));
+    ann.ask(DELETE, json!({ "m": first })).await.at("done");
+    assert_eq!(told(&ben, &talk).await, (1, 1));
+    ann.ask(DELETE, json!({ "m": second })).await.at("done");
+    assert_eq!(told(&ben, &talk).await, (0, 0));
+    // A message of before that is taken back removes nothing that was read.
+    let third = says(&ann, &talk, "6").await;
+    ben.ask(READ, json!({ "c": talk, "n": 100 })).await.at("done");
+    ann.ask(DELETE, json!({ "m": third })).await.at("done");
+    assert_eq!(told(&ben, &talk).await, (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_marks_what_stands_before_it_as_read() {
+    let app = TestApp::new().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let talk = talk(&ann, &ben).await;
+    let message = says(&ann, &talk, "1").await;
+    says(&ann, &talk, "2").await;
+    assert_eq!(told(&ben, &talk).await, (1, 2));
+    says(&ben, &talk, "1").await;
+    assert_eq!(told(&ben, &talk).await.1, 0);
+    let query = "{ notifications(kind: MESSAGE) { nodes { readAt } } }";
+    assert!(ben.ask(query, Value::Null).await.at("notifications.nodes.0.readAt").is_string());
+    let status = "query($m: ID!) { node(id: $m) { ... on Message { status } } }";
+    assert_eq!(ann.ask(status, json!({ "m": message })).await.at("node.status"), "READ");
+    assert_eq!(told(&ann, &talk).await, (1, 1));
+    says(&ann, &talk, "3").await;
+    assert_eq!((told(&ann, &talk).await.1, told(&ben, &talk).await.1), (0, 1));
+    // A second try of an earlier answer reads nothing.
+    says(&ben, &talk, "1").await;
+    assert_eq!(told(&ben, &talk).await.1, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_answers_customers_makes_an_agent_at_once() {
+    let app = TestApp::new().await;
+    let ada = app.admin("ada").await;
+    let role = "mutation($id: ID!, $r: Role!) { done: setUserRole(input: { userId: $id, role: $r }) { outcome userErrors { code } } }";
+    let query = "{ viewer { agentDesktop { agent { state } } } agents { nodes { user { handle } } } }";
+    for (handle, becomes) in [("ann", "AGENT"), ("sue", "SUPERVISOR"), ("eve", "ADMIN")] {
+        let person = app.person(handle).await;
+        let is_agent = async || {
+            let seen = app.known(handle).await.ask(query, Value::Null).await;
+            let listed = app.known("ada").await.ask("{ agents { nodes { user { handle } } } }", Value::Null).await;
+            let listed = listed.body["data"]["agents"]["nodes"].to_string().contains(&format!("\"{handle}\""));
+            (listed, !seen.body["data"]["viewer"]["agentDesktop"].is_null())
+        };
+        assert_eq!(is_agent().await, (false, false), "{handle}");
+        for (role_now, expected) in [(becomes, true), ("MEMBER", false), (becomes, true), (becomes, true)] {
+            let done = ada.ask(role, json!({ "id": person.id(), "r": role_now })).await;
+            assert_eq!(done.at("done.userErrors"), &json!([]));
+            assert_eq!(is_agent().await, (expected, expected), "{handle} {role_now}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A newer version of Rapport beside this one on one database: further columns, further events and further forms of known events
+//! stop nobody, and nobody misses a number.
+
+use std::collections::BTreeMap;
+
+use api::auth::{
+    revocation::{self, Subject},
+    viewer::Scopes,
+};
+use entity::{channel::Channel, user::Role};
+use serde_json::{Value, json};
+
+use crate::support::{Expected as _, app::TestApp, socket::Socket};
+
+/// What a person follows, and the arguments of it.
+const FOLLOWED: [(&str, &str); 8] = [
+    ("incomingRequests", ""),
+    ("contacts", ""),
+    ("notifications", ""),
+    ("activityFeed", ""),
+    ("agentDesktop", ""),
+    ("agentStates", ""),
+    ("queueEvents", "queueId"),
+    ("conversationEvents", "conversationId"),
+];
+
+/// Gives every table a column that this version does not know, as the migration of a newer one does.
+async fn add_columns(app: &TestApp) {
+    let tables: Vec<String> =
+        app.database.rows(&[]).await.into_keys().filter(|name| !name.starts_with("seaql")).collect();
+    assert!(tables.len() > 15, "{tables:?}");
+    for table in tables {
+        let sql = format!("ALTER TABLE \"{table}\" ADD COLUMN of_a_newer_version INTEGER NOT NULL DEFAULT 7");
+        app.database.run(&sql).await;
+    }
+}
+
+/// Adds an event to every stream, as a newer version writes it: of a further kind, or of a known kind in a further form.
+async fn add_event(app: &TestApp, kind: &str) {
+    let id = app.database.literal(app.app().clock.uuid());
+    let event = format!(
+        "INSERT INTO event (id, kind, payload, occurred_at) SELECT {id}, '{kind}', payload, occurred_at FROM event \
+         WHERE kind = 'rights_ended' ORDER BY number DESC LIMIT 1"
+    );
+    assert_eq!(app.database.run(&event).await, 1);
+    let entries = "INSERT INTO event_entry (stream_kind, owner_id, sequence, event_number) \
+                   SELECT kind, owner_id, last_sequence + 1, (SELECT max(number) FROM event) FROM stream WHERE last_sequence > 0";
+    assert!(app.database.run(entries).await > 8);
+    app.database.run("UPDATE stream SET last_sequence = last_sequence + 1 WHERE last_sequence > 0").await;
+}
+
+async fn follow(socket: &mut Socket, stream: &str, argument: &str, id: &str) {
+    let (declared, given) =
+        if argument.is_empty() { ("", String::new()) } else { ("($id: ID!)", format!("({argument}: $id)")) };
+    // Activities are numbered by nobody: each viewer sees a part of them.
+    let sequence = |event: &str| {
+        if event.starts_with("Activity") { String::new() } else { format!("... on {event} {{ sequence }}") }
+    };
+    let events = match stream {
+        "incomingRequests" => ["ConnectionRequestReceived", "OfferCreated"],
+        "contacts" => ["ContactAdded", "ContactRemoved"],
+        "notifications" => ["NotificationAdded", "NotificationsRead"],
+        "activityFeed" => ["ActivityPosted", "ActivityRemoved"],
+        "agentDesktop" => ["TaskChanged", "AgentChanged"],
+        "agentStates" => ["AgentStateChanged", "UnknownEvent"],
+        "queueEvents" => ["TaskQueued", "TaskAccepted"],
+        _ => ["ItemAdded", "TaskChanged"],
+    };
+    let fields: String = events.iter().map(|event| sequence(event)).collect();
+    let query = format!(
+        "subscription{declared} {{ event: {stream}{given} {{ __typename ... on UnknownEvent {{ sequence }} {fields} }} }}"
+    );
+    let variables = if argument.is_empty() { json!({}) } else { json!({ "id": id }) };
+    socket.subscribe("1", &query, variables).await;
+    assert_eq!(socket.event().await.expected(stream)["__typename"], "SubscriptionStarted", "{stream}");
+}
+
+/// The next event that has a number: its name and the number.
+async fn numbered(socket: &mut Socket) -> (String, i64) {
+    loop {
+        let event = socket.event().await.expected("an event");
+        if let Some(sequence) = event["sequence"].as_i64() {
+            return (event["__typename"].as_str().unwrap_or_default().to_owned(), sequence);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_versions_serve_one_database_and_nobody_misses_a_number() {
+    let app = TestApp::with(2, &[("RAPPORT_EVENT_POLL", "50ms")]).await;
+    let sue = app.person_of("sue", "sue", Role::Supervisor, Scopes::all()).await;
+    let (jane, ben) = (app.person("jane").await, app.person("ben").await);
+    let floor = app.floor(Channel::Webchat, &[&sue]).await;
+    sue.turns("AVAILABLE").await;
+    let arrival = app.waits(&floor, "kim").await;
+    app.settle().await;
+    sue.accepts_it().await;
+    // Every stream has begun, the one of revocations too.
+    sue.asks(&jane).await;
+    jane.does("followUser", &sue.id()).await;
+    jane.asks(&sue).await;
+    ben.asks(&sue).await;
+    let gone = Subject::User(app.person("gone").await.id);
+    let gone = &gone;
+    let ended = app.app().transaction(|tx| Box::pin(async move { revocation::revoke(tx, gone) }));
+    ended.await.expected("the end of rights");
+    let conversation = arrival.conversation.to_string();
+    let queue = floor.queue.id.to_string();
+    let mut sockets = BTreeMap::new();
+    for (number, (stream, argument)) in FOLLOWED.into_iter().enumerate() {
+        let mut socket = sue.socket(number % 2).await;
+        let id = if stream == "queueEvents" { &queue } else { &conversation };
+        follow(&mut socket, stream, argument, id).await;
+        sockets.insert(stream, socket);
+    }
+    add_columns(&app).await;
+    add_event(&app, "task_paused").await;
+    add_event(&app, "task_changed").await;
+    let mut last = BTreeMap::new();
+    for (stream, socket) in &mut sockets {
+        if *stream == "activityFeed" {
+            continue;
+        }
+        let (first, at) = numbered(socket).await;
+        let (second, next) = numbered(socket).await;
+        assert_eq!((first.as_str(), second.as_str(), next), ("UnknownEvent", "UnknownEvent", at + 1), "{stream}");
+        last.insert(*stream, next);
+    }
+    // And everything goes on, on both instances.
+    for instance in 0..2 {
+        let other = app.person(&format!("other{instance}")).await;
+        assert_eq!(other.does_on(instance, "requestConnection", &sue.id()).await.outcome, "APPLIED");
+        assert_eq!(other.does_on(instance, "followUser", &sue.id()).await.outcome, "APPLIED");
+        app.waits(&floor, &format!("lee{instance}")).await;
+        app.settle().await;
+        sue.accepts_on(instance, &sue.offers().await[0]).await.expected("a task");
+    }
+    assert_eq!(sue.ends(&conversation).await, "");
+    for (stream, socket) in &mut sockets {
+        if let Some(last) = last.get(stream) {
+            let (name, next) = numbered(socket).await;
+            assert_eq!(next, last + 1, "{stream}: {name}");
+            assert_ne!(name, "UnknownEvent", "{stream}");
+        }
+    }
+    // Who pulls gets them too, each once.
+    let pull = "{ events(first: 100) { nodes { __typename } hasMore } }";
+    let answer = sue.ask(pull, Value::Null).await;
+    let nodes = answer.at("events.nodes").as_array().cloned().expected("events");
+    assert_eq!(nodes.iter().filter(|node| node["__typename"] == "UnknownEvent").count(), 2, "{nodes:?}");
+}

@@ -1,0 +1,188 @@
+//! Telling by e-mail: who wants it, when it is due, what is tried again.
+
+use api::notifications::email_delivery;
+use chrono::Duration;
+use serde_json::json;
+
+use crate::{
+    recovery,
+    support::{
+        Expected as _,
+        app::TestApp,
+        person::Person,
+        smtp::{Mail, MailServer},
+    },
+};
+
+async fn with_mail() -> (TestApp, MailServer) {
+    let (server, url) = MailServer::start().await;
+    let settings = [("RAPPORT_SMTP_URL", url.as_str()), ("RAPPORT_MAIL_FROM", "Rapport <rapport@example.org>")];
+    (TestApp::with(2, &settings).await, server)
+}
+
+/// Gives a person an address, which they confirm, and a wish for one kind of thing.
+async fn wants(app: &TestApp, server: &MailServer, person: &Person, kind: &str, email: &str) {
+    let profile = "mutation($a: String!) { updateProfile(input: { emails: [{ address: \"other@example.org\" }, \
+                   { address: $a, preferred: true, visibility: NOBODY }] }) { userErrors { code } } }";
+    let address = format!("{}@example.org", person.handle);
+    assert_eq!(person.ask(profile, json!({ "a": address })).await.at("updateProfile.userErrors"), &json!([]));
+    recovery::confirm(app, server, &person.clients[0], &address).await;
+    let wish = "mutation($kind: NotificationKind!, $email: EmailFrequency!) { updateNotificationPreferences(input: { preferences: \
+                [{ kind: $kind, email: $email }] }) { userErrors { code } } }";
+    person.ask(wish, json!({ "kind": kind, "email": email })).await.at("updateNotificationPreferences");
+}
+
+/// Sends all that is due, on every instance at once.
+async fn deliver(app: &TestApp, server: &MailServer) -> Vec<Mail> {
+    let workers = app
+        .instances
+        .iter()
+        .map(|instance| async { while email_delivery::step(&instance.app).await.expected("a step") {} });
+    futures_util::future::join_all(workers).await;
+    server.take()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_to_be_told_at_once_gets_a_mail_each_to_the_preferred_address() {
+    let (app, server) = with_mail().await;
+    let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
+    wants(&app, &server, &ann, "FOLLOWED", "INSTANT").await;
+    ben.must("followUser", &ann.id()).await;
+    ben.asks(&ann).await;
+    let sent = deliver(&app, &server).await;
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert_eq!(sent[0].to, ["ann@example.org"]);
+    assert!(sent[0].text.contains("Subject: ben follows you now."), "{}", sent[0].text);
+    assert!(sent[0].text.contains("From: Rapport <rapport@example.org>"));
+    // The same follower is not told of again.
+    ben.must("unfollowUser", &ann.id()).await;
+    ben.must("followUser", &ann.id()).await;
+    assert!(deliver(&app, &server).await.is_empty());
+    cem.must("followUser", &ann.id()).await;
+    assert_eq!(deliver(&app, &server).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn digests_come_together_when_their_hour_has_come() {
+    let (app, server) = with_mail().await;
+    let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
+    wants(&app, &server, &ann, "FOLLOWED", "HOURLY").await;
+    wants(&app, &server, &dia, "FOLLOWED", "DAILY").await;
+    for person in [&ben, &cem] {
+        person.must("followUser", &ann.id()).await;
+        person.must("followUser", &dia.id()).await;
+    }
+    assert!(deliver(&app, &server).await.is_empty());
+    app.clock.advance(Duration::hours(1));
+    let hourly: Vec<Mail> = deliver(&app, &server).await;
+    let to_ann: Vec<&Mail> = hourly.iter().filter(|mail| mail.to == ["ann@example.org"]).collect();
+    assert_eq!(to_ann.len(), 1);
+    assert!(to_ann[0].text.contains("Subject: 2 notifications") && to_ann[0].text.contains("cem follows you now."));
+    app.clock.advance(Duration::hours(23));
+    let daily = deliver(&app, &server).await;
+    let to_dia = hourly.iter().chain(&daily).filter(|mail| mail.to == ["dia@example.org"]).count();
+    assert_eq!(to_dia, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_withdrawn_blocked_or_answered_before_it_was_due_is_not_told() {
+    let (app, server) = with_mail().await;
+    let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
+    wants(&app, &server, &ann, "CONNECTION_REQUESTED", "HOURLY").await;
+    let request = ben.asks(&ann).await;
+    ben.must("withdrawConnectionRequest", &request).await;
+    cem.asks(&ann).await;
+    ann.must("blockUser", &cem.id()).await;
+    let request = dia.asks(&ann).await;
+    ann.must("acceptConnectionRequest", &request).await;
+    app.clock.advance(Duration::hours(1));
+    assert!(deliver(&app, &server).await.is_empty());
+    assert_eq!(app.database.number("SELECT count(*) FROM notification_mail").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_is_refused_is_tried_again_later_and_given_up_in_the_end() {
+    let (app, server) = with_mail().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    wants(&app, &server, &ann, "FOLLOWED", "INSTANT").await;
+    ben.must("followUser", &ann.id()).await;
+    server.refuse(2);
+    assert!(deliver(&app, &server).await.is_empty());
+    assert!(deliver(&app, &server).await.is_empty(), "not before its time");
+    app.clock.advance(Duration::minutes(2));
+    assert!(deliver(&app, &server).await.is_empty());
+    app.clock.advance(Duration::minutes(4));
+    assert_eq!(deliver(&app, &server).await.len(), 1);
+    app.person("cem").await.must("followUser", &ann.id()).await;
+    server.refuse(usize::MAX);
+    for _ in 0..12 {
+        deliver(&app, &server).await;
+        app.clock.advance(Duration::hours(10));
+    }
+    assert_eq!(app.database.number("SELECT count(*) FROM notification_mail WHERE sent_at IS NULL").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_and_takes_it_back_all_day_makes_one_mail() {
+    let (app, server) = with_mail().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    wants(&app, &server, &ann, "CONNECTION_REQUESTED", "INSTANT").await;
+    let mut sent = 0;
+    for _ in 0..3 {
+        let request = ben.asks(&ann).await;
+        sent += deliver(&app, &server).await.len();
+        ben.must("withdrawConnectionRequest", &request).await;
+        app.clock.advance(Duration::hours(1));
+    }
+    assert_eq!(sent, 1);
+    app.clock.advance(Duration::days(1));
+    api::notifications::retention::prune(app.app()).await.expected("pruned");
+    ben.asks(&ann).await;
+    assert_eq!(deliver(&app, &server).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_died_leaves_its_work_to_another() {
+    let (app, server) = with_mail().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    wants(&app, &server, &ann, "FOLLOWED", "INSTANT").await;
+    ben.must("followUser", &ann.id()).await;
+    app.database.run("UPDATE notification_mail SET claimed_until = due_at").await;
+    let claimed = app.database.number("SELECT count(*) FROM notification_mail WHERE claimed_until IS NOT NULL").await;
+    assert_eq!(claimed, 1);
+    app.clock.advance(Duration::minutes(5));
+    assert_eq!(deliver(&app, &server).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_cannot_forge_the_heads_of_a_mail() {
+    let (app, server) = with_mail().await;
+    let ann = app.person("ann").await;
+    let scopes = api::auth::viewer::Scopes::all();
+    let forger = app.person_with("forger", "Zoë, \"x\" <all@example.org>; Bcc: b@example.org", scopes).await;
+    wants(&app, &server, &ann, "FOLLOWED", "INSTANT").await;
+    forger.must("followUser", &ann.id()).await;
+    let sent = deliver(&app, &server).await;
+    assert_eq!(sent[0].to, ["ann@example.org"]);
+    let heads: Vec<&str> = sent[0].text.lines().take_while(|line| !line.is_empty()).collect();
+    assert!(!heads.iter().any(|line| line.to_lowercase().starts_with("bcc")), "{heads:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_told_at_an_address_that_nobody_confirmed() {
+    let (app, server) = with_mail().await;
+    let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
+    let profile = "mutation { updateProfile(input: { emails: [{ address: \"a@example.org\", preferred: true }, \
+                   { address: \"b@example.org\" }] }) { userErrors { code } } }";
+    ann.ask(profile, serde_json::Value::Null).await.at("updateProfile");
+    let wish = "mutation { updateNotificationPreferences(input: { preferences: [{ kind: FOLLOWED, email: INSTANT }] }) \
+                { userErrors { code } } }";
+    ann.ask(wish, serde_json::Value::Null).await.at("updateNotificationPreferences");
+    ben.must("followUser", &ann.id()).await;
+    assert!(deliver(&app, &server).await.is_empty());
+    // The preferred one is not confirmed, so mail goes to the one that is.
+    recovery::confirm(&app, &server, &ann.clients[0], "b@example.org").await;
+    cem.must("followUser", &ann.id()).await;
+    let sent = deliver(&app, &server).await;
+    assert_eq!(sent.iter().map(|mail| mail.to.clone()).collect::<Vec<_>>(), [["b@example.org"]]);
+}

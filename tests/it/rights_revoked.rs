@@ -1,0 +1,144 @@
+//! Rights that end silence what is live, on every instance, within two seconds.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
+
+use api::auth::{jwt, viewer::Scopes};
+
+use crate::{
+    credentials::{key, sign_up},
+    support::{
+        Expected as _,
+        app::TestApp,
+        graphql::Client,
+        socket::{INCOMING, Socket},
+    },
+};
+
+/// How long an end may take to be felt.
+const WITHIN: Duration = Duration::from_secs(2);
+
+/// One socket and one stream of server-sent events on each instance, both following.
+pub async fn follow_everywhere(app: &TestApp, token: &str) -> (Vec<Socket>, Vec<reqwest::Response>) {
+    let (mut sockets, mut streams) = (Vec::new(), Vec::new());
+    for instance in &app.instances {
+        let mut socket = Socket::open(&instance.url, Some(token)).await;
+        socket.follow(None).await;
+        sockets.push(socket);
+        let request = reqwest::Client::new()
+            .post(format!("{}/graphql", instance.url))
+            .bearer_auth(token)
+            .header("accept", "text/event-stream")
+            .json(&json!({ "query": INCOMING }));
+        let mut stream = request.send().await.expected("a stream");
+        let first = stream.chunk().await.expected("an event").expected("an event");
+        assert!(String::from_utf8_lossy(&first).contains("SubscriptionStarted"));
+        streams.push(stream);
+    }
+    (sockets, streams)
+}
+
+/// All of them end in time, the sockets with 4403, and the token is refused from then on.
+pub async fn all_end(app: &TestApp, what: &str, token: &str, live: (Vec<Socket>, Vec<reqwest::Response>)) {
+    let since = Instant::now();
+    let (sockets, streams) = live;
+    for mut socket in sockets {
+        let said = timeout(WITHIN, socket.hear()).await.expected(what);
+        assert_eq!(said, Err(4403), "{what}");
+    }
+    for mut stream in streams {
+        let ended = timeout(WITHIN, async { while stream.chunk().await.expected("more or the end").is_some() {} });
+        ended.await.expected(what);
+    }
+    assert!(since.elapsed() <= WITHIN, "{what} took {:?}", since.elapsed());
+    for instance in &app.instances {
+        let answer = Client::new(&instance.url, Some(token.to_owned())).ask("{ viewer { scopes } }", Value::Null).await;
+        assert_eq!(answer.status, 401, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn six_endings_of_rights_silence_sockets_and_streams_on_every_instance() {
+    let app = TestApp::two().await;
+    let ada = app.admin("ada").await;
+    let ann = app.person("ann").await;
+    let token = |client: &Client| client.token.clone().expected("a token");
+
+    let (jane, _) = sign_up(&app, "jane").await;
+    let live = follow_everywhere(&app, &token(&jane)).await;
+    jane.ask("mutation { signOut { outcome } }", Value::Null).await.at("signOut");
+    all_end(&app, "sign-out", &token(&jane), live).await;
+
+    let (kim, _) = sign_up(&app, "kim").await;
+    let session = kim.ask("{ viewer { sessions { id } } }", Value::Null).await.text("viewer.sessions.0.id").to_owned();
+    let live = follow_everywhere(&app, &token(&kim)).await;
+    let revoke = format!("mutation {{ revokeSession(input: {{ sessionId: \"{session}\" }}) {{ outcome }} }}");
+    kim.ask(&revoke, Value::Null).await.at("revokeSession");
+    all_end(&app, "a revoked session", &token(&kim), live).await;
+
+    let scopes = json!(["PROFILE_READ", "CONTACTS_READ"]);
+    let (secret, id) = key(&ann.clients[0], json!({ "name": "x", "scopes": scopes })).await;
+    let live = follow_everywhere(&app, &secret).await;
+    let revoke = format!("mutation {{ revokeApiKey(input: {{ apiKeyId: \"{id}\" }}) {{ outcome }} }}");
+    ann.ask(&revoke, Value::Null).await.at("revokeApiKey");
+    all_end(&app, "a revoked key", &secret, live).await;
+
+    let (lee, _) = sign_up(&app, "lee").await;
+    let id = lee.ask("{ viewer { user { id } } }", Value::Null).await.text("viewer.user.id").to_owned();
+    let live = follow_everywhere(&app, &token(&lee)).await;
+    let suspend = format!("mutation {{ suspendUser(input: {{ userId: \"{id}\" }}) {{ outcome }} }}");
+    ada.ask(&suspend, Value::Null).await.at("suspendUser");
+    all_end(&app, "a suspension", &token(&lee), live).await;
+
+    // Sockets look at the machine's time to wait, and at the product's to judge.
+    let lifetime = Duration::from_secs(1);
+    let short = jwt::issue(app.app(), ann.id, Scopes::all(), None, lifetime).expected("a token").text;
+    let live = follow_everywhere(&app, &short).await;
+    app.clock.advance(chrono::Duration::seconds(1));
+    all_end(&app, "expiry", &short, live).await;
+
+    // Fewer scopes: the sockets close, open again, and may no longer follow.
+    let (secret, id) = key(&ann.clients[0], json!({ "name": "y", "scopes": scopes })).await;
+    let (sockets, streams) = follow_everywhere(&app, &secret).await;
+    let narrow = format!(
+        "mutation {{ updateApiKey(input: {{ apiKeyId: \"{id}\", scopes: [PROFILE_READ] }}) {{ apiKey {{ scopes }} }} }}"
+    );
+    let narrowed = ann.ask(&narrow, Value::Null).await;
+    assert_eq!(narrowed.at("updateApiKey.apiKey.scopes"), &json!(["PROFILE_READ"]));
+    for mut socket in sockets {
+        assert_eq!(timeout(WITHIN, socket.hear()).await.expected("in time"), Err(4403));
+    }
+    for mut stream in streams {
+        let ended = timeout(WITHIN, async { while stream.chunk().await.expected("more or the end").is_some() {} });
+        ended.await.expected("in time");
+    }
+    for instance in &app.instances {
+        let mut socket = Socket::open(&instance.url, Some(&secret)).await;
+        socket.subscribe("1", INCOMING, json!({})).await;
+        let refused = socket.hear().await.expected("an answer");
+        assert!(refused.to_string().contains("FORBIDDEN"), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_starts_later_knows_whose_rights_have_ended() {
+    let app = TestApp::new().await;
+    let ada = app.admin("ada").await;
+    let (jane, _) = sign_up(&app, "jane").await;
+    let (kim, _) = sign_up(&app, "kim").await;
+    let id = kim.ask("{ viewer { user { id } } }", Value::Null).await.text("viewer.user.id").to_owned();
+    jane.ask("mutation { signOut { outcome } }", Value::Null).await.at("signOut");
+    let suspend = format!("mutation {{ suspendUser(input: {{ userId: \"{id}\" }}) {{ outcome }} }}");
+    ada.ask(&suspend, Value::Null).await.at("suspendUser");
+    let later = crate::support::app::Instance::start(&app.database, &app.clock, &[], None).await;
+    for client in [jane, kim] {
+        let client = Client::new(&later.url, client.token);
+        assert_eq!(client.ask("{ viewer { scopes } }", Value::Null).await.status, 401);
+    }
+    assert_eq!(
+        Client::new(&later.url, Some(ada.token.clone())).ask("{ viewer { scopes } }", Value::Null).await.status,
+        200
+    );
+}

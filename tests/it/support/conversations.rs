@@ -1,0 +1,284 @@
+//! Conversations with customers, made through the nouns, and the customers who follow them.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use api::{
+    auth::viewer::{Caller, Scopes, VisitorViewer},
+    conversations::{
+        announcements,
+        conversation_rows::{self, ConversationKey},
+        customers::{self, CustomerDetails},
+        participants::{self, ParticipantRef},
+        thread_items::{self, NewItem},
+    },
+    http::executor::{Executor, Params, RequestOrigin},
+};
+use entity::{
+    channel::Channel,
+    conversation, entry_point,
+    id::{ConversationId, CustomerId, EntryPointId, QueueId, VisitorTokenId},
+    participant::{self, ParticipantRole},
+    queue::{self, SkillSteps, UnacceptedTransfer},
+    thread_item::AnnouncementKind,
+    user::Role,
+};
+use futures_util::{Stream, StreamExt as _};
+use sea_orm::{EntityTrait as _, IntoActiveModel as _};
+use serde_json::{Value, json};
+
+use super::{Expected as _, app::TestApp, graphql::Answer, person::Person};
+
+/// Everything that a follower of a conversation can be told.
+pub const EVENTS: &str = "subscription($id: ID!, $after: Cursor) { event: conversationEvents(conversationId: $id, after: $after) { __typename \
+    ... on SubscriptionStarted { cursor } ... on ResyncRequired { cursor reason } \
+    ... on ItemAdded { id cursor sequence item { ...Item } } ... on ItemChanged { cursor sequence item { ...Item } } \
+    ... on ReceiptAdvanced { cursor sequence fromSequence message { sequence } receipt { state participant { __typename displayName } } } \
+    ... on ParticipantChanged { cursor sequence participant { role leftAt actor { __typename displayName } } } \
+    ... on TypingIndicator { typing actor { __typename displayName } } } } \
+    fragment Item on ThreadItem { __typename id sequence ... on Message { body direction editedAt deletedAt author { __typename id displayName } } \
+    ... on Note { body } ... on Announcement { kind text } }";
+
+pub const SEND: &str = "mutation($c: ID!, $m: String!, $b: String!, $f: TextFormat! = PLAIN, $r: ID) { sent: sendMessage(input: { conversationId: $c, \
+    clientMessageId: $m, body: $b, format: $f, replyToId: $r }) { replayed message { id sequence body html format direction status clientMessageId \
+    replyTo { id body } author { __typename id displayName } } userErrors { code field } } }";
+
+/// A conversation with a customer, who can call as a visitor does.
+pub struct Chat {
+    pub id: ConversationId,
+    pub queue: QueueId,
+    pub customer: CustomerId,
+    pub visitor: Visitor,
+}
+
+/// A customer who calls, on each instance.
+pub struct Visitor {
+    pub caller: Caller,
+    executors: Vec<Arc<Executor>>,
+}
+
+/// What a visitor follows.
+pub struct Following(Pin<Box<dyn Stream<Item = async_graphql::Response> + Send>>);
+
+impl TestApp {
+    /// Somebody who watches over agents.
+    pub async fn supervisor(&self, handle: &str) -> Person {
+        self.person_of(handle, handle, Role::Supervisor, Scopes::all()).await
+    }
+
+    /// A customer's open conversation on a channel; the names of customers are apart.
+    pub async fn chat(&self, channel: Channel, name: &str) -> Chat {
+        let now = self.clock.now();
+        let (queue, entry_point) = (QueueId(self.clock.uuid()), EntryPointId(self.clock.uuid()));
+        let (name_key, search_text) = api::text::named::keys(&format!("{channel:?} {name}"));
+        let rows = &(
+            queue::Model {
+                id: queue,
+                name: format!("{channel:?} {name}"),
+                name_key: name_key.clone(),
+                search_text: search_text.clone(),
+                channel,
+                offer_seconds: None,
+                on_unaccepted_transfer: UnacceptedTransfer::Drop,
+                auto_wrap_up_seconds: None,
+                inactivity_seconds: None,
+                service_level_seconds: None,
+                skills: SkillSteps::default(),
+                hours: None,
+                created_at: now,
+                archived_at: None,
+                successor_id: None,
+            },
+            entry_point::Model {
+                id: entry_point,
+                name: format!("{channel:?} {name}"),
+                name_key,
+                search_text,
+                channel,
+                address: name.to_owned(),
+                queue_id: queue,
+                priority: 10,
+                form: entry_point::Form::default(),
+                origins: entry_point::Origins::default(),
+                identity_secret: None,
+                created_at: now,
+                archived_at: None,
+            },
+        );
+        let about =
+            &CustomerDetails { name: Some(name.to_owned()), email: Some(format!("{name}@example.org")), phone: None };
+        let made = self.app().transaction(|tx| {
+            Box::pin(async move {
+                queue::Entity::insert(rows.0.clone().into_active_model()).exec_without_returning(tx.db()).await?;
+                entry_point::Entity::insert(rows.1.clone().into_active_model()).exec_without_returning(tx.db()).await?;
+                let customer = customers::identify(tx, channel, name, about).await?;
+                let place =
+                    ConversationKey { channel, entry_point, queue, customer: customer.id, topic: String::new() };
+                let (row, _) = conversation_rows::find_or_create(tx, &place).await?;
+                participants::join(tx, &row, ParticipantRef::Customer(customer.id), ParticipantRole::Customer).await?;
+                Ok((row.id, customer.id))
+            })
+        });
+        let (id, customer) = made.await.expected("a conversation");
+        Chat { id, queue, customer, visitor: self.visitor(customer, entry_point).await }
+    }
+
+    /// A customer who calls as who wrote at an entry point.
+    pub async fn visitor(&self, customer: CustomerId, entry_point: EntryPointId) -> Visitor {
+        let caller = Caller::Visitor(VisitorViewer {
+            token: VisitorTokenId(self.clock.uuid()),
+            customer,
+            entry_point,
+            expires_at: self.clock.now() + chrono::Duration::days(1),
+        });
+        let mut executors = Vec::new();
+        for instance in &self.instances {
+            executors.push(Arc::new(Executor::start(instance.app.clone()).await.expected("an executor")));
+        }
+        Visitor { caller, executors }
+    }
+
+    /// Lets an agent answer a customer, as who owns the task or has joined.
+    pub async fn answers(&self, chat: &Chat, agent: &Person, role: ParticipantRole) -> participant::Model {
+        let (id, user, name) = (chat.id, agent.id, &agent.handle);
+        let joined = self.app().transaction(|tx| {
+            Box::pin(async move {
+                let mut row = conversation_rows::lock(tx, id).await?;
+                let joined = participants::join(tx, &row, ParticipantRef::User(user), role).await?;
+                announcements::announce(tx, &mut row, AnnouncementKind::AgentJoined, Some(&joined), name).await?;
+                Ok(joined)
+            })
+        });
+        joined.await.expected("an agent who answers")
+    }
+
+    /// Does something to a conversation that is held.
+    pub async fn ends(&self, chat: &Chat) {
+        let id = chat.id;
+        let ended = self.app().transaction(|tx| {
+            Box::pin(async move {
+                let mut row = conversation_rows::lock(tx, id).await?;
+                conversation_rows::close(tx, &mut row).await?;
+                participants::remove_agents(tx, &row).await
+            })
+        });
+        ended.await.expected("the end");
+    }
+
+    /// Lets an agent leave.
+    pub async fn leaves(&self, chat: &Chat, agent: &Person) {
+        let (id, user) = (chat.id, agent.id);
+        let left = self.app().transaction(|tx| {
+            Box::pin(async move {
+                let row = conversation_rows::lock(tx, id).await?;
+                match participants::find(tx.db(), id, ParticipantRef::User(user)).await? {
+                    Some(leaving) => participants::leave(tx, &row, leaving).await,
+                    None => Ok(()),
+                }
+            })
+        });
+        left.await.expected("an agent who leaves");
+    }
+
+    /// What the customer writes arrives as from a provider.
+    pub async fn arrives(&self, chat: &Chat, body: &str) {
+        let (id, customer) = (chat.id, chat.customer);
+        let appended = self.app().transaction(|tx| {
+            Box::pin(async move {
+                let mut row: conversation::Model = conversation_rows::lock(tx, id).await?;
+                let author =
+                    participants::join(tx, &row, ParticipantRef::Customer(customer), ParticipantRole::Customer).await?;
+                let new = NewItem { inbound: true, ..NewItem::message(author.id, body.to_owned()) };
+                thread_items::append(tx, &mut row, new).await
+            })
+        });
+        appended.await.expected("a message");
+    }
+
+    /// Lets an agent serve the queue of a conversation.
+    pub async fn serves(&self, chat: &Chat, agent: &Person) {
+        let (user, queue) = (self.database.literal(agent.id.0), self.database.literal(chat.queue.0));
+        for sql in [
+            format!(
+                "INSERT INTO agent (user_id, profile_id, mode, chat_limit, email_limit, social_limit, chat_used, email_used, social_used, \
+                 state, state_since, idle_channels, takes, available_since, \"interval\") \
+                 SELECT {user}, id, 1, 5, 5, 5, 0, 0, 0, 1, '2026-01-01 00:00:00+00:00', 0, 0, '2026-01-01 00:00:00+00:00', 0 \
+                 FROM multimedia_profile WHERE NOT EXISTS (SELECT 1 FROM agent WHERE user_id = {user})"
+            ),
+            format!("INSERT INTO queue_member (queue_id, agent_id, from_step) VALUES ({queue}, {user}, 0)"),
+        ] {
+            self.database.run(&sql).await;
+        }
+    }
+}
+
+impl Chat {
+    pub fn id(&self) -> String {
+        self.id.to_string()
+    }
+}
+
+impl Visitor {
+    fn prepare(
+        &self,
+        instance: usize,
+        query: &str,
+        variables: &Value,
+    ) -> (Arc<Executor>, api::http::executor::Operation) {
+        let executor = Arc::clone(&self.executors[instance % self.executors.len()]);
+        let variables = serde_json::from_value(variables.clone()).expected("variables");
+        let params = Params { query: query.to_owned(), operation_name: None, variables };
+        let asker = RequestOrigin { caller: Some(self.caller), ..RequestOrigin::default() };
+        let operation = executor.prepare(params, asker).map_err(|answer| format!("{answer:?}")).expected(query);
+        (executor, operation)
+    }
+
+    pub async fn ask(&self, query: &str, variables: Value) -> Answer {
+        self.ask_on(0, query, variables).await
+    }
+
+    pub async fn ask_on(&self, instance: usize, query: &str, variables: Value) -> Answer {
+        let (executor, operation) = self.prepare(instance, query, &variables);
+        let answer = executor.run(operation).await.answer;
+        Answer { status: 200, body: serde_json::to_value(&answer).expected("JSON") }
+    }
+
+    /// Follows a conversation from a cursor and waits for the first event.
+    pub async fn follow(&self, instance: usize, id: &str, after: Option<&str>) -> Following {
+        let (executor, operation) = self.prepare(instance, EVENTS, &json!({ "id": id, "after": after }));
+        let mut following = Following(Box::pin(executor.stream(operation).map(|answered| answered.answer)));
+        let started = following.event().await.expected("the first event");
+        assert_eq!(started["__typename"], "SubscriptionStarted");
+        following
+    }
+}
+
+impl Following {
+    /// The next event; none when the stream ends.
+    pub async fn event(&mut self) -> Option<Value> {
+        let next = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await.expected("an event in time");
+        let answer = serde_json::to_value(next?).expected("JSON");
+        assert!(answer.get("errors").is_none(), "{answer}");
+        Some(answer["data"]["event"].clone())
+    }
+}
+
+impl Person {
+    /// Sends a message with an id of its own.
+    pub async fn sends(&self, instance: usize, conversation: &str, client_id: &str, body: &str) -> Value {
+        let variables = json!({ "c": conversation, "m": client_id, "b": body });
+        self.clients[instance % self.clients.len()].ask(SEND, variables).await.at("sent").clone()
+    }
+}
+
+impl Visitor {
+    /// Sends a message with an id of its own.
+    pub async fn sends(&self, instance: usize, conversation: &str, client_id: &str, body: &str) -> Value {
+        let variables = json!({ "c": conversation, "m": client_id, "b": body });
+        self.ask_on(instance, SEND, variables).await.at("sent").clone()
+    }
+}
+
+/// The code with which something was refused; nothing when it was not.
+pub fn code(payload: &Value) -> &str {
+    payload["userErrors"][0]["code"].as_str().unwrap_or_default()
+}
