@@ -4,13 +4,14 @@
 use std::{
     marker::PhantomData,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use futures_util::{Stream as FuturesStream, future::BoxFuture};
+use parking_lot::Mutex;
 use sea_orm::DbErr;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -185,7 +186,7 @@ impl App {
                 return Err(error);
             }
         };
-        let events = tx.events.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let events = tx.events.into_inner();
         let grown = log::write(&tx.db, &tx.clock, &events).await?;
         tx.db.commit().await.map_err(|error| match is_unsure(&error) {
             true => Error::Unsure(Arc::new(error.into())),
@@ -282,6 +283,6 @@ impl Tx<'_> {
 
     /// Adds an event to the ones that the commit writes.
     pub fn append(&self, event: NewEvent) {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.events.lock().push(event);
     }
 }

@@ -2,11 +2,12 @@
 //! past a cooldown. Times are whole microseconds, because both databases keep that precision.
 
 use std::sync::{
-    Arc, LazyLock, Mutex, PoisonError,
+    Arc, LazyLock,
     atomic::{AtomicI64, Ordering},
 };
 
 use chrono::{DateTime, Duration, Utc};
+use parking_lot::Mutex;
 use uuid::{ContextV7, Timestamp, Uuid};
 
 /// The source of the time.
@@ -49,7 +50,7 @@ impl Clock {
         static CONTEXT: LazyLock<Mutex<ContextV7>> = LazyLock::new(|| Mutex::new(ContextV7::new()));
         let now = self.now();
         let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-        let context = CONTEXT.lock().unwrap_or_else(PoisonError::into_inner);
+        let context = CONTEXT.lock();
         Uuid::new_v7(Timestamp::from_unix(&*context, seconds, now.timestamp_subsec_nanos()))
     }
 }

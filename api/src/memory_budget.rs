@@ -5,12 +5,13 @@
 use std::{
     borrow::Cow,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value, parser::types::Field, registry};
+use parking_lot::Mutex;
 
 use crate::{
     error::{Error, Excess},
@@ -75,7 +76,7 @@ impl MemoryBudget {
             return Ok(());
         }
         let Some(payer) = self.payer else { return Ok(()) };
-        let mut share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut share = self.share.lock();
         let has = share.as_ref().map_or(0, QuotaPermit::amount);
         if bytes <= has {
             return Ok(());
@@ -92,7 +93,7 @@ impl MemoryBudget {
     /// 0.
     pub fn settle(&self) -> ReservedMemory {
         let bytes = self.bytes.swap(0, Ordering::Relaxed);
-        ReservedMemory { bytes, _share: self.share.lock().unwrap_or_else(PoisonError::into_inner).take() }
+        ReservedMemory { bytes, _share: self.share.lock().take() }
     }
 
     /// Runs a synchronous part of the operation and counts its rows and texts.

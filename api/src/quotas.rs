@@ -1,10 +1,9 @@
 //! The resources that a caller uses at one moment: sockets, subscriptions, memory for answers. Each instance counts
 //! for itself. A permit returns its share when it is dropped, so a share is free as soon as its use ends.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
 
 use crate::{config::Config, error::Excess, ip_network::Networks, rate_limit::LimitSubject};
 
@@ -114,7 +113,7 @@ impl Quotas {
     /// Returns the bytes that the answers of all callers take now.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).memory
+        self.taken.lock().memory
     }
 
     fn bound(&self, resource: Resource) -> QuotaBound {
@@ -139,7 +138,7 @@ impl QuotaPermit {
     /// Takes more of the same resource. Fails when a quota is exhausted.
     pub fn grow(&mut self, more: usize) -> Result<(), Exhausted> {
         let bound = self.of.bound(self.key.1);
-        let mut taken = self.of.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.of.taken.lock();
         let of_caller = taken.by_caller.get(&self.key).copied().unwrap_or_default().saturating_add(more);
         if of_caller > bound.caller {
             return Err(Exhausted::Caller);
@@ -168,7 +167,7 @@ impl Drop for QuotaPermit {
         if self.amount == 0 {
             return;
         }
-        let mut taken = self.of.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.of.taken.lock();
         if self.key.1 == Resource::Memory {
             taken.memory = taken.memory.saturating_sub(self.amount);
         }
@@ -244,8 +243,8 @@ mod tests {
                 scope.spawn(|| {
                     for _ in 0..1_000 {
                         let mine: Vec<_> = (0..3).filter_map(|_| quotas.take(ann, Resource::Socket, 1).ok()).collect();
-                        let taken = quotas.taken.lock().map(|taken| taken.by_caller.values().sum::<usize>());
-                        most.fetch_max(taken.unwrap_or(usize::MAX), std::sync::atomic::Ordering::Relaxed);
+                        let taken = quotas.taken.lock().by_caller.values().sum::<usize>();
+                        most.fetch_max(taken, std::sync::atomic::Ordering::Relaxed);
                         drop(mine);
                     }
                 });
@@ -256,7 +255,7 @@ mod tests {
         let all: Vec<_> = (0..9).filter_map(|_| quotas.take(ann, Resource::Socket, 1).ok()).collect();
         assert_eq!(all.len(), 8);
         drop(all);
-        assert!(quotas.taken.lock().is_ok_and(|taken| taken.by_caller.is_empty()));
+        assert!(quotas.taken.lock().by_caller.is_empty());
         Ok(())
     }
 }

@@ -34,7 +34,7 @@ pub struct Model {
     /// The channels on which an available agent is idle, as bits.
     pub idle_channels: i16,
     /// The channels on which a task may be offered now, as bits. Derived from the state, the limits and the counts.
-    pub takes: i16,
+    pub offerable_channels: i16,
     /// The time since which the agent has waited for a task.
     pub available_since: DateTimeUtc,
     /// The number of the open interval in `agent_interval`.

@@ -72,3 +72,30 @@ pub enum OfferStatus {
     #[sea_orm(num_value = 5)]
     Withdrawn = 5,
 }
+
+// Comparisons of the columns `status` and `kind` in SQL. They are literals, because a partial index serves a query only
+// when the query repeats the condition of the index.
+
+/// The comparison of `status` that holds for offers that the agent can accept.
+pub const PENDING: &str = "= 1";
+/// The comparison of `status` that holds for accepted offers.
+pub const ACCEPTED: &str = "= 2";
+/// The comparison of `kind` that holds for offers that hand over a task. An offer to join a conference does not.
+pub const HANDS_OVER: &str = "< 3";
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::Iterable;
+
+    use super::{ACCEPTED, HANDS_OVER, OfferKind, OfferStatus, PENDING};
+    use crate::sql_comparison::holds;
+
+    #[test]
+    fn each_comparison_holds_for_the_states_of_its_name() {
+        let of = |comparison| OfferStatus::iter().filter(move |status| holds(comparison, *status as i64));
+        assert_eq!(of(PENDING).collect::<Vec<_>>(), [OfferStatus::Pending]);
+        assert_eq!(of(ACCEPTED).collect::<Vec<_>>(), [OfferStatus::Accepted]);
+        let kinds: Vec<OfferKind> = OfferKind::iter().filter(|kind| holds(HANDS_OVER, *kind as i64)).collect();
+        assert_eq!(kinds, [OfferKind::Queue, OfferKind::Transfer]);
+    }
+}

@@ -56,3 +56,21 @@ pub enum ParticipantRole {
     #[sea_orm(num_value = 5)]
     Supervisor = 5,
 }
+
+/// The SQL comparison of `role` that holds for participants of conversations with customers. It is a literal, because a
+/// partial index serves a query only when the query repeats the condition of the index.
+pub const NO_MEMBER: &str = "<> 4";
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::Iterable;
+
+    use super::{NO_MEMBER, ParticipantRole};
+    use crate::sql_comparison::holds;
+
+    #[test]
+    fn the_comparison_leaves_out_members_of_direct_conversations() {
+        let others = ParticipantRole::iter().filter(|role| !holds(NO_MEMBER, *role as i64));
+        assert_eq!(others.collect::<Vec<_>>(), [ParticipantRole::Member]);
+    }
+}

@@ -79,6 +79,20 @@ pub enum TaskStatus {
     Dropped = 9,
 }
 
+// Comparisons of the column `status` in SQL. They are literals, because a partial index serves a query only when the
+// query repeats the condition of the index.
+
+/// The comparison that holds for tasks that wait in a queue.
+pub const QUEUED: &str = "= 1";
+/// The comparison that holds for tasks that wait in a queue or are offered to an agent.
+pub const WAITING: &str = "< 3";
+/// The comparison that holds for tasks on which an agent and the customer are in conversation.
+pub const IN_SERVICE: &str = "IN (3, 4, 5)";
+/// The comparison that holds for tasks that are neither over nor in wrap-up.
+pub const LIVE: &str = "< 6";
+/// The comparison that holds for tasks that ended before an agent accepted them.
+pub const ABANDONED: &str = "= 8";
+
 /// The party that ended a conversation or a task.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -93,4 +107,29 @@ pub enum EndedBy {
     /// The system ended it.
     #[sea_orm(num_value = 3)]
     System = 3,
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::Iterable;
+
+    use super::TaskStatus::{Abandoned, Conference, ConferenceRequested, Connected, Offered, Queued};
+    use super::{ABANDONED, IN_SERVICE, LIVE, QUEUED, TaskStatus, WAITING};
+    use crate::sql_comparison::holds;
+
+    #[test]
+    fn each_comparison_holds_for_the_states_of_its_name() {
+        let states: [(&str, &[TaskStatus]); 5] = [
+            (QUEUED, &[Queued]),
+            (WAITING, &[Queued, Offered]),
+            (IN_SERVICE, &[Connected, ConferenceRequested, Conference]),
+            (LIVE, &[Queued, Offered, Connected, ConferenceRequested, Conference]),
+            (ABANDONED, &[Abandoned]),
+        ];
+        for (comparison, expected) in states {
+            let found: Vec<TaskStatus> =
+                TaskStatus::iter().filter(|status| holds(comparison, *status as i64)).collect();
+            assert_eq!(found, expected, "status {comparison}");
+        }
+    }
 }

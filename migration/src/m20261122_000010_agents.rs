@@ -78,11 +78,11 @@ impl MigrationTrait for Migration {
                     idle_reason_id uuid REFERENCES idle_reason (id),
                     state_since timestamptz NOT NULL,
                     idle_channels smallint NOT NULL,
-                    takes smallint NOT NULL,
+                    offerable_channels smallint NOT NULL,
                     available_since timestamptz NOT NULL,
                     "interval" integer NOT NULL
                 )"#,
-                "CREATE INDEX agent_free ON agent (available_since, user_id) WHERE takes <> 0",
+                "CREATE INDEX agent_free ON agent (available_since, user_id) WHERE offerable_channels <> 0",
                 "CREATE INDEX agent_of_profile ON agent (profile_id)",
                 r"CREATE TABLE agent_interval (
                     agent_id uuid NOT NULL REFERENCES agent (user_id),

@@ -5,13 +5,14 @@ use std::{
     collections::BTreeSet,
     net::TcpListener,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use entity::channel::Channel;
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
@@ -60,7 +61,7 @@ impl Place {
     /// Clients ask again whatever has failed, so faults are looked for here.
     fn check(&self) {
         let log = self.server.log();
-        let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = log.lock();
         assert!(!log.contains("panicked"), "{log}");
     }
 }
@@ -113,18 +114,18 @@ impl Everybody {
         self.note(&id);
         if door.id == self.floors[0].entry_point.id {
             let token = started["visitorToken"].as_str().map(str::to_owned).or(client.token);
-            let mut customers = self.customers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut customers = self.customers.lock();
             customers.push((Client::patient(url, token), conversation.to_owned()));
         }
     }
 
     fn customer(&self, chance: &mut Chance) -> Option<(Client, String)> {
-        let customers = self.customers.lock().unwrap_or_else(PoisonError::into_inner);
+        let customers = self.customers.lock();
         (!customers.is_empty()).then(|| chance.pick(&customers).clone())
     }
 
     fn note(&self, id: &str) {
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.sent.lock();
         assert!(sent.insert(id.to_owned()));
     }
 
@@ -282,7 +283,7 @@ async fn kills_at_random_among_many_actors_leave_nothing_wrong() {
     let stored = database.texts(sql).await;
     let unique: BTreeSet<&String> = stored.iter().collect();
     assert_eq!(unique.len(), stored.len(), "a message is there twice");
-    let sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
+    let sent = sent.lock();
     let lost: Vec<&String> = sent.iter().filter(|id| !unique.contains(id)).collect();
     assert!(lost.is_empty(), "{lost:?}");
 }

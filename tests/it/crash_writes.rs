@@ -1,10 +1,11 @@
 //! kill -9 under a load of writes: what was acknowledged is there, once, and nothing is half written.
 
 use std::sync::{
-    Arc, Mutex,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
+use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::support::{
@@ -56,7 +57,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_nine() {
                     while !stop.load(Ordering::SeqCst) {
                         let Ok(answer) = client.try_ask(ASK, json!({ "id": ada })).await else { return };
                         let request = answer.text("requestConnection.request.id").to_owned();
-                        acknowledged.lock().expect("unpoisoned").push(request.clone());
+                        acknowledged.lock().push(request.clone());
                         if client.try_ask(FOLLOW, json!({ "id": ada })).await.is_err() {
                             return;
                         }
@@ -67,18 +68,15 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_nine() {
             })
             .collect();
         // Not at once, and never at the same point: when so many more were acknowledged.
-        let enough = acknowledged.lock().expect("unpoisoned").len() + 10 + 7 * (round % 5);
-        crate::support::eventually("writes are acknowledged", || async {
-            acknowledged.lock().expect("unpoisoned").len() >= enough
-        })
-        .await;
+        let enough = acknowledged.lock().len() + 10 + 7 * (round % 5);
+        crate::support::eventually("writes are acknowledged", || async { acknowledged.lock().len() >= enough }).await;
         server.kill();
         stop.store(true, Ordering::SeqCst);
         for writer in writers {
             writer.await.expected("a writer");
         }
         consistency::check(&database).await;
-        let mut known = acknowledged.lock().expect("unpoisoned").clone();
+        let mut known = acknowledged.lock().clone();
         known.sort();
         known.dedup();
         let listed: Vec<String> = known

@@ -1,8 +1,9 @@
 //! What operators see: spans, and no secrets anywhere.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::{Router, body::Bytes, extract::State, routing::post};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::support::{Expected as _, database::TestDatabase, graphql::Client, process::Server, socket::Socket};
@@ -11,7 +12,7 @@ use crate::support::{Expected as _, database::TestDatabase, graphql::Client, pro
 async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let keep = async |State(kept): State<Arc<Mutex<Vec<u8>>>>, body: Bytes| {
-        kept.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&body);
+        kept.lock().extend_from_slice(&body);
     };
     let router = Router::new().route("/v1/traces", post(keep)).with_state(Arc::clone(&kept));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expected("a port");
@@ -29,7 +30,7 @@ async fn every_operation_is_a_span_that_is_sent_where_it_is_configured() {
     client.ask("query Whoami { __typename }", Value::Null).await.at("__typename");
     let stopped = tokio::task::spawn_blocking(move || server.stop()).await.expected("a stop");
     assert_eq!(stopped, Some(0));
-    let sent = kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let sent = kept.lock().clone();
     let sent = String::from_utf8_lossy(&sent);
     for part in ["rapport", "Whoami", "graphql.operation.kind", "graphql.cost"] {
         assert!(sent.contains(part), "no {part} in the spans");
@@ -85,8 +86,8 @@ async fn secrets_are_in_no_log_no_answer_no_metric_and_no_table() {
     let log = server.log();
     let stopped = tokio::task::spawn_blocking(move || server.stop()).await.expected("a stop");
     assert_eq!(stopped, Some(0));
-    let spans = spans.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let log = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let spans = spans.lock().clone();
+    let log = log.lock().clone();
     assert!(!log.is_empty() && !spans.is_empty() && tables.contains("jane"));
     let hidden = key.split_once('.').expected("two parts").1.to_owned();
     for secret in [password, signing, &token, &refresh_token, &next, &key, &hidden] {

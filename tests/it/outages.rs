@@ -3,12 +3,13 @@
 use std::{
     process::Command,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -103,7 +104,7 @@ async fn nothing_acknowledged_is_lost_when_the_database_stops_and_is_killed() {
                 while !stop.load(Ordering::SeqCst) {
                     let Some(asked) = call(&client, ASK, json!({ "id": ada_id }), &told).await else { continue };
                     let request = asked["requestConnection"]["request"]["id"].as_str().expected("a request").to_owned();
-                    told.lock().unwrap_or_else(PoisonError::into_inner).acknowledged.push(request.clone());
+                    told.lock().acknowledged.push(request.clone());
                     // Until it is known to be done.
                     while call(&client, WITHDRAW, json!({ "id": request }), &told).await.is_none() {}
                 }
@@ -114,7 +115,7 @@ async fn nothing_acknowledged_is_lost_when_the_database_stops_and_is_killed() {
     let written = |least: usize| {
         let told = Arc::clone(&told);
         move || {
-            let enough = told.lock().unwrap_or_else(PoisonError::into_inner).acknowledged.len() >= least;
+            let enough = told.lock().acknowledged.len() >= least;
             async move { enough }
         }
     };
@@ -135,7 +136,7 @@ async fn nothing_acknowledged_is_lost_when_the_database_stops_and_is_killed() {
             reqwest::get(&ready).await.is_ok_and(|answer| answer.status() == 200)
         })
         .await;
-        let before = told.lock().unwrap_or_else(PoisonError::into_inner).acknowledged.len();
+        let before = told.lock().acknowledged.len();
         eventually("writes go on", written(before + 8)).await;
         assert!(back.elapsed() < WITHIN, "well again after {:?}", back.elapsed());
     }
@@ -143,7 +144,7 @@ async fn nothing_acknowledged_is_lost_when_the_database_stops_and_is_killed() {
     for writer in writers {
         writer.await.expected("a writer");
     }
-    let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
+    let told = std::mem::take(&mut *told.lock());
     assert!(told.refusals > 0 && told.slowest < WITHIN, "{} refusals, {:?} at most", told.refusals, told.slowest);
     consistency::check(&database).await;
     let mut known: Vec<_> =
@@ -171,7 +172,7 @@ async fn call(client: &Client, query: &str, variables: Value, told: &Mutex<Told>
     }
     assert_eq!(answer.code(), "UNAVAILABLE", "{}", answer.body);
     assert_eq!(answer.body["errors"][0]["extensions"]["retryable"], true);
-    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut told = told.lock();
     told.refusals += 1;
     told.slowest = told.slowest.max(since.elapsed());
     None

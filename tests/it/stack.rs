@@ -112,25 +112,25 @@ async fn our_error_keeps_its_code_and_hides_its_cause() {
     assert!(!answer.to_string().contains("SELECT"));
 }
 
-struct Batches(Arc<std::sync::Mutex<Vec<usize>>>);
+struct Batches(Arc<parking_lot::Mutex<Vec<usize>>>);
 
 impl Loader<u32> for Batches {
     type Value = u32;
     type Error = Infallible;
 
     async fn load(&self, keys: &[u32]) -> Result<HashMap<u32, u32>, Infallible> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(keys.len());
+        self.0.lock().push(keys.len());
         Ok(keys.iter().map(|key| (*key, *key)).collect())
     }
 }
 
 #[tokio::test]
 async fn a_loader_batches_siblings_and_keeps_nothing() {
-    let batches = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let batches = Arc::new(parking_lot::Mutex::new(Vec::new()));
     let loader = DataLoader::new(Batches(Arc::clone(&batches)), TokioSpawner::current(), TokioTimer::default());
     futures_util::future::join_all((0..20).map(|key| loader.load_one(key))).await;
     assert_eq!(loader.load_one(1).await, Ok(Some(1)));
-    assert_eq!(*batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner), [20, 1]);
+    assert_eq!(*batches.lock(), [20, 1]);
 }
 
 /// Where the library differs from the specification: why requests are validated and bound before they reach it

@@ -129,15 +129,15 @@ async fn a_task_goes_to_an_agent_who_is_available_and_has_room_and_to_no_other()
         for other in [&off, &idle] {
             assert_eq!(ann.transfers(&task, other.as_target()).await, "AGENT_NOT_AVAILABLE", "{}", other.handle);
         }
-        app.database.run("UPDATE agent SET chat_limit = 0, email_limit = 0, social_limit = 0, takes = 0 WHERE user_id <> (SELECT owner_id FROM task WHERE owner_id IS NOT NULL ORDER BY id DESC LIMIT 1)").await;
+        app.database.run("UPDATE agent SET chat_limit = 0, email_limit = 0, social_limit = 0, offerable_channels = 0 WHERE user_id <> (SELECT owner_id FROM task WHERE owner_id IS NOT NULL ORDER BY id DESC LIMIT 1)").await;
         assert_eq!(ann.transfers(&task, ben.as_target()).await, "OVER_CAPACITY", "{channel:?}");
         // None of it has done anything.
         assert_eq!(ann.sees(&task).await, "CONNECTED");
         let open = format!(
-            "UPDATE agent SET chat_limit = 5, email_limit = 5, social_limit = 5, takes = 31 WHERE user_id = {}",
+            "UPDATE agent SET chat_limit = 5, email_limit = 5, social_limit = 5, offerable_channels = 31 WHERE user_id = {}",
             app.database.literal(ben.id.0)
         );
-        app.database.run(&open.replace("takes = 31", "takes = 62")).await;
+        app.database.run(&open.replace("offerable_channels = 31", "offerable_channels = 62")).await;
         assert_eq!(ann.transfers(&task, ben.as_target()).await, "", "{channel:?}");
         assert_eq!(ann.sees(&task).await, "OFFERED");
         // Offered to the one alone, also where they do not serve the queue; nobody else is.

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use futures_util::{SinkExt as _, StreamExt as _};
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -43,7 +44,7 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
                 let Message::Text(text) = message else { continue };
                 let said: Value = serde_json::from_str(&text).unwrap_or_default();
                 if let Some(sequence) = said["payload"]["data"]["incomingRequests"]["sequence"].as_i64() {
-                    arrivals.lock().unwrap_or_else(PoisonError::into_inner).push((sequence, at));
+                    arrivals.lock().push((sequence, at));
                     waiting.fetch_sub(1, Ordering::SeqCst);
                 }
             }
@@ -84,7 +85,7 @@ async fn events(
     let mut delays = Vec::with_capacity(EVENTS * subscribers);
     let mut request = String::new();
     for number in 0..EVENTS {
-        arrivals.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        arrivals.lock().clear();
         waiting.store(subscribers, Ordering::SeqCst);
         let mutation = if number % 2 == 0 {
             format!(
@@ -105,7 +106,7 @@ async fn events(
             ensure!(Instant::now() < patience, "{} never got the event", waiting.load(Ordering::SeqCst));
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let arrived = arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        let arrived = arrivals.lock();
         delays.extend(arrived.iter().map(|(_, at)| at.duration_since(asked).as_secs_f64() * 1e3));
     }
     let spent = (cpu::process(server.child.id()) - spent) / (EVENTS * subscribers) as f64 * 1e6;

@@ -4,7 +4,7 @@
 use std::{
     mem,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -14,6 +14,7 @@ use anyhow::{Context as _, bail, ensure};
 use api::clock::Clock;
 use entity::id::ConversationId;
 use futures_util::{StreamExt as _, future};
+use parking_lot::{Mutex, MutexGuard};
 use serde::Deserialize;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -276,5 +277,5 @@ impl Heard {
 }
 
 fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
-    heard.lock().unwrap_or_else(PoisonError::into_inner)
+    heard.lock()
 }

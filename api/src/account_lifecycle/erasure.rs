@@ -151,7 +151,7 @@ async fn withdraw_requests(tx: &Tx<'_>, user: UserId) -> Result<()> {
 /// Removes the user's activities, also those shared with another user, for both. Emits `ActivityRemoved`.
 async fn remove_activities(tx: &Tx<'_>, user: UserId) -> Result<()> {
     let mut sql =
-        Sql::new("SELECT a.* FROM activity_author n JOIN activity a ON a.id = n.activity_id WHERE n.user_id = ");
+        Sql::select::<activity::Entity>("a", "JOIN activity_author n ON n.activity_id = a.id WHERE n.user_id = ");
     sql.bind(user);
     sql.push(" ORDER BY a.id");
     let all = sql.models::<activity::Entity>(tx.db()).await?;

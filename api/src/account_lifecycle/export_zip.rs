@@ -4,13 +4,14 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use async_stream::try_stream;
 use bytes::Bytes;
 use entity::user;
 use futures_util::Stream as FuturesStream;
+use parking_lot::Mutex;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 use super::export_sections::EXPORT_SECTIONS;
@@ -37,13 +38,13 @@ struct ZipBuffer(Arc<Mutex<Vec<u8>>>);
 
 impl ZipBuffer {
     fn take(&self) -> Bytes {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into()
+        std::mem::take(&mut *self.0.lock()).into()
     }
 }
 
 impl Write for ZipBuffer {
     fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(part);
+        self.0.lock().extend_from_slice(part);
         Ok(part.len())
     }
 

@@ -20,7 +20,7 @@ use crate::{
     app::App,
     config::mail::MailConfig,
     contacts::details,
-    database::sql::Sql,
+    database::sql::{Sql, columns},
     error::{Error, Result},
 };
 
@@ -103,7 +103,7 @@ async fn claim(app: &App) -> Result<Option<account_mail::Model>> {
             sql.bind(now);
             sql.push(") ORDER BY due_at, id LIMIT 1) AND (claimed_until IS NULL OR claimed_until <= ");
             sql.bind(now);
-            sql.push(") RETURNING *");
+            sql.push(&format!(") RETURNING {}", columns::<account_mail::Entity>("account_mail")));
             Ok(sql.models::<account_mail::Entity>(tx.db()).await?.pop())
         })
     })

@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
 use crate::{
-    database::sql::Sql,
+    database::sql::{Sql, columns},
     pagination::{ByAge, Page, PageSlice},
 };
 
@@ -86,7 +86,8 @@ impl Activities {
         // Two people can share a newest activity, so twice as many authors are read as a page has items.
         sql.push(&format!(" WHERE activity_id IS NOT NULL ORDER BY activity_id {direction} LIMIT "));
         sql.bind(2 * most);
-        sql.push(") SELECT a.* FROM (SELECT DISTINCT n.activity_id FROM newest JOIN activity_author n");
+        sql.push(&format!(") SELECT {} FROM (SELECT DISTINCT n.activity_id", columns::<activity::Entity>("a")));
+        sql.push(" FROM newest JOIN activity_author n");
         sql.push(&format!(" ON n.user_id = newest.user_id AND n.activity_id {from} COALESCE((SELECT m.activity_id"));
         sql.push(" FROM activity_author m WHERE m.user_id = newest.user_id");
         self.write_visible(&mut sql, "m", "newest", page);

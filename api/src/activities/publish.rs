@@ -104,7 +104,7 @@ pub async fn publish_connected(tx: &Tx<'_>, actor: UserId, subject: UserId) -> R
 /// last day. The person's row must be locked. Emits `ActivityPosted`.
 pub async fn publish_profile_changed(tx: &Tx<'_>, user: UserId) -> Result<()> {
     let mut sql =
-        Sql::new("SELECT a.* FROM activity_author n JOIN activity a ON a.id = n.activity_id WHERE n.user_id = ");
+        Sql::select::<activity::Entity>("a", "JOIN activity_author n ON n.activity_id = a.id WHERE n.user_id = ");
     sql.bind(user);
     sql.push(" ORDER BY n.activity_id DESC LIMIT 1");
     let newest = sql.models::<activity::Entity>(tx.db()).await?.pop();

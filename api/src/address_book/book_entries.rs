@@ -135,7 +135,7 @@ pub async fn find(
     owner: UserId,
     ids: &[PersonalContactId],
 ) -> Result<Vec<personal_contact::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT * FROM personal_contact WHERE owner_id = ");
+    let mut sql = Sql::select::<personal_contact::Entity>("p", "WHERE owner_id = ");
     sql.bind(owner);
     sql.push(" AND id IN ");
     sql.bind_list(ids);

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     app::{App, Tx},
     auth::viewer::{Caller, Viewer},
-    database::sql::Sql,
+    database::sql::{Sql, columns},
     error::{Error, Result, UserErrorCode},
     events::{cursor::desk_of, log::NewEvent},
 };
@@ -56,8 +56,9 @@ impl FromQueryResult for AgentSnapshot {
 pub async fn find_snapshot(db: &impl ConnectionTrait, id: UserId) -> Result<Option<(agent::Model, i64)>, DbErr> {
     let kind = desk_of(id).kind.code();
     let mut sql = Sql::new(&format!(
-        "SELECT a.*, COALESCE((SELECT s.last_sequence FROM stream s WHERE s.kind = {kind} AND s.owner_id = a.user_id), 0) \
-         AS stream_at FROM agent a JOIN \"user\" u ON u.id = a.user_id WHERE a.user_id = "
+        "SELECT {}, COALESCE((SELECT s.last_sequence FROM stream s WHERE s.kind = {kind} AND s.owner_id = a.user_id), 0) \
+         AS stream_at FROM agent a JOIN \"user\" u ON u.id = a.user_id WHERE a.user_id = ",
+        columns::<agent::Entity>("a")
     ));
     sql.bind(id);
     // The agent's row outlives the role, because the history refers to it.
@@ -111,7 +112,7 @@ pub async fn create_agent(tx: &Tx<'_>, id: UserId) -> Result<agent::Model> {
         idle_reason_id: None,
         state_since: now,
         idle_channels: 0,
-        takes: 0,
+        offerable_channels: 0,
         available_since: now,
         interval: 1,
     };
@@ -127,10 +128,10 @@ pub async fn create_agent(tx: &Tx<'_>, id: UserId) -> Result<agent::Model> {
 /// Saves an agent's row with the channels on which the agent can be offered tasks. The agent must be locked. Wakes the
 /// router when a channel was added. Emits `AgentChanged`.
 pub async fn save(tx: &Tx<'_>, agent: &mut agent::Model) -> Result<()> {
-    let before = agent.takes;
-    agent.takes = capacity::offerable_channels(agent);
+    let before = agent.offerable_channels;
+    agent.offerable_channels = capacity::offerable_channels(agent);
     agent.clone().into_active_model().reset_all().update(tx.db()).await?;
-    if agent.takes & !before != 0 {
+    if agent.offerable_channels & !before != 0 {
         tx.wake_router_on_commit();
     }
     tx.append(NewEvent::new(EventKind::AgentChanged, agent, vec![desk_of(agent.user_id)])?);

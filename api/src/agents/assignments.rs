@@ -61,10 +61,10 @@ pub async fn assigned_tasks(
     agent: UserId,
 ) -> Result<Vec<AssignedTask>, DbErr> {
     let mut sql = Sql::new("SELECT ");
-    sql.push(&columns::<assignment::Entity>("h"));
-    sql.push(&columns::<task::Entity>("t"));
-    sql.push(&columns::<conversation::Entity>("c"));
-    sql.push(&columns::<customer::Entity>("k"));
+    sql.push(&prefixed_columns::<assignment::Entity>("h"));
+    sql.push(&prefixed_columns::<task::Entity>("t"));
+    sql.push(&prefixed_columns::<conversation::Entity>("c"));
+    sql.push(&prefixed_columns::<customer::Entity>("k"));
     conversation_rows::select_visible_columns(&mut sql, caller, "c_");
     sql.push(
         " FROM assignment h JOIN task t ON t.id = h.task_id JOIN conversation c ON c.id = t.conversation_id \
@@ -80,7 +80,7 @@ pub async fn assigned_tasks(
 }
 
 /// Writes all columns of a table with an alias of one letter. Each column is named by that letter and its own name.
-fn columns<E: EntityTrait>(letter: &str) -> String {
+fn prefixed_columns<E: EntityTrait>(letter: &str) -> String {
     let named = |column: E::Column| format!("{letter}.{name} AS {letter}_{name}, ", name = column.as_str());
     E::Column::iter().map(named).collect::<Vec<_>>().concat()
 }
@@ -109,7 +109,7 @@ pub async fn find_several(
     tasks: &[TaskId],
     agent: UserId,
 ) -> Result<Vec<assignment::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT h.* FROM assignment h WHERE h.agent_id = ");
+    let mut sql = Sql::select::<assignment::Entity>("h", "WHERE h.agent_id = ");
     sql.bind(agent);
     sql.push(" AND h.task_id IN ");
     sql.bind_list(tasks);

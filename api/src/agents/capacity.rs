@@ -78,7 +78,7 @@ mod tests {
             idle_reason_id: None,
             state_since: DateTime::UNIX_EPOCH,
             idle_channels: 0,
-            takes: 0,
+            offerable_channels: 0,
             available_since: DateTime::UNIX_EPOCH,
             interval: 1,
         }

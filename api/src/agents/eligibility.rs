@@ -10,10 +10,16 @@ use entity::{
     id::{QueueId, SkillId, UserId},
     queue::{self, SkillStep},
     queue_agent, queue_member,
+    task::{IN_SERVICE, WAITING},
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
-use crate::{app::Tx, auth::revocation, database::sql::Sql, error::Result};
+use crate::{
+    app::Tx,
+    auth::revocation,
+    database::sql::{Sql, columns},
+    error::Result,
+};
 
 type SkillLevels = BTreeMap<SkillId, i16>;
 
@@ -67,11 +73,12 @@ pub async fn refresh(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
 /// Computes the eligible agents again of every queue that requires one of `skills`. Archived queues with live tasks are
 /// included. A task that returns to an archived queue without a successor waits there.
 pub async fn refresh_requiring(tx: &Tx<'_>, skills: &[SkillId]) -> Result<()> {
-    let sql = Sql::new(
-        "SELECT q.* FROM queue q WHERE q.archived_at IS NULL \
-         OR EXISTS (SELECT 1 FROM task t WHERE t.queue_id = q.id AND t.status < 3) \
-         OR EXISTS (SELECT 1 FROM task t WHERE t.queue_id = q.id AND t.status IN (3, 4, 5))",
+    let live = format!(
+        "WHERE q.archived_at IS NULL \
+         OR EXISTS (SELECT 1 FROM task t WHERE t.queue_id = q.id AND t.status {WAITING}) \
+         OR EXISTS (SELECT 1 FROM task t WHERE t.queue_id = q.id AND t.status {IN_SERVICE})",
     );
+    let sql = Sql::select::<queue::Entity>("q", &live);
     for queue in sql.models::<queue::Entity>(tx.db()).await? {
         if queue.skills.asks_for(skills) {
             refresh(tx, &queue).await?;
@@ -88,7 +95,7 @@ pub async fn for_queues(db: &impl ConnectionTrait, queues: &[QueueId]) -> Result
     let mut sql = Sql::default();
     for (part, queue) in queues.iter().enumerate() {
         sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
-        sql.push("SELECT m.* FROM queue_member m WHERE m.queue_id = ");
+        sql.push(&format!("SELECT {} FROM queue_member m WHERE m.queue_id = ", columns::<queue_member::Entity>("m")));
         sql.bind(*queue);
         sql.push(&format!(" ORDER BY m.agent_id LIMIT {SHOWN}) AS part_{part}"));
     }

@@ -13,7 +13,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, 
 use super::capacity;
 use crate::{
     app::Tx,
-    database::sql::Sql,
+    database::sql::{Sql, columns},
     error::{Error, Result},
     events::{cursor::all_agents, log::NewEvent},
 };
@@ -65,7 +65,7 @@ pub async fn change_state(tx: &Tx<'_>, agent: &mut agent::Model, to: StateInterv
         agent.available_since = now;
     }
     insert_interval(tx, agent, now).await?;
-    let turned = agent::Model { takes: capacity::offerable_channels(agent), ..agent.clone() };
+    let turned = agent::Model { offerable_channels: capacity::offerable_channels(agent), ..agent.clone() };
     tx.append(NewEvent::new(EventKind::AgentStateChanged, &turned, vec![all_agents()])?);
     Ok(true)
 }
@@ -82,10 +82,11 @@ pub async fn between(
 ) -> Result<Vec<agent_interval::Model>, DbErr> {
     // Intervals have numbers without gaps and end in that order, so the first one selects the rest. If no interval
     // ended in the period, only the current interval is read.
-    let mut sql = Sql::new(
-        "SELECT i.* FROM (SELECT a.user_id, COALESCE((SELECT f.number FROM agent_interval f \
+    let mut sql = Sql::new(&format!(
+        "SELECT {} FROM (SELECT a.user_id, COALESCE((SELECT f.number FROM agent_interval f \
                             WHERE f.agent_id = a.user_id AND f.ended_at > ",
-    );
+        columns::<agent_interval::Entity>("i")
+    ));
     sql.bind(since);
     sql.push(" ORDER BY f.ended_at, f.number LIMIT 1), a.\"interval\") AS first FROM agent a WHERE a.user_id IN ");
     sql.bind_list(agents);

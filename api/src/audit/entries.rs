@@ -112,7 +112,7 @@ impl Entries {
         db: &impl ConnectionTrait,
         page: &Page<ByAge>,
     ) -> Result<PageSlice<audit_entry::Model>, DbErr> {
-        let mut sql = Sql::new("SELECT a.* FROM audit_entry a WHERE 1 = 1");
+        let mut sql = Sql::select::<audit_entry::Entity>("a", "WHERE 1 = 1");
         if let Some(user) = self.user {
             sql.push(" AND a.user_id = ");
             sql.bind(user);

@@ -1,12 +1,10 @@
 //! The outside issuer. Its keys are fetched at the start and at intervals, and never because a client names one.
 
-use std::{
-    sync::{PoisonError, RwLock},
-    time::Duration,
-};
+use std::time::Duration;
 
 use entity::user::{self, UserStatus};
 use jsonwebtoken::{Algorithm, DecodingKey};
+use parking_lot::RwLock;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::Deserialize;
 
@@ -36,7 +34,7 @@ impl ExternalIssuer {
     pub async fn keep_fresh(&self, app: &App, url: &str, every: Duration) {
         loop {
             match fetch(url).await {
-                Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys,
+                Ok(keys) => *self.keys.write() = keys,
                 Err(error) => {
                     tracing::warn!(cause = format!("{error:#}"), "the keys of the issuer could not be fetched");
                 }
@@ -48,13 +46,13 @@ impl ExternalIssuer {
     /// Returns true once keys are known.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        !self.keys.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.keys.read().is_empty()
     }
 
     /// Returns the person of a token. `sub` is an id or a handle, and `scope` narrows the scopes of the person's role.
     /// Refuses with UNAUTHENTICATED.
     pub async fn verify(&self, app: &App, token: &str) -> Result<Viewer> {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let keys = self.keys.read().clone();
         let claims = jwt::claims(&app.config.tokens, &keys, app.clock.now(), token)?;
         if claims.sub.contains('\0') {
             return Err(Error::Unauthenticated);

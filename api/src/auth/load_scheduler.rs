@@ -3,7 +3,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -12,6 +12,7 @@ use futures_util::{
     stream::FuturesUnordered,
     task::{FutureObj, Spawn, SpawnError},
 };
+use parking_lot::Mutex;
 
 use crate::memory_budget::MemoryBudget;
 
@@ -21,7 +22,7 @@ pub struct PendingLoads(Arc<Mutex<Vec<FutureObj<'static, ()>>>>);
 
 impl Spawn for PendingLoads {
     fn spawn_obj(&self, load: FutureObj<'static, ()>) -> Result<(), SpawnError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(load);
+        self.0.lock().push(load);
         Ok(())
     }
 }
@@ -48,7 +49,7 @@ impl<T> BatchedOperation<T> {
                 if let Poll::Ready(value) = go_on(self.operation.as_mut(), cx) {
                     return Poll::Ready(value);
                 }
-                self.running.extend(self.turns.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
+                self.running.extend(self.turns.0.lock().drain(..));
                 match self.running.poll_next_unpin(cx) {
                     Poll::Ready(Some(())) => {}
                     Poll::Ready(None) | Poll::Pending => return Poll::Pending,

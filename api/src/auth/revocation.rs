@@ -6,7 +6,7 @@ use std::{
     collections::{HashMap, HashSet},
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -21,6 +21,7 @@ use entity::{
     user::{self, UserStatus},
 };
 use futures_util::StreamExt as _;
+use parking_lot::{Mutex, MutexGuard};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -298,11 +299,11 @@ impl Revocations {
     }
 
     fn ended(&self) -> MutexGuard<'_, RevokedState> {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ended.lock()
     }
 
     fn watched(&self) -> MutexGuard<'_, HashMap<Uuid, HashMap<u64, CancellationToken>>> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watched.lock()
     }
 }
 

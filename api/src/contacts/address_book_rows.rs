@@ -22,7 +22,7 @@ pub async fn read(
     list: &People,
     page: &Page<PageBound>,
 ) -> Result<Vec<ListedMember>, DbErr> {
-    let mut sql = Sql::new("SELECT p.* FROM personal_contact p");
+    let mut sql = Sql::select::<personal_contact::Entity>("p", "");
     write(&mut sql, owner, list.search.as_ref());
     let by_name = list.order == ContactOrder::Name;
     let key = if by_name { ["p.name_key", "p.id"] } else { ["p.created_at", "p.id"] };

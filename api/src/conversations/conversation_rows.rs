@@ -6,6 +6,7 @@ use entity::{
     channel::Channel,
     conversation::{self, ConversationKind, ConversationStatus},
     id::{ConversationId, CustomerId, EntryPointId, QueueId, UserId},
+    offer::PENDING,
     user::{Role, UserStatus},
 };
 use sea_orm::{
@@ -17,7 +18,7 @@ use super::channel_capabilities;
 use crate::{
     app::Tx,
     auth::viewer::Caller,
-    database::sql::Sql,
+    database::sql::{Sql, columns},
     error::{Error, Result, UserErrorCode},
     events::{
         cursor::{conversation_of, customer_side_of},
@@ -104,7 +105,7 @@ impl FromQueryResult for VisibleConversation {
 /// Begins a SELECT of conversations `c` as a caller sees them: rows, ends of streams and ends of visibility, all of
 /// one moment. The FROM clause must come next.
 pub fn select_visible(sql: &mut Sql, caller: &Caller) {
-    sql.push("SELECT c.*, ");
+    sql.push(&format!("SELECT {}, ", columns::<conversation::Entity>("c")));
     select_visible_columns(sql, caller, "");
     sql.push(" ");
 }
@@ -130,10 +131,11 @@ fn write_visibility_end(sql: &mut Sql, caller: &Caller, column: &str, kind: &str
     sql.bind(viewer.user);
     sql.push(" AND NOT EXISTS (SELECT 1 FROM \"user\" u WHERE u.id = l.user_id AND u.role >= ");
     sql.bind(Role::Supervisor);
-    sql.push(
+    sql.push(&format!(
         ") AND NOT EXISTS (SELECT 1 FROM queue_member m WHERE m.queue_id = c.queue_id AND m.agent_id = l.user_id) \
-         AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.task_id = c.task_id AND o.status = 1 AND o.agent_id = l.user_id))",
-    );
+         AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.task_id = c.task_id AND o.status {PENDING} \
+         AND o.agent_id = l.user_id))",
+    ));
 }
 
 /// Adds the condition that the caller's visibility of the conversation `c` reaches an item's number.
@@ -244,11 +246,12 @@ fn visible_to_person(sql: &mut Sql, me: UserId) {
     sql.bind(Role::Supervisor);
     sql.push(" OR (me.role = ");
     sql.bind(Role::Agent);
-    sql.push(
+    sql.push(&format!(
         " AND (EXISTS (SELECT 1 FROM participant p WHERE p.conversation_id = c.id AND p.user_id = me.id) \
          OR EXISTS (SELECT 1 FROM queue_member m WHERE m.queue_id = c.queue_id AND m.agent_id = me.id) \
-         OR EXISTS (SELECT 1 FROM offer o WHERE o.task_id = c.task_id AND o.status = 1 AND o.agent_id = me.id)))))))",
-    );
+         OR EXISTS (SELECT 1 FROM offer o WHERE o.task_id = c.task_id AND o.status {PENDING} \
+         AND o.agent_id = me.id)))))))",
+    ));
 }
 
 /// Returns the refusal `CONVERSATION_ENDED` for an input field.

@@ -97,7 +97,7 @@ pub async fn update_details(tx: &Tx<'_>, before: customer::Model, about: &Custom
 
 /// Returns customers by id, in no particular order.
 pub async fn by_ids(db: &impl ConnectionTrait, ids: &[CustomerId]) -> Result<Vec<customer::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT k.* FROM customer k WHERE k.id IN ");
+    let mut sql = Sql::select::<customer::Entity>("k", "WHERE k.id IN ");
     sql.bind_list(ids);
     sql.models::<customer::Entity>(db).await
 }
@@ -108,7 +108,7 @@ pub async fn find(
     caller: &Caller,
     ids: &[CustomerId],
 ) -> Result<Vec<customer::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT k.* FROM customer k WHERE k.id IN ");
+    let mut sql = Sql::select::<customer::Entity>("k", "WHERE k.id IN ");
     sql.bind_list(ids);
     sql.push(" AND EXISTS (SELECT 1 FROM conversation c WHERE c.customer_id = k.id AND ");
     conversation_rows::write_visible(&mut sql, caller);
@@ -118,7 +118,7 @@ pub async fn find(
 
 /// Returns the addresses of the given customers, ordered by channel and address.
 pub async fn identities(db: &impl ConnectionTrait, ids: &[CustomerId]) -> Result<Vec<customer_identity::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT n.* FROM customer_identity n WHERE n.customer_id IN ");
+    let mut sql = Sql::select::<customer_identity::Entity>("n", "WHERE n.customer_id IN ");
     sql.bind_list(ids);
     sql.push(" ORDER BY n.channel, n.address");
     sql.models::<customer_identity::Entity>(db).await

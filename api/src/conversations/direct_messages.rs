@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::{App, Tx},
     auth::viewer::Viewer,
-    database::sql::Sql,
+    database::sql::{Sql, columns},
     error::{Error, Result, UserErrorCode},
     notifications::notification_rows::{self, NewNotification},
     users::people,
@@ -137,7 +137,7 @@ pub async fn close_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
     sql.bind(ConversationStatus::Open);
     sql.push(" AND ");
     theirs(&mut sql);
-    sql.push(" RETURNING *");
+    sql.push(&format!(" RETURNING {}", columns::<conversation::Entity>("conversation")));
     let closed = sql.models::<conversation::Entity>(tx.db()).await?;
     if closed.is_empty() {
         return Ok(());
@@ -146,7 +146,7 @@ pub async fn close_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
     sql.bind(tx.clock().now());
     sql.push(" WHERE left_at IS NULL AND conversation_id IN (SELECT id FROM conversation WHERE ");
     theirs(&mut sql);
-    sql.push(") RETURNING *");
+    sql.push(&format!(") RETURNING {}", columns::<participant::Entity>("participant")));
     let mut left = sql.models::<participant::Entity>(tx.db()).await?;
     left.sort_by_key(|row| row.id);
     for row in &left {

@@ -6,6 +6,9 @@ use entity::{
     channel::Channel,
     conversation::{ConversationKind, ConversationStatus},
     id::{CustomerId, QueueId, UserId},
+    offer::PENDING,
+    participant::NO_MEMBER,
+    task::{IN_SERVICE, LIVE, WAITING},
     user::Role,
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
@@ -194,7 +197,9 @@ impl ConversationSource {
         match self {
             Self::OfCustomer(customer) => equals(sql, "c.customer_id = ", customer),
             Self::Customers => equals(sql, "c.kind = ", ConversationKind::Customer),
-            Self::Open => sql.push("c.id IN (SELECT t.conversation_id FROM task t WHERE t.status < 6) AND "),
+            Self::Open => {
+                sql.push(&format!("c.id IN (SELECT t.conversation_id FROM task t WHERE t.status {LIVE}) AND "));
+            }
             Self::First(me) => equals(sql, "c.lo = ", me),
             Self::Second(me) => equals(sql, "c.hi = ", me),
             Self::Joined(me) => {
@@ -203,25 +208,28 @@ impl ConversationSource {
             }
             Self::Attended(me) => {
                 // Members of a direct conversation are left out, because those have sources of their own.
-                let open = "SELECT j.conversation_id FROM participant j WHERE j.settled_at IS NULL AND j.role <> 4 \
-                     AND j.user_id = ";
-                among(sql, &[open], me);
+                let open = format!(
+                    "SELECT j.conversation_id FROM participant j WHERE j.settled_at IS NULL AND j.role {NO_MEMBER} \
+                     AND j.user_id = "
+                );
+                among(sql, &[&open], me);
             }
             Self::Settled(me) => equals(sql, "j.settled_at IS NOT NULL AND j.user_id = ", me),
             Self::Served(queue) => equals(sql, "c.queue_id = ", queue),
             Self::ServedOpen(me) => {
                 // Every priority is above 0. The condition leads SQLite to the index of waiting tasks.
-                let waiting = "SELECT t.conversation_id FROM queue_member m JOIN task t ON t.queue_id = m.queue_id \
-                     WHERE t.status < 3 AND t.priority > 0 AND m.agent_id = ";
-                let talking = "SELECT t.conversation_id FROM queue_member m JOIN task t ON t.queue_id = m.queue_id \
-                     WHERE t.status IN (3, 4, 5) AND m.agent_id = ";
-                among(sql, &[waiting, talking], me);
+                let of_queues = "SELECT t.conversation_id FROM queue_member m JOIN task t ON t.queue_id = m.queue_id";
+                let waiting = format!("{of_queues} WHERE t.status {WAITING} AND t.priority > 0 AND m.agent_id = ");
+                let in_service = format!("{of_queues} WHERE t.status {IN_SERVICE} AND m.agent_id = ");
+                among(sql, &[&waiting, &in_service], me);
             }
             Self::Offered(me) => {
                 // The join goes through the task, because no index finds a conversation by its `task_id`.
-                let offered = "SELECT t.conversation_id FROM offer o JOIN task t ON t.id = o.task_id \
-                     WHERE o.status = 1 AND o.agent_id = ";
-                among(sql, &[offered], me);
+                let offered = format!(
+                    "SELECT t.conversation_id FROM offer o JOIN task t ON t.id = o.task_id \
+                     WHERE o.status {PENDING} AND o.agent_id = "
+                );
+                among(sql, &[&offered], me);
             }
         }
     }

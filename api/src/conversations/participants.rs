@@ -100,7 +100,7 @@ pub async fn all(db: &impl ConnectionTrait, conversation: ConversationId) -> Res
 
 /// Returns participants by id, in no particular order.
 pub async fn by_ids(db: &impl ConnectionTrait, ids: &[ParticipantId]) -> Result<Vec<participant::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT p.* FROM participant p WHERE p.id IN ");
+    let mut sql = Sql::select::<participant::Entity>("p", "WHERE p.id IN ");
     sql.bind_list(ids);
     sql.models::<participant::Entity>(db).await
 }
@@ -110,7 +110,7 @@ pub async fn for_conversations(
     db: &impl ConnectionTrait,
     ids: &[ConversationId],
 ) -> Result<Vec<participant::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT p.* FROM participant p WHERE p.conversation_id IN ");
+    let mut sql = Sql::select::<participant::Entity>("p", "WHERE p.conversation_id IN ");
     sql.bind_list(ids);
     sql.push(" ORDER BY p.id");
     sql.models::<participant::Entity>(db).await
@@ -118,8 +118,9 @@ pub async fn for_conversations(
 
 /// Returns the conversations with customers in which a user is a participant now.
 pub async fn open_with_customers(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<ConversationId>, DbErr> {
-    let mut sql = Sql::new(
-        "SELECT p.* FROM participant p JOIN conversation c ON c.id = p.conversation_id \
+    let mut sql = Sql::select::<participant::Entity>(
+        "p",
+        "JOIN conversation c ON c.id = p.conversation_id \
          WHERE c.customer_id IS NOT NULL AND p.left_at IS NULL AND p.user_id = ",
     );
     sql.bind(user);

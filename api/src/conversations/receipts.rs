@@ -24,7 +24,7 @@ use super::{
 use crate::{
     app::{App, Tx},
     auth::viewer::Caller,
-    database::sql::{Columns, Sql},
+    database::sql::{Columns, Sql, columns},
     error::{Error, Result, UserErrorCode},
     events::{
         log::NewEvent,
@@ -230,7 +230,7 @@ async fn write_read_receipts(
     if sql.run(tx.db()).await? == 0 {
         return Ok(false);
     }
-    let mut sql = Sql::new("SELECT i.*");
+    let mut sql = Sql::new(&format!("SELECT {}", columns::<thread_item::Entity>("i")));
     covered(&mut sql);
     sql.push(" ORDER BY i.sequence DESC LIMIT 1");
     let Some(newest) = sql.models::<thread_item::Entity>(tx.db()).await?.pop() else { return Ok(false) };

@@ -142,7 +142,7 @@ impl Loader<RenderingOf> for RequestReads {
 
     async fn load(&self, keys: &[RenderingOf]) -> Result<HashMap<RenderingOf, Self::Value>> {
         let ids: Vec<ThreadItemId> = keys.iter().map(|key| key.0).collect();
-        let mut sql = Sql::new("SELECT * FROM rendering WHERE item_id IN ");
+        let mut sql = Sql::select::<rendering::Entity>("r", "WHERE item_id IN ");
         sql.bind_list(&ids);
         let found = sql.models::<rendering::Entity>(self.app.db.read()).await?;
         Ok(found.into_iter().map(|row| (RenderingOf(row.item_id), row)).collect())

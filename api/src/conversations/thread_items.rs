@@ -143,7 +143,7 @@ pub async fn find(
     ids: &[ThreadItemId],
 ) -> Result<Vec<thread_item::Model>, DbErr> {
     let mut sql =
-        Sql::new("SELECT i.* FROM thread_item i JOIN conversation c ON c.id = i.conversation_id WHERE i.id IN ");
+        Sql::select::<thread_item::Entity>("i", "JOIN conversation c ON c.id = i.conversation_id WHERE i.id IN ");
     sql.bind_list(ids);
     sql.push(&format!(" AND {} IS NOT NULL AND ", ConversationSide::of(caller).number()));
     conversation_rows::write_visible(&mut sql, caller);

@@ -118,7 +118,7 @@ async fn part(
     after: i64,
     upto: i64,
 ) -> Result<Vec<thread_item::Model>> {
-    let mut sql = Sql::new("SELECT * FROM thread_item WHERE conversation_id = ");
+    let mut sql = Sql::select::<thread_item::Entity>("t", "WHERE conversation_id = ");
     sql.bind(conversation.id);
     sql.push(&format!(" AND {number} > "));
     sql.bind(after);

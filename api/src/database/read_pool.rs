@@ -5,13 +5,14 @@
 use std::{
     ops::ControlFlow,
     sync::{
-        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use futures_util::future::BoxFuture;
+use parking_lot::{Mutex, MutexGuard};
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values, prelude::async_trait,
 };
@@ -180,7 +181,7 @@ impl<DB: TimedDatabase> PooledConnections<DB> {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<IdleConnection<DB>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock()
     }
 
     /// Keeps an idle connection, unless the pool is closed.

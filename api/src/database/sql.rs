@@ -1,6 +1,9 @@
 //! SQL statements as text that both databases accept, and rows that are read by column position.
 
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult, RuntimeErr, Statement, Value};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityName as _, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _, QueryResult,
+    RuntimeErr, Statement, Value,
+};
 use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 
 /// A row of either database, read by column position. Reading by name looks up each name in each row, and creates an
@@ -27,6 +30,14 @@ impl Columns<'_> {
     }
 }
 
+/// Returns the columns of an entity with a table alias, as a list for SELECT or RETURNING. Statements name their
+/// columns and never use `*`: a newer version may add a column while this one runs, and a remembered statement whose
+/// columns change fails on both databases.
+#[must_use]
+pub fn columns<E: EntityTrait>(alias: &str) -> String {
+    E::Column::iter().map(|column| format!("{alias}.\"{}\"", column.as_str())).collect::<Vec<_>>().join(", ")
+}
+
 /// A statement under construction: its values, and text with `$1 $2 …` as both databases accept it.
 #[derive(Clone, Debug, Default)]
 pub struct Sql {
@@ -39,6 +50,13 @@ impl Sql {
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self { text: text.to_owned(), values: Vec::new() }
+    }
+
+    /// Starts a statement that reads rows of an entity under a table alias. `rest` follows the FROM clause.
+    #[must_use]
+    pub fn select<E: EntityTrait>(alias: &str, rest: &str) -> Self {
+        let table = E::default().table_name().to_owned();
+        Self::new(&format!("SELECT {} FROM \"{table}\" {alias} {rest}", columns::<E>(alias)))
     }
 
     /// Appends text without values.

@@ -6,11 +6,9 @@
 //! statement nothing more runs, above all no COMMIT. A connection returns to its pool only after its transaction has
 //! certainly ended. Every other connection is closed.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use parking_lot::RwLock;
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, prelude::async_trait,
 };
@@ -101,7 +99,7 @@ impl WritePool {
 
     /// Calls `before` ahead of each step of every transaction from now on.
     pub fn before_steps(&self, before: Option<BeforeStep>) {
-        *self.before.write().unwrap_or_else(PoisonError::into_inner) = before;
+        *self.before.write() = before;
     }
 
     /// Closes all connections.
@@ -115,7 +113,7 @@ impl WritePool {
     /// Begins a transaction. SQLite takes the write lock immediately, because a reader that starts to write can fail in
     /// the middle. On PostgreSQL it is READ COMMITTED.
     pub async fn begin(&self) -> Result<Transaction, DbErr> {
-        let before = self.before.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let before = self.before.read().clone();
         self.begin_with(self.observer.clone(), before).await
     }
 

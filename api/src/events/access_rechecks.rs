@@ -1,13 +1,11 @@
 //! Access rechecks: they end a live subscription when the user loses the right behind it. The subscription checks the
 //! right again after each notice and ends when the check fails.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use async_stream::stream;
 use futures_util::{StreamExt as _, future::BoxFuture, stream::BoxStream};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -40,7 +38,7 @@ impl AccessRechecks {
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<Uuid, watch::Sender<()>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

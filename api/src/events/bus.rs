@@ -4,11 +4,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use entity::stream::StreamKind;
+use parking_lot::Mutex;
 use sqlx::{PgPool, postgres::PgListener, postgres::PgPoolOptions};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -71,7 +72,7 @@ impl Bus {
     /// Reports to the other instances that `streams` have grown. Call it after the commit. It never waits.
     pub fn hint(&self, streams: &[Stream]) {
         if let Self::Postgres(outgoing) = self {
-            outgoing.streams.lock().unwrap_or_else(PoisonError::into_inner).extend(streams);
+            outgoing.streams.lock().extend(streams);
             outgoing.wake.notify_one();
         }
     }
@@ -79,7 +80,7 @@ impl Bus {
     /// Sends a signal to the other instances. It never waits.
     pub fn send_signal(&self, signal: Signal) {
         if let Self::Postgres(outgoing) = self {
-            let mut signals = outgoing.signals.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut signals = outgoing.signals.lock();
             signals.insert((signal.about, signal.by), signal.on);
             outgoing.wake.notify_one();
         }
@@ -95,12 +96,12 @@ struct WakeupTargets {
 
 impl Outgoing {
     fn take_signals(&self) -> Vec<Signal> {
-        let taken = std::mem::take(&mut *self.signals.lock().unwrap_or_else(PoisonError::into_inner));
+        let taken = std::mem::take(&mut *self.signals.lock());
         taken.into_iter().map(|((about, by), on)| Signal { about, by, on }).collect()
     }
 
     fn take(&self) -> Vec<Stream> {
-        std::mem::take(&mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+        std::mem::take(&mut *self.streams.lock()).into_iter().collect()
     }
 }
 

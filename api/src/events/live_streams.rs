@@ -4,11 +4,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use entity::stream;
+use parking_lot::{Mutex, MutexGuard};
 use sea_orm::DbErr;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -70,7 +71,7 @@ impl LiveStreams {
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<Stream, Arc<LiveStream>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock()
     }
 
     /// Reports that `streams` have grown.
@@ -205,7 +206,7 @@ impl LiveStreams {
 
 impl LiveStream {
     fn live(&self) -> MutexGuard<'_, LiveState> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.live.lock()
     }
 }
 

@@ -164,7 +164,7 @@ row_payload! {
         idle_reason_id: Option<IdleReasonId>,
         state_since: DateTimeUtc,
         idle_channels: i16,
-        takes: i16,
+        offerable_channels: i16,
         available_since: DateTimeUtc,
         interval: i32,
     } since {} without {}

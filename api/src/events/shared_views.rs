@@ -3,9 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Weak},
 };
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -28,7 +29,7 @@ pub struct SharedViews(Mutex<HashMap<Uuid, Weak<SharedViewSender>>>);
 impl SharedViews {
     /// Subscribes to the view `of`. For the first subscriber it calls `keep` with the sender, to start the updates.
     pub fn watch(&self, of: Uuid, keep: impl FnOnce(Arc<SharedViewSender>)) -> watch::Receiver<Arc<SharedView>> {
-        let mut shared_views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared_views = self.0.lock();
         shared_views.retain(|_, shown| shown.strong_count() > 0);
         if let Some(shown) = shared_views.get(&of).and_then(Weak::upgrade) {
             let mut looking = shown.subscribe();
@@ -44,7 +45,7 @@ impl SharedViews {
 
     /// Returns true and removes the view when it has no subscriber. After that no subscriber can join this sender.
     pub fn is_unwatched(&self, of: Uuid, shown: &SharedViewSender) -> bool {
-        let mut shared_views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared_views = self.0.lock();
         let left = shown.receiver_count() == 0;
         if left {
             shared_views.remove(&of);

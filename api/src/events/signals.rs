@@ -1,11 +1,9 @@
 //! Signals: ephemeral messages to the listeners of the moment, on all instances. A signal is never stored and may be
 //! lost, so nothing may depend on it.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::broadcast::{self, error::RecvError};
 use uuid::Uuid;
 
@@ -29,7 +27,7 @@ pub struct Signals(Mutex<HashMap<Uuid, broadcast::Sender<Signal>>>);
 
 impl Signals {
     fn open(&self) -> MutexGuard<'_, HashMap<Uuid, broadcast::Sender<Signal>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Listens to the signals about an object from now on.

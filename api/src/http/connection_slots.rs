@@ -1,10 +1,8 @@
 //! Limits of open connections, in total and for each address. A dropped permit always frees its slot.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
+
+use parking_lot::Mutex;
 
 use crate::{config::Connections, ip_network::Networks};
 
@@ -40,7 +38,7 @@ impl ConnectionSlots {
     /// Takes a slot for a connection from an address. Returns none when no slot is free.
     pub fn take(slots: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
         let address = slots.networks.counted(address);
-        let mut taken = slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = slots.taken.lock();
         let of_address = taken.by_address.get(&address).copied().unwrap_or_default();
         // Behind our own proxies all clients share the proxies' addresses.
         let shared = slots.limits.proxies > 0;
@@ -55,7 +53,7 @@ impl ConnectionSlots {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.slots.taken.lock();
         taken.all -= 1;
         if let Some(of_address) = taken.by_address.get_mut(&self.address) {
             *of_address -= 1;

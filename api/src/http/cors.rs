@@ -1,12 +1,9 @@
 //! The web sites whose pages may call and open sockets: the server's own, those of the configuration, and those of
 //! web chats. The rights of a page depend on the token that it sends, never on the browser.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{app::App, auth::request_context::Site, entry_points};
@@ -36,7 +33,7 @@ impl AllowedSites {
     }
 
     async fn of_chats(&self) -> Arc<HashSet<String>> {
-        if let Some((at, known)) = &*self.of_chats.lock().unwrap_or_else(PoisonError::into_inner)
+        if let Some((at, known)) = &*self.of_chats.lock()
             && at.elapsed() < REMEMBERED_FOR
         {
             return Arc::clone(known);
@@ -45,7 +42,7 @@ impl AllowedSites {
             Ok(all) => {
                 let all = Arc::new(all);
                 let now = Some((Instant::now(), Arc::clone(&all)));
-                *self.of_chats.lock().unwrap_or_else(PoisonError::into_inner) = now;
+                *self.of_chats.lock() = now;
                 all
             }
             // Without the database no call succeeds anyway.

@@ -1,13 +1,10 @@
 //! The counters of `/metrics`, in the text format of Prometheus. Clients choose the names of operations, so the
 //! number of distinct names is limited.
 
-use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use async_graphql::parser::types::OperationType;
+use parking_lot::Mutex;
 use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -129,7 +126,7 @@ impl Metrics {
     /// Returns the name under which an operation is counted.
     fn name(&self, name: Option<&str>) -> String {
         let Some(name) = name.filter(|name| name.len() <= LONGEST_NAME) else { return String::new() };
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.names.lock();
         if names.contains(name) {
             return name.to_owned();
         }

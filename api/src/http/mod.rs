@@ -24,6 +24,7 @@ pub mod listener;
 mod reader;
 mod room;
 pub mod metered_body;
+pub mod graphql;
 pub mod vcard_files;
 pub mod socket;
 pub mod health;
@@ -31,7 +32,6 @@ pub mod export;
 pub mod transcripts;
 pub mod graphiql;
 pub mod webchat;
-pub mod graphql;
 
 use std::{sync::Arc, time::Duration};
 

@@ -18,7 +18,7 @@ use crate::{
     accounts::{self, outbox},
     app::App,
     config::mail::MailConfig,
-    database::sql::Sql,
+    database::sql::{Sql, columns},
     error::{Error, Result},
 };
 
@@ -74,7 +74,7 @@ async fn claim(app: &App) -> Result<Vec<notification_mail::Model>> {
             sql.bind(TOGETHER);
             sql.push(")");
             write_due(&mut sql, " AND ", now);
-            sql.push(" RETURNING *");
+            sql.push(&format!(" RETURNING {}", columns::<notification_mail::Entity>("notification_mail")));
             let mut items = sql.models::<notification_mail::Entity>(tx.db()).await?;
             items.sort_by_key(|item| item.id);
             Ok(items)

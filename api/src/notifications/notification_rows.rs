@@ -353,7 +353,7 @@ impl NotificationList {
         db: &impl ConnectionTrait,
         page: &Page<ByAge>,
     ) -> Result<PageSlice<notification::Model>, DbErr> {
-        let mut sql = Sql::new("SELECT n.* FROM notification n WHERE ");
+        let mut sql = Sql::select::<notification::Entity>("n", "WHERE ");
         self.write(&mut sql);
         page.write(&mut sql, &["n.id"], !self.oldest_first);
         Ok(page.slice(sql.models::<notification::Entity>(db).await?))

@@ -4,7 +4,11 @@
 use std::{pin::pin, sync::Arc};
 
 use chrono::{DateTime, Duration, Utc};
-use entity::id::{QueueId, TaskId};
+use entity::{
+    id::{QueueId, TaskId},
+    offer::{ACCEPTED, HANDS_OVER},
+    task::WAITING,
+};
 use futures_util::StreamExt as _;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use tokio::sync::watch;
@@ -35,7 +39,7 @@ struct QueuedRow {
 pub async fn queued_tasks(db: &impl ConnectionTrait, queue: QueueId) -> Result<Vec<TaskId>, DbErr> {
     let mut sql = Sql::new("SELECT id FROM task WHERE queue_id = ");
     sql.bind(queue);
-    sql.push(" AND status < 3 ORDER BY priority, enqueued_at, id");
+    sql.push(&format!(" AND status {WAITING} ORDER BY priority, enqueued_at, id"));
     let standing: Vec<QueuedRow> = sql.all(db).await?;
     Ok(standing.into_iter().map(|task| task.id).collect())
 }
@@ -56,7 +60,7 @@ pub async fn queue_snapshots(db: &impl ConnectionTrait, queues: &[QueueId]) -> R
     let mut sql =
         Sql::new("SELECT queue_id, count(*) AS count, min(enqueued_at) AS first FROM task WHERE queue_id IN ");
     sql.bind_list(queues);
-    sql.push(" AND status < 3 GROUP BY queue_id");
+    sql.push(&format!(" AND status {WAITING} GROUP BY queue_id"));
     sql.all(db).await
 }
 
@@ -68,12 +72,12 @@ struct PositionRow {
 
 /// Returns the positions of tasks in their queues, beginning with 1. Tasks that no longer wait are left out.
 pub async fn positions(db: &impl ConnectionTrait, tasks: &[TaskId]) -> Result<Vec<(TaskId, i64)>, DbErr> {
-    let mut sql = Sql::new(
-        "SELECT t.id, (SELECT count(*) FROM task w WHERE w.queue_id = t.queue_id AND w.status < 3 \
+    let mut sql = Sql::new(&format!(
+        "SELECT t.id, (SELECT count(*) FROM task w WHERE w.queue_id = t.queue_id AND w.status {WAITING} \
          AND (w.priority, w.enqueued_at, w.id) <= (t.priority, t.enqueued_at, t.id)) AS place FROM task t WHERE t.id IN ",
-    );
+    ));
     sql.bind_list(tasks);
-    sql.push(" AND t.status < 3");
+    sql.push(&format!(" AND t.status {WAITING}"));
     let standing: Vec<PositionRow> = sql.all(db).await?;
     Ok(standing.into_iter().map(|task| (task.id, task.place)).collect())
 }
@@ -143,10 +147,10 @@ pub async fn estimated_waits(
     sql.bind(now - LOOK_BACK);
     // A task that was accepted more than once came back from an agent who left for ever. It kept its position, so its
     // wait includes a conversation.
-    sql.push(
-        " AND (SELECT count(*) FROM offer o WHERE o.task_id = t.id AND o.status = 2 AND o.kind < 3 \
+    sql.push(&format!(
+        " AND (SELECT count(*) FROM offer o WHERE o.task_id = t.id AND o.status {ACCEPTED} AND o.kind {HANDS_OVER} \
          AND o.ended_at >= t.enqueued_at) <= 1",
-    );
+    ));
     let served: Vec<AcceptedWait> = sql.all(db).await?;
     let estimate = |queue: &QueueId| {
         let there = served.iter().filter(|served| served.queue_id == *queue);

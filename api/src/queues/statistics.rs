@@ -3,7 +3,13 @@
 
 use async_graphql::SimpleObject;
 use chrono::{DateTime, Duration, Utc};
-use entity::{id::QueueId, queue, stream::StreamKind};
+use entity::{
+    id::QueueId,
+    offer::{ACCEPTED, HANDS_OVER},
+    queue,
+    stream::StreamKind,
+    task::{ABANDONED, IN_SERVICE, WAITING},
+};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
 use crate::{
@@ -108,15 +114,17 @@ pub async fn for_queues(
     let mut sql = Sql::new(&format!(
         "SELECT q.id AS queue_id, \
          COALESCE((SELECT s.last_sequence FROM stream s WHERE s.kind = {kind} AND s.owner_id = q.id), 0) AS stream_at, \
-         (SELECT count(*) FROM task t WHERE t.queue_id = q.id AND t.status < 3) AS waiting, \
-         (SELECT min(t.enqueued_at) FROM task t WHERE t.queue_id = q.id AND t.status < 3) AS first_since, \
-         (SELECT count(*) FROM task t WHERE t.queue_id = q.id AND t.status IN (3, 4, 5)) AS in_service, "
+         (SELECT count(*) FROM task t WHERE t.queue_id = q.id AND t.status {WAITING}) AS waiting, \
+         (SELECT min(t.enqueued_at) FROM task t WHERE t.queue_id = q.id AND t.status {WAITING}) AS first_since, \
+         (SELECT count(*) FROM task t WHERE t.queue_id = q.id AND t.status {IN_SERVICE}) AS in_service, "
     ));
     write_accepted(&mut sql, since);
     sql.push(") AS accepted, ");
     write_accepted(&mut sql, since);
     sql.push(" AND o.ended_at <= o.due_at) AS accepted_in_time, ");
-    sql.push("(SELECT count(*) FROM task t WHERE t.queue_id = q.id AND t.status = 8 AND t.ended_at >= ");
+    sql.push(&format!(
+        "(SELECT count(*) FROM task t WHERE t.queue_id = q.id AND t.status {ABANDONED} AND t.ended_at >= "
+    ));
     sql.bind(since);
     sql.push(") AS abandoned FROM queue q WHERE q.id IN ");
     sql.bind_list(queues);
@@ -124,8 +132,9 @@ pub async fn for_queues(
 }
 
 fn write_accepted(sql: &mut Sql, since: DateTime<Utc>) {
-    sql.push(
-        "(SELECT count(*) FROM offer o WHERE o.queue_id = q.id AND o.status = 2 AND o.kind < 3 AND o.ended_at >= ",
-    );
+    sql.push(&format!(
+        "(SELECT count(*) FROM offer o WHERE o.queue_id = q.id AND o.status {ACCEPTED} AND o.kind {HANDS_OVER} \
+         AND o.ended_at >= "
+    ));
     sql.bind(since);
 }

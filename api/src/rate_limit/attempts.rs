@@ -10,14 +10,11 @@
 //! that the account knows is not slowed by attempts from elsewhere. A successful attempt does not count. Each
 //! instance counts for itself.
 
-use std::{
-    net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{net::IpAddr, time::Duration};
 
 use chrono::{DateTime, Utc};
 use entity::id::SessionId;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     RateLimited,
@@ -139,7 +136,7 @@ impl Attempts {
 
     fn kinds(&self) -> Option<(MutexGuard<'_, Kinds>, DateTime<Utc>)> {
         let kinds = self.kinds.as_ref()?;
-        Some((kinds.lock().unwrap_or_else(PoisonError::into_inner), self.clock.now()))
+        Some((kinds.lock(), self.clock.now()))
     }
 
     /// Returns the network of an address.

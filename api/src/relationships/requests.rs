@@ -257,7 +257,7 @@ impl RequestList {
         db: &impl ConnectionTrait,
         page: &Page<ByAge>,
     ) -> Result<PageSlice<connection_request::Model>, DbErr> {
-        let mut sql = Sql::new("SELECT r.* FROM connection_request r WHERE ");
+        let mut sql = Sql::select::<connection_request::Entity>("r", "WHERE ");
         self.write(&mut sql);
         page.write(&mut sql, &["r.id"], true);
         Ok(page.slice(sql.models::<connection_request::Entity>(db).await?))

@@ -4,7 +4,7 @@
 use entity::{
     id::QueueId,
     queue,
-    task::{self, TaskStatus},
+    task::{self, QUEUED, TaskStatus, WAITING},
 };
 use sea_orm::{ConnectionTrait, DbErr};
 
@@ -51,8 +51,8 @@ pub async fn recompute_skill_steps(tx: &Tx<'_>, queue: &queue::Model) -> Result<
 
 /// In the order in which it is served.
 async fn queued_tasks(db: &impl ConnectionTrait, queue: QueueId) -> Result<Vec<task::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT t.* FROM task t WHERE t.queue_id = ");
+    let mut sql = Sql::select::<task::Entity>("t", "WHERE t.queue_id = ");
     sql.bind(queue);
-    sql.push(" AND t.status < 3 AND t.status = 1 ORDER BY t.priority, t.enqueued_at, t.id");
+    sql.push(&format!(" AND t.status {WAITING} AND t.status {QUEUED} ORDER BY t.priority, t.enqueued_at, t.id"));
     sql.models::<task::Entity>(db).await
 }

@@ -6,7 +6,7 @@ use entity::{
     id::{ConversationId, TaskId},
     offer::OfferKind,
     routing_decision::RoutingCause,
-    task::TaskStatus,
+    task::{QUEUED, TaskStatus, WAITING},
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
@@ -50,7 +50,7 @@ async fn decide(tx: &Tx<'_>) -> Result<bool> {
     let candidates = candidates::eligible_agents(tx.db(), &task, task.queue_id).await?;
     let Some(chosen) = candidates.first() else { return Ok(true) };
     let mut agent = agent_state::lock_existing(tx, *chosen).await?;
-    if agent.takes & task.channel.bit() == 0 {
+    if agent.offerable_channels & task.channel.bit() == 0 {
         return Ok(true);
     }
     routing_decisions::record(tx, &task, RoutingCause::LongestAvailable, &candidates).await?;
@@ -68,16 +68,16 @@ struct QueueHead {
 /// who are free, which CROSS keeps SQLite to; `status < 3` is what the index says in whose order tasks are served. Whether
 /// anybody waits is asked in the order of its index: of a mere EXISTS SQLite makes a join, and an index of its own for it.
 async fn queue_heads(db: &impl ConnectionTrait) -> Result<Vec<TaskId>, DbErr> {
-    let sql = Sql::new(
-        "SELECT (SELECT w.id FROM task w WHERE w.queue_id = served.queue_id AND w.status < 3 AND w.status = 1 \
+    let sql = Sql::new(&format!(
+        "SELECT (SELECT w.id FROM task w WHERE w.queue_id = served.queue_id AND w.status {WAITING} AND w.status {QUEUED} \
          AND EXISTS (SELECT 1 FROM queue_member m JOIN agent a ON a.user_id = m.agent_id WHERE m.queue_id = w.queue_id \
-         AND m.from_step <= w.step AND (a.takes & (1 << w.channel)) <> 0 \
+         AND m.from_step <= w.step AND (a.offerable_channels & (1 << w.channel)) <> 0 \
          AND NOT EXISTS (SELECT 1 FROM assignment s WHERE s.task_id = w.id AND s.agent_id = a.user_id)) \
          ORDER BY w.priority, w.enqueued_at, w.id LIMIT 1) AS id FROM (SELECT DISTINCT m.queue_id FROM agent a \
-         CROSS JOIN queue_member m CROSS JOIN queue q WHERE m.agent_id = a.user_id AND q.id = m.queue_id AND a.takes <> 0 \
-         AND (a.takes & (1 << q.channel)) <> 0 AND 1 = (SELECT p.status FROM task p WHERE p.status = 1 \
+         CROSS JOIN queue_member m CROSS JOIN queue q WHERE m.agent_id = a.user_id AND q.id = m.queue_id AND a.offerable_channels <> 0 \
+         AND (a.offerable_channels & (1 << q.channel)) <> 0 AND 1 = (SELECT p.status FROM task p WHERE p.status {QUEUED} \
          ORDER BY p.priority, p.enqueued_at, p.id LIMIT 1)) served",
-    );
+    ));
     let found: Vec<QueueHead> = sql.all(db).await?;
     Ok(found.into_iter().filter_map(|first| first.id).collect())
 }

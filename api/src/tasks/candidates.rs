@@ -27,7 +27,7 @@ pub async fn eligible_agents(
     sql.push(" AND m.from_step <= ");
     sql.bind(if queue == task.queue_id { task.step } else { 0 });
     sql.push(&format!(
-        " AND (a.takes & {}) <> 0 AND NOT EXISTS (SELECT 1 FROM assignment s WHERE ",
+        " AND (a.offerable_channels & {}) <> 0 AND NOT EXISTS (SELECT 1 FROM assignment s WHERE ",
         task.channel.bit()
     ));
     sql.push("s.agent_id = a.user_id AND s.task_id = ");

@@ -93,7 +93,7 @@ async fn next_candidate(tx: &Tx<'_>, task: &task::Model, purpose: OfferRequest) 
     for id in free.into_iter().filter(|id| !asked.contains(id)) {
         let agent = agent_state::lock_existing(tx, id).await?;
         // Another task may have come first while the agent was not held.
-        if agent.takes & task.channel.bit() != 0 {
+        if agent.offerable_channels & task.channel.bit() != 0 {
             return Ok(Some(agent));
         }
     }

@@ -6,7 +6,7 @@ use entity::{
     agent, conversation,
     event::EventKind,
     id::{OfferId, QueueId, UserId},
-    offer::{self, OfferKind, OfferStatus},
+    offer::{self, OfferKind, OfferStatus, PENDING},
     task::{self, TaskStatus},
     timer::TimerKind,
 };
@@ -149,9 +149,9 @@ pub async fn find_pending(db: &impl ConnectionTrait, task: &task::Model) -> Resu
 
 /// The offers that an agent can accept, the oldest first.
 pub async fn pending_for_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<offer::Model>, DbErr> {
-    let mut sql = Sql::new("SELECT o.* FROM offer o WHERE o.agent_id = ");
+    let mut sql = Sql::select::<offer::Entity>("o", "WHERE o.agent_id = ");
     sql.bind(agent);
     // As a literal, so that the index over these alone serves it: agents have had many.
-    sql.push(" AND o.status = 1 ORDER BY o.id");
+    sql.push(&format!(" AND o.status {PENDING} ORDER BY o.id"));
     sql.models::<offer::Entity>(db).await
 }

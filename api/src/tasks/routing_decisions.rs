@@ -8,7 +8,13 @@ use entity::{
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait};
 
 use super::candidates;
-use crate::{app::Tx, auth::viewer::Caller, conversations::conversation_rows, database::sql::Sql, error::Result};
+use crate::{
+    app::Tx,
+    auth::viewer::Caller,
+    conversations::conversation_rows,
+    database::sql::{Sql, columns},
+    error::Result,
+};
 
 /// How many candidates a decision names.
 const MAX_NAMED_CANDIDATES: usize = 10;
@@ -25,7 +31,10 @@ pub async fn for_tasks(
     let mut sql = Sql::new("SELECT * FROM (");
     for (part, task) in tasks.iter().enumerate() {
         sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
-        sql.push("SELECT d.* FROM routing_decision d WHERE d.task_id = ");
+        sql.push(&format!(
+            "SELECT {} FROM routing_decision d WHERE d.task_id = ",
+            columns::<routing_decision::Entity>("d")
+        ));
         sql.bind(*task);
         sql.push(&format!(" ORDER BY d.id DESC LIMIT {MAX_DECISIONS}) AS part_{part}"));
     }

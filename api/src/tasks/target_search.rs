@@ -16,7 +16,7 @@ use crate::{
     auth::viewer::Viewer,
     contacts::search::Search as NameSearch,
     conversations::channel_capabilities::{self, TargetKind},
-    database::sql::Sql,
+    database::sql::{Sql, columns},
     error::Result,
     pagination::{Page, PageBound, PageSlice},
 };
@@ -101,7 +101,10 @@ pub async fn agents(
     if matches!(among, SearchScope::Nobody) {
         return Ok(page.slice(Vec::new()));
     }
-    let mut sql = Sql::new("SELECT a.*, u.name_key FROM agent a JOIN \"user\" u ON u.id = a.user_id WHERE u.status = ");
+    let mut sql = Sql::new(&format!(
+        "SELECT {}, u.name_key FROM agent a JOIN \"user\" u ON u.id = a.user_id WHERE u.status = ",
+        columns::<agent::Entity>("a")
+    ));
     sql.bind(UserStatus::Active);
     sql.push(" AND u.role >= ");
     sql.bind(Role::Agent);
@@ -129,7 +132,7 @@ fn for_task(sql: &mut Sql, target: &TargetSearch) {
         sql.bind(Role::Agent);
     }
     if target.wanted == TargetPurpose::Transfer || channel.conference_shows_free_only {
-        sql.push(&format!(" AND (a.takes & {}) <> 0", target.task.channel.bit()));
+        sql.push(&format!(" AND (a.offerable_channels & {}) <> 0", target.task.channel.bit()));
     } else {
         sql.push(" AND a.state <> ");
         sql.bind(AgentState::Offline);
@@ -155,7 +158,7 @@ pub async fn queues(
         }
         (SearchScope::TargetsOf(_) | SearchScope::Nobody, _) => return Ok(page.slice(Vec::new())),
     };
-    let mut sql = Sql::new("SELECT q.* FROM queue q WHERE ");
+    let mut sql = Sql::select::<queue::Entity>("q", "WHERE ");
     sql.push(if archived { "1 = 1" } else { "q.archived_at IS NULL" });
     if let Some(channel) = channel {
         sql.push(" AND q.channel = ");

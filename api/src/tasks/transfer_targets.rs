@@ -73,7 +73,7 @@ pub async fn lock_agent(tx: &Tx<'_>, task: &task::Model, person: &user::Model) -
     if assignments::find(tx.db(), task.id, agent.user_id).await?.is_some() {
         return Err(target_refused("The agent has this task, or has not wrapped it up yet."));
     }
-    match agent.takes & task.channel.bit() {
+    match agent.offerable_channels & task.channel.bit() {
         0 => Err(refusal_for(&agent, task.channel)),
         _ => Ok(agent),
     }

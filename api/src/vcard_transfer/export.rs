@@ -134,7 +134,7 @@ async fn notes_about(db: &impl ConnectionTrait, by: &Viewer, about: &[UserId]) -
     if !by.scopes.has(Scope::ContactsRead) {
         return Err(Error::Forbidden(Scope::ContactsRead.name()));
     }
-    let mut sql = Sql::new("SELECT * FROM note WHERE owner_id = ");
+    let mut sql = Sql::select::<note::Entity>("n", "WHERE owner_id = ");
     sql.bind(by.user);
     sql.push(" AND about_id IN ");
     sql.bind_list(about);

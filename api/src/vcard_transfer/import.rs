@@ -149,12 +149,12 @@ impl ExistingContacts {
     async fn read(db: &impl ConnectionTrait, owner: UserId, entries: &[&ParsedCard]) -> Result<Self> {
         let uids: Vec<String> = entries.iter().map(|entry| entry.uid.clone()).collect();
         let keys: Vec<String> = entries.iter().flat_map(|entry| keys(entry)).collect();
-        let mut sql = Sql::new("SELECT * FROM personal_contact WHERE owner_id = ");
+        let mut sql = Sql::select::<personal_contact::Entity>("p", "WHERE owner_id = ");
         sql.bind(owner);
         sql.push(" AND card_uid IN ");
         sql.bind_list(&uids);
         let mut rows = sql.models::<personal_contact::Entity>(db).await?;
-        let mut sql = Sql::new("SELECT * FROM personal_email WHERE owner_id = ");
+        let mut sql = Sql::select::<personal_email::Entity>("p", "WHERE owner_id = ");
         sql.bind(owner);
         sql.push(" AND address_key IN ");
         sql.bind_list(&keys);

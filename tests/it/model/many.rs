@@ -44,7 +44,7 @@ async fn many_at_once_give_no_task_two_owners_pass_nobody_and_leave_nothing_wait
         person.turns("AVAILABLE").await;
     }
     let stuck = "SELECT count(*) FROM task t WHERE t.status = 1 AND EXISTS (SELECT 1 FROM queue_member m JOIN agent a \
-                 ON a.user_id = m.agent_id WHERE m.queue_id = t.queue_id AND (a.takes & (1 << t.channel)) <> 0 \
+                 ON a.user_id = m.agent_id WHERE m.queue_id = t.queue_id AND (a.offerable_channels & (1 << t.channel)) <> 0 \
                  AND NOT EXISTS (SELECT 1 FROM assignment s WHERE s.task_id = t.id AND s.agent_id = a.user_id))";
     eventually("nothing waits for who is free", || async { both.app.database.number(stuck).await == 0 }).await;
     nothing_contradicts_itself(&both.app.database).await;

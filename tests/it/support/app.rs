@@ -1,9 +1,6 @@
 //! Instances of the product in this process, on real ports, on one database and one clock.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use api::{
     app::App,
@@ -24,6 +21,7 @@ use entity::{
     stream::StreamKind,
     user::{self, Role},
 };
+use parking_lot::Mutex;
 use sea_orm::Statement;
 use tokio::net::TcpListener;
 
@@ -67,7 +65,7 @@ impl TestApp {
         for _ in 0..instances {
             let recorder = Arc::clone(&statements);
             let observer: Observer = Arc::new(move |statement: &Statement| {
-                recorder.lock().unwrap_or_else(PoisonError::into_inner).push(statement.clone());
+                recorder.lock().push(statement.clone());
             });
             running.push(Instance::start(&database, &clock, settings, Some(observer)).await);
         }
@@ -162,7 +160,7 @@ impl TestApp {
 
     /// All that was sent to the database since the last call.
     pub fn all_statements(&self) -> Vec<Statement> {
-        std::mem::take(&mut *self.statements.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.statements.lock())
     }
 }
 

@@ -200,7 +200,7 @@ impl TestApp {
         for sql in [
             format!(
                 "INSERT INTO agent (user_id, profile_id, mode, chat_limit, email_limit, social_limit, chat_used, email_used, social_used, \
-                 state, state_since, idle_channels, takes, available_since, \"interval\") \
+                 state, state_since, idle_channels, offerable_channels, available_since, \"interval\") \
                  SELECT {user}, id, 1, 5, 5, 5, 0, 0, 0, 1, '2026-01-01 00:00:00+00:00', 0, 0, '2026-01-01 00:00:00+00:00', 0 \
                  FROM multimedia_profile WHERE NOT EXISTS (SELECT 1 FROM agent WHERE user_id = {user})"
             ),

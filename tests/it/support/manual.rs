@@ -6,9 +6,11 @@ use std::{
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 use super::Expected as _;
 
@@ -157,7 +159,7 @@ impl Terminal {
             let mut part = [0; 8_192];
             while let Ok(length @ 1..) = output.read(&mut part) {
                 let text = String::from_utf8_lossy(&part[..length]).into_owned();
-                screen.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+                screen.lock().push_str(&text);
             }
         });
         let stream = directory.join(format!("{name}.stream"));
@@ -175,7 +177,7 @@ impl Terminal {
     }
 
     fn since(&self, start: usize) -> String {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)[start..].to_owned()
+        self.shown.lock()[start..].to_owned()
     }
 
     /// What it has shown once something holds of that.

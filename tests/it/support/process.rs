@@ -4,9 +4,10 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     path::Path,
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Expected as _, database::TestDatabase};
@@ -62,7 +63,7 @@ impl Server {
         std::thread::spawn(move || {
             let mut part = [0; 8_192];
             while let Ok(length @ 1..) = errors.read(&mut part) {
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push_str(&String::from_utf8_lossy(&part[..length]));
+                kept.lock().push_str(&String::from_utf8_lossy(&part[..length]));
             }
         });
         Self { url, greeting, child, log }

@@ -1,10 +1,11 @@
 //! A mail server that keeps what it is sent.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
@@ -48,7 +49,7 @@ impl MailServer {
 
     /// What was sent since the last call.
     pub fn take(&self) -> Vec<Mail> {
-        std::mem::take(&mut *self.mails.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.mails.lock())
     }
 
     /// One conversation of RFC 5321, as far as a client needs it.
@@ -75,7 +76,7 @@ impl MailServer {
                     if self.refusing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, refused).is_ok() {
                         b"451 later\r\n"
                     } else {
-                        self.mails.lock().unwrap_or_else(PoisonError::into_inner).push(mail);
+                        self.mails.lock().push(mail);
                         b"250 kept\r\n"
                     }
                 }

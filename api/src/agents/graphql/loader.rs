@@ -30,7 +30,7 @@ impl Loader<AgentById> for RequestReads {
     type Error = Error;
 
     async fn load(&self, keys: &[AgentById]) -> Result<HashMap<AgentById, Self::Value>> {
-        let mut sql = Sql::new("SELECT a.* FROM agent a WHERE a.user_id IN ");
+        let mut sql = Sql::select::<agent::Entity>("a", "WHERE a.user_id IN ");
         sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
         sql.push(" AND ");
         if !may_see(self, &mut sql) {

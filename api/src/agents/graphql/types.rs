@@ -113,7 +113,7 @@ impl Agent {
     async fn capacity(&self) -> Vec<ChannelCapacity> {
         let capacity = |channel| {
             let (limit, used) = capacity::limit_and_used(&self.0, channel);
-            let has_room = self.0.takes & channel.bit() != 0;
+            let has_room = self.0.offerable_channels & channel.bit() != 0;
             ChannelCapacity { channel, limit: limit.into(), used: used.into(), has_room }
         };
         Channel::ALL.into_iter().map(capacity).collect()

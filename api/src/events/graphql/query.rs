@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     notifications::graphql::types::NotificationLogEvent,
     pagination::{DEFAULT_PAGE, MAX_PAGE},
-    relationships::graphql::types::RequestLogEvent,
+    relationships::graphql::event_types::RequestLogEvent,
     tasks::graphql::event_types::AgentDesktopLogEvent,
 };
 use entity::stream::StreamKind;

@@ -19,7 +19,7 @@ use crate::{
     notifications::graphql::types::{
         NotificationAdded, NotificationLogEvent, NotificationsRead, NotificationsRemoved, NotificationsUnread,
     },
-    relationships::graphql::types::{ConnectionRequestChanged, ConnectionRequestReceived, RequestLogEvent},
+    relationships::graphql::event_types::{ConnectionRequestChanged, ConnectionRequestReceived, RequestLogEvent},
     tasks::graphql::event_types::{
         AgentChanged, AgentDesktopLogEvent, AgentStateChanged, OfferCreated, OfferEnded, TaskAccepted, TaskChanged,
         TaskDequeued, TaskQueued, TaskReleased,

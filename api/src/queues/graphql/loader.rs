@@ -32,7 +32,7 @@ impl Loader<QueueById> for RequestReads {
     type Error = Error;
 
     async fn load(&self, keys: &[QueueById]) -> Result<HashMap<QueueById, Self::Value>> {
-        let mut sql = Sql::new("SELECT q.* FROM queue q WHERE q.id IN ");
+        let mut sql = Sql::select::<queue::Entity>("q", "WHERE q.id IN ");
         sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
         sql.push(" AND ");
         if !may_see(self, &mut sql) {

@@ -36,7 +36,7 @@ impl ReasonCodesQuery {
         if !may_see_agents(ctx).await? {
             return Ok(Vec::new());
         }
-        let mut sql = Sql::new("SELECT r.* FROM wrap_up_reason r WHERE ");
+        let mut sql = Sql::select::<wrap_up_reason::Entity>("r", "WHERE ");
         sql.push(if include_archived { "1 = 1" } else { "r.archived_at IS NULL" });
         if let Some(search) = NameSearch::new(search.as_deref(), None)? {
             sql.push(" AND ");

@@ -15,7 +15,7 @@ use sea_orm::FromQueryResult;
 use crate::relationships::pair::OrientedRelationship;
 use crate::{
     auth::request_context::RequestReads,
-    database::sql::Sql,
+    database::sql::{Sql, columns},
     error::{Error, Result},
 };
 
@@ -37,7 +37,7 @@ impl Loader<ViewOf> for RequestReads {
                 continue;
             }
             sql.push(if sql.is_empty() { "" } else { " UNION ALL " });
-            sql.push(&format!("SELECT * FROM relationship WHERE {mine} = "));
+            sql.push(&format!("SELECT {} FROM relationship r WHERE {mine} = ", columns::<relationship::Entity>("r")));
             sql.bind(me);
             sql.push(&format!(" AND {theirs} IN "));
             sql.bind_list(&others);
@@ -62,7 +62,7 @@ impl Loader<RequestById> for RequestReads {
     async fn load(&self, keys: &[RequestById]) -> Result<HashMap<RequestById, Self::Value>> {
         let me = self.viewer()?.user;
         let ids: Vec<ConnectionRequestId> = keys.iter().map(|key| key.0).collect();
-        let mut sql = Sql::new("SELECT * FROM connection_request WHERE id IN ");
+        let mut sql = Sql::select::<connection_request::Entity>("c", "WHERE id IN ");
         sql.bind_list(&ids);
         sql.push(" AND (requester_id = ");
         sql.bind(me);
@@ -84,7 +84,7 @@ impl Loader<NoteAbout> for RequestReads {
 
     async fn load(&self, keys: &[NoteAbout]) -> Result<HashMap<NoteAbout, String>> {
         let others: Vec<UserId> = keys.iter().map(|key| key.0).collect();
-        let mut sql = Sql::new("SELECT * FROM note WHERE owner_id = ");
+        let mut sql = Sql::select::<note::Entity>("n", "WHERE owner_id = ");
         sql.bind(self.viewer()?.user);
         sql.push(" AND about_id IN ");
         sql.bind_list(&others);

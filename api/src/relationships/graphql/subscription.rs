@@ -3,7 +3,7 @@
 use async_graphql::{Context, Subscription, Union};
 use futures_util::{Stream, StreamExt as _};
 
-use super::types::RequestLogEvent;
+use super::event_types::RequestLogEvent;
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
     error::Result,

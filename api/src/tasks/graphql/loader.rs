@@ -35,7 +35,8 @@ impl Loader<TaskById> for RequestReads {
     async fn load(&self, keys: &[TaskById]) -> Result<HashMap<TaskById, Self::Value>> {
         let Ok(caller) = self.required_caller() else { return Ok(HashMap::new()) };
         let ids: Vec<TaskId> = keys.iter().map(|key| key.0).collect();
-        let mut sql = Sql::new("SELECT t.* FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE t.id IN ");
+        let mut sql =
+            Sql::select::<task::Entity>("t", "JOIN conversation c ON c.id = t.conversation_id WHERE t.id IN ");
         sql.bind_list(&ids);
         sql.push(" AND ");
         conversation_rows::write_visible(&mut sql, caller);
@@ -76,8 +77,9 @@ impl Loader<WrapUpsOf> for RequestReads {
 
     async fn load(&self, keys: &[WrapUpsOf]) -> Result<HashMap<WrapUpsOf, Self::Value>> {
         let Ok(caller) = self.required_caller() else { return Ok(HashMap::new()) };
-        let mut sql = Sql::new(
-            "SELECT w.* FROM wrap_up w JOIN task t ON t.id = w.task_id JOIN conversation c ON c.id = t.conversation_id \
+        let mut sql = Sql::select::<wrap_up::Entity>(
+            "w",
+            "JOIN task t ON t.id = w.task_id JOIN conversation c ON c.id = t.conversation_id \
              WHERE w.task_id IN ",
         );
         sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
