@@ -76,7 +76,7 @@ impl TransfersMutation {
     /// included. A task that the named agent does not accept becomes DROPPED or waits in its queue again, as
     /// `onUnacceptedTransfer` of the queue says. Refuses with NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED,
     /// TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE, OVER_CAPACITY, or NOT_ALLOWED when the viewer is not an agent and
-    /// during a conference.
+    /// during a conference or a pending invitation.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn transfer_task(
         &self,
