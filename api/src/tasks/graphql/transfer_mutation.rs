@@ -90,8 +90,8 @@ impl TransfersMutation {
     /// Asks another agent to join the viewer's task. Only one invitation can be pending. With a queue as target, its
     /// free agents get an offer one after another. The customer sees nothing until an agent joins. Refuses with
     /// NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED, CONFERENCE_NOT_SUPPORTED, TRANSFER_TARGET_REFUSED,
-    /// AGENT_NOT_AVAILABLE, OVER_CAPACITY, or NOT_ALLOWED when the viewer is not an agent, or the task has an
-    /// invitation or a conference.
+    /// AGENT_NOT_AVAILABLE or OVER_CAPACITY. Refuses with NOT_ALLOWED when the viewer is not an agent, or the task has
+    /// an invitation or a conference.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn request_conference(
         &self,
