@@ -27,8 +27,13 @@ use crate::{
 /// The actor of a configuration change.
 #[derive(Clone, Copy, Debug)]
 pub enum AdminActor<'a> {
-    /// An administrator who makes the call, with the origin of the call.
-    Administrator { viewer: &'a Viewer, origin: &'a Origin },
+    /// An administrator who makes the call.
+    Administrator {
+        /// The administrator.
+        viewer: &'a Viewer,
+        /// The origin of the call.
+        origin: &'a Origin,
+    },
     /// Rapport itself, when it sets up the demo organization.
     System,
 }

@@ -27,7 +27,7 @@ use crate::{
     events::log::NewEvent,
 };
 
-/// Who takes part.
+/// The user or customer whom a participant stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParticipantRef {
     /// A user: an agent, a supervisor, or one of the two users of a direct conversation.

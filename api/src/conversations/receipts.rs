@@ -32,7 +32,8 @@ use crate::{
     },
 };
 
-/// What an event says: that every message of others, from a number up to that of the item, has come so far to somebody.
+/// The subject of the event `ReceiptAdvanced`: a participant has reached a receipt state for all messages of others,
+/// from a number up to the item's.
 #[derive(Clone, Debug)]
 pub struct ReceiptUpdate {
     /// The newest of these messages.

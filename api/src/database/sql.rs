@@ -1,8 +1,8 @@
 //! SQL statements as text that both databases accept, and rows that are read by column position.
 
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityName as _, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _, QueryResult,
-    RuntimeErr, Statement, Value,
+    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _, QueryResult, RuntimeErr,
+    Statement, Value,
 };
 use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 

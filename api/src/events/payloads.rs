@@ -1,9 +1,9 @@
 //! The payloads of events: a format for each subject, apart from the tables. A row becomes a payload when an event is written
 //! and a row again when it is read, so the log outlives changes of the tables.
 //!
-//! How a format changes. A further field is an `Option`, or has a default in `since`; its absence in older events then means
-//! the default. A field is never renamed and never changes its meaning: the version is raised and [`Logged::from_payload`] reads
-//! both. A reader ignores fields that it does not know. `tests/it/golden/events` keeps an example of every version.
+//! A format changes by these rules. A new field is an `Option`, or has a default in `since`, which applies to older events.
+//! A field is never renamed and never changes its meaning. Instead the version is raised, and [`Logged::from_payload`] reads
+//! both versions. A reader ignores unknown fields. `tests/it/golden/events` keeps an example of every version.
 
 use entity::{
     activity, agent,

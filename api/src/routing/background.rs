@@ -1,5 +1,5 @@
-//! What goes on by itself: tasks are offered when there is somebody to offer them to, and what is due is done. Every
-//! instance does both; whatever one leaves undone another finds.
+//! The background work of the contact center: routing tasks and handling due timers. Every instance does both. Another
+//! instance takes over what a stopped one left.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::{
     tasks::{closing, offer_outcomes, skill_steps, wrap_ups},
 };
 
-/// The pause between two looks for due deadlines.
+/// The pause after a look for due timers that found none, and after a failure.
 const EVERY: Duration = Duration::from_millis(200);
-/// How often is looked for tasks that an instance which is gone may have left.
+/// The interval of routing without a wake-up. It finds tasks that a stopped instance left.
 const ROUTE_EVERY: Duration = Duration::from_secs(1);
 
-/// Runs until the app is shut down.
+/// Routes tasks and handles due timers until the instance stops.
 pub async fn run(app: App) {
     tokio::join!(route(&app), app.run_worker(EVERY, "a deadline of an agent", || step(&app)));
 }
@@ -41,7 +41,7 @@ async fn route(app: &App) {
     }
 }
 
-/// Does what is due; whether anything was.
+/// Handles the due timers, each in its own transaction. Returns true if there were any.
 pub async fn step(app: &App) -> Result<bool> {
     let due = timers::due(app.db.read(), app.clock.now()).await?;
     for deadline in &due {

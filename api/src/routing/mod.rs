@@ -1,5 +1,5 @@
-//! Routing: queued tasks are offered by priority and then by how long they wait, to the agent who has been available longest. One
-//! router decides at a time, over all instances.
+//! Routing: queued tasks are offered to agents. The order is the priority and then the waiting time. The agent who has
+//! been available longest gets the offer. One router of all instances decides at a time.
 
 pub mod requeue;
 pub mod queue_changes;

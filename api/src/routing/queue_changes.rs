@@ -1,5 +1,6 @@
-//! Changes of queues that touch what waits in them. Archiving a queue leaves nothing behind: what waits in it, and the entry points
-//! that feed it, move to another queue; without one the change is refused. Offers and conversations stay with their agents.
+//! Changes of queues that affect waiting tasks. Archiving a queue moves its waiting tasks and entry points to another
+//! queue. Without another queue, archiving a queue that has any is refused. Offers and conversations stay with their
+//! agents.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +28,9 @@ use crate::{
 
 const MOVE_TO: FieldPath = &["input", "moveTo"];
 
-/// Changes a queue; whether anything was different. What waits in it is looked at anew at once.
+/// Changes a queue. Returns false if nothing differs. Changed skill steps apply to waiting tasks at once, under the
+/// exclusive routing lock. Locks the configuration and the named people. Refuses with `NOT_FOUND`, `NOT_ALLOWED`,
+/// `INVALID` or `DUPLICATE`.
 pub async fn update(app: &App, by: AdminActor<'_>, input: &UpdateQueueInput) -> Result<(queue::Model, bool)> {
     let wanted = &input.agent_ids.as_deref().map(queue_admin::agent_ids).transpose()?;
     app.transaction(|tx| {
@@ -64,7 +67,8 @@ pub async fn update(app: &App, by: AdminActor<'_>, input: &UpdateQueueInput) -> 
     .await
 }
 
-/// Takes a queue out of use; whether it was in use.
+/// Archives a queue. Returns false if it was archived before. Locks the configuration, and takes the routing lock in
+/// exclusive mode. Emits the events of the moved tasks. Refuses with `NOT_FOUND`, `INVALID` or `NOT_ALLOWED`.
 pub async fn archive(app: &App, by: AdminActor<'_>, input: &ArchiveQueueInput) -> Result<(queue::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -74,7 +78,7 @@ pub async fn archive(app: &App, by: AdminActor<'_>, input: &ArchiveQueueInput) -
             if row.archived_at.is_some() {
                 return Ok((row, false));
             }
-            // From here on nothing begins to wait in it.
+            // From here on no task begins to wait in the queue.
             locks::lock_routing_exclusive(tx).await?;
             let target = target(tx, &row, input.move_to.as_ref()).await?;
             let successor_id = target.as_ref().map(|target| target.id);
@@ -92,7 +96,7 @@ pub async fn archive(app: &App, by: AdminActor<'_>, input: &ArchiveQueueInput) -
     .await
 }
 
-/// The queue that takes the place of another.
+/// Returns the queue that replaces another, if one is named.
 async fn target(tx: &Tx<'_>, from: &queue::Model, id: Option<&ID>) -> Result<Option<queue::Model>> {
     let Some(id) = id else { return Ok(None) };
     let found = queue_admin::in_use(tx.db(), id, MOVE_TO).await?;
@@ -102,9 +106,10 @@ async fn target(tx: &Tx<'_>, from: &queue::Model, id: Option<&ID>) -> Result<Opt
     Ok(Some(found))
 }
 
-/// Moves all that belongs to a queue to another. Routers are stopped.
+/// Moves the entry points, predecessors and waiting tasks of a queue to another. The routing lock must be taken in
+/// exclusive mode.
 async fn move_to_replacement(tx: &Tx<'_>, from: &queue::Model, to: &queue::Model) -> Result<()> {
-    // Those of entry points and queues that are archived too: something of theirs may still come back.
+    // Archived entry points and queues are included, because their tasks may still return.
     entry_point::Entity::update_many()
         .col_expr(entry_point::Column::QueueId, Expr::value(to.id))
         .filter(entry_point::Column::QueueId.eq(from.id))
@@ -118,17 +123,18 @@ async fn move_to_replacement(tx: &Tx<'_>, from: &queue::Model, to: &queue::Model
     requeue::move_all(tx, from.id, to).await
 }
 
-/// Refuses to archive without a successor what tasks wait in or an entry point feeds. Routers are stopped.
+/// Refuses with `NOT_ALLOWED` if tasks wait in the queue or an entry point uses it. The routing lock must be taken in
+/// exclusive mode.
 async fn check_no_dependents(tx: &Tx<'_>, row: &queue::Model) -> Result<()> {
     let refused = |why: &'static str| Err(Error::refused(UserErrorCode::NotAllowed, MOVE_TO, why));
     let feeding = entry_point::Entity::find()
         .filter(entry_point::Column::QueueId.eq(row.id))
         .filter(entry_point::Column::ArchivedAt.is_null());
     if feeding.one(tx.db()).await?.is_some() {
-        return refused("An entry point feeds this queue: say which takes its place.");
+        return refused("An entry point uses this queue. Name the queue that replaces it.");
     }
     if requeue::count_queued(tx.db(), row.id).await? > 0 {
-        return refused("Tasks wait in this queue: say where they go.");
+        return refused("Tasks wait in this queue. Name the queue that replaces it.");
     }
     Ok(())
 }

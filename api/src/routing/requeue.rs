@@ -1,5 +1,5 @@
-//! What waits in a queue when the queue changes: it goes to another queue, or is looked at anew, and keeps its place by priority
-//! and by how long it has waited. Routers are stopped meanwhile, so nothing slips past.
+//! The waiting tasks of a queue that changes. They move to another queue or get a new skill step, and keep their
+//! priority and waiting time. The exclusive routing lock stops all routers meanwhile.
 
 use entity::{
     id::QueueId,
@@ -17,13 +17,14 @@ use crate::{
     tasks::{queueing, skill_steps, task_rows},
 };
 
-/// How many tasks stand in a queue, those included that are held out to an agent.
+/// Returns the number of waiting tasks in a queue, including tasks on offer to an agent.
 pub async fn count_queued(db: &impl ConnectionTrait, queue: QueueId) -> Result<i64, DbErr> {
     Ok(position::queue_snapshots(db, &[queue]).await?.first().map(|line| line.count).unwrap_or_default())
 }
 
-/// Moves what waits in a queue to another. Routers are stopped. What is held out to an agent stays so: whoever takes it has
-/// it, and what comes back goes where the queue's tasks go from now on.
+/// Moves the queued tasks of a queue to another. Tasks on offer stay with their agents. If one returns, it waits in the
+/// successor of its queue. The routing lock must be taken in exclusive mode. Locks the conversations. Emits
+/// `TaskDequeued`, `TaskQueued` and `TaskChanged`.
 pub async fn move_all(tx: &Tx<'_>, from: QueueId, to: &queue::Model) -> Result<()> {
     for seen in queued_tasks(tx.db(), from).await? {
         let mut conversation = conversation_rows::lock(tx, seen.conversation_id).await?;
@@ -37,7 +38,8 @@ pub async fn move_all(tx: &Tx<'_>, from: QueueId, to: &queue::Model) -> Result<(
     Ok(())
 }
 
-/// Works out anew which step of a queue's skills holds for what waits in it, because they are others now. Routers are stopped.
+/// Computes the skill steps of the queued tasks again, after the queue's skills changed. The routing lock must be taken
+/// in exclusive mode. Locks the conversations.
 pub async fn recompute_skill_steps(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
     for seen in queued_tasks(tx.db(), queue.id).await? {
         conversation_rows::lock(tx, seen.conversation_id).await?;
@@ -49,7 +51,7 @@ pub async fn recompute_skill_steps(tx: &Tx<'_>, queue: &queue::Model) -> Result<
     Ok(())
 }
 
-/// In the order in which it is served.
+/// Returns the queued tasks of a queue in the order of service.
 async fn queued_tasks(db: &impl ConnectionTrait, queue: QueueId) -> Result<Vec<task::Model>, DbErr> {
     let mut sql = Sql::select::<task::Entity>("t", "WHERE t.queue_id = ");
     sql.bind(queue);

@@ -1,6 +1,6 @@
-//! Which task is offered to whom. Tasks go by priority, then by how long they wait, over all queues; of those who may take
-//! one, it is offered to the agent who has waited longest. One router decides at a time, over all instances, so that no
-//! later task passes an earlier one.
+//! The router. It takes tasks of all queues by priority and then by waiting time. Of the agents who can take a task,
+//! the one who has been available longest gets the offer. One router of all instances decides at a time, so no later
+//! task is offered before an earlier one.
 
 use entity::{
     id::{ConversationId, TaskId},
@@ -24,15 +24,16 @@ use crate::{
     },
 };
 
-/// Offers tasks until no more can be offered.
+/// Offers queued tasks until no more can be offered.
 pub async fn run(app: &App) -> Result<()> {
     while step(app).await? {}
     Ok(())
 }
 
-/// Offers one task; whether there may be more to offer.
+/// Offers one queued task. Returns false if there is nothing to offer. Takes the routing lock in exclusive mode, and
+/// then locks the conversation and the agent.
 pub async fn step(app: &App) -> Result<bool> {
-    // Without a look nobody would wait for the lock of all routers when nothing is to be done, as is mostly so.
+    // Mostly there is nothing to offer. This read then avoids the wait for the routing lock.
     if queue_heads(app.db.read()).await?.is_empty() {
         return Ok(false);
     }
@@ -63,10 +64,10 @@ struct QueueHead {
     id: Option<TaskId>,
 }
 
-/// Of each queue for whose channel somebody is free, the first task that one of them may take. So of a thousand who wait few
-/// are looked at, none of a queue whose agents are full, and where nobody waits no queue. The first join runs from the agents
-/// who are free, which CROSS keeps SQLite to; `status < 3` is what the index says in whose order tasks are served. Whether
-/// anybody waits is asked in the order of its index: of a mere EXISTS SQLite makes a join, and an index of its own for it.
+/// Returns the first task of each queue that a free agent can take. Queues without free agents are not read, and no
+/// queue is read when no task waits. CROSS JOIN makes SQLite start from the free agents. `status < 3` matches the
+/// partial index in the order of service. SQLite turns a bare EXISTS into a join, with an index of its own. The check
+/// for waiting tasks therefore follows the order of that index.
 async fn queue_heads(db: &impl ConnectionTrait) -> Result<Vec<TaskId>, DbErr> {
     let sql = Sql::new(&format!(
         "SELECT (SELECT w.id FROM task w WHERE w.queue_id = served.queue_id AND w.status {WAITING} AND w.status {QUEUED} \
@@ -88,8 +89,8 @@ struct NextTask {
     conversation_id: ConversationId,
 }
 
-/// The task that is served before all others that somebody is free for. It is looked up by itself: joined to the queues, of
-/// which PostgreSQL expects many as long as it has not counted them, all tasks there are would be read.
+/// Returns the first task in the order of service that a free agent can take. This is a statement of its own, because
+/// PostgreSQL expects many queues until the tables are analyzed. Joined to the queues, it would read all tasks.
 async fn next_task(db: &impl ConnectionTrait) -> Result<Option<NextTask>, DbErr> {
     let firsts = queue_heads(db).await?;
     if firsts.is_empty() {

@@ -1,4 +1,4 @@
-//! The agents to whom a task may be offered now.
+//! The agents who can be offered a task now.
 
 use entity::{
     id::{QueueId, UserId},
@@ -13,8 +13,8 @@ struct CandidateAgent {
     user_id: UserId,
 }
 
-/// Who of a queue may be offered a task now, who has waited longest first. Not who has handed it over or left it and has not
-/// wrapped it up yet.
+/// Returns the agents of a queue who can be offered a task now. The agent who has been available longest comes first.
+/// An agent with an assignment to the task is left out, also during the wrap-up after a transfer.
 pub async fn eligible_agents(
     db: &impl ConnectionTrait,
     task: &task::Model,
@@ -23,7 +23,7 @@ pub async fn eligible_agents(
     let mut sql =
         Sql::new("SELECT a.user_id FROM queue_member m JOIN agent a ON a.user_id = m.agent_id WHERE m.queue_id = ");
     sql.bind(queue);
-    // In another queue than its own a task is at no step.
+    // The skill step of a task counts in its own queue only. Another queue asks for its first step.
     sql.push(" AND m.from_step <= ");
     sql.bind(if queue == task.queue_id { task.step } else { 0 });
     sql.push(&format!(

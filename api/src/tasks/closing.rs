@@ -1,5 +1,5 @@
-//! How the talk of a task ends: by the agent, by the customer, or because nobody wrote. The conversation is closed first; then
-//! each agent who talked owes a wrap-up.
+//! The end of a conversation: by the agent, by the customer, or after inactivity. First the conversation is closed.
+//! Then each agent in it must submit a wrap-up.
 
 use chrono::Duration;
 use entity::{
@@ -27,7 +27,10 @@ use crate::{
     users::people,
 };
 
-/// Ends a conversation as the caller may: the agent who owns its task, or its customer. `agreed`: the customer has said yes.
+/// Ends a conversation for the agent who owns its task, or for its customer. `agreed` is the customer's consent. Locks
+/// the conversation. Emits `ItemAdded`, `TaskReleased`, `ParticipantChanged` and `TaskChanged`. Refuses with
+/// `NOT_FOUND`, `CONVERSATION_ENDED`, `NOT_A_PARTICIPANT`, `CUSTOMER_CONSENT_REQUIRED`, or `NOT_ALLOWED` during a
+/// conference.
 pub async fn end(app: &App, by: &Caller, id: &str, agreed: bool) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -60,17 +63,18 @@ async fn end_by_agent(
     agreed: bool,
 ) -> Result<task::Model> {
     if task.owner_id != Some(by.user) {
-        let why = "Only the agent who owns the task ends it.";
+        let why = "Only the agent who owns the task can end the conversation.";
         return Err(Error::refused(UserErrorCode::NotAParticipant, conversation_rows::FIELD, why));
     }
     if task.status == TaskStatus::Conference {
-        let why = "A conference is ended by endConference.";
+        let why = "Use endConference to end a conference.";
         return Err(Error::refused(UserErrorCode::NotAllowed, conversation_rows::FIELD, why));
     }
     end_by_owner(tx, conversation, task, by.user, agreed).await
 }
 
-/// Ends the talk of a task for all who take part, as the agent who owns it may.
+/// Ends a conversation for all participants, on behalf of the agent who owns its task. The conversation must be locked.
+/// Refuses with `CUSTOMER_CONSENT_REQUIRED`.
 pub async fn end_by_owner(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -79,7 +83,7 @@ pub async fn end_by_owner(
     agreed: bool,
 ) -> Result<task::Model> {
     if channel_capabilities::of(task.channel).end_needs_consent && !agreed {
-        let why = "On this channel the customer has to agree first.";
+        let why = "On this channel the customer must agree first.";
         return Err(Error::refused(UserErrorCode::CustomerConsentRequired, &["input", "customerAgreed"], why));
     }
     let who = participants::find(tx.db(), conversation.id, ParticipantRef::User(owner)).await?;
@@ -87,13 +91,15 @@ pub async fn end_by_owner(
     close(tx, conversation, task, left, agreed).await
 }
 
-/// Ends a conversation that was handed to an agent who has not taken it.
+/// Ends a conversation whose transfer to an agent was not accepted. The task becomes DROPPED. The conversation must be
+/// locked.
 pub async fn drop_task(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<()> {
     let left = Left { kind: AnnouncementKind::TransferDropped, who: None, by: EndedBy::System };
     close(tx, conversation, task, left, false).await.map(drop)
 }
 
-/// Ends a conversation in which nobody has written for too long.
+/// Ends a conversation that has been inactive for the time of its queue. Locks the conversation. Sets the timer again
+/// if an item came meanwhile.
 pub async fn end_inactive(tx: &Tx<'_>, id: ConversationId) -> Result<()> {
     let mut conversation = conversation_rows::lock(tx, id).await?;
     timers::clear(tx, TimerKind::Inactivity, id.0).await?;
@@ -109,7 +115,8 @@ pub async fn end_inactive(tx: &Tx<'_>, id: ConversationId) -> Result<()> {
     close(tx, &mut conversation, task, left, false).await.map(drop)
 }
 
-/// Makes the end for want of words due, where the queue knows it. What is written later moves it when it comes due.
+/// Sets the timer of inactivity, if the queue has a time for it. Later items do not move the timer. It is set again
+/// when it is due.
 pub async fn schedule_inactivity_close(
     tx: &Tx<'_>,
     conversation: &conversation::Model,
@@ -121,12 +128,15 @@ pub async fn schedule_inactivity_close(
     timers::set(tx, TimerKind::Inactivity, conversation.id.0, until).await
 }
 
+/// The announcement of an end, its participant and the party that ended the conversation.
 struct Left {
     kind: AnnouncementKind,
     who: Option<participant::Model>,
     by: EndedBy,
 }
 
+/// Closes a conversation and ends its task. The conversation must be locked. Emits `ItemAdded`, `TaskReleased`,
+/// `ParticipantChanged` and `TaskChanged`, and `TaskDequeued` if the task was QUEUED.
 async fn close(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -176,7 +186,7 @@ async fn customer_name(tx: &Tx<'_>, conversation: &conversation::Model) -> Resul
     Ok(customer.map(|customer| customer.display_name).unwrap_or_default())
 }
 
-/// Whether a user owns the live task of a conversation.
+/// Returns true if a user owns the live task of a conversation. The conversation must be locked.
 pub async fn is_owner(tx: &Tx<'_>, conversation: &conversation::Model, user: UserId) -> Result<bool> {
     Ok(task_rows::find_live(tx, conversation).await?.is_some_and(|task| task.owner_id == Some(user)))
 }

@@ -1,6 +1,6 @@
-//! Conferences: the agent who owns a task asks one other to join. The owner alone ends the talk for all; who has joined may
-//! leave, and the talk goes on. Whoever has talked owes a wrap-up. Of an invitation that nobody takes the customer notices
-//! nothing.
+//! Conferences: the owner of a task asks one other agent to join. The joined agent may leave, and the conversation
+//! continues. Only the owner can end it for all. Each agent who took part must submit a wrap-up. The customer sees
+//! nothing of an invitation that nobody accepts.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,10 @@ use crate::{
     users::people,
 };
 
-/// Asks an agent, or whoever of a queue is free, to join in a task of the caller's.
+/// Asks an agent, or the free agents of a queue in turn, to join the caller's task. Locks the caller, the target and
+/// the conversation. Emits `ItemAdded`, `OfferCreated`, `AgentChanged` and `TaskChanged`. Refuses with `NOT_ALLOWED`,
+/// `NOT_FOUND`, `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`, `CONFERENCE_NOT_SUPPORTED`, `TRANSFER_TARGET_REFUSED`,
+/// `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
 pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -45,10 +48,10 @@ pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> 
             let person = transfer_targets::lock_person(tx, to).await?;
             let (mut conversation, task) = task_rows::lock_owned(tx, by, task).await?;
             if task.status != TaskStatus::Connected {
-                return Err(not_allowed("One other agent is asked at a time."));
+                return Err(not_allowed("The task has a conference or a pending invitation."));
             }
             if !channel_capabilities::of(task.channel).conference_targets.contains(&to.kind()) {
-                let why = "On this channel nobody is asked to join like that.";
+                let why = "This channel does not allow this conference target.";
                 return Err(Error::refused(UserErrorCode::ConferenceNotSupported, transfer_targets::FIELD, why));
             }
             let task = task::Model { status: TaskStatus::ConferenceRequested, ..task };
@@ -78,8 +81,8 @@ pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> 
     .await
 }
 
-/// The agent of a queue who is asked next within an invitation, held: of those who are free and were not asked before, who
-/// has waited longest.
+/// Locks and returns the free agent of a queue who is asked next in an invitation. It is the one who has been available
+/// longest of those who were not asked before.
 async fn next_candidate(tx: &Tx<'_>, task: &task::Model, purpose: OfferRequest) -> Result<Option<agent::Model>> {
     let asked: Vec<UserId> = offer::Entity::find()
         .filter(offer::Column::TaskId.eq(task.id))
@@ -92,7 +95,7 @@ async fn next_candidate(tx: &Tx<'_>, task: &task::Model, purpose: OfferRequest) 
     let free = candidates::eligible_agents(tx.db(), task, purpose.queue).await?;
     for id in free.into_iter().filter(|id| !asked.contains(id)) {
         let agent = agent_state::lock_existing(tx, id).await?;
-        // Another task may have come first while the agent was not held.
+        // Another task may have used the agent's capacity before the lock.
         if agent.offerable_channels & task.channel.bit() != 0 {
             return Ok(Some(agent));
         }
@@ -100,7 +103,8 @@ async fn next_candidate(tx: &Tx<'_>, task: &task::Model, purpose: OfferRequest) 
     Ok(None)
 }
 
-/// Lets an agent who has accepted join.
+/// Adds an agent who accepted an invitation to the conversation. The conversation must be locked. Emits
+/// `ParticipantChanged`, `ItemAdded` and `TaskChanged`.
 pub async fn join(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -116,7 +120,8 @@ pub async fn join(
     Ok(task)
 }
 
-/// What becomes of an invitation that an agent has not taken: of a queue the next is asked, else the talk goes on as before.
+/// Handles an invitation that an agent did not accept. For a queue the next free agent gets an offer. Otherwise the
+/// invitation ends and the conversation continues. The conversation must be locked.
 pub async fn on_not_accepted(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -150,7 +155,9 @@ async fn end_invitation(
     Ok(task)
 }
 
-/// Takes an invitation of the caller's back.
+/// Withdraws the pending invitation to the caller's task. Locks the caller, the conversation and the invited agent.
+/// Emits `OfferEnded`, `AgentChanged`, `ItemAdded` and `TaskChanged`. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT`,
+/// `CONVERSATION_ENDED` or `NOT_ALLOWED`.
 pub async fn cancel(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -160,7 +167,7 @@ pub async fn cancel(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
                 TaskStatus::ConferenceRequested => offers::find_pending(tx.db(), &task).await?,
                 _ => None,
             };
-            let asked = asked.ok_or_else(|| not_allowed("Nobody is asked to join."))?;
+            let asked = asked.ok_or_else(|| not_allowed("No invitation is pending."))?;
             offers::cancel(tx, &task).await?;
             end_invitation(tx, &mut conversation, task, &asked).await
         })
@@ -168,14 +175,15 @@ pub async fn cancel(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
     .await
 }
 
-/// Lets the caller leave a conference that they have joined.
+/// Removes the caller from a conference that they joined, and starts their wrap-up. Locks the caller and the
+/// conversation. Emits `ItemAdded`, `ParticipantChanged` and `TaskChanged`. Refuses with `NOT_FOUND` or `NOT_ALLOWED`.
 pub async fn exit(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
             let user = agent_state::require_agent(tx, by).await?;
             let (mut conversation, task) = task_rows::lock_visible(tx, by, task).await?;
             if task.conference_agent_id != Some(user) || task.status != TaskStatus::Conference {
-                return Err(not_allowed("Only who has joined a conference leaves it."));
+                return Err(not_allowed("Only the agent who joined the conference can leave it."));
             }
             remove_member(tx, &mut conversation, task, user).await
         })
@@ -183,7 +191,9 @@ pub async fn exit(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
     .await
 }
 
-/// Takes the agent who has joined out of a conference of the caller's.
+/// Removes the joined agent from the caller's conference, and starts their wrap-up. Locks the caller and the
+/// conversation. Emits `ItemAdded`, `ParticipantChanged` and `TaskChanged`. Refuses with `NOT_FOUND`,
+/// `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED` or `NOT_ALLOWED`.
 pub async fn remove(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -193,14 +203,15 @@ pub async fn remove(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
                 Some(joined) if task.status == TaskStatus::Conference => {
                     remove_member(tx, &mut conversation, task, joined).await
                 }
-                _ => Err(not_allowed("Nobody has joined.")),
+                _ => Err(not_allowed("No agent has joined.")),
             }
         })
     })
     .await
 }
 
-/// Ends a conference of the caller's, for the customer and for both agents. `agreed`: the customer has said yes.
+/// Ends the caller's conference for the customer and both agents. `agreed` is the customer's consent. Locks the caller
+/// and the conversation. Refuses with `NOT_FOUND`, `NOT_ALLOWED` or `CUSTOMER_CONSENT_REQUIRED`.
 pub async fn end(app: &App, by: &Caller, task: &str, agreed: bool) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -210,7 +221,7 @@ pub async fn end(app: &App, by: &Caller, task: &str, agreed: bool) -> Result<tas
                 return Err(not_allowed("There is no conference to end."));
             }
             if task.owner_id != Some(user) {
-                return Err(not_allowed("Only the agent who owns the task ends the conference."));
+                return Err(not_allowed("Only the agent who owns the task can end the conference."));
             }
             closing::end_by_owner(tx, &mut conversation, task, user, agreed).await
         })
@@ -218,7 +229,7 @@ pub async fn end(app: &App, by: &Caller, task: &str, agreed: bool) -> Result<tas
     .await
 }
 
-/// Lets somebody who has joined a conversation that is held leave it; they owe a wrap-up and the talk goes on.
+/// Removes a joined agent from a conference and starts their wrap-up. The conversation must be locked.
 async fn remove_member(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -231,7 +242,8 @@ async fn remove_member(
     remove_without_wrap_up(tx, conversation, task, user).await
 }
 
-/// The same without a wrap-up, for who has left already.
+/// Removes a joined agent from a conference without a wrap-up, when they are offboarded. The conversation must be
+/// locked. Emits `ItemAdded`, `ParticipantChanged` and `TaskChanged`.
 pub async fn remove_without_wrap_up(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -252,7 +264,8 @@ pub async fn remove_without_wrap_up(
     Ok(task)
 }
 
-/// Makes who has joined the owner of a task whose owner is gone.
+/// Makes the joined agent the owner of a task whose owner is offboarded. Does nothing if no agent has joined. The
+/// conversation must be locked. Emits `ParticipantChanged` and `TaskChanged`.
 pub async fn promote_to_owner(tx: &Tx<'_>, conversation: &conversation::Model, task: task::Model) -> Result<()> {
     let Some(heir) = task.conference_agent_id else { return Ok(()) };
     if let Some(held) = assignments::find(tx.db(), task.id, heir).await? {

@@ -1,6 +1,6 @@
-//! Tasks: a conversation's work from its arrival to the last wrap-up. A conversation has at most one live task, a task at most one
-//! pending offer, and one accept wins. The lock of the conversation guards its tasks and their offers; it comes before the locks of
-//! agents.
+//! Tasks: the work on a conversation from its arrival to the last wrap-up. A conversation has at most one live task. A
+//! task has at most one pending offer, and one agent wins it. The lock of the conversation protects its tasks and their
+//! offers. It must be taken before the locks of agents.
 
 pub mod task_rows;
 pub mod candidates;

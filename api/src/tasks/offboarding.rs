@@ -1,5 +1,5 @@
-//! Agents who answer customers no more: whatever they hold goes on without them. Offers and talks go back to their places,
-//! and what they owe is wrapped up.
+//! Offboarding: a person stops being an agent. Pending offers end, owned tasks return to their queue, and pending
+//! wrap-ups complete automatically.
 
 use entity::{
     agent::AgentState,
@@ -24,12 +24,13 @@ use crate::{
     error::Result,
 };
 
-/// Takes everything from an agent whose person is held, and makes them OFFLINE. Somebody who is no agent stays as they are.
+/// Ends all assignments of an agent and sets them to OFFLINE. Ends the supervisor's part in conversations, also for a
+/// person without an agent row. The person's row must be locked. Locks the conversations and then the agent.
 pub async fn offboard(tx: &Tx<'_>, user: UserId) -> Result<()> {
     if agent_state::find(tx.db(), user).await?.is_none() {
         return stop_supervising(tx, user).await;
     }
-    // Nothing new is offered from here on; the agent is held only after the conversations, as by all who hold both.
+    // The person's lock prevents new offers. The agent is locked after the conversations, in the order of all locks.
     for held in assignments::for_agent(tx.db(), user).await? {
         let task = task_rows::require(tx.db(), held.task_id).await?;
         let mut conversation = conversation_rows::lock(tx, task.conversation_id).await?;
@@ -46,8 +47,8 @@ pub async fn offboard(tx: &Tx<'_>, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Lets somebody leave the conversations with customers that they have joined without a task, as supervisors do. Their person is
-/// held.
+/// Removes a person from the conversations with customers that they joined as a supervisor, without a task. The
+/// person's row must be locked. Locks the conversations. Emits `ItemAdded` and `ParticipantChanged`.
 pub async fn stop_supervising(tx: &Tx<'_>, user: UserId) -> Result<()> {
     for conversation in participants::open_with_customers(tx.db(), user).await? {
         let mut conversation = conversation_rows::lock(tx, conversation).await?;
@@ -64,7 +65,7 @@ pub async fn stop_supervising(tx: &Tx<'_>, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Ends a hold on a task whose conversation is held.
+/// Ends an assignment. The conversation must be locked.
 async fn return_task(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assignment::Model) -> Result<()> {
     match held.phase {
         AssignmentPhase::WrapUp => wrap_ups::skip(tx, held.id).await,
@@ -95,7 +96,7 @@ async fn leave(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assign
         return conferences::promote_to_owner(tx, conversation, task).await;
     }
     if task.owner_id == Some(held.agent_id) {
-        // Its place is that of when it first came.
+        // `enqueued_at` is unchanged, so the task returns to its first place.
         task.owner_id = None;
         task.accepted_at = None;
         task.status = TaskStatus::Queued;

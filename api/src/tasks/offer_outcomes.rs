@@ -1,4 +1,4 @@
-//! What follows when an offer is accepted, declined, expires or is revoked.
+//! The outcomes of offers: accepted, declined, expired, or revoked from an agent.
 
 use entity::{
     assignment::AssignmentPhase,
@@ -27,17 +27,21 @@ use crate::{
     users::people,
 };
 
-/// What came of accepting.
+/// The result of an accepted offer.
 pub struct AcceptedOffer {
+    /// The task of the accepted offer.
     pub task: task::Model,
 }
 
-/// What stood in the way of accepting: who has the task instead, if somebody has.
+/// The reason why an offer cannot be accepted: another agent has the task, or the offer has ended.
 pub struct AcceptConflict {
+    /// The agent who has the task instead, if there is one.
     pub accepted_by: Option<UserId>,
 }
 
-/// Accepts an offer of the caller's. Accepting again what one has accepted changes nothing.
+/// Accepts the caller's offer. Locks the conversation and the agent. Accepting it again changes nothing. Emits
+/// `OfferEnded` and `TaskChanged`, and `TaskAccepted` unless the caller joins a conference. Refuses with `NOT_ALLOWED`
+/// or `NOT_FOUND`.
 pub async fn accept(app: &App, by: &Viewer, id: &str) -> Result<std::result::Result<AcceptedOffer, AcceptConflict>> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -93,7 +97,9 @@ async fn accept_locked(
     Ok(task)
 }
 
-/// Declines an offer of the caller's: they are idle until they choose otherwise, and the task goes back to its place.
+/// Declines the caller's offer and sets the caller to IDLE. Locks the conversation and the agent, and takes the routing
+/// lock in shared mode. Declining it again changes nothing. Emits `OfferEnded` and `AgentChanged`, and the events of
+/// the task. Refuses with `NOT_ALLOWED`, `NOT_FOUND` or `OFFER_EXPIRED`.
 pub async fn decline(app: &App, by: &Viewer, id: &str) -> Result<offer::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -106,7 +112,7 @@ pub async fn decline(app: &App, by: &Viewer, id: &str) -> Result<offer::Model> {
                     end_unaccepted(tx, &mut conversation, &offer, OfferStatus::Declined, cause).await
                 }
                 _ => {
-                    Err(Error::refused(UserErrorCode::OfferExpired, offers::FIELD, "The offer is no longer to be had."))
+                    Err(Error::refused(UserErrorCode::OfferExpired, offers::FIELD, "The offer is no longer available."))
                 }
             }
         })
@@ -114,7 +120,8 @@ pub async fn decline(app: &App, by: &Viewer, id: &str) -> Result<offer::Model> {
     .await
 }
 
-/// Ends an offer whose time is over.
+/// Ends an unanswered offer whose time is over, and sets its agent to RONA. Locks the conversation and the agent. Sets
+/// or clears the timer if the offer is not due or has ended.
 pub async fn expire(tx: &Tx<'_>, id: OfferId) -> Result<()> {
     let Some(offer) = offer::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
     let task = task_rows::require(tx.db(), offer.task_id).await?;
@@ -123,20 +130,21 @@ pub async fn expire(tx: &Tx<'_>, id: OfferId) -> Result<()> {
     if offer.status != OfferStatus::Pending {
         return timers::clear(tx, TimerKind::Offer, id.0).await;
     }
-    // The clock may have been set back since it was found due.
+    // The clock may have gone back since the timer was found due.
     if offer.expires_at > tx.clock().now() {
         return timers::set(tx, TimerKind::Offer, id.0, offer.expires_at).await;
     }
     end_unaccepted(tx, &mut conversation, &offer, OfferStatus::Expired, Some(SystemReason::Rona)).await.map(drop)
 }
 
-/// Takes the pending offer of a task whose conversation is held from its agent, who is gone.
+/// Withdraws the pending offer of a task because its agent is offboarded. The conversation must be locked.
 pub async fn revoke(tx: &Tx<'_>, conversation: &mut conversation::Model, task: &task::Model) -> Result<()> {
     let Some(offer) = offers::find_pending(tx.db(), task).await? else { return Ok(()) };
     end_unaccepted(tx, conversation, &offer, OfferStatus::Withdrawn, None).await.map(drop)
 }
 
-/// Ends an offer that its agent has not taken; what becomes of the task follows from what it was held out for.
+/// Ends an offer that its agent did not accept. The kind of the offer decides what happens to the task. The
+/// conversation must be locked. Takes the routing lock in shared mode, and locks the agent.
 async fn end_unaccepted(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -145,7 +153,7 @@ async fn end_unaccepted(
     cause: Option<SystemReason>,
 ) -> Result<offer::Model> {
     let task = task_rows::require(tx.db(), offer.task_id).await?;
-    // Before the agent: a router holds agents while nobody enters.
+    // A router locks agents while it has the routing lock. The routing lock therefore comes first.
     locks::lock_routing_shared(tx).await?;
     let mut agent = agent_state::lock_existing(tx, offer.agent_id).await?;
     let ended = offers::end(tx, offer, status).await?;

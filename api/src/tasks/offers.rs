@@ -1,5 +1,5 @@
-//! Offers: a task held out to one agent for a limited time. One accept wins; an offer that is not answered makes the agent
-//! RONA, one that is declined makes them idle, and the task goes back to its place.
+//! Offers: an agent can accept a task for a limited time. One acceptance wins. An unanswered offer makes the agent
+//! RONA, a declined one makes them IDLE. A task from a queue then returns to its place.
 
 use chrono::Duration;
 use entity::{
@@ -29,28 +29,30 @@ use crate::{
     queues::queue_rows,
 };
 
-/// The field of inputs that names an offer.
+/// The input field of refusals about an offer.
 pub const FIELD: &[&str] = &["input", "offerId"];
 
-/// For what a task is held out.
+/// The reason and the rules of a new offer.
 #[derive(Clone, Copy, Debug)]
 pub struct OfferRequest {
+    /// The reason of the offer.
     pub kind: OfferKind,
-    /// The queue by whose rules.
+    /// The queue whose offer time and service level apply.
     pub queue: QueueId,
-    /// The invitation of a queue to a conference that it is part of.
+    /// The conference invitation of a queue to which the offer belongs, if any.
     pub invitation: Option<Uuid>,
 }
 
 impl OfferRequest {
-    /// By the rules of the queue of the task.
+    /// Describes an offer with the rules of the task's own queue.
     #[must_use]
     pub fn for_task(kind: OfferKind, task: &task::Model) -> Self {
         Self { kind, queue: task.queue_id, invitation: None }
     }
 }
 
-/// Holds a task out to an agent; the conversation and the agent are held.
+/// Offers a task to an agent, assigns it to them and sets the timer of the offer. The conversation and the agent must
+/// be locked. Emits `OfferCreated`, `AgentChanged` and `TaskChanged`, and `TaskDequeued` if the task was QUEUED.
 pub async fn create(
     tx: &Tx<'_>,
     conversation: &conversation::Model,
@@ -91,12 +93,13 @@ pub async fn create(
     if task.status == TaskStatus::Queued {
         task_rows::emit_dequeued(tx, &offered)?;
     }
-    // A customer who is handed over waits from now on.
+    // The customer sees the change, because after a transfer they wait again.
     task_rows::emit_changed(tx, &offered, kind == OfferKind::Transfer).await?;
     Ok(row)
 }
 
-/// Takes back the pending offer of a task whose conversation is held, because the task has ended or nobody is asked any more.
+/// Withdraws the pending offer of a task, if there is one. The conversation must be locked. Locks the agent. Emits
+/// `OfferEnded` and `AgentChanged`.
 pub async fn cancel(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     let Some(offer) = find_pending(tx.db(), task).await? else { return Ok(()) };
     let mut agent = agent_state::lock_existing(tx, offer.agent_id).await?;
@@ -107,14 +110,15 @@ pub async fn cancel(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     agent_state::save(tx, &mut agent).await
 }
 
-/// Ends an offer.
+/// Ends an offer with a status and clears its timer. The conversation must be locked. Emits `OfferEnded`, and
+/// `RightsEnded` if the agent no longer sees the conversation by the offer.
 pub async fn end(tx: &Tx<'_>, offer: &offer::Model, status: OfferStatus) -> Result<offer::Model> {
     let row = offer::Model { status, ended_at: Some(tx.clock().now()), ..offer.clone() };
     row.clone().into_active_model().reset_all().update(tx.db()).await?;
     timers::clear(tx, TimerKind::Offer, row.id.0).await?;
     emit(tx, EventKind::OfferEnded, &row)?;
     if status != OfferStatus::Accepted && row.kind != OfferKind::Queue {
-        // Who does not serve the queue saw the conversation by the offer alone.
+        // An agent outside the queue may have seen the conversation by the offer alone.
         revocation::reduce(tx, vec![row.agent_id])?;
     }
     Ok(row)
@@ -125,7 +129,7 @@ fn emit(tx: &Tx<'_>, kind: EventKind, offer: &offer::Model) -> Result<()> {
     Ok(())
 }
 
-/// The offer of an agent that an id of the API names, read after its conversation was held.
+/// Locks the conversation of an agent's offer. Returns both, read under the lock. Refuses with `NOT_FOUND`.
 pub async fn lock(tx: &Tx<'_>, agent: UserId, id: &str) -> Result<(conversation::Model, offer::Model)> {
     let of_agent = || async {
         let id = OfferId::parse(id)?;
@@ -138,7 +142,7 @@ pub async fn lock(tx: &Tx<'_>, agent: UserId, id: &str) -> Result<(conversation:
     Ok((conversation, offer))
 }
 
-/// The offer of a task that can be accepted.
+/// Returns the pending offer of a task, if there is one.
 pub async fn find_pending(db: &impl ConnectionTrait, task: &task::Model) -> Result<Option<offer::Model>, DbErr> {
     offer::Entity::find()
         .filter(offer::Column::TaskId.eq(task.id))
@@ -147,11 +151,11 @@ pub async fn find_pending(db: &impl ConnectionTrait, task: &task::Model) -> Resu
         .await
 }
 
-/// The offers that an agent can accept, the oldest first.
+/// Returns the pending offers of an agent, the oldest first.
 pub async fn pending_for_agent(db: &impl ConnectionTrait, agent: UserId) -> Result<Vec<offer::Model>, DbErr> {
     let mut sql = Sql::select::<offer::Entity>("o", "WHERE o.agent_id = ");
     sql.bind(agent);
-    // As a literal, so that the index over these alone serves it: agents have had many.
+    // The status is a literal, so that the partial index on pending offers applies. Agents have many ended offers.
     sql.push(&format!(" AND o.status {PENDING} ORDER BY o.id"));
     sql.models::<offer::Entity>(db).await
 }

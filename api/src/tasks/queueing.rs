@@ -1,4 +1,4 @@
-//! How a task comes to wait in a queue: it arrives, comes back, or is moved there.
+//! Enqueueing: a task begins to wait in a queue when it arrives, returns or is moved there.
 
 use entity::{
     conversation, entry_point,
@@ -20,15 +20,17 @@ use crate::{
     queues::{opening_hours, queue_rows},
 };
 
-/// A task that waits, or was there already.
+/// The live task of a conversation, after it was enqueued or was found.
 pub struct EnqueuedTask {
+    /// The live task.
     pub task: task::Model,
-    /// What its customer is told of the queue's hours, once what they wrote stands in the thread.
+    /// The closed message of the queue. It is posted after the customer's message was added.
     answer: Option<String>,
 }
 
-/// Lets a conversation that is held wait for an agent; it is open from now on. Its live task stays if there is one.
-/// [`post_closed_message`] follows when what the customer wrote has been added.
+/// Opens a conversation and enqueues a task for it. A live task stays as it is. The conversation must be locked. Takes
+/// the routing lock in shared mode. Emits `TaskQueued` and `TaskChanged`. The caller adds the customer's message and
+/// then calls [`post_closed_message`].
 pub async fn enqueue(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -69,7 +71,8 @@ pub async fn enqueue(
     Ok(EnqueuedTask { task: row, answer: opening_hours::closed_message(&queue, now) })
 }
 
-/// Tells a customer who has come out of hours so.
+/// Posts the closed message, if the queue was closed when the task was enqueued. The conversation must be locked. Emits
+/// `ItemAdded`.
 pub async fn post_closed_message(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -87,15 +90,17 @@ fn emit_queued(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     Ok(())
 }
 
-/// Lets a task that nobody has taken wait again, at the place it has had: in its queue, or in the one that took its place. The
-/// conversation is held, and whoever calls has entered.
+/// Enqueues a task again that no agent accepted, at its earlier place. It returns to its queue, or to the successor of
+/// an archived one. The conversation must be locked, and the routing lock taken in shared mode. Emits `TaskQueued`. The
+/// caller emits `TaskChanged`.
 pub async fn requeue(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<task::Model> {
     let queue = queue_rows::require(tx.db(), task.queue_id).await?;
     let queue = queue_rows::current_queue(tx.db(), queue, conversation.entry_point_id).await?;
     set_queued(tx, conversation, task, &queue).await
 }
 
-/// Lets a task wait in another queue than before, and tells it.
+/// Moves the task to `queue`, resets its skill step, and records a decision if no agent is free. The conversation must
+/// be locked, and the routing lock taken. Emits `TaskQueued` and `TaskChanged`.
 pub async fn move_to_queue(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -108,7 +113,7 @@ pub async fn move_to_queue(
     Ok(task)
 }
 
-/// Lets a task wait in a queue, as long as it has waited.
+/// Sets the task to QUEUED in `queue`. It keeps its waiting time.
 async fn set_queued(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,

@@ -1,4 +1,5 @@
-//! Routing decisions: why a task was offered to an agent, or to none. Each is kept with its task.
+//! Routing decisions: the agent who was offered a task and the cause, or the cause for nobody. Each row refers to its
+//! task.
 
 use entity::{
     id::{RoutingDecisionId, TaskId, UserId},
@@ -16,13 +17,14 @@ use crate::{
     error::Result,
 };
 
-/// How many candidates a decision names.
+/// Maximum number of candidates that a decision names.
 const MAX_NAMED_CANDIDATES: usize = 10;
 
-/// How many decisions about one task are shown.
+/// Maximum number of decisions that are returned for a task.
 const MAX_DECISIONS: u64 = 100;
 
-/// The newest decisions about some tasks, in the order in which they were taken.
+/// Returns the newest decisions about tasks, at most 100 for each, the oldest first. Decisions beyond the caller's
+/// visibility of the conversation are left out.
 pub async fn for_tasks(
     db: &impl ConnectionTrait,
     caller: &Caller,
@@ -48,7 +50,7 @@ pub async fn for_tasks(
     sql.models::<routing_decision::Entity>(db).await
 }
 
-/// Writes down that nobody is free for a task that has just begun to wait, if that is so.
+/// Records that no agent is free for a task that has just been enqueued. Records nothing if one is free.
 pub async fn record_no_agent(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     if candidates::eligible_agents(tx.db(), task, task.queue_id).await?.is_empty() {
         record(tx, task, RoutingCause::NoAgentAvailable, &[]).await?;
@@ -56,11 +58,12 @@ pub async fn record_no_agent(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     Ok(())
 }
 
-/// Writes down that somebody chose the agent to whom a task goes.
+/// Records that a person named the agent who is offered a task.
 pub async fn record_direct_assignment(tx: &Tx<'_>, task: &task::Model, agent: UserId) -> Result<()> {
     record(tx, task, RoutingCause::DirectAssignment, &[agent]).await
 }
 
+/// Records a decision. The first of `candidates` is the chosen agent. Without candidates nobody is chosen.
 pub async fn record(tx: &Tx<'_>, task: &task::Model, cause: RoutingCause, candidates: &[UserId]) -> Result<()> {
     let row = routing_decision::ActiveModel {
         id: Set(RoutingDecisionId(tx.clock().uuid())),

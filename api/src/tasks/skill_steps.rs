@@ -1,4 +1,5 @@
-//! The step of its queue's skills that a waiting task has reached. Later steps demand less, so more agents may take the task.
+//! The skill step that a waiting task has reached in its queue. Later steps require less, so more agents can take the
+//! task.
 
 use chrono::Duration;
 use entity::{
@@ -11,7 +12,7 @@ use entity::{
 use super::task_rows;
 use crate::{app::Tx, contact_center::timers, conversations::conversation_rows, error::Result, queues::queue_rows};
 
-/// Makes the next step of a queue's skills due, if there is one.
+/// Sets the timer of the next skill step of a task. Clears the timer if there is no next step.
 pub async fn schedule(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> Result<()> {
     let Some(next) = queue.skills.0.get(next_step(task)) else {
         return timers::clear(tx, TimerKind::Step, task.id.0).await;
@@ -20,7 +21,8 @@ pub async fn schedule(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> 
     timers::set(tx, TimerKind::Step, task.id.0, due_at).await
 }
 
-/// Lets that step of a queue's skills hold for a task which the time says that it has waited, also an earlier one.
+/// Computes the skill step of a task from its waiting time, saves the task and sets the timer of the next step. The
+/// step can become earlier. Wakes the router. The conversation must be locked.
 pub async fn reset(tx: &Tx<'_>, task: task::Model, queue: &queue::Model) -> Result<task::Model> {
     let task = task::Model { step: step_at(&queue.skills, tx.clock().now() - task.enqueued_at), ..task };
     task_rows::save(tx, &task).await?;
@@ -29,7 +31,7 @@ pub async fn reset(tx: &Tx<'_>, task: task::Model, queue: &queue::Model) -> Resu
     Ok(task)
 }
 
-/// Which step of a queue's skills holds after a time.
+/// Returns the index of the skill step that applies after a wait.
 #[must_use]
 pub fn step_at(steps: &SkillSteps, waited: Duration) -> i16 {
     let reached = steps.0.iter().take_while(|step| Duration::seconds(i64::from(step.after_seconds)) <= waited);
@@ -40,7 +42,8 @@ fn next_step(task: &task::Model) -> usize {
     usize::try_from(task.step).unwrap_or_default() + 1
 }
 
-/// Lets the next step of the queue's skills hold, if its time has come.
+/// Advances a waiting task to the skill step that its waiting time has reached, and wakes the router. The step never
+/// becomes earlier. Locks the conversation. Clears the timer of a task that no longer waits.
 pub async fn advance(tx: &Tx<'_>, id: TaskId) -> Result<()> {
     let task = task_rows::require(tx.db(), id).await?;
     conversation_rows::lock(tx, task.conversation_id).await?;

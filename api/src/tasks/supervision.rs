@@ -1,5 +1,4 @@
-//! What supervisors do with the work of others: moving a task, and joining a conversation for all to see. Reading one leaves
-//! no trace.
+//! The actions of supervisors: moving a task, and joining a conversation. Reading a conversation leaves no record.
 
 use entity::{
     conversation::{self, ConversationKind, ConversationStatus},
@@ -26,7 +25,9 @@ use crate::{
     users::people,
 };
 
-/// Moves a task that is not over to a queue or an agent. One that waits keeps since when it does; who talks owes a wrap-up.
+/// Moves a live task to a queue or an agent. A waiting task keeps its waiting time. An owner must submit a wrap-up.
+/// Locks the caller, the target and the conversation. Refuses with `NOT_FOUND`, `NOT_ALLOWED`, `CONVERSATION_ENDED`,
+/// `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
 pub async fn move_task(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -39,7 +40,9 @@ pub async fn move_task(app: &App, by: &Caller, task: &str, to: TransferTarget) -
     .await
 }
 
-/// Lets a supervisor take part in a conversation with a customer, who is told as of any agent; whether that is new.
+/// Adds a supervisor to an open conversation with a customer, as a joined agent. Returns false if they took part
+/// already. Locks the caller and the conversation. Emits `ParticipantChanged` and `ItemAdded`. Refuses with
+/// `NOT_FOUND`, `NOT_ALLOWED` or `CONVERSATION_ENDED`.
 pub async fn join(app: &App, by: &Caller, id: &str) -> Result<(conversation::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -63,7 +66,9 @@ pub async fn join(app: &App, by: &Caller, id: &str) -> Result<(conversation::Mod
     .await
 }
 
-/// Lets a supervisor who has joined a conversation leave it; whether they took part. Who has a task of it leaves by that.
+/// Removes a supervisor from a conversation that they joined. Returns false if they did not take part. Locks the caller
+/// and the conversation. Emits `ItemAdded` and `ParticipantChanged`. Refuses with `NOT_FOUND`, or with `NOT_ALLOWED`
+/// when the caller is assigned the task.
 pub async fn leave(app: &App, by: &Caller, id: &str) -> Result<(conversation::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -72,7 +77,7 @@ pub async fn leave(app: &App, by: &Caller, id: &str) -> Result<(conversation::Mo
             if let Some(task) = conversation.task_id
                 && assignments::find(tx.db(), task, user).await?.is_some()
             {
-                let why = "Who has the task hands it over, leaves the conference or ends it.";
+                let why = "You are assigned the task. Transfer it, leave the conference or end it.";
                 return Err(Error::refused(UserErrorCode::NotAllowed, conversation_rows::FIELD, why));
             }
             let before = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await?;
@@ -86,7 +91,8 @@ pub async fn leave(app: &App, by: &Caller, id: &str) -> Result<(conversation::Mo
     .await
 }
 
-/// Lets somebody leave a conversation that is held, for all to see.
+/// Removes a participant from a conversation and announces it. The conversation must be locked. Emits `ItemAdded` and
+/// `ParticipantChanged`.
 pub async fn remove_participant(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,

@@ -1,4 +1,5 @@
-//! Agents and queues in lists: all, and those to whom a task of the caller's can be handed or who can be asked to join.
+//! The lists of agents and queues: all of them, or the possible targets of a transfer or conference of the caller's
+//! task.
 
 use entity::{
     agent::{self, AgentState},
@@ -21,33 +22,39 @@ use crate::{
     pagination::{Page, PageBound, PageSlice},
 };
 
-/// What somebody is looked for to do with a task.
+/// The purpose of a search for targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetPurpose {
+    /// The target gets the task.
     Transfer,
+    /// The target joins the task.
     Conference,
 }
 
-/// For which task of the caller's somebody is looked for.
+/// A search for targets of the caller's task.
 #[derive(Clone, Debug)]
 pub struct TargetSearch {
+    /// The caller.
     pub me: UserId,
+    /// The task, which the caller owns.
     pub task: task::Model,
+    /// The purpose of the search.
     pub wanted: TargetPurpose,
 }
 
-/// Among whom, or which queues, is looked.
+/// The agents or queues that a search covers.
 #[derive(Clone, Debug)]
 pub enum SearchScope {
+    /// All agents or queues.
     All,
-    /// Those that may be the target for a task.
+    /// The possible targets for a task.
     TargetsOf(TargetSearch),
-    /// For a task that is not the caller's, and where the channel has no such targets.
+    /// None. The caller does not own the task, or its channel has no such targets.
     Nobody,
 }
 
 impl SearchScope {
-    /// All where no task is named.
+    /// Returns the scope of a search for targets of a task, or all if no task is given.
     pub async fn of(app: &App, me: &Viewer, task: Option<(&str, TargetPurpose)>, kind: TargetKind) -> Result<Self> {
         let Some((task, wanted)) = task else { return Ok(Self::All) };
         Ok(TargetSearch::begin(app, me.user, task, wanted, kind).await?.map_or(Self::Nobody, Self::TargetsOf))
@@ -70,14 +77,17 @@ impl TargetSearch {
     }
 }
 
-/// An agent in a list, with what the list is ordered by.
+/// An agent in a list, with the key of the list's order.
 #[derive(Clone, Debug)]
 pub struct ListedAgent {
+    /// The agent's row.
     pub agent: agent::Model,
+    /// The sort key of the agent's name.
     pub name_key: Vec<u8>,
 }
 
 impl ListedAgent {
+    /// Returns the position of the agent in the list.
     #[must_use]
     pub fn list_position(&self) -> PageBound {
         PageBound::Name(self.name_key.clone(), self.agent.user_id.0)
@@ -90,7 +100,7 @@ impl FromQueryResult for ListedAgent {
     }
 }
 
-/// Agents by name.
+/// Returns a page of the agents in a scope, in the order of their names. `search` and `state` filter them.
 pub async fn agents(
     app: &App,
     search: Option<&NameSearch>,
@@ -142,7 +152,8 @@ fn for_task(sql: &mut Sql, target: &TargetSearch) {
     sql.push(")");
 }
 
-/// The queues in use, by name, and those that are archived if they are wanted. To a task only those of its channel are targets.
+/// Returns a page of the queues in a scope, in the order of their names. Archived queues are included if `archived` is
+/// true. A search for targets returns only queues of the task's channel.
 pub async fn queues(
     app: &App,
     search: Option<&NameSearch>,

@@ -1,5 +1,5 @@
-//! Tasks: one routed piece of work on a conversation. Of a conversation one task is live, a constraint says so, and it is
-//! changed under the conversation's lock.
+//! The rows of tasks, their locks and their events. A constraint allows one live task for a conversation. A task
+//! changes only under the lock of its conversation.
 
 use entity::{
     conversation,
@@ -21,23 +21,23 @@ use crate::{
     },
 };
 
-/// The lowest priority, which tasks have that were given none.
+/// The priority of tasks without one. It is the lowest.
 pub const NO_PRIORITY: i16 = 10;
 
-/// The task with an id.
+/// Returns the task with an id.
 pub async fn find(db: &impl ConnectionTrait, id: TaskId) -> Result<Option<task::Model>, DbErr> {
     task::Entity::find_by_id(id).one(db).await
 }
 
-/// A task that must be there.
+/// Returns the task with an id. A missing task is a fault.
 pub async fn require(db: &impl ConnectionTrait, id: TaskId) -> Result<task::Model> {
     find(db, id).await?.ok_or_else(|| Error::internal(anyhow::anyhow!("a task is gone")))
 }
 
-/// How inputs name a task.
+/// The input field of refusals about a task.
 pub const FIELD: &[&str] = &["input", "taskId"];
 
-/// The task that an id of the API names, if the caller may see it, with its conversation, which is held.
+/// Locks the conversation of a task that the caller may see. Returns both. Refuses with `NOT_FOUND`.
 pub async fn lock_visible(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation::Model, task::Model)> {
     let id = TaskId::parse(id).ok_or_else(|| Error::not_found(FIELD))?;
     let found = find(tx.db(), id).await?.ok_or_else(|| Error::not_found(FIELD))?;
@@ -48,49 +48,53 @@ pub async fn lock_visible(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(convers
     Ok((conversation, require(tx.db(), id).await?))
 }
 
-/// The same of a task that is not over.
+/// Locks the conversation of a live task that the caller may see. Returns both. Refuses with `NOT_FOUND`, or with
+/// `CONVERSATION_ENDED` when the task is not live.
 pub async fn lock_live(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation::Model, task::Model)> {
     let (conversation, task) = lock_visible(tx, by, id).await?;
     if is_live(task.status) { Ok((conversation, task)) } else { Err(conversation_rows::conversation_ended(FIELD)) }
 }
 
-/// The same of a task that the caller owns and on which the talk goes on.
+/// Locks the conversation of a live task that the caller owns. Returns both. Refuses with `NOT_FOUND`,
+/// `CONVERSATION_ENDED` or `NOT_A_PARTICIPANT`.
 pub async fn lock_owned(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation::Model, task::Model)> {
     let (conversation, task) = lock_live(tx, by, id).await?;
     match by {
         Caller::Person(viewer) if task.owner_id == Some(viewer.user) => Ok((conversation, task)),
         _ => {
-            let why = "Only the agent who owns the task does this.";
+            let why = "Only the agent who owns the task can do this.";
             Err(Error::refused(UserErrorCode::NotAParticipant, FIELD, why))
         }
     }
 }
 
-/// Whether a task still occupies its conversation.
+/// Returns true for a task that waits or is in conversation. A conversation has at most one such task.
 #[must_use]
 pub fn is_live(status: TaskStatus) -> bool {
     !matches!(status, TaskStatus::WrapUp | TaskStatus::Completed | TaskStatus::Abandoned | TaskStatus::Dropped)
 }
 
-/// The live task of a conversation that is held, if it has one.
+/// Returns the live task of a conversation, if there is one. The conversation must be locked.
 pub async fn find_live(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<Option<task::Model>> {
     let Some(id) = conversation.task_id else { return Ok(None) };
     Ok(find(tx.db(), id).await?.filter(|task| is_live(task.status)))
 }
 
-/// Writes a task whose conversation is held.
+/// Saves a task. Its conversation must be locked.
 pub async fn save(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     task.clone().into_active_model().reset_all().update(tx.db()).await?;
     Ok(())
 }
 
-/// Tells those who follow the conversation and the desks of those who hold the task; the customer too where they may know.
+/// Emits `TaskChanged` in the conversation's stream and to the desktops of the task's agents. With `to_customer`, the
+/// customer's stream gets it too.
 pub async fn emit_changed(tx: &Tx<'_>, task: &task::Model, to_customer: bool) -> Result<()> {
     let holders = assignments::for_task(tx.db(), task.id).await?;
     emit_changed_to(tx, task, to_customer, holders.iter().map(|holder| holder.agent_id))
 }
 
-/// The same for desks that are known.
+/// Emits `TaskChanged` in the conversation's stream and to the given desktops. With `to_customer`, the customer's
+/// stream gets it too.
 pub fn emit_changed_to(
     tx: &Tx<'_>,
     task: &task::Model,
@@ -106,19 +110,20 @@ pub fn emit_changed_to(
     Ok(())
 }
 
-/// An agent talks with the customer now.
+/// Emits `TaskAccepted` in the stream of the task's queue.
 pub fn emit_accepted(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     tx.append(NewEvent::new(EventKind::TaskAccepted, task, vec![queue_of(task.queue_id)])?);
     Ok(())
 }
 
-/// A task has left a queue, or those who serve it: it has ended or was handed over, as it says itself.
+/// Emits `TaskReleased` in the stream of `queue`, which the task or its agent left. The status of the task tells the
+/// reason.
 pub fn emit_released(tx: &Tx<'_>, task: &task::Model, queue: QueueId) -> Result<()> {
     tx.append(NewEvent::new(EventKind::TaskReleased, task, vec![queue_of(queue)])?);
     Ok(())
 }
 
-/// A task waits no more.
+/// Emits `TaskDequeued` in the stream of the task's queue.
 pub fn emit_dequeued(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     tx.append(NewEvent::new(EventKind::TaskDequeued, task, vec![queue_of(task.queue_id)])?);
     Ok(())

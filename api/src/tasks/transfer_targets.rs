@@ -1,5 +1,5 @@
-//! To whom a task can be handed over, and who can be asked to join. What a list showed may have changed since, so all of it is
-//! looked at again under the target's lock when it is done.
+//! The targets of transfers and conferences. A list of targets may be outdated, so the target is checked again under
+//! its lock.
 
 use entity::{
     agent::{self, AgentState},
@@ -18,30 +18,33 @@ use crate::{
     queues::queue_rows,
 };
 
-/// How inputs name a target.
+/// The input field of refusals about a target.
 pub const FIELD: &[&str] = &["input", "to"];
 const AGENT: &[&str] = &["input", "to", "agentId"];
 const QUEUE: &[&str] = &["input", "to", "queueId"];
 
-/// To whom a task goes, or who is asked to join.
+/// The target of a transfer or of a conference invitation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferTarget {
+    /// One agent.
     Agent(UserId),
+    /// The agents of a queue.
     Queue(QueueId),
 }
 
 impl TransferTarget {
-    /// The agent that an id of the API names.
+    /// Parses the id of an agent. Refuses with `NOT_FOUND`.
     pub fn agent(id: &str) -> Result<Self> {
         let id = AgentId::parse(id).ok_or_else(|| Error::not_found(AGENT))?;
         Ok(Self::Agent(UserId(id.0)))
     }
 
-    /// The queue that an id of the API names.
+    /// Parses the id of a queue. Refuses with `NOT_FOUND`.
     pub fn queue(id: &str) -> Result<Self> {
         QueueId::parse(id).map(Self::Queue).ok_or_else(|| Error::not_found(QUEUE))
     }
 
+    /// Returns the kind of the target.
     #[must_use]
     pub fn kind(self) -> TargetKind {
         match self {
@@ -51,8 +54,8 @@ impl TransferTarget {
     }
 }
 
-/// Holds the person that a target is, so that they stay the agent they are until the transaction ends. Comes before any
-/// conversation is held.
+/// Takes a shared lock of the person that a target names, so that they remain an agent. Returns `None` for a queue.
+/// Must be locked before any conversation. Refuses with `NOT_FOUND`.
 pub async fn lock_person(tx: &Tx<'_>, to: TransferTarget) -> Result<Option<user::Model>> {
     let TransferTarget::Agent(id) = to else { return Ok(None) };
     let person = user::Entity::find_by_id(id)
@@ -64,14 +67,15 @@ pub async fn lock_person(tx: &Tx<'_>, to: TransferTarget) -> Result<Option<user:
     person.map(Some).ok_or_else(|| Error::not_found(AGENT))
 }
 
-/// The agent who is to take a task or to join in it, held, if they can now. The conversation is held.
+/// Locks and returns the agent who is to get or join a task. The conversation must be locked. Refuses with
+/// `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
 pub async fn lock_agent(tx: &Tx<'_>, task: &task::Model, person: &user::Model) -> Result<agent::Model> {
     if person.role >= Role::Supervisor && !channel_capabilities::of(task.channel).supervisors_are_targets {
-        return Err(target_refused("On this channel supervisors are not asked."));
+        return Err(target_refused("This channel does not allow supervisors as targets."));
     }
     let agent = agent_state::lock(tx, person.id).await?.ok_or_else(agent_unavailable)?;
     if assignments::find(tx.db(), task.id, agent.user_id).await?.is_some() {
-        return Err(target_refused("The agent has this task, or has not wrapped it up yet."));
+        return Err(target_refused("The agent is assigned this task or has not wrapped it up yet."));
     }
     match agent.offerable_channels & task.channel.bit() {
         0 => Err(refusal_for(&agent, task.channel)),
@@ -82,26 +86,27 @@ pub async fn lock_agent(tx: &Tx<'_>, task: &task::Model, person: &user::Model) -
 fn refusal_for(agent: &agent::Model, channel: Channel) -> Error {
     let at_work = agent.state == AgentState::Available && agent.idle_channels & channel.bit() == 0;
     if at_work && !capacity::has_room(agent, channel) {
-        let why = "The agent holds as much as they may.";
+        let why = "The agent has no free capacity on this channel.";
         return Error::refused(UserErrorCode::OverCapacity, AGENT, why);
     }
     agent_unavailable()
 }
 
-/// The queue that is to take a task, or whose agents are asked to join in it.
+/// Returns the queue that is to get a task, or whose agents are asked to join it. Refuses with `NOT_FOUND`, or with
+/// `TRANSFER_TARGET_REFUSED` for a queue of another channel.
 pub async fn find_queue(tx: &Tx<'_>, task: &task::Model, id: QueueId) -> Result<queue::Model> {
     let found = queue_rows::find(tx.db(), id).await?.filter(|queue| queue.archived_at.is_none());
     let queue = found.ok_or_else(|| Error::not_found(QUEUE))?;
     if queue.channel != task.channel {
-        return Err(Error::refused(UserErrorCode::TransferTargetRefused, QUEUE, "The queue is of another channel."));
+        return Err(Error::refused(UserErrorCode::TransferTargetRefused, QUEUE, "The queue has another channel."));
     }
     Ok(queue)
 }
 
-/// The refusal of somebody who is not free.
+/// Returns the refusal `AGENT_NOT_AVAILABLE`.
 #[must_use]
 pub fn agent_unavailable() -> Error {
-    Error::refused(UserErrorCode::AgentNotAvailable, FIELD, "Nobody there is free now.")
+    Error::refused(UserErrorCode::AgentNotAvailable, FIELD, "The target is not available now.")
 }
 
 fn target_refused(why: &'static str) -> Error {

@@ -1,5 +1,5 @@
-//! Handing a task over to a queue or to an agent. Whoever had it owes a wrap-up at once and has it no more; the customer waits
-//! again, and who takes the task sees all that was said before.
+//! Transfers of a task to a queue or an agent. The owner must submit a wrap-up at once and leaves the conversation. The
+//! customer waits again. The next agent sees all earlier items.
 
 use entity::{
     agent, conversation,
@@ -33,7 +33,10 @@ use crate::{
     users::people,
 };
 
-/// Hands a task of the caller's over.
+/// Transfers the caller's task. Locks the caller, the target and the conversation. Emits `ItemAdded`,
+/// `ParticipantChanged` and `TaskReleased`, and the events of the queue or of the new offer. Refuses with `NOT_FOUND`,
+/// `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`, `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE`, `OVER_CAPACITY`, or
+/// `NOT_ALLOWED` when the caller is not an agent and during a conference or a pending invitation.
 pub async fn transfer(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -46,7 +49,8 @@ pub async fn transfer(app: &App, by: &Caller, task: &str, to: TransferTarget) ->
     .await
 }
 
-/// Hands a live task over, whoever has it; its conversation and the person who is the target are held.
+/// Transfers a live task of any owner, or one that waits. The conversation and the target's person must be locked.
+/// Refuses with `NOT_ALLOWED`, `TRANSFER_TARGET_REFUSED`, `NOT_FOUND`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
 pub async fn transfer_locked(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -55,17 +59,17 @@ pub async fn transfer_locked(
     person: Option<&user::Model>,
 ) -> Result<task::Model> {
     if matches!(task.status, TaskStatus::Conference | TaskStatus::ConferenceRequested) {
-        let why = "A task in a conference is not handed over.";
+        let why = "End the conference or the invitation before a transfer.";
         return Err(Error::refused(UserErrorCode::NotAllowed, task_rows::FIELD, why));
     }
     if !channel_capabilities::of(task.channel).transfer_targets.contains(&to.kind()) {
-        let why = "On this channel tasks are not handed over like that.";
+        let why = "This channel does not allow this transfer target.";
         return Err(Error::refused(UserErrorCode::TransferTargetRefused, transfer_targets::FIELD, why));
     }
-    // The target is looked at before anything is given up.
+    // The target is checked before the owner loses the task.
     match (to, person) {
         (TransferTarget::Queue(id), _) => {
-            // Before the queue is looked at: from here on it is not archived.
+            // The lock keeps the queue from being archived after the check.
             locks::lock_routing_shared(tx).await?;
             let queue = transfer_targets::find_queue(tx, &task, id).await?;
             let task = detach(tx, conversation, task, &queue.name, TaskStatus::Queued).await?;
@@ -92,8 +96,8 @@ async fn offer_to_agent(
     task_rows::require(tx.db(), task.id).await
 }
 
-/// Takes a task from whoever has it, to stand otherwise. It is not saved. One that was talked about waits from now on, one that
-/// still waited since when it did.
+/// Removes the owner or the pending offer of a task, and returns the task with a new status. The caller saves it. A
+/// task with an owner waits from now on. A waiting task keeps its waiting time. Emits `TaskReleased`.
 async fn detach(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -120,7 +124,7 @@ async fn detach(
     Ok(task)
 }
 
-/// Lets the owner of a task leave it, who owes a wrap-up of it from now on.
+/// Removes the owner of a task from the conversation and starts their wrap-up.
 async fn remove_owner(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
@@ -130,7 +134,7 @@ async fn remove_owner(
 ) -> Result<()> {
     let who = participants::find(tx.db(), conversation.id, ParticipantRef::User(owner)).await?;
     announcements::announce(tx, conversation, AnnouncementKind::Transferred, who.as_ref(), to).await?;
-    // Customers who were told that the agent has joined are told that they have left, and nothing of where to.
+    // A customer who saw the agent join also sees that the agent left, but not the target.
     if channel_capabilities::of(task.channel).agents_shown == ItemVisibility::Both {
         let name = people::display_name(tx.db(), owner).await?;
         announcements::announce(tx, conversation, AnnouncementKind::AgentLeft, who.as_ref(), &name).await?;
@@ -145,7 +149,8 @@ async fn remove_owner(
     Ok(())
 }
 
-/// What becomes of a task that the agent it was handed to has not taken: its queue says whether it ends or waits again.
+/// Handles a transfer that the agent did not accept. The queue of the task decides if the task is dropped or enqueued
+/// again. The conversation must be locked, and the routing lock taken in shared mode.
 pub async fn on_not_accepted(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<()> {
     let queue = queue_rows::require(tx.db(), task.queue_id).await?;
     match queue.on_unaccepted_transfer {

@@ -1,5 +1,5 @@
-//! Wrap-ups: what an agent owes after a task ends. Done once, by the agent or by itself when its time is over; then the agent
-//! is free for another task.
+//! Wrap-ups: each agent submits one after their part in a task. It is submitted once, by the agent, or completes
+//! automatically when it is due. Then the agent has room for another task.
 
 use chrono::Duration;
 use entity::{
@@ -26,22 +26,24 @@ use crate::{
     error::{Error, Result, UserErrorCode},
 };
 
-/// The longest note, in characters.
+/// Maximum length of a note, in characters.
 pub const MAX_NOTE: usize = 2_000;
-/// The most reasons, where there may be several.
+/// Maximum number of reasons, on channels that allow several.
 pub const MAX_REASONS: usize = 10;
 const FIELD: &[&str] = &["input", "taskId"];
 const REASONS: &[&str] = &["input", "reasonIds"];
 
-/// What an agent says of a task that has ended.
+/// The reasons and the note that an agent submits.
 #[derive(Clone, Debug)]
 pub struct WrapUpSubmission {
-    /// As the API writes them.
+    /// The ids of the reasons as the API writes them.
     pub reasons: Vec<String>,
+    /// The note, if the agent wrote one.
     pub note: Option<String>,
 }
 
-/// Makes an agent owe a wrap-up of a task whose conversation is held.
+/// Starts the wrap-up of an assignment and sets its timer, if the queue has a time for it. The conversation must be
+/// locked.
 pub async fn start(tx: &Tx<'_>, holder: assignment::Model, queue: &queue::Model) -> Result<()> {
     let now = tx.clock().now();
     let holder = assignments::set_phase(tx, holder, AssignmentPhase::WrapUp).await?;
@@ -64,7 +66,8 @@ pub async fn start(tx: &Tx<'_>, holder: assignment::Model, queue: &queue::Model)
     Ok(())
 }
 
-/// Does a wrap-up that the caller owes.
+/// Submits the caller's pending wrap-up of a task. Locks the conversation and the agent. Emits `AgentChanged` and
+/// `TaskChanged`. Refuses with `NOT_FOUND`, `NOT_ALLOWED`, `INVALID_REASON`, `INVALID` or `TOO_LONG`.
 pub async fn submit(app: &App, by: &Viewer, task: &str, said: &WrapUpSubmission) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -80,20 +83,17 @@ pub async fn submit(app: &App, by: &Viewer, task: &str, said: &WrapUpSubmission)
     .await
 }
 
-/// Gives the caller as long again for a wrap-up that would be done by itself, once.
+/// Doubles the time of the caller's pending wrap-up, once. Locks the conversation. Emits `TaskChanged`. Refuses with
+/// `NOT_FOUND` or `NOT_ALLOWED`.
 pub async fn extend(app: &App, by: &Viewer, task: &str) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
             let (task, row) = lock_pending(tx, by.user, task).await?;
             let Some(due_at) = row.due_at else {
-                return Err(Error::refused(
-                    UserErrorCode::NotAllowed,
-                    FIELD,
-                    "This wrap-up waits for as long as it takes.",
-                ));
+                return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "This wrap-up has no time limit."));
             };
             if row.extended {
-                return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "A wrap-up is extended once."));
+                return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "A wrap-up can be extended only once."));
             }
             let due_at = due_at + (due_at - row.began_at);
             let row = wrap_up::Model { due_at: Some(due_at), extended: true, ..row };
@@ -106,7 +106,8 @@ pub async fn extend(app: &App, by: &Viewer, task: &str) -> Result<task::Model> {
     .await
 }
 
-/// Does a wrap-up by itself whose time is over.
+/// Completes a due wrap-up automatically with the default reason. Locks the conversation and the agent. Sets or clears
+/// the timer if the wrap-up is not due or was submitted. Emits `AgentChanged` and `TaskChanged`.
 pub async fn finish_due(tx: &Tx<'_>, id: AssignmentId) -> Result<()> {
     let Some(row) = wrap_up::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
     let task = task_rows::require(tx.db(), row.task_id).await?;
@@ -123,7 +124,8 @@ pub async fn finish_due(tx: &Tx<'_>, id: AssignmentId) -> Result<()> {
     finish_automatically(tx, task, row).await
 }
 
-/// Does a wrap-up whose agent is gone, in a conversation that is held.
+/// Completes the wrap-up of an offboarded agent automatically with the default reason. The conversation must be locked.
+/// Locks the agent. Emits `AgentChanged` and `TaskChanged`.
 pub async fn skip(tx: &Tx<'_>, id: AssignmentId) -> Result<()> {
     let Some(row) = wrap_up::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
     let task = task_rows::require(tx.db(), row.task_id).await?;
@@ -146,7 +148,7 @@ async fn finish(tx: &Tx<'_>, mut task: task::Model, row: wrap_up::Model) -> Resu
         assignments::release(tx, &mut agent, &held).await?;
     }
     agent_state::save(tx, &mut agent).await?;
-    // Who has handed the task over may be offered it again from now on.
+    // After the wrap-up the agent who transferred the task can be offered it again.
     if task.status == TaskStatus::Queued {
         tx.wake_router_on_commit();
     }
@@ -160,7 +162,8 @@ async fn finish(tx: &Tx<'_>, mut task: task::Model, row: wrap_up::Model) -> Resu
     Ok(task)
 }
 
-/// The wrap-up that an agent owes of a task, read after its conversation was held.
+/// Locks the conversation of an agent's pending wrap-up. Returns the task and the wrap-up, read under the lock. Refuses
+/// with `NOT_FOUND` or `NOT_ALLOWED`.
 async fn lock_pending(tx: &Tx<'_>, agent: UserId, task: &str) -> Result<(task::Model, wrap_up::Model)> {
     let id = TaskId::parse(task).ok_or_else(|| Error::not_found(FIELD))?;
     let holds = assignments::find(tx.db(), id, agent).await?;
@@ -176,7 +179,7 @@ async fn lock_pending(tx: &Tx<'_>, agent: UserId, task: &str) -> Result<(task::M
     let task = task_rows::require(tx.db(), id).await?;
     match find_latest(tx.db(), id, agent).await?.filter(|row| row.submitted_at.is_none()) {
         Some(row) => Ok((task, row)),
-        None => Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "There is nothing to wrap up.")),
+        None => Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "You have no pending wrap-up for this task.")),
     }
 }
 
@@ -197,13 +200,13 @@ async fn resolve_reasons(tx: &Tx<'_>, task: &task::Model, given: &[String]) -> R
     }
     let mut ids: Vec<WrapUpReasonId> = Vec::new();
     for text in given {
-        let id = WrapUpReasonId::parse(text).ok_or_else(|| refused("There is no such reason.".to_owned()))?;
+        let id = WrapUpReasonId::parse(text).ok_or_else(|| refused("This reason does not exist.".to_owned()))?;
         if !ids.contains(&id) {
             ids.push(id);
         }
     }
     if ids.len() > most {
-        return Err(refused(format!("At most {most} on this channel.")));
+        return Err(refused(format!("Give at most {most} on this channel.")));
     }
     let known = wrap_up_reason::Entity::find()
         .filter(wrap_up_reason::Column::Id.is_in(ids.iter().copied()))
@@ -211,7 +214,7 @@ async fn resolve_reasons(tx: &Tx<'_>, task: &task::Model, given: &[String]) -> R
         .all(tx.db())
         .await?;
     if known.len() != ids.len() {
-        return Err(refused("There is no such reason.".to_owned()));
+        return Err(refused("This reason does not exist.".to_owned()));
     }
     Ok(Reasons(ids))
 }

@@ -198,7 +198,7 @@ impl ConversationLogEvent {
     }
 }
 
-/// What the subscription `conversationEvents` delivers.
+/// An event of `conversationEvents`.
 #[derive(Union)]
 enum ConversationEvent {
     SubscriptionStarted(SubscriptionStarted),

@@ -1,4 +1,4 @@
-//! What happens to tasks, offers and agents, as the log tells it.
+//! GraphQL types of the events about tasks, offers and agents, and the unions of their streams.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::{
     },
 };
 
-/// Writes the type of an event that carries a row as it was then, and how it is read.
+/// Defines an event type that carries a row as it was at the event, and its reader.
 macro_rules! row_event {
     ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident: $type:ident }) => {
         event! { $(#[$doc])* $name { $(#[$field_doc])* $field: $type } }
 
         impl $name {
-            /// Reads an entry of the log; `cursor` is the position as the reader counts.
+            /// Reads a log entry. `cursor` is its position for the reader. Returns `None` if the entry has no such row.
             #[must_use]
             pub fn read(entry: &LoggedEvent, cursor: Cursor) -> Option<Self> {
                 let row = entry.subject()?;
@@ -33,75 +33,79 @@ macro_rules! row_event {
 }
 
 row_event! {
-    /// A task is held out to the viewer.
+    /// A new offer to the viewer.
     OfferCreated {
-        /// The offer as it was then.
+        /// The offer at the time of the event.
         offer: Offer
     }
 }
 row_event! {
-    /// An offer to the viewer was accepted, declined, withdrawn, or not answered in time.
+    /// An offer to the viewer was accepted, declined or withdrawn, or it expired.
     OfferEnded {
-        /// The offer as it was then.
+        /// The offer at the time of the event.
         offer: Offer
     }
 }
 row_event! {
-    /// Something about a task has changed.
+    /// A task changed.
     TaskChanged {
-        /// The task as it was then.
+        /// The task at the time of the event.
         task: Task
     }
 }
 row_event! {
-    /// The viewer's state as an agent, or how much they hold, has changed.
+    /// The viewer's agent state or assigned tasks changed.
     AgentChanged {
-        /// The agent as they were then.
+        /// The agent at the time of the event.
         agent: Agent
     }
 }
 row_event! {
-    /// A task has begun to wait in a queue: it came, came back, or was handed to it.
+    /// A task began to wait in a queue. It is new, has returned, or was transferred.
     TaskQueued {
-        /// The task as it was then.
+        /// The task at the time of the event.
         task: Task
     }
 }
 row_event! {
-    /// A task waits no more: it is held out to an agent, was moved, or the customer has gone.
+    /// A task stopped waiting. It was offered to an agent, was moved, or its conversation ended.
     TaskDequeued {
-        /// The task as it was then.
+        /// The task at the time of the event.
         task: Task
     }
 }
 row_event! {
-    /// An agent has accepted a task of a queue.
+    /// An agent accepted a task of the queue.
     TaskAccepted {
-        /// The task as it was then.
+        /// The task at the time of the event.
         task: Task
     }
 }
 row_event! {
-    /// A task has left a queue or the agent who served it: it has ended, or was handed over.
+    /// A task left the queue or its agent. It ended, was transferred, or returned to the queue without its agent.
     TaskReleased {
-        /// The task as it was then.
+        /// The task at the time of the event.
         task: Task
     }
 }
 row_event! {
-    /// An agent has turned to another state.
+    /// An agent changed to another state.
     AgentStateChanged {
-        /// The agent as they were then.
+        /// The agent at the time of the event.
         agent: Agent
     }
 }
 
-/// An entry of the log about an agent's desk.
+/// An event of the log about an agent's desktop.
 #[derive(Union)]
 pub enum AgentDesktopLogEvent {
+    /// A new offer to the agent.
     OfferCreated(OfferCreated),
+    /// The end of an offer to the agent.
     OfferEnded(OfferEnded),
+    /// A change of a task of the agent.
     TaskChanged(TaskChanged),
+    /// A change of the agent's state or assigned tasks.
     AgentChanged(AgentChanged),
     /// An event that this version of Rapport does not know.
     UnknownEvent(UnknownEvent),
@@ -127,12 +131,16 @@ impl AgentDesktopLogEvent {
     }
 }
 
-/// An entry of the log about a queue.
+/// An event of the log about a queue.
 #[derive(Union)]
 pub enum QueueLogEvent {
+    /// A task that began to wait.
     TaskQueued(TaskQueued),
+    /// A task that stopped waiting.
     TaskDequeued(TaskDequeued),
+    /// A task that an agent accepted.
     TaskAccepted(TaskAccepted),
+    /// A task that left the queue or its agent.
     TaskReleased(TaskReleased),
     /// An event that this version of Rapport does not know.
     UnknownEvent(UnknownEvent),
@@ -158,10 +166,10 @@ impl QueueLogEvent {
     }
 }
 
-/// An entry of the log about the states of all agents.
+/// An event of the log about the states of all agents.
 #[derive(Union)]
 pub enum AgentStateLogEvent {
-    /// An agent went to another state.
+    /// A new state of an agent.
     AgentStateChanged(AgentStateChanged),
     /// An event that this version of Rapport does not know.
     UnknownEvent(UnknownEvent),

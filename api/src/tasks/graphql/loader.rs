@@ -1,4 +1,4 @@
-//! Tasks and what hangs on them, many at once: of what the caller may see.
+//! Loaders of tasks, offers and wrap-ups. Each reads many keys in one batch, and only rows that the caller may see.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -24,7 +24,7 @@ use crate::{
 };
 
 loader_key!(
-    /// A task of a conversation that the caller may see.
+    /// Loads a task whose conversation the caller may see.
     TaskById(TaskId)
 );
 
@@ -46,7 +46,7 @@ impl Loader<TaskById> for RequestReads {
 }
 
 loader_key!(
-    /// An offer to the caller.
+    /// Loads an offer to the caller.
     OwnOffer(OfferId)
 );
 
@@ -66,8 +66,8 @@ impl Loader<OwnOffer> for RequestReads {
 }
 
 loader_key!(
-    /// The wrap-ups of a task that the caller may see, in the order in which they were owed: their own, and those of others as far
-    /// as the caller's sight of the conversation reaches.
+    /// Loads the wrap-ups of a visible task, in the order in which they began. Includes the caller's own, and those of
+    /// others as far as the caller may see the conversation.
     WrapUpsOf(TaskId)
 );
 
@@ -102,21 +102,29 @@ impl Loader<WrapUpsOf> for RequestReads {
 }
 
 loader_key!(
-    /// What is known of a visible task before it is accepted.
+    /// Loads the details of a visible task for the preview of an offer.
     DetailsOf(TaskId)
 );
 
-/// What is known of a task before it is accepted.
+/// The details of a task for the preview of an offer.
 #[derive(FromQueryResult)]
 pub struct Details {
     task_id: TaskId,
+    /// The task's channel.
     pub channel: Channel,
+    /// The time at which the customer began to wait.
     pub received_at: DateTime<Utc>,
+    /// The name of the task's queue.
     pub queue_name: String,
+    /// The customer's name.
     pub customer_name: Option<String>,
+    /// The customer's email address.
     pub customer_email: Option<String>,
+    /// The customer's telephone number.
     pub customer_phone: Option<String>,
+    /// The name of the entry point.
     pub source_page: Option<String>,
+    /// The address of the entry point.
     pub source_number: Option<String>,
 }
 
@@ -141,7 +149,7 @@ impl Loader<DetailsOf> for RequestReads {
 }
 
 loader_key!(
-    /// The caller's hold on a visible task.
+    /// Loads the caller's assignment to a task.
     OwnAssignment(TaskId)
 );
 
@@ -158,7 +166,7 @@ impl Loader<OwnAssignment> for RequestReads {
 }
 
 loader_key!(
-    /// Which place a visible task has in its queue, from 1.
+    /// Loads the position of a task in its queue, from 1. A task that no longer waits has none.
     PositionOf(TaskId)
 );
 
@@ -174,7 +182,8 @@ impl Loader<PositionOf> for RequestReads {
 }
 
 loader_key!(
-    /// Why a task that the caller may see was offered to whom, the newest last, as far as the caller's sight reaches.
+    /// Loads the routing decisions about a visible task, the oldest first, as far as the caller may see the
+    /// conversation.
     DecisionsOf(TaskId)
 );
 

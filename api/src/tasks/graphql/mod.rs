@@ -1,4 +1,4 @@
-//! The GraphQL face of tasks, offers and supervision. Its files may name any other feature, because GraphQL is a graph.
+//! The GraphQL types, mutations and subscriptions of tasks, offers and supervision.
 
 pub mod types;
 pub mod offer_types;

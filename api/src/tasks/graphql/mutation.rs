@@ -1,4 +1,4 @@
-//! `acceptOffer`, `acceptOffers`, `declineOffer`, `endConversation`, `wrapUpTask`, `extendWrapUp`.
+//! The mutations of offers, of the end of a conversation and of wrap-ups.
 
 use std::sync::Arc;
 
@@ -17,80 +17,83 @@ use crate::{
     },
 };
 
-/// The most offers that are accepted together.
+/// Maximum number of offers in one call.
 const MAX_OFFERS: usize = 20;
 
-/// What `acceptOffer` is about.
+/// The offer to accept.
 #[derive(InputObject)]
 struct AcceptOfferInput {
-    /// The offer.
+    /// The id of the offer to accept.
     offer_id: ID,
 }
 
-/// What `acceptOffers` is about.
+/// The offers to accept.
 #[derive(InputObject)]
 struct AcceptOffersInput {
-    /// The offers, 1 to 20.
+    /// The ids of the offers to accept, 1 to 20.
     offer_ids: Vec<ID>,
 }
 
-/// What `declineOffer` is about.
+/// The offer to decline.
 #[derive(InputObject)]
 struct DeclineOfferInput {
-    /// The offer.
+    /// The id of the offer to decline.
     offer_id: ID,
 }
 
-/// What `endConversation` is about.
+/// The conversation to end, and the customer's consent.
 #[derive(InputObject)]
 struct EndConversationInput {
-    /// The conversation.
+    /// The id of the conversation to end.
     conversation_id: ID,
-    /// Of an agent: the customer has agreed to the end. Asked for on MESSENGER and SMS; kept with the task.
+    /// True when the customer agreed to the end. Required of agents on MESSENGER and SMS. It is kept with the task.
     #[graphql(default)]
     customer_agreed: bool,
 }
 
-/// What `wrapUpTask` is about.
+/// The wrap-up that the viewer submits.
 #[derive(InputObject)]
 struct WrapUpTaskInput {
-    /// The task.
+    /// The id of the task to wrap up.
     task_id: ID,
-    /// What it came to: one reason, or 1 to 10 where the channel takes several.
+    /// The reasons: one, or 1 to 10 on a channel that allows several.
     reason_ids: Vec<ID>,
-    /// A note, at most 2,000 characters.
+    /// The note, at most 2,000 characters.
     note: Option<String>,
 }
 
-/// What `extendWrapUp` is about.
+/// The task whose wrap-up is extended.
 #[derive(InputObject)]
 struct ExtendWrapUpInput {
-    /// The task.
+    /// The id of the task.
     task_id: ID,
 }
 
+/// Root mutations of tasks.
 #[derive(Default)]
 pub struct TasksMutation;
 
 #[Object]
 impl TasksMutation {
-    /// Accepts an offer to the viewer. Accepting again what one has accepted changes nothing. Refused with NOT_FOUND,
-    /// OFFER_EXPIRED, or OFFER_ALREADY_ACCEPTED when somebody else has the task: `acceptedBy` says who.
+    /// Accepts an offer to the viewer. Accepting it again changes nothing. Refuses with NOT_FOUND, or with NOT_ALLOWED
+    /// when the viewer is not an agent. Refuses with OFFER_EXPIRED, or with OFFER_ALREADY_ACCEPTED when another agent
+    /// has the task. `acceptedBy` is then that agent.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn accept_offer(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which offer.")] input: AcceptOfferInput,
+        #[graphql(desc = "The offer to accept.")] input: AcceptOfferInput,
     ) -> Result<AcceptOfferPayload> {
         accept(ctx, &input.offer_id).await
     }
 
-    /// Accepts several offers to the viewer, each for itself, in their order.
+    /// Accepts several offers to the viewer in the given order. Each succeeds or is refused separately, as in
+    /// `acceptOffer`.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn accept_offers(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which offers.")] input: AcceptOffersInput,
+        #[graphql(desc = "The offers to accept.")] input: AcceptOffersInput,
     ) -> Result<AcceptOffersPayload> {
         if input.offer_ids.is_empty() || input.offer_ids.len() > MAX_OFFERS {
             return Err(Error::invalid("offerIds", format!("Name 1 to {MAX_OFFERS} offers.")));
@@ -102,13 +105,14 @@ impl TasksMutation {
         Ok(AcceptOffersPayload { results, user_errors: vec![] })
     }
 
-    /// Declines an offer to the viewer, who is IDLE from then on, until they choose otherwise; the task goes back to its place.
-    /// Refused with NOT_FOUND or OFFER_EXPIRED.
+    /// Declines an offer to the viewer. The viewer becomes IDLE, until they choose another state. A task from a queue
+    /// returns to its place there. Declining it again changes nothing. Refuses with NOT_FOUND or OFFER_EXPIRED, or with
+    /// NOT_ALLOWED when the viewer is not an agent.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn decline_offer(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which offer.")] input: DeclineOfferInput,
+        #[graphql(desc = "The offer to decline.")] input: DeclineOfferInput,
     ) -> Result<DeclineOfferPayload> {
         Ok(match into_user_errors(offer_outcomes::decline(ctx.app()?, ctx.viewer()?, &input.offer_id).await)? {
             Ok(row) => DeclineOfferPayload { offer: Some(Offer(Arc::new(row))), user_errors: vec![] },
@@ -116,13 +120,14 @@ impl TasksMutation {
         })
     }
 
-    /// Ends a conversation: for the agent who owns its task, who owes a wrap-up then, and for its customer. Refused with
-    /// NOT_FOUND, CONVERSATION_ENDED, NOT_A_PARTICIPANT, CUSTOMER_CONSENT_REQUIRED.
+    /// Ends a conversation with a customer. Its customer can end it, and the agent who owns its task. Each agent in it
+    /// must then submit a wrap-up. Refuses with NOT_FOUND, CONVERSATION_ENDED, NOT_A_PARTICIPANT,
+    /// CUSTOMER_CONSENT_REQUIRED, or NOT_ALLOWED during a conference.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn end_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation.")] input: EndConversationInput,
+        #[graphql(desc = "The conversation to end, and the customer's consent.")] input: EndConversationInput,
     ) -> Result<EndConversationPayload> {
         let ended = closing::end(ctx.app()?, ctx.caller()?, &input.conversation_id, input.customer_agreed).await;
         Ok(match into_user_errors(ended)? {
@@ -134,13 +139,13 @@ impl TasksMutation {
         })
     }
 
-    /// Does the wrap-up that the viewer owes of a task, and frees them for another. Refused with NOT_FOUND, NOT_ALLOWED when
-    /// nothing is owed, INVALID_REASON, INVALID, TOO_LONG.
+    /// Submits the viewer's pending wrap-up of a task. The viewer then has room for another task. Refuses with
+    /// NOT_FOUND, INVALID_REASON, INVALID, TOO_LONG, or NOT_ALLOWED when no wrap-up is pending.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn wrap_up_task(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which task, and what to say of it.")] input: WrapUpTaskInput,
+        #[graphql(desc = "The task, the reasons and the note.")] input: WrapUpTaskInput,
     ) -> Result<WrapUpTaskPayload> {
         let reasons = input.reason_ids.iter().map(|id| id.to_string()).collect();
         let said = WrapUpSubmission { reasons, note: input.note };
@@ -150,12 +155,13 @@ impl TasksMutation {
         })
     }
 
-    /// Gives the viewer as long again, once, for a wrap-up that would be done by itself. Refused with NOT_FOUND, NOT_ALLOWED.
+    /// Doubles the time before the viewer's pending wrap-up completes automatically. Possible once. Refuses with
+    /// NOT_FOUND, or with NOT_ALLOWED when no wrap-up is pending, it has no due time, or it was extended before.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn extend_wrap_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Of which task.")] input: ExtendWrapUpInput,
+        #[graphql(desc = "The task whose wrap-up is extended.")] input: ExtendWrapUpInput,
     ) -> Result<WrapUpTaskPayload> {
         Ok(match into_user_errors(wrap_ups::extend(ctx.app()?, ctx.viewer()?, &input.task_id).await)? {
             Ok(row) => WrapUpTaskPayload { task: Some(row.into()), user_errors: vec![] },
@@ -176,8 +182,8 @@ async fn accept(ctx: &Context<'_>, id: &str) -> Result<AcceptOfferPayload> {
                 None => None,
             };
             let (code, message) = match lost.accepted_by {
-                Some(_) => (UserErrorCode::OfferAlreadyAccepted, "Somebody else has taken the task."),
-                None => (UserErrorCode::OfferExpired, "The offer is no longer to be had."),
+                Some(_) => (UserErrorCode::OfferAlreadyAccepted, "Another agent has accepted the task."),
+                None => (UserErrorCode::OfferExpired, "The offer is no longer available."),
             };
             let refusal = Refusal { code, message: message.into(), field: &["input", "offerId"], retry_after: None };
             AcceptOfferPayload { accepted_by, ..refused(vec![refusal.into()]) }
@@ -186,50 +192,50 @@ async fn accept(ctx: &Context<'_>, id: &str) -> Result<AcceptOfferPayload> {
     })
 }
 
-/// The answer to `acceptOffer`.
+/// The result of `acceptOffer`.
 #[derive(SimpleObject)]
 struct AcceptOfferPayload {
-    /// The task, which is the viewer's now; null when refused.
+    /// The accepted task. Null when the call was refused.
     task: Option<Task>,
-    /// Who has the task instead. Needs the scope AGENTS_READ; null without it.
+    /// The agent who has the task instead. Null without the scope AGENTS_READ.
     accepted_by: Option<Agent>,
     /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
-/// The answer to `acceptOffers`.
+/// The result of `acceptOffers`.
 #[derive(SimpleObject)]
 struct AcceptOffersPayload {
-    /// What came of each, in the order of the ids.
+    /// The result of each offer, in the order of the ids.
     results: Vec<AcceptOfferPayload>,
-    /// Always empty: each result has its own.
+    /// Always empty, because each result has its own refusals.
     user_errors: Vec<UserError>,
 }
 
-/// The answer to `declineOffer`.
+/// The result of `declineOffer`.
 #[derive(SimpleObject)]
 struct DeclineOfferPayload {
-    /// The offer as it is now; null when refused.
+    /// The offer after the call. Null when the call was refused.
     offer: Option<Offer>,
     /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
-/// The answer to `endConversation`.
+/// The result of `endConversation`.
 #[derive(SimpleObject)]
 struct EndConversationPayload {
-    /// The conversation as it is now; null when refused.
+    /// The conversation after the call. Null when the call was refused.
     conversation: Option<Conversation>,
-    /// The task that has ended; null when refused.
+    /// The ended task. Null when the call was refused.
     task: Option<Task>,
     /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
-/// The answer to `wrapUpTask` and `extendWrapUp`.
+/// The result of `wrapUpTask` and `extendWrapUp`.
 #[derive(SimpleObject)]
 struct WrapUpTaskPayload {
-    /// The task as it is now; null when refused.
+    /// The task after the call. Null when the call was refused.
     task: Option<Task>,
     /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,

@@ -1,4 +1,4 @@
-//! Offers as the API shows them to the agent to whom they are made.
+//! GraphQL types of offers. Only the agent who is offered a task sees its offer.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ use crate::{
     error::Result,
 };
 
-/// A task held out to the viewer for a limited time.
+/// An offer of a task to the viewer for a limited time.
 #[derive(Clone)]
 pub struct Offer(pub Arc<offer::Model>);
 
-/// A task held out to the viewer for a limited time.
+/// An offer of a task to the viewer for a limited time.
 #[Object]
 impl Offer {
     /// The offer's id, `offer_…`.
@@ -32,38 +32,38 @@ impl Offer {
         self.0.id.into()
     }
 
-    /// Why the task is offered.
+    /// The reason of the offer.
     async fn kind(&self) -> OfferKind {
         self.0.kind
     }
 
-    /// The task. Null for one that the viewer can no longer see. Needs the scope CONVERSATIONS_READ.
+    /// The offered task. Null when the viewer can no longer see it. Needs the scope CONVERSATIONS_READ.
     #[graphql(guard = "Needs(Scope::ConversationsRead)")]
     async fn task(&self, ctx: &Context<'_>) -> Option<Result<Task>> {
         Task::find(ctx, self.0.task_id).await.transpose()
     }
 
-    /// What became of it.
+    /// The state of the offer.
     async fn status(&self) -> OfferStatus {
         self.0.status
     }
 
-    /// When it was made.
+    /// The time at which the offer was made.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 
-    /// Until when it can be accepted, by the server's clock. After that the agent becomes RONA.
+    /// The time until which the agent can accept, by the server's clock. After it the agent becomes RONA.
     async fn expires_at(&self) -> DateTime<Utc> {
         self.0.expires_at
     }
 
-    /// When it was accepted, declined, withdrawn or found expired; null while it is PENDING.
+    /// The time at which the offer was accepted, declined, withdrawn or found expired. Null while it is PENDING.
     async fn ended_at(&self) -> Option<DateTime<Utc>> {
         self.0.ended_at
     }
 
-    /// What to show of the request before it is accepted. Null for a task that the viewer can no longer see. Needs the scope
+    /// The details to show before the agent accepts. Null when the viewer can no longer see the task. Needs the scope
     /// CONVERSATIONS_READ.
     #[graphql(guard = "Needs(Scope::ConversationsRead)")]
     async fn preview(&self, ctx: &Context<'_>) -> Option<Result<OfferPreview>> {
@@ -72,7 +72,7 @@ impl Offer {
 }
 
 impl Offer {
-    /// The offer with an id, if it was made to the viewer.
+    /// Returns the offer with an id, if it was made to the viewer and the scope AGENTS_READ allows it.
     pub async fn find(ctx: &Context<'_>, id: OfferId) -> Result<Option<Self>> {
         if ctx.viewer().is_err() || !ctx.caller()?.scopes().has(Scope::AgentsRead) {
             return Ok(None);
@@ -81,24 +81,24 @@ impl Offer {
     }
 }
 
-/// What an incoming request shows. Which fields there are is up to the channel.
+/// The details of an offered task. The channel decides which fields are set.
 #[derive(SimpleObject)]
 pub struct OfferPreview {
-    /// The channel.
+    /// The task's channel.
     channel: Channel,
-    /// The queue the task waits in.
+    /// The name of the task's queue.
     queue_name: String,
-    /// When the customer began to wait: the timer counts from here.
+    /// The time at which the customer began to wait. A timer of the wait counts from it.
     received_at: DateTime<Utc>,
-    /// What the customer is called: WEBCHAT, EMAIL, WHATSAPP, MESSENGER.
+    /// The customer's name. Set on WEBCHAT, EMAIL, WHATSAPP and MESSENGER.
     customer_name: Option<String>,
-    /// The customer's e-mail address: WEBCHAT, EMAIL.
+    /// The customer's email address. Set on WEBCHAT and EMAIL.
     customer_email: Option<String>,
-    /// The customer's telephone number: SMS, WHATSAPP.
+    /// The customer's telephone number. Set on SMS and WHATSAPP.
     customer_phone: Option<String>,
-    /// The page the customer wrote to: MESSENGER.
+    /// The page to which the customer wrote. Set on MESSENGER.
     source_page: Option<String>,
-    /// The number the customer wrote to: SMS, WHATSAPP.
+    /// The number to which the customer wrote. Set on SMS and WHATSAPP.
     source_number: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What supervisors watch and do beside the agents.
+//! Checks of the supervisor role for queries and subscriptions.
 
 use async_graphql::Context;
 use entity::{
@@ -15,13 +15,13 @@ use crate::{
     users::{graphql::loader::PersonById, people},
 };
 
-/// Whether the caller is a person who supervises.
+/// Returns true if the caller is a person with the role SUPERVISOR or a higher one.
 pub async fn is_supervisor(ctx: &Context<'_>) -> Result<bool> {
     let Ok(viewer) = ctx.viewer() else { return Ok(false) };
     Ok(ctx.load(PersonById(viewer.user)).await?.is_some_and(|person| person.role >= Role::Supervisor))
 }
 
-/// Whether a person is of a role or a higher one, as it stands now; asked again while the database is away.
+/// Returns true if a person is active and has at least the role `least` now. Retries while the database is unavailable.
 pub fn still_has_role(app: &App, user: UserId, least: Role) -> BoxFuture<'static, Result<bool>> {
     let db = app.db.clone();
     async move {

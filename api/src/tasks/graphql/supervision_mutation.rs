@@ -1,4 +1,4 @@
-//! `moveTask`, `joinConversation`, `leaveConversation`.
+//! The mutations of supervisors: `moveTask`, `joinConversation` and `leaveConversation`.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::conversation;
@@ -13,35 +13,37 @@ use crate::{
     tasks::supervision,
 };
 
-/// What `moveTask` is about.
+/// The task to move, and its target.
 #[derive(InputObject)]
 struct MoveTaskInput {
-    /// The task.
+    /// The id of the task to move.
     task_id: ID,
-    /// To whom. What a channel allows stands in `channels`.
+    /// The target. The query `channels` lists the kinds of targets that each channel allows.
     to: TargetInput,
 }
 
-/// What `joinConversation` and `leaveConversation` are about.
+/// The conversation that the supervisor joins or leaves.
 #[derive(InputObject)]
 struct AttendanceInput {
-    /// The conversation, with a customer.
+    /// The id of a conversation with a customer.
     conversation_id: ID,
 }
 
+/// Root mutations of supervisors.
 #[derive(Default)]
 pub struct SupervisionMutation;
 
 #[Object]
 impl SupervisionMutation {
-    /// Moves a task that is not over to another queue or to an agent. For supervisors. One that waits keeps since when it waits;
-    /// an agent who talks owes a wrap-up. Refused with NOT_FOUND, NOT_ALLOWED, also during a conference, CONVERSATION_ENDED,
-    /// TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE, OVER_CAPACITY.
+    /// Moves a task that has not ended to another queue or to an agent. For supervisors. A waiting task keeps its
+    /// waiting time. An agent who owns the task must submit a wrap-up. Refuses with NOT_FOUND, CONVERSATION_ENDED,
+    /// TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE, OVER_CAPACITY, or NOT_ALLOWED when the viewer is not a supervisor
+    /// and during a conference or a pending invitation.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn move_task(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which task, and to whom.")] input: MoveTaskInput,
+        #[graphql(desc = "The task to move, and its target.")] input: MoveTaskInput,
     ) -> Result<MoveTaskPayload> {
         let done = async { supervision::move_task(ctx.app()?, ctx.caller()?, &input.task_id, input.to.read()?).await };
         Ok(match into_user_errors(done.await)? {
@@ -50,23 +52,25 @@ impl SupervisionMutation {
         })
     }
 
-    /// Lets the viewer take part in a conversation with a customer beside the agent, for all to see as an agent who has joined.
-    /// For supervisors, who read any conversation unseen before. Refused with NOT_FOUND, NOT_ALLOWED, CONVERSATION_ENDED.
+    /// Joins a conversation with a customer beside its agent. For supervisors, who can read any such conversation
+    /// unseen without joining. Participants see the viewer like any agent who joined. Refuses with NOT_FOUND or
+    /// CONVERSATION_ENDED, or with NOT_ALLOWED when the viewer is not a supervisor.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn join_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation.")] input: AttendanceInput,
+        #[graphql(desc = "The conversation to join.")] input: AttendanceInput,
     ) -> Result<AttendancePayload> {
         participation_payload(ctx, supervision::join(ctx.app()?, ctx.caller()?, &input.conversation_id).await).await
     }
 
-    /// Lets the viewer leave a conversation that they have joined. Refused with NOT_FOUND, and NOT_ALLOWED for who has its task.
+    /// Leaves a conversation that the viewer joined. Refuses with NOT_FOUND, or with NOT_ALLOWED when the viewer is not
+    /// a supervisor or is assigned its task.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn leave_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation.")] input: AttendanceInput,
+        #[graphql(desc = "The conversation to leave.")] input: AttendanceInput,
     ) -> Result<AttendancePayload> {
         participation_payload(ctx, supervision::leave(ctx.app()?, ctx.caller()?, &input.conversation_id).await).await
     }
@@ -86,21 +90,21 @@ async fn participation_payload(
     })
 }
 
-/// The answer to `moveTask`.
+/// The result of `moveTask`.
 #[derive(SimpleObject)]
 struct MoveTaskPayload {
-    /// The task as it is now; null when refused.
+    /// The task after the call. Null when the call was refused.
     task: Option<Task>,
     /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }
 
-/// The answer to `joinConversation` and `leaveConversation`.
+/// The result of `joinConversation` and `leaveConversation`.
 #[derive(SimpleObject)]
 struct AttendancePayload {
-    /// The conversation as it is now; null when refused.
+    /// The conversation after the call. Null when the call was refused.
     conversation: Option<Conversation>,
-    /// Whether anything changed.
+    /// The effect of the call.
     outcome: Outcome,
     /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,

@@ -1,4 +1,4 @@
-//! `agentStates`, `queueEvents`.
+//! The subscriptions of supervisors: `agentStates` and `queueEvents`.
 
 use async_graphql::{Context, ID, Subscription, Union};
 use entity::{id::QueueId, user::Role};
@@ -24,7 +24,7 @@ use crate::{
     queues::queue_rows,
 };
 
-/// What `agentStates` delivers.
+/// An event of `agentStates`.
 #[derive(Union)]
 enum AgentStateEvent {
     SubscriptionStarted(SubscriptionStarted),
@@ -33,7 +33,7 @@ enum AgentStateEvent {
     ResyncRequired(ResyncRequired),
 }
 
-/// What `queueEvents` delivers.
+/// An event of `queueEvents`.
 #[derive(Union)]
 enum QueueEvent {
     SubscriptionStarted(SubscriptionStarted),
@@ -42,7 +42,8 @@ enum QueueEvent {
     ResyncRequired(ResyncRequired),
 }
 
-/// Lets those in who supervise, and waits for that to end, from before it is looked at.
+/// Refuses callers who are not supervisors. The recheck begins before the role is read, so it misses no later change of
+/// the role.
 async fn check_supervisor(ctx: &Context<'_>) -> Result<(App, AccessRecheck)> {
     let app = ctx.app()?;
     let Ok(viewer) = ctx.viewer() else { return Err(Error::SupervisorsOnly) };
@@ -50,7 +51,7 @@ async fn check_supervisor(ctx: &Context<'_>) -> Result<(App, AccessRecheck)> {
     if is_supervisor(ctx).await? { Ok((app.clone(), recheck)) } else { Err(Error::SupervisorsOnly) }
 }
 
-/// Hands on what comes until the viewer no longer supervises.
+/// Passes on the items of `live`, until the viewer is no longer a supervisor.
 fn while_supervising<T: Send + 'static>(
     ctx: &Context<'_>,
     live: BoxStream<'static, T>,
@@ -60,21 +61,21 @@ fn while_supervising<T: Send + 'static>(
     Ok(while_allowed(live, recheck, move || still_has_role(&app, user, Role::Supervisor)))
 }
 
+/// Root subscriptions of supervisors.
 #[derive(Default)]
 pub struct SupervisionSubscription;
 
 #[Subscription]
 impl SupervisionSubscription {
-    /// The states to which agents turn, of all agents. For supervisors. Begins with SubscriptionStarted; with `after` everything
-    /// since that cursor comes first, without gap or repeat, and sequence numbers have no holes. A cursor that the log no
-    /// longer reaches gets ResyncRequired, and the stream completes. It completes too when the viewer no longer supervises.
+    /// Changes of the states of all agents. For supervisors. The first event is SubscriptionStarted. With `after`, all
+    /// events since that cursor come first, without gaps or repetitions. The sequence numbers have no gaps. An expired
+    /// cursor gets ResyncRequired, and the stream completes. The stream also completes when the viewer stops being a
+    /// supervisor.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn agent_states(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The cursor of the last event that was received; without it, from now on.")] after: Option<
-            Cursor,
-        >,
+        #[graphql(desc = "The cursor of the last received event. Without it, events begin now.")] after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<AgentStateEvent>> + use<>> {
         let (app, recheck) = check_supervisor(ctx).await?;
         let live = events::live_events(&app, all_agents(), after.as_ref(), AgentStateLogEvent::read)?;
@@ -87,22 +88,20 @@ impl SupervisionSubscription {
         }))
     }
 
-    /// What comes into a queue, is accepted and leaves it. For supervisors. Begins with SubscriptionStarted; with `after`, such
-    /// as the queue's `streamCursor`, everything since that cursor comes first, without gap or repeat, and sequence numbers
-    /// have no holes. A cursor that the log no longer reaches gets ResyncRequired, and the stream completes. It completes too
-    /// when the viewer no longer supervises.
+    /// Tasks that enter a queue, are accepted, or leave it. For supervisors. The first event is SubscriptionStarted.
+    /// With `after`, such as the queue's `streamCursor`, all events since that cursor come first, without gaps or
+    /// repetitions. The sequence numbers have no gaps. An expired cursor gets ResyncRequired, and the stream completes.
+    /// The stream also completes when the viewer stops being a supervisor.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn queue_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which queue.")] queue_id: ID,
-        #[graphql(
-            desc = "The cursor of the last event that was received, or a `streamCursor`; without it, from now on."
-        )]
+        #[graphql(desc = "The queue to follow.")] queue_id: ID,
+        #[graphql(desc = "The cursor of the last received event, or a `streamCursor`. Without it, events begin now.")]
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<QueueEvent>> + use<>> {
         let (app, recheck) = check_supervisor(ctx).await?;
-        let unknown = || Error::invalid("queueId", "There is no such queue.");
+        let unknown = || Error::invalid("queueId", "This queue does not exist.");
         let id = QueueId::parse(&queue_id).ok_or_else(unknown)?;
         queue_rows::find(app.db.read(), id).await?.ok_or_else(unknown)?;
         let live = events::live_events(&app, queue_of(id), after.as_ref(), QueueLogEvent::read)?;

@@ -1,5 +1,4 @@
-//! `transferTask`, `requestConference`, `cancelConference`, `exitConference`, `removeFromConference`, `endConference`: what
-//! agents do with one another.
+//! The mutations of transfers and conferences.
 
 use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject};
 use entity::task;
@@ -12,17 +11,17 @@ use crate::{
     tasks::{conferences, transfer_targets::TransferTarget, transfers},
 };
 
-/// To whom a task goes, or who is asked to join: one agent, or whoever of a queue is free.
+/// A target: one agent, or the free agents of a queue.
 #[derive(OneofObject)]
 pub enum TargetInput {
-    /// An agent.
+    /// The id of an agent.
     AgentId(ID),
-    /// A queue of the task's channel.
+    /// The id of a queue on the task's channel.
     QueueId(ID),
 }
 
 impl TargetInput {
-    /// The target that is named.
+    /// Parses the target's id. Refuses with `NOT_FOUND`.
     pub fn read(&self) -> Result<TransferTarget> {
         match self {
             Self::AgentId(id) => TransferTarget::agent(id),
@@ -31,113 +30,119 @@ impl TargetInput {
     }
 }
 
-/// What `transferTask` is about.
+/// The task to transfer, and its target.
 #[derive(InputObject)]
 struct TransferTaskInput {
-    /// The task.
+    /// The id of the task to transfer.
     task_id: ID,
-    /// To whom. What a channel allows stands in `channels`.
+    /// The target. The query `channels` lists the kinds of targets that each channel allows.
     to: TargetInput,
 }
 
-/// What `requestConference` is about.
+/// The task, and the target of the invitation.
 #[derive(InputObject)]
 struct RequestConferenceInput {
-    /// The task.
+    /// The id of the task.
     task_id: ID,
-    /// Who is asked to join. What a channel allows stands in `channels`.
+    /// The target of the invitation. The query `channels` lists the kinds of targets that each channel allows.
     to: TargetInput,
 }
 
-/// What `cancelConference`, `exitConference` and `removeFromConference` are about.
+/// The task whose conference or invitation changes.
 #[derive(InputObject)]
 struct ConferenceInput {
-    /// The task.
+    /// The id of the task.
     task_id: ID,
 }
 
-/// What `endConference` is about.
+/// The conference to end, and the customer's consent.
 #[derive(InputObject)]
 struct EndConferenceInput {
-    /// The task.
+    /// The id of the task.
     task_id: ID,
-    /// The customer has agreed to the end. Asked for on MESSENGER and SMS; kept with the task.
+    /// True when the customer agreed to the end. Required on MESSENGER and SMS. It is kept with the task.
     #[graphql(default)]
     customer_agreed: bool,
 }
 
+/// Root mutations of transfers and conferences.
 #[derive(Default)]
 pub struct TransfersMutation;
 
 #[Object]
 impl TransfersMutation {
-    /// Hands a task of the viewer's over to a queue, where it waits behind the others, or to an agent, to whom it is offered. The
-    /// viewer owes a wrap-up at once; who takes the task sees everything said before, notes included. A task that a named
-    /// agent does not take ends as DROPPED, or waits again, as its queue says. Refused with NOT_FOUND, NOT_A_PARTICIPANT,
-    /// NOT_ALLOWED during a conference, CONVERSATION_ENDED, TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE, OVER_CAPACITY.
+    /// Transfers the viewer's task to a queue or to an agent. In a queue it waits behind earlier tasks of its priority.
+    /// An agent gets an offer. The viewer must submit a wrap-up at once. The next agent sees all earlier items, notes
+    /// included. A task that the named agent does not accept becomes DROPPED or waits in its queue again, as
+    /// `onUnacceptedTransfer` of the queue says. Refuses with NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED,
+    /// TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE, OVER_CAPACITY, or NOT_ALLOWED when the viewer is not an agent and
+    /// during a conference or a pending invitation.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn transfer_task(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which task, and to whom.")] input: TransferTaskInput,
+        #[graphql(desc = "The task to transfer, and its target.")] input: TransferTaskInput,
     ) -> Result<TaskPayload> {
         let done = async { transfers::transfer(ctx.app()?, ctx.caller()?, &input.task_id, input.to.read()?).await };
         answer(done.await)
     }
 
-    /// Asks another agent to join in a task of the viewer's; one at a time. Of a queue the agents who are free are asked one
-    /// after another. The customer notices nothing until somebody joins. Refused with NOT_FOUND, NOT_A_PARTICIPANT,
-    /// NOT_ALLOWED, CONVERSATION_ENDED, CONFERENCE_NOT_SUPPORTED, TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE, OVER_CAPACITY.
+    /// Asks another agent to join the viewer's task. Only one invitation can be pending. With a queue as target, its
+    /// free agents get an offer one after another. The customer sees nothing until an agent joins. Refuses with
+    /// NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED, CONFERENCE_NOT_SUPPORTED, TRANSFER_TARGET_REFUSED,
+    /// AGENT_NOT_AVAILABLE or OVER_CAPACITY. Refuses with NOT_ALLOWED when the viewer is not an agent, or the task has
+    /// an invitation or a conference.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn request_conference(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "In which task, and who is asked.")] input: RequestConferenceInput,
+        #[graphql(desc = "The task, and the target of the invitation.")] input: RequestConferenceInput,
     ) -> Result<TaskPayload> {
         let done = async { conferences::request(ctx.app()?, ctx.caller()?, &input.task_id, input.to.read()?).await };
         answer(done.await)
     }
 
-    /// Takes back that somebody was asked to join a task of the viewer's. Refused with NOT_FOUND, NOT_A_PARTICIPANT,
-    /// CONVERSATION_ENDED, and NOT_ALLOWED when nobody is asked.
+    /// Withdraws the pending invitation to the viewer's task. Refuses with NOT_FOUND, NOT_A_PARTICIPANT,
+    /// CONVERSATION_ENDED, or NOT_ALLOWED when no invitation is pending.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn cancel_conference(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "In which task.")] input: ConferenceInput,
+        #[graphql(desc = "The task of the invitation.")] input: ConferenceInput,
     ) -> Result<TaskPayload> {
         answer(conferences::cancel(ctx.app()?, ctx.caller()?, &input.task_id).await)
     }
 
-    /// Leaves a conference that the viewer has joined: they owe a wrap-up, and the talk goes on. Refused with NOT_FOUND, and
-    /// NOT_ALLOWED for who has not joined.
+    /// Leaves a conference that the viewer joined. The viewer must submit a wrap-up, and the conversation continues.
+    /// Refuses with NOT_FOUND, or with NOT_ALLOWED when the viewer has not joined.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn exit_conference(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Of which task.")] input: ConferenceInput,
+        #[graphql(desc = "The task of the conference.")] input: ConferenceInput,
     ) -> Result<TaskPayload> {
         answer(conferences::exit(ctx.app()?, ctx.caller()?, &input.task_id).await)
     }
 
-    /// Takes the agent who has joined out of a conference of the viewer's: they owe a wrap-up, and the talk goes on. Refused with
-    /// NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED, and NOT_ALLOWED when nobody has joined.
+    /// Removes the joined agent from the viewer's conference. That agent must submit a wrap-up, and the conversation
+    /// continues. Refuses with NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED, or NOT_ALLOWED when no agent has
+    /// joined.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn remove_from_conference(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Of which task.")] input: ConferenceInput,
+        #[graphql(desc = "The task of the conference.")] input: ConferenceInput,
     ) -> Result<TaskPayload> {
         answer(conferences::remove(ctx.app()?, ctx.caller()?, &input.task_id).await)
     }
 
-    /// Ends a conference for the customer and for both agents, each of whom owes a wrap-up. Only for the agent who owns the
-    /// task. Refused with NOT_FOUND, NOT_ALLOWED, CUSTOMER_CONSENT_REQUIRED.
+    /// Ends a conference for the customer and both agents. Each agent must submit a wrap-up. Only the owner of the task
+    /// can end it. Refuses with NOT_FOUND, NOT_ALLOWED or CUSTOMER_CONSENT_REQUIRED.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn end_conference(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Of which task.")] input: EndConferenceInput,
+        #[graphql(desc = "The conference to end, and the customer's consent.")] input: EndConferenceInput,
     ) -> Result<TaskPayload> {
         answer(conferences::end(ctx.app()?, ctx.caller()?, &input.task_id, input.customer_agreed).await)
     }
@@ -150,10 +155,10 @@ fn answer(done: Result<task::Model>) -> Result<TaskPayload> {
     })
 }
 
-/// The answer to what agents do with one another.
+/// The result of a transfer or conference mutation.
 #[derive(SimpleObject)]
 struct TaskPayload {
-    /// The task as it is now; null when refused.
+    /// The task after the call. Null when the call was refused.
     task: Option<Task>,
     /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,

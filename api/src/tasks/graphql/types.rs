@@ -1,5 +1,5 @@
-//! Tasks, and what happens to them and to agents, as the API shows them. A customer sees of a task whether they wait, talk or
-//! are done, and nothing of how the organization works on it.
+//! GraphQL types of tasks, wrap-ups and routing decisions. A customer sees a simplified status, and nothing of the
+//! organization's work on the task.
 
 use std::sync::Arc;
 
@@ -25,37 +25,37 @@ use crate::{
     reason_codes::graphql::{loader::WrapUpReasonById, types::WrapUpReason},
 };
 
-/// What the viewer may do with a task now.
+/// A mutation that the viewer may call for a task now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum TaskAction {
-    /// `sendMessage`
+    /// Send a message with `sendMessage`.
     SendMessage,
-    /// `endConversation`
+    /// End the conversation with `endConversation`.
     End,
-    /// `transferTask`
+    /// Transfer the task with `transferTask`.
     Transfer,
-    /// `requestConference`
+    /// Ask another agent to join with `requestConference`.
     RequestConference,
-    /// `cancelConference`
+    /// Withdraw the invitation with `cancelConference`.
     CancelConference,
-    /// `endConference`
+    /// End the conference with `endConference`.
     EndConference,
-    /// `removeFromConference`
+    /// Remove the joined agent with `removeFromConference`.
     RemoveFromConference,
-    /// `exitConference`
+    /// Leave the conference with `exitConference`.
     ExitConference,
-    /// `wrapUpTask`
+    /// Submit the wrap-up with `wrapUpTask`.
     WrapUp,
-    /// `extendWrapUp`
+    /// Extend the time for the wrap-up with `extendWrapUp`.
     ExtendWrapUp,
 }
 
-/// One routed piece of work on a conversation.
+/// A unit of routed work on a conversation, from the first waiting message to the wrap-up.
 #[derive(Clone)]
 pub struct Task(pub Arc<task::Model>);
 
-/// One routed piece of work on a conversation, from its first waiting message to wrap-up. Its customer sees whether they wait,
-/// talk or are done; what is about the organization's work is null or empty for them.
+/// A unit of routed work on a conversation, from the first waiting message to the wrap-up. The customer sees a
+/// simplified status. Fields about the organization's work are null or empty for them.
 #[Object]
 impl Task {
     /// The task's id, `task_…`.
@@ -63,17 +63,17 @@ impl Task {
         self.0.id.into()
     }
 
-    /// The conversation it is about. Null for one that the viewer can no longer see.
+    /// The task's conversation. Null when the viewer can no longer see it.
     async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
         Conversation::find(ctx, self.0.conversation_id).await.transpose()
     }
 
-    /// The queue it waits or waited in. Null for the customer.
+    /// The queue in which the task waits or last waited. Null for the customer.
     async fn queue(&self, ctx: &Context<'_>) -> Option<Result<Queue>> {
         Queue::find(ctx, self.0.queue_id).await.transpose()
     }
 
-    /// Where it stands. A customer sees QUEUED, CONNECTED and, once it has ended, COMPLETED or ABANDONED.
+    /// The task's state. A customer sees only QUEUED, CONNECTED, COMPLETED and ABANDONED.
     async fn status(&self, ctx: &Context<'_>) -> Result<TaskStatus> {
         Ok(match ConversationSide::of(ctx.caller()?) {
             ConversationSide::Staff => self.0.status,
@@ -81,42 +81,42 @@ impl Task {
         })
     }
 
-    /// 1, the highest, to 9; 10 where none was set. Null for the customer.
+    /// The priority from 1, the highest, to 9. A value of 10 means that none is set. Null for the customer.
     async fn priority(&self, ctx: &Context<'_>) -> Result<Option<i32>> {
         Ok(to_staff(ctx)?.then_some(self.0.priority.into()))
     }
 
-    /// The agent who answers for it. Null until one accepts, and for the customer.
+    /// The agent who accepted the task. Null until an agent accepts it, and for the customer.
     async fn owner(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
         Agent::find(ctx, self.0.owner_id?).await.transpose()
     }
 
-    /// The agent who has joined in a conference. Null for the customer.
+    /// The agent who joined in a conference. Null without a conference, and for the customer.
     async fn conference_agent(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
         Agent::find(ctx, self.0.conference_agent_id?).await.transpose()
     }
 
-    /// When the customer began to wait.
+    /// The time at which the customer began to wait.
     async fn received_at(&self) -> DateTime<Utc> {
         self.0.received_at
     }
 
-    /// When the agent who answers for it, or did last, accepted it; null while the customer waits.
+    /// The time at which the present or last owner accepted the task. Null while the customer waits.
     async fn accepted_at(&self) -> Option<DateTime<Utc>> {
         self.0.accepted_at
     }
 
-    /// When the talk ended.
+    /// The time at which the conversation of the task ended. Null until then.
     async fn ended_at(&self) -> Option<DateTime<Utc>> {
         self.0.ended_at
     }
 
-    /// Who ended it.
+    /// The party that ended the conversation. Null until then.
     async fn ended_by(&self) -> Option<EndedBy> {
         self.0.ended_by
     }
 
-    /// Which place it has in its queue, from 1; null once it waits no more.
+    /// The position in the queue, beginning with 1. Null when the task no longer waits.
     async fn position(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
         if !self.waits() {
             return None;
@@ -124,8 +124,8 @@ impl Task {
         ctx.load(PositionOf(self.0.id)).await.transpose()
     }
 
-    /// How long one may have to wait in its queue, in seconds, by what others have waited in the last hour; null once it waits no
-    /// more and where too little is known.
+    /// The estimated wait in the queue, in seconds, from the waits of the last hour. Null when the task no longer
+    /// waits, or when those waits are too few or differ too much.
     async fn estimated_wait_seconds(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
         if !self.waits() {
             return None;
@@ -134,8 +134,8 @@ impl Task {
         Some(estimate.map(|wait| wait.num_seconds()))
     }
 
-    /// What agents owe and have said when it ended, in the order in which it became due. Empty for the customer. Who has left the
-    /// conversation sees their own, and what was said until then.
+    /// The wrap-ups of the agents, in the order in which they began. Empty for the customer, and without the scope
+    /// CONVERSATIONS_READ. An agent who has left the conversation sees their own, and others up to that moment.
     async fn wrap_ups(&self, ctx: &Context<'_>) -> Result<Vec<WrapUp>> {
         if !reads_tasks(ctx)? {
             return Ok(Vec::new());
@@ -144,13 +144,13 @@ impl Task {
         Ok(rows.iter().cloned().map(WrapUp).collect())
     }
 
-    /// What the viewer may do with it now.
+    /// The mutations that the viewer may call for the task now.
     async fn available_actions(&self, ctx: &Context<'_>) -> Result<Vec<TaskAction>> {
         self.actions(ctx).await
     }
 
-    /// Why it was offered to whom, the newest last, at most 100. Empty for the customer. Who has left the conversation sees what
-    /// was decided until then.
+    /// The newest routing decisions, at most 100, the oldest first. Empty for the customer, and without the scope
+    /// CONVERSATIONS_READ. An agent who has left the conversation sees decisions up to that moment.
     async fn routing_decisions(&self, ctx: &Context<'_>) -> Result<Vec<RoutingDecision>> {
         if !reads_tasks(ctx)? {
             return Ok(Vec::new());
@@ -161,7 +161,7 @@ impl Task {
 }
 
 impl Task {
-    /// The task with an id, if the viewer may see its conversation.
+    /// Returns the task with an id, if the viewer may see its conversation.
     pub async fn find(ctx: &Context<'_>, id: TaskId) -> Result<Option<Self>> {
         if !ctx.caller()?.scopes().has(Scope::ConversationsRead) {
             return Ok(None);
@@ -169,7 +169,7 @@ impl Task {
         Ok(ctx.load(TaskById(id)).await?.map(Self))
     }
 
-    /// Whether its customer waits for an agent.
+    /// Returns true if the customer waits for an agent.
     fn waits(&self) -> bool {
         matches!(self.0.status, TaskStatus::Queued | TaskStatus::Offered)
     }
@@ -182,7 +182,7 @@ impl Task {
             Caller::Visitor(_) | Caller::Service(_) => return Ok(Vec::new()),
             Caller::Person(viewer) => viewer.user,
         };
-        // Together with what a wrap-up may still do, which is asked for in the same breath as the wrap-ups themselves.
+        // The two loads run at once, so the wrap-ups share the batch of the field `wrapUps`.
         let owed = async {
             match self.0.status {
                 TaskStatus::WrapUp => ctx.load(WrapUpsOf(self.0.id)).await,
@@ -229,12 +229,12 @@ fn to_staff(ctx: &Context<'_>) -> Result<bool> {
     Ok(ConversationSide::of(ctx.caller()?) == ConversationSide::Staff)
 }
 
-/// Whether the caller is no customer, and reads conversations.
+/// Returns true if the caller is no customer and has the scope CONVERSATIONS_READ.
 fn reads_tasks(ctx: &Context<'_>) -> Result<bool> {
     Ok(to_staff(ctx)? && ctx.caller()?.scopes().has(Scope::ConversationsRead))
 }
 
-/// What a customer sees of where a task stands.
+/// Returns the status that a customer sees.
 fn shown(status: TaskStatus) -> TaskStatus {
     match status {
         TaskStatus::Queued | TaskStatus::Offered => TaskStatus::Queued,
@@ -244,82 +244,82 @@ fn shown(status: TaskStatus) -> TaskStatus {
     }
 }
 
-/// What an agent owes after a task, and what they have said.
+/// A wrap-up that an agent must submit after their part in a task.
 pub struct WrapUp(pub wrap_up::Model);
 
-/// What an agent owes after a task, and what they have said.
+/// A wrap-up that an agent must submit after their part in a task.
 #[Object]
 impl WrapUp {
-    /// Whose it is. Null for an agent who can no longer be seen.
+    /// The agent who must submit the wrap-up. Null for an agent whom the viewer cannot see.
     async fn agent(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
         Agent::find(ctx, self.0.agent_id).await.transpose()
     }
 
-    /// What the conversation came to; empty until it is submitted.
+    /// The chosen reasons. Empty until the wrap-up is submitted.
     async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<WrapUpReason>> {
         let ids = self.0.reasons.0.iter().map(|id| ctx.load(WrapUpReasonById(*id)));
         let found = futures_util::future::try_join_all(ids).await?;
         Ok(found.into_iter().flatten().map(WrapUpReason).collect())
     }
 
-    /// What the agent wrote down.
+    /// The agent's note.
     async fn note(&self) -> Option<LongText<&str>> {
         self.0.note.as_deref().map(LongText)
     }
 
-    /// Whether it was done by itself.
+    /// True when the wrap-up completed automatically.
     async fn automatic(&self) -> bool {
         self.0.automatic
     }
 
-    /// Since when it is owed.
+    /// The time at which the wrap-up began.
     async fn began_at(&self) -> DateTime<Utc> {
         self.0.began_at
     }
 
-    /// When it will be done by itself, by the server's clock; null: never.
+    /// The time at which the wrap-up completes automatically, by the server's clock. Null means never.
     async fn due_at(&self) -> Option<DateTime<Utc>> {
         self.0.due_at
     }
 
-    /// Whether it was given as long again.
+    /// True when the agent extended the time. It can be extended once.
     async fn extended(&self) -> bool {
         self.0.extended
     }
 
-    /// When it was done; null while it is owed.
+    /// The time at which the wrap-up was submitted or completed. Null while it is pending.
     async fn submitted_at(&self) -> Option<DateTime<Utc>> {
         self.0.submitted_at
     }
 }
 
-/// Why a task was offered to an agent, or to nobody.
+/// A decision to offer a task to an agent, or to nobody.
 pub struct RoutingDecision(pub routing_decision::Model);
 
-/// Why a task was offered to an agent, or to nobody.
+/// A decision to offer a task to an agent, or to nobody.
 #[Object]
 impl RoutingDecision {
-    /// When it was decided.
+    /// The time of the decision.
     async fn decided_at(&self) -> DateTime<Utc> {
         self.0.decided_at
     }
 
-    /// To whom it was offered; null when nobody was free.
+    /// The agent who was offered the task. Null when no agent was free.
     async fn chosen(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
         Agent::find(ctx, self.0.chosen_id?).await.transpose()
     }
 
-    /// Why.
+    /// The cause of the decision.
     async fn reason(&self) -> RoutingCause {
         self.0.cause
     }
 
-    /// How many agents could have taken it.
+    /// The number of agents who could have taken the task.
     async fn candidates(&self) -> i32 {
         self.0.candidates
     }
 
-    /// Which step of the queue's skills held, from 0.
+    /// The index of the queue's skill step that applied, from 0.
     async fn step(&self) -> i32 {
         self.0.step.into()
     }
