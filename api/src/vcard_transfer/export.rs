@@ -64,9 +64,9 @@ pub struct Export {
 
 impl Export {
     /// Exports the cards of people and of the caller's personal contacts in the order of `ids`, each once. Writes an
-    /// audit entry when the caller is an API key of the organization. Refuses with `INVALID` when `ids` is empty or has
-    /// more than [`MAX_IDS`] entries, or when the text exceeds [`MAX_BYTES`]. Refuses with `FORBIDDEN` when notes are
-    /// requested without the scope `CONTACTS_READ`.
+    /// audit entry when the caller is an API key of the organization. Fails with `BAD_USER_INPUT` when `ids` is empty
+    /// or has more than [`MAX_IDS`] entries, or when the text exceeds [`MAX_BYTES`]. Fails with `FORBIDDEN` when notes
+    /// are requested without the scope `CONTACTS_READ`.
     pub async fn of(app: &App, caller: &Caller, origin: &Origin, ids: &[String], style: VCardOptions) -> Result<Self> {
         if ids.is_empty() || ids.len() > MAX_IDS {
             return Err(Error::invalid("userIds", format!("Name 1 to {MAX_IDS} people.")));
@@ -133,7 +133,7 @@ async fn texts<'a>(
     Ok(people.iter().map(|person| (person, text(person))).collect())
 }
 
-/// Returns the caller's notes about people. Refuses with `FORBIDDEN` without the scope `CONTACTS_READ`.
+/// Returns the caller's notes about people. Fails with `FORBIDDEN` without the scope `CONTACTS_READ`.
 async fn notes_about(db: &impl ConnectionTrait, by: &Viewer, about: &[UserId]) -> Result<HashMap<UserId, String>> {
     if !by.scopes.has(Scope::ContactsRead) {
         return Err(Error::Forbidden(Scope::ContactsRead.name()));
@@ -189,7 +189,7 @@ impl ExportableList {
 }
 
 /// Returns the cards of one page of a list, in its order, and the cursor of the next page. The cursor is none after the
-/// last page. Refuses a cursor of another list with `BAD_USER_INPUT`.
+/// last page. Fails with `BAD_USER_INPUT` when `after` is a cursor of another list.
 pub async fn page(
     app: &App,
     by: &Viewer,

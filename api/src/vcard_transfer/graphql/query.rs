@@ -16,8 +16,8 @@ pub struct CardsQuery;
 #[Object]
 impl CardsQuery {
     /// The vCards of people and of the viewer's personal contacts. Each card has the details that the viewer can see
-    /// now. `/contacts.vcf` returns the same cards as a file. Refuses with INVALID when the list of ids is empty or too
-    /// long, or when the cards exceed 16 MiB.
+    /// now. `/contacts.vcf` returns the same cards as a file. Fails with BAD_USER_INPUT when the list of ids is empty
+    /// or too long, or when the cards exceed 16 MiB.
     #[graphql(name = "vCard", guard = "Needs(Scope::ContactsRead)")]
     async fn vcard(
         &self,
