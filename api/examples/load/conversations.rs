@@ -1,6 +1,6 @@
-//! Conversations with customers for measuring: a floor of agents with a full desk each, and as many messages as are asked for,
-//! most of them in conversations that are long over. The rows are those that the server would have written; they are put in
-//! many at once, and their events go through the log as always.
+//! Fills a database with conversations for measurements: agents at full capacity, and the requested number of messages,
+//! most of them in closed conversations. The rows equal those that the server would have written. They are inserted in
+//! large statements, and their events pass through the log as usual.
 
 mod ending;
 mod notes;
@@ -32,24 +32,24 @@ use sqlx::Connection as _;
 use self::{ending::Ending, rows::Rows, story::Story};
 use super::fill;
 
-/// How many agents there are, each of whom has as much in hand as they may: talks, a wrap-up and an offer.
+/// The number of agents. Each is at full capacity with conversations, a wrap-up and an offer.
 pub const AGENTS: usize = 10;
 const IN_HAND: [Ending; 5] = [Ending::Talking, Ending::Talking, Ending::Talking, Ending::WrapUpOwed, Ending::Offered];
 const QUEUES: usize = 4;
-/// The entries of one conversation.
+/// The number of entries in a conversation.
 const ENTRIES: u64 = 100;
-/// How many conversations go on at the same time: so far apart lie the entries of one.
+/// The number of simultaneous conversations, whose entries alternate in the log.
 const AT_ONCE: usize = 50;
-/// Since when there have been conversations.
+/// The number of days over which the conversations are spread.
 const DAYS: i64 = 10;
 
-/// Who answers customers, and where these write.
+/// The agents, and the entry points with their queues.
 pub struct Floor {
     pub agents: Vec<(UserId, String)>,
     pub doors: Vec<(EntryPointId, QueueId)>,
 }
 
-/// Fills a database that has no conversations yet with so many messages.
+/// Fills a database without conversations with this number of messages.
 pub async fn fill(database: &str, messages: u64) -> anyhow::Result<()> {
     let app = Box::pin(fill::open(database)).await?;
     anyhow::ensure!(
@@ -76,7 +76,7 @@ pub async fn fill(database: &str, messages: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes some conversations that go on at the same time.
+/// Writes simultaneous conversations in one transaction.
 async fn put(app: &App, floor: &Floor, stories: Vec<Story>) -> anyhow::Result<()> {
     let stories = &stories;
     let done = app.transaction(|tx| {
@@ -99,7 +99,7 @@ async fn put(app: &App, floor: &Floor, stories: Vec<Story>) -> anyhow::Result<()
     done.await.map_err(|error| plain(&error))
 }
 
-/// Creates agents, queues and entry points. The agents are available and full.
+/// Creates agents, queues and entry points. The agents are available and at full capacity.
 async fn furnish(app: &App) -> Result<Floor> {
     let agents = app.transaction(|tx| Box::pin(hire(tx))).await?;
     let agent_ids: Vec<_> = agents.iter().map(|(id, _)| AgentId(id.0).into()).collect();
@@ -133,8 +133,8 @@ async fn hire(tx: &Tx<'_>) -> Result<Vec<(UserId, String)>> {
     Ok(agents)
 }
 
-/// Makes the agents available, each at the limit, and lets an offer last for as long as is measured, which is longer than an
-/// administrator may let it.
+/// Makes the agents available, each at the limit. Offers last for the whole measurement, which is longer than an
+/// administrator can set.
 async fn open(tx: &Tx<'_>, agents: &[UserId]) -> Result<()> {
     let lasting = queue::Entity::update_many().col_expr(queue::Column::OfferSeconds, Expr::value(7 * 86_400));
     lasting.exec(tx.db()).await?;
@@ -148,12 +148,12 @@ async fn open(tx: &Tx<'_>, agents: &[UserId]) -> Result<()> {
     Ok(())
 }
 
-/// What an agent of the floor is called by.
+/// Returns the handle of an agent.
 pub fn handle(number: usize) -> String {
     format!("agent{number}")
 }
 
-/// Leaves the database as one that has been there for long: with statistics, and with nothing for a vacuum to do.
+/// Brings the database into the state of long use, with statistics and no pending vacuum.
 async fn tidy(app: &App, database: &str) -> anyhow::Result<()> {
     app.db.analyze().await?;
     if app.db.is_postgres() {
@@ -170,7 +170,7 @@ fn plain(error: &Error) -> anyhow::Error {
     anyhow::anyhow!("{error:?}")
 }
 
-/// A time so many seconds later.
+/// Returns the time this number of seconds later.
 fn later(at: DateTime<Utc>, seconds: u64) -> DateTime<Utc> {
     at + Duration::seconds(i64::try_from(seconds).unwrap_or_default())
 }

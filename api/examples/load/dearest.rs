@@ -1,5 +1,5 @@
-//! Measures the most expensive documents and callers that the default limits allow: the memory that the server takes, and
-//! the time that other callers wait meanwhile.
+//! Measures the most expensive documents and callers that the default limits allow. Prints the memory that the server
+//! takes, and the time that other callers wait meanwhile.
 
 use std::{
     path::Path,
@@ -21,21 +21,21 @@ use super::{
     sockets::{self, Socket, Subscription},
 };
 
-/// Messages of the visitor, and their letters of four bytes.
+/// The number of messages of the visitor, and of characters in each. Each character has four bytes.
 const MESSAGES: usize = 5_000;
 const LETTERS: usize = 1_000;
-/// Messages of Markdown that means to multiply, and large contacts.
+/// The number of Markdown messages that expand when they are rendered, and of large contacts.
 const BOMBS: usize = 100;
 const CONTACTS: usize = 60;
-/// Requests of the attacker under way at once.
+/// The number of simultaneous requests of the attacker.
 const AT_ONCE: usize = 4;
-/// Other callers, with whose tokens nobody attacks, and how long each waits between two requests.
+/// Ordinary callers, and their pause between two requests.
 const OTHERS: [&str; 4] = ["ann", "ben", "sue", "ada"];
 const PAUSE: Duration = Duration::from_millis(50);
 
 const FOLLOW: &str = "subscription { incomingRequests { __typename ... on SubscriptionStarted { cursor } } }";
 
-/// Somebody who calls.
+/// A caller of the API.
 #[derive(Clone)]
 struct Client {
     url: String,
@@ -49,7 +49,7 @@ impl Client {
         Self { url, token: token.to_owned(), http: reqwest::Client::new() }
     }
 
-    /// The answer, and its length.
+    /// Returns the answer and its length.
     async fn ask(&self, query: &str, variables: &Value) -> anyhow::Result<(Value, usize)> {
         let request = self.http.post(&self.url).json(&json!({ "query": query, "variables": variables }));
         let request = if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
@@ -64,7 +64,7 @@ impl Client {
     }
 }
 
-/// Those who attack, and what they wrote.
+/// The tokens of the attackers, and their conversations.
 struct Cast {
     visitor: String,
     chat: String,
@@ -72,7 +72,7 @@ struct Cast {
     talk: String,
 }
 
-/// An attack: what is asked again and again.
+/// An attack: a request that is repeated.
 struct Attack {
     name: &'static str,
     token: String,
@@ -84,7 +84,7 @@ fn aliases(field: &str, count: usize) -> String {
     (0..count).map(|n| format!("a{n}: {field} ")).collect::<Vec<_>>().concat()
 }
 
-/// Fills a database without limits, starts again with those that the server has by default, and attacks.
+/// Fills a database without limits, restarts the server with the default limits, and runs the attacks.
 pub async fn measure(binary: &Path, time: Duration) -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let database = format!("sqlite://{}", directory.path().join("dearest.db").display());
@@ -107,7 +107,8 @@ pub async fn measure(binary: &Path, time: Duration) -> anyhow::Result<()> {
     let cast = fill(&filling).await?;
     drop(filling);
     let server = start(&[])?;
-    // What the server needs once is not the price of an attack. Jane's contacts are large, and reading them is charged.
+    // The warm-up takes the memory that the server needs only once. Ann makes it, because reading Jane's large contacts
+    // would use up her rate limit.
     let warm = Client::new(&server, &sign_in(&server, OTHERS[0]).await?.0);
     for _ in 0..100 {
         ordinary(&warm).await?;
@@ -175,7 +176,7 @@ fn attacks(cast: &Cast) -> Vec<Attack> {
     ]
 }
 
-/// Markdown of which each reference would become a long address.
+/// Returns Markdown in which each reference would expand to a long address.
 fn bomb(number: usize) -> String {
     let head = format!("[a]: https://example.com/{number}/{}\n\n", "&".repeat(500));
     let times = (4_096 - head.len()) / 3;
@@ -186,7 +187,7 @@ fn text(value: &Value) -> anyhow::Result<String> {
     value.as_str().map(str::to_owned).with_context(|| format!("no text: {value}"))
 }
 
-/// Token and id of one of the demo people.
+/// Returns the token and the id of a demo user.
 async fn sign_in(server: &Server, handle: &str) -> anyhow::Result<(String, String)> {
     let query =
         "mutation($h: String!) { signIn(input: { handle: $h, password: \"rapport\" }) { accessToken user { id } } }";
@@ -266,7 +267,7 @@ struct Outcome {
     largest: usize,
 }
 
-/// Does something beside ordinary callers, and prints what it took.
+/// Runs an attack beside ordinary callers, and prints the results.
 async fn observed<F>(server: &Server, name: &str, work: impl FnOnce() -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<Outcome>>,
@@ -309,7 +310,7 @@ where
     Ok(())
 }
 
-/// Asks the same again and again, several times at once; a caller who is refused comes back a moment later.
+/// Repeats a request, several times at once. A refused caller waits a moment before the next request.
 async fn flood(client: &Client, attack: &Attack, time: Duration) -> anyhow::Result<Outcome> {
     let end = Instant::now() + time;
     let tasks: Vec<_> = (0..AT_ONCE)
@@ -341,7 +342,7 @@ async fn flood(client: &Client, attack: &Attack, time: Duration) -> anyhow::Resu
     Ok(all)
 }
 
-/// Opens as many sockets as a caller is given, with as many subscriptions as each is given.
+/// Opens this number of sockets with 32 subscriptions each.
 async fn sockets_of(server: &Server, cast: &Cast, sockets: usize, time: Duration) -> anyhow::Result<Outcome> {
     use futures_util::{SinkExt as _, StreamExt as _};
     let mut outcome = Outcome::default();
@@ -354,7 +355,7 @@ async fn sockets_of(server: &Server, cast: &Cast, sockets: usize, time: Duration
             continue;
         };
         for number in 2..=32 {
-            // One that was closed at once says so when it is read.
+            // A closed socket reports its end when it is read.
             drop(socket.send(sockets::subscribe(&number.to_string(), FOLLOW, &json!({}))).await);
         }
         for _ in 0..32 {

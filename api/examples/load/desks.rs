@@ -1,4 +1,4 @@
-//! The agents of a floor that was filled, and what each of them has in hand.
+//! The agents of a database that was filled with conversations, and their current conversations.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use super::{
     conversations, operations,
 };
 
-/// An agent with a token, and the conversations in which they talk.
+/// An agent with a token and the connected conversations.
 pub struct Desk {
     pub token: String,
     pub agent: AgentId,
     pub talks: Vec<ConversationId>,
 }
 
-/// Finds them through the server; nobody where there is no floor.
+/// Finds the agents through the server. Returns an empty list if the database has none.
 pub async fn find(binary: &Path, database: &str, address: &str) -> anyhow::Result<Vec<Desk>> {
     let mut connection = Connection::open(address).await?;
     let mut desks = Vec::new();

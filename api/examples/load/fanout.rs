@@ -1,5 +1,5 @@
-//! Many who follow one stream: what an idle one costs in memory, and how soon and at what cost an event reaches them all,
-//! also while some of them do not read.
+//! Measures many followers of one stream: the memory of an idle follower, and the delay and cost until an event reaches
+//! all followers. The measurement is repeated while some followers do not read.
 
 use std::{
     sync::{
@@ -23,13 +23,13 @@ use super::{
 
 const FOLLOW: &str = "subscription { incomingRequests { __typename ... on ConnectionRequestReceived { sequence cursor \
                       request { id } } ... on ConnectionRequestChanged { sequence cursor request { id status } } } }";
-/// An answer of about a megabyte.
+/// The number of introspections in an answer of about a megabyte.
 const LARGE: usize = 20;
 
-/// When what arrived: the numbers of events with the time of each arrival.
+/// The sequence numbers of received events, with the time of each arrival.
 type Arrivals = Arc<Mutex<Vec<(i64, Instant)>>>;
 
-/// Opens the subscribers and tells them of events; prints what was found.
+/// Opens the subscribers, causes events and prints the results.
 pub async fn measure(server: &Server, people: &People, subscribers: usize, stalled: usize) -> anyhow::Result<()> {
     let (arrivals, waiting) = (Arrivals::default(), Arc::new(AtomicUsize::new(0)));
     let token = &people.connected.token;
@@ -69,7 +69,7 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
     Ok(())
 }
 
-/// Makes events one after another, each when the one before has reached everyone.
+/// Causes events one after another, each after the delivery of the previous one.
 async fn events(
     what: &str,
     server: &Server,

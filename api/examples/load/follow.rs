@@ -1,5 +1,5 @@
-//! Many who follow conversations while agents write in them: whether each of them hears everything once and in order, how
-//! soon, and at what cost.
+//! Measures many followers of conversations while agents write messages. Checks that each follower receives each event
+//! once and in order, and measures the delay and the cost.
 
 use std::{
     mem,
@@ -29,39 +29,41 @@ use super::{
 const FOLLOW: &str = "subscription($id: ID!) { event: conversationEvents(conversationId: $id) { __typename ... on ResyncRequired { reason } \
     ... on ItemAdded { sequence item { ... on Message { body } } } ... on ItemChanged { sequence } \
     ... on ReceiptAdvanced { sequence } ... on ParticipantChanged { sequence } ... on TaskChanged { sequence } } }";
-/// So many events come one after another, each when the one before has reached everybody, before there is no pause.
+/// The number of events that are written one at a time, each after the delivery of the previous one. The others follow
+/// without pauses.
 const CALM: usize = 500;
-/// So many write at once.
+/// The number of simultaneous writers.
 const WRITERS: usize = 8;
-/// For so long nothing arrives before what is still to come is given up.
+/// The time without any delivery after which the measurement fails.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What comes twice comes within the time after which an instance looks for what it was not told of.
+/// The time to wait for duplicates. It is longer than the interval in which an instance reads the log without a
+/// notification.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
-/// A conversation and the agent who has it in hand.
+/// A followed conversation and its agent.
 struct Talk<'a> {
     desk: &'a Desk,
     id: ConversationId,
     followers: usize,
-    /// How many messages were written in it.
+    /// The number of messages that were written in it.
     written: AtomicU64,
 }
 
-/// What one who follows has heard.
+/// The events that one follower has received.
 #[derive(Debug, Default)]
 struct Heard {
-    /// The number of the last event.
+    /// The sequence number of the last event.
     last: i64,
-    /// When the last message was written, in microseconds.
+    /// The time when the last message was written, in microseconds.
     written: u128,
     messages: u64,
-    /// From the call to the socket, in microseconds.
+    /// The delays from the call to the socket, in microseconds.
     delays: Vec<u32>,
-    /// Why nothing more was heard.
+    /// The reason why the follower stopped.
     broken: Option<String>,
 }
 
-/// What comes over the socket, as far as is looked at.
+/// The parts of a socket message that are checked.
 #[derive(Deserialize)]
 struct Said<'a> {
     #[serde(borrow)]
@@ -89,8 +91,8 @@ struct Item<'a> {
     body: Option<&'a str>,
 }
 
-/// Opens so many subscribers, spread over all talks in hand, and writes so many messages; prints what was found, and fails if
-/// anybody missed anything, heard it twice or out of order.
+/// Opens subscribers, spread over all current conversations, writes messages and prints the results. Fails if a
+/// subscriber misses an event, receives it twice or out of order.
 pub async fn measure(server: &Server, desks: &[Desk], subscribers: usize, events: usize) -> anyhow::Result<()> {
     ensure!(subscribers > 0 && events > 0, "there is nothing to measure");
     let mut talks: Vec<Talk> = desks
@@ -133,7 +135,7 @@ pub async fn measure(server: &Server, desks: &[Desk], subscribers: usize, events
     if events > calm {
         let stretch = Stretch::begin(server, &delivered);
         let left = AtomicUsize::new(events - calm);
-        // Each has talks of their own, so messages of one talk are written in one order.
+        // Each writer has its own conversations, so that the messages of a conversation have one order.
         let writers = (0..WRITERS.min(count)).map(|writer| {
             let (mut own, left) = (talks.iter().skip(writer).step_by(WRITERS).cycle(), &left);
             async move {
@@ -163,7 +165,7 @@ pub async fn measure(server: &Server, desks: &[Desk], subscribers: usize, events
     Ok(())
 }
 
-/// A stretch of time, and what the server had spent and delivered when it began.
+/// A measured period, with the CPU time and the deliveries of the server at its start.
 struct Stretch<'a> {
     server: &'a Server,
     delivered: &'a AtomicU64,
@@ -178,7 +180,7 @@ impl<'a> Stretch<'a> {
         Self { server, delivered, since: Instant::now(), spent, count }
     }
 
-    /// Prints what it cost, and how soon everyone heard what was written in it.
+    /// Prints the cost of the period and the delays of its events.
     fn tell(self, what: &str, events: usize, everyone: &[Arc<Mutex<Heard>>]) {
         let seconds = self.since.elapsed().as_secs_f64();
         let count = self.delivered.load(Ordering::SeqCst) - self.count;
@@ -197,7 +199,7 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// Writes a message that says when it was written.
+/// Writes a message that contains the time of writing.
 async fn write(connection: &mut client::Connection, talk: &Talk<'_>, began: Instant) -> anyhow::Result<()> {
     let now = began.elapsed().as_micros().to_string();
     let key = Clock::System.uuid().to_string();
@@ -209,7 +211,7 @@ async fn write(connection: &mut client::Connection, talk: &Talk<'_>, began: Inst
     Ok(())
 }
 
-/// Waits until all that was written has reached all who follow.
+/// Waits until every message has reached every follower.
 async fn everybody_heard(
     talks: &[Talk<'_>],
     everyone: &[Arc<Mutex<Heard>>],
@@ -233,7 +235,7 @@ async fn everybody_heard(
     }
 }
 
-/// Hears until the socket is let go. A gap, a repeat or an end is noted, and nothing is heard after it.
+/// Receives events until the socket ends. Records a gap, a repeat or an error, and stops there.
 async fn listen(mut socket: Socket, began: Instant, heard: Arc<Mutex<Heard>>, delivered: Arc<AtomicU64>) {
     loop {
         let message = socket.next().await;
@@ -251,7 +253,7 @@ async fn listen(mut socket: Socket, began: Instant, heard: Arc<Mutex<Heard>>, de
 }
 
 impl Heard {
-    /// Takes note of what came; whether it was a message of the conversation.
+    /// Records a message of the socket. Returns true if it was a message of the conversation.
     fn take(&mut self, message: &Message, at: Duration) -> anyhow::Result<bool> {
         let text = match message {
             Message::Text(text) => text,

@@ -1,4 +1,4 @@
-//! The operations that are measured, and the people of the imported graphs they are about.
+//! The measured operations, and the people of the imported graphs that they concern.
 
 use std::{path::Path, process::Command};
 
@@ -12,12 +12,13 @@ use super::{
     raw,
 };
 
-/// Somebody with a token.
+/// A caller with a token.
 pub struct Caller {
     pub token: String,
 }
 
-/// Well connected, much followed, much following, and some to follow.
+/// The people of the imported graphs: one with many connections, one with many followers, one who follows many, and
+/// others to follow.
 pub struct People {
     pub connected: Caller,
     pub connected_id: String,
@@ -30,32 +31,34 @@ pub struct People {
     pub other_uuids: Vec<String>,
 }
 
+/// A measured operation.
 pub struct Operation {
     pub name: &'static str,
     kind: Kind,
 }
 
 enum Kind {
-    /// A query of the well connected, with `$followed` for the much followed person's id.
+    /// A query of the person with many connections. `$followed` stands for the id of the person with many followers.
     Query(&'static str),
-    /// A query of the one who follows the most.
+    /// A query of the person who follows the most.
     Feed(&'static str),
-    /// Following and unfollowing.
+    /// Follows and unfollows a person.
     Follow,
-    /// A query of each agent, of their desk.
+    /// A query of the desktop of each agent.
     Desk(&'static str),
-    /// A query of each agent, of each talk they have in hand, `$id`.
+    /// A query of each current conversation of each agent, `$id`.
     Talk(&'static str),
-    /// Writing in each talk.
+    /// Writes a message in each conversation.
     Send,
 }
 
-/// Whom a database has to be asked about: the people of the imported graphs, agents with work in hand, or both.
+/// The callers that a database has: the people of the imported graphs, agents with tasks, or both.
 pub struct Cast {
     pub people: Option<People>,
     pub desks: Vec<Desk>,
 }
 
+/// The operations in the order in which they are measured.
 pub const OPERATIONS: &[Operation] = &[
     Operation { name: "typename", kind: Kind::Query("{ __typename }") },
     Operation {
@@ -131,12 +134,12 @@ pub const OPERATIONS: &[Operation] = &[
     Operation { name: "sendMessage", kind: Kind::Send },
 ];
 
-/// What a client shows of the desk.
+/// The data of the agent desktop that a client shows.
 const AGENT_DESKTOP: &str = "{ viewer { agentDesktop { streamCursor agent { state stateSince idleReason { name } capacity { channel limit used hasRoom } } \
     offers { id expiresAt preview { channel queueName customerName customerEmail receivedAt } } \
     tasks { id status receivedAt acceptedAt availableActions wrapUps { dueAt extended submittedAt } \
     conversation { id channel status unreadCount lastItemAt customer { displayName } } } } } }";
-/// What a client shows of a conversation that is opened.
+/// The data of an open conversation that a client shows.
 const CONVERSATION: &str = "query($id: ID!) { conversation(id: $id) { id channel status createdAt lastItemAt streamCursor unreadCount \
     customer { id displayName email phone } \
     task { id status receivedAt availableActions owner { id displayName } queue { name } } \
@@ -151,7 +154,7 @@ pub const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input:
     userErrors { code field } } }";
 
 impl Operation {
-    /// The requests that are sent, over and over; none where the database has nobody to ask about.
+    /// Returns the requests to repeat, or none if the database lacks the callers.
     pub fn requests(&self, cast: &Cast) -> Option<Vec<Vec<u8>>> {
         let (people, desks) = (cast.people.as_ref(), &cast.desks);
         let requests = match self.kind {
@@ -184,7 +187,7 @@ impl Operation {
         Some(requests).filter(|requests| !requests.is_empty())
     }
 
-    /// The same of the bare server.
+    /// Returns the same requests for the bare server.
     pub fn raw_requests(&self, cast: &Cast) -> Option<Vec<Vec<u8>>> {
         match self.kind {
             Kind::Query(_) | Kind::Feed(_) | Kind::Follow => self.raw_requests_of(cast.people.as_ref()?),
@@ -224,7 +227,7 @@ impl Operation {
         Some(vec![client::get(&path)])
     }
 
-    /// The same SQL for pgbench.
+    /// Returns the same SQL as a script for pgbench.
     pub fn pgbench_script(&self, cast: &Cast) -> Option<String> {
         let people = cast.people.as_ref()?;
         let (connected, followed) = (&people.connected_uuid, &people.followed_uuid);
@@ -247,7 +250,7 @@ impl Operation {
                 Some(put(raw::PERSON, &[&uuid(followed)]) + &put(raw::PAIR, &[&uuid(lo), &uuid(hi)]))
             }
             "followUser" => {
-                // Once followed and once taken back: two transactions.
+                // The script follows and unfollows in two transactions.
                 let me = uuid(&people.follower_uuid);
                 let mut script = "\\set n random(20000, 20255)\nSELECT id AS other, encode(name_key, 'hex') AS other_key FROM \"user\" \
                                   WHERE handle = 'f' || :n \\gset\nSELECT encode(name_key, 'hex') AS my_key FROM \"user\" WHERE id = "
@@ -272,15 +275,15 @@ impl Operation {
     }
 }
 
-/// A request for each talk that an agent has in hand.
+/// Returns a request for each current conversation of each agent.
 fn of_each_talk(desks: &[Desk], request: impl Fn(&Desk, &ConversationId) -> Vec<u8>) -> Vec<Vec<u8>> {
     let request = &request;
     desks.iter().flat_map(|desk| desk.talks.iter().map(move |talk| request(desk, talk))).collect()
 }
 
 impl People {
-    /// Finds them through the server: `c80` is the best connected of the one graph; of the other `f1867` is the most
-    /// followed and `f14` follows the most.
+    /// Finds the people through the server. `c80` has the most connections in one graph. In the other, `f1867` has the
+    /// most followers and `f14` follows the most.
     pub async fn find(binary: &Path, database: &str, address: &str) -> anyhow::Result<Self> {
         let caller = |handle: &str| token(binary, database, handle).map(|token| Caller { token });
         let (connected, follower) = (caller("c80")?, caller("f14")?);
@@ -309,7 +312,7 @@ impl People {
     }
 }
 
-/// A token of somebody.
+/// Returns a token of the user with this handle.
 pub fn token(binary: &Path, database: &str, handle: &str) -> anyhow::Result<String> {
     let printed = Command::new(binary)
         .args(["token", "--user", handle, "--expires", "1d"])

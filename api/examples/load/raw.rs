@@ -1,4 +1,4 @@
-//! The same pages with nothing between sqlx and JSON: what a request would cost without GraphQL, rights and objects.
+//! A server with only sqlx and JSON. It shows the cost of a request without GraphQL, permissions and objects.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,7 +25,7 @@ pub const COUNT: &str =
 pub const PERSON: &str = "SELECT id, handle, display_name, name_key FROM \"user\" WHERE status = 1 AND id = $1";
 pub const PAIR: &str =
     "SELECT connection, lo_follows, hi_follows, lo_blocks, hi_blocks FROM relationship WHERE lo = $1 AND hi = $2";
-/// What following and unfollowing write, in the order in which the server writes it.
+/// The statements of follow and unfollow, in the order of the server.
 pub const HOLD_PEOPLE: &str = "SELECT id, name_key FROM \"user\" WHERE id IN ($1, $2) ORDER BY id";
 pub const HOLD_PAIR: &str =
     "SELECT connection, lo_follows, hi_follows, lo_blocks, hi_blocks FROM relationship WHERE lo = $1 AND hi = $2";
@@ -36,13 +36,13 @@ pub const LEAVE: &str = "DELETE FROM contact WHERE (owner_id = $1 AND list = 2 A
     OR (owner_id = $2 AND list = 3 AND name_key = $4 AND user_id = $1)";
 
 pub const DIRECTORY: &str = "SELECT u.id, u.handle, u.display_name, u.name_key FROM \"user\" u WHERE u.status = 1 ORDER BY u.name_key, u.id LIMIT 21";
-/// By the two characters that the fewest have, as the server has found them.
+/// Finds the word by its rarest pair of characters, as the server does.
 pub const SEARCH: &str = "SELECT u.id, u.handle, u.display_name, u.name_key FROM user_bigram g JOIN \"user\" u ON u.id = g.user_id \
     WHERE g.gram = $1 AND u.status = 1 AND (SELECT s.text LIKE $2 FROM user_search s WHERE s.user_id = g.user_id) \
     ORDER BY g.name_key, g.user_id LIMIT 21";
 pub const NOTIFICATIONS: &str = "SELECT n.id, n.kind, n.read_at, n.created_at, u.id, u.display_name FROM notification n \
     JOIN \"user\" u ON u.id = n.actor_id WHERE n.user_id = $1 ORDER BY n.id DESC LIMIT 21";
-/// The newest of each, then of the newest as many as fit.
+/// Reads the newest activity of each author, then the newest of these that fit a page.
 pub const FEED: &str = "WITH author AS (SELECT user_id FROM contact WHERE owner_id = $1 AND list IN (1, 2) UNION SELECT $1), \
     newest AS (SELECT * FROM (SELECT author.user_id, (SELECT n.activity_id FROM activity_author n WHERE n.user_id = author.user_id \
     ORDER BY n.activity_id DESC LIMIT 1) AS activity_id FROM author) AS each_newest WHERE activity_id IS NOT NULL \
@@ -50,7 +50,7 @@ pub const FEED: &str = "WITH author AS (SELECT user_id FROM contact WHERE owner_
     JOIN activity_author n ON n.user_id = newest.user_id JOIN activity a ON a.id = n.activity_id \
     JOIN \"user\" u ON u.id = a.actor_id ORDER BY a.id DESC LIMIT 21";
 
-/// The bare search for a word: by its first two characters.
+/// Returns the path of a bare search for a word by its first two characters.
 pub fn search(word: &str) -> String {
     let gram: String = word.chars().take(2).collect();
     let pairs = [("gram", gram.as_str()), ("word", word)];
@@ -58,6 +58,7 @@ pub fn search(word: &str) -> String {
     url.map_or_else(|_| "/search".to_owned(), |url| format!("{}?{}", url.path(), url.query().unwrap_or_default()))
 }
 
+/// The connections to the database.
 pub enum Pool {
     Postgres(PgPool),
     Sqlite(SqlitePool),
@@ -72,7 +73,7 @@ struct Person {
     name_key: Vec<u8>,
 }
 
-/// A row as sqlx reads it.
+/// The rows as sqlx reads them.
 type PersonRow = (Uuid, String, String, Vec<u8>);
 type PairRow = (i16, bool, bool, bool, bool);
 
@@ -103,10 +104,10 @@ struct Pair {
     hi_blocks: bool,
 }
 
-/// Serves until it is killed.
+/// Serves until the process is killed.
 pub async fn serve(database: &str) -> anyhow::Result<()> {
     let pool = if database.starts_with("postgres") {
-        // Plans as the server has them: one for all values.
+        // The server also uses one plan for all values.
         let options: PgConnectOptions = database.parse()?;
         let options = options.options([("plan_cache_mode", "force_generic_plan")]);
         Pool::Postgres(PgPoolOptions::new().max_connections(8).test_before_acquire(false).connect_with(options).await?)

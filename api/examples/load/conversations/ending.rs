@@ -1,14 +1,14 @@
-//! Where the conversations of the load stand.
+//! The final states of generated conversations.
 
-/// Where a conversation stands.
+/// The final state of a generated conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It is over, and wrapped up.
+    /// The conversation is closed and wrapped up.
     Over,
-    /// It is over, and its agent owes a wrap-up.
+    /// The conversation is closed, and its agent has not submitted the wrap-up yet.
     WrapUpOwed,
-    /// Customer and agent talk.
+    /// The agent and the customer are in conversation.
     Talking,
-    /// It waits, held out to an agent.
+    /// The task is offered to an agent.
     Offered,
 }

@@ -1,4 +1,4 @@
-//! One conversation from its first message to where it stands: the rows and events that the server would have made of it.
+//! Generates the rows and events of one conversation, as the server would have written them.
 
 use api::{
     app::Tx,
@@ -40,17 +40,18 @@ use super::{
     texts,
 };
 
-/// Seconds between two entries.
+/// The seconds between two entries.
 const PACE: u64 = 20;
-/// The entry by which the agent joins.
+/// The entry that announces the agent.
 const JOINS: u64 = 1;
-/// How many entries at the end the agent has not read yet.
+/// The number of last entries that the agent has not read yet.
 const UNREAD: u64 = 4;
-/// How often it is told that somebody has read on.
+/// The number of entries from one event about receipts to the next.
 const READS: u64 = 10;
-/// The reason of wrap-ups that every database begins with.
+/// The wrap-up reason that every new database has.
 const OTHER: u128 = 0x0193_5000_0000_7000_8000_0000_0000_c001;
 
+/// A generated conversation.
 pub struct Story {
     number: usize,
     began: DateTime<Utc>,
@@ -62,7 +63,7 @@ impl Story {
         Self { number, began, ending }
     }
 
-    /// How many entries it has: somebody who waits has written three.
+    /// Returns the number of entries. A waiting customer has written three.
     fn entries(&self) -> u64 {
         if self.ending == Ending::Offered { 3 } else { ENTRIES }
     }
@@ -87,7 +88,7 @@ impl Story {
         floor.doors[self.number / floor.agents.len() % floor.doors.len()]
     }
 
-    /// An id of this conversation: of the time and, in the order of the kinds, unlike all others.
+    /// Returns an id for a kind of object in this conversation. It contains the time and the kind and is unique.
     fn id(&self, at: DateTime<Utc>, kind: u16) -> Uuid {
         let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
         let mut rest = [0; 10];
@@ -108,7 +109,7 @@ impl Story {
         CustomerId(self.id(self.began, 3))
     }
 
-    /// As whom the customer takes part, and as whom the agent.
+    /// The participants of the customer and of the agent.
     fn customer_part(&self) -> ParticipantId {
         ParticipantId(self.id(self.began, 4))
     }
@@ -196,7 +197,7 @@ impl Story {
         if self.ending == Ending::Offered { vec![customer] } else { vec![customer, agent] }
     }
 
-    /// What comes before the first entry.
+    /// Writes the rows and events before the first entry.
     pub fn begin(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows) -> Result<()> {
         let name = format!("Customer {}", self.number);
         rows.customers.push(customer::Model {
@@ -236,7 +237,7 @@ impl Story {
         Ok(())
     }
 
-    /// The task is held out to the agent, who takes it unless it is held out still.
+    /// Writes the offer to the agent. The agent accepts it unless the conversation ends in the offered state.
     fn offer(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows, queued: &task::Model) -> Result<()> {
         let agent = self.agent(floor).0;
         let pending = self.ending == Ending::Offered;
@@ -278,7 +279,7 @@ impl Story {
         Ok(())
     }
 
-    /// One entry, if there are so many.
+    /// Writes one entry, if the conversation has it.
     pub fn entry(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows, step: u64) -> Result<()> {
         if step >= self.entries() {
             return Ok(());
@@ -343,7 +344,7 @@ impl Story {
         }
     }
 
-    /// What comes after the last entry.
+    /// Writes the rows and events after the last entry.
     pub fn end(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows) -> Result<()> {
         let (agent, task) = (self.agent(floor).0, self.task(floor));
         let mut told = vec![conversation_of(task.conversation_id), customer_side_of(task.conversation_id)];

@@ -1,4 +1,4 @@
-//! The desk, a conversation and a message by the fewest statements that answer or write the same.
+//! The agent desktop, a conversation and a new message, with the fewest statements that read or write the same data.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -26,7 +26,7 @@ const IN_HAND: &str = "SELECT t.id, t.status, t.received_at, t.accepted_at, h.ph
     FROM assignment h JOIN task t ON t.id = h.task_id JOIN conversation c ON c.id = t.conversation_id \
     JOIN customer k ON k.id = c.customer_id LEFT JOIN wrap_up w ON w.id = h.id WHERE h.agent_id = $1 AND h.phase <> 1 ORDER BY h.id";
 
-/// With the right to see it, for whoever takes part.
+/// Includes the check that the reader is a participant.
 const HEAD: &str = "SELECT c.channel, c.status, c.created_at, c.last_item_at, k.id, k.display_name, k.email, k.phone, t.id, \
     t.status, t.received_at, q.name, h.phase, u.id, u.display_name, s.last_sequence FROM conversation c \
     JOIN customer k ON k.id = c.customer_id JOIN task t ON t.id = c.task_id JOIN queue q ON q.id = t.queue_id \
@@ -45,7 +45,8 @@ const UNREAD: &str = "SELECT count(*) FROM participant p JOIN thread_item i ON i
     AND i.sequence > p.read_up_to WHERE p.conversation_id = $1 AND p.user_id = $2 AND i.author_id <> p.id \
     AND i.deleted_at IS NULL AND i.kind = 1";
 
-/// Whether one may write, the next numbers, the message once for its author and id, the ends of both streams, the event.
+/// The statements that write a message: permission, next numbers, the message, the counters of both streams, and the
+/// event.
 const MAY_WRITE: &str = "SELECT p.id FROM conversation c JOIN participant p ON p.conversation_id = c.id \
     WHERE c.id = $1 AND p.user_id = $2 AND p.left_at IS NULL";
 const ADVANCE: &str = "UPDATE conversation SET last_sequence = last_sequence + 1, \
@@ -61,9 +62,10 @@ const EVENT: &str =
 const ENTRIES: &str =
     "INSERT INTO event_entry (stream_kind, owner_id, sequence, event_number) VALUES ($1, $2, $3, $4), ($5, $2, $6, $4)";
 
-/// What the sender writes.
+/// The text of a written message.
 pub const BODY: &str = "Thank you for waiting. I have looked at your order: it left us three days ago.";
 
+/// Returns the routes of the agent desktop, conversations and messages.
 pub fn routes() -> Router<Arc<Pool>> {
     Router::new().route("/desk", get(desk)).route("/conversation", get(conversation)).route("/send", get(send))
 }
