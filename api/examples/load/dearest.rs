@@ -65,11 +65,11 @@ impl Client {
 }
 
 /// The tokens of the attackers, and their conversations.
-struct Cast {
+struct Attackers {
     visitor: String,
     chat: String,
     jane: String,
-    talk: String,
+    direct_conversation: String,
 }
 
 /// An attack: a request that is repeated.
@@ -104,7 +104,7 @@ pub async fn measure(binary: &Path, time: Duration) -> anyhow::Result<()> {
         "RAPPORT_VISITOR_MESSAGES_PER_MINUTE",
         "RAPPORT_MESSAGES_PER_MINUTE",
     ])?;
-    let cast = fill(&filling).await?;
+    let attackers = fill(&filling).await?;
     drop(filling);
     let server = start(&[])?;
     // The warm-up takes the memory that the server needs only once. Ann makes it, because reading Jane's large contacts
@@ -117,30 +117,30 @@ pub async fn measure(binary: &Path, time: Duration) -> anyhow::Result<()> {
         "{:<44} {:>8} {:>8} {:>9} {:>9} {:>9} {:>9}",
         "", "requests", "refused", "answer MB", "growth MB", "p50 ms", "p99 ms"
     );
-    for attack in attacks(&cast) {
+    for attack in attacks(&attackers) {
         let client = Client::new(&server, &attack.token);
         let work = || flood(&client, &attack, time);
         observed(&server, attack.name, work).await?;
-        rest().await;
+        refill_rate_limit().await;
     }
-    observed(&server, "64 sockets with 32 subscriptions each", || sockets_of(&server, &cast, 64, time)).await?;
+    observed(&server, "64 sockets with 32 subscriptions each", || sockets_of(&server, &attackers, 64, time)).await?;
     Ok(())
 }
 
 /// Lets the attacker's bucket fill again, so that each attack is as strong as the first.
-async fn rest() {
+async fn refill_rate_limit() {
     tokio::time::sleep(Duration::from_secs(10)).await;
 }
 
-fn attacks(cast: &Cast) -> Vec<Attack> {
+fn attacks(attackers: &Attackers) -> Vec<Attack> {
     let chat = |name, selection: String| Attack {
         name,
-        token: cast.visitor.clone(),
+        token: attackers.visitor.clone(),
         query: format!("query($id: ID!) {{ conversation(id: $id) {{ {selection} }} }}"),
-        variables: json!({ "id": cast.chat }),
+        variables: json!({ "id": attackers.chat }),
     };
-    let jane = |name, query: String, variables: Value| Attack { name, token: cast.jane.clone(), query, variables };
-    let talk = json!({ "id": cast.talk });
+    let jane = |name, query: String, variables: Value| Attack { name, token: attackers.jane.clone(), query, variables };
+    let direct_conversation = json!({ "id": attackers.direct_conversation });
     let book = |selection: String| {
         format!("{{ contacts(first: 100) {{ nodes {{ ... on PersonalContact {{ {selection} }} }} }} }}")
     };
@@ -153,12 +153,12 @@ fn attacks(cast: &Cast) -> Vec<Attack> {
         jane(
             "HTML of 100 bombs, 10 times",
             format!("query($id: ID!) {{ conversation(id: $id) {{ items(last: 100) {{ nodes {{ ... on Message {{ {} }} }} }} }} }}", aliases("html", 10)),
-            talk.clone(),
+            direct_conversation.clone(),
         ),
         jane(
             "writing bombs",
             "mutation($id: ID!, $b: String!) { sendMessage(input: { conversationId: $id, clientMessageId: \"NUMBER\", body: $b, format: MARKDOWN }) { message { html } } }".to_owned(),
-            json!({ "id": cast.talk, "b": bomb(0) }),
+            json!({ "id": attackers.direct_conversation, "b": bomb(0) }),
         ),
         jane("cards of 60 large contacts, 10 times", book(aliases("vCard", 10)), Value::Null),
         jane("addresses of 60 large contacts, 10 times", book(aliases("addresses { street city region }", 10)), Value::Null),
@@ -195,18 +195,18 @@ async fn sign_in(server: &Server, handle: &str) -> anyhow::Result<(String, Strin
     Ok((text(&answer["signIn"]["accessToken"])?, text(&answer["signIn"]["user"]["id"])?))
 }
 
-async fn fill(server: &Server) -> anyhow::Result<Cast> {
-    let nobody = Client::new(server, "");
+async fn fill(server: &Server) -> anyhow::Result<Attackers> {
+    let anonymous = Client::new(server, "");
     let (jane, jane_id) = sign_in(server, "jane").await?;
     let (richard, richard_id) = sign_in(server, "richard").await?;
-    let (hers, his) = (Client::new(server, &jane), Client::new(server, &richard));
+    let (by_jane, by_richard) = (Client::new(server, &jane), Client::new(server, &richard));
     let connect = "mutation($id: ID!) { requestConnection(input: { userId: $id }) { outcome } }";
-    hers.done(connect, &json!({ "id": richard_id })).await?;
-    his.done(connect, &json!({ "id": jane_id })).await?;
+    by_jane.done(connect, &json!({ "id": richard_id })).await?;
+    by_richard.done(connect, &json!({ "id": jane_id })).await?;
     let start = "mutation($id: ID!) { startDirectConversation(input: { userId: $id }) { conversation { id } } }";
-    let talk = hers.done(start, &json!({ "id": richard_id })).await?;
-    let talk = text(&talk["startDirectConversation"]["conversation"]["id"])?;
-    send(&hers, &talk, "MARKDOWN", BOMBS, bomb).await?;
+    let direct_conversation = by_jane.done(start, &json!({ "id": richard_id })).await?;
+    let direct_conversation = text(&direct_conversation["startDirectConversation"]["conversation"]["id"])?;
+    send(&by_jane, &direct_conversation, "MARKDOWN", BOMBS, bomb).await?;
     let letter = "\u{1f600}";
     let save = "mutation($input: SavePersonalContactInput!) { savePersonalContact(input: $input) { outcome } }";
     for number in 0..CONTACTS {
@@ -215,17 +215,17 @@ async fn fill(server: &Server) -> anyhow::Result<Cast> {
             "displayName": format!("{number}{}", letter.repeat(190)), "note": letter.repeat(2_000),
             "addresses": ten(&|n| json!({ "street": format!("{n}{}", letter.repeat(490)), "city": letter.repeat(100) })),
         });
-        hers.done(save, &json!({ "input": input })).await?;
+        by_jane.done(save, &json!({ "input": input })).await?;
     }
-    let doors = Client::new(server, &sign_in(server, "ann").await?.0);
-    let door = doors.done("{ entryPoints(channel: WEBCHAT) { id } }", &Value::Null).await?;
+    let by_ann = Client::new(server, &sign_in(server, "ann").await?.0);
+    let entry_point = by_ann.done("{ entryPoints(channel: WEBCHAT) { id } }", &Value::Null).await?;
     let begin = "mutation($id: ID!) { startWebChat(input: { entryPointId: $id, fields: [{ name: \"name\", value: \"Kim\" }], message: { clientMessageId: \"0\", body: \"Hello\" } }) \
                  { visitorToken conversation { id } userErrors { code message } } }";
-    let begun = nobody.done(begin, &json!({ "id": door["entryPoints"][0]["id"] })).await?;
+    let begun = anonymous.done(begin, &json!({ "id": entry_point["entryPoints"][0]["id"] })).await?;
     let chat = text(&begun["startWebChat"]["conversation"]["id"]).with_context(|| begun.to_string())?;
     let visitor = text(&begun["startWebChat"]["visitorToken"])?;
     send(&Client::new(server, &visitor), &chat, "PLAIN", MESSAGES, |_| letter.repeat(LETTERS)).await?;
-    Ok(Cast { visitor, chat, jane, talk })
+    Ok(Attackers { visitor, chat, jane, direct_conversation })
 }
 
 /// Sends messages, ten in each request.
@@ -343,13 +343,13 @@ async fn flood(client: &Client, attack: &Attack, time: Duration) -> anyhow::Resu
 }
 
 /// Opens this number of sockets with 32 subscriptions each.
-async fn sockets_of(server: &Server, cast: &Cast, sockets: usize, time: Duration) -> anyhow::Result<Outcome> {
+async fn sockets_of(server: &Server, attackers: &Attackers, sockets: usize, time: Duration) -> anyhow::Result<Outcome> {
     use futures_util::{SinkExt as _, StreamExt as _};
     let mut outcome = Outcome::default();
     let mut open: Vec<Socket> = Vec::new();
     for _ in 0..sockets {
         outcome.requests += 1;
-        let asked = Subscription { token: &cast.jane, query: FOLLOW, variables: json!({}) };
+        let asked = Subscription { token: &attackers.jane, query: FOLLOW, variables: json!({}) };
         let Ok(mut socket) = sockets::open(server, asked).await else {
             outcome.refused += 1;
             continue;
@@ -360,12 +360,12 @@ async fn sockets_of(server: &Server, cast: &Cast, sockets: usize, time: Duration
         }
         for _ in 0..32 {
             outcome.requests += 1;
-            let said = socket.next().await.and_then(Result::ok).filter(Message::is_text);
-            let Some(said) = said else {
+            let message = socket.next().await.and_then(Result::ok).filter(Message::is_text);
+            let Some(message) = message else {
                 outcome.refused += 1;
                 break;
             };
-            outcome.refused += usize::from(said.to_text()?.contains("LIMIT_EXCEEDED"));
+            outcome.refused += usize::from(message.to_text()?.contains("LIMIT_EXCEEDED"));
         }
         open.push(socket);
     }

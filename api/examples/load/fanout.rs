@@ -41,8 +41,8 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
             while let Some(Ok(message)) = socket.next().await {
                 let at = Instant::now();
                 let Message::Text(text) = message else { continue };
-                let said: Value = serde_json::from_str(&text).unwrap_or_default();
-                if let Some(sequence) = said["payload"]["data"]["incomingRequests"]["sequence"].as_i64() {
+                let parsed: Value = serde_json::from_str(&text).unwrap_or_default();
+                if let Some(sequence) = parsed["payload"]["data"]["incomingRequests"]["sequence"].as_i64() {
                     arrivals.lock().unwrap_or_else(PoisonError::into_inner).push((sequence, at));
                     waiting.fetch_sub(1, Ordering::SeqCst);
                 }
@@ -53,7 +53,7 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
     println!("{subscribers} idle subscribers: {:.1} kB each", each / 1024.0);
     events("one event at a time", server, people, subscribers, &arrivals, &waiting).await?;
     if stalled > 0 {
-        let mut silent = Vec::new();
+        let mut stalled_sockets = Vec::new();
         for _ in 0..stalled {
             let mut socket = sockets::open(server, requests(0)).await?;
             for number in 0..16 {
@@ -62,9 +62,9 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
                 let query = format!("{{ {} }}", (0..LARGE).map(part).collect::<Vec<_>>().join(" "));
                 socket.send(sockets::subscribe(&format!("large{number}"), &query, &Value::Null)).await?;
             }
-            silent.push(socket);
+            stalled_sockets.push(socket);
         }
-        events(&format!("with {stalled} who do not read"), server, people, subscribers, &arrivals, &waiting).await?;
+        events(&format!("with {stalled} who never read"), server, people, subscribers, &arrivals, &waiting).await?;
     }
     Ok(())
 }
@@ -96,17 +96,17 @@ async fn events(
                 "mutation {{ done: withdrawConnectionRequest(input: {{ requestId: \"{request}\" }}) {{ request {{ id }} }} }}"
             )
         };
-        let asked = Instant::now();
+        let called_at = Instant::now();
         let answer: Value =
             serde_json::from_slice(connection.exchange(&client::post(&people.follower.token, &mutation)).await?)?;
         request = answer["data"]["done"]["request"]["id"].as_str().with_context(|| answer.to_string())?.to_owned();
-        let patience = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(30);
         while waiting.load(Ordering::SeqCst) > 0 {
-            ensure!(Instant::now() < patience, "{} never got the event", waiting.load(Ordering::SeqCst));
+            ensure!(Instant::now() < deadline, "{} never got the event", waiting.load(Ordering::SeqCst));
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let arrived = arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-        delays.extend(arrived.iter().map(|(_, at)| at.duration_since(asked).as_secs_f64() * 1e3));
+        delays.extend(arrived.iter().map(|(_, at)| at.duration_since(called_at).as_secs_f64() * 1e3));
     }
     let spent = (cpu::process(server.child.id()) - spent) / (EVENTS * subscribers) as f64 * 1e6;
     delays.sort_by(f64::total_cmp);

@@ -26,9 +26,9 @@ pub async fn fill(database: &str, activities: u64) -> anyhow::Result<()> {
     let people: Vec<UserId> =
         user::Entity::find().select_only().column(user::Column::Id).into_tuple().all(app.db.read()).await?;
     let mut chance = StdRng::seed_from_u64(1);
-    let there = sea_orm::PaginatorTrait::count(activity::Entity::find(), app.db.read()).await?;
+    let present = sea_orm::PaginatorTrait::count(activity::Entity::find(), app.db.read()).await?;
     let now = app.clock.now();
-    let mut numbers = there..activities;
+    let mut numbers = present..activities;
     loop {
         let rows: Vec<activity::Model> = numbers
             .by_ref()
@@ -101,8 +101,8 @@ async fn notify(app: &App, people: &[UserId]) -> anyhow::Result<()> {
     let Some(to) = user::Entity::find().filter(user::Column::Handle.eq("c80")).one(app.db.read()).await? else {
         return Ok(());
     };
-    let told = notification::Entity::find().filter(notification::Column::UserId.eq(to.id));
-    if sea_orm::PaginatorTrait::count(told, app.db.read()).await? > 0 {
+    let existing = notification::Entity::find().filter(notification::Column::UserId.eq(to.id));
+    if sea_orm::PaginatorTrait::count(existing, app.db.read()).await? > 0 {
         return Ok(());
     }
     let now = app.clock.now();

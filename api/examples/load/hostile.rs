@@ -30,8 +30,8 @@ type Requests = Vec<(&'static str, Arc<Vec<u8>>)>;
 pub async fn measure(server: &Server) -> anyhow::Result<()> {
     let requests = documents().into_iter().map(|(name, document)| (name, Arc::new(client::post_anonymous(&document))));
     let requests: Requests = requests.collect();
-    let often = repeated(&requests);
-    send(server, &often, AT_ONCE).await?;
+    let known = repeated(&requests);
+    send(server, &known, AT_ONCE).await?;
     let mut kinds = Vec::new();
     for request in &requests {
         kinds.push((growth(server, &repeated(std::slice::from_ref(request)), AT_ONCE).await?, request.0));
@@ -40,7 +40,7 @@ pub async fn measure(server: &Server) -> anyhow::Result<()> {
     for (bytes, name) in kinds.iter().take(NAMED) {
         println!("{name}, {AT_ONCE} at once: {:+.1} MB", bytes / 1e6);
     }
-    for (what, requests) in [("of all kinds", &often), ("that differ", &different())] {
+    for (what, requests) in [("of all kinds", &known), ("that differ", &different())] {
         for at_once in [1, AT_ONCE] {
             let grown = growth(server, requests, at_once).await?;
             println!("{} {what}, {at_once} at once: {:+.1} MB", requests.len(), grown / 1e6);

@@ -8,7 +8,7 @@
 mod client;
 mod cpu;
 mod dearest;
-mod desks;
+mod desktops;
 mod fanout;
 mod fill;
 mod follow;
@@ -36,7 +36,7 @@ use sqlx::Connection as _;
 
 use self::{
     client::{Figures, Target},
-    operations::{Cast, OPERATIONS, Operation, People},
+    operations::{MeasuredCallers, OPERATIONS, Operation, People},
 };
 
 #[global_allocator]
@@ -139,18 +139,18 @@ async fn main() -> anyhow::Result<()> {
         return hostile::measure(&server).await;
     }
     let people = People::find(&binary, &arguments.database, &server.address).await;
-    let desks = desks::find(&binary, &arguments.database, &server.address).await?;
+    let desktops = desktops::find(&binary, &arguments.database, &server.address).await?;
     if let Some(subscribers) = arguments.subscribers {
-        if desks.iter().any(|desk| !desk.talks.is_empty()) {
-            return follow::measure(&server, &desks, subscribers, arguments.events).await;
+        if desktops.iter().any(|desktop| !desktop.conversations.is_empty()) {
+            return follow::measure(&server, &desktops, subscribers, arguments.events).await;
         }
         return fanout::measure(&server, &people?, subscribers, arguments.stalled).await;
     }
     let people = match people {
-        Err(why) if desks.is_empty() => return Err(why),
+        Err(why) if desktops.is_empty() => return Err(why),
         people => people.ok(),
     };
-    let (cast, postmaster) = (Cast { people, desks }, postmaster(&arguments.database).await?);
+    let (callers, postmaster) = (MeasuredCallers { people, desktops }, postmaster(&arguments.database).await?);
     println!(
         "{:<16} {:>9} {:>9} {:>9} {:>11} {:>11} {:>6} {:>7}",
         "", "req/s", "p50 ms", "p99 ms", "server us", "database us", "ratio", "server"
@@ -158,7 +158,7 @@ async fn main() -> anyhow::Result<()> {
     for operation in OPERATIONS {
         let wanted = arguments.only.as_ref().is_none_or(|only| only.split(',').any(|name| name == operation.name));
         if wanted {
-            measure(operation, &arguments, &cast, &server, raw.as_ref(), postmaster).await?;
+            measure(operation, &arguments, &callers, &server, raw.as_ref(), postmaster).await?;
         }
     }
     Ok(())
@@ -168,12 +168,12 @@ async fn main() -> anyhow::Result<()> {
 async fn measure(
     operation: &Operation,
     arguments: &Arguments,
-    cast: &Cast,
+    callers: &MeasuredCallers,
     server: &Server,
     raw: Option<&Server>,
     postmaster: u32,
 ) -> anyhow::Result<()> {
-    let Some(requests) = operation.requests(cast) else { return Ok(()) };
+    let Some(requests) = operation.requests(callers) else { return Ok(()) };
     let target = |server: &Server| Target {
         address: server.address.clone(),
         pid: server.child.id(),
@@ -183,14 +183,14 @@ async fn measure(
     };
     let ours = client::run(&target(server), &requests).await?;
     show(operation.name, &ours, None);
-    if let (Some(raw), Some(requests)) = (raw, operation.raw_requests(cast)) {
+    if let (Some(raw), Some(requests)) = (raw, operation.raw_requests(callers)) {
         let bare = client::run(&target(raw), &requests).await?;
         let all = |figures: &Figures| figures.server_micros + figures.database_micros;
         show("  bare sqlx", &bare, Some((all(&ours) / all(&bare), ours.server_micros / bare.server_micros)));
     }
     if arguments.pgbench
         && arguments.database.starts_with("postgres")
-        && let Some(script) = operation.pgbench_script(cast)
+        && let Some(script) = operation.pgbench_script(callers)
     {
         // The script of followUser has two transactions.
         pgbench(arguments, &script, if operation.name == "followUser" { 2.0 } else { 1.0 }, postmaster)?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::{self, Connection, NUMBER},
-    desks::Desk,
+    desktops::AgentDesktop,
     raw,
 };
 
@@ -45,17 +45,17 @@ enum Kind {
     /// Follows and unfollows a person.
     Follow,
     /// A query of the desktop of each agent.
-    Desk(&'static str),
+    Desktop(&'static str),
     /// A query of each current conversation of each agent, `$id`.
-    Talk(&'static str),
+    Conversation(&'static str),
     /// Writes a message in each conversation.
     Send,
 }
 
 /// The callers that a database has: the people of the imported graphs, agents with tasks, or both.
-pub struct Cast {
+pub struct MeasuredCallers {
     pub people: Option<People>,
-    pub desks: Vec<Desk>,
+    pub desktops: Vec<AgentDesktop>,
 }
 
 /// The operations in the order in which they are measured.
@@ -129,8 +129,8 @@ pub const OPERATIONS: &[Operation] = &[
         ),
     },
     Operation { name: "followUser", kind: Kind::Follow },
-    Operation { name: "desk", kind: Kind::Desk(AGENT_DESKTOP) },
-    Operation { name: "conversation", kind: Kind::Talk(CONVERSATION) },
+    Operation { name: "desk", kind: Kind::Desktop(AGENT_DESKTOP) },
+    Operation { name: "conversation", kind: Kind::Conversation(CONVERSATION) },
     Operation { name: "sendMessage", kind: Kind::Send },
 ];
 
@@ -155,8 +155,8 @@ pub const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input:
 
 impl Operation {
     /// Returns the requests to repeat, or none if the database lacks the callers.
-    pub fn requests(&self, cast: &Cast) -> Option<Vec<Vec<u8>>> {
-        let (people, desks) = (cast.people.as_ref(), &cast.desks);
+    pub fn requests(&self, callers: &MeasuredCallers) -> Option<Vec<Vec<u8>>> {
+        let (people, desktops) = (callers.people.as_ref(), &callers.desktops);
         let requests = match self.kind {
             Kind::Query(query) => {
                 let query = query.replace("$followed", &people?.followed_id);
@@ -173,32 +173,32 @@ impl Operation {
                 });
                 both.collect()
             }
-            Kind::Desk(query) => desks.iter().map(|desk| client::post(&desk.token, query)).collect(),
-            Kind::Talk(query) => of_each_talk(desks, |desk, talk| {
-                client::post_with(&desk.token, query, &json!({ "id": talk.to_string() }))
+            Kind::Desktop(query) => desktops.iter().map(|desktop| client::post(&desktop.token, query)).collect(),
+            Kind::Conversation(query) => for_each_conversation(desktops, |desktop, conversation| {
+                client::post_with(&desktop.token, query, &json!({ "id": conversation.to_string() }))
             }),
-            Kind::Send => of_each_talk(desks, |desk, talk| {
-                let id = talk.to_string();
+            Kind::Send => for_each_conversation(desktops, |desktop, conversation| {
+                let id = conversation.to_string();
                 let input =
                     json!({ "conversationId": id, "clientMessageId": NUMBER, "body": raw::conversations::BODY });
-                client::post_with(&desk.token, SEND, &json!({ "input": input }))
+                client::post_with(&desktop.token, SEND, &json!({ "input": input }))
             }),
         };
         Some(requests).filter(|requests| !requests.is_empty())
     }
 
     /// Returns the same requests for the bare server.
-    pub fn raw_requests(&self, cast: &Cast) -> Option<Vec<Vec<u8>>> {
+    pub fn raw_requests(&self, callers: &MeasuredCallers) -> Option<Vec<Vec<u8>>> {
         match self.kind {
-            Kind::Query(_) | Kind::Feed(_) | Kind::Follow => self.raw_requests_of(cast.people.as_ref()?),
-            Kind::Desk(_) => {
-                Some(cast.desks.iter().map(|desk| client::get(&format!("/desk?me={}", desk.agent.0))).collect())
-            }
-            Kind::Talk(_) => Some(of_each_talk(&cast.desks, |desk, talk| {
-                client::get(&format!("/conversation?id={}&me={}", talk.0, desk.agent.0))
+            Kind::Query(_) | Kind::Feed(_) | Kind::Follow => self.raw_requests_of(callers.people.as_ref()?),
+            Kind::Desktop(_) => Some(
+                callers.desktops.iter().map(|desktop| client::get(&format!("/desk?me={}", desktop.agent.0))).collect(),
+            ),
+            Kind::Conversation(_) => Some(for_each_conversation(&callers.desktops, |desktop, conversation| {
+                client::get(&format!("/conversation?id={}&me={}", conversation.0, desktop.agent.0))
             })),
-            Kind::Send => Some(of_each_talk(&cast.desks, |desk, talk| {
-                client::get(&format!("/send?id={}&me={}&key={NUMBER}", talk.0, desk.agent.0))
+            Kind::Send => Some(for_each_conversation(&callers.desktops, |desktop, conversation| {
+                client::get(&format!("/send?id={}&me={}&key={NUMBER}", conversation.0, desktop.agent.0))
             })),
         }
     }
@@ -228,8 +228,8 @@ impl Operation {
     }
 
     /// Returns the same SQL as a script for pgbench.
-    pub fn pgbench_script(&self, cast: &Cast) -> Option<String> {
-        let people = cast.people.as_ref()?;
+    pub fn pgbench_script(&self, callers: &MeasuredCallers) -> Option<String> {
+        let people = callers.people.as_ref()?;
         let (connected, followed) = (&people.connected_uuid, &people.followed_uuid);
         let put = |sql: &str, values: &[&str]| {
             let filled = values
@@ -258,11 +258,11 @@ impl Operation {
                 script.push_str(&format!("{me} \\gset\n"));
                 let (other, other_key, my_key) =
                     (":other::uuid", "decode(:other_key, 'hex')", "decode(:my_key, 'hex')");
-                for (follows, change) in [("true", raw::ENTER), ("false", raw::LEAVE)] {
+                for (follows, change) in [("true", raw::INSERT_CONTACTS), ("false", raw::DELETE_CONTACTS)] {
                     script.push_str("BEGIN;\n");
-                    script.push_str(&put(&format!("{} FOR SHARE", raw::HOLD_PEOPLE), &[&me, other]));
-                    script.push_str(&put(&format!("{} FOR UPDATE", raw::HOLD_PAIR), &[&me, other]));
-                    script.push_str(&put(raw::SET_PAIR, &[&me, other, follows, "now()"]));
+                    script.push_str(&put(&format!("{} FOR SHARE", raw::LOCK_PEOPLE), &[&me, other]));
+                    script.push_str(&put(&format!("{} FOR UPDATE", raw::LOCK_PAIR), &[&me, other]));
+                    script.push_str(&put(raw::UPDATE_PAIR, &[&me, other, follows, "now()"]));
                     let change = change.replace("), ($2", ") ON CONFLICT DO NOTHING; INSERT INTO contact (owner_id, list, name_key, user_id, since) VALUES ($2");
                     let change = if follows == "true" { format!("{change} ON CONFLICT DO NOTHING") } else { change };
                     script.push_str(&put(&change, &[&me, other, other_key, my_key, "now()"]));
@@ -276,9 +276,15 @@ impl Operation {
 }
 
 /// Returns a request for each current conversation of each agent.
-fn of_each_talk(desks: &[Desk], request: impl Fn(&Desk, &ConversationId) -> Vec<u8>) -> Vec<Vec<u8>> {
+fn for_each_conversation(
+    desktops: &[AgentDesktop],
+    request: impl Fn(&AgentDesktop, &ConversationId) -> Vec<u8>,
+) -> Vec<Vec<u8>> {
     let request = &request;
-    desks.iter().flat_map(|desk| desk.talks.iter().map(move |talk| request(desk, talk))).collect()
+    desktops
+        .iter()
+        .flat_map(|desktop| desktop.conversations.iter().map(move |conversation| request(desktop, conversation)))
+        .collect()
 }
 
 impl People {

@@ -26,13 +26,13 @@ pub const PERSON: &str = "SELECT id, handle, display_name, name_key FROM \"user\
 pub const PAIR: &str =
     "SELECT connection, lo_follows, hi_follows, lo_blocks, hi_blocks FROM relationship WHERE lo = $1 AND hi = $2";
 /// The statements of follow and unfollow, in the order of the server.
-pub const HOLD_PEOPLE: &str = "SELECT id, name_key FROM \"user\" WHERE id IN ($1, $2) ORDER BY id";
-pub const HOLD_PAIR: &str =
+pub const LOCK_PEOPLE: &str = "SELECT id, name_key FROM \"user\" WHERE id IN ($1, $2) ORDER BY id";
+pub const LOCK_PAIR: &str =
     "SELECT connection, lo_follows, hi_follows, lo_blocks, hi_blocks FROM relationship WHERE lo = $1 AND hi = $2";
-pub const SET_PAIR: &str = "UPDATE relationship SET lo_follows = $3, updated_at = $4 WHERE lo = $1 AND hi = $2";
-pub const ENTER: &str =
+pub const UPDATE_PAIR: &str = "UPDATE relationship SET lo_follows = $3, updated_at = $4 WHERE lo = $1 AND hi = $2";
+pub const INSERT_CONTACTS: &str =
     "INSERT INTO contact (owner_id, list, name_key, user_id, since) VALUES ($1, 2, $3, $2, $5), ($2, 3, $4, $1, $5)";
-pub const LEAVE: &str = "DELETE FROM contact WHERE (owner_id = $1 AND list = 2 AND name_key = $3 AND user_id = $2) \
+pub const DELETE_CONTACTS: &str = "DELETE FROM contact WHERE (owner_id = $1 AND list = 2 AND name_key = $3 AND user_id = $2) \
     OR (owner_id = $2 AND list = 3 AND name_key = $4 AND user_id = $1)";
 
 pub const DIRECTORY: &str = "SELECT u.id, u.handle, u.display_name, u.name_key FROM \"user\" u WHERE u.status = 1 ORDER BY u.name_key, u.id LIMIT 21";
@@ -142,15 +142,15 @@ macro_rules! on {
 
 pub mod conversations;
 
-type Asked = Query<HashMap<String, Uuid>>;
-type Answered = Result<axum::response::Response, axum::http::StatusCode>;
+type IdParams = Query<HashMap<String, Uuid>>;
+type JsonResult = Result<axum::response::Response, axum::http::StatusCode>;
 
 fn fault<E: std::fmt::Display>(error: E) -> axum::http::StatusCode {
     eprintln!("{error}");
     axum::http::StatusCode::INTERNAL_SERVER_ERROR
 }
 
-fn json(value: &impl Serialize) -> Answered {
+fn json(value: &impl Serialize) -> JsonResult {
     let body = serde_json::to_vec(value).map_err(fault)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
@@ -163,39 +163,39 @@ fn page(rows: Vec<PersonRow>, total_count: Option<i64>) -> Page {
     Page { total_count, more, end_cursor, nodes }
 }
 
-async fn contacts(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
+async fn contacts(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
     let now = api::clock::Clock::System.now();
-    let nodes = on!(pool, db => sqlx::query_as::<_, PersonRow>(PAGE).bind(asked["owner"]).bind(1_i16).bind(now).fetch_all(db).await);
+    let nodes = on!(pool, db => sqlx::query_as::<_, PersonRow>(PAGE).bind(params["owner"]).bind(1_i16).bind(now).fetch_all(db).await);
     json(&page(nodes.map_err(fault)?, None))
 }
 
-async fn directory(State(pool): State<Arc<Pool>>) -> Answered {
+async fn directory(State(pool): State<Arc<Pool>>) -> JsonResult {
     let nodes = on!(pool, db => sqlx::query_as::<_, PersonRow>(DIRECTORY).fetch_all(db).await);
     json(&page(nodes.map_err(fault)?, None))
 }
 
-async fn searched(State(pool): State<Arc<Pool>>, Query(asked): Query<HashMap<String, String>>) -> Answered {
-    let (gram, word) = (asked["gram"].clone(), format!("%{}%", asked["word"]));
+async fn searched(State(pool): State<Arc<Pool>>, Query(params): Query<HashMap<String, String>>) -> JsonResult {
+    let (gram, word) = (params["gram"].clone(), format!("%{}%", params["word"]));
     let nodes = on!(pool, db => sqlx::query_as::<_, PersonRow>(SEARCH).bind(gram).bind(word).fetch_all(db).await);
     json(&page(nodes.map_err(fault)?, None))
 }
 
 type Time = chrono::DateTime<chrono::Utc>;
 
-async fn feed(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
+async fn feed(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
     type Row = (Uuid, i16, Option<String>, Time, Uuid, String);
-    let rows = on!(pool, db => sqlx::query_as::<_, Row>(FEED).bind(asked["owner"]).fetch_all(db).await);
+    let rows = on!(pool, db => sqlx::query_as::<_, Row>(FEED).bind(params["owner"]).fetch_all(db).await);
     json(&rows.map_err(fault)?)
 }
 
-async fn notifications(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
+async fn notifications(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
     type Row = (Uuid, i16, Option<Time>, Time, Uuid, String);
-    let rows = on!(pool, db => sqlx::query_as::<_, Row>(NOTIFICATIONS).bind(asked["owner"]).fetch_all(db).await);
+    let rows = on!(pool, db => sqlx::query_as::<_, Row>(NOTIFICATIONS).bind(params["owner"]).fetch_all(db).await);
     json(&rows.map_err(fault)?)
 }
 
-async fn followers(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
-    let (owner, now) = (asked["owner"], api::clock::Clock::System.now());
+async fn followers(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
+    let (owner, now) = (params["owner"], api::clock::Clock::System.now());
     let nodes =
         on!(pool, db => sqlx::query_as::<_, PersonRow>(PAGE).bind(owner).bind(3_i16).bind(now).fetch_all(db).await);
     let count =
@@ -203,15 +203,15 @@ async fn followers(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answer
     json(&page(nodes.map_err(fault)?, Some(count.map_err(fault)?)))
 }
 
-async fn user(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
-    let (me, other) = (asked["me"], asked["other"]);
+async fn user(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
+    let (me, other) = (params["me"], params["other"]);
     let person = on!(pool, db => sqlx::query_as::<_, PersonRow>(PERSON).bind(other).fetch_one(db).await);
     let pair = on!(pool, db => sqlx::query_as::<_, PairRow>(PAIR).bind(me.min(other)).bind(me.max(other)).fetch_optional(db).await);
     json(&(self::person(person.map_err(fault)?), pair.map_err(fault)?.map(self::pair)))
 }
 
-async fn follow(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
-    let (me, other) = (asked["me"], asked["other"]);
+async fn follow(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
+    let (me, other) = (params["me"], params["other"]);
     let now = api::clock::Clock::System.now();
     let follows = on!(pool, db => {
         let (share, update) = match &*pool {
@@ -219,15 +219,16 @@ async fn follow(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered 
             Pool::Sqlite(_) => ("", ""),
         };
         let mut tx = db.begin_with(if share.is_empty() { "BEGIN IMMEDIATE" } else { "BEGIN" }).await.map_err(fault)?;
-        let people: Vec<(Uuid, Vec<u8>)> = sqlx::query_as(sqlx::AssertSqlSafe(format!("{HOLD_PEOPLE}{share}")))
+        let people: Vec<(Uuid, Vec<u8>)> = sqlx::query_as(sqlx::AssertSqlSafe(format!("{LOCK_PEOPLE}{share}")))
             .bind(me).bind(other).fetch_all(&mut *tx).await.map_err(fault)?;
-        let pair: PairRow = sqlx::query_as(sqlx::AssertSqlSafe(format!("{HOLD_PAIR}{update}")))
+        let pair: PairRow = sqlx::query_as(sqlx::AssertSqlSafe(format!("{LOCK_PAIR}{update}")))
             .bind(me.min(other)).bind(me.max(other)).fetch_one(&mut *tx).await.map_err(fault)?;
         let follows = !pair.1;
-        sqlx::query(SET_PAIR).bind(me.min(other)).bind(me.max(other)).bind(follows).bind(now)
+        sqlx::query(UPDATE_PAIR).bind(me.min(other)).bind(me.max(other)).bind(follows).bind(now)
             .execute(&mut *tx).await.map_err(fault)?;
         let key = |id: Uuid| people.iter().find(|person| person.0 == id).map(|person| person.1.clone()).unwrap_or_default();
-        let change = sqlx::query(if follows { ENTER } else { LEAVE }).bind(me).bind(other).bind(key(other)).bind(key(me));
+        let change = sqlx::query(if follows { INSERT_CONTACTS } else { DELETE_CONTACTS });
+        let change = change.bind(me).bind(other).bind(key(other)).bind(key(me));
         let change = if follows { change.bind(now) } else { change };
         change.execute(&mut *tx).await.map_err(fault)?;
         tx.commit().await.map_err(fault)?;

@@ -12,26 +12,27 @@ use super::{
 };
 
 /// An agent with a token and the connected conversations.
-pub struct Desk {
+pub struct AgentDesktop {
     pub token: String,
     pub agent: AgentId,
-    pub talks: Vec<ConversationId>,
+    pub conversations: Vec<ConversationId>,
 }
 
 /// Finds the agents through the server. Returns an empty list if the database has none.
-pub async fn find(binary: &Path, database: &str, address: &str) -> anyhow::Result<Vec<Desk>> {
+pub async fn find(binary: &Path, database: &str, address: &str) -> anyhow::Result<Vec<AgentDesktop>> {
     let mut connection = Connection::open(address).await?;
-    let mut desks = Vec::new();
+    let mut desktops = Vec::new();
     for number in 0..conversations::AGENTS {
         let Ok(token) = operations::token(binary, database, &conversations::handle(number)) else { break };
         let query = "{ viewer { agentDesktop { agent { id } tasks { status conversation { id } } } } }";
         let answer: Value = serde_json::from_slice(connection.exchange(&client::post(&token, query)).await?)?;
-        let desk = &answer["data"]["viewer"]["agentDesktop"];
-        let agent = desk["agent"]["id"].as_str().and_then(AgentId::parse).context("an agent without a desk")?;
-        let tasks = desk["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let talks = tasks.iter().filter(|task| task["status"] == "CONNECTED");
-        let talks = talks.filter_map(|task| ConversationId::parse(task["conversation"]["id"].as_str()?)).collect();
-        desks.push(Desk { token, agent, talks });
+        let desktop = &answer["data"]["viewer"]["agentDesktop"];
+        let agent = desktop["agent"]["id"].as_str().and_then(AgentId::parse).context("an agent without a desktop")?;
+        let tasks = desktop["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let conversations = tasks.iter().filter(|task| task["status"] == "CONNECTED");
+        let conversations =
+            conversations.filter_map(|task| ConversationId::parse(task["conversation"]["id"].as_str()?)).collect();
+        desktops.push(AgentDesktop { token, agent, conversations });
     }
-    Ok(desks)
+    Ok(desktops)
 }

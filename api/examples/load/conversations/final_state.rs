@@ -2,13 +2,13 @@
 
 /// The final state of a generated conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum FinalState {
     /// The conversation is closed and wrapped up.
-    Over,
+    Closed,
     /// The conversation is closed, and its agent has not submitted the wrap-up yet.
-    WrapUpOwed,
+    WrapUpPending,
     /// The agent and the customer are in conversation.
-    Talking,
+    Connected,
     /// The task is offered to an agent.
     Offered,
 }
