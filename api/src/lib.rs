@@ -1,9 +1,10 @@
 //! Rapport: one GraphQL schema for the relationships inside an organization and the conversations with its customers.
 //! This page is the map of the code. `docs/architecture.md` explains it.
 //!
-//! The modules stand in the order in which they may know one another: each uses only what stands above it. A test
-//! (`tests/it/architecture.rs`) reads that order from this file. The *face* of a feature, its folder `graphql`, may name any other
-//! feature, because GraphQL is a graph. Its *nouns*, which hold the rules, may not.
+//! The modules are in the order of their dependencies: each uses only modules above it. A test
+//! (`tests/it/architecture.rs`) reads that order from this file. The GraphQL API of a feature, in its folder `graphql`,
+//! may name any other feature, because GraphQL is a graph. The other modules of a feature contain its rules and may
+//! not.
 //!
 //! | module | purpose |
 //! |---|---|
@@ -13,18 +14,18 @@
 //! | [`instant`] | times in the format of clients |
 //! | [`plain_text`] | texts and telephone numbers in their stored form |
 //! | [`text`] | normalization, search and order of names |
-//! | [`vcard`] | vCards as text, written and read |
+//! | [`vcard`] | reading and writing of vCards |
 //! | [`cache`] | bounded caches |
-//! | [`error`] | the one error: refusals, faults and their codes |
+//! | [`error`] | the common error type: refusals, faults and their codes |
 //! | [`outcome`] | the effect of a mutation |
-//! | [`ip_network`] | which IP addresses count as one |
-//! | [`rate_limit`] | how much a caller may do in a time |
-//! | [`quotas`] | how much a caller may have open at once |
-//! | [`memory_budget`] | how much memory an operation takes |
-//! | [`database`] | SQLite or PostgreSQL, and everything they do differently |
+//! | [`ip_network`] | grouping of IP addresses for limits |
+//! | [`rate_limit`] | limits on the operations of a caller over time |
+//! | [`quotas`] | limits on the resources that a caller uses at once |
+//! | [`memory_budget`] | the memory that an operation takes |
+//! | [`database`] | SQLite and PostgreSQL, and all differences between them |
 //! | [`pagination`] | pages of lists, as Relay connections |
-//! | [`events`] | the log: gapless streams, the global order, following without loss |
-//! | [`app`] | the resources of an instance, and the one way to open a transaction |
+//! | [`events`] | the event log: streams without gaps, the global order, following without loss |
+//! | [`app`] | the resources of an instance, and the only way to open a transaction |
 //! | [`auth`] | the caller and its scopes: tokens, keys, revocations, guards, loaders |
 //! | [`audit`] | the record of the actions of administrators and organization keys |
 //! | [`contacts`] | the contact lists: memberships, pages, counts, search |
@@ -34,38 +35,37 @@
 //! | [`accounts`] | sign-up, sign-in, sign-out, sessions, passwords, API keys |
 //! | [`notifications`] | notifications of a user, in the app and by e-mail |
 //! | [`conversations`] | conversations with customers and between two users |
-//! | [`contact_center`] | what the features of the contact center share: locks, timers, administrators' changes |
+//! | [`contact_center`] | common parts of the contact center: locks, timers, changes by administrators |
 //! | [`reason_codes`] | idle reasons and wrap-up reasons |
 //! | [`agents`] | agents: states, capacity, skills, profiles, eligibility |
 //! | [`queues`] | queues: rules, opening hours, positions, statistics |
 //! | [`tasks`] | tasks: offers, transfers, conferences, wrap-ups, supervision |
-//! | [`routing`] | which task is offered to which agent, and what is due |
+//! | [`routing`] | the choice of an agent for each task, and timers |
 //! | [`entry_points`] | the organization's addresses on its channels |
-//! | [`inbound`] | what customers write, whichever channel brings it |
-//! | [`visitors`] | visitors of web sites, and how their chats begin |
-//! | [`relationships`] | pairs of people: request, connection, follow, block, mute, note |
-//! | [`vcard_transfer`] | vCards of people and personal contacts, out and in |
-//! | [`account_lifecycle`] | accounts that end or change: suspension, roles, deactivation, deletion, export |
+//! | [`inbound`] | messages of customers from all channels |
+//! | [`visitors`] | visitors of web sites, and the start of their chats |
+//! | [`relationships`] | relationships of two users: request, connection, follow, block, mute, note |
+//! | [`vcard_transfer`] | import and export of vCards of people and personal contacts |
+//! | [`account_lifecycle`] | changes and ends of accounts: suspension, roles, deactivation, deletion, export |
 //! | [`name_keys`] | stored keys of names, rebuilt when the Unicode tables change |
-//! | [`schema`] | the faces of all features, merged into one schema |
+//! | [`schema`] | the GraphQL APIs of all features, merged into one schema |
 //! | [`http`] | the routes: `/graphql`, sockets, events, files, GraphiQL, the web chat, health, metrics |
 //! | [`telemetry`] | logs and traces |
 //! | [`seed`] | the demo organization |
 //! | [`bulk_load`] | bulk import of graphs |
 //! | [`server`] | start, serve, stop |
 //!
-//! One call runs in these steps. [`http::graphql`] reads the request. [`http::executor`] parses it, and
-//! [`http::cost`] measures it before anything runs. The guard of the field checks the scope. The resolver is a few
-//! lines and calls a verb such as [`relationships::follows::follow`]. The verb opens a transaction with
-//! [`app::App::transaction`] and locks the row of the pair with [`relationships::pair::lock`]. It checks, changes
-//! and saves the row and the lists that follow from it. The same transaction numbers and writes the events at its
-//! end ([`events::log`]). After the commit the bus ([`events::bus`]) hints to the followers on all instances, and
-//! they read the log ([`events::subscribe`]).
+//! A call runs in these steps. [`http::graphql`] reads the request. [`http::executor`] parses it, and [`http::cost`]
+//! measures it before anything runs. The guard of the field checks the scope. The resolver opens a transaction with
+//! [`app::App::transaction`] and calls a function such as [`relationships::follows::follow`]. That function locks the
+//! row of the pair with [`relationships::pair::lock`]. It checks, changes and saves the row and the lists that follow
+//! from it. At its end, the same transaction numbers and writes the events ([`events::log`]). After the commit the bus
+//! ([`events::bus`]) notifies the followers on all instances, and they read the log ([`events::subscribe`]).
 //!
 //! These rules always hold:
 //! - A client names a row by its id, and a finder that knows the viewer loads it.
 //! - A transaction awaits nothing but SQL.
-//! - No product rule stands in [`http`].
+//! - [`http`] contains no product rules.
 //! - The time comes from the clock and never from the machine.
 //! - A relationship changes only under its locked row.
 

@@ -145,7 +145,7 @@ pub struct Page<K> {
 pub struct PageInfo {
     /// True when more rows follow this page. When paging backwards, true when `before` was given.
     pub has_next_page: bool,
-    /// True when rows stand before this page. When paging forwards, true when `after` was given.
+    /// True when rows precede this page. When paging forwards, true when `after` was given.
     pub has_previous_page: bool,
     /// The cursor of the first edge. Null when the page is empty.
     pub start_cursor: Option<String>,
@@ -160,7 +160,7 @@ pub struct PageSlice<T> {
     pub items: Vec<T>,
     /// True when more rows follow, as [`PageInfo::has_next_page`].
     pub has_next: bool,
-    /// True when rows stand before, as [`PageInfo::has_previous_page`].
+    /// True when rows precede, as [`PageInfo::has_previous_page`].
     pub has_previous: bool,
     binding: u64,
 }

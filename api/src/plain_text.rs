@@ -102,7 +102,7 @@ pub fn composed(text: &str) -> String {
     ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()
 }
 
-/// Splits a number from its extension, which stands behind ` x`, `ext.` or `;ext=`.
+/// Splits a number from its extension, which follows ` x`, `ext.` or `;ext=`.
 #[must_use]
 pub fn split_extension(number: &str) -> (&str, Option<&str>) {
     const MARKS: [&str; 4] = [" x", " ext. ", " ext.", " ext "];
@@ -122,7 +122,7 @@ pub fn is_extension(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '*' | '#' | '-' | '.'))
 }
 
-/// Returns the words of a text without marks and in lower case, to find words that stand in one card twice.
+/// Returns the words of a text without marks and in lower case, to find words that one card repeats.
 #[must_use]
 pub fn bare_words(text: &str) -> Vec<String> {
     let plain = DecomposingNormalizerBorrowed::new_nfkd().normalize(text).to_lowercase();

@@ -1,4 +1,4 @@
-//! The one GraphQL schema, merged from the faces of the features.
+//! The GraphQL schema, merged from the GraphQL APIs of the features.
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, ValidationMode};
 

@@ -76,7 +76,7 @@ pub async fn fill(app: &App) -> Result<bool> {
         expires_at: app.clock.now(),
         proof: Credential::Token,
     };
-    // Something to see at the first look: two who are connected, one who follows.
+    // A connection and a follow give the first screens something to show.
     let asked = app.transaction(|tx| {
         let by = by(ann);
         Box::pin(async move { connections::request(tx, &by, ben.id, None).await })

@@ -22,6 +22,7 @@ pub struct Model {
     pub agent_id: UserId,
     pub channel: Channel,
     pub phase: AssignmentPhase,
+    /// True when the agent was invited to a conference, and false for the owner of the task.
     pub joined: bool,
     pub since: DateTimeUtc,
 }

@@ -153,7 +153,7 @@ id!(
     "assignment"
 );
 id!(
-    /// The id of a question to one agent to accept a task.
+    /// The id of an offer of a task to one agent.
     OfferId,
     "offer"
 );

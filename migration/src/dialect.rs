@@ -1,10 +1,10 @@
-//! Runs statements that hold for both databases, after putting in the words that each spells its own way.
+//! Runs statements on both databases. Placeholders stand for the words that the two databases spell differently.
 //!
-//! | word | PostgreSQL | SQLite |
+//! | placeholder | PostgreSQL | SQLite |
 //! |---|---|---|
 //! | `{serial}` | an identity column, primary key | `INTEGER PRIMARY KEY AUTOINCREMENT` |
-//! | `{clustered}` | nothing | `WITHOUT ROWID`: rows lie in the order of the primary key |
-//! | `{bytewise}` | `COLLATE "C"` | nothing: SQLite compares text by bytes already |
+//! | `{clustered}` | nothing | `WITHOUT ROWID`: rows are stored in the order of the primary key |
+//! | `{bytewise}` | `COLLATE "C"` | nothing, because SQLite compares text by bytes |
 //! | `{uuid:…}` | an id, as text | an id, as bytes |
 //! | `{uuid:}` | no bytes | no bytes |
 
@@ -13,6 +13,7 @@ use sea_orm_migration::{
     sea_orm::{ConnectionTrait, DbBackend},
 };
 
+/// Replaces the placeholders in the statements and runs them in order.
 pub async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     let words = match manager.get_database_backend() {
         DbBackend::Postgres => [
@@ -33,7 +34,7 @@ pub async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(),
         for (word, meaning) in words {
             sql = sql.replace(word, meaning);
         }
-        // What is left of the words is the end of an id.
+        // The remaining braces end the ids.
         let sql = sql.replace('}', "'");
         manager.get_connection().execute_unprepared(&sql).await?;
     }

@@ -1,5 +1,5 @@
-//! The migrations, the same for SQLite and PostgreSQL. Written in SQL that both read; the few words they spell
-//! differently stand in [`dialect`]. Forward only.
+//! The migrations for SQLite and PostgreSQL. They are written in SQL that both databases accept. [`dialect`] has
+//! placeholders for the few differences. There are no down migrations.
 
 use sea_orm_migration::{
     async_trait,
@@ -21,6 +21,7 @@ mod m20261122_000011_threads;
 mod m20261122_000012_visits;
 mod m20261128_000013_write_probe;
 
+/// The list of migrations in their order.
 pub struct Migrator;
 
 #[async_trait::async_trait]
@@ -44,7 +45,8 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// A migration that is applied as a whole or not at all, on SQLite too: a start that fails half-way can be tried again.
+/// Applies a migration in one transaction, on SQLite too. A start that fails during a migration can therefore be
+/// repeated.
 struct Whole<M>(M);
 
 impl<M: MigrationName> MigrationName for Whole<M> {

@@ -1,9 +1,10 @@
-//! People, their passwords, and the index of the search.
+//! Users, their passwords, their contact details and the search index.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Creates the tables of users.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,9 +1,11 @@
-//! The log: events, their places in streams, the counters of the streams and the head of the global order.
+//! The event log: events, their sequence numbers in streams, the counters of the streams and the head of the global
+//! order.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Creates the tables of the event log.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,9 +1,10 @@
-//! Pairs of people, the requests between them, and the lists that follow from the pairs.
+//! Relationships of two users, connection requests, and the contact lists that follow from the relationships.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Creates the tables of relationships.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

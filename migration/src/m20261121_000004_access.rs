@@ -1,9 +1,10 @@
-//! Sessions with their refresh tokens, addresses that were confirmed, tokens that are sent by mail, and API keys.
+//! Sessions with their refresh tokens, confirmed e-mail addresses, tokens that are sent by e-mail, and API keys.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Creates the tables of sessions and keys.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,9 +1,10 @@
-//! What people did, and whose it is; the keys by which a creating call is made once.
+//! Activities with their authors, and idempotency keys.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Creates the tables of activities.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,9 +1,10 @@
-//! Notifications, how each user wants them, and what is still to be told by e-mail.
+//! Notifications, the delivery preferences of each user, and the notifications that wait to be sent by e-mail.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Creates the tables of notifications.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,9 +1,10 @@
-//! The private address books.
+//! The private address books of users.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Creates the tables of address books.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,9 +1,10 @@
-//! What administrators and keys of the organization did.
+//! The audit log: the actions of administrators and of organization keys.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Creates the table of the audit log.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,9 +1,10 @@
-//! Customers, queues and entry points, conversations with their items, and what visitors are known by.
+//! Customers, queues, entry points, conversations with their items, and the tokens of visitors.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Creates the tables of customers and conversations.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

@@ -1,9 +1,10 @@
-//! Agents and what they are ready for, tasks and who holds them, offers, wrap-ups, and what is due.
+//! Agents with their states and skills, tasks with their assignments, offers, wrap-ups, and timers.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Creates the tables of agents and tasks.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -33,7 +34,8 @@ impl MigrationTrait for Migration {
                     is_default boolean NOT NULL,
                     archived_at timestamptz
                 )",
-                // The rows that are here from the start get their places in the lists by name when the first instance starts.
+                // The rows that this migration inserts have empty name keys. The first instance fills them when it
+                // starts.
                 "CREATE UNIQUE INDEX multimedia_profile_in_use ON multimedia_profile (search_text) WHERE archived_at IS NULL",
                 "CREATE INDEX multimedia_profile_by_name ON multimedia_profile (name_key, id) WHERE archived_at IS NULL",
                 "CREATE UNIQUE INDEX multimedia_profile_default ON multimedia_profile (is_default) WHERE is_default",

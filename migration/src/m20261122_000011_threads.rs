@@ -1,9 +1,10 @@
-//! Conversations of a person in the order of their newest item, and notifications of messages.
+//! Indexes for the conversations of a user in the order of their newest item, and notifications of direct messages.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Adds the indexes of direct conversations and the conversation of a notification.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

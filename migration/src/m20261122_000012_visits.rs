@@ -1,9 +1,10 @@
-//! What visitors have begun by a key of theirs, so that it is begun once.
+//! Idempotency keys of visitors, so that each key begins one web chat.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 
 use crate::dialect;
 
+/// Creates the table of web chat keys.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 

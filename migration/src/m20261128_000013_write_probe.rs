@@ -1,4 +1,4 @@
-//! A row that is written to find out whether the database can be written to.
+//! A row for checks that the database accepts writes.
 
 use sea_orm_migration::{
     prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager},
@@ -7,6 +7,7 @@ use sea_orm_migration::{
 
 use crate::dialect;
 
+/// Creates the table of the write probe.
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
@@ -22,7 +23,7 @@ impl MigrationTrait for Migration {
         )
         .await?;
         if manager.get_database_backend() == DbBackend::Postgres {
-            // Compressed, it would need less space than what it stands for.
+            // Compression would shrink the row below the space that the probe must test.
             dialect::run(manager, &["ALTER TABLE write_probe ALTER COLUMN noise SET STORAGE EXTERNAL"]).await?;
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! An HTTP client that costs little: keep-alive connections, whole requests written at once, answers read by their
-//! length.
+//! An HTTP client with little overhead. It keeps connections open, writes each request at once, and reads answers by
+//! their length.
 
 use std::{
     sync::{
@@ -19,44 +19,46 @@ use tokio::{
 
 use super::cpu;
 
+/// The server to measure, and the load on it.
 pub struct Target {
     pub address: String,
     pub pid: u32,
-    /// The first process of PostgreSQL; 0 where there is none on this machine.
+    /// The first process of PostgreSQL, or 0 if there is none on this machine.
     pub postmaster: u32,
     pub concurrency: usize,
     pub time: Duration,
 }
 
+/// The results of a measurement.
 pub struct Figures {
     pub per_second: f64,
-    /// Milliseconds.
+    /// Latencies in milliseconds.
     pub p50: f64,
     pub p99: f64,
-    /// CPU a request, in microseconds.
+    /// CPU time per request, in microseconds.
     pub server_micros: f64,
     pub database_micros: f64,
 }
 
-/// Stands in a request for a number of as many digits that no other request has, of this run or an earlier one.
+/// A placeholder in requests. It is replaced by a number with as many digits that no request of any run had before.
 pub const NUMBER: &str = "################";
 
-/// The bytes of a GET.
+/// Returns the bytes of a GET request.
 pub fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: load\r\n\r\n").into_bytes()
 }
 
-/// The bytes of a GraphQL request of somebody.
+/// Returns the bytes of a GraphQL request with a token.
 pub fn post(token: &str, query: &str) -> Vec<u8> {
     request(&bearer(token), &json!({ "query": query }))
 }
 
-/// The same with variables.
+/// Returns the bytes of a GraphQL request with a token and variables.
 pub fn post_with(token: &str, query: &str, variables: &Value) -> Vec<u8> {
     request(&bearer(token), &json!({ "query": query, "variables": variables }))
 }
 
-/// The bytes of a GraphQL request of nobody.
+/// Returns the bytes of a GraphQL request without a token.
 pub fn post_anonymous(query: &str) -> Vec<u8> {
     request("", &json!({ "query": query }))
 }
@@ -74,11 +76,11 @@ fn request(header: &str, body: &Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Sends the requests one after another over each connection until the time is over. Every answer must be 200 without
-/// errors.
+/// Sends the requests one after another over each connection until the time is over, and returns the figures. Fails
+/// unless every answer is 200 without errors.
 pub async fn run(target: &Target, requests: &[Vec<u8>]) -> anyhow::Result<Figures> {
     let requests = Arc::new(requests.to_vec());
-    // A little first, so that connections are open and statements prepared.
+    // A warm-up opens the connections and prepares the statements.
     spend(target, &requests, target.time / 4).await?;
     let (server, database, started) = (cpu::process(target.pid), cpu::database(target.postmaster), Instant::now());
     let mut latencies = spend(target, &requests, target.time).await?;
@@ -97,7 +99,7 @@ pub async fn run(target: &Target, requests: &[Vec<u8>]) -> anyhow::Result<Figure
     })
 }
 
-/// The latencies in microseconds.
+/// Sends requests for a time and returns the latencies in microseconds.
 async fn spend(target: &Target, requests: &Arc<Vec<Vec<u8>>>, time: Duration) -> anyhow::Result<Vec<u32>> {
     let end = Instant::now() + time;
     let tasks: Vec<_> = (0..target.concurrency)
@@ -106,7 +108,7 @@ async fn spend(target: &Target, requests: &Arc<Vec<Vec<u8>>>, time: Duration) ->
             tokio::spawn(async move {
                 let mut connection = Connection::open(&address).await?;
                 let mut latencies = Vec::new();
-                // Each connection has requests of its own, so that writers do not do one another's work.
+                // Each connection has its own requests, so that writers do not repeat each other's changes.
                 let own = requests.iter().skip(number * requests.len() / each).cloned();
                 let mut own: Vec<_> = own.map(Numbered::of).collect();
                 for turn in 0.. {
@@ -130,7 +132,7 @@ async fn spend(target: &Target, requests: &Arc<Vec<Vec<u8>>>, time: Duration) ->
     Ok(all)
 }
 
-/// A request, and where its number stands if it has one.
+/// A request, with the position of its number if it has one.
 struct Numbered {
     request: Vec<u8>,
     place: Option<usize>,
@@ -142,9 +144,9 @@ impl Numbered {
         Self { request, place }
     }
 
-    /// The request with its next number.
+    /// Returns the request with its next number.
     fn next(&mut self) -> &[u8] {
-        // Microseconds of today have as many digits, and none that were given out before.
+        // Current times in microseconds have 16 digits and are larger than all numbers of earlier runs.
         static NEXT: LazyLock<AtomicU64> =
             LazyLock::new(|| AtomicU64::new(u64::try_from(Clock::System.now().timestamp_micros()).unwrap_or_default()));
         if let Some(place) = self.place {
@@ -155,6 +157,7 @@ impl Numbered {
     }
 }
 
+/// A keep-alive connection to the server.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -167,7 +170,7 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(64 << 10) })
     }
 
-    /// Sends a request; the body of its answer.
+    /// Sends a request and returns the body of its answer.
     pub async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
         self.stream.write_all(request).await?;
         self.buffer.clear();

@@ -1,16 +1,17 @@
-//! CPU time of processes, read where Linux shows it.
+//! The CPU time of processes, read from `/proc` on Linux.
 
 use std::fs;
 
-/// Clock ticks a second, as the kernel counts for `/proc`.
+/// Clock ticks per second in `/proc`.
 const TICKS: f64 = 100.0;
 
-/// Seconds of CPU that a process has used.
+/// Returns the seconds of CPU time that a process has used.
 pub fn process(pid: u32) -> f64 {
     fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| seconds(&stat)).unwrap_or_default()
 }
 
-/// Seconds of CPU that a PostgreSQL server of this machine has used, by the id of its first process; none by 0.
+/// Returns the seconds of CPU time that a local PostgreSQL server has used. `postmaster` is the id of its first
+/// process. Returns 0 if that is 0.
 pub fn database(postmaster: u32) -> f64 {
     if postmaster == 0 {
         return 0.0;
@@ -21,7 +22,7 @@ pub fn database(postmaster: u32) -> f64 {
     stats.filter(of_it).filter_map(|stat| seconds(&stat)).sum()
 }
 
-/// The process that started another.
+/// Returns the process that started another.
 pub fn parent(pid: u32) -> Option<u32> {
     parent_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
@@ -30,7 +31,7 @@ fn parent_in(stat: &str) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// User and system time: the 14th and 15th field; the name before them may hold spaces.
+/// Returns user and system time, the 14th and 15th field. The name before them may contain spaces.
 fn seconds(stat: &str) -> Option<f64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let user: f64 = fields.next()?.parse().ok()?;

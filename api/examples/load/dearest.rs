@@ -1,5 +1,5 @@
-//! Measures the most expensive documents and callers that the default limits allow: the memory that the server takes, and
-//! the time that other callers wait meanwhile.
+//! Measures the most expensive documents and callers that the default limits allow. Prints the memory that the server
+//! takes, and the time that other callers wait meanwhile.
 
 use std::{
     path::Path,
@@ -21,21 +21,21 @@ use super::{
     sockets::{self, Socket, Subscription},
 };
 
-/// Messages of the visitor, and their letters of four bytes.
+/// The number of messages of the visitor, and of characters in each. Each character has four bytes.
 const MESSAGES: usize = 5_000;
 const LETTERS: usize = 1_000;
-/// Messages of Markdown that means to multiply, and large contacts.
+/// The number of Markdown messages that expand when they are rendered, and of large contacts.
 const BOMBS: usize = 100;
 const CONTACTS: usize = 60;
-/// Requests of the attacker under way at once.
+/// The number of simultaneous requests of the attacker.
 const AT_ONCE: usize = 4;
-/// Other callers, with whose tokens nobody attacks, and how long each waits between two requests.
+/// Ordinary callers, and their pause between two requests.
 const OTHERS: [&str; 4] = ["ann", "ben", "sue", "ada"];
 const PAUSE: Duration = Duration::from_millis(50);
 
 const FOLLOW: &str = "subscription { incomingRequests { __typename ... on SubscriptionStarted { cursor } } }";
 
-/// Somebody who calls.
+/// A caller of the API.
 #[derive(Clone)]
 struct Client {
     url: String,
@@ -49,7 +49,7 @@ impl Client {
         Self { url, token: token.to_owned(), http: reqwest::Client::new() }
     }
 
-    /// The answer, and its length.
+    /// Returns the answer and its length.
     async fn ask(&self, query: &str, variables: &Value) -> anyhow::Result<(Value, usize)> {
         let request = self.http.post(&self.url).json(&json!({ "query": query, "variables": variables }));
         let request = if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
@@ -64,15 +64,15 @@ impl Client {
     }
 }
 
-/// Those who attack, and what they wrote.
-struct Cast {
+/// The tokens of the attackers, and their conversations.
+struct Attackers {
     visitor: String,
     chat: String,
     jane: String,
-    talk: String,
+    direct_conversation: String,
 }
 
-/// An attack: what is asked again and again.
+/// An attack: a request that is repeated.
 struct Attack {
     name: &'static str,
     token: String,
@@ -84,7 +84,7 @@ fn aliases(field: &str, count: usize) -> String {
     (0..count).map(|n| format!("a{n}: {field} ")).collect::<Vec<_>>().concat()
 }
 
-/// Fills a database without limits, starts again with those that the server has by default, and attacks.
+/// Fills a database without limits, restarts the server with the default limits, and runs the attacks.
 pub async fn measure(binary: &Path, time: Duration) -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let database = format!("sqlite://{}", directory.path().join("dearest.db").display());
@@ -104,10 +104,11 @@ pub async fn measure(binary: &Path, time: Duration) -> anyhow::Result<()> {
         "RAPPORT_VISITOR_MESSAGES_PER_MINUTE",
         "RAPPORT_MESSAGES_PER_MINUTE",
     ])?;
-    let cast = fill(&filling).await?;
+    let attackers = fill(&filling).await?;
     drop(filling);
     let server = start(&[])?;
-    // What the server needs once is not the price of an attack. Jane's contacts are large, and reading them is charged.
+    // The warm-up takes the memory that the server needs only once. Ann makes it, because reading Jane's large contacts
+    // would use up her rate limit.
     let warm = Client::new(&server, &sign_in(&server, OTHERS[0]).await?.0);
     for _ in 0..100 {
         ordinary(&warm).await?;
@@ -116,30 +117,30 @@ pub async fn measure(binary: &Path, time: Duration) -> anyhow::Result<()> {
         "{:<44} {:>8} {:>8} {:>9} {:>9} {:>9} {:>9}",
         "", "requests", "refused", "answer MB", "growth MB", "p50 ms", "p99 ms"
     );
-    for attack in attacks(&cast) {
+    for attack in attacks(&attackers) {
         let client = Client::new(&server, &attack.token);
         let work = || flood(&client, &attack, time);
         observed(&server, attack.name, work).await?;
-        rest().await;
+        refill_rate_limit().await;
     }
-    observed(&server, "64 sockets with 32 subscriptions each", || sockets_of(&server, &cast, 64, time)).await?;
+    observed(&server, "64 sockets with 32 subscriptions each", || sockets_of(&server, &attackers, 64, time)).await?;
     Ok(())
 }
 
 /// Lets the attacker's bucket fill again, so that each attack is as strong as the first.
-async fn rest() {
+async fn refill_rate_limit() {
     tokio::time::sleep(Duration::from_secs(10)).await;
 }
 
-fn attacks(cast: &Cast) -> Vec<Attack> {
+fn attacks(attackers: &Attackers) -> Vec<Attack> {
     let chat = |name, selection: String| Attack {
         name,
-        token: cast.visitor.clone(),
+        token: attackers.visitor.clone(),
         query: format!("query($id: ID!) {{ conversation(id: $id) {{ {selection} }} }}"),
-        variables: json!({ "id": cast.chat }),
+        variables: json!({ "id": attackers.chat }),
     };
-    let jane = |name, query: String, variables: Value| Attack { name, token: cast.jane.clone(), query, variables };
-    let talk = json!({ "id": cast.talk });
+    let jane = |name, query: String, variables: Value| Attack { name, token: attackers.jane.clone(), query, variables };
+    let direct_conversation = json!({ "id": attackers.direct_conversation });
     let book = |selection: String| {
         format!("{{ contacts(first: 100) {{ nodes {{ ... on PersonalContact {{ {selection} }} }} }} }}")
     };
@@ -152,12 +153,12 @@ fn attacks(cast: &Cast) -> Vec<Attack> {
         jane(
             "HTML of 100 bombs, 10 times",
             format!("query($id: ID!) {{ conversation(id: $id) {{ items(last: 100) {{ nodes {{ ... on Message {{ {} }} }} }} }} }}", aliases("html", 10)),
-            talk.clone(),
+            direct_conversation.clone(),
         ),
         jane(
             "writing bombs",
             "mutation($id: ID!, $b: String!) { sendMessage(input: { conversationId: $id, clientMessageId: \"NUMBER\", body: $b, format: MARKDOWN }) { message { html } } }".to_owned(),
-            json!({ "id": cast.talk, "b": bomb(0) }),
+            json!({ "id": attackers.direct_conversation, "b": bomb(0) }),
         ),
         jane("cards of 60 large contacts, 10 times", book(aliases("vCard", 10)), Value::Null),
         jane("addresses of 60 large contacts, 10 times", book(aliases("addresses { street city region }", 10)), Value::Null),
@@ -175,7 +176,7 @@ fn attacks(cast: &Cast) -> Vec<Attack> {
     ]
 }
 
-/// Markdown of which each reference would become a long address.
+/// Returns Markdown in which each reference would expand to a long address.
 fn bomb(number: usize) -> String {
     let head = format!("[a]: https://example.com/{number}/{}\n\n", "&".repeat(500));
     let times = (4_096 - head.len()) / 3;
@@ -186,7 +187,7 @@ fn text(value: &Value) -> anyhow::Result<String> {
     value.as_str().map(str::to_owned).with_context(|| format!("no text: {value}"))
 }
 
-/// Token and id of one of the demo people.
+/// Returns the token and the id of a demo user.
 async fn sign_in(server: &Server, handle: &str) -> anyhow::Result<(String, String)> {
     let query =
         "mutation($h: String!) { signIn(input: { handle: $h, password: \"rapport\" }) { accessToken user { id } } }";
@@ -194,18 +195,18 @@ async fn sign_in(server: &Server, handle: &str) -> anyhow::Result<(String, Strin
     Ok((text(&answer["signIn"]["accessToken"])?, text(&answer["signIn"]["user"]["id"])?))
 }
 
-async fn fill(server: &Server) -> anyhow::Result<Cast> {
-    let nobody = Client::new(server, "");
+async fn fill(server: &Server) -> anyhow::Result<Attackers> {
+    let anonymous = Client::new(server, "");
     let (jane, jane_id) = sign_in(server, "jane").await?;
     let (richard, richard_id) = sign_in(server, "richard").await?;
-    let (hers, his) = (Client::new(server, &jane), Client::new(server, &richard));
+    let (by_jane, by_richard) = (Client::new(server, &jane), Client::new(server, &richard));
     let connect = "mutation($id: ID!) { requestConnection(input: { userId: $id }) { outcome } }";
-    hers.done(connect, &json!({ "id": richard_id })).await?;
-    his.done(connect, &json!({ "id": jane_id })).await?;
+    by_jane.done(connect, &json!({ "id": richard_id })).await?;
+    by_richard.done(connect, &json!({ "id": jane_id })).await?;
     let start = "mutation($id: ID!) { startDirectConversation(input: { userId: $id }) { conversation { id } } }";
-    let talk = hers.done(start, &json!({ "id": richard_id })).await?;
-    let talk = text(&talk["startDirectConversation"]["conversation"]["id"])?;
-    send(&hers, &talk, "MARKDOWN", BOMBS, bomb).await?;
+    let direct_conversation = by_jane.done(start, &json!({ "id": richard_id })).await?;
+    let direct_conversation = text(&direct_conversation["startDirectConversation"]["conversation"]["id"])?;
+    send(&by_jane, &direct_conversation, "MARKDOWN", BOMBS, bomb).await?;
     let letter = "\u{1f600}";
     let save = "mutation($input: SavePersonalContactInput!) { savePersonalContact(input: $input) { outcome } }";
     for number in 0..CONTACTS {
@@ -214,17 +215,17 @@ async fn fill(server: &Server) -> anyhow::Result<Cast> {
             "displayName": format!("{number}{}", letter.repeat(190)), "note": letter.repeat(2_000),
             "addresses": ten(&|n| json!({ "street": format!("{n}{}", letter.repeat(490)), "city": letter.repeat(100) })),
         });
-        hers.done(save, &json!({ "input": input })).await?;
+        by_jane.done(save, &json!({ "input": input })).await?;
     }
-    let doors = Client::new(server, &sign_in(server, "ann").await?.0);
-    let door = doors.done("{ entryPoints(channel: WEBCHAT) { id } }", &Value::Null).await?;
+    let by_ann = Client::new(server, &sign_in(server, "ann").await?.0);
+    let entry_point = by_ann.done("{ entryPoints(channel: WEBCHAT) { id } }", &Value::Null).await?;
     let begin = "mutation($id: ID!) { startWebChat(input: { entryPointId: $id, fields: [{ name: \"name\", value: \"Kim\" }], message: { clientMessageId: \"0\", body: \"Hello\" } }) \
                  { visitorToken conversation { id } userErrors { code message } } }";
-    let begun = nobody.done(begin, &json!({ "id": door["entryPoints"][0]["id"] })).await?;
+    let begun = anonymous.done(begin, &json!({ "id": entry_point["entryPoints"][0]["id"] })).await?;
     let chat = text(&begun["startWebChat"]["conversation"]["id"]).with_context(|| begun.to_string())?;
     let visitor = text(&begun["startWebChat"]["visitorToken"])?;
     send(&Client::new(server, &visitor), &chat, "PLAIN", MESSAGES, |_| letter.repeat(LETTERS)).await?;
-    Ok(Cast { visitor, chat, jane, talk })
+    Ok(Attackers { visitor, chat, jane, direct_conversation })
 }
 
 /// Sends messages, ten in each request.
@@ -266,7 +267,7 @@ struct Outcome {
     largest: usize,
 }
 
-/// Does something beside ordinary callers, and prints what it took.
+/// Runs an attack beside ordinary callers, and prints the results.
 async fn observed<F>(server: &Server, name: &str, work: impl FnOnce() -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<Outcome>>,
@@ -309,7 +310,7 @@ where
     Ok(())
 }
 
-/// Asks the same again and again, several times at once; a caller who is refused comes back a moment later.
+/// Repeats a request, several times at once. A refused caller waits a moment before the next request.
 async fn flood(client: &Client, attack: &Attack, time: Duration) -> anyhow::Result<Outcome> {
     let end = Instant::now() + time;
     let tasks: Vec<_> = (0..AT_ONCE)
@@ -341,30 +342,30 @@ async fn flood(client: &Client, attack: &Attack, time: Duration) -> anyhow::Resu
     Ok(all)
 }
 
-/// Opens as many sockets as a caller is given, with as many subscriptions as each is given.
-async fn sockets_of(server: &Server, cast: &Cast, sockets: usize, time: Duration) -> anyhow::Result<Outcome> {
+/// Opens this number of sockets with 32 subscriptions each.
+async fn sockets_of(server: &Server, attackers: &Attackers, sockets: usize, time: Duration) -> anyhow::Result<Outcome> {
     use futures_util::{SinkExt as _, StreamExt as _};
     let mut outcome = Outcome::default();
     let mut open: Vec<Socket> = Vec::new();
     for _ in 0..sockets {
         outcome.requests += 1;
-        let asked = Subscription { token: &cast.jane, query: FOLLOW, variables: json!({}) };
+        let asked = Subscription { token: &attackers.jane, query: FOLLOW, variables: json!({}) };
         let Ok(mut socket) = sockets::open(server, asked).await else {
             outcome.refused += 1;
             continue;
         };
         for number in 2..=32 {
-            // One that was closed at once says so when it is read.
+            // A closed socket reports its end when it is read.
             drop(socket.send(sockets::subscribe(&number.to_string(), FOLLOW, &json!({}))).await);
         }
         for _ in 0..32 {
             outcome.requests += 1;
-            let said = socket.next().await.and_then(Result::ok).filter(Message::is_text);
-            let Some(said) = said else {
+            let message = socket.next().await.and_then(Result::ok).filter(Message::is_text);
+            let Some(message) = message else {
                 outcome.refused += 1;
                 break;
             };
-            outcome.refused += usize::from(said.to_text()?.contains("LIMIT_EXCEEDED"));
+            outcome.refused += usize::from(message.to_text()?.contains("LIMIT_EXCEEDED"));
         }
         open.push(socket);
     }

@@ -1,5 +1,5 @@
-//! Many who follow one stream: what an idle one costs in memory, and how soon and at what cost an event reaches them all,
-//! also while some of them do not read.
+//! Measures many followers of one stream: the memory of an idle follower, and the delay and cost until an event reaches
+//! all followers. The measurement is repeated while some followers do not read.
 
 use std::{
     sync::{
@@ -24,13 +24,13 @@ use super::{
 
 const FOLLOW: &str = "subscription { incomingRequests { __typename ... on ConnectionRequestReceived { sequence cursor \
                       request { id } } ... on ConnectionRequestChanged { sequence cursor request { id status } } } }";
-/// An answer of about a megabyte.
+/// The number of introspections in an answer of about a megabyte.
 const LARGE: usize = 20;
 
-/// When what arrived: the numbers of events with the time of each arrival.
+/// The sequence numbers of received events, with the time of each arrival.
 type Arrivals = Arc<Mutex<Vec<(i64, Instant)>>>;
 
-/// Opens the subscribers and tells them of events; prints what was found.
+/// Opens the subscribers, causes events and prints the results.
 pub async fn measure(server: &Server, people: &People, subscribers: usize, stalled: usize) -> anyhow::Result<()> {
     let (arrivals, waiting) = (Arrivals::default(), Arc::new(AtomicUsize::new(0)));
     let token = &people.connected.token;
@@ -42,8 +42,8 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
             while let Some(Ok(message)) = socket.next().await {
                 let at = Instant::now();
                 let Message::Text(text) = message else { continue };
-                let said: Value = serde_json::from_str(&text).unwrap_or_default();
-                if let Some(sequence) = said["payload"]["data"]["incomingRequests"]["sequence"].as_i64() {
+                let parsed: Value = serde_json::from_str(&text).unwrap_or_default();
+                if let Some(sequence) = parsed["payload"]["data"]["incomingRequests"]["sequence"].as_i64() {
                     arrivals.lock().push((sequence, at));
                     waiting.fetch_sub(1, Ordering::SeqCst);
                 }
@@ -54,7 +54,7 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
     println!("{subscribers} idle subscribers: {:.1} kB each", each / 1024.0);
     events("one event at a time", server, people, subscribers, &arrivals, &waiting).await?;
     if stalled > 0 {
-        let mut silent = Vec::new();
+        let mut stalled_sockets = Vec::new();
         for _ in 0..stalled {
             let mut socket = sockets::open(server, requests(0)).await?;
             for number in 0..16 {
@@ -63,14 +63,14 @@ pub async fn measure(server: &Server, people: &People, subscribers: usize, stall
                 let query = format!("{{ {} }}", (0..LARGE).map(part).collect::<Vec<_>>().join(" "));
                 socket.send(sockets::subscribe(&format!("large{number}"), &query, &Value::Null)).await?;
             }
-            silent.push(socket);
+            stalled_sockets.push(socket);
         }
-        events(&format!("with {stalled} who do not read"), server, people, subscribers, &arrivals, &waiting).await?;
+        events(&format!("with {stalled} who never read"), server, people, subscribers, &arrivals, &waiting).await?;
     }
     Ok(())
 }
 
-/// Makes events one after another, each when the one before has reached everyone.
+/// Causes events one after another, each after the delivery of the previous one.
 async fn events(
     what: &str,
     server: &Server,
@@ -97,17 +97,17 @@ async fn events(
                 "mutation {{ done: withdrawConnectionRequest(input: {{ requestId: \"{request}\" }}) {{ request {{ id }} }} }}"
             )
         };
-        let asked = Instant::now();
+        let called_at = Instant::now();
         let answer: Value =
             serde_json::from_slice(connection.exchange(&client::post(&people.follower.token, &mutation)).await?)?;
         request = answer["data"]["done"]["request"]["id"].as_str().with_context(|| answer.to_string())?.to_owned();
-        let patience = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(30);
         while waiting.load(Ordering::SeqCst) > 0 {
-            ensure!(Instant::now() < patience, "{} never got the event", waiting.load(Ordering::SeqCst));
+            ensure!(Instant::now() < deadline, "{} never got the event", waiting.load(Ordering::SeqCst));
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let arrived = arrivals.lock();
-        delays.extend(arrived.iter().map(|(_, at)| at.duration_since(asked).as_secs_f64() * 1e3));
+        delays.extend(arrived.iter().map(|(_, at)| at.duration_since(called_at).as_secs_f64() * 1e3));
     }
     let spent = (cpu::process(server.child.id()) - spent) / (EVENTS * subscribers) as f64 * 1e6;
     delays.sort_by(f64::total_cmp);

@@ -1,5 +1,5 @@
-//! Activities and notifications for an imported graph, so that feeds and lists of them can be measured. Written straight into
-//! the tables; nobody is told.
+//! Adds activities and notifications to an imported graph, so that feeds and lists of notifications can be measured.
+//! The rows are written without events.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -15,20 +15,20 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait, QueryFilter as _, QuerySelect as _};
 use uuid::Uuid;
 
-/// Rows of one statement.
+/// The number of rows in a statement.
 const TOGETHER: usize = 2_000;
-/// Notifications of the one whose notifications are measured.
+/// The number of notifications of the measured person.
 const NOTIFICATIONS: u64 = 10_000;
 
-/// Adds activities until there are so many, each of somebody drawn by chance, and notifications for `c80`.
+/// Adds activities of random people up to this number, and notifications for `c80`.
 pub async fn fill(database: &str, activities: u64) -> anyhow::Result<()> {
     let app = Box::pin(open(database)).await?;
     let people: Vec<UserId> =
         user::Entity::find().select_only().column(user::Column::Id).into_tuple().all(app.db.read()).await?;
     let mut chance = StdRng::seed_from_u64(1);
-    let there = sea_orm::PaginatorTrait::count(activity::Entity::find(), app.db.read()).await?;
+    let present = sea_orm::PaginatorTrait::count(activity::Entity::find(), app.db.read()).await?;
     let now = app.clock.now();
-    let mut numbers = there..activities;
+    let mut numbers = present..activities;
     loop {
         let rows: Vec<activity::Model> = numbers
             .by_ref()
@@ -50,13 +50,13 @@ pub async fn fill(database: &str, activities: u64) -> anyhow::Result<()> {
     }
     notify(&app, &people).await?;
     app.db.analyze().await?;
-    // Whatever the workers have begun.
+    // The workers get time to finish the steps that they began.
     tokio::time::sleep(Duration::from_millis(100)).await;
     println!("{activities} activities");
     Ok(())
 }
 
-/// The product on a database, with nothing that would limit it.
+/// Opens the database without the limits of a server.
 pub async fn open(database: &str) -> anyhow::Result<App> {
     let given = [
         ("RAPPORT_DATABASE_URL", database),
@@ -70,7 +70,7 @@ pub async fn open(database: &str) -> anyhow::Result<App> {
     Ok(app)
 }
 
-/// A UUIDv7 that rises with the number.
+/// Returns a UUIDv7 that rises with the number.
 fn id(number: u64) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(1_767_225_600_000 + number, &[7; 10]).into_uuid()
 }
@@ -101,8 +101,8 @@ async fn notify(app: &App, people: &[UserId]) -> anyhow::Result<()> {
     let Some(to) = user::Entity::find().filter(user::Column::Handle.eq("c80")).one(app.db.read()).await? else {
         return Ok(());
     };
-    let told = notification::Entity::find().filter(notification::Column::UserId.eq(to.id));
-    if sea_orm::PaginatorTrait::count(told, app.db.read()).await? > 0 {
+    let existing = notification::Entity::find().filter(notification::Column::UserId.eq(to.id));
+    if sea_orm::PaginatorTrait::count(existing, app.db.read()).await? > 0 {
         return Ok(());
     }
     let now = app.clock.now();

@@ -1,5 +1,5 @@
-//! Many who follow conversations while agents write in them: whether each of them hears everything once and in order, how
-//! soon, and at what cost.
+//! Measures many followers of conversations while agents write messages. Checks that each follower receives each event
+//! once and in order, and measures the delay and the cost.
 
 use std::{
     mem,
@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     Server, client, cpu,
-    desks::Desk,
+    desktops::AgentDesktop,
     memory::resident,
     operations::SEND,
     sockets::{self, Socket, Subscription},
@@ -30,41 +30,43 @@ use super::{
 const FOLLOW: &str = "subscription($id: ID!) { event: conversationEvents(conversationId: $id) { __typename ... on ResyncRequired { reason } \
     ... on ItemAdded { sequence item { ... on Message { body } } } ... on ItemChanged { sequence } \
     ... on ReceiptAdvanced { sequence } ... on ParticipantChanged { sequence } ... on TaskChanged { sequence } } }";
-/// So many events come one after another, each when the one before has reached everybody, before there is no pause.
-const CALM: usize = 500;
-/// So many write at once.
+/// The number of events that are written one at a time, each after the delivery of the previous one. The others follow
+/// without pauses.
+const SINGLE_EVENTS: usize = 500;
+/// The number of simultaneous writers.
 const WRITERS: usize = 8;
-/// For so long nothing arrives before what is still to come is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// What comes twice comes within the time after which an instance looks for what it was not told of.
-const AFTERWARDS: Duration = Duration::from_secs(3);
+/// The time without any delivery after which the measurement fails.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time to wait for duplicates. It is longer than the interval in which an instance reads the log without a
+/// notification.
+const DUPLICATE_WAIT: Duration = Duration::from_secs(3);
 
-/// A conversation and the agent who has it in hand.
-struct Talk<'a> {
-    desk: &'a Desk,
+/// A followed conversation and its agent.
+struct FollowedConversation<'a> {
+    desktop: &'a AgentDesktop,
     id: ConversationId,
-    followers: usize,
-    /// How many messages were written in it.
+    follower_count: usize,
+    /// The number of messages that were written in it.
     written: AtomicU64,
 }
 
-/// What one who follows has heard.
+/// The events that one follower has received.
 #[derive(Debug, Default)]
-struct Heard {
-    /// The number of the last event.
+struct ReceivedEvents {
+    /// The sequence number of the last event.
     last: i64,
-    /// When the last message was written, in microseconds.
+    /// The time when the last message was written, in microseconds.
     written: u128,
     messages: u64,
-    /// From the call to the socket, in microseconds.
+    /// The delays from the call to the socket, in microseconds.
     delays: Vec<u32>,
-    /// Why nothing more was heard.
+    /// The reason why the follower stopped.
     broken: Option<String>,
 }
 
-/// What comes over the socket, as far as is looked at.
+/// The parts of a socket message that are checked.
 #[derive(Deserialize)]
-struct Said<'a> {
+struct SocketMessage<'a> {
     #[serde(borrow)]
     payload: Option<Payload<'a>>,
 }
@@ -90,82 +92,99 @@ struct Item<'a> {
     body: Option<&'a str>,
 }
 
-/// Opens so many subscribers, spread over all talks in hand, and writes so many messages; prints what was found, and fails if
-/// anybody missed anything, heard it twice or out of order.
-pub async fn measure(server: &Server, desks: &[Desk], subscribers: usize, events: usize) -> anyhow::Result<()> {
-    ensure!(subscribers > 0 && events > 0, "there is nothing to measure");
-    let mut talks: Vec<Talk> = desks
+/// Opens subscribers, spread over all current conversations, writes messages and prints the results. Fails if a
+/// subscriber misses an event, receives it twice or out of order.
+pub async fn measure(
+    server: &Server,
+    desktops: &[AgentDesktop],
+    subscribers: usize,
+    events: usize,
+) -> anyhow::Result<()> {
+    ensure!(subscribers > 0 && events > 0, "give at least one subscriber and one event");
+    let mut conversations: Vec<FollowedConversation> = desktops
         .iter()
-        .flat_map(|desk| {
-            desk.talks.iter().map(move |id| Talk { desk, id: *id, followers: 0, written: AtomicU64::new(0) })
+        .flat_map(|desktop| {
+            desktop.conversations.iter().map(move |id| FollowedConversation {
+                desktop,
+                id: *id,
+                follower_count: 0,
+                written: AtomicU64::new(0),
+            })
         })
         .collect();
-    talks.truncate(subscribers);
-    let count = talks.len();
+    conversations.truncate(subscribers);
+    let count = conversations.len();
     for number in 0..subscribers {
-        talks[number % count].followers += 1;
+        conversations[number % count].follower_count += 1;
     }
     let (began, delivered) = (Instant::now(), Arc::new(AtomicU64::new(0)));
     let following = |number: usize| {
-        let talk = &talks[number % count];
-        Subscription { token: &talk.desk.token, query: FOLLOW, variables: json!({ "id": talk.id.to_string() }) }
+        let conversation = &conversations[number % count];
+        Subscription {
+            token: &conversation.desktop.token,
+            query: FOLLOW,
+            variables: json!({ "id": conversation.id.to_string() }),
+        }
     };
     let before = sockets::warm(server, following).await?;
     let sockets = sockets::open_all(server, subscribers, following).await?;
     let each = (resident(server.child.id())? - before) / subscribers as f64;
     println!("{subscribers} idle subscribers of {count} conversations: {:.1} kB each", each / 1024.0);
-    let everyone: Vec<Arc<Mutex<Heard>>> = sockets
+    let followers: Vec<Arc<Mutex<ReceivedEvents>>> = sockets
         .into_iter()
         .map(|socket| {
-            let heard = Arc::default();
-            tokio::spawn(listen(socket, began, Arc::clone(&heard), Arc::clone(&delivered)));
-            heard
+            let received = Arc::default();
+            tokio::spawn(receive_events(socket, began, Arc::clone(&received), Arc::clone(&delivered)));
+            received
         })
         .collect();
 
-    let stretch = Stretch::begin(server, &delivered);
+    let measurement = Measurement::begin(server, &delivered);
     let mut connection = client::Connection::open(&server.address).await?;
-    let calm = CALM.min(events);
-    for number in 0..calm {
-        write(&mut connection, &talks[number % count], began).await?;
-        everybody_heard(&talks, &everyone, &delivered).await?;
+    let single = SINGLE_EVENTS.min(events);
+    for number in 0..single {
+        write(&mut connection, &conversations[number % count], began).await?;
+        wait_for_delivery(&conversations, &followers, &delivered).await?;
     }
-    stretch.tell("one event at a time", calm, &everyone);
-    if events > calm {
-        let stretch = Stretch::begin(server, &delivered);
-        let left = AtomicUsize::new(events - calm);
-        // Each has talks of their own, so messages of one talk are written in one order.
+    measurement.print("one event at a time", single, &followers);
+    if events > single {
+        let measurement = Measurement::begin(server, &delivered);
+        let left = AtomicUsize::new(events - single);
+        // Each writer has its own conversations, so that the messages of a conversation have one order.
         let writers = (0..WRITERS.min(count)).map(|writer| {
-            let (mut own, left) = (talks.iter().skip(writer).step_by(WRITERS).cycle(), &left);
+            let (mut own, left) = (conversations.iter().skip(writer).step_by(WRITERS).cycle(), &left);
             async move {
                 let mut connection = client::Connection::open(&server.address).await?;
-                while let Some(talk) = own.next()
+                while let Some(conversation) = own.next()
                     && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
                 {
-                    write(&mut connection, talk, began).await?;
+                    write(&mut connection, conversation, began).await?;
                 }
                 anyhow::Ok(())
             }
         });
         future::try_join_all(writers).await?;
-        everybody_heard(&talks, &everyone, &delivered).await?;
-        stretch.tell(&format!("{WRITERS} who write without a pause"), events - calm, &everyone);
+        wait_for_delivery(&conversations, &followers, &delivered).await?;
+        measurement.print(&format!("{WRITERS} writers without a pause"), events - single, &followers);
     }
 
-    tokio::time::sleep(AFTERWARDS).await;
-    for (number, heard) in everyone.iter().enumerate() {
-        let (heard, written) = (lock(heard), talks[number % count].written.load(Ordering::SeqCst));
-        ensure!(heard.broken.is_none() && heard.messages == written, "{number} heard {heard:?} of {written}");
+    tokio::time::sleep(DUPLICATE_WAIT).await;
+    for (number, received) in followers.iter().enumerate() {
+        let (received, written) = (lock(received), conversations[number % count].written.load(Ordering::SeqCst));
+        ensure!(
+            received.broken.is_none() && received.messages == written,
+            "{number} received {received:?} of {written}"
+        );
     }
     println!(
-        "{events} events: everybody heard each of theirs once and in order, {} in all",
+        "{events} events: each follower received its events once and in order, {} deliveries",
         delivered.load(Ordering::SeqCst)
     );
     Ok(())
 }
 
-/// A stretch of time, and what the server had spent and delivered when it began.
-struct Stretch<'a> {
+/// A measured period, with the CPU time and the deliveries of the server at its start.
+struct Measurement<'a> {
     server: &'a Server,
     delivered: &'a AtomicU64,
     since: Instant,
@@ -173,18 +192,19 @@ struct Stretch<'a> {
     count: u64,
 }
 
-impl<'a> Stretch<'a> {
+impl<'a> Measurement<'a> {
     fn begin(server: &'a Server, delivered: &'a AtomicU64) -> Self {
         let (spent, count) = (cpu::process(server.child.id()), delivered.load(Ordering::SeqCst));
         Self { server, delivered, since: Instant::now(), spent, count }
     }
 
-    /// Prints what it cost, and how soon everyone heard what was written in it.
-    fn tell(self, what: &str, events: usize, everyone: &[Arc<Mutex<Heard>>]) {
+    /// Prints the cost of the period and the delays of its events.
+    fn print(self, what: &str, events: usize, followers: &[Arc<Mutex<ReceivedEvents>>]) {
         let seconds = self.since.elapsed().as_secs_f64();
         let count = self.delivered.load(Ordering::SeqCst) - self.count;
         let micros = (cpu::process(self.server.child.id()) - self.spent) * 1e6;
-        let mut delays: Vec<u32> = everyone.iter().flat_map(|heard| mem::take(&mut lock(heard).delays)).collect();
+        let mut delays: Vec<u32> =
+            followers.iter().flat_map(|received| mem::take(&mut lock(received).delays)).collect();
         delays.sort_unstable();
         let at = |part: usize| f64::from(delays[(delays.len() - 1) * part / 100]) / 1e3;
         println!(
@@ -198,69 +218,81 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// Writes a message that says when it was written.
-async fn write(connection: &mut client::Connection, talk: &Talk<'_>, began: Instant) -> anyhow::Result<()> {
+/// Writes a message that contains the time of writing.
+async fn write(
+    connection: &mut client::Connection,
+    conversation: &FollowedConversation<'_>,
+    began: Instant,
+) -> anyhow::Result<()> {
     let now = began.elapsed().as_micros().to_string();
     let key = Clock::System.uuid().to_string();
-    let input = json!({ "conversationId": talk.id.to_string(), "clientMessageId": key, "body": now });
-    let request = client::post_with(&talk.desk.token, SEND, &json!({ "input": input }));
+    let input = json!({ "conversationId": conversation.id.to_string(), "clientMessageId": key, "body": now });
+    let request = client::post_with(&conversation.desktop.token, SEND, &json!({ "input": input }));
     let answer = String::from_utf8_lossy(connection.exchange(&request).await?).into_owned();
     ensure!(answer.contains("\"userErrors\":[]"), "{answer}");
-    talk.written.fetch_add(1, Ordering::SeqCst);
+    conversation.written.fetch_add(1, Ordering::SeqCst);
     Ok(())
 }
 
-/// Waits until all that was written has reached all who follow.
-async fn everybody_heard(
-    talks: &[Talk<'_>],
-    everyone: &[Arc<Mutex<Heard>>],
+/// Waits until every message has reached every follower.
+async fn wait_for_delivery(
+    conversations: &[FollowedConversation<'_>],
+    followers: &[Arc<Mutex<ReceivedEvents>>],
     delivered: &AtomicU64,
 ) -> anyhow::Result<()> {
-    let due: u64 = talks.iter().map(|talk| talk.written.load(Ordering::SeqCst) * talk.followers as u64).sum();
-    let (mut heard, mut since) = (0, Instant::now());
+    let due: u64 = conversations
+        .iter()
+        .map(|conversation| conversation.written.load(Ordering::SeqCst) * conversation.follower_count as u64)
+        .sum();
+    let (mut received, mut since) = (0, Instant::now());
     loop {
         let now = delivered.load(Ordering::SeqCst);
         if now >= due {
             return Ok(());
         }
-        if now > heard {
-            (heard, since) = (now, Instant::now());
+        if now > received {
+            (received, since) = (now, Instant::now());
         }
-        if since.elapsed() > PATIENCE {
-            let broken = everyone.iter().find_map(|heard| lock(heard).broken.clone());
-            bail!("{} of {due} were never heard: {}", due - now, broken.unwrap_or_default());
+        if since.elapsed() > DELIVERY_TIMEOUT {
+            let broken = followers.iter().find_map(|received| lock(received).broken.clone());
+            bail!("{} of {due} were never received: {}", due - now, broken.unwrap_or_default());
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// Hears until the socket is let go. A gap, a repeat or an end is noted, and nothing is heard after it.
-async fn listen(mut socket: Socket, began: Instant, heard: Arc<Mutex<Heard>>, delivered: Arc<AtomicU64>) {
+/// Receives events until the socket ends. Records a gap, a repeat or an error, and stops there.
+async fn receive_events(
+    mut socket: Socket,
+    began: Instant,
+    received: Arc<Mutex<ReceivedEvents>>,
+    delivered: Arc<AtomicU64>,
+) {
     loop {
         let message = socket.next().await;
         let at = began.elapsed();
-        let hears = message.context("the end").and_then(|message| lock(&heard).take(&message?, at));
-        match hears {
+        let recorded = message.context("the end").and_then(|message| lock(&received).record(&message?, at));
+        match recorded {
             Ok(true) => drop(delivered.fetch_add(1, Ordering::SeqCst)),
             Ok(false) => {}
             Err(why) => {
-                lock(&heard).broken = Some(format!("{why:#}"));
+                lock(&received).broken = Some(format!("{why:#}"));
                 return;
             }
         }
     }
 }
 
-impl Heard {
-    /// Takes note of what came; whether it was a message of the conversation.
-    fn take(&mut self, message: &Message, at: Duration) -> anyhow::Result<bool> {
+impl ReceivedEvents {
+    /// Records a message of the socket. Returns true if it was a message of the conversation.
+    fn record(&mut self, message: &Message, at: Duration) -> anyhow::Result<bool> {
         let text = match message {
             Message::Text(text) => text,
             Message::Close(why) => bail!("closed: {why:?}"),
             _ => return Ok(false),
         };
-        let said: Said = serde_json::from_str(text).with_context(|| text.to_string())?;
-        let event = said.payload.and_then(|payload| payload.data).with_context(|| text.to_string())?.event;
+        let parsed: SocketMessage = serde_json::from_str(text).with_context(|| text.to_string())?;
+        let event = parsed.payload.and_then(|payload| payload.data).with_context(|| text.to_string())?.event;
         ensure!(event.reason.is_none(), "ResyncRequired: {:?}", event.reason);
         let Some(sequence) = event.sequence else { return Ok(false) };
         ensure!(self.last == 0 || sequence == self.last + 1, "{sequence} after {}", self.last);
@@ -276,6 +308,6 @@ impl Heard {
     }
 }
 
-fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
-    heard.lock()
+fn lock(received: &Mutex<ReceivedEvents>) -> MutexGuard<'_, ReceivedEvents> {
+    received.lock()
 }

@@ -1,5 +1,5 @@
-//! How much memory documents that mean no good take for a moment: each kind by itself, then all of them, one after another and
-//! eight at once, when the server has seen them before; and many that it has not seen.
+//! Measures the peak memory that hostile documents take. Each kind is measured alone, then all kinds together, one at a
+//! time and eight at once. These documents are known to the server. The last measurement sends many unknown documents.
 
 use std::sync::Arc;
 
@@ -17,21 +17,21 @@ use super::{
 };
 
 const AT_ONCE: usize = 8;
-/// How often each document is sent.
+/// The number of times that each document is sent.
 const TIMES: usize = 20;
-/// Documents that differ.
+/// The number of different documents.
 const DIFFERENT: usize = 600;
-/// How many kinds are named.
+/// The number of kinds in the output.
 const NAMED: usize = 5;
 
 type Requests = Vec<(&'static str, Arc<Vec<u8>>)>;
 
-/// Sends them and prints what was found.
+/// Sends the documents and prints the results.
 pub async fn measure(server: &Server) -> anyhow::Result<()> {
     let requests = documents().into_iter().map(|(name, document)| (name, Arc::new(client::post_anonymous(&document))));
     let requests: Requests = requests.collect();
-    let often = repeated(&requests);
-    send(server, &often, AT_ONCE).await?;
+    let known = repeated(&requests);
+    send(server, &known, AT_ONCE).await?;
     let mut kinds = Vec::new();
     for request in &requests {
         kinds.push((growth(server, &repeated(std::slice::from_ref(request)), AT_ONCE).await?, request.0));
@@ -40,7 +40,7 @@ pub async fn measure(server: &Server) -> anyhow::Result<()> {
     for (bytes, name) in kinds.iter().take(NAMED) {
         println!("{name}, {AT_ONCE} at once: {:+.1} MB", bytes / 1e6);
     }
-    for (what, requests) in [("of all kinds", &often), ("that differ", &different())] {
+    for (what, requests) in [("of all kinds", &known), ("that differ", &different())] {
         for at_once in [1, AT_ONCE] {
             let grown = growth(server, requests, at_once).await?;
             println!("{} {what}, {at_once} at once: {:+.1} MB", requests.len(), grown / 1e6);
@@ -49,7 +49,8 @@ pub async fn measure(server: &Server) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// No two alike, each as long as one may be whose parsed form is kept, and wrong only when that is done.
+/// Returns different documents. Each has the maximum length of a cached document, and its error appears only after
+/// parsing.
 fn different() -> Requests {
     let document = |number| format!("{{ x{number} {} }}", "a ".repeat(1_990));
     (0..DIFFERENT).map(|number| ("one that differs", Arc::new(client::post_anonymous(&document(number))))).collect()
@@ -59,7 +60,7 @@ fn repeated(requests: &[(&'static str, Arc<Vec<u8>>)]) -> Requests {
     std::iter::repeat_n(requests, TIMES).flatten().cloned().collect()
 }
 
-/// By how many bytes the most that the server had stands above what it had before.
+/// Returns the peak memory of the server while it answers the requests, minus its memory before.
 async fn growth(server: &Server, requests: &Requests, at_once: usize) -> anyhow::Result<f64> {
     let pid = server.child.id();
     forget_peak(pid)?;
@@ -80,10 +81,10 @@ async fn send(server: &Server, requests: &Requests, at_once: usize) -> anyhow::R
     stream::iter(all).buffer_unordered(at_once).try_collect().await
 }
 
-/// Whatever is answered, over a connection of its own: that of a request that was too long is closed.
+/// Returns the answer to a request over a new connection. The server closes the connection when a request is too long.
 async fn exchange(address: &str, request: &[u8]) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    // A server that has read enough need not read the rest.
+    // The server may stop reading a request that is too long.
     drop(stream.write_all(request).await);
     let mut answer = Vec::new();
     loop {

@@ -1,13 +1,14 @@
-//! Measures the server: requests per second, p50 and p99, and the CPU time a request costs the server and the database,
-//! for named operations on an imported graph or among conversations with customers; beside them the same SQL by bare sqlx and, on PostgreSQL, by pgbench.
-//! Compare the figures of one run with one another; those of two runs or two machines only as ratios.
+//! Measures the server for named operations, on an imported graph or among conversations with customers. Prints
+//! requests per second, p50, p99, and the CPU time of the server and the database for each request. On request it
+//! measures the same SQL by bare sqlx and, on PostgreSQL, by pgbench. Figures of one run can be compared with each
+//! other. Figures of different runs or machines can only be compared as ratios.
 //!
 //! `cargo run --release --example load -- --database postgres://… --raw --pgbench`
 
 mod client;
 mod cpu;
 mod dearest;
-mod desks;
+mod desktops;
 mod fanout;
 mod fill;
 mod follow;
@@ -18,7 +19,7 @@ mod raw;
 mod sockets;
 mod conversations;
 
-/// Those of the tests.
+/// The hostile documents of the tests.
 #[path = "../../../tests/it/support/documents.rs"]
 mod documents;
 
@@ -35,7 +36,7 @@ use sqlx::Connection as _;
 
 use self::{
     client::{Figures, Target},
-    operations::{Cast, OPERATIONS, Operation, People},
+    operations::{MeasuredCallers, OPERATIONS, Operation, People},
 };
 
 #[global_allocator]
@@ -47,49 +48,49 @@ struct Arguments {
     /// The database with the imported graphs, or with conversations.
     #[arg(long, default_value = "sqlite://rapport.db")]
     database: String,
-    /// Which operations, parted by commas; all when left out.
+    /// The operations to measure, separated by commas. All operations when left out.
     #[arg(long)]
     only: Option<String>,
-    /// Requests under way at once.
+    /// The number of simultaneous requests.
     #[arg(long, default_value_t = 32)]
     concurrency: usize,
-    /// How long each operation is measured.
+    /// The time for which each operation is measured.
     #[arg(long, default_value = "4s", value_parser = humantime::parse_duration)]
     time: Duration,
-    /// Instead of operations: how so many subscribers are served, of the conversations that agents have in hand, or of one
-    /// person's requests where there are none.
+    /// Measures this number of subscribers instead of operations. They follow the conversations of the agents, or the
+    /// requests of one person in a database without conversations.
     #[arg(long)]
     subscribers: Option<usize>,
-    /// With subscribers of conversations: so many messages are written.
+    /// The number of messages to write for subscribers of conversations.
     #[arg(long, default_value_t = 10_000)]
     events: usize,
-    /// With subscribers of requests: so many more who do not read.
+    /// The number of additional subscribers of requests that never read.
     #[arg(long, default_value_t = 0)]
     stalled: usize,
-    /// Instead of operations: what documents that mean no good take of memory.
+    /// Measures the memory that hostile documents take, instead of operations.
     #[arg(long)]
     hostile: bool,
-    /// Instead of operations: what the dearest documents and callers that are allowed take of memory and of the time of others,
-    /// on a database of its own.
+    /// Measures the memory that the most expensive allowed documents and callers take, and the delay of other callers,
+    /// instead of operations. Creates a database of its own.
     #[arg(long)]
     dearest: bool,
-    /// Instead of operations: add activities until there are so many, and notifications.
+    /// Adds activities up to this number, and notifications, instead of measuring.
     #[arg(long)]
     activities: Option<u64>,
-    /// Instead of operations: fill an empty database with agents who have work in hand and with conversations of so many
-    /// messages in all.
+    /// Fills an empty database with agents at full capacity and with conversations of this number of messages, instead
+    /// of measuring.
     #[arg(long)]
     messages: Option<u64>,
-    /// Also the same SQL by bare sqlx, answered as JSON.
+    /// Measures the same SQL by bare sqlx with JSON answers too.
     #[arg(long)]
     raw: bool,
-    /// Also the same SQL by pgbench, which must be on the PATH.
+    /// Measures the same SQL by pgbench too, which must be on the PATH.
     #[arg(long)]
     pgbench: bool,
-    /// The server's binary; the one built beside this program when left out.
+    /// The server's binary. The default is the binary that was built beside this program.
     #[arg(long)]
     server: Option<PathBuf>,
-    /// Be the bare server.
+    /// Runs as the bare server.
     #[arg(long, hide = true)]
     serve_raw: bool,
 }
@@ -138,18 +139,18 @@ async fn main() -> anyhow::Result<()> {
         return hostile::measure(&server).await;
     }
     let people = People::find(&binary, &arguments.database, &server.address).await;
-    let desks = desks::find(&binary, &arguments.database, &server.address).await?;
+    let desktops = desktops::find(&binary, &arguments.database, &server.address).await?;
     if let Some(subscribers) = arguments.subscribers {
-        if desks.iter().any(|desk| !desk.talks.is_empty()) {
-            return follow::measure(&server, &desks, subscribers, arguments.events).await;
+        if desktops.iter().any(|desktop| !desktop.conversations.is_empty()) {
+            return follow::measure(&server, &desktops, subscribers, arguments.events).await;
         }
         return fanout::measure(&server, &people?, subscribers, arguments.stalled).await;
     }
     let people = match people {
-        Err(why) if desks.is_empty() => return Err(why),
+        Err(why) if desktops.is_empty() => return Err(why),
         people => people.ok(),
     };
-    let (cast, postmaster) = (Cast { people, desks }, postmaster(&arguments.database).await?);
+    let (callers, postmaster) = (MeasuredCallers { people, desktops }, postmaster(&arguments.database).await?);
     println!(
         "{:<16} {:>9} {:>9} {:>9} {:>11} {:>11} {:>6} {:>7}",
         "", "req/s", "p50 ms", "p99 ms", "server us", "database us", "ratio", "server"
@@ -157,22 +158,22 @@ async fn main() -> anyhow::Result<()> {
     for operation in OPERATIONS {
         let wanted = arguments.only.as_ref().is_none_or(|only| only.split(',').any(|name| name == operation.name));
         if wanted {
-            measure(operation, &arguments, &cast, &server, raw.as_ref(), postmaster).await?;
+            measure(operation, &arguments, &callers, &server, raw.as_ref(), postmaster).await?;
         }
     }
     Ok(())
 }
 
-/// One operation: ours, then the same by less.
+/// Measures one operation on the server, then its SQL by bare sqlx and by pgbench as requested.
 async fn measure(
     operation: &Operation,
     arguments: &Arguments,
-    cast: &Cast,
+    callers: &MeasuredCallers,
     server: &Server,
     raw: Option<&Server>,
     postmaster: u32,
 ) -> anyhow::Result<()> {
-    let Some(requests) = operation.requests(cast) else { return Ok(()) };
+    let Some(requests) = operation.requests(callers) else { return Ok(()) };
     let target = |server: &Server| Target {
         address: server.address.clone(),
         pid: server.child.id(),
@@ -182,22 +183,22 @@ async fn measure(
     };
     let ours = client::run(&target(server), &requests).await?;
     show(operation.name, &ours, None);
-    if let (Some(raw), Some(requests)) = (raw, operation.raw_requests(cast)) {
+    if let (Some(raw), Some(requests)) = (raw, operation.raw_requests(callers)) {
         let bare = client::run(&target(raw), &requests).await?;
         let all = |figures: &Figures| figures.server_micros + figures.database_micros;
         show("  bare sqlx", &bare, Some((all(&ours) / all(&bare), ours.server_micros / bare.server_micros)));
     }
     if arguments.pgbench
         && arguments.database.starts_with("postgres")
-        && let Some(script) = operation.pgbench_script(cast)
+        && let Some(script) = operation.pgbench_script(callers)
     {
-        // The script of followUser holds two transactions.
+        // The script of followUser has two transactions.
         pgbench(arguments, &script, if operation.name == "followUser" { 2.0 } else { 1.0 }, postmaster)?;
     }
     Ok(())
 }
 
-/// One line. The ratios are of what all processes spend, and of what the server spends alone.
+/// Prints one line. The ratios compare the CPU time of all processes, and that of the servers alone.
 fn show(name: &str, figures: &Figures, ratios: Option<(f64, f64)>) {
     let ratios = ratios.map_or_else(String::new, |(all, server)| format!("{all:>6.2} {server:>7.2}"));
     println!(
@@ -234,7 +235,8 @@ fn pgbench(arguments: &Arguments, script: &str, times: f64, postmaster: u32) -> 
     Ok(())
 }
 
-/// The first process of the PostgreSQL server that a database is on; 0 for a file and for a server elsewhere.
+/// Returns the first process of the PostgreSQL server of a database. It is 0 for SQLite and for a server on another
+/// machine.
 async fn postmaster(database: &str) -> anyhow::Result<u32> {
     if !database.starts_with("postgres") {
         return Ok(0);
@@ -244,7 +246,7 @@ async fn postmaster(database: &str) -> anyhow::Result<u32> {
     Ok(u32::try_from(own).ok().and_then(cpu::parent).unwrap_or_default())
 }
 
-/// A server of our own, ended with us.
+/// A server process, which is stopped when the value is dropped.
 struct Server {
     child: Child,
     address: String,
@@ -256,7 +258,7 @@ impl Server {
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.take().context("no output")?);
         output.read_line(&mut line)?;
-        // A server that says more must find somebody who reads it.
+        // The server would block if its output were not read.
         std::thread::spawn(move || drop(std::io::copy(&mut output, &mut std::io::sink())));
         let address = line.trim().strip_prefix("listening on http://").context("the server did not listen")?.to_owned();
         Ok(Self { child, address })

@@ -1,20 +1,20 @@
-//! What a process has in memory, read where Linux shows it, in bytes.
+//! The memory of a process in bytes, read from `/proc` on Linux.
 
 use std::fs;
 
 use anyhow::Context as _;
 
-/// What it has now.
+/// Returns the present resident memory.
 pub fn resident(pid: u32) -> anyhow::Result<f64> {
     figure(pid, "VmRSS:")
 }
 
-/// The most it had since the start or since [`forget_peak`].
+/// Returns the maximum resident memory since the start or since [`forget_peak`].
 pub fn peak(pid: u32) -> anyhow::Result<f64> {
     figure(pid, "VmHWM:")
 }
 
-/// Begins anew with what it has now.
+/// Resets the maximum to the present value.
 pub fn forget_peak(pid: u32) -> anyhow::Result<()> {
     fs::write(format!("/proc/{pid}/clear_refs"), "5").context("the peak cannot be reset")
 }

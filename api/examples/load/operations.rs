@@ -1,4 +1,4 @@
-//! The operations that are measured, and the people of the imported graphs they are about.
+//! The measured operations, and the people of the imported graphs that they concern.
 
 use std::{path::Path, process::Command};
 
@@ -8,16 +8,17 @@ use serde_json::{Value, json};
 
 use super::{
     client::{self, Connection, NUMBER},
-    desks::Desk,
+    desktops::AgentDesktop,
     raw,
 };
 
-/// Somebody with a token.
+/// A caller with a token.
 pub struct Caller {
     pub token: String,
 }
 
-/// Well connected, much followed, much following, and some to follow.
+/// The people of the imported graphs: one with many connections, one with many followers, one who follows many, and
+/// others to follow.
 pub struct People {
     pub connected: Caller,
     pub connected_id: String,
@@ -30,32 +31,34 @@ pub struct People {
     pub other_uuids: Vec<String>,
 }
 
+/// A measured operation.
 pub struct Operation {
     pub name: &'static str,
     kind: Kind,
 }
 
 enum Kind {
-    /// A query of the well connected, with `$followed` for the much followed person's id.
+    /// A query of the person with many connections. `$followed` stands for the id of the person with many followers.
     Query(&'static str),
-    /// A query of the one who follows the most.
+    /// A query of the person who follows the most.
     Feed(&'static str),
-    /// Following and unfollowing.
+    /// Follows and unfollows a person.
     Follow,
-    /// A query of each agent, of their desk.
-    Desk(&'static str),
-    /// A query of each agent, of each talk they have in hand, `$id`.
-    Talk(&'static str),
-    /// Writing in each talk.
+    /// A query of the desktop of each agent.
+    Desktop(&'static str),
+    /// A query of each current conversation of each agent, `$id`.
+    Conversation(&'static str),
+    /// Writes a message in each conversation.
     Send,
 }
 
-/// Whom a database has to be asked about: the people of the imported graphs, agents with work in hand, or both.
-pub struct Cast {
+/// The callers that a database has: the people of the imported graphs, agents with tasks, or both.
+pub struct MeasuredCallers {
     pub people: Option<People>,
-    pub desks: Vec<Desk>,
+    pub desktops: Vec<AgentDesktop>,
 }
 
+/// The operations in the order in which they are measured.
 pub const OPERATIONS: &[Operation] = &[
     Operation { name: "typename", kind: Kind::Query("{ __typename }") },
     Operation {
@@ -126,17 +129,17 @@ pub const OPERATIONS: &[Operation] = &[
         ),
     },
     Operation { name: "followUser", kind: Kind::Follow },
-    Operation { name: "desk", kind: Kind::Desk(AGENT_DESKTOP) },
-    Operation { name: "conversation", kind: Kind::Talk(CONVERSATION) },
+    Operation { name: "desk", kind: Kind::Desktop(AGENT_DESKTOP) },
+    Operation { name: "conversation", kind: Kind::Conversation(CONVERSATION) },
     Operation { name: "sendMessage", kind: Kind::Send },
 ];
 
-/// What a client shows of the desk.
+/// The data of the agent desktop that a client shows.
 const AGENT_DESKTOP: &str = "{ viewer { agentDesktop { streamCursor agent { state stateSince idleReason { name } capacity { channel limit used hasRoom } } \
     offers { id expiresAt preview { channel queueName customerName customerEmail receivedAt } } \
     tasks { id status receivedAt acceptedAt availableActions wrapUps { dueAt extended submittedAt } \
     conversation { id channel status unreadCount lastItemAt customer { displayName } } } } } }";
-/// What a client shows of a conversation that is opened.
+/// The data of an open conversation that a client shows.
 const CONVERSATION: &str = "query($id: ID!) { conversation(id: $id) { id channel status createdAt lastItemAt streamCursor unreadCount \
     customer { id displayName email phone } \
     task { id status receivedAt availableActions owner { id displayName } queue { name } } \
@@ -151,9 +154,9 @@ pub const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input:
     userErrors { code field } } }";
 
 impl Operation {
-    /// The requests that are sent, over and over; none where the database has nobody to ask about.
-    pub fn requests(&self, cast: &Cast) -> Option<Vec<Vec<u8>>> {
-        let (people, desks) = (cast.people.as_ref(), &cast.desks);
+    /// Returns the requests to repeat, or none if the database lacks the callers.
+    pub fn requests(&self, callers: &MeasuredCallers) -> Option<Vec<Vec<u8>>> {
+        let (people, desktops) = (callers.people.as_ref(), &callers.desktops);
         let requests = match self.kind {
             Kind::Query(query) => {
                 let query = query.replace("$followed", &people?.followed_id);
@@ -170,32 +173,32 @@ impl Operation {
                 });
                 both.collect()
             }
-            Kind::Desk(query) => desks.iter().map(|desk| client::post(&desk.token, query)).collect(),
-            Kind::Talk(query) => of_each_talk(desks, |desk, talk| {
-                client::post_with(&desk.token, query, &json!({ "id": talk.to_string() }))
+            Kind::Desktop(query) => desktops.iter().map(|desktop| client::post(&desktop.token, query)).collect(),
+            Kind::Conversation(query) => for_each_conversation(desktops, |desktop, conversation| {
+                client::post_with(&desktop.token, query, &json!({ "id": conversation.to_string() }))
             }),
-            Kind::Send => of_each_talk(desks, |desk, talk| {
-                let id = talk.to_string();
+            Kind::Send => for_each_conversation(desktops, |desktop, conversation| {
+                let id = conversation.to_string();
                 let input =
                     json!({ "conversationId": id, "clientMessageId": NUMBER, "body": raw::conversations::BODY });
-                client::post_with(&desk.token, SEND, &json!({ "input": input }))
+                client::post_with(&desktop.token, SEND, &json!({ "input": input }))
             }),
         };
         Some(requests).filter(|requests| !requests.is_empty())
     }
 
-    /// The same of the bare server.
-    pub fn raw_requests(&self, cast: &Cast) -> Option<Vec<Vec<u8>>> {
+    /// Returns the same requests for the bare server.
+    pub fn raw_requests(&self, callers: &MeasuredCallers) -> Option<Vec<Vec<u8>>> {
         match self.kind {
-            Kind::Query(_) | Kind::Feed(_) | Kind::Follow => self.raw_requests_of(cast.people.as_ref()?),
-            Kind::Desk(_) => {
-                Some(cast.desks.iter().map(|desk| client::get(&format!("/desk?me={}", desk.agent.0))).collect())
-            }
-            Kind::Talk(_) => Some(of_each_talk(&cast.desks, |desk, talk| {
-                client::get(&format!("/conversation?id={}&me={}", talk.0, desk.agent.0))
+            Kind::Query(_) | Kind::Feed(_) | Kind::Follow => self.raw_requests_of(callers.people.as_ref()?),
+            Kind::Desktop(_) => Some(
+                callers.desktops.iter().map(|desktop| client::get(&format!("/desk?me={}", desktop.agent.0))).collect(),
+            ),
+            Kind::Conversation(_) => Some(for_each_conversation(&callers.desktops, |desktop, conversation| {
+                client::get(&format!("/conversation?id={}&me={}", conversation.0, desktop.agent.0))
             })),
-            Kind::Send => Some(of_each_talk(&cast.desks, |desk, talk| {
-                client::get(&format!("/send?id={}&me={}&key={NUMBER}", talk.0, desk.agent.0))
+            Kind::Send => Some(for_each_conversation(&callers.desktops, |desktop, conversation| {
+                client::get(&format!("/send?id={}&me={}&key={NUMBER}", conversation.0, desktop.agent.0))
             })),
         }
     }
@@ -224,9 +227,9 @@ impl Operation {
         Some(vec![client::get(&path)])
     }
 
-    /// The same SQL for pgbench.
-    pub fn pgbench_script(&self, cast: &Cast) -> Option<String> {
-        let people = cast.people.as_ref()?;
+    /// Returns the same SQL as a script for pgbench.
+    pub fn pgbench_script(&self, callers: &MeasuredCallers) -> Option<String> {
+        let people = callers.people.as_ref()?;
         let (connected, followed) = (&people.connected_uuid, &people.followed_uuid);
         let put = |sql: &str, values: &[&str]| {
             let filled = values
@@ -247,7 +250,7 @@ impl Operation {
                 Some(put(raw::PERSON, &[&uuid(followed)]) + &put(raw::PAIR, &[&uuid(lo), &uuid(hi)]))
             }
             "followUser" => {
-                // Once followed and once taken back: two transactions.
+                // The script follows and unfollows in two transactions.
                 let me = uuid(&people.follower_uuid);
                 let mut script = "\\set n random(20000, 20255)\nSELECT id AS other, encode(name_key, 'hex') AS other_key FROM \"user\" \
                                   WHERE handle = 'f' || :n \\gset\nSELECT encode(name_key, 'hex') AS my_key FROM \"user\" WHERE id = "
@@ -255,11 +258,11 @@ impl Operation {
                 script.push_str(&format!("{me} \\gset\n"));
                 let (other, other_key, my_key) =
                     (":other::uuid", "decode(:other_key, 'hex')", "decode(:my_key, 'hex')");
-                for (follows, change) in [("true", raw::ENTER), ("false", raw::LEAVE)] {
+                for (follows, change) in [("true", raw::INSERT_CONTACTS), ("false", raw::DELETE_CONTACTS)] {
                     script.push_str("BEGIN;\n");
-                    script.push_str(&put(&format!("{} FOR SHARE", raw::HOLD_PEOPLE), &[&me, other]));
-                    script.push_str(&put(&format!("{} FOR UPDATE", raw::HOLD_PAIR), &[&me, other]));
-                    script.push_str(&put(raw::SET_PAIR, &[&me, other, follows, "now()"]));
+                    script.push_str(&put(&format!("{} FOR SHARE", raw::LOCK_PEOPLE), &[&me, other]));
+                    script.push_str(&put(&format!("{} FOR UPDATE", raw::LOCK_PAIR), &[&me, other]));
+                    script.push_str(&put(raw::UPDATE_PAIR, &[&me, other, follows, "now()"]));
                     let change = change.replace("), ($2", ") ON CONFLICT DO NOTHING; INSERT INTO contact (owner_id, list, name_key, user_id, since) VALUES ($2");
                     let change = if follows == "true" { format!("{change} ON CONFLICT DO NOTHING") } else { change };
                     script.push_str(&put(&change, &[&me, other, other_key, my_key, "now()"]));
@@ -272,15 +275,21 @@ impl Operation {
     }
 }
 
-/// A request for each talk that an agent has in hand.
-fn of_each_talk(desks: &[Desk], request: impl Fn(&Desk, &ConversationId) -> Vec<u8>) -> Vec<Vec<u8>> {
+/// Returns a request for each current conversation of each agent.
+fn for_each_conversation(
+    desktops: &[AgentDesktop],
+    request: impl Fn(&AgentDesktop, &ConversationId) -> Vec<u8>,
+) -> Vec<Vec<u8>> {
     let request = &request;
-    desks.iter().flat_map(|desk| desk.talks.iter().map(move |talk| request(desk, talk))).collect()
+    desktops
+        .iter()
+        .flat_map(|desktop| desktop.conversations.iter().map(move |conversation| request(desktop, conversation)))
+        .collect()
 }
 
 impl People {
-    /// Finds them through the server: `c80` is the best connected of the one graph; of the other `f1867` is the most
-    /// followed and `f14` follows the most.
+    /// Finds the people through the server. `c80` has the most connections in one graph. In the other, `f1867` has the
+    /// most followers and `f14` follows the most.
     pub async fn find(binary: &Path, database: &str, address: &str) -> anyhow::Result<Self> {
         let caller = |handle: &str| token(binary, database, handle).map(|token| Caller { token });
         let (connected, follower) = (caller("c80")?, caller("f14")?);
@@ -309,7 +318,7 @@ impl People {
     }
 }
 
-/// A token of somebody.
+/// Returns a token of the user with this handle.
 pub fn token(binary: &Path, database: &str, handle: &str) -> anyhow::Result<String> {
     let printed = Command::new(binary)
         .args(["token", "--user", handle, "--expires", "1d"])

@@ -1,4 +1,4 @@
-//! The same pages with nothing between sqlx and JSON: what a request would cost without GraphQL, rights and objects.
+//! A server with only sqlx and JSON. It shows the cost of a request without GraphQL, permissions and objects.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,24 +25,24 @@ pub const COUNT: &str =
 pub const PERSON: &str = "SELECT id, handle, display_name, name_key FROM \"user\" WHERE status = 1 AND id = $1";
 pub const PAIR: &str =
     "SELECT connection, lo_follows, hi_follows, lo_blocks, hi_blocks FROM relationship WHERE lo = $1 AND hi = $2";
-/// What following and unfollowing write, in the order in which the server writes it.
-pub const HOLD_PEOPLE: &str = "SELECT id, name_key FROM \"user\" WHERE id IN ($1, $2) ORDER BY id";
-pub const HOLD_PAIR: &str =
+/// The statements of follow and unfollow, in the order of the server.
+pub const LOCK_PEOPLE: &str = "SELECT id, name_key FROM \"user\" WHERE id IN ($1, $2) ORDER BY id";
+pub const LOCK_PAIR: &str =
     "SELECT connection, lo_follows, hi_follows, lo_blocks, hi_blocks FROM relationship WHERE lo = $1 AND hi = $2";
-pub const SET_PAIR: &str = "UPDATE relationship SET lo_follows = $3, updated_at = $4 WHERE lo = $1 AND hi = $2";
-pub const ENTER: &str =
+pub const UPDATE_PAIR: &str = "UPDATE relationship SET lo_follows = $3, updated_at = $4 WHERE lo = $1 AND hi = $2";
+pub const INSERT_CONTACTS: &str =
     "INSERT INTO contact (owner_id, list, name_key, user_id, since) VALUES ($1, 2, $3, $2, $5), ($2, 3, $4, $1, $5)";
-pub const LEAVE: &str = "DELETE FROM contact WHERE (owner_id = $1 AND list = 2 AND name_key = $3 AND user_id = $2) \
+pub const DELETE_CONTACTS: &str = "DELETE FROM contact WHERE (owner_id = $1 AND list = 2 AND name_key = $3 AND user_id = $2) \
     OR (owner_id = $2 AND list = 3 AND name_key = $4 AND user_id = $1)";
 
 pub const DIRECTORY: &str = "SELECT u.id, u.handle, u.display_name, u.name_key FROM \"user\" u WHERE u.status = 1 ORDER BY u.name_key, u.id LIMIT 21";
-/// By the two characters that the fewest have, as the server has found them.
+/// Finds the word by its rarest pair of characters, as the server does.
 pub const SEARCH: &str = "SELECT u.id, u.handle, u.display_name, u.name_key FROM user_bigram g JOIN \"user\" u ON u.id = g.user_id \
     WHERE g.gram = $1 AND u.status = 1 AND (SELECT s.text LIKE $2 FROM user_search s WHERE s.user_id = g.user_id) \
     ORDER BY g.name_key, g.user_id LIMIT 21";
 pub const NOTIFICATIONS: &str = "SELECT n.id, n.kind, n.read_at, n.created_at, u.id, u.display_name FROM notification n \
     JOIN \"user\" u ON u.id = n.actor_id WHERE n.user_id = $1 ORDER BY n.id DESC LIMIT 21";
-/// The newest of each, then of the newest as many as fit.
+/// Reads the newest activity of each author, then the newest of these that fit a page.
 pub const FEED: &str = "WITH author AS (SELECT user_id FROM contact WHERE owner_id = $1 AND list IN (1, 2) UNION SELECT $1), \
     newest AS (SELECT * FROM (SELECT author.user_id, (SELECT n.activity_id FROM activity_author n WHERE n.user_id = author.user_id \
     ORDER BY n.activity_id DESC LIMIT 1) AS activity_id FROM author) AS each_newest WHERE activity_id IS NOT NULL \
@@ -50,7 +50,7 @@ pub const FEED: &str = "WITH author AS (SELECT user_id FROM contact WHERE owner_
     JOIN activity_author n ON n.user_id = newest.user_id JOIN activity a ON a.id = n.activity_id \
     JOIN \"user\" u ON u.id = a.actor_id ORDER BY a.id DESC LIMIT 21";
 
-/// The bare search for a word: by its first two characters.
+/// Returns the path of a bare search for a word by its first two characters.
 pub fn search(word: &str) -> String {
     let gram: String = word.chars().take(2).collect();
     let pairs = [("gram", gram.as_str()), ("word", word)];
@@ -58,6 +58,7 @@ pub fn search(word: &str) -> String {
     url.map_or_else(|_| "/search".to_owned(), |url| format!("{}?{}", url.path(), url.query().unwrap_or_default()))
 }
 
+/// The connections to the database.
 pub enum Pool {
     Postgres(PgPool),
     Sqlite(SqlitePool),
@@ -72,7 +73,7 @@ struct Person {
     name_key: Vec<u8>,
 }
 
-/// A row as sqlx reads it.
+/// The rows as sqlx reads them.
 type PersonRow = (Uuid, String, String, Vec<u8>);
 type PairRow = (i16, bool, bool, bool, bool);
 
@@ -103,10 +104,10 @@ struct Pair {
     hi_blocks: bool,
 }
 
-/// Serves until it is killed.
+/// Serves until the process is killed.
 pub async fn serve(database: &str) -> anyhow::Result<()> {
     let pool = if database.starts_with("postgres") {
-        // Plans as the server has them: one for all values.
+        // The server also uses one plan for all values.
         let options: PgConnectOptions = database.parse()?;
         let options = options.options([("plan_cache_mode", "force_generic_plan")]);
         Pool::Postgres(PgPoolOptions::new().max_connections(8).test_before_acquire(false).connect_with(options).await?)
@@ -141,15 +142,15 @@ macro_rules! on {
 
 pub mod conversations;
 
-type Asked = Query<HashMap<String, Uuid>>;
-type Answered = Result<axum::response::Response, axum::http::StatusCode>;
+type IdParams = Query<HashMap<String, Uuid>>;
+type JsonResult = Result<axum::response::Response, axum::http::StatusCode>;
 
 fn fault<E: std::fmt::Display>(error: E) -> axum::http::StatusCode {
     eprintln!("{error}");
     axum::http::StatusCode::INTERNAL_SERVER_ERROR
 }
 
-fn json(value: &impl Serialize) -> Answered {
+fn json(value: &impl Serialize) -> JsonResult {
     let body = serde_json::to_vec(value).map_err(fault)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
@@ -162,39 +163,39 @@ fn page(rows: Vec<PersonRow>, total_count: Option<i64>) -> Page {
     Page { total_count, more, end_cursor, nodes }
 }
 
-async fn contacts(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
+async fn contacts(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
     let now = api::clock::Clock::System.now();
-    let nodes = on!(pool, db => sqlx::query_as::<_, PersonRow>(PAGE).bind(asked["owner"]).bind(1_i16).bind(now).fetch_all(db).await);
+    let nodes = on!(pool, db => sqlx::query_as::<_, PersonRow>(PAGE).bind(params["owner"]).bind(1_i16).bind(now).fetch_all(db).await);
     json(&page(nodes.map_err(fault)?, None))
 }
 
-async fn directory(State(pool): State<Arc<Pool>>) -> Answered {
+async fn directory(State(pool): State<Arc<Pool>>) -> JsonResult {
     let nodes = on!(pool, db => sqlx::query_as::<_, PersonRow>(DIRECTORY).fetch_all(db).await);
     json(&page(nodes.map_err(fault)?, None))
 }
 
-async fn searched(State(pool): State<Arc<Pool>>, Query(asked): Query<HashMap<String, String>>) -> Answered {
-    let (gram, word) = (asked["gram"].clone(), format!("%{}%", asked["word"]));
+async fn searched(State(pool): State<Arc<Pool>>, Query(params): Query<HashMap<String, String>>) -> JsonResult {
+    let (gram, word) = (params["gram"].clone(), format!("%{}%", params["word"]));
     let nodes = on!(pool, db => sqlx::query_as::<_, PersonRow>(SEARCH).bind(gram).bind(word).fetch_all(db).await);
     json(&page(nodes.map_err(fault)?, None))
 }
 
 type Time = chrono::DateTime<chrono::Utc>;
 
-async fn feed(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
+async fn feed(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
     type Row = (Uuid, i16, Option<String>, Time, Uuid, String);
-    let rows = on!(pool, db => sqlx::query_as::<_, Row>(FEED).bind(asked["owner"]).fetch_all(db).await);
+    let rows = on!(pool, db => sqlx::query_as::<_, Row>(FEED).bind(params["owner"]).fetch_all(db).await);
     json(&rows.map_err(fault)?)
 }
 
-async fn notifications(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
+async fn notifications(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
     type Row = (Uuid, i16, Option<Time>, Time, Uuid, String);
-    let rows = on!(pool, db => sqlx::query_as::<_, Row>(NOTIFICATIONS).bind(asked["owner"]).fetch_all(db).await);
+    let rows = on!(pool, db => sqlx::query_as::<_, Row>(NOTIFICATIONS).bind(params["owner"]).fetch_all(db).await);
     json(&rows.map_err(fault)?)
 }
 
-async fn followers(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
-    let (owner, now) = (asked["owner"], api::clock::Clock::System.now());
+async fn followers(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
+    let (owner, now) = (params["owner"], api::clock::Clock::System.now());
     let nodes =
         on!(pool, db => sqlx::query_as::<_, PersonRow>(PAGE).bind(owner).bind(3_i16).bind(now).fetch_all(db).await);
     let count =
@@ -202,15 +203,15 @@ async fn followers(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answer
     json(&page(nodes.map_err(fault)?, Some(count.map_err(fault)?)))
 }
 
-async fn user(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
-    let (me, other) = (asked["me"], asked["other"]);
+async fn user(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
+    let (me, other) = (params["me"], params["other"]);
     let person = on!(pool, db => sqlx::query_as::<_, PersonRow>(PERSON).bind(other).fetch_one(db).await);
     let pair = on!(pool, db => sqlx::query_as::<_, PairRow>(PAIR).bind(me.min(other)).bind(me.max(other)).fetch_optional(db).await);
     json(&(self::person(person.map_err(fault)?), pair.map_err(fault)?.map(self::pair)))
 }
 
-async fn follow(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered {
-    let (me, other) = (asked["me"], asked["other"]);
+async fn follow(State(pool): State<Arc<Pool>>, Query(params): IdParams) -> JsonResult {
+    let (me, other) = (params["me"], params["other"]);
     let now = api::clock::Clock::System.now();
     let follows = on!(pool, db => {
         let (share, update) = match &*pool {
@@ -218,15 +219,16 @@ async fn follow(State(pool): State<Arc<Pool>>, Query(asked): Asked) -> Answered 
             Pool::Sqlite(_) => ("", ""),
         };
         let mut tx = db.begin_with(if share.is_empty() { "BEGIN IMMEDIATE" } else { "BEGIN" }).await.map_err(fault)?;
-        let people: Vec<(Uuid, Vec<u8>)> = sqlx::query_as(sqlx::AssertSqlSafe(format!("{HOLD_PEOPLE}{share}")))
+        let people: Vec<(Uuid, Vec<u8>)> = sqlx::query_as(sqlx::AssertSqlSafe(format!("{LOCK_PEOPLE}{share}")))
             .bind(me).bind(other).fetch_all(&mut *tx).await.map_err(fault)?;
-        let pair: PairRow = sqlx::query_as(sqlx::AssertSqlSafe(format!("{HOLD_PAIR}{update}")))
+        let pair: PairRow = sqlx::query_as(sqlx::AssertSqlSafe(format!("{LOCK_PAIR}{update}")))
             .bind(me.min(other)).bind(me.max(other)).fetch_one(&mut *tx).await.map_err(fault)?;
         let follows = !pair.1;
-        sqlx::query(SET_PAIR).bind(me.min(other)).bind(me.max(other)).bind(follows).bind(now)
+        sqlx::query(UPDATE_PAIR).bind(me.min(other)).bind(me.max(other)).bind(follows).bind(now)
             .execute(&mut *tx).await.map_err(fault)?;
         let key = |id: Uuid| people.iter().find(|person| person.0 == id).map(|person| person.1.clone()).unwrap_or_default();
-        let change = sqlx::query(if follows { ENTER } else { LEAVE }).bind(me).bind(other).bind(key(other)).bind(key(me));
+        let change = sqlx::query(if follows { INSERT_CONTACTS } else { DELETE_CONTACTS });
+        let change = change.bind(me).bind(other).bind(key(other)).bind(key(me));
         let change = if follows { change.bind(now) } else { change };
         change.execute(&mut *tx).await.map_err(fault)?;
         tx.commit().await.map_err(fault)?;

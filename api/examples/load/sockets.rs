@@ -1,4 +1,4 @@
-//! Sockets of subscribers.
+//! WebSockets of subscribers.
 
 use anyhow::{Context as _, ensure};
 use futures_util::{SinkExt as _, StreamExt as _, TryStreamExt as _, stream};
@@ -11,20 +11,21 @@ use tokio_tungstenite::{
 
 use super::{Server, memory::resident};
 
-/// A client's side of a socket.
+/// The client side of a socket.
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// What somebody follows.
+/// A subscription of a caller.
 pub struct Subscription<'a> {
     pub token: &'a str,
     pub query: &'a str,
     pub variables: Value,
 }
 
-/// Subscribers before the first figure.
+/// The number of subscribers in the warm-up.
 const FIRST: usize = 50;
 
-/// What the server has in memory after a few have come and gone: what it needs once is not the price of each.
+/// Opens and closes a few subscriptions, and returns the memory of the server afterwards. Memory that the server needs
+/// only once is then no longer counted for each subscriber.
 pub async fn warm<'a>(server: &Server, following: impl Fn(usize) -> Subscription<'a>) -> anyhow::Result<f64> {
     for mut socket in open_all(server, FIRST, following).await? {
         socket.close(None).await?;
@@ -33,7 +34,7 @@ pub async fn warm<'a>(server: &Server, following: impl Fn(usize) -> Subscription
     resident(server.child.id())
 }
 
-/// So many who follow and have heard where they begin, in order.
+/// Opens this number of subscriptions in order and waits until each has started.
 pub async fn open_all<'a>(
     server: &Server,
     subscribers: usize,
@@ -51,13 +52,13 @@ pub async fn open_all<'a>(
     opened.buffered(64).try_collect().await
 }
 
-/// What asks for an operation over a socket.
+/// Returns the message that starts an operation over a socket.
 pub fn subscribe(id: &str, query: &str, variables: &Value) -> Message {
     let payload = json!({ "query": query, "variables": variables });
     Message::Text(json!({ "type": "subscribe", "id": id, "payload": payload }).to_string().into())
 }
 
-/// Opens a socket and asks for a subscription.
+/// Opens a socket and starts a subscription.
 pub async fn open(server: &Server, subscription: Subscription<'_>) -> anyhow::Result<Socket> {
     let mut request = format!("ws://{}/graphql", server.address).into_client_request()?;
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("graphql-transport-ws"));

@@ -1,15 +1,17 @@
-//! Made-up names: the same number always gives the same name. Every third person has a Korean or Japanese one.
+//! Generated names. A number always gives the same name. Every third name is Korean or Japanese.
 
-/// A made-up name.
+/// A generated name.
 pub struct FakeName {
+    /// The given name.
     pub given: &'static str,
+    /// The family name.
     pub family: &'static str,
-    /// Whether the family name comes first.
+    /// True when the family name comes first.
     pub family_first: bool,
 }
 
 impl FakeName {
-    /// As people of that language write it.
+    /// Returns the full name in the order and spacing of its language.
     #[must_use]
     pub fn display(&self) -> String {
         let Self { given, family, family_first } = self;
@@ -162,7 +164,7 @@ const JAPANESE_GIVEN: [&str; 32] = [
     "ユキ",
 ];
 
-/// The name of a number.
+/// Returns the name for a number.
 #[must_use]
 pub fn of(number: u32) -> FakeName {
     let chance = scatter(number.into());
@@ -178,7 +180,7 @@ pub fn of(number: u32) -> FakeName {
     FakeName { family: pick(family, 8), given: pick(given, 32), family_first: number.is_multiple_of(3) }
 }
 
-/// `SplitMix64`: spreads neighbouring numbers over all bits.
+/// Spreads neighboring numbers over all bits with `SplitMix64`.
 #[must_use]
 pub fn scatter(number: u64) -> u64 {
     let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);

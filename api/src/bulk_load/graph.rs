@@ -1,4 +1,5 @@
-//! Edge lists: two numbers a line, `#` begins a comment, gzip or plain. A line that is not so is named by its number.
+//! Edge lists, plain or gzip. Each line has two numbers, and `#` begins a comment. An error names the number of the
+//! invalid line.
 
 use std::{
     fs::File,
@@ -9,15 +10,15 @@ use std::{
 use anyhow::{Context as _, bail};
 use flate2::bufread::MultiGzDecoder;
 
-/// The largest number of a person.
+/// The largest number that a person can have.
 const MAX_NUMBER: u32 = 999_999_999;
 
-/// Reads the edges of a file.
+/// Reads the edges of a file. Fails at the first line that is not a pair of two different numbers.
 pub fn read(path: &Path) -> anyhow::Result<Vec<(u32, u32)>> {
     let shown = path.display();
     let file = File::open(path).with_context(|| format!("{shown} cannot be read"))?;
     let mut file = BufReader::new(file);
-    // Told by its first two bytes, whatever it is called.
+    // The first two bytes identify gzip, because the name of the file may not.
     let zipped = file.fill_buf().with_context(|| format!("{shown} cannot be read"))?.starts_with(&[0x1f, 0x8b]);
     let text: Box<dyn Read> = if zipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
     let mut edges = Vec::new();

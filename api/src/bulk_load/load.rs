@@ -1,5 +1,6 @@
-//! Writing a graph: people first, then pairs with the list entries that follow from them, a few thousand to a
-//! transaction. A pair is written by whoever inserts its row, so lists and pairs agree however often it is run.
+//! Writes a graph to the database: first people, then pairs with their list entries, thousands per transaction. Only
+//! the import that inserts the row of a pair writes its list entries. Lists and pairs therefore agree after any number
+//! of runs.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,29 +27,33 @@ use crate::{
     users::{index, profiles},
 };
 
-/// Rows a statement may hold: SQLite takes 32,766 values, PostgreSQL 65,535.
+/// Maximum number of values in a statement. SQLite accepts 32,766 values and PostgreSQL 65,535.
 const VALUES: usize = 30_000;
-/// People and pairs to a transaction. Many, because the lists of a graph lie all over the index: each page of it is
-/// written once for all that a transaction puts there.
+/// The number of people and of pairs in a transaction. The lists of a graph are spread over the whole index. A large
+/// transaction writes each page of the index once for all of its entries.
 const PEOPLE_TOGETHER: usize = 10_000;
 const PAIRS_TOGETHER: usize = 25_000;
 
-/// What an import did.
+/// The number of rows that an import added.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ImportedGraph {
+    /// The new people.
     pub people: usize,
+    /// The new pairs.
     pub pairs: usize,
 }
 
-/// What an edge of a file means.
+/// The meaning of an edge in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeedKind {
+    /// The two people are connected.
     Connections,
+    /// The first person follows the second.
     Follows,
 }
 
 impl SeedKind {
-    /// What the handles of the file's people begin with.
+    /// Returns the prefix of the handles of the people in the file.
     const fn prefix(self) -> &'static str {
         match self {
             Self::Connections => "c",
@@ -57,7 +62,7 @@ impl SeedKind {
     }
 }
 
-/// Imports a file of edges.
+/// Imports the people and pairs of a file. Fails when another account has the handle of one of its people.
 pub async fn file(app: &App, kind: SeedKind, path: &Path) -> anyhow::Result<ImportedGraph> {
     let edges = graph::read(path)?;
     let mut people = BTreeMap::new();
@@ -93,11 +98,11 @@ fn progress(length: usize, what: &str) -> ProgressBar {
     style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
 }
 
-/// A person made of a number: always the same id, handle and name.
+/// Creates the person for a number, always with the same id, handle and name.
 fn make(app: &App, kind: SeedKind, number: u32) -> user::Model {
     let name = fake_names::of(number);
     let now = app.clock.now();
-    // A UUIDv7 of a fixed day, a millisecond apart, so that ids rise with the numbers.
+    // The ids start at a fixed day and are a millisecond apart, so that they rise with the numbers.
     let millis = 1_767_225_600_000_u64 + u64::from(number);
     let chance = fake_names::scatter(u64::from(number) << 1 | u64::from(kind == SeedKind::Follows));
     let id = uuid::Builder::from_unix_timestamp_millis(millis, &chance_bytes(chance)).into_uuid();
@@ -153,7 +158,7 @@ async fn insert_people(app: &App, people: &[&user::Model]) -> Result<usize> {
     .await
 }
 
-/// A handle that somebody else took before the import would leave the graph with a hole.
+/// Fails when another account has the handle of an imported person, because the graph would lack that person.
 async fn check_handles(app: &App, people: &[&user::Model]) -> anyhow::Result<()> {
     for together in people.chunks(1_000) {
         let mut sql = crate::database::sql::Sql::new("SELECT id FROM \"user\" WHERE id IN ");
@@ -171,7 +176,7 @@ struct Id {
     id: UserId,
 }
 
-/// The rows of the pairs, one for each two people, in order.
+/// Returns the rows of the pairs in order, one for each two people.
 fn pairs(
     kind: SeedKind,
     edges: &[(u32, u32)],
@@ -247,7 +252,7 @@ async fn insert_pairs(app: &App, pairs: &[relationship::Model]) -> Result<usize>
                     }
                 }
             }
-            // In the order of the index, so that neighbours are written together.
+            // The order of the index, so that neighboring entries are written together.
             entries.sort_by(|a, b| (a.owner_id.as_ref(), a.list.as_ref()).cmp(&(b.owner_id.as_ref(), b.list.as_ref())));
             insert(tx, entries, 6).await?;
             Ok(inserted.len())
@@ -256,7 +261,7 @@ async fn insert_pairs(app: &App, pairs: &[relationship::Model]) -> Result<usize>
     .await
 }
 
-/// Where people stand by name now, held so that nobody is renamed before the lists are written.
+/// Returns the name keys of people. Locks their rows, so that no name changes before the lists are written.
 async fn names(tx: &Tx<'_>, people: BTreeSet<UserId>) -> Result<BTreeMap<UserId, Vec<u8>>> {
     let people: Vec<UserId> = people.into_iter().collect();
     let mut names = BTreeMap::new();
@@ -275,7 +280,7 @@ async fn names(tx: &Tx<'_>, people: BTreeSet<UserId>) -> Result<BTreeMap<UserId,
     Ok(names)
 }
 
-/// Inserts rows of so many columns, as many to a statement as it can hold.
+/// Inserts rows with this number of columns in as few statements as possible.
 async fn insert<A>(tx: &Tx<'_>, rows: Vec<A>, columns: usize) -> Result<()>
 where
     A: sea_orm::ActiveModelTrait + Clone,
@@ -286,7 +291,7 @@ where
     Ok(())
 }
 
-/// The keys of the rows that were not there before.
+/// Returns the keys of the rows that were inserted.
 fn keys<T>(result: sea_orm::TryInsertResult<Vec<T>>) -> Vec<T> {
     match result {
         sea_orm::TryInsertResult::Inserted(keys) => keys,
@@ -294,7 +299,7 @@ fn keys<T>(result: sea_orm::TryInsertResult<Vec<T>>) -> Vec<T> {
     }
 }
 
-/// The cause of a failed import, for whoever runs it: an operator may see more than a client.
+/// Returns the cause of a failed import. An operator may see more of it than a client.
 fn plain(error: Error) -> anyhow::Error {
     match error {
         Error::Internal(cause) | Error::Unavailable(cause) => anyhow::anyhow!("{cause:#}"),

@@ -1,5 +1,5 @@
-//! Bulk import of graphs: who is connected with whom, who follows whom. Ids and names are made of the numbers in the
-//! file, so importing a file again adds nothing; a pair that stands already, as it may have changed since, stays as it is.
+//! Bulk import of graphs of connections and follows. Ids and names follow from the numbers in the file, so a second
+//! import adds nothing. Existing pairs stay unchanged, because they may have changed since the first import.
 
 pub mod graph;
 pub mod fake_names;

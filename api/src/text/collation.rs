@@ -2,7 +2,7 @@
 
 use super::{clean::clean, tables::TABLES};
 
-/// The longest key, in bytes. It stands in indexes, whose rows have a size limit.
+/// Maximum length of a key, in bytes. Keys are stored in indexes, whose rows have a size limit.
 const MAX_KEY: usize = 480;
 
 /// Returns the sort key of a name, compared as bytes. The parts follow in the given order, without the empty ones.

@@ -9,7 +9,8 @@ use super::{
     tables::{TABLES, is_kana},
 };
 
-/// The longest search text of a unique name, in bytes. It stands in an index, whose rows have a size limit.
+/// Maximum length of the search text of a unique name, in bytes. The text is stored in an index, whose rows have a size
+/// limit.
 const MAX_UNIQUE: usize = 1_000;
 
 /// Folds a text: it loses case, accents and width, and single spaces separate its words.
@@ -25,7 +26,7 @@ pub fn fold(text: &str) -> String {
                     folded.push(' ');
                 }
             }
-            // Katakana stands 0x60 above hiragana, letter by letter.
+            // Each katakana letter is encoded 0x60 above its hiragana letter.
             '\u{30a1}'..='\u{30f6}' | '\u{30fd}' | '\u{30fe}' => {
                 folded.push(char::from_u32(u32::from(c) - 0x60).unwrap_or(c));
             }
@@ -41,8 +42,8 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
-/// Returns the text that a search looks through. A space stands before each word, so that a search can find the start
-/// of a word. The initial consonants of Korean words follow, because people search by them.
+/// Returns the text that a search looks through. A space precedes each word, so that a search can find the start of a
+/// word. The initial consonants of Korean words follow, because people search by them.
 #[must_use]
 pub fn search_text(parts: &[&str]) -> String {
     let folded = fold(&parts.join(" "));

@@ -1,5 +1,5 @@
-//! Texts as search and sorting see them. Most rules come from the Unicode tables of ICU, and a few rules of this
-//! product stand in [`clean`] and [`mod@fold`]. Keys are stored, so that both databases find and sort alike without a
+//! Keys of texts for search and sorting. Most rules come from the Unicode tables of ICU, and [`clean`] and [`mod@fold`]
+//! have a few rules of this product. Keys are stored, so that both databases find and sort identically without a
 //! collation of their own. [`version`] names the tables and rules of the stored keys.
 
 mod tables;

@@ -1,17 +1,17 @@
-//! One contact, as vCards carry it. The texts are plain: nothing is escaped or encoded, and a line ends in `\n`.
+//! The model of one contact. The texts are plain: nothing is escaped or encoded, and a line ends in `\n`.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-/// A contact. A missing part is `None` or empty; lists are in the order in which they are shown.
+/// A contact. A missing part is `None` or empty. Lists are in display order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Card {
-    /// What names this card for ever: `urn:uuid:…` for our own, anything for those of others.
+    /// The permanent identity of the card: `urn:uuid:…` for our own cards, and any text for other cards.
     pub uid: Option<String>,
-    /// Whether the card is of an organization and not of a person.
+    /// True when the card describes an organization, and false for a person.
     pub organization_card: bool,
-    /// The name as it is shown.
+    /// The display name.
     pub full_name: String,
-    /// The name in parts; all empty when it was never split.
+    /// The parts of the name. All are empty when the name was never split.
     pub name: NameParts,
     /// Other names.
     pub nicknames: Vec<String>,
@@ -19,7 +19,7 @@ pub struct Card {
     pub organization: Option<String>,
     /// The units inside the organization, from the largest down.
     pub units: Vec<String>,
-    /// The position held there.
+    /// The position in the organization.
     pub title: Option<String>,
     /// E-mail addresses.
     pub emails: Vec<Email>,
@@ -31,19 +31,19 @@ pub struct Card {
     pub urls: Vec<Url>,
     /// Addresses in messengers.
     pub messengers: Vec<Messenger>,
-    /// Where a picture is to be had: `https` alone.
+    /// The `https` address of a picture.
     pub photo_url: Option<String>,
     /// The birthday.
     pub birthday: Option<Birthday>,
-    /// The language, as a BCP 47 tag. vCard 3.0 has no place for it.
+    /// The language, as a BCP 47 tag. vCard 3.0 has no property for it.
     pub locale: Option<String>,
     /// The time zone: an IANA name or an offset such as `+09:00`.
     pub time_zone: Option<String>,
     /// Tags.
     pub categories: Vec<String>,
-    /// A note, in lines.
+    /// A note of one or more lines.
     pub note: Option<String>,
-    /// When the contact last changed; vCards keep whole seconds.
+    /// The time of the last change. vCards keep whole seconds.
     pub changed_at: Option<DateTime<Utc>>,
 }
 
@@ -56,9 +56,9 @@ pub struct NameParts {
     pub given: Option<String>,
     /// Middle names.
     pub additional: Option<String>,
-    /// What stands before: Dr.
+    /// The prefix, such as Dr.
     pub prefix: Option<String>,
-    /// What stands behind: Jr.
+    /// The suffix, such as Jr.
     pub suffix: Option<String>,
 }
 
@@ -67,50 +67,50 @@ pub struct NameParts {
 pub struct Email {
     /// The address itself.
     pub address: String,
-    /// What it is for: `work`, `home` or any words.
+    /// The label: `work`, `home` or any other text.
     pub label: Option<String>,
-    /// Whether it is the one to use.
+    /// True for the preferred address.
     pub preferred: bool,
 }
 
 /// A telephone number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Phone {
-    /// The number as it is shown.
+    /// The number as it is displayed.
     pub number: String,
-    /// What it is for: `work`, `mobile`, `home fax` or any words.
+    /// The label: `work`, `mobile`, `home fax` or any other text.
     pub label: Option<String>,
-    /// What is dialled once the call is taken.
+    /// The extension that is dialed after the call is answered.
     pub extension: Option<String>,
-    /// Whether it is the one to use.
+    /// True for the preferred number.
     pub preferred: bool,
 }
 
 /// A postal address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Address {
-    /// What it is for: `work`, `home` or any words.
+    /// The label: `work`, `home` or any other text.
     pub label: Option<String>,
-    /// Street and house, in lines.
+    /// The street and house number, in lines.
     pub street: Option<String>,
-    /// Town.
+    /// The town.
     pub city: Option<String>,
-    /// State or province.
+    /// The state or province.
     pub region: Option<String>,
-    /// Postal code.
+    /// The postal code.
     pub postal_code: Option<String>,
-    /// Country, as it is written on an envelope.
+    /// The country, as it is written on an envelope.
     pub country: Option<String>,
-    /// Whether it is the one to use.
+    /// True for the preferred postal address.
     pub preferred: bool,
 }
 
-/// A page on the web.
+/// A web page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Url {
-    /// Where it is.
+    /// The address of the page.
     pub address: String,
-    /// What it is for.
+    /// The label.
     pub label: Option<String>,
 }
 
@@ -119,23 +119,23 @@ pub struct Url {
 pub struct Messenger {
     /// The address with its scheme: `xmpp:jane@example.com`.
     pub uri: String,
-    /// What it is for.
+    /// The label.
     pub label: Option<String>,
 }
 
-/// A day of the year, and the year if it is known. Only days that exist.
+/// A day of the year, with the year if it is known. The day always exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Birthday {
-    /// From 1 to 9999.
+    /// The year, from 1 to 9999.
     pub year: Option<u16>,
-    /// From 1.
+    /// The month, from 1.
     pub month: u8,
-    /// From 1.
+    /// The day of the month, from 1.
     pub day: u8,
 }
 
 impl Birthday {
-    /// The day, if there is one such; without a year, 29 February is a day.
+    /// Returns the day if it exists. 29 February exists when the year is unknown.
     #[must_use]
     pub fn new(year: Option<u16>, month: u8, day: u8) -> Option<Self> {
         const LEAP: u16 = 2000;
@@ -146,7 +146,7 @@ impl Birthday {
 }
 
 impl NameParts {
-    /// Whether the name was never split.
+    /// Returns true when the name was never split.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -154,7 +154,7 @@ impl NameParts {
 }
 
 impl Address {
-    /// The lines of an envelope.
+    /// Returns the address as the lines of an envelope.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let town: Vec<&str> =

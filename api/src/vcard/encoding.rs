@@ -1,4 +1,4 @@
-//! The octets of one line as text, whatever they are encoded in. A head is what stands before the value, with its colon.
+//! Decodes the octets of one line. A head is the part of a property before its value, with the colon.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use encoding_rs::{
 
 const ENCODING: &[u8] = b"ENCODING=";
 
-/// Names that mail programs use and the Encoding standard does not know.
+/// Names that mail programs use and that the Encoding Standard does not list.
 const ALIASES: [(&str, &Encoding); 8] = [
     ("cp949", EUC_KR),
     ("ms949", EUC_KR),
@@ -20,50 +20,50 @@ const ALIASES: [(&str, &Encoding); 8] = [
     ("ms950", BIG5),
 ];
 
-/// What is known of the character set of a file.
+/// The known character set of a file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OfFile {
-    /// What came with the file, or what it says itself.
+    /// The character set that was declared for the file or by the file.
     charset: Option<&'static Encoding>,
-    /// Whether the file says by its first octets that it is Unicode. That is stronger than whatever else is said of it.
+    /// True when the first octets of the file show that it is Unicode. This overrides all other declarations.
     marked: bool,
 }
 
 impl OfFile {
-    /// A file that came with a character set, or without one.
+    /// Creates the value for a file with a declared character set, or without one.
     #[must_use]
     pub fn new(charset: Option<&'static Encoding>) -> Self {
         Self { charset, marked: false }
     }
 
-    /// A file that says by a mark that it is Unicode.
+    /// Creates the value for a file with a byte order mark.
     #[must_use]
     pub fn unicode() -> Self {
         Self { charset: Some(UTF_8), marked: true }
     }
 }
 
-/// A line as text.
+/// A decoded line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What stands before the value, without what says how that is encoded.
+    /// The head, without the parameters that declare the encoding of the value.
     pub head: String,
-    /// The value in one line, neither encoded nor folded.
+    /// The value in one line, decoded and unfolded.
     pub value: String,
-    /// Whether some octets are no letter. U+FFFD stands for them.
+    /// True when some octets could not be decoded. U+FFFD replaces them.
     pub damaged: bool,
-    /// Whether control characters were left out.
+    /// True when control characters were removed.
     pub has_controls: bool,
 }
 
-/// Whether a file says by its first octets that it is Unicode.
+/// Returns true when the first octets of a file show that it is Unicode.
 #[must_use]
 pub fn is_marked(file: &[u8]) -> bool {
     Encoding::for_bom(file).is_some()
 }
 
-/// The character set of a name, unless nobody knows it. A line is never in UTF-16: files are, and those are told by their
-/// first octets.
+/// Returns the character set with this name, or none if it is unknown. It is never UTF-16, because only whole files use
+/// it, and their first octets show it.
 #[must_use]
 pub fn charset(name: &[u8]) -> Option<&'static Encoding> {
     let name = name.trim_ascii();
@@ -72,13 +72,13 @@ pub fn charset(name: &[u8]) -> Option<&'static Encoding> {
     known.filter(|known| *known != UTF_16LE && *known != UTF_16BE)
 }
 
-/// Whether the value is quoted-printable, which 2.1 says with or without the parameter's name.
+/// Returns true when the value is quoted-printable. 2.1 declares it with or without the name of the parameter.
 #[must_use]
 pub fn is_quoted(head: &[u8]) -> bool {
     parameters(head).any(names_quoted_printable)
 }
 
-/// Whether the value is in base 64, which 2.1 says with or without the parameter's name.
+/// Returns true when the value is in base 64. 2.1 declares it with or without the name of the parameter.
 #[must_use]
 pub fn is_base64(head: &[u8]) -> bool {
     parameters(head).any(|parameter| {
@@ -88,11 +88,11 @@ pub fn is_base64(head: &[u8]) -> bool {
     })
 }
 
-/// A line in the character set that it names, or in that of its file.
+/// Decodes a line in the character set that it names, or else in that of its file.
 #[must_use]
 pub fn line(head: &[u8], value: &[u8], of_file: OfFile) -> Line {
     let is_quoted = is_quoted(head);
-    // In a file that is Unicode only octets that were written as text may be anything else.
+    // In a Unicode file, only quoted-printable octets can have another character set.
     let own = parameter(head, b"CHARSET=").filter(|_| is_quoted || !of_file.marked);
     let charset = own.and_then(|name| charset(&name)).or(of_file.charset);
     let (name, head_damaged) = decode(head, of_file.charset);
@@ -113,7 +113,7 @@ pub fn line(head: &[u8], value: &[u8], of_file: OfFile) -> Line {
     Line { head: text, value: Marks::resolve(&value), damaged: damaged || head_damaged, has_controls }
 }
 
-/// What stands between the semicolons, but for those inside quotes.
+/// Returns the parameters of a head. Semicolons inside quotes do not separate them.
 pub fn parameters(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut inside = false;
     let separates = move |byte: &u8| {
@@ -123,7 +123,7 @@ pub fn parameters(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     head.strip_suffix(b":").unwrap_or(head).split(separates).skip(1)
 }
 
-/// What follows a name, whatever its case.
+/// Returns the rest of a text that begins with `name` in any case.
 fn after<'a>(part: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let (start, rest) = part.split_at_checked(name.len())?;
     start.eq_ignore_ascii_case(name).then_some(rest)
@@ -139,8 +139,8 @@ fn parameter(head: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     Some(value.trim_ascii().iter().copied().filter(|byte| *byte != b'"').collect())
 }
 
-/// Stand-ins for separators that were encoded and therefore separate nothing. Control characters are no part of a value,
-/// and every character set leaves them as they are.
+/// Substitutes for encoded separators, which must not separate anything. They are control characters, because a value
+/// contains none and every character set keeps them.
 struct Marks;
 
 impl Marks {
@@ -154,7 +154,7 @@ impl Marks {
         (1..=5).contains(&byte)
     }
 
-    /// The text with each mark as an escape.
+    /// Returns the text with each mark replaced by an escape.
     fn resolve(text: &str) -> String {
         text.replace("\u{5}\u{4}", "\\n")
             .replace(['\u{4}', '\u{5}'], "\\n")
@@ -164,11 +164,11 @@ impl Marks {
     }
 }
 
-/// The octets of a quoted-printable value, and whether control characters were left out that mean something else here. What
-/// is no escape stays as it is.
+/// Decodes a quoted-printable value. Returns true with it if control characters that serve as marks were removed. Text
+/// that is not an escape stays unchanged.
 fn unquoted(value: &[u8], charset: Option<&'static Encoding>) -> (Vec<u8>, bool) {
     let value = value.trim_ascii_end();
-    // A soft break that nothing follows breaks nothing.
+    // A soft line break at the end has no line to join.
     let value = value.strip_suffix(b"=").unwrap_or(value);
     let marked = charset != Some(ISO_2022_JP);
     let second_may_be_ascii = [SHIFT_JIS, BIG5, GBK, GB18030].into_iter().any(|known| charset == Some(known));
@@ -193,8 +193,8 @@ fn unquoted(value: &[u8], charset: Option<&'static Encoding>) -> (Vec<u8>, bool)
     (octets, has_controls)
 }
 
-/// Octets as text, and whether some of them are no letter: UTF-8 if they are that, else the character set they claim, else
-/// Latin-1 as the web reads it, which is windows-1252.
+/// Decodes octets, and returns true with the text if some could not be decoded. Tries UTF-8, then the declared
+/// character set, then windows-1252, which the web uses for Latin-1.
 fn decode<'a>(octets: &'a [u8], claimed: Option<&'static Encoding>) -> (Cow<'a, str>, bool) {
     let other = claimed.filter(|claimed| *claimed != UTF_8);
     match (std::str::from_utf8(octets), other) {
@@ -206,8 +206,9 @@ fn decode<'a>(octets: &'a [u8], claimed: Option<&'static Encoding>) -> (Cow<'a, 
     }
 }
 
-/// Whether octets that could be UTF-8 are rather what they claim to be. ISO 2022 looks like ASCII but for its escapes. Two
-/// octets of an East Asian letter may look like one letter of UTF-8, which would take three for it.
+/// Returns true when octets that are valid UTF-8 are more likely in the declared character set. ISO 2022 looks like
+/// ASCII except for its escapes. Two octets of an East Asian letter can look like one letter of UTF-8, which takes
+/// three octets for such letters.
 fn is_other(text: &str, claimed: &'static Encoding) -> bool {
     if claimed == ISO_2022_JP {
         return text.contains('\u{1b}');
@@ -219,7 +220,7 @@ fn is_other(text: &str, claimed: &'static Encoding) -> bool {
         && !claimed.decode_without_bom_handling(text.as_bytes()).1
 }
 
-/// Whether octets that are no UTF-8 are a damaged text in it: they have whole letters of it, or a letter that was cut.
+/// Returns true when octets are damaged UTF-8 text. Such text has complete letters of UTF-8 or a truncated letter.
 fn is_torn(octets: &[u8], claims_utf8: bool) -> bool {
     let (mut whole, mut invalid, mut cut) = (0, 0, false);
     let mut before = None;
@@ -228,7 +229,7 @@ fn is_torn(octets: &[u8], claims_utf8: bool) -> bool {
         before = chunk.valid().chars().next_back().or(before);
         match chunk.invalid() {
             [] => {}
-            // In Latin-1 a lone octet is a capital letter here, which rarely ends a word in small letters.
+            // In Latin-1 such an octet is a capital letter, which rarely ends a word in small letters.
             [0xc2..=0xde] if claims_utf8 && octets.ends_with(chunk.invalid()) => {
                 cut |= before.is_none_or(|before| !before.is_uppercase());
                 invalid += 1;

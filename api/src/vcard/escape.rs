@@ -1,16 +1,17 @@
-//! Values made harmless, and lines folded. Whatever is put in, what comes out holds no line end, no quote and no separator
-//! of its own.
+//! Escaping of values and folding of lines. An escaped value contains no line end, no quote and no separator of its
+//! own.
 
 use crate::{plain_text, web_address};
 
-/// The longest line in octets, its end not counted.
+/// The maximum length of a line in octets, without its end.
 const WIDTH: usize = 75;
 
-/// A text value: separators and backslashes are escaped, a line end is `\n`, other control characters are gone.
+/// Escapes a text value. Separators and backslashes are escaped, line ends become `\n`, and other control characters
+/// are removed.
 #[must_use]
 pub fn text(value: &str) -> String {
     let mut out = String::with_capacity(value.len() + 8);
-    // Many a program takes Unicode's line ends for its own, so that they must not stand in a value as they are.
+    // Many programs treat the line ends of Unicode as their own, so a value must not contain them.
     for c in plain_text::file_lines(value).chars() {
         match c {
             '\\' | ',' | ';' => out.extend(['\\', c]),
@@ -23,8 +24,9 @@ pub fn text(value: &str) -> String {
     out
 }
 
-/// A URI value. Nothing is escaped there, so what a reader might take for a separator or an escape is percent-encoded:
-/// commas and semicolons of a query, quotes, backslashes and spaces anywhere; and what turns the direction of what is read.
+/// Encodes a URI value. URIs have no escapes, so characters that a reader could mistake for a separator or an escape
+/// are percent-encoded. These are commas and semicolons of a query, quotes, backslashes, white space, and characters
+/// that change the text direction.
 #[must_use]
 pub fn uri(value: &str) -> String {
     let mut out = String::with_capacity(value.len() + 8);
@@ -42,8 +44,8 @@ pub fn uri(value: &str) -> String {
     out
 }
 
-/// An address without what turns the direction of what is read: it is left out around the address, where programs put it so
-/// that the address is shown well, and percent-encoded within it.
+/// Returns an address without characters that change the text direction. Programs put them around an address for
+/// display, so they are removed there. They are percent-encoded within the address.
 #[must_use]
 pub fn undirected(address: &str) -> String {
     let mut out = String::with_capacity(address.len());
@@ -53,12 +55,12 @@ pub fn undirected(address: &str) -> String {
     out
 }
 
-/// What stands between the white space and the marks around an address.
+/// Returns an address without the white space and direction marks around it.
 fn around(address: &str) -> &str {
     address.trim_matches(|c: char| c.is_whitespace() || web_address::changes_direction(c))
 }
 
-/// A quoted parameter value by RFC 6868, in which quotes and line ends are written with a caret.
+/// Quotes a parameter value by RFC 6868, which writes quotes and line ends with a caret.
 #[must_use]
 pub fn parameter(value: &str) -> String {
     let mut out = String::from("\"");
@@ -72,12 +74,12 @@ pub fn parameter(value: &str) -> String {
             c => out.push(c),
         }
     }
-    // To the letter a backslash is one; to many a program it escapes the quote behind it.
+    // By the standard a backslash is a plain character, but many programs take it as the escape of the next quote.
     out.push_str(if out.ends_with('\\') { " \"" } else { "\"" });
     out
 }
 
-/// Adds a line, folded at 75 octets between characters, and its end.
+/// Adds a line and its end. The line is folded at 75 octets, between characters.
 pub fn fold(out: &mut String, line: &str) {
     let mut width = 0;
     for c in line.chars() {

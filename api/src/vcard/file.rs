@@ -1,28 +1,28 @@
-//! Names of downloaded files. Whatever a person is called, the name is short, stands on every system and cannot leave its
-//! header.
+//! Names of downloaded files. They are short, valid on every system and safe inside a header, whatever the name of the
+//! person.
 
 use crate::web_address;
 
 /// The media type of vCards of every version.
 pub const MEDIA_TYPE: &str = "text/vcard; charset=utf-8";
 
-/// The name of a file of many cards.
+/// The name of a file with several cards.
 pub const MANY: &str = "vcards.vcf";
 
-/// The name of a card that is nobody's.
+/// The name of a file when the name of the person has no usable characters.
 const NOBODY: &str = "contact.vcf";
 
-/// The longest name in octets, without its ending; systems allow 255 with it.
+/// The maximum length of a name in octets, without its extension. File systems allow 255 with it.
 const LONGEST: usize = 120;
 
-/// The name of a file with one card: the person's, and `.vcf`.
+/// Returns the name of a file with one card: the name of the person with `.vcf`.
 #[must_use]
 pub fn file_name(full_name: &str) -> String {
     let mut name = String::new();
     for c in full_name.chars() {
         let c = match c {
             '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => '_',
-            // These turn the direction of what follows, and with it the ending that is seen.
+            // These characters change the direction of the text and could disguise the extension.
             c if web_address::changes_direction(c) => continue,
             c if c.is_control() => '_',
             c if c.is_whitespace() => ' ',
@@ -40,8 +40,8 @@ pub fn file_name(full_name: &str) -> String {
     if name.chars().all(|c| c == '_' || c == ' ') { NOBODY.to_owned() } else { format!("{name}.vcf") }
 }
 
-/// The whole value of a `Content-Disposition` header for a file of that name: in ASCII for the oldest programs, and by
-/// RFC 8187 for the others.
+/// Returns the value of a `Content-Disposition` header for a file with that name. It has the name in ASCII for old
+/// programs, and the name by RFC 8187 for others.
 #[must_use]
 pub fn content_disposition(file_name: &str) -> String {
     let name = self::file_name(file_name.strip_suffix(".vcf").unwrap_or(file_name));

@@ -1,10 +1,10 @@
-//! Five hundred people who were made up, the same at each run, to be written and read back.
+//! Five hundred generated people for tests that write and read cards. They are the same at each run.
 
 use chrono::DateTime;
 
 use super::card::{Address, Birthday, Card, Email, Messenger, NameParts, Phone, Url};
 
-/// Words of many scripts, and such as mean something to somebody who reads cards.
+/// Words of many scripts, including text that has a meaning in a card.
 const WORDS: &str = "김철수 박 서울특별시 やまだ 太郎 カタカナ Zoë O'Brien \"quoted\" a,b c;d e\\f \\n 😀👩‍👩‍👧 x:y=z ^n Straße بسم \
     END:VCARD =0D=0A %41 <b> &amp; #1";
 
@@ -55,7 +55,7 @@ impl Chance {
     }
 }
 
-/// The people.
+/// Returns the generated people.
 pub fn people() -> Vec<Card> {
     let mut chance = Chance(20_260_920);
     (0..500).map(|number| person(&mut chance, number)).collect()

@@ -1,17 +1,18 @@
-//! What stands before a value, put so that the syntax library reads it as it is meant: lists in quotes, numbers of any
-//! length. What the library cannot see of a value is marked here.
+//! The heads of properties: the part before a value. They are rewritten so that the syntax library interprets quoted
+//! lists and long numbers correctly. Marks carry facts about a value that the library cannot see.
 
 use super::encoding;
 
-/// Marks a property of which control characters were left out.
+/// Marks a property from which control characters were removed.
 pub const CONTROLS: &str = "X-RAPPORT-CONTROLS";
-/// Marks a property whose value is in base 64, and therefore no text even if it decodes to blanks.
+/// Marks a property whose value is in base 64. Such a value is not empty, even if it decodes to blanks.
 pub const ENCODED: &str = "X-RAPPORT-ENCODED";
 
-/// Types that read a value as a number. The library would cut one that is long, and drop what a telephone needs.
+/// Types that make the library parse a value as a number. It would truncate long numbers and drop other characters of
+/// telephone numbers.
 const NUMBERS: [&str; 3] = ["INTEGER", "FLOAT", "BOOLEAN"];
 
-/// The head of a property for the library, with its marks and its colon.
+/// Returns the head of a property for the library, with its marks and its colon.
 #[must_use]
 pub fn mended(head: &str, marks: &[&str]) -> String {
     let name = head.split([':', ';']).next().unwrap_or_default();
@@ -20,19 +21,19 @@ pub fn mended(head: &str, marks: &[&str]) -> String {
     let parts = encoding::parameters(head.as_bytes()).filter_map(|part| parameter(&String::from_utf8_lossy(part)));
     for part in marks.iter().map(|mark| (*mark).to_owned()).chain(parts) {
         mended.push(';');
-        // A backslash escapes nothing among parameters, but the library lets it escape a quote.
+        // A backslash escapes nothing in parameters, but the library treats it as the escape of a quote.
         mended.push_str(&part.replace('\\', "\\\\"));
     }
     mended.push(':');
     mended
 }
 
-/// A parameter as the library understands it; none if it says nothing.
+/// Returns a parameter in the form of the library, or none if it has no meaning.
 fn parameter(part: &str) -> Option<String> {
     let Some((name, value)) = part.split_once('=') else { return Some(part.to_owned()) };
     match name.trim().to_ascii_uppercase().as_str() {
         "TYPE" if value.contains('"') => Some(format!("TYPE={}", list(value))),
-        // RFC 6350, section 5.3: a number between 1 and 100.
+        // RFC 6350, section 5.3, allows a number from 1 to 100.
         "PREF" => {
             let number = value.trim().trim_matches('"').trim();
             let number: u64 = number.parse().ok().filter(|_| number.bytes().all(|digit| digit.is_ascii_digit()))?;
@@ -43,7 +44,8 @@ fn parameter(part: &str) -> Option<String> {
     }
 }
 
-/// A list of types. The examples of RFC 6350, section 6.4.1 put all of it between quotes.
+/// Returns a list of types with each type quoted on its own. The examples of RFC 6350, section 6.4.1, quote the list as
+/// a whole.
 fn list(value: &str) -> String {
     let types = value.split(',').map(|item| item.replace('"', "")).map(|item| item.trim().to_owned());
     let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | '+');

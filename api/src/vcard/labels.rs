@@ -1,5 +1,5 @@
-//! What an address or a number is for. A label that a version has types for is written as those and read back the same;
-//! any other label is left to its writer, who puts it beside the property.
+//! Labels of addresses and numbers. A label that a version has types for is written as types and read back unchanged.
+//! The writer puts any other label into a property of its own.
 
 use super::version::Version;
 
@@ -18,10 +18,10 @@ pub enum LabelSubject {
     Url,
 }
 
-/// Where one is reached.
+/// The labels of places.
 const PLACES: [&str; 2] = ["work", "home"];
 
-/// The kinds of line, as labels and as types, and whether 3.0 and 4.0 know them.
+/// The kinds of telephone line: the label, the type, and flags for its support in 3.0 and in 4.0.
 const LINES: [(&str, &str, bool, bool); 8] = [
     ("mobile", "cell", true, true),
     ("fax", "fax", true, true),
@@ -33,13 +33,13 @@ const LINES: [(&str, &str, bool, bool); 8] = [
     ("modem", "modem", true, false),
 ];
 
-/// What says nothing of the use: how mail travels, that a telephone carries voices, what Apple's devices are called.
+/// Types without information about the use, such as mail transports, voice, and the names of Apple devices.
 const SILENT: [&str; 16] = [
     "pref", "voice", "internet", "x400", "msg", "dom", "intl", "postal", "parcel", "iphone", "pcs", "bbs", "isdn",
     "phone", "uri", "smtp",
 ];
 
-/// The types that say the same as a label; none when there are no such types.
+/// Returns the types with the meaning of a label, or none when there are no such types.
 #[must_use]
 pub fn types(label: &str, of: LabelSubject, version: Version) -> Option<Vec<&'static str>> {
     // A URL has no parameters in 3.0.
@@ -59,8 +59,8 @@ pub fn types(label: &str, of: LabelSubject, version: Version) -> Option<Vec<&'st
     }
 }
 
-/// The label that types stand for: `WORK` and `CELL` are `work mobile`. Types that are nobody's standard are words too,
-/// as long as no other says more.
+/// Returns the label for types: `WORK` and `CELL` become `work mobile`. The text of a nonstandard type becomes the
+/// label if no other type has a meaning.
 #[must_use]
 pub fn label<'a>(types: impl Iterator<Item = &'a str>) -> Option<String> {
     let (mut place, mut line, mut other) = (None, None, None);

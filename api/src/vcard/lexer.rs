@@ -1,5 +1,6 @@
-//! A file cut into cards and each card into whole properties. What the syntax library would stumble over is put right here:
-//! character sets, raw line breaks, pictures that nobody asked for. What is left out is named.
+//! Splits a file into cards and each card into whole properties. It also corrects input that the syntax library cannot
+//! read, such as other character sets and raw line breaks. Large attachments are left out, and their properties are
+//! named.
 
 use std::iter::Peekable;
 
@@ -12,13 +13,13 @@ use super::{
 };
 use crate::plain_text;
 
-/// The most properties of one card.
+/// Maximum number of properties of one card.
 pub const MAX_PROPERTIES: usize = 500;
 
-/// The longest of those that is looked at: room for an address, none for a picture.
+/// Maximum length of an attachment property, in octets. There is room for an address, but not for a picture.
 const MAX_ATTACHMENT: usize = 2 * 1024;
 
-/// The cards of a file, one at a time.
+/// Iterates over the cards of a file.
 pub struct Lexer<'a> {
     lines: Peekable<Lines<'a>>,
     of_file: OfFile,
@@ -29,41 +30,41 @@ pub struct Lexer<'a> {
 /// A card of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// Which card of the file it is, from 1; 0 when there is none.
+    /// The number of the card in the file, from 1. It is 0 when the file has no card.
     pub ordinal: usize,
-    /// The line on which it begins, from 1.
+    /// The line on which the card begins, from 1.
     pub line: usize,
-    /// Its properties, or why it cannot be read.
+    /// The properties of the card, or the reason why it cannot be read.
     pub text: Result<Text, &'static str>,
 }
 
 /// The properties of a card.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
-    /// Each on a line of its own.
+    /// The properties, one on each line.
     pub lines: String,
-    /// The names of those that were left out, as they are written.
+    /// The names of the omitted properties, as the card writes them.
     pub left_out: Vec<String>,
-    /// Whether the card has lines that are no property.
+    /// True when the card has lines that are not properties.
     pub has_junk: bool,
-    /// Whether some of its octets are no letter.
+    /// True when some octets could not be decoded.
     pub damaged: bool,
 }
 
 impl<'a> Lexer<'a> {
-    /// A file in UTF-8, UTF-16, the character set that came with it, or whatever its cards say. What its first octets say
-    /// counts more than what came with it (Encoding Standard, section 6).
+    /// Reads a file in UTF-8, UTF-16, the declared character set, or the character sets that its cards name. A byte
+    /// order mark overrides the declared character set (Encoding Standard, section 6).
     pub fn new(octets: &'a [u8], charset: Option<&'static Encoding>) -> Self {
         let lines = Lines::new(octets);
         let of_file = if lines.is_unicode { OfFile::unicode() } else { OfFile::new(charset) };
         Self { lines: lines.peekable(), of_file, ordinal: 0, ended: false }
     }
 
-    /// The line on which the next card begins.
+    /// Skips to the next card and returns the line on which it begins.
     fn begin(&mut self) -> Option<usize> {
         self.lines.find_map(|line| {
             let octets = line.octets.trim_ascii_start();
-            // Files that were put together have marks inside.
+            // Concatenated files have byte order marks inside.
             let unmarked = octets.strip_prefix(b"\xef\xbb\xbf");
             let begins = unmarked.unwrap_or(octets).trim_ascii_end().eq_ignore_ascii_case(b"BEGIN:VCARD");
             if begins && unmarked.is_some() {
@@ -87,7 +88,7 @@ impl Iterator for Lexer<'_> {
         let mut card = CollectedLine { of_file: self.of_file, ..CollectedLine::default() };
         let mut depth = 0_usize;
         let ended = loop {
-            // A card that begins where none is expected ends the one before it.
+            // A card without an end stops where the next card begins.
             let interrupts = |line: &Line| line.is("BEGIN:VCARD") && depth == 0 && !card.expects_card();
             if self.lines.peek().is_some_and(interrupts) {
                 break false;
@@ -99,7 +100,7 @@ impl Iterator for Lexer<'_> {
                 }
                 depth -= 1;
             } else if line.is("BEGIN:VCARD") || line.is("AGENT:BEGIN:VCARD") {
-                // In 2.1 the card of an agent stands inside; it is left out.
+                // In 2.1 the card of an agent is nested in the property, and it is left out.
                 if depth == 0 {
                     card.open = None;
                     card.text.left_out.push("AGENT".to_owned());
@@ -114,7 +115,7 @@ impl Iterator for Lexer<'_> {
     }
 }
 
-/// The card so far.
+/// The part of a card that was read so far.
 #[derive(Debug, Default)]
 struct CollectedLine {
     of_file: OfFile,
@@ -125,20 +126,20 @@ struct CollectedLine {
     open: Option<OpenCard>,
 }
 
-/// A property that may go on in the next line.
+/// A property that may continue in the next line.
 #[derive(Debug)]
 struct OpenCard {
     line: Line,
     kind: TokenKind,
 }
 
-/// How a property may go on although no fold says so.
+/// The ways in which a property may continue without a fold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TokenKind {
     Plain,
-    /// Some programs write its lines raw.
+    /// Some programs write the lines of these properties raw.
     Lines,
-    /// Some programs write its octets raw. Kept only if it is short.
+    /// Some programs write the octets of these properties raw. They are kept only if they are short.
     Attachment,
     /// A time zone.
     Zone,
@@ -170,7 +171,7 @@ impl CollectedLine {
                 open.line.octets.extend_from_slice(&line.octets);
                 self.count(line.octets.len() + 2, line.too_long);
             }
-            // Octets of a picture, which is left out as a whole.
+            // These are octets of a picture, which is left out as a whole.
             Some(open) if open.kind == TokenKind::Attachment && is_encoded(&open.line) => open.line.too_long = true,
             _ => {
                 self.text.has_junk = true;
@@ -190,11 +191,11 @@ impl CollectedLine {
         self.open.as_ref().is_some_and(|open| open.line.is("AGENT:"))
     }
 
-    /// Ends the open property: from here on it is text.
+    /// Ends the open property and adds its text.
     fn close(&mut self) {
         let Some(OpenCard { line, kind }) = self.open.take() else { return };
         let is_code = line.parts().is_some_and(|(head, value)| is_code(head, value));
-        // A picture in base 64 is none that can be fetched, and its octets are no text, whatever they look like.
+        // An attachment in base 64 has no address to fetch, and its octets are not text even if they look like it.
         if kind == TokenKind::Attachment && (is_code || line.too_long || line.octets.len() > MAX_ATTACHMENT) {
             self.text.left_out.extend(line.name().map(|name| String::from_utf8_lossy(name).into_owned()));
             return;
@@ -203,7 +204,7 @@ impl CollectedLine {
             self.text.has_junk = true;
             return;
         };
-        // The library would take a zone that begins like an offset for one.
+        // The library would parse a zone that only begins like an offset as an offset.
         let head = if kind == TokenKind::Zone && !encoding::is_quoted(head) { b"TZ;VALUE=text:" } else { head };
         let read = encoding::line(head, value, self.of_file);
         self.text.damaged |= read.damaged;
@@ -211,7 +212,7 @@ impl CollectedLine {
         let marks = [(has_controls || read.has_controls, head::CONTROLS), (is_code, head::ENCODED)];
         let marks: Vec<&str> = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark).collect();
         let line = head::mended(&head, &marks) + &value;
-        // The version decides only how dates are read, and the older way reads those of both.
+        // The version only affects how dates are read. The rules of 3.0 read the dates of both versions.
         if !line.get(..8).is_some_and(|name| name.eq_ignore_ascii_case("VERSION:")) {
             self.text.lines.push_str(&line);
             self.text.lines.push_str("\r\n");
@@ -228,18 +229,18 @@ impl CollectedLine {
     }
 }
 
-/// Whether the value of a line is said to be in base 64.
+/// Returns true when a line declares that its value is in base 64.
 fn is_encoded(line: &Line) -> bool {
     line.parts().is_some_and(|(head, _)| encoding::is_base64(head))
 }
 
-/// Whether a value is in base 64. An address, which some programs say that of as well, is not.
+/// Returns true when a value is in base 64. Some programs also declare base 64 for an address, which is not.
 fn is_code(head: &[u8], value: &[u8]) -> bool {
     encoding::is_base64(head) && !value.trim_ascii().is_empty() && !value.contains(&b':')
 }
 
-/// Texts on one line each, and whether control characters were left out. What breaks a line is U+2028, which is no control
-/// and breaks none for the library.
+/// Returns texts without line ends and control characters, and true if there were control characters. Line ends become
+/// U+2028, because it is not a control character and the library does not end a line there.
 fn without_controls<const N: usize>(texts: [&str; N]) -> ([String; N], bool) {
     let mut found = false;
     let plain = texts.map(|text| {
@@ -317,7 +318,7 @@ mod tests {
                 assert_eq!((card.name.family.as_deref(), card.name.given.as_deref()), (Some("Zoë"), Some("é")));
             }
         }
-        // Files that were put together: what stands before the mark is what came with it.
+        // The first card stands before the byte order mark, so the declared character set applies to it.
         let file = [b"BEGIN:VCARD\r\nFN:\xc8\xab\r\nEND:VCARD\r\n", marked.as_bytes()].concat();
         let names = cards(&file, Some(encoding_rs::EUC_KR)).map(|read| read.expect("a card").card.full_name);
         assert_eq!(names.collect::<Vec<_>>(), ["홍", "é 김"]);

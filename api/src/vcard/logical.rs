@@ -1,43 +1,43 @@
-//! A file as whole lines: folds and soft line breaks are undone before anything is read. In one pass, and with as much
-//! memory as one card may take, however long a line is.
+//! Splits a file into unfolded lines. Folds and soft line breaks are removed in one pass, and memory is limited to the
+//! size of one card, even for very long lines.
 
 use std::{borrow::Cow, ops::Range};
 
 use super::encoding;
 
-/// The longest card in octets. Pictures, sounds and keys do not count, since they are not kept.
+/// Maximum size of a card, in octets. Pictures, sounds and keys do not count, because they are not kept.
 pub const MAX_CARD: usize = 64 * 1024;
 
-/// The lines of a file.
+/// Iterates over the unfolded lines of a file.
 #[derive(Clone, Debug)]
 pub struct Lines<'a> {
     octets: Cow<'a, [u8]>,
-    /// Whether the file says by its first octets that it is Unicode.
+    /// True when the first octets of the file show that it is Unicode.
     pub is_unicode: bool,
     at: usize,
-    /// How many lines the file had so far, as an editor counts them.
+    /// The number of lines that were read so far, as an editor counts them.
     line: usize,
 }
 
-/// A line, unfolded.
+/// An unfolded line.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// What it holds, without its end.
+    /// The content without the line end.
     pub octets: Vec<u8>,
-    /// Where its value begins, if it has one.
+    /// The offset of the value, if the line has one.
     pub value: Option<usize>,
-    /// On which line of the file it begins, from 1.
+    /// The number of the first line in the file, from 1.
     pub number: usize,
-    /// Whether it is longer than a card may be; what is beyond is not there.
+    /// True when the line exceeds the size of a card. The rest of the line is dropped.
     pub too_long: bool,
-    /// How far the value was looked for, and whether that is inside quotes.
+    /// The offset up to which the value was searched, and true if that offset is inside quotes.
     seen: usize,
     in_quotes: bool,
     quoted_printable: bool,
 }
 
 impl<'a> Lines<'a> {
-    /// A file in UTF-8, UTF-16 or whatever its cards say.
+    /// Reads a file in UTF-8, UTF-16 or the character sets that its cards name.
     pub fn new(octets: &'a [u8]) -> Self {
         let utf16 = match octets {
             [0xff, 0xfe, ..] => Some((2, u16::from_le_bytes as fn([u8; 2]) -> u16)),
@@ -58,8 +58,8 @@ impl<'a> Lines<'a> {
         Self { octets, is_unicode, at: 0, line: 0 }
     }
 
-    /// The next line of the file without its end, and where the one behind it begins. A line ends with CR, LF or both, and
-    /// in files that were converted twice with CR CR LF.
+    /// Returns the range of the next line without its end, and the offset of the line after it. A line ends with CR, LF
+    /// or CR LF. In files that were converted twice it ends with CR CR LF.
     fn physical(&self) -> Option<(Range<usize>, usize)> {
         let rest = self.octets.get(self.at..).filter(|rest| !rest.is_empty())?;
         let length = rest.iter().position(|octet| matches!(octet, b'\r' | b'\n')).unwrap_or(rest.len());
@@ -83,7 +83,7 @@ impl Iterator for Lines<'_> {
         while let Some((next, behind)) = self.physical() {
             let octets = &self.octets[next.clone()];
             let is_folded = matches!(octets, [b' ' | b'\t', ..]);
-            // Where every line is folded alike, a fold may cut an escape in two.
+            // When a program folds all lines, a fold may split an escape in two.
             let cuts_escape = matches!(octets, [_, first, second, ..]
                 if is_folded && first.is_ascii_hexdigit() && second.is_ascii_hexdigit());
             if !cuts_escape && line.quoted_printable && is_softly_broken(&self.octets[last.clone()]) {
@@ -132,7 +132,7 @@ impl Line {
         if self.too_long {
             return;
         }
-        // What fits is kept: it tells which property is too long.
+        // The part that fits is kept, because it names the property that is too long.
         let room = MAX_CARD - self.octets.len();
         self.too_long = octets.len() > room;
         self.octets.extend_from_slice(&octets[..octets.len().min(room)]);
@@ -147,13 +147,13 @@ impl Line {
         }
     }
 
-    /// Whether the line is this one, but for case and white space behind it.
+    /// Returns true when the line equals `expected`, without regard to case and trailing white space.
     #[must_use]
     pub fn is(&self, expected: &str) -> bool {
         is(&self.octets, expected)
     }
 
-    /// The name of the property that begins here, without its group; none if the line is no property.
+    /// Returns the name of the property without its group, or none if the line is not a property.
     #[must_use]
     pub fn name(&self) -> Option<&[u8]> {
         let named = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
@@ -163,10 +163,10 @@ impl Line {
         (!name.is_empty() && matches!(rest, [b':' | b';', ..])).then_some(name)
     }
 
-    /// The property up to its colon, and its value; none without a colon.
+    /// Returns the property up to its colon, and its value. Returns none without a colon.
     #[must_use]
     pub fn parts(&self) -> Option<(&[u8], &[u8])> {
-        // A quote that is never closed is a letter like any other.
+        // An unclosed quote is a plain character, so the first colon counts.
         let colon = || self.octets.iter().position(|octet| *octet == b':').map(|colon| colon + 1);
         self.value.or_else(colon).map(|at| self.octets.split_at(at))
     }

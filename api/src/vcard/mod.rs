@@ -1,16 +1,16 @@
-//! Contacts as vCards. What is written is valid vCard 3.0 or 4.0 whatever the fields hold, and no field can become
-//! another property; what is read may be 2.1, 3.0 or 4.0, damaged or hostile, and costs time and memory in proportion to
-//! its size. Nothing here knows a database, a request or a clock.
+//! Reading and writing of contacts as vCards. Written cards are valid vCard 3.0 or 4.0 for any content, and no field
+//! can become another property. Read cards may have version 2.1, 3.0 or 4.0 and may be damaged or hostile. Reading
+//! takes time and memory in proportion to the size of the file. The modules use no database, no request and no clock.
 //!
-//! | module | what it is for |
+//! | module | purpose |
 //! |---|---|
-//! | [`card`] | the model: one contact |
-//! | [`labels`] | `work`, `mobile` and their like, as each version writes them |
-//! | [`write`](mod@write), [`value_forms`], [`escape`] | a card as text; numbers and zones by their form; values made harmless, lines folded |
-//! | [`file`](mod@file) | the name of a downloaded file, as a header can carry it |
-//! | [`read`], [`logical`], [`lexer`] | a file as cards or reasons; unfolding it; cutting it up |
-//! | [`encoding`], [`head`] | octets as text; what stands before a value |
-//! | [`parse_properties`], [`values`] | understanding one card, and one property |
+//! | [`card`] | the model of one contact |
+//! | [`labels`] | labels such as `work` and `mobile`, as each version writes them |
+//! | [`write`](mod@write), [`value_forms`], [`escape`] | writing: text, forms of values, escaping, folding |
+//! | [`file`](mod@file) | the name of a downloaded file and its header |
+//! | [`read`], [`logical`], [`lexer`] | reading: a file as cards or errors, unfolding, splitting |
+//! | [`encoding`], [`head`] | reading: octets as text, the part before a value |
+//! | [`parse_properties`], [`values`] | reading: the properties of one card, and the value of one property |
 
 pub mod version;
 pub mod card;

@@ -1,5 +1,5 @@
-//! One card understood: from the properties of any version and of many programs to the model. What the model has no place
-//! for is named; a card is refused only if it is nobody's.
+//! Interprets one card: maps properties of any version and program to the model. Properties that the model has no field
+//! for are named. A card is refused if it is a list of cards, or if it has nothing to identify a contact.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{plain_text, text};
 
-/// Messengers that have a property of their own, and the scheme of their addresses.
+/// Messengers with a property of their own, and the scheme of their addresses.
 const MESSENGERS: [(&str, &str); 9] = [
     ("X-JABBER", "xmpp"),
     ("X-GOOGLE-TALK", "xmpp"),
@@ -31,32 +31,32 @@ const MESSENGERS: [(&str, &str); 9] = [
     ("X-QQ", "qq"),
 ];
 
-/// Parameters that say something of a contact in addition to the value they stand at.
+/// Parameters that add a fact about the contact to their value.
 const TELLING: [(VCardParameterName, &str); 3] =
     [(VCardParameterName::SortAs, "SORT-AS"), (VCardParameterName::Geo, "GEO"), (VCardParameterName::Tz, "TZ")];
 
 const LIST: &str = "It is a list of cards and not one of its own.";
 const NOBODY: &str = "It has no name, no organization, no e-mail address and no telephone number.";
 
-/// A card that was read.
+/// A card that was read, with its losses.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     /// The card.
     pub card: Card,
-    /// The names of the properties that say more of somebody than what they are called, do, and are reached by: tags,
-    /// pictures, days. The card has them, but an address book may have no place for them.
+    /// The names of the properties of other kinds, such as tags, pictures and days. The card has them, but an address
+    /// book may not keep them.
     pub extras: Vec<String>,
-    /// The names of the properties that the card has no place for, once for each.
+    /// The names of the properties that the card has no field for, one for each occurrence.
     pub left_out: Vec<String>,
-    /// The names of the properties that were kept without the control characters in them, and of those with nothing else.
+    /// The names of the properties from which control characters were removed, including those that became empty.
     pub without_controls: Vec<String>,
-    /// Whether there were lines that are no property.
+    /// True when the card had lines that are not properties.
     pub has_junk: bool,
-    /// Whether some letters could not be read; U+FFFD stands for them.
+    /// True when some letters could not be decoded. U+FFFD replaces them.
     pub damaged: bool,
 }
 
-/// The card that stands in a text of whole lines, or why there is none.
+/// Interprets the properties of a card. Fails with the reason why there is no card.
 pub fn card(text: Text) -> Result<Reading, &'static str> {
     let Entry::VCard(vcard) = Parser::new(&text.lines).entry() else { return Err("It is no vCard.") };
     let entries: Vec<VCardEntry> = vcard
@@ -85,30 +85,30 @@ pub fn card(text: Text) -> Result<Reading, &'static str> {
     Ok(Reading { card, has_junk: text.has_junk, damaged: text.damaged, ..reader.reading })
 }
 
-/// Whether a property is about the file and not about the contact.
+/// Returns true when a property describes the file and not the contact.
 fn is_of_file(entry: &VCardEntry) -> bool {
     matches!(&entry.name, VCardProperty::Prodid | VCardProperty::Rev)
         || entry.name.as_str().eq_ignore_ascii_case("PROFILE")
 }
 
-/// The name of a property, as cards write it.
+/// Returns the name of a property in upper case.
 fn name_of(entry: &VCardEntry) -> String {
     entry.name.as_str().to_ascii_uppercase()
 }
 
 struct Reader<'a> {
     reading: Reading,
-    /// Labels that stand beside a property, by its group.
+    /// The labels of groups, by the name of the group.
     labels: Vec<(&'a str, String)>,
-    /// Groups with a property that has room for a label.
+    /// The groups with a property that can have a label.
     labelled: HashSet<&'a str>,
-    /// Of properties that a card has once: which one it is.
+    /// For properties that a card has once: the index of the chosen one.
     chosen: HashMap<&'a str, usize>,
-    /// Of properties that a list is preferred by: the best rank.
+    /// For properties of a list: the best rank.
     ranks: HashMap<&'a str, u32>,
-    /// The text of each that was chosen, by the name of its property.
+    /// The text of each chosen property, by the name of the property.
     kept: HashMap<&'a str, String>,
-    /// Addresses that stand as text for an envelope, with their labels.
+    /// Addresses as delivery labels, each with its label.
     envelopes: Vec<(Option<String>, String)>,
 }
 
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
         self.reading.left_out.push(name);
     }
 
-    /// Takes a property into the card; whether there is a place for it.
+    /// Takes a property into the card. Returns true if the card has a field for it.
     fn property(&mut self, index: usize, entry: &VCardEntry) -> Result<bool, &'static str> {
         let name = single(entry);
         if value_of_single(entry).is_some() {
@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
                 self.take_single(entry);
                 return Ok(true);
             }
-            // What says the same as the one that was chosen is there already.
+            // A repetition of the chosen value loses nothing.
             let same = value_of_single(entry).as_ref() == self.kept.get(name);
             return Ok(same || entry.name == VCardProperty::Rev);
         }
@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes the one property of its name that a card keeps.
+    /// Takes the chosen property of its name into the card.
     fn take_single(&mut self, entry: &VCardEntry) {
         let card = &mut self.reading.card;
         match &entry.name {
@@ -257,7 +257,7 @@ impl<'a> Reader<'a> {
         true
     }
 
-    /// Names a property whose value has more parts than its kind, unless they repeat what the others say.
+    /// Reports a property with more parts than its kind allows, unless they repeat the other parts.
     fn more_parts(&mut self, entry: &VCardEntry, count: usize) {
         let part = |index| values::part(entry, index, " ");
         let known: Vec<String> = (0..count).filter_map(part).flat_map(|text| plain_text::bare_words(&text)).collect();
@@ -267,7 +267,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes a property that is nobody's standard, or one of older versions alone.
+    /// Takes a nonstandard property, or one of older versions.
     fn other(&mut self, name: &str, entry: &VCardEntry) -> Result<bool, &'static str> {
         match name {
             "X-ABSHOWAS" if is_text(entry, "COMPANY") => Ok(self.organization(entry)),
@@ -277,7 +277,7 @@ impl<'a> Reader<'a> {
                 Ok(push(&mut self.reading.card.urls, values::social_profile(entry, label)))
             }
             "PROFILE" => Ok(is_text(entry, "VCARD")),
-            // It goes with the property beside it, which is kept with it or named.
+            // A label is kept or reported together with the property of its group.
             "X-ABLABEL" => Ok(entry.group.as_deref().is_some_and(|group| self.labelled.contains(group))),
             "LABEL" => {
                 let Some(text) = text_of(entry) else { return Ok(false) };
@@ -295,8 +295,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes addresses that stand as text for an envelope alone. One with a label of an address that is there says it in
-    /// other words, and is named unless these words are all there.
+    /// Takes addresses that exist only as delivery labels. A delivery label with the label of a known address repeats
+    /// it. It is reported unless the address contains all of its words.
     fn delivery_labels(&mut self) {
         for (label, text) in std::mem::take(&mut self.envelopes) {
             let addresses = &mut self.reading.card.addresses;
@@ -312,7 +312,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether every word of an envelope stands in an address.
+/// Returns true when an address contains every word of a delivery label.
 fn contains_value(address: &Address, envelope: &str) -> bool {
     let known = plain_text::bare_words(&address.lines().join("\n"));
     plain_text::bare_words(envelope).iter().all(|word| known.contains(word))
@@ -324,14 +324,14 @@ fn push<T>(list: &mut Vec<T>, item: Option<T>) -> bool {
     taken
 }
 
-/// Whether a label beside a property is kept or left out together with it.
+/// Returns true when a property is kept or left out together with the label of its group.
 fn takes_label(entry: &VCardEntry) -> bool {
     !entry.name.as_str().eq_ignore_ascii_case("X-ABLabel")
         && value_of_single(entry).is_none()
         && !matches!(entry.name, VCardProperty::Note | VCardProperty::Nickname | VCardProperty::Categories)
 }
 
-/// What a property is called where only one of its name is kept.
+/// Returns the name under which only one property is kept.
 fn single(entry: &VCardEntry) -> &str {
     match &entry.name {
         VCardProperty::Language => VCardProperty::Lang.as_str(),
@@ -339,8 +339,8 @@ fn single(entry: &VCardEntry) -> &str {
     }
 }
 
-/// The value of a property that a card has once, to tell one from another; none of other properties, and where the value
-/// is not of its kind.
+/// Returns the value of a property that a card has once, for comparison. Returns none for other properties and for
+/// invalid values.
 fn value_of_single(entry: &VCardEntry) -> Option<String> {
     match &entry.name {
         VCardProperty::Uid | VCardProperty::Org => text_of(entry),
@@ -356,13 +356,14 @@ fn value_of_single(entry: &VCardEntry) -> Option<String> {
     }
 }
 
-/// The card with a name to show, which may have to be made of other properties; none when there are none to make it of.
+/// Returns the card with a display name, which is derived from other properties if needed. Returns none if the card has
+/// nothing to derive it from.
 fn named(mut card: Card) -> Option<Card> {
     if card.full_name.is_empty() {
         let parts = &card.name;
         let latin = [&parts.prefix, &parts.given, &parts.additional, &parts.family, &parts.suffix];
         let joined = match (&parts.family, &parts.given) {
-            // Chinese, Japanese and Korean put the family first, and no space.
+            // Chinese, Japanese and Korean names put the family name first, without a space.
             (Some(family), Some(given)) if is_cjk(family) && is_cjk(given) => format!("{family}{given}"),
             _ => latin.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" "),
         };
@@ -372,7 +373,7 @@ fn named(mut card: Card) -> Option<Card> {
         let names = [Some(joined), nickname, card.organization.clone(), email, number];
         card.full_name = names.into_iter().flatten().find(|name| !text::is_blank(name))?;
     }
-    // 3.0 demands a split name; one that is all family name was never split.
+    // 3.0 requires the parts of a name. A name that is only a family name was never split.
     let family = NameParts { family: Some(card.full_name.clone()), ..NameParts::default() };
     if card.name == family {
         card.name = NameParts::default();

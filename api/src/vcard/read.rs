@@ -1,4 +1,4 @@
-//! A file as cards. Each card that cannot be read gives a reason, and those behind it are read all the same.
+//! Reads the cards of a file. A card that cannot be read gives an error, and the cards after it are still read.
 
 use std::borrow::Cow;
 
@@ -10,15 +10,16 @@ use super::{lexer::Lexer, parse_properties};
 /// A card that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// Which card of the file it is, from 1; 0 when the file has none.
+    /// The number of the card in the file, from 1. It is 0 when the file has no card.
     pub ordinal: usize,
-    /// The line on which it begins, from 1.
+    /// The line on which the card begins, from 1.
     pub line: usize,
-    /// A sentence to show to whoever brought the file.
+    /// The reason, as a sentence for the person who imports the file.
     pub why: Cow<'static, str>,
 }
 
-/// The cards of a file, in its order, each read when it is asked for. `charset` came with the file; a card may name another.
+/// Returns the cards of a file in its order. Each card is read when the iterator reaches it. `charset` is the character
+/// set that was declared for the file. A card may declare another.
 pub fn cards(octets: &[u8], charset: Option<&'static Encoding>) -> impl Iterator<Item = Result<Reading, Damage>> {
     Lexer::new(octets, charset).map(|piece| {
         let card = piece.text.and_then(parse_properties::card);

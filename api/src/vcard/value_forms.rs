@@ -1,6 +1,6 @@
-//! What form a text has, where a version writes one form otherwise than the others.
+//! The forms of values that a version writes differently from the others.
 
-/// Whether the text can be a URI: it begins with a scheme.
+/// Returns true when the text begins with a scheme and can be a URI.
 #[must_use]
 pub fn has_scheme(text: &str) -> bool {
     let Some((scheme, _)) = text.split_once(':') else { return false };
@@ -8,21 +8,21 @@ pub fn has_scheme(text: &str) -> bool {
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-/// Whether a number is good for the whole world and has only the signs that RFC 3966 allows.
+/// Returns true for an international number that has only the characters that RFC 3966 allows.
 #[must_use]
 pub fn is_global(number: &str) -> bool {
     let digits = number.chars().filter(char::is_ascii_digit).count();
     number.starts_with('+') && is_dialled(&number[1..]) && (3..=15).contains(&digits)
 }
 
-/// Whether a telephone can dial it, but for the signs that make it readable.
+/// Returns true when a telephone can dial the number. Separators that make it readable are allowed.
 #[must_use]
 pub fn is_dialled(number: &str) -> bool {
     number.starts_with(|c: char| c.is_ascii_digit())
         && number.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '.' | '(' | ')'))
 }
 
-/// The offset, if the time zone is one: `+09:00` of `+09`, `+0900` or `+09:00`.
+/// Returns the offset of a time zone that is one: `+09:00` for `+09`, `+0900` or `+09:00`.
 #[must_use]
 pub fn offset(zone: &str) -> Option<String> {
     let sign = zone.chars().next().filter(|c| matches!(c, '+' | '-'))?;
@@ -37,13 +37,13 @@ pub fn offset(zone: &str) -> Option<String> {
     (hours < "24" && minutes < "60").then(|| format!("{sign}{hours}:{minutes}"))
 }
 
-/// Whether a year can be written: both versions have four digits for it.
+/// Returns true when a year can be written. Both versions have four digits for it.
 #[must_use]
 pub fn has_four_digits(year: i32) -> bool {
     (0..=9999).contains(&year)
 }
 
-/// The media type of a picture, by how its address ends.
+/// Returns the media type of a picture by the extension in its address.
 #[must_use]
 pub fn media_type(url: &str) -> Option<&'static str> {
     let path = url.split(['?', '#']).next().unwrap_or_default();

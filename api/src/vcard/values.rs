@@ -1,4 +1,4 @@
-//! Values of single properties as plain texts, whatever version or program wrote them.
+//! Plain texts from the values of properties of all versions and programs.
 
 use calcard::vcard::{VCardEntry, VCardParameterName, VCardParameterValue, VCardProperty, VCardValue};
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{plain_text, text, web_address};
 
-/// Schemes that are code or content rather than a place.
+/// Schemes of code or content instead of an address.
 const REFUSED: [&str; 5] = ["javascript", "vbscript", "data", "blob", "file"];
-/// The rank of a property that says nothing of preference.
+/// The rank of a property without a preference.
 const UNRANKED: u32 = 101;
 
-/// The parts of an `N`.
+/// Returns the parts of an `N`.
 pub fn name(entry: &VCardEntry) -> NameParts {
     NameParts {
         family: words_of(entry, 0, " "),
@@ -27,7 +27,7 @@ pub fn name(entry: &VCardEntry) -> NameParts {
     }
 }
 
-/// The number of a `TEL`, which may be a text or a URI, with its extension.
+/// Returns the number of a `TEL`, which may be a text or a URI, with its extension.
 pub fn phone(entry: &VCardEntry, label: Option<String>, preferred: bool) -> Option<Phone> {
     let text = line_of(entry)?;
     let (number, extension) = if is_dialled(&text) {
@@ -44,14 +44,14 @@ pub fn phone(entry: &VCardEntry, label: Option<String>, preferred: bool) -> Opti
     (!number.is_empty()).then_some(Phone { number, label, extension, preferred })
 }
 
-/// Whether a number is a URI.
+/// Returns true when a number is a URI.
 fn is_dialled(number: &str) -> bool {
     number.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:"))
 }
 
-/// The parts of an `ADR`. Where they are empty, the address may stand in the parameter `LABEL`.
+/// Returns the parts of an `ADR`. When all are empty, the address comes from the parameter `LABEL`.
 pub fn address(entry: &VCardEntry, label: Option<String>, preferred: bool) -> Option<Address> {
-    // A box and a suite belong to the street.
+    // The post office box and the suite become lines of the street.
     let street = [part(entry, 0, ", "), part(entry, 1, ", "), part(entry, 2, ", ")];
     let address = Address {
         label,
@@ -68,7 +68,7 @@ pub fn address(entry: &VCardEntry, label: Option<String>, preferred: bool) -> Op
     Some(address)
 }
 
-/// The lines of an envelope that stand in the parameter `LABEL`.
+/// Returns the address lines from the parameter `LABEL`.
 pub fn label_parameter(entry: &VCardEntry) -> Option<String> {
     let label = entry.parameters(&VCardParameterName::Label).find_map(VCardParameterValue::as_text)?;
     let label = plain_text::file_lines(&caret_decoded(label).replace("\\n", "\n"));
@@ -76,7 +76,8 @@ pub fn label_parameter(entry: &VCardEntry) -> Option<String> {
     (!label.is_empty()).then(|| label.to_owned())
 }
 
-/// A parameter's value by RFC 6868, which writes quotes and line ends with a caret. The library does so in 4.0 alone.
+/// Decodes a parameter value by RFC 6868, which writes quotes and line ends with a caret. The library decodes it only
+/// in 4.0.
 fn caret_decoded(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -96,7 +97,7 @@ fn caret_decoded(text: &str) -> String {
     plain
 }
 
-/// An address of something, unless it is code in disguise.
+/// Returns the address in a value, unless its scheme is code or content.
 pub fn place(entry: &VCardEntry) -> Option<String> {
     let text = text_of(entry)?.replace(char::is_control, "");
     let unseen = |c: char| c.is_whitespace() || web_address::changes_direction(c);
@@ -106,12 +107,12 @@ pub fn place(entry: &VCardEntry) -> Option<String> {
     (!text.is_empty() && !refused).then_some(text)
 }
 
-/// A picture that can be fetched.
+/// Returns the address of a picture that can be fetched by `https`.
 pub fn picture(entry: &VCardEntry) -> Option<String> {
     place(entry).filter(|url| url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")))
 }
 
-/// A page where one is met; names without an address are of no use.
+/// Returns the page of a social profile. A user name without an address is not kept.
 pub fn social_profile(entry: &VCardEntry, label: Option<String>) -> Option<Url> {
     let address = place(entry).filter(|address| address.contains("://"))?;
     let service = entry.parameters(&VCardParameterName::ServiceType).find_map(VCardParameterValue::as_text);
@@ -119,7 +120,7 @@ pub fn social_profile(entry: &VCardEntry, label: Option<String>) -> Option<Url> 
     Some(Url { address, label })
 }
 
-/// The day of a `BDAY`, if it is one.
+/// Returns the day of a `BDAY`, or none for other text.
 pub fn birthday(entry: &VCardEntry) -> Option<Birthday> {
     let date = entry.values.first()?.as_partial_date_time()?;
     let omitted = entry.params.iter().find_map(|param| match &param.name {
@@ -130,13 +131,13 @@ pub fn birthday(entry: &VCardEntry) -> Option<Birthday> {
     Birthday::new(year, date.month?, date.day?)
 }
 
-/// A time zone: a name or an offset.
+/// Returns a time zone: a name or an offset.
 pub fn time_zone(entry: &VCardEntry) -> Option<String> {
     let text = line_of(entry)?;
     Some(value_forms::offset(&text).unwrap_or(text))
 }
 
-/// The instant of a `REV`. A leap second is the second after it.
+/// Returns the time of a `REV`. A leap second becomes the next second.
 pub fn moment(entry: &VCardEntry) -> Option<DateTime<Utc>> {
     let mut date = entry.values.first()?.as_partial_date_time()?.clone();
     let leaps = date.second == Some(60);
@@ -150,20 +151,20 @@ pub fn moment(entry: &VCardEntry) -> Option<DateTime<Utc>> {
     Some(at).filter(|at| value_forms::has_four_digits(at.year()))
 }
 
-/// The label: the one that stands beside the property, or what its types say.
+/// Returns the label of a property: from the label property of its group, or else from its types.
 pub fn label(entry: &VCardEntry, labels: &[(&str, String)]) -> Option<String> {
     let own = entry.group.as_deref().and_then(|group| labels.iter().find(|(other, _)| *other == group));
     own.map(|(_, label)| label.clone()).or_else(|| labels::label(types(entry)))
 }
 
-/// Apple wraps the labels that its programs translate.
+/// Returns a label without the wrapping that Apple adds to labels that its programs translate.
 pub fn own_label(text: &str) -> Option<String> {
     let inner = text.strip_prefix("_$!<").and_then(|text| text.strip_suffix(">!$_"));
     let label = inner.map_or_else(|| text.to_owned(), str::to_lowercase);
     (!label.is_empty()).then_some(label)
 }
 
-/// The types, which stand bare in 2.1.
+/// Returns the types. In 2.1 they have no parameter name.
 pub fn types(entry: &VCardEntry) -> impl Iterator<Item = &str> {
     let words = entry.params.iter().filter_map(|param| match (&param.name, &param.value) {
         (VCardParameterName::Type, value) => value.as_text(),
@@ -173,8 +174,8 @@ pub fn types(entry: &VCardEntry) -> impl Iterator<Item = &str> {
     words.filter(|word| ![CONTROLS, ENCODED].contains(word))
 }
 
-/// How much a property is preferred among those of its name: the lowest number is, from 1 to 100. Older versions say it by
-/// a type and without a number, which is as good as the first.
+/// Returns the rank of a property among those of its name. The lowest number from 1 to 100 is preferred. Older versions
+/// mark a preferred property with a type, which counts as 1.
 pub fn rank(entry: &VCardEntry) -> u32 {
     let ranks = entry.parameters(&VCardParameterName::Pref).filter_map(|value| match value {
         VCardParameterValue::Integer(rank) => Some(*rank),
@@ -185,7 +186,7 @@ pub fn rank(entry: &VCardEntry) -> u32 {
     ranks.chain(of_type).filter(|rank| (1..UNRANKED).contains(rank)).min().unwrap_or(UNRANKED)
 }
 
-/// Whether a property has a rank, which may be the lowest of all.
+/// Returns true for the rank of a property with a preference, including the lowest.
 pub fn is_ranked(rank: u32) -> bool {
     rank < UNRANKED
 }
@@ -194,10 +195,10 @@ fn is_marked(entry: &VCardEntry, mark: &str) -> bool {
     entry.params.iter().any(|param| matches!(&param.name, VCardParameterName::Other(name) if name == mark))
 }
 
-/// Whether a property has control characters, which are left out of what is kept of it.
+/// Returns true when a property contains control characters. They are removed from the kept value.
 pub fn has_controls(entry: &VCardEntry) -> bool {
     let has = |text: &str| plain_text::has_control(&plain_text::file_lines(text));
-    // There neither a line break nor a tab stands for anything.
+    // In these properties a line break or a tab has no meaning.
     let is_one_word = matches!(&entry.name, VCardProperty::Url | VCardProperty::Impp | VCardProperty::Socialprofile)
         || entry.name.as_str().eq_ignore_ascii_case("X-SOCIALPROFILE");
     let in_word = |text: &str| is_one_word && text.trim().contains(char::is_control);
@@ -213,7 +214,7 @@ pub fn has_controls(entry: &VCardEntry) -> bool {
         || text_of(entry).is_some_and(|text| in_word(&text) || in_number(&text))
 }
 
-/// Whether nothing stands in a property. What is in base 64 is something, although it may decode to blanks.
+/// Returns true when a property has no content. A value in base 64 is content, even if it decodes to blanks.
 pub fn is_empty(entry: &VCardEntry) -> bool {
     !is_marked(entry, ENCODED)
         && entry.values.iter().all(|value| match value {
@@ -223,39 +224,40 @@ pub fn is_empty(entry: &VCardEntry) -> bool {
         })
 }
 
-/// The whole value as text.
+/// Returns the whole value as text.
 pub fn text_of(entry: &VCardEntry) -> Option<String> {
     let texts: Vec<String> = entry.values.iter().filter_map(|value| clean(value, ",")).collect();
     (!texts.is_empty()).then(|| texts.join(";"))
 }
 
-/// The whole value as one line.
+/// Returns the whole value as one line.
 pub fn line_of(entry: &VCardEntry) -> Option<String> {
     text_of(entry).map(|text| plain_text::line(&text)).filter(|text| !text.is_empty())
 }
 
-/// One part of a value; where a part is a list, its items are joined.
+/// Returns one part of a value. The items of a list are joined.
 pub fn part(entry: &VCardEntry, index: usize, separator: &str) -> Option<String> {
     clean(entry.values.get(index)?, separator)
 }
 
-/// One part of a value as one line.
+/// Returns one part of a value as one line.
 pub fn words_of(entry: &VCardEntry, index: usize, separator: &str) -> Option<String> {
     part(entry, index, separator).map(|text| plain_text::line(&text)).filter(|text| !text.is_empty())
 }
 
-/// The words of a list, white space made even.
+/// Returns the items of a list with single spaces.
 pub fn words(entry: &VCardEntry) -> impl Iterator<Item = String> {
     let texts = entry.values.iter().filter_map(|value| clean(value, ","));
     texts.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// Whether the value is a text, whatever its case.
+/// Returns true when the value equals a text, in any case.
 pub fn is_text(entry: &VCardEntry, expected: &str) -> bool {
     text_of(entry).is_some_and(|text| text.eq_ignore_ascii_case(expected))
 }
 
-/// A value as plain text: lines end in `\n`, no other control characters, nothing around it.
+/// Returns a value as plain text. Lines end in `\n`, and other control characters and surrounding white space are
+/// removed.
 fn clean(value: &VCardValue, separator: &str) -> Option<String> {
     let text = match value {
         VCardValue::Text(text) => text.clone(),
@@ -273,7 +275,7 @@ fn clean(value: &VCardValue, separator: &str) -> Option<String> {
     (!plain.is_empty()).then(|| plain.to_owned())
 }
 
-/// A text without its scheme, whatever the scheme's case.
+/// Returns a text without its scheme, in any case.
 pub fn without_scheme<'a>(text: &'a str, scheme: &str) -> &'a str {
     match text.split_once(':') {
         Some((other, rest)) if other.eq_ignore_ascii_case(scheme) => rest.trim(),

@@ -1,4 +1,4 @@
-//! A card as text. Each card is whole in itself, so that many of them, one after the other, are a file.
+//! Writes a card as text. Each card is complete, so concatenated cards are a valid file.
 
 use chrono::Datelike;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::plain_text;
 
-/// The card in the version's words, from `BEGIN:VCARD` to the line end behind `END:VCARD`.
+/// Returns the card in the format of the version, from `BEGIN:VCARD` to the line end after `END:VCARD`.
 #[must_use]
 pub fn card(card: &Card, version: Version) -> String {
     let mut writer = Writer { version, groups: 0, out: String::with_capacity(1_024) };
@@ -44,21 +44,21 @@ pub fn card(card: &Card, version: Version) -> String {
 
 struct Writer {
     version: Version,
-    /// How many properties have a label of their own so far.
+    /// The number of properties so far with a label in a property of its own.
     groups: usize,
     out: String,
 }
 
-/// What stands between a property's name and its value, besides the types of its label.
+/// The parameters of a property, besides the types of its label.
 #[derive(Default)]
 struct Parameters {
-    /// Written first, as they are.
+    /// The text that is written first, without escapes.
     first: &'static str,
-    /// Types that stand before and behind those of the label.
+    /// Types before and after those of the label.
     before: Option<&'static str>,
     behind: Option<&'static str>,
     preferred: bool,
-    /// Written last, with its value made harmless.
+    /// The text that is written last, already escaped.
     last: String,
 }
 
@@ -67,14 +67,14 @@ impl Writer {
         escape::fold(&mut self.out, line);
     }
 
-    /// A text property, unless there is no text.
+    /// Writes a text property, unless the text is empty.
     fn text(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             self.line(&format!("{name}:{}", escape::text(value)));
         }
     }
 
-    /// A text property with parts, unless all of them are empty.
+    /// Writes a text property with parts, unless all parts are empty.
     fn parts<'a>(&mut self, name: &str, separator: &str, parts: impl Iterator<Item = &'a str>) {
         let parts: Vec<String> = parts.map(escape::text).collect();
         if parts.iter().any(|part| !part.is_empty()) {
@@ -95,7 +95,7 @@ impl Writer {
         match (four, card.organization_card) {
             (true, true) => self.line("KIND:org"),
             (true, false) => self.line("KIND:individual"),
-            // 3.0 has no kinds; Apple's word for it is the one that others read as well.
+            // 3.0 has no kinds, and other programs also read Apple's property.
             (false, true) => self.line("X-ABShowAs:COMPANY"),
             (false, false) => {}
         }
@@ -112,7 +112,7 @@ impl Writer {
             let parts = [&name.family, &name.given, &name.additional, &name.prefix, &name.suffix];
             self.parts("N", ";", parts.into_iter().map(|part| part.as_deref().unwrap_or_default()));
         } else if self.version == Version::V3 {
-            // Required there, even of a name that nobody has split.
+            // 3.0 requires this property even for a name that was never split.
             self.line(&format!("N:{};;;;", escape::text(full_name)));
         }
         self.line(&format!("FN:{}", escape::text(full_name)));
@@ -152,7 +152,7 @@ impl Writer {
             }
         };
         self.labelled("TEL", LabelSubject::Phone, phone.label.as_deref(), |types| {
-            // What is no other kind of line carries voices.
+            // A line that has no other kind is a voice line.
             let behind = types.iter().all(|word| matches!(*word, "work" | "home")).then_some("voice");
             (Parameters { first, behind, preferred: phone.preferred, ..Parameters::default() }, value)
         });
@@ -166,7 +166,7 @@ impl Writer {
         let parts = [&address.street, &address.city, &address.region, &address.postal_code, &address.country];
         let parts: Vec<String> =
             parts.into_iter().map(|part| escape::text(part.as_deref().unwrap_or_default())).collect();
-        // A box and a suite come first, and are always empty.
+        // The post office box and the suite come first and are always empty.
         let value = format!(";;{}", parts.join(";"));
         let (preferred, label) = (address.preferred, address.label.as_deref());
         let last = match self.version {
@@ -199,7 +199,7 @@ impl Writer {
                 (Some(year), true) => format!("BDAY:{year:04}{month:02}{day:02}"),
                 (Some(year), false) => format!("BDAY:{year:04}-{month:02}-{day:02}"),
                 (None, true) => format!("BDAY:--{month:02}{day:02}"),
-                // 3.0 has no date without a year; this is one with a mark, and 1604 had a 29 February.
+                // 3.0 has no date without a year. Apple's parameter marks 1604, a leap year, as omitted.
                 (None, false) => format!("BDAY;X-APPLE-OMIT-YEAR=1604:1604-{month:02}-{day:02}"),
             });
         }
@@ -215,8 +215,8 @@ impl Writer {
         self.text("NOTE", card.note.as_deref());
     }
 
-    /// A property with a label: by types where the version has them. Any other label stands in a line beside it, bound to
-    /// it by a group; a type may not hold free text, and address books on telephones show this line.
+    /// Writes a property with a label. The label becomes types if the version has them. Otherwise it becomes a property
+    /// of the same group, because a type may not contain free text. Address books on telephones show such labels.
     fn labelled(
         &mut self,
         name: &str,
@@ -243,7 +243,8 @@ impl Writer {
         }
     }
 
-    /// The parameters, each after its semicolon: 3.0 lists all types in one, 4.0 repeats it.
+    /// Returns the parameters, each after a semicolon. 3.0 lists all types in one parameter, and 4.0 repeats the
+    /// parameter.
     fn types(&self, parameters: &Parameters, types: &[&str]) -> String {
         let first = if parameters.first.is_empty() { String::new() } else { format!(";{}", parameters.first) };
         let mut types: Vec<&str> =
@@ -263,7 +264,7 @@ impl Writer {
     }
 }
 
-/// The name to show: each version requires one.
+/// Returns the display name, because each version requires one.
 fn shown_name(card: &Card) -> &str {
     let others = [card.name.given.as_deref(), card.name.family.as_deref(), card.organization.as_deref()];
     let address = card.emails.first().map(|email| email.address.as_str());

@@ -1,14 +1,14 @@
-//! One person or one personal contact as a card.
+//! Builds the card of one person or one personal contact.
 
 use entity::{details::Details, personal_contact, user};
 
 use crate::vcard::card::{Address, Card, Email, NameParts, Phone, Url};
 
-/// What a `card_uid` begins with that is no `UID` of a card but the digest of one that had none.
+/// The prefix of a `card_uid` that is the digest of an imported card without a `UID`.
 pub const DIGEST: &str = "sha256:";
 
-/// The card of a person, with as much of how they can be reached as its reader may see, and with what the reader wrote
-/// about them if that is wished.
+/// Returns the card of a person with the contact details in `seen`, which the reader can see. `note` is the reader's
+/// note about the person.
 #[must_use]
 pub fn of_user(person: &user::Model, seen: &Details, note: Option<String>) -> Card {
     let card = Card {
@@ -27,14 +27,14 @@ pub fn of_user(person: &user::Model, seen: &Details, note: Option<String>) -> Ca
         locale: person.locale.clone(),
         time_zone: person.time_zone.clone(),
         note,
-        // Not when it changed: that would tell a change of what the reader may not see, and that somebody's refusal came
-        // without one.
+        // `changed_at` stays empty. It would reveal changes of details that are hidden from the reader. It would also
+        // distinguish a withdrawn access from an edit.
         ..Card::default()
     };
     reached(card, seen)
 }
 
-/// The card of a personal contact. One that came from a card keeps its `UID`.
+/// Returns the card of a personal contact. A contact that was imported keeps the `UID` of its card.
 #[must_use]
 pub fn of_contact(contact: &personal_contact::Model) -> Card {
     let own = || contact.id.0.urn().to_string();

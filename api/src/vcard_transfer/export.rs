@@ -1,5 +1,5 @@
-//! Cards going out: of one, of many by id, of whole lists page by page. Who may not be seen is left out and named, and
-//! fails nobody else's card. Every export of many passes [`Export::of`] or [`page`].
+//! Exports cards: single cards, many cards by id, and whole lists in pages. People whom the reader cannot see are left
+//! out and reported, and do not stop the export. Every export of several cards uses [`Export::of`] or [`page`].
 
 use std::collections::{HashMap, HashSet};
 
@@ -33,36 +33,40 @@ use crate::{
     vcard::{version::Version, write},
 };
 
-/// The most ids of one export.
+/// Maximum number of ids in one export.
 pub const MAX_IDS: usize = 1_000;
-/// The longest text of one export that is answered whole, in bytes; lists are streamed.
+/// Maximum size of an export by ids, in bytes. Lists are streamed and have no such limit.
 pub const MAX_BYTES: usize = 16 << 20;
-/// Cards of a list that are read at once.
+/// The number of cards of a list that are read at once.
 const PAGE: i32 = 100;
 
-/// How cards are written.
+/// The options of an export.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct VCardOptions {
+    /// The version of the cards.
     pub version: Version,
-    /// Whether what the caller wrote about people goes into their cards.
+    /// True to include the caller's notes about people.
     pub notes: bool,
 }
 
-/// Cards by id.
+/// An export of cards by id.
 #[derive(Debug, Default)]
 pub struct Export {
+    /// The cards, one after the other.
     pub text: String,
-    /// How many cards there are.
+    /// The number of cards.
     pub cards: usize,
-    /// The name of the first.
+    /// The display name on the first card.
     pub first_name: Option<String>,
-    /// The ids that name nobody the caller may see, as they were given.
+    /// The requested ids, unchanged, for which the caller can see no person or contact.
     pub omitted_ids: Vec<String>,
 }
 
 impl Export {
-    /// The cards of people and of the caller's own contacts, in the order asked for, each once.
-    /// What a key of the organization takes along is written down.
+    /// Exports the cards of people and of the caller's personal contacts in the order of `ids`, each once. Writes an
+    /// audit entry when the caller is an API key of the organization. Fails with `BAD_USER_INPUT` when `ids` is empty
+    /// or has more than [`MAX_IDS`] entries, or when the text exceeds [`MAX_BYTES`]. Fails with `FORBIDDEN` when notes
+    /// are requested without the scope `CONTACTS_READ`.
     pub async fn of(app: &App, caller: &Caller, origin: &Origin, ids: &[String], style: VCardOptions) -> Result<Self> {
         if ids.is_empty() || ids.len() > MAX_IDS {
             return Err(Error::invalid("userIds", format!("Name 1 to {MAX_IDS} people.")));
@@ -106,7 +110,7 @@ impl Export {
     }
 }
 
-/// People with their cards, in the order given.
+/// Returns people with their cards, in the given order.
 async fn texts<'a>(
     db: &impl ConnectionTrait,
     caller: &Caller,
@@ -129,7 +133,7 @@ async fn texts<'a>(
     Ok(people.iter().map(|person| (person, text(person))).collect())
 }
 
-/// What the caller wrote about people.
+/// Returns the caller's notes about people. Fails with `FORBIDDEN` without the scope `CONTACTS_READ`.
 async fn notes_about(db: &impl ConnectionTrait, by: &Viewer, about: &[UserId]) -> Result<HashMap<UserId, String>> {
     if !by.scopes.has(Scope::ContactsRead) {
         return Err(Error::Forbidden(Scope::ContactsRead.name()));
@@ -142,17 +146,21 @@ async fn notes_about(db: &impl ConnectionTrait, by: &Viewer, about: &[UserId]) -
     Ok(rows.into_iter().map(|row| (row.about_id, row.text)).collect())
 }
 
-/// The lists that can go out whole.
+/// The lists that can be exported as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportableList {
+    /// The connections of the caller.
     Connections,
+    /// The people that the caller follows.
     Following,
+    /// The followers of the caller.
     Followers,
+    /// The address book of the caller.
     Personal,
 }
 
 impl ExportableList {
-    /// Reads the list's name in the API.
+    /// Returns the list with this name in the API.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         match name {
@@ -174,13 +182,14 @@ impl ExportableList {
         People { source, search: None, order: ContactOrder::Name, now: app.clock.now(), extent: RowDetail::Whole }
     }
 
-    /// How many cards it holds.
+    /// Returns the number of cards in the list.
     pub async fn size(self, app: &App, by: &Viewer) -> Result<i64, DbErr> {
         self.people(app, by.user).count(app.db.read()).await
     }
 }
 
-/// The cards of one page of a list, in its order, and the cursor of the next; none after the last.
+/// Returns the cards of one page of a list, in its order, and the cursor of the next page. The cursor is none after the
+/// last page. Fails with `BAD_USER_INPUT` when `after` is a cursor of another list.
 pub async fn page(
     app: &App,
     by: &Viewer,
@@ -202,7 +211,7 @@ pub async fn page(
     Ok((cards.collect(), next))
 }
 
-/// The whole row of a person in a list that was read whole.
+/// Returns the full row of a person in a list that was read with full rows.
 fn person(listed: &ListedMember) -> Option<user::Model> {
     match &listed.entry {
         ListMember::Person(Person::Whole(row)) => Some((**row).clone()),

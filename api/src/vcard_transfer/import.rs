@@ -1,5 +1,5 @@
-//! Cards coming into the caller's address book. Each card ends for itself: as a new contact, as a change of the one it came
-//! from, as one that is there already, or refused with a reason. The same file a second time changes nothing.
+//! Imports cards into the caller's address book. Each card creates a contact, changes the contact it came from, finds
+//! it unchanged, or is refused with a reason. Importing a file a second time changes nothing.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,36 +27,39 @@ use crate::{
     users::people,
 };
 
-/// The most cards of one import.
+/// Maximum number of cards in one import.
 pub const MAX_CARDS: usize = 5_000;
-/// Cards that are written together. In between others may write in the same book.
+/// The number of cards that are written in one transaction. Other calls can write to the same address book in between.
 const TOGETHER: usize = 200;
-/// What a card costs that comes in: about what a mutation and its answer do.
+/// The cost of an imported card, about as much as a mutation with its answer.
 const COST_OF_CARD: u64 = 10;
 
 const FILE: FieldPath = &["input", "vCard"];
 
-/// What became of a card.
+/// The effect of an imported card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum VCardImportOutcome {
-    /// It is a new contact.
+    /// The card created a contact.
     Created,
-    /// The contact that came from this card was changed.
+    /// The card changed the contact that came from it.
     Updated,
-    /// The contact that came from this card is like it already.
+    /// The contact that came from this card already matches it.
     Unchanged,
-    /// Another contact has one of its e-mail addresses, or a card before it in the file has its UID; nothing was written.
+    /// Another contact has one of its e-mail addresses, or an earlier card of the file has its UID. Nothing was
+    /// written.
     Duplicate,
-    /// It cannot be a contact; `message` says why.
+    /// The card cannot become a contact. `message` has the reason.
     Refused,
 }
 
-/// One card's end.
+/// The result of one card.
 #[derive(Clone, Debug)]
 pub struct ImportedCard {
+    /// The effect of the card.
     pub outcome: VCardImportOutcome,
-    /// The contact it became, or which stood in its way.
+    /// The contact of the card, or the contact that conflicts with it.
     pub contact: Option<Arc<personal_contact::Model>>,
+    /// The reason for a refusal, or the parts of the card that were not kept.
     pub message: Option<String>,
 }
 
@@ -74,18 +77,20 @@ impl ImportedCard {
     }
 }
 
-/// A card of the file, and whether one before it has the same UID.
+/// A card of the file. The flag is true if an earlier card has the same UID.
 type NumberedCard = (bool, std::result::Result<ParsedCard, String>);
 
-/// Brings the cards of a file into the caller's book; what became of each, in the order of the file. `charset` came with the
-/// file.
+/// Imports the cards of a file into the caller's address book and returns their results in the order of the file.
+/// `charset` is the character set that was declared for the file. Locks the caller's row for each batch of cards. Takes
+/// the cost of the cards from the caller's rate limit. Refuses with `INVALID` when the file has more than [`MAX_CARDS`]
+/// cards.
 pub async fn import(
     app: &App,
     by: &Viewer,
     file: Vec<u8>,
     charset: Option<&'static Encoding>,
 ) -> Result<Vec<ImportedCard>> {
-    // Reading eight megabytes of cards takes longer than others should wait for a turn.
+    // Parsing eight megabytes of cards would block this thread for too long.
     let read = tokio::task::spawn_blocking(move || validate::read(&file, charset, MAX_CARDS))
         .await
         .map_err(Error::internal)?;
@@ -111,7 +116,7 @@ pub async fn import(
     Ok(outcomes)
 }
 
-/// The part of a book that some cards are about.
+/// The contacts of an address book that a batch of cards can affect.
 struct ExistingContacts {
     room: i64,
     by_uid: HashMap<String, PersonalContactId>,
@@ -139,13 +144,13 @@ async fn import_batch(tx: &Tx<'_>, by: &Viewer, cards: &[NumberedCard]) -> Resul
     Ok(outcomes)
 }
 
-/// The id of a contact of our own, if a `UID` is made of one.
+/// Returns the id of one of our own contacts if the `UID` was made from one.
 fn own_id(uid: &str) -> Option<PersonalContactId> {
     Uuid::parse_str(uid.strip_prefix("urn:uuid:")?).ok().map(PersonalContactId)
 }
 
 impl ExistingContacts {
-    /// Reads what the cards may meet: contacts that came from them, and contacts with their addresses.
+    /// Reads the contacts that came from the cards and the contacts that have their e-mail addresses.
     async fn read(db: &impl ConnectionTrait, owner: UserId, entries: &[&ParsedCard]) -> Result<Self> {
         let uids: Vec<String> = entries.iter().map(|entry| entry.uid.clone()).collect();
         let keys: Vec<String> = entries.iter().flat_map(|entry| keys(entry)).collect();
@@ -175,7 +180,7 @@ impl ExistingContacts {
         })
     }
 
-    /// The contact that came from a card of this UID, or from which such a card was made.
+    /// Returns the contact that came from a card with this UID, or the contact that was exported with it.
     fn of(&self, uid: &str) -> Option<&Arc<personal_contact::Model>> {
         let id = self.by_uid.get(uid).copied().or_else(|| own_id(uid))?;
         self.contacts.get(&id)
@@ -186,7 +191,8 @@ impl ExistingContacts {
         if let Some(before) = &before {
             let mut row = (**before).clone();
             entry.write(&mut row);
-            // A card without a UID is known by what it holds: it has not changed since it came, though the contact may have.
+            // A digest identifies the content of the card, so the card is unchanged even if the contact was edited
+            // since.
             if row == **before || !entry.names_itself() {
                 return Ok(ImportedCard::kept(VCardImportOutcome::Unchanged, Arc::clone(before), entry));
             }
@@ -228,7 +234,7 @@ impl ExistingContacts {
     }
 }
 
-/// The addresses of a card as they are compared.
+/// Returns the e-mail addresses of a card in their form for comparison.
 fn keys(entry: &ParsedCard) -> Vec<String> {
     entry.details.emails.iter().map(|email| details::key(&email.address)).collect()
 }

@@ -1,5 +1,6 @@
-//! vCards of people and of personal contacts, out and in. A card holds what its reader may see at that instant and nothing
-//! else; what comes in passes the same limits as what is written by hand, and coming in twice changes nothing.
+//! Import and export of vCards of people and personal contacts. An exported card has only the details that its reader
+//! can see at that moment. Imported cards have the same limits as contacts that are entered by hand. Importing a file
+//! twice changes nothing.
 
 pub mod card;
 pub mod export;

@@ -1,5 +1,5 @@
-//! A card that came in, cut to what an address book keeps: the same limits as what is written by hand. What is too long is
-//! shortened, what cannot be kept is left out, and the loss names each property of which something is missing.
+//! Reduces imported cards to what an address book keeps, with the limits of contacts that are entered by hand. Long
+//! texts are shortened and unsupported properties are left out. A message names each property that lost something.
 
 use std::collections::HashMap;
 
@@ -25,15 +25,15 @@ use crate::{
     },
 };
 
-/// The longest `UID`, in bytes: it stands in an index. A longer one is known by its digest.
+/// The longest `UID`, in bytes. It is part of an index. A longer one is replaced by its digest.
 const LONGEST_UID: usize = 500;
 /// The longest name of a property in a message, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// A card as an address book would keep it.
+/// An imported card in the form of an address book.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParsedCard {
-    /// What names the card for ever: its `UID`, or a digest of the card.
+    /// The permanent identity of the card: its `UID`, or a digest of the card.
     pub uid: String,
     display_name: String,
     given_name: Option<String>,
@@ -44,13 +44,15 @@ pub struct ParsedCard {
     title: Option<String>,
     organization: Option<String>,
     note: Option<String>,
+    /// The contact details, visible only to the owner of the address book.
     pub details: Details,
-    /// What did not come in as it was, as a sentence.
+    /// The parts of the card that were not kept, as sentences. None when all were kept.
     pub loss: Option<String>,
 }
 
-/// The cards of a file, each as an entry or as the reason why it cannot be one; at most one more than `most`. `charset`
-/// came with the file.
+/// Returns the cards of a file, each as an address book entry or as the reason for its refusal. Returns at most `most`
+/// + 1 cards, so that the caller detects a file with too many. `charset` is the character set that was declared for the
+/// file.
 #[must_use]
 pub fn read(file: &[u8], charset: Option<&'static Encoding>, most: usize) -> Vec<Result<ParsedCard, String>> {
     let cards = read::cards(file, charset).take(most + 1);
@@ -62,7 +64,7 @@ pub fn read(file: &[u8], charset: Option<&'static Encoding>, most: usize) -> Vec
     cards.map(entry).collect()
 }
 
-/// What happened to the parts of a card.
+/// The record of the parts of a card that were shortened or left out.
 #[derive(Default)]
 struct Truncation {
     shortened: bool,
@@ -96,7 +98,7 @@ impl Truncation {
         text.and_then(|text| self.text(text, most))
     }
 
-    /// Keeps each thing once, so many of them, and one preference.
+    /// Returns the items without repetitions, at most [`MAX_PER_KIND`] of them, with at most one preferred item.
     fn few<T: Clone + PartialEq, K: Eq + std::hash::Hash>(
         &mut self,
         property: &'static str,
@@ -139,13 +141,13 @@ impl Truncation {
     }
 }
 
-/// Properties of which something is missing, in the order in which they were found, each with why and how often.
+/// Properties that lost something, in the order in which they were found, with the reason and the count of each.
 #[derive(Default)]
 struct DroppedProperties(Vec<(String, &'static str, usize)>);
 
 impl DroppedProperties {
     fn add(&mut self, property: &str, why: &'static str) {
-        // A name may be as long as a line.
+        // The name of a property can be as long as a whole line.
         let name: String = property.chars().take(LONGEST_NAME).collect();
         match self.0.iter_mut().find(|(other, reason, _)| *other == name && *reason == why) {
             Some((.., count)) => *count += 1,
@@ -153,7 +155,7 @@ impl DroppedProperties {
         }
     }
 
-    /// All of them in one text: `PHOTO (a picture), 2 × X-NAME`.
+    /// Returns the message that names all properties: `PHOTO (a picture), 2 × X-NAME`.
     fn named(&self) -> Option<String> {
         let name = |(name, why, count): &(String, &str, usize)| {
             let times = if *count > 1 { format!("{count} × ") } else { String::new() };
@@ -165,7 +167,7 @@ impl DroppedProperties {
     }
 }
 
-/// What a property holds, in words, where its name does not say it to everybody.
+/// Returns the content of a property in words, if its name alone does not explain it.
 fn in_words(property: &str) -> &'static str {
     match property {
         "FN" => "another name",
@@ -198,10 +200,10 @@ fn in_words(property: &str) -> &'static str {
 }
 
 impl ParsedCard {
-    /// The card as an entry; none when nothing is left of its name.
+    /// Returns the card as an address book entry. Returns none if nothing is left of its name.
     fn of(read: &Reading) -> Option<Self> {
         let (card, mut cut) = (&read.card, Truncation::default());
-        // An address book has no place for what a card says besides.
+        // An address book does not store these properties.
         for name in read.left_out.iter().chain(&read.extras) {
             cut.losses.add(name, in_words(&name.to_ascii_uppercase()));
         }
@@ -243,16 +245,16 @@ impl ParsedCard {
         Some(entry)
     }
 
-    /// Whether the card names itself, and is not merely known by what it holds.
+    /// Returns true if the card has a `UID` of its own, and false if its content identifies it.
     #[must_use]
     pub fn names_itself(&self) -> bool {
         !self.uid.starts_with(DIGEST)
     }
 
-    /// Writes the entry over a contact.
+    /// Replaces the fields of a contact with those of the card.
     pub fn write(&self, row: &mut personal_contact::Model) {
         let parts = [&self.given_name, &self.family_name, &self.additional_name, &self.name_prefix, &self.name_suffix];
-        // A card cannot tell a name that is all family name from one that was never split.
+        // A card cannot distinguish a name that is only a family name from a name that was never split.
         let unsplit = parts.into_iter().all(Option::is_none)
             && row.given_name.is_none()
             && row.family_name.as_ref() == Some(&self.display_name);
@@ -344,8 +346,8 @@ fn urls(cut: &mut Truncation, card: &Card) -> Vec<Url> {
     cut.few("URL", kept, |item| item.address.clone(), |_| None)
 }
 
-/// The address of a page with its scheme, which many a program leaves out. What stands before a colon is a host and no
-/// scheme if a port follows.
+/// Adds the missing scheme to the address of a page. Many programs leave it out. The text before a colon is a host and
+/// not a scheme if a port follows.
 fn with_scheme(address: String) -> String {
     if let Some(rest) = address.strip_prefix("//") {
         return format!("https://{rest}");

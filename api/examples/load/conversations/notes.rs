@@ -1,14 +1,14 @@
-//! Which entries of a conversation are notes among agents.
+//! The notes of agents among the entries of a conversation.
 
-/// After how many entries comes a note.
+/// The number of entries from one note to the next.
 const NOTES: u64 = 25;
 
-/// Whether an entry, counted from 0, is a note.
+/// Returns true when an entry, counted from 0, is a note.
 pub fn is_note(step: u64) -> bool {
     step % NOTES == NOTES - 2
 }
 
-/// How many of the first so many entries are notes.
+/// Returns the number of notes among the first `entries` entries.
 pub fn notes(entries: u64) -> u64 {
     (0..entries).filter(|step| is_note(*step)).count() as u64
 }

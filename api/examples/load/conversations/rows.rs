@@ -1,4 +1,4 @@
-//! Rows that are gathered and then put in, many to a statement, in the order in which they refer to one another.
+//! Collects rows and inserts them in large statements, in the order of their references.
 
 use api::{app::Tx, error::Result};
 use entity::{
@@ -7,9 +7,10 @@ use entity::{
 };
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Iterable as _};
 
-/// Values of one statement: SQLite takes 32,766.
+/// Maximum number of values in a statement. SQLite accepts 32,766.
 const VALUES: usize = 30_000;
 
+/// The collected rows of each table.
 #[derive(Default)]
 pub struct Rows {
     pub customers: Vec<customer::Model>,
@@ -27,7 +28,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Puts them in.
+    /// Inserts all rows.
     pub async fn write(self, tx: &Tx<'_>) -> Result<()> {
         insert(tx, self.customers).await?;
         insert(tx, self.identities).await?;

@@ -1,8 +1,8 @@
-//! What is written in a conversation: as long as people write, and never twice the same.
+//! The texts of conversations. They have realistic lengths and never repeat.
 
 use entity::thread_item::ItemKind;
 
-/// The text of an entry.
+/// Returns the text of an entry.
 pub fn of(kind: ItemKind, from_customer: bool, agent: &str, order: usize, step: u64) -> String {
     match kind {
         ItemKind::Announcement => format!("{agent} has joined."),

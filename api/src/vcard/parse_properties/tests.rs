@@ -1,4 +1,4 @@
-//! Cards of many programs, and where each of their properties goes.
+//! Tests of the mapping of properties, with cards of many programs.
 
 use super::{Messenger, Reading};
 use crate::vcard::{card::Card, read::cards};
@@ -115,7 +115,7 @@ fn a_control_character_is_left_out_and_its_property_named() {
         assert!(reading.left_out.is_empty(), "{lines:?} {:?}", reading.left_out);
     }
     assert_eq!(with("NOTE:a\u{1}b").note.as_deref(), Some("ab"));
-    // What has no place is named once.
+    // A property that the card has no field for is reported once.
     let reading = read("FN:Jane\r\nROLE:Po\u{1}et\r\nX-FOO:a\u{1}");
     assert_eq!((reading.left_out.len(), reading.without_controls.len()), (2, 0));
 }
@@ -135,7 +135,7 @@ fn what_is_in_base_64_is_something_whatever_it_decodes_to() {
             "X-PIC;ENCODING=b:ICAg\r\nNOTE;ENCODING=BASE64:ICAg\r\nX-THUMB;ENCODING=b:AAAA",
             &["X-PIC", "NOTE", "X-THUMB"],
         ),
-        // An address in base 64 is none either.
+        // An address in base 64 is not kept either.
         ("PHOTO;ENCODING=b:aHR0cHM6Ly94Lm9yZy9w", &["PHOTO"]),
         ("PHOTO;ENCODING=b:\r\nKEY;ENCODING=b:  \r\nX-PIC;ENCODING=b:", &[]),
     ] {
@@ -143,7 +143,7 @@ fn what_is_in_base_64_is_something_whatever_it_decodes_to() {
         assert_eq!(reading.left_out, names, "{lines}");
         assert_eq!(reading.card.photo_url, None);
     }
-    // Some programs say it of an address that is none.
+    // Some programs declare base 64 for a plain address.
     assert_eq!(with("PHOTO;ENCODING=b:https://x.org/p").photo_url.as_deref(), Some("https://x.org/p"));
 }
 

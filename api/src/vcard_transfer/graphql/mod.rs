@@ -1,4 +1,4 @@
-//! The GraphQL face of vCard import and export. Its files may name any other feature, because GraphQL is a graph.
+//! The GraphQL API of vCard import and export. Its files may name any other feature, because GraphQL is a graph.
 
 pub mod types;
 pub mod query;

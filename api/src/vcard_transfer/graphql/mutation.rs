@@ -1,4 +1,4 @@
-//! `importVCard`.
+//! The mutation `importVCard`.
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
@@ -9,28 +9,29 @@ use crate::{
     error::{Result, UserError, into_user_errors},
 };
 
-/// What `importVCard` is about.
+/// The file that `importVCard` imports.
 #[derive(InputObject)]
 struct ImportVCardInput {
-    /// A file of vCards of any version, at most 5,000 cards. For more than a request may hold, POST the file to
-    /// `/contacts.vcf`.
+    /// A file of vCards, at most 5,000 cards. Each card may have the version 2.1, 3.0 or 4.0. Files that are too large
+    /// for a request can be sent with POST to `/contacts.vcf`.
     #[graphql(name = "vCard")]
     card: String,
 }
 
+/// Root mutations of vCards.
 #[derive(Default)]
 pub struct CardsMutation;
 
 #[Object]
 impl CardsMutation {
-    /// Brings vCards into the viewer's address book, each for itself: a refused card does not stop the others. A card with
-    /// the UID of one that came in before changes that contact. Importing the same file again changes nothing. Costs ten
-    /// for each card. Refused with INVALID when there are too many cards.
+    /// Imports vCards into the viewer's address book. Each card has its own result, so a refused card does not stop the
+    /// others. A card with the UID of an earlier imported card changes that contact. Importing a file again changes
+    /// nothing. Costs 10 for each card. Refuses with INVALID when the file has more than 5,000 cards.
     #[graphql(name = "importVCard", guard = "Needs(Scope::ContactsWrite)")]
     async fn import_vcard(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to bring in.")] input: ImportVCardInput,
+        #[graphql(desc = "The file to import.")] input: ImportVCardInput,
     ) -> Result<ImportVCardPayload> {
         let imported = import::import(ctx.app()?, ctx.viewer()?, input.card.into_bytes(), None).await;
         Ok(match into_user_errors(imported)? {
@@ -40,11 +41,11 @@ impl CardsMutation {
     }
 }
 
-/// The answer to `importVCard`.
+/// The result of `importVCard`.
 #[derive(SimpleObject)]
 struct ImportVCardPayload {
-    /// What became of each card, in the order of the file. Empty when the whole call was refused.
+    /// The result of each card, in the order of the file. Empty when the whole call was refused.
     results: Vec<VCardImportResult>,
-    /// Why the whole call was refused; empty when it was not.
+    /// The reasons why the whole call was refused. Empty when it was accepted.
     user_errors: Vec<UserError>,
 }

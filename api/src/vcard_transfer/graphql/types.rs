@@ -1,4 +1,4 @@
-//! Cards as the API shows them.
+//! GraphQL types of vCard import and export.
 
 use async_graphql::{Enum, ID, SimpleObject};
 
@@ -8,13 +8,13 @@ use crate::vcard_transfer::{
 };
 use crate::{address_book::graphql::types::PersonalContact, memory_budget::LongText, vcard::version::Version};
 
-/// The versions of vCards.
+/// The version of an exported vCard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum VCardVersion {
-    /// 3.0, by RFC 2426: what every program reads.
+    /// Version 3.0 of RFC 2426. All common address books can import it.
     #[graphql(name = "V3_0")]
     V3,
-    /// 4.0, by RFC 6350.
+    /// Version 4.0 of RFC 6350.
     #[graphql(name = "V4_0")]
     V4,
 }
@@ -28,12 +28,12 @@ impl From<VCardVersion> for Version {
     }
 }
 
-/// The cards of many.
+/// The vCards of several people and personal contacts.
 #[derive(SimpleObject)]
 pub struct VCards {
-    /// The cards, one after the other in the order asked for: a file of the media type `text/vcard`.
+    /// The cards in the requested order, as a file of the media type `text/vcard`.
     text: LongText<String>,
-    /// The ids that name nobody the viewer may see, as they were given.
+    /// The requested ids, unchanged, for which the viewer can see no person or contact.
     omitted_ids: Vec<ID>,
 }
 
@@ -43,23 +43,24 @@ impl From<Export> for VCards {
     }
 }
 
-/// What became of one card of a file.
+/// The result of one card of an imported file.
 #[derive(SimpleObject)]
 pub struct VCardImportResult {
-    /// Which card of the file it is, from 0.
+    /// The position of the card in the file, from 0.
     index: usize,
-    /// What was done.
+    /// The effect of the import on the address book.
     outcome: VCardImportOutcome,
-    /// The contact that it is now, or of DUPLICATE the one that stood in its way. Null when refused.
+    /// The contact that the card created, changed or left unchanged. With DUPLICATE it is the conflicting contact. Null
+    /// when the card was refused.
     contact: Option<PersonalContact>,
-    /// Why it was refused, or what of it could not be kept, in English. Names each property of which something is missing,
-    /// as in `PHOTO (a picture), 2 × X-NAME`. What is about the file and not about the contact (VERSION, PRODID, REV) is not
-    /// named. Null when everything was kept.
+    /// The reason for a refusal, or the parts of the card that were not kept, in English. Names each such property, as
+    /// in `PHOTO (a picture), 2 × X-NAME`. Properties of the file itself (VERSION, PRODID, REV) are not named. Null
+    /// when all parts were kept.
     message: Option<String>,
 }
 
 impl VCardImportResult {
-    /// All of a file.
+    /// Returns the results of a file in the order of its cards.
     #[must_use]
     pub fn all(outcomes: Vec<ImportedCard>) -> Vec<Self> {
         let result = |(index, ImportedCard { outcome, contact, message })| Self {

@@ -1,4 +1,4 @@
-//! One conversation from its first message to where it stands: the rows and events that the server would have made of it.
+//! Generates the rows and events of one conversation, as the server would have written them.
 
 use api::{
     app::Tx,
@@ -32,62 +32,63 @@ use entity::{
 use uuid::Uuid;
 
 use super::{
-    ENTRIES, Floor,
-    ending::Ending,
+    ContactCenter, ENTRIES,
+    final_state::FinalState,
     later,
     notes::{is_note, notes},
     rows::Rows,
     texts,
 };
 
-/// Seconds between two entries.
-const PACE: u64 = 20;
-/// The entry by which the agent joins.
-const JOINS: u64 = 1;
-/// How many entries at the end the agent has not read yet.
+/// The seconds between two entries.
+const ENTRY_SECONDS: u64 = 20;
+/// The entry that announces the agent.
+const JOIN_ENTRY: u64 = 1;
+/// The number of last entries that the agent has not read yet.
 const UNREAD: u64 = 4;
-/// How often it is told that somebody has read on.
+/// The number of entries from one event about receipts to the next.
 const READS: u64 = 10;
-/// The reason of wrap-ups that every database begins with.
+/// The wrap-up reason that every new database has.
 const OTHER: u128 = 0x0193_5000_0000_7000_8000_0000_0000_c001;
 
-pub struct Story {
+/// A generated conversation.
+pub struct GeneratedConversation {
     number: usize,
     began: DateTime<Utc>,
-    ending: Ending,
+    final_state: FinalState,
 }
 
-impl Story {
-    pub fn of(number: usize, began: DateTime<Utc>, ending: Ending) -> Self {
-        Self { number, began, ending }
+impl GeneratedConversation {
+    pub fn of(number: usize, began: DateTime<Utc>, final_state: FinalState) -> Self {
+        Self { number, began, final_state }
     }
 
-    /// How many entries it has: somebody who waits has written three.
+    /// Returns the number of entries. A waiting customer has written three.
     fn entries(&self) -> u64 {
-        if self.ending == Ending::Offered { 3 } else { ENTRIES }
+        if self.final_state == FinalState::Offered { 3 } else { ENTRIES }
     }
 
     fn ended_at(&self) -> DateTime<Utc> {
-        later(self.began, self.entries() * PACE)
+        later(self.began, self.entries() * ENTRY_SECONDS)
     }
 
     fn last_item_at(&self) -> DateTime<Utc> {
-        later(self.began, (self.entries() - 1) * PACE)
+        later(self.began, (self.entries() - 1) * ENTRY_SECONDS)
     }
 
-    fn is_over(&self) -> bool {
-        matches!(self.ending, Ending::Over | Ending::WrapUpOwed)
+    fn is_closed(&self) -> bool {
+        matches!(self.final_state, FinalState::Closed | FinalState::WrapUpPending)
     }
 
-    fn agent<'f>(&self, floor: &'f Floor) -> &'f (UserId, String) {
-        &floor.agents[self.number % floor.agents.len()]
+    fn agent<'f>(&self, center: &'f ContactCenter) -> &'f (UserId, String) {
+        &center.agents[self.number % center.agents.len()]
     }
 
-    fn door(&self, floor: &Floor) -> (EntryPointId, QueueId) {
-        floor.doors[self.number / floor.agents.len() % floor.doors.len()]
+    fn entry_point(&self, center: &ContactCenter) -> (EntryPointId, QueueId) {
+        center.entry_points[self.number / center.agents.len() % center.entry_points.len()]
     }
 
-    /// An id of this conversation: of the time and, in the order of the kinds, unlike all others.
+    /// Returns an id for a kind of object in this conversation. It contains the time and the kind and is unique.
     fn id(&self, at: DateTime<Utc>, kind: u16) -> Uuid {
         let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
         let mut rest = [0; 10];
@@ -108,18 +109,18 @@ impl Story {
         CustomerId(self.id(self.began, 3))
     }
 
-    /// As whom the customer takes part, and as whom the agent.
-    fn customer_part(&self) -> ParticipantId {
+    /// The participants of the customer and of the agent.
+    fn customer_participant(&self) -> ParticipantId {
         ParticipantId(self.id(self.began, 4))
     }
 
-    fn agent_part(&self) -> ParticipantId {
+    fn agent_participant(&self) -> ParticipantId {
         ParticipantId(self.id(later(self.began, 1), 5))
     }
 
-    fn conversation(&self, floor: &Floor) -> conversation::Model {
-        let (entry_point, queue) = self.door(floor);
-        let (last, closed) = (self.entries(), self.is_over());
+    fn conversation(&self, center: &ContactCenter) -> conversation::Model {
+        let (entry_point, queue) = self.entry_point(center);
+        let (last, closed) = (self.entries(), self.is_closed());
         conversation::Model {
             id: self.conversation_id(),
             kind: ConversationKind::Customer,
@@ -139,38 +140,38 @@ impl Story {
         }
     }
 
-    fn task(&self, floor: &Floor) -> task::Model {
-        let (over, taken) = (self.is_over(), self.ending != Ending::Offered);
+    fn task(&self, center: &ContactCenter) -> task::Model {
+        let (closed, taken) = (self.is_closed(), self.final_state != FinalState::Offered);
         task::Model {
             id: self.task_id(),
             conversation_id: self.conversation_id(),
-            queue_id: self.door(floor).1,
+            queue_id: self.entry_point(center).1,
             channel: Channel::Webchat,
-            status: match self.ending {
-                Ending::Over => TaskStatus::Completed,
-                Ending::WrapUpOwed => TaskStatus::WrapUp,
-                Ending::Talking => TaskStatus::Connected,
-                Ending::Offered => TaskStatus::Offered,
+            status: match self.final_state {
+                FinalState::Closed => TaskStatus::Completed,
+                FinalState::WrapUpPending => TaskStatus::WrapUp,
+                FinalState::Connected => TaskStatus::Connected,
+                FinalState::Offered => TaskStatus::Offered,
             },
             priority: 10,
             received_at: self.began,
             enqueued_at: self.began,
             step: 0,
-            owner_id: taken.then_some(self.agent(floor).0),
+            owner_id: taken.then_some(self.agent(center).0),
             conference_agent_id: None,
             accepted_at: taken.then(|| later(self.began, 1)),
-            ended_at: over.then(|| self.ended_at()),
-            ended_by: over.then_some(EndedBy::Agent),
+            ended_at: closed.then(|| self.ended_at()),
+            ended_by: closed.then_some(EndedBy::Agent),
             customer_agreed: false,
             previous_id: None,
         }
     }
 
-    fn parts(&self, floor: &Floor) -> Vec<participant::Model> {
+    fn participants(&self, center: &ContactCenter) -> Vec<participant::Model> {
         let last = self.entries();
-        let (joined_at, over) = (later(self.began, 1), self.is_over());
+        let (joined_at, closed) = (later(self.began, 1), self.is_closed());
         let customer = participant::Model {
-            id: self.customer_part(),
+            id: self.customer_participant(),
             conversation_id: self.conversation_id(),
             user_id: None,
             customer_id: Some(self.customer_id()),
@@ -178,26 +179,26 @@ impl Story {
             joined_at: self.began,
             left_at: None,
             left_sequence: None,
-            read_up_to: if self.ending == Ending::Offered { 0 } else { number(last) },
+            read_up_to: if self.final_state == FinalState::Offered { 0 } else { number(last) },
             settled_at: None,
         };
         let agent = participant::Model {
-            id: self.agent_part(),
-            user_id: Some(self.agent(floor).0),
+            id: self.agent_participant(),
+            user_id: Some(self.agent(center).0),
             customer_id: None,
             role: ParticipantRole::Owner,
             joined_at,
-            left_at: over.then(|| self.ended_at()),
-            left_sequence: over.then(|| number(last)),
-            read_up_to: number(if over { last } else { last - UNREAD.min(last) }),
-            settled_at: over.then(|| self.last_item_at()),
+            left_at: closed.then(|| self.ended_at()),
+            left_sequence: closed.then(|| number(last)),
+            read_up_to: number(if closed { last } else { last - UNREAD.min(last) }),
+            settled_at: closed.then(|| self.last_item_at()),
             ..customer.clone()
         };
-        if self.ending == Ending::Offered { vec![customer] } else { vec![customer, agent] }
+        if self.final_state == FinalState::Offered { vec![customer] } else { vec![customer, agent] }
     }
 
-    /// What comes before the first entry.
-    pub fn begin(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows) -> Result<()> {
+    /// Writes the rows and events before the first entry.
+    pub fn begin(&self, tx: &Tx<'_>, center: &ContactCenter, rows: &mut Rows) -> Result<()> {
         let name = format!("Customer {}", self.number);
         rows.customers.push(customer::Model {
             id: self.customer_id(),
@@ -213,7 +214,7 @@ impl Story {
             customer_id: self.customer_id(),
             created_at: self.began,
         });
-        let (conversation, task) = (self.conversation(floor), self.task(floor));
+        let (conversation, task) = (self.conversation(center), self.task(center));
         let queued = task::Model {
             status: TaskStatus::Queued,
             owner_id: None,
@@ -222,24 +223,24 @@ impl Story {
             ended_by: None,
             ..task.clone()
         };
-        for row in self.parts(floor).into_iter().take(1) {
+        for row in self.participants(center).into_iter().take(1) {
             let seen_by = participants::visibility(&conversation, &row);
             tx.append(NewEvent::new(EventKind::ParticipantChanged, &row, streams(&conversation, seen_by))?);
         }
         let both = vec![conversation_of(conversation.id), customer_side_of(conversation.id)];
         tx.append(NewEvent::new(EventKind::TaskQueued, &queued, vec![queue_of(task.queue_id)])?);
         tx.append(NewEvent::new(EventKind::TaskChanged, &queued, both)?);
-        self.offer(tx, floor, rows, &queued)?;
+        self.offer(tx, center, rows, &queued)?;
         rows.conversations.push(conversation);
         rows.tasks.push(task);
-        rows.participants.extend(self.parts(floor));
+        rows.participants.extend(self.participants(center));
         Ok(())
     }
 
-    /// The task is held out to the agent, who takes it unless it is held out still.
-    fn offer(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows, queued: &task::Model) -> Result<()> {
-        let agent = self.agent(floor).0;
-        let pending = self.ending == Ending::Offered;
+    /// Writes the offer to the agent. The agent accepts it unless the conversation ends in the offered state.
+    fn offer(&self, tx: &Tx<'_>, center: &ContactCenter, rows: &mut Rows, queued: &task::Model) -> Result<()> {
+        let agent = self.agent(center).0;
+        let pending = self.final_state == FinalState::Offered;
         let made = offer::Model {
             id: OfferId(self.id(self.began, 6)),
             kind: OfferKind::Queue,
@@ -253,9 +254,9 @@ impl Story {
             expires_at: self.began + Duration::days(7),
             ended_at: None,
         };
-        let desk = vec![requests_of(agent), desk_of(agent)];
+        let streams_of_agent = vec![requests_of(agent), desk_of(agent)];
         tx.append(NewEvent::new(EventKind::TaskDequeued, queued, vec![queue_of(queued.queue_id)])?);
-        tx.append(NewEvent::new(EventKind::OfferCreated, &made, desk.clone())?);
+        tx.append(NewEvent::new(EventKind::OfferCreated, &made, streams_of_agent.clone())?);
         rows.decisions.push(routing_decision::Model {
             id: RoutingDecisionId(self.id(self.began, 7)),
             task_id: queued.id,
@@ -272,23 +273,23 @@ impl Story {
         } else {
             let ended_at = Some(later(self.began, 1));
             let taken = offer::Model { status: OfferStatus::Accepted, ended_at, ..made };
-            tx.append(NewEvent::new(EventKind::OfferEnded, &taken, desk)?);
+            tx.append(NewEvent::new(EventKind::OfferEnded, &taken, streams_of_agent)?);
             rows.offers.push(taken);
         }
         Ok(())
     }
 
-    /// One entry, if there are so many.
-    pub fn entry(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows, step: u64) -> Result<()> {
+    /// Writes one entry, if the conversation has it.
+    pub fn entry(&self, tx: &Tx<'_>, center: &ContactCenter, rows: &mut Rows, step: u64) -> Result<()> {
         if step >= self.entries() {
             return Ok(());
         }
-        let conversation = self.conversation(floor);
-        let row = self.item(floor, step);
+        let conversation = self.conversation(center);
+        let row = self.item(center, step);
         tx.append(NewEvent::new(EventKind::ItemAdded, &row, streams(&conversation, row.visibility))?);
-        let reader = if row.inbound { self.agent_part() } else { self.customer_part() };
-        let is_read =
-            self.ending != Ending::Offered && (self.is_over() || step + UNREAD < self.entries() || !row.inbound);
+        let reader = if row.inbound { self.agent_participant() } else { self.customer_participant() };
+        let is_read = self.final_state != FinalState::Offered
+            && (self.is_closed() || step + UNREAD < self.entries() || !row.inbound);
         if row.kind == ItemKind::Message && is_read {
             let receipt = receipt::Model {
                 item_id: row.id,
@@ -309,17 +310,17 @@ impl Story {
         Ok(())
     }
 
-    fn item(&self, floor: &Floor, step: u64) -> thread_item::Model {
-        let at = later(self.began, step * PACE);
-        let from_customer = step.is_multiple_of(2) || self.ending == Ending::Offered;
+    fn item(&self, center: &ContactCenter, step: u64) -> thread_item::Model {
+        let at = later(self.began, step * ENTRY_SECONDS);
+        let from_customer = step.is_multiple_of(2) || self.final_state == FinalState::Offered;
         let (kind, author) = match step {
-            JOINS if self.ending != Ending::Offered => (ItemKind::Announcement, self.agent_part()),
-            _ if is_note(step) => (ItemKind::Note, self.agent_part()),
-            _ if from_customer => (ItemKind::Message, self.customer_part()),
-            _ => (ItemKind::Message, self.agent_part()),
+            JOIN_ENTRY if self.final_state != FinalState::Offered => (ItemKind::Announcement, self.agent_participant()),
+            _ if is_note(step) => (ItemKind::Note, self.agent_participant()),
+            _ if from_customer => (ItemKind::Message, self.customer_participant()),
+            _ => (ItemKind::Message, self.agent_participant()),
         };
-        let told = kind == ItemKind::Announcement;
-        let body = texts::of(kind, from_customer, &self.agent(floor).1, self.number, step);
+        let is_announcement = kind == ItemKind::Announcement;
+        let body = texts::of(kind, from_customer, &self.agent(center).1, self.number, step);
         thread_item::Model {
             id: ThreadItemId(self.id(at, 100)),
             conversation_id: self.conversation_id(),
@@ -329,13 +330,13 @@ impl Story {
             visibility: if kind == ItemKind::Note { ItemVisibility::Agent } else { ItemVisibility::Both },
             author_id: Some(author),
             inbound: kind == ItemKind::Message && from_customer,
-            announcement: told.then_some(AnnouncementKind::AgentJoined),
+            announcement: is_announcement.then_some(AnnouncementKind::AgentJoined),
             body,
             format: TextFormat::Plain,
             reply_to_id: None,
             task_id: Some(self.task_id()),
-            client_message_id: (!told).then(|| self.id(at, 101).to_string()),
-            digest: (!told).then(|| vec![7; 32]),
+            client_message_id: (!is_announcement).then(|| self.id(at, 101).to_string()),
+            digest: (!is_announcement).then(|| vec![7; 32]),
             sent_at: None,
             created_at: at,
             edited_at: None,
@@ -343,28 +344,28 @@ impl Story {
         }
     }
 
-    /// What comes after the last entry.
-    pub fn end(&self, tx: &Tx<'_>, floor: &Floor, rows: &mut Rows) -> Result<()> {
-        let (agent, task) = (self.agent(floor).0, self.task(floor));
-        let mut told = vec![conversation_of(task.conversation_id), customer_side_of(task.conversation_id)];
-        told.push(desk_of(agent));
-        if self.ending != Ending::Offered {
-            tx.append(NewEvent::new(EventKind::TaskChanged, &task, told)?);
+    /// Writes the rows and events after the last entry.
+    pub fn end(&self, tx: &Tx<'_>, center: &ContactCenter, rows: &mut Rows) -> Result<()> {
+        let (agent, task) = (self.agent(center).0, self.task(center));
+        let mut task_streams = vec![conversation_of(task.conversation_id), customer_side_of(task.conversation_id)];
+        task_streams.push(desk_of(agent));
+        if self.final_state != FinalState::Offered {
+            tx.append(NewEvent::new(EventKind::TaskChanged, &task, task_streams)?);
         }
         let id = AssignmentId(self.id(self.began, 8));
-        let phase = match self.ending {
-            Ending::Over => None,
-            Ending::WrapUpOwed => Some(AssignmentPhase::WrapUp),
-            Ending::Talking => Some(AssignmentPhase::Active),
-            Ending::Offered => Some(AssignmentPhase::Offered),
+        let phase = match self.final_state {
+            FinalState::Closed => None,
+            FinalState::WrapUpPending => Some(AssignmentPhase::WrapUp),
+            FinalState::Connected => Some(AssignmentPhase::Active),
+            FinalState::Offered => Some(AssignmentPhase::Offered),
         };
         if let Some(phase) = phase {
             let (channel, since) = (Channel::Webchat, self.began);
             let row = assignment::Model { id, task_id: task.id, agent_id: agent, channel, phase, joined: false, since };
             rows.assignments.push(row);
         }
-        if self.is_over() {
-            let done = self.ending == Ending::Over;
+        if self.is_closed() {
+            let done = self.final_state == FinalState::Closed;
             rows.wrap_ups.push(wrap_up::Model {
                 id,
                 task_id: task.id,
