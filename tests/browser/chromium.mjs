@@ -1,9 +1,9 @@
-// The browser that is installed, started so that no name but those of this machine leads anywhere.
+// Starts the installed browser so that only host names of this machine resolve.
 import { existsSync } from 'node:fs';
 
 import puppeteer from 'puppeteer-core';
 
-/** Where the browser is. */
+/** Returns the path of the browser. */
 export function chromium() {
   const usual = [
     '/usr/bin/chromium',
@@ -20,7 +20,7 @@ export function chromium() {
   return found;
 }
 
-/** A browser for a server on this host. */
+/** Starts a browser for a server on this host. */
 export function launch(host) {
   const args = ['--no-sandbox', `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${host}`];
   return puppeteer.launch({ executablePath: chromium(), args });

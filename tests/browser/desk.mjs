@@ -1,9 +1,10 @@
-// The other side of the chat: a line that is said on the output is done by whoever started the script, who answers `done`.
+// The agents' side of the chat. The script prints a line, the program that started it performs the action and answers
+// `done`.
 import { createInterface } from 'node:readline';
 
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
-/** Has something done; what is answered to it. */
+/** Requests an action. Returns the answer. */
 export async function desk(...words) {
   process.stdout.write(`${words.join(' ')}\n`);
   const { value, done } = await answers.next();
@@ -13,7 +14,7 @@ export async function desk(...words) {
   return value.slice('done '.length);
 }
 
-/** Says something that is only for whoever looks on. */
+/** Prints a note for people who watch the test. */
 export function note(text) {
   process.stdout.write(`# ${text}\n`);
 }

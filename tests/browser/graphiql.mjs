@@ -1,9 +1,10 @@
-// Drives the GraphQL console in a real browser, as a person would: reads the documentation, signs in, asks, subscribes.
+// Drives the GraphQL console in a real browser like a person: reads the documentation, signs in, queries and
+// subscribes.
 //
 //   node graphiql.mjs http://127.0.0.1:8080
 //
-// The server must hold the demo organization. CHROMIUM names the browser when it is not in a usual place, and
-// SCREENSHOTS a folder for pictures. Exits with 0 when all went well, else with 1 and the reason.
+// The server must contain the demo organization. CHROMIUM names the browser when it is not in a usual place, and
+// SCREENSHOTS a folder for pictures. Exits with 0 on success, else with 1 and the reason.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 
@@ -15,7 +16,7 @@ if (!base) {
   process.exit(1);
 }
 
-// The editor that is open of the two below the query; the console begins with that of the headers.
+// The visible one of the two editors below the query. At first it is the editor of the headers.
 const HEADERS = '.graphiql-editor-tool .graphiql-editor:not(.hidden)';
 
 const browser = await launch(base.hostname);
@@ -34,7 +35,7 @@ try {
   await browser.close();
 }
 
-/** A page that keeps account of everything that should not happen, and of its WebSockets. */
+/** A page that records its WebSockets and everything that must not happen. */
 async function open() {
   const page = await browser.newPage();
   page.setDefaultTimeout(10_000);
@@ -83,7 +84,7 @@ async function open() {
     }
   });
   network.on('Network.webSocketClosed', ({ requestId }) => {
-    // It may be one from before the account was cleared.
+    // The message may be older than the clearing of the records.
     const socket = sockets.get(requestId);
     if (socket) {
       socket.open = false;
@@ -102,7 +103,7 @@ async function drive(page, sockets) {
   await openDialogs(page);
   await complete(page);
 
-  // Without a token a subscription is refused, and the console says so rather than wait.
+  // Without a token a subscription is refused, and the console shows the refusal at once.
   await run(page, 'IncomingRequests');
   await response(page, /UNAUTHENTICATED/);
   await picture(page, 'refused');
@@ -130,7 +131,7 @@ async function drive(page, sockets) {
   await response(page, /"WITHDRAWN"/);
   await stop(page);
 
-  // Somebody else's token opens another socket, and the first one does not stay behind.
+  // Another user's token opens another socket, and the first socket closes.
   await setHeaders(page, { authorization: `Bearer ${richard}` });
   await run(page, 'IncomingRequests');
   await response(page, /"SubscriptionStarted"/);
@@ -148,7 +149,7 @@ async function drive(page, sockets) {
   assert.ok(second.open);
   await stop(page);
 
-  // What was typed outlives a reload, the token does not.
+  // The typed text survives a reload, and the token does not.
   await page.reload();
   await page.waitForSelector('.graphiql-query-editor .CodeMirror');
   assert.match(await content(page, '.graphiql-query-editor'), /mutation SignIn/);
@@ -171,7 +172,7 @@ async function readDocumentation(page) {
   await page.click('[aria-label="Hide Documentation Explorer"]');
 }
 
-/** Dialogs, tips and panels are where styles are made at run time. */
+/** Dialogs, tooltips and panels create styles at run time. */
 async function openDialogs(page) {
   for (const name of ['settings', 'short keys']) {
     await page.click(`[aria-label="Open ${name} dialog"]`);
@@ -187,7 +188,7 @@ async function openDialogs(page) {
   await page.click('[aria-label="Hide History"]');
 }
 
-/** In a tab of its own, so that the operations of the first one stay whole. */
+/** Uses a separate tab, so that the operations of the first one stay complete. */
 async function complete(page) {
   await page.click('.graphiql-tab-add');
   await page.click('.graphiql-query-editor .CodeMirror');
@@ -200,7 +201,8 @@ async function complete(page) {
   await page.keyboard.up('Control');
   await see(page, '.CodeMirror-hints', 'connectionRequests');
   await picture(page, 'completion');
-  // The type beside the hint leads to its documentation; where the hint stands among the others changes with the schema.
+  // The type beside the hint links to its documentation. The position of the hint among the others depends on the
+  // schema.
   const chosen = () => page.$eval('.CodeMirror-hint-active', (hint) => hint.textContent);
   for (let tries = 0; tries === 0 || !(await chosen()).includes('connectionRequests'); tries += 1) {
     assert.ok(tries < 20, 'the hint cannot be reached by keys');
@@ -219,7 +221,7 @@ async function complete(page) {
 
 /** Chooses an operation by name from the menu of the button with the triangle. */
 async function run(page, operation) {
-  // Only once the editor has read its document does the button have a menu.
+  // The button has a menu only after the editor has read its document.
   await page.waitForSelector('.graphiql-execute-button[aria-haspopup="menu"]');
   await page.click('.graphiql-execute-button');
   await page.waitForSelector('[role="menuitem"]');
@@ -245,7 +247,7 @@ function content(page, editor) {
   return page.$eval(`${editor} .CodeMirror`, (element) => element.CodeMirror.getValue());
 }
 
-/** The text of the response pane once it matches. */
+/** Returns the text of the response pane once it matches. */
 async function response(page, pattern) {
   const source = pattern.source;
   const shown = (source) => {
@@ -285,7 +287,7 @@ async function picture(page, name) {
   }
 }
 
-/** Asks the API without the browser. */
+/** Calls the API without the browser. */
 async function ask(token, query, variables) {
   const answer = await fetch(new URL('/graphql', base), {
     method: 'POST',
@@ -306,7 +308,7 @@ async function signIn(handle) {
   return signIn.accessToken;
 }
 
-/** Richard and Jane as strangers, whatever an earlier run left. */
+/** Makes Richard and Jane strangers, whatever an earlier run left. */
 async function separate(richard) {
   const { user } = await ask(richard, '{ user(handle: "jane") { id relationship { connection request { id } } } }');
   const { connection, request } = user.relationship;
@@ -317,7 +319,7 @@ async function separate(richard) {
   }
 }
 
-/** Asks Jane to connect; answers the request's id. */
+/** Sends a connection request to Jane. Returns its id. */
 async function requestConnection(richard, message) {
   const { user } = await ask(richard, '{ user(handle: "jane") { id } }');
   const { requestConnection } = await ask(

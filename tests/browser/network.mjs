@@ -1,8 +1,8 @@
-// What lies between a browser and the server: a line that can be cut, and web sites that embed the chat.
+// The network between a browser and the server: a TCP line that tests can cut, and web sites that embed the chat.
 import { createServer } from 'node:http';
 import { connect, createServer as listen } from 'node:net';
 
-/** A line to a server. `up` and `down` say whether what is sent in that direction arrives. */
+/** A TCP line to a server. `up` and `down` are true while data in that direction arrives. */
 export class Line {
   constructor(target) {
     this.target = new URL(target);
@@ -37,13 +37,13 @@ export class Line {
     }
   }
 
-  /** Cuts every connection, and lets no new one through until `mend`. */
+  /** Cuts every connection and refuses new ones until `mend`. */
   cut() {
     this.open = false;
     this.pairs.forEach((pair) => pair.forEach((socket) => socket.destroy()));
   }
 
-  /** What the client sends arrives, and no answer comes back. */
+  /** Data from the client still arrives, but answers are lost. */
   deafen() {
     this.down = false;
   }
@@ -59,7 +59,7 @@ export class Line {
   }
 }
 
-/** A web site of its own with one page, which `html` writes. */
+/** A web site with one page. `html` returns its content. */
 export async function site(html) {
   const server = createServer((request, response) => {
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...(html.headers ?? {}) });

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Drives what Rapport serves to browsers in a headless Chromium: GraphiQL, on a server with the demo organization, and the web
-# chat, on servers of the integration tests, whose clock can be moved. Pictures of the web chat go to target/browser/screenshots.
+# Tests in a headless Chromium what Rapport serves to browsers: GraphiQL on a server with the demo organization, and the
+# web chat on servers of the integration tests, whose clock can be advanced. Pictures go to target/browser/screenshots.
 #   run.sh [path of the rapport binary]
 set -euo pipefail
 
@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 repository=$(cd "$here/../.." && pwd)
 binary=$(realpath "${1:-$repository/target/debug/rapport}")
 
-# Everything that is installed stays out of the sources.
+# Keeps installed files out of the sources.
 home=$repository/target/browser
 mkdir -p "$home"
 cp "$here"/package.json "$here"/package-lock.json "$here"/*.mjs "$home"

@@ -1,11 +1,11 @@
-// The chat on web sites: on one that the entry point lists, by its launcher, and on one that it does not.
+// Tests of the chat on web sites: on a listed site by its launcher, and on a site that is not listed.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 
 import { desk } from './desk.mjs';
 import { site } from './network.mjs';
 
-/** One script tag on a page of a site that the entry point lists, under the site's own strict policy. */
+/** Adds one script tag to a page of a listed site, under the site's own strict policy. */
 export async function embedded({ line, page, arrive }) {
   const html = {
     headers: { 'content-security-policy': `default-src 'none'; script-src ${line.url}; frame-src ${line.url}` },
@@ -19,7 +19,7 @@ export async function embedded({ line, page, arrive }) {
   await seen.goto(`${shopping.url}/shoes?size=42`);
   const launcher = (part) => seen.waitForSelector(`#rapport-webchat >>> ${part}`);
   const button = await launcher('button');
-  // What is done in the frame, the page of the site hears later.
+  // The site's page receives a change in the frame a little later.
   const stands = (open) =>
     until(`the chat is ${open ? 'open' : 'shut'}`, async () => {
       const expanded = await button.evaluate((button) => button.getAttribute('aria-expanded'));
@@ -29,7 +29,7 @@ export async function embedded({ line, page, arrive }) {
   assert.equal(await button.evaluate((button) => button.getAttribute('aria-label')), 'Chat with us');
   await visitor.look('launcher');
 
-  // By keys alone: the button, the form, and back.
+  // Uses the keyboard only: the button, the form, and back.
   await seen.keyboard.press('Tab');
   await seen.keyboard.press('Tab');
   await seen.keyboard.press('Enter');
@@ -57,7 +57,7 @@ export async function embedded({ line, page, arrive }) {
   assert.equal(await button.evaluate((button) => button.getAttribute('aria-label')), 'Chat with us, 1 unread');
   await visitor.look('news');
 
-  // Another page of the site knows that a chat goes on, and counts again.
+  // Another page of the site shows that the chat continues, and counts new messages.
   await seen.goto(`${shopping.url}/boots`);
   await until('the news are counted again', async () => (await news()) === '1');
   await (await launcher('button')).click();
@@ -71,13 +71,16 @@ export async function embedded({ line, page, arrive }) {
   shopping.stop();
 }
 
-/** A site that says who its visitors are: each sees their own chat, on every device, and nobody that of the one before. */
+/**
+ * A site that signs its visitors: each visitor sees their own chat on every device, and never the previous visitor's
+ * chat.
+ */
 export async function signed({ page, arrive }) {
   const html = {};
   const shop = await site(html);
   const entryPoint = await desk('signing', shop.url);
   const sign = (externalId, secret = 'the secret of the site') => {
-    // The clock of the server is another.
+    // The server has a different clock.
     const expires = Math.floor(Date.now() / 1_000) + 100 * 86_400;
     const signature = createHmac('sha256', secret).update(`${externalId}.${expires}`).digest('hex');
     return JSON.stringify({ externalId, expires, signature, name: `Visitor ${externalId}` });
@@ -111,7 +114,7 @@ export async function signed({ page, arrive }) {
   frame = await visit(visitor, sign('42'));
   await frame.waitForSelector('.message');
 
-  // Somebody else signs in, in the same browser.
+  // Another visitor signs in, in the same browser.
   frame = await visit(visitor, sign('43'));
   await form(frame);
   assert.equal(await name(frame), 'Visitor 43');
@@ -119,12 +122,12 @@ export async function signed({ page, arrive }) {
   await begin(frame, 'I am somebody else');
   assert.equal(await reads(frame), 1);
 
-  // The first comes back: their chat goes on.
+  // The first visitor returns, and their chat continues.
   frame = await visit(visitor, sign('42'));
   await begin(frame, 'Here again');
   await frame.waitForFunction(() => document.querySelectorAll('.message').length === 2);
 
-  // Another page of the same browser, which has not heard of it, neither shows nor spoils what is the other's.
+  // Another page of the browser still has the old visitor. It neither shows nor changes the other visitor's chat.
   const beside = { page: await visitor.context.newPage() };
   const other = await visit(beside, sign('43'));
   await begin(other, 'On another page');
@@ -138,13 +141,13 @@ export async function signed({ page, arrive }) {
   await begin(frame, 'Once more');
   await frame.waitForFunction(() => document.querySelectorAll('.message').length === 3);
 
-  // And signs out, on a site that loads no new page for it.
+  // The visitor signs out, on a site that loads no new page.
   await visitor.page.evaluate(() => document.getElementById('chat').removeAttribute('data-identity'));
   await form(frame);
   assert.equal(await name(frame), '');
   assert.equal(await reads(frame), 0, 'nothing is left of who has signed out');
 
-  // A signature that does not hold is none: the chat begins, of somebody unknown.
+  // An invalid signature counts as none: the chat starts with an anonymous visitor.
   frame = await visit(visitor, sign('42', 'guessed'));
   await begin(frame, 'Let me in');
   assert.equal(await reads(frame), 1, 'nobody is who they only say they are');
@@ -161,7 +164,7 @@ async function until(what, holds) {
   }
 }
 
-/** A site that is not listed gets neither the page into a frame nor an answer. */
+/** A site that is not listed can neither frame the page nor read an answer. */
 export async function strange({ line, page, plain, arrive }) {
   const html = {};
   const evil = await site(html);
@@ -196,7 +199,7 @@ export async function strange({ line, page, plain, arrive }) {
       `${line.url}/graphql`,
       entryPoint,
     );
-    // What is sent without asking comes back unreadable, and the server takes only JSON.
+    // A request without a preflight gives no readable answer, and the server accepts only JSON.
     assert.deepEqual(said, ['TypeError', 'opaque', 'closed']);
     const refusals = () => visitor.noticed.filter((text) => text.includes('frame-ancestors')).length;
     await until('the browser says of both frames why', () => refusals() >= 2);

@@ -1,4 +1,4 @@
-// A customer before a browser: a page that keeps account of everything that should not happen, and what is done on it.
+// A customer in a browser: a page that records everything that must not happen, and the actions on it.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -7,15 +7,15 @@ import { join } from 'node:path';
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const pictures = process.env.SCREENSHOTS ?? 'screenshots';
 mkdirSync(pictures, { recursive: true });
-/** How many times slower than this machine the customer's is. */
+/** The slowdown of the customer's machine. */
 const SLOWER = Number(process.env.SLOWER ?? 1);
 
 const WIDTHS = [320, 1280];
-/** What a browser says of a network that is not there is no complaint. */
+/** The browser's messages about a missing network are expected. */
 const EXPECTED = /ERR_INTERNET_DISCONNECTED|ERR_EMPTY_RESPONSE|ERR_CONNECTION|ERR_SOCKET|WebSocket connection to/;
 
 export class Visitor {
-  /** A visitor with a browser of their own, who reads a language. */
+  /** Creates a visitor with a separate browser and a language. */
   static async come(browser, language = 'en-GB') {
     const context = await browser.createBrowserContext();
     const page = await context.newPage();
@@ -48,7 +48,7 @@ export class Visitor {
     await this.context.close();
   }
 
-  /** Fills fields of the form, by the labels that begin so. */
+  /** Fills form fields by the start of their labels. */
   async fill(values) {
     for (const [label, value] of Object.entries(values)) {
       const field = await this.field(label);
@@ -71,7 +71,7 @@ export class Visitor {
     return field.asElement();
   }
 
-  /** What is said to be wrong with a field. */
+  /** Returns the error message of a field. */
   async error(label) {
     const field = await this.field(label);
     return field.evaluate((element) => {
@@ -83,7 +83,7 @@ export class Visitor {
     });
   }
 
-  /** Writes as a person does: types, and presses Enter. */
+  /** Types a message like a person and presses Enter. */
   async write(text) {
     await this.page.focus('#box');
     const [first, ...lines] = text.split('\n');
@@ -116,12 +116,12 @@ export class Visitor {
     }
   }
 
-  /** The texts of all messages, from top to bottom. */
+  /** Returns the texts of all messages, from top to bottom. */
   messages() {
     return this.page.$$eval('.message .bubble', (all) => all.map(({ textContent }) => textContent));
   }
 
-  /** Waits until these are the messages. */
+  /** Waits until the messages are exactly these. */
   async reads(expected) {
     const same = (expected) =>
       JSON.stringify([...document.querySelectorAll('.message .bubble')].map(({ textContent }) => textContent)) ===
@@ -133,7 +133,7 @@ export class Visitor {
     }
   }
 
-  /** The end of the conversation is in sight in a narrow window and in a wide one, until one scrolls up. */
+  /** Checks that the end of the conversation is visible in narrow and wide windows until the customer scrolls up. */
   async follows() {
     for (const width of [...WIDTHS, ...WIDTHS, WIDTHS[0]]) {
       await this.page.setViewport({ width, height: 420 });
@@ -148,19 +148,19 @@ export class Visitor {
     await this.page.setViewport({ width: 1280, height: 800 });
   }
 
-  /** How much of the conversation lies below what is in sight, in pixels. */
+  /** Returns the height of the conversation below the visible part, in pixels. */
   below() {
     return this.page.$eval('.log', (log) => log.scrollHeight - log.scrollTop - log.clientHeight);
   }
 
-  /** Waits until the page has been laid out and drawn as it is now. */
+  /** Waits until the page's current state is laid out and drawn. */
   rest() {
     const frames = () =>
       new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 100))));
     return this.page.evaluate(frames);
   }
 
-  /** What is said below the last own message. */
+  /** Returns the status text below the last own message. */
   async state(text) {
     const seen = (text) => [...document.querySelectorAll('.own .meta')].at(-1)?.textContent.includes(text);
     try {
@@ -171,7 +171,10 @@ export class Visitor {
     }
   }
 
-  /** The page in light and dark, narrow and wide: no violation of accessibility, nothing beyond its edge, a picture of each. */
+  /**
+   * Checks the page in light and dark, narrow and wide: no accessibility violation and no overflow. Takes a picture of
+   * each.
+   */
   async look(name) {
     for (const scheme of ['light', 'dark']) {
       await this.page.emulateMediaFeatures([
@@ -192,7 +195,7 @@ export class Visitor {
   }
 
   async audit(name) {
-    // Each frame by itself: of another origin, they would not answer one another.
+    // Checks each frame separately, because frames of different origins cannot access each other.
     for (const frame of this.page.frames()) {
       await frame.evaluate(axe);
       const { violations } = await frame.evaluate(() =>

@@ -1,10 +1,10 @@
-// Drives the web chat's page in a real browser as customers would, while agents answer: see desk.mjs for who they are.
+// Drives the web chat's page in a real browser like customers, while agents answer (see desk.mjs).
 //
 //   node webchat.mjs '{"server": URL, "shop": ID, "closed": ID, "plain": ID}'
 //
-// The ids are of entry points: one with a form, the same out of hours, one without. Pictures go to SCREENSHOTS, or to a folder
-// of that name; SLOWER=6 makes the customer's machine six times slower. Exits with 0 when all went well, else with 1 and the
-// reason.
+// The ids name entry points: one with a form, the same outside its opening hours, and one without a form. Pictures go
+// to SCREENSHOTS, or to a folder of that name. SLOWER=6 makes the customer's machine six times slower. Exits with 0 on
+// success, else with 1 and the reason.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ import { embedded, signed, strange } from './sites.mjs';
 import { Visitor } from './visitor.mjs';
 
 const { server, shop, closed, plain } = JSON.parse(process.argv[2]);
-/** What a page would run that took a text for HTML. */
+/** A text that would run a script in a page that treats it as HTML. */
 const HOSTILE = '<img src=x onerror=hacked()><script>hacked()</script><b>bold</b>';
 const ALL = {
   'Your name': 'Kim Lee',
@@ -72,7 +72,7 @@ async function talk() {
   await visitor.see('#standing', 'You are talking with Ann Archer');
   await visitor.see('.log', 'Ann Archer has joined.');
 
-  // Both type, and each sees it of the other; what was read is said.
+  // Both sides type and see each other's indicator, and read messages are marked.
   await desk('type ann on');
   await visitor.see('.typing', 'Ann Archer is typing');
   await desk('say ann Good morning! Which order is it?');
@@ -115,7 +115,7 @@ async function form() {
   await visitor.see('.start', '3 to 20 digits');
   await visitor.look('form-errors');
   await visitor.fill({ Telephone: '' });
-  // The server is away in the very moment: the form waits, and one chat begins.
+  // The server is down at this moment. The form waits, and one chat starts.
   line.deafen();
   await visitor.click('.start button[type=submit]');
   await new Promise((done) => setTimeout(done, 500));
@@ -124,7 +124,7 @@ async function form() {
   line.mend();
 }
 
-/** The keys of the box: a method of input that composes keeps its Enter. */
+/** The keys of the text box: Enter confirms the text of an input method without sending. */
 async function keys() {
   const seen = visitor.page;
   await seen.focus('#box');
@@ -137,7 +137,7 @@ async function keys() {
     code: 'Enter',
   });
   await seen.evaluate(() => {
-    // As Safari says it: no longer composing, and the key's number of old.
+    // Safari reports the end of the composition first, and then the key with its old number.
     const event = new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, bubbles: true, cancelable: true });
     document.getElementById('box').dispatchEvent(event);
   });
@@ -148,7 +148,7 @@ async function keys() {
   await visitor.see('.log', '한국어');
 }
 
-/** Characters are counted as the API counts them. */
+/** The page counts characters like the API. */
 async function limit() {
   const seen = visitor.page;
   await seen.$eval('#box', (box) => {
@@ -170,7 +170,7 @@ async function limit() {
   });
 }
 
-/** What arrives while the page is out of sight is counted in its title and marked. */
+/** The title counts messages that arrive while the page is hidden, and the page marks them. */
 async function hidden() {
   const seen = visitor.page;
   const turn = (state) =>
@@ -186,7 +186,10 @@ async function hidden() {
   await visitor.see('.log .fresh', 'New messages');
 }
 
-/** The network goes, in several ways, while both write; each message is there once, in order, and after a reload too. */
+/**
+ * The network fails in several ways while both sides write. Each message appears once and in order, also after a
+ * reload.
+ */
 async function badNetwork(before) {
   const seen = visitor.page;
   await seen.setOfflineMode(true);
@@ -208,7 +211,7 @@ async function badNetwork(before) {
   await visitor.state('Sent');
   await seen.waitForFunction(() => document.querySelector('.banner').textContent === '', { polling: 50 });
 
-  // The answer is lost after the server has taken the message: it is sent again, and is there once.
+  // The answer is lost after the server stored the message. The repeated message appears once.
   line.deafen();
   await visitor.write('Thank you.');
   for (let tries = 0; !(await desk('messages ann')).includes('Thank you.'); tries += 1) {
@@ -217,7 +220,7 @@ async function badNetwork(before) {
   }
   line.cut();
   await desk('say ann You are welcome.');
-  // Loaded again while there is no network but for the page: what was not sent is not lost.
+  // The page is reloaded while its API is unreachable. The unsent message is not lost.
   await visitor.write('One more thing:');
   line.mend();
   await seen.reload();
@@ -225,7 +228,7 @@ async function badNetwork(before) {
   await visitor.reads(all);
   await visitor.state('Sent');
 
-  // An hour later, without a connection meanwhile.
+  // An hour later, without a connection in between.
   line.cut();
   await desk('advance 3600');
   await visitor.write('Can it be changed?');
@@ -235,7 +238,7 @@ async function badNetwork(before) {
   all = [...all, 'Can it be changed?', 'Yes, of course.'];
   await visitor.reads(all);
 
-  // Half a month later the log does not reach back to where the page stood: all is read anew.
+  // Two weeks later the log has pruned the page's cursor, so the page reads everything again.
   line.cut();
   await desk('say ann I have changed it.');
   await desk('advance 1296000');
@@ -256,7 +259,7 @@ async function badNetwork(before) {
   await ending();
 }
 
-/** Others answer too: one comes to help and leaves, another takes the talk over. */
+/** Other agents answer too: one joins and leaves, and another receives a transfer. */
 async function others(before) {
   for (const [act, told, message] of [
     ['join ann ben', 'Ben Baker has joined.', 'say ben I know that order.'],
@@ -309,7 +312,7 @@ async function ending() {
   await visitor.leave();
 }
 
-/** The transcript, as it is saved. */
+/** The transcript as a saved file. */
 async function transcript() {
   const folder = mkdtempSync(join(tmpdir(), 'rapport-transcript-'));
   const session = await visitor.page.createCDPSession();
@@ -333,7 +336,7 @@ async function transcript() {
   }
 }
 
-/** Out of hours the message is taken all the same, with an address at which to answer. */
+/** Outside opening hours the message is accepted, with an address for the answer. */
 async function outOfHours() {
   await arrive();
   await visitor.page.goto(page(closed));
@@ -351,7 +354,7 @@ async function outOfHours() {
   await visitor.leave();
 }
 
-/** Names and messages are texts, whatever they look like. */
+/** Names and messages are shown as texts, whatever they contain. */
 async function hostile() {
   await arrive();
   await visitor.page.goto(page(shop));
@@ -373,7 +376,7 @@ async function hostile() {
   await visitor.leave();
 }
 
-/** A token that has ended leads back to the form, with a word about it. */
+/** An expired token leads back to the form with an explanation. */
 async function expired() {
   await arrive();
   const seen = visitor.page;
@@ -398,7 +401,7 @@ async function expired() {
   await visitor.leave();
 }
 
-/** The languages that are written otherwise. */
+/** The languages with other scripts. */
 async function languages() {
   for (const [language, words] of [
     [

@@ -1,4 +1,4 @@
-// Proves that Apollo Client works with the server: over HTTP and WebSocket, its cache and errors, and over cuts.
+// Tests that Apollo Client works with the server: HTTP and WebSocket, cache, errors, and cut connections.
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -10,7 +10,7 @@ import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 import { INCOMING, check, cutAndResume, happenings, incoming, iterate, openLine, signUp } from './support.mjs'
 
-// Apollo's link looks at the browser's, which Node has from version 22 on.
+// Apollo's link needs the browser's WebSocket, which Node provides from version 22 on.
 globalThis.WebSocket ??= WebSocket
 
 function open(line, token) {
@@ -43,7 +43,7 @@ function open(line, token) {
   }
 }
 
-/** Runs with a client of somebody new. */
+/** Runs a check with a client of a new user. */
 async function withClient(run) {
   const [person, other] = await Promise.all([signUp('Apollo One'), signUp('Apollo Other')])
   const line = await openLine()
@@ -88,7 +88,7 @@ await check('a query and a mutation meet in the cache by id', () =>
     const asked = await client.mutate({ mutation, variables: { id: other.id } })
     assert.equal(asked.data.requestConnection.outcome, 'APPLIED')
 
-    // Not asked of the server again: the mutation's answer changed the person that the query had put there.
+    // The cache answers this query: the mutation's answer updated the cached person.
     const after = await client.query({ query, variables: { id: other.id }, fetchPolicy: 'cache-only' })
     assert.equal(after.data.user.relationship.connection, 'REQUEST_SENT')
     assert.ok(client.cache.extract()[`User:${other.id}`])
@@ -133,7 +133,7 @@ await check('every error has a code, whatever its status', async () => {
       await client.query({ query: gql(query), variables, fetchPolicy: 'no-cache' })
       assert.fail('no error')
     } catch (error) {
-      // Anything else means that Apollo could not read the answer as GraphQL.
+      // Any other error means that Apollo could not read the answer as GraphQL.
       if (!CombinedGraphQLErrors.is(error)) throw error
       return error.errors.map((one) => one.extensions?.code).join()
     } finally {

@@ -1,4 +1,4 @@
-// Proves that the server follows the GraphQL-over-HTTP specification, as the audits of graphql-http measure it.
+// Tests that the server passes the audits of graphql-http for the GraphQL-over-HTTP specification.
 
 import assert from 'node:assert/strict'
 import { serverAudits } from 'graphql-http'
@@ -12,7 +12,7 @@ await check(`there are ${AUDITS} audits`, () => {
   assert.equal(audits.length, AUDITS)
 })
 
-// What a specification only recommends is held here too, so notices and warnings fail like errors.
+// Recommendations of the specification are required here too, so notices and warnings fail like errors.
 let ok = 0
 for (const audit of audits) {
   const result = await audit.fn()

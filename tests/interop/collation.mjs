@@ -1,6 +1,6 @@
-// The pairs of collation.tsv, which Rapport's own keys are tested with, against ICU as Node has it: the root order of the
-// Unicode Collation Algorithm, first level. A pair that names a reason is one in which Rapport differs on purpose; ICU must
-// say the opposite there, so that no reason outlives its difference.
+// Compares the pairs of collation.tsv with ICU in Node: the root order of the Unicode Collation Algorithm, first level.
+// The tests of Rapport's own keys use the same pairs. A pair with a reason differs from ICU on purpose. ICU must give
+// the opposite result there, so that an outdated reason fails.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -11,7 +11,7 @@ const { compare } = new Intl.Collator('und', { sensitivity: 'base' })
 
 const plain = text => text.replace(/\\u\{([0-9a-f]+)\}/g, (_, point) => String.fromCodePoint(parseInt(point, 16)))
 
-/** Whether some run of characters of a name compares as equal to a word. */
+/** Returns true when some part of a name compares as equal to a word. */
 function contains(name, word) {
   const ends = [0]
   for (const character of name) ends.push(ends.at(-1) + character.length)

@@ -1,4 +1,4 @@
-"""Proves that Python's gql works with the server: over HTTP and WebSocket, its schema and errors, and over cuts."""
+"""Tests that Python's gql works with the server: HTTP and WebSocket, schema, errors, and cut connections."""
 
 import asyncio
 import os
@@ -48,7 +48,7 @@ async def call(document, variables=None, token=None):
 
 
 async def sign_up(name):
-    """Somebody new: a stream that nobody else writes to, so its numbers begin with 1."""
+    """Creates a new user. Nobody else writes to their stream, so its sequence numbers begin with 1."""
     handle = f"interop-{uuid.uuid4().hex[:16]}"
     answer = await call(SIGN_UP, {"input": {"handle": handle, "displayName": name, "password": "interoperable"}})
     account = answer["signUp"]
@@ -57,7 +57,7 @@ async def sign_up(name):
 
 
 def happenings(requester, recipient):
-    """Asks and takes back, in turns: each call is one event on the recipient's stream."""
+    """Sends and withdraws requests in turns. Each call adds one event to the recipient's stream."""
     token, pending = requester[0], None
 
     async def happen():
@@ -74,7 +74,7 @@ def happenings(requester, recipient):
 
 
 class Line:
-    """A TCP line to the server that can be cut in the middle of what the server sends, until it is mended."""
+    """A TCP line to the server that can be cut in the middle of the server's data, until it is mended."""
 
     def __init__(self):
         self.up, self.cutting, self.opened, self.writers = True, False, 0, set()
@@ -129,7 +129,8 @@ def socket(line, token):
 
 
 async def follow(line, token, after):
-    """What an app does to miss nothing: subscribes again after the last event it has, and drops what it has by number."""
+    """The code of an app that misses nothing: it subscribes again after its last event and drops repeated events by
+    number."""
     last = 0
     while True:
         try:
@@ -141,7 +142,7 @@ async def follow(line, token, after):
                         last, after = event["sequence"], event["cursor"]
                         yield event
         except (TransportError, OSError, EOFError) as error:
-            # An answer, unlike a break, would come again and again.
+            # An error in an answer would repeat after every new subscription, unlike a broken connection.
             if isinstance(error, TransportQueryError):
                 raise
         await asyncio.sleep(random.uniform(0.005, 0.05))
@@ -157,7 +158,7 @@ async def until(reached, what):
 
 async def query_and_mutation():
     one, other = await asyncio.gather(sign_up("Gql One"), sign_up("Gql Other"))
-    # The client asks for the schema first, and holds its operations against it.
+    # The client reads the schema first and validates its operations against it.
     async with http(one[0], fetch_schema_from_transport=True) as session:
         answer = await session.execute(GraphQLRequest("{ viewer { user { id } scopes } }"))
         assert answer["viewer"]["user"]["id"] == one[1]
@@ -193,20 +194,20 @@ async def cut_and_resume():
                 received.append(event["sequence"])
 
         following = asyncio.create_task(receive())
-        # A follower that failed says why; otherwise only its silence would be seen.
+        # A failed follower raises its error here. Otherwise only missing events would show it.
         caught_up = lambda: following.done() or len(received) == made
         silence = lambda: f"{made} events made, received {received}, {following}"
         try:
             for _ in range(5):
                 await some(1, 4)
-                # Only a stream that is running can be cut.
+                # Only a running stream can be cut.
                 await until(caught_up, silence)
                 line.cutting = True
                 await some(1, 1)
                 await until(lambda: not line.up, lambda: "the line was not cut")
                 await some(0, 4)
                 line.up = True
-                # No pause here: what is replayed meets what is live.
+                # There is no pause here, so replayed events meet live ones.
                 await some(0, 4)
             await until(caught_up, silence)
             await some(1, 1)

@@ -1,4 +1,4 @@
-// Proves that the graphql-sse client, with a connection for each operation, can do everything, also over cuts.
+// Tests that the graphql-sse client works with a connection for each operation, also over cut connections.
 
 import assert from 'node:assert/strict'
 import { createClient } from 'graphql-sse'
@@ -49,7 +49,7 @@ await check('without a token a subscription is an error with a code', async () =
 
 await check('five cuts, subscribing again after the last event: each event exactly once', () => cutAndResume(connect()))
 
-// Its own retries send the first variables again, so events repeat; the numbers tell.
+// The client's own retries send the first variables again, so events repeat. The sequence numbers identify them.
 const ownRetry = { retryAttempts: 100, retry: () => new Promise((done) => setTimeout(done, 10)) }
 await check('five cuts, with its own retries and repeats dropped by number: each event exactly once', () =>
   cutAndResume(connect(ownRetry), { ownRetry: true }),

@@ -1,4 +1,4 @@
-// Proves that the graphql-ws client can do everything over one socket, and follow a stream over cuts without a miss.
+// Tests that the graphql-ws client works over one socket and follows a stream over cuts without a missed event.
 
 import assert from 'node:assert/strict'
 import { createClient } from 'graphql-ws'
@@ -14,7 +14,7 @@ const open = (line, token, options) =>
     ...options,
   })
 
-/** The one result of a query or a mutation. */
+/** Returns the only result of a query or a mutation. */
 async function only(results) {
   const all = []
   for await (const result of results) all.push(result)
@@ -23,7 +23,7 @@ async function only(results) {
   return all[0].data
 }
 
-/** `cutAndResume` with this client. */
+/** Runs `cutAndResume` with this client. */
 const connect = (options) => (line, token) => {
   const client = open(line, token, options)
   return {
@@ -37,7 +37,7 @@ const connect = (options) => (line, token) => {
 await check('query, mutation and subscription over one socket', async () => {
   const [recipient, requester, third] = await Promise.all(['Recipient', 'Requester', 'Third'].map(signUp))
   const line = await openLine()
-  // The socket stays while the operations come and go.
+  // The socket stays open while operations start and end.
   const one = open(line, recipient.token, { lazyCloseTimeout: 1_000 })
   try {
     const { viewer } = await only(one.iterate({ query: '{ viewer { user { id } } }' }))
@@ -46,7 +46,7 @@ await check('query, mutation and subscription over one socket', async () => {
     const after = await streamCursor(recipient.token)
     const events = one.iterate({ query: INCOMING, variables: { after } })
     assert.equal(incoming((await events.next()).value).__typename, 'SubscriptionStarted')
-    // What the viewer asks of somebody is no event of their own stream; what is asked of them is.
+    // The viewer's outgoing requests cause no events in their own stream. Incoming requests do.
     const { requestConnection } = await only(one.iterate({ query: REQUEST, variables: { id: third.id } }))
     assert.equal(requestConnection.outcome, 'APPLIED')
     assert.equal(line.opened, 1)
@@ -87,7 +87,7 @@ await check('a token that does not hold closes with 4403', async () => {
 
 await check('five cuts, subscribing again after the last event: each event exactly once', () => cutAndResume(connect()))
 
-// Its own retries send the first variables again, so events repeat; the numbers tell.
+// The client's own retries send the first variables again, so events repeat. The sequence numbers identify them.
 const ownRetry = {
   retryAttempts: 100,
   retryWait: () => new Promise((done) => setTimeout(done, 10)),

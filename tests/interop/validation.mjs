@@ -1,4 +1,4 @@
-// Proves that the server and graphql-js agree on which requests may run, over HTTP and over WebSocket.
+// Tests that the server and graphql-js agree on which requests may run, over HTTP and over WebSocket.
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ import { corpus } from './validation/corpus.mjs'
 
 const LEAST = 150
 
-/** Where the server differs on purpose: the document, with its variables where they matter, and why. */
+/** Intended differences of the server: the document, its variables where they matter, and the reason. */
 const DIFFERENT = new Map([
   [
     'query($a: Boolean = true) { __typename @include(if: $a) } {"a":null}',
@@ -35,7 +35,7 @@ const DIFFERENT = new Map([
 
 const schema = buildSchema(readFileSync('relay/schema.graphql', 'utf8'))
 
-// The scalar of this schema that has a form. Whether the day exists is asked of Date, which takes it only in this form.
+// The schema's scalar with a format. Date checks that the day exists, because it accepts only this format.
 const TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
 const text = (form) => (value) => {
   if (typeof value === 'string' && (!form || (form.test(value) && isDay(value)))) return value
@@ -48,7 +48,7 @@ for (const [name, form] of [['DateTime', TIME], ['Cursor']]) {
   scalar.parseLiteral = (literal) => scalar.parseValue(literal.kind === 'StringValue' ? literal.value : undefined)
 }
 
-/** Why graphql-js does not run a request, or nothing. */
+/** Returns the reason why graphql-js does not run a request, or nothing. */
 function refusal(query, variables, operationName) {
   let document
   try {
@@ -65,7 +65,7 @@ function refusal(query, variables, operationName) {
 
 const { token } = await signIn('ada')
 
-/** What the server answers: its reason not to run the request, or nothing. A result that has `data` was run. */
+/** Returns the server's reason not to run a request, or nothing. A result with `data` did run. */
 async function overHttp(query, variables, operationName) {
   const response = await fetch(url, {
     method: 'POST',

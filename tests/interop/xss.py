@@ -1,5 +1,5 @@
-"""Proves that script payloads of others come out of the server harmless: as Markdown, whose HTML is kept, as names, and as
-answers to the form of a web chat."""
+"""Tests that the server makes script payloads harmless: as Markdown with stored HTML, as names, and as form answers of
+a web chat."""
 
 import asyncio
 import os
@@ -30,20 +30,20 @@ READ = """query($id: ID!, $after: String) { conversation(id: $id) { items(first:
 
 
 def payloads():
-    """Every payload once, of a length that a message may have, without characters that no text may hold."""
+    """Returns every payload once, with an allowed length and without forbidden characters."""
     texts = {str(each["payload"]) for each in get_all_payloads().values()}
     fine = lambda text: text.strip() and all(char >= " " or char in "\n\t" for char in text) and "\x7f" not in text
     return sorted(text for text in texts if len(text) <= LONGEST and fine(text))
 
 
 def wrapped(text):
-    """Where a text may stand in Markdown."""
+    """The positions of a text in Markdown."""
     line = text.replace("\n", " ")
     return f"[a]({line})\n\n[b](<{line}>)\n\n<{line}>\n\n![c]({line})\n\n[d]\n\n*{line}*\n\n> {line}\n\n`{line}`\n\n[d]: {line}\n"
 
 
 def wrong(html):
-    """What stands in HTML that may not, read as browsers read it."""
+    """Returns the forbidden parts of an HTML text, read like a browser."""
     found = []
     tree = html5lib.parseFragment(html, treebuilder="etree", namespaceHTMLElements=False)
     for element in tree.iter():
@@ -74,7 +74,7 @@ class Client:
                 answer = await response.json()
             if response.status != 429:
                 break
-            # The suite asks for more in a minute than people do.
+            # The suite sends more requests per minute than people do.
             await asyncio.sleep(answer["errors"][0]["extensions"]["retryAfter"])
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
@@ -128,7 +128,7 @@ async def markdown(session):
 
 
 async def names(session):
-    """Names are no HTML: they come back as they are or are refused, and only ever as JSON."""
+    """Checks that names are not HTML: they come back unchanged or are refused, and only as JSON."""
     ann, _ = await sign_up(session, "Ann")
     shown = 0
     for text in [text for text in payloads() if len(text) <= 200 and "\n" not in text][:300]:

@@ -1,4 +1,4 @@
-//! Accounts that are put to rest, and roles that end: what nobody sees any more, what comes back, and who is left.
+//! Tests of deactivation, suspension, deletion and role changes: visibility, reactivation and open connections.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// A mutation about one's own account, or about another's.
+/// Calls a mutation about the caller's own account or about another user's account.
 pub async fn about_account(client: &Client, mutation: &str, input: Value) -> Answer {
     let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
     let query = format!(
@@ -24,25 +24,25 @@ pub async fn about_account(client: &Client, mutation: &str, input: Value) -> Ans
     client.ask(&query, json!({ "input": input })).await
 }
 
-/// The code of the refusal, or nothing.
+/// Returns the code of the refusal, or an empty string.
 pub fn refusal(answer: &Answer) -> String {
     answer.at("done")["userErrors"][0]["code"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Somebody with a password, `correct horse`, and the client that signed up.
+/// Signs up a person with the password `correct horse`. Returns the person and the client that signed up.
 pub async fn with_password(app: &TestApp, handle: &str) -> (Person, Client) {
     let (client, _) = sign_up(app, handle).await;
     (app.known(handle).await, client)
 }
 
-/// Brings back an account by signing in.
+/// Reactivates an account by signing in.
 async fn sign_in_again(app: &TestApp, handle: &str, password: &str) -> Answer {
     let query = "mutation($h: String!, $p: String!) { signIn(input: { handle: $h, password: $p, reactivate: true }) \
                  { accessToken userErrors { code } } }";
     app.anonymous().ask(query, json!({ "h": handle, "p": password })).await
 }
 
-/// Everything by which a person can be seen by another.
+/// Returns the answers of every query that can show one person to another.
 async fn sightings(by: &Person, of: &Person, request: &str) -> Vec<Value> {
     let queries = [
         "query($id: ID!, $h: String!) { a: user(id: $id) { handle } b: user(handle: $h) { handle } node(id: $id) { id } \
@@ -74,7 +74,7 @@ async fn sightings(by: &Person, of: &Person, request: &str) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_puts_their_account_to_rest_is_nowhere_and_comes_back_as_they_were() {
+async fn a_deactivated_account_is_invisible_and_returns_unchanged() {
     let app = TestApp::two().await;
     let [ann, ben, cem, dan] = app.people(["ann", "ben", "cem", "dan"]).await;
     let (jane, client) = with_password(&app, "jane").await;
@@ -119,7 +119,7 @@ async fn who_puts_their_account_to_rest_is_nowhere_and_comes_back_as_they_were()
     assert_eq!(ben.does("acceptConnectionRequest", &pending).await.said(), "NOT_FOUND");
     assert_eq!(ben.list("FOLLOWERS").await, Vec::<String>::new());
     assert_eq!(ben.counts().await["incomingRequests"], 0);
-    // Only who has the password learns what became of the account.
+    // The account's status is visible only with the right password.
     assert_eq!(sign_in(&app, "jane", "wrong horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
     assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "ACCOUNT_DEACTIVATED");
     assert_eq!(sign_in_again(&app, "jane", "wrong horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
@@ -135,7 +135,7 @@ async fn who_puts_their_account_to_rest_is_nowhere_and_comes_back_as_they_were()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_ends_their_account_but_by_their_password() {
+async fn ending_an_account_requires_its_password() {
     let app = TestApp::new().await;
     let (_, client) = with_password(&app, "jane").await;
     let scopes = json!(["PROFILE_READ", "PROFILE_WRITE"]);
@@ -153,7 +153,7 @@ async fn nobody_ends_their_account_but_by_their_password() {
         }
         let answer = about_account(&client, mutation, json!({ "userId": other.id() })).await;
         assert_eq!(answer.code(), "FORBIDDEN", "another's account is for administrators");
-        // Also for who was one when the token was made.
+        // The current role decides, also for a token that was issued to an administrator.
         let answer =
             about_account(&other.clients[0], mutation, json!({ "userId": app.known("jane").await.id() })).await;
         assert_eq!(answer.code(), "FORBIDDEN");
@@ -163,7 +163,7 @@ async fn nobody_ends_their_account_but_by_their_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_suspended_does_not_come_back_by_themselves() {
+async fn a_suspended_user_cannot_reactivate_their_own_account() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let (jane, client) = with_password(&app, "jane").await;
@@ -175,7 +175,7 @@ async fn who_is_suspended_does_not_come_back_by_themselves() {
         assert_eq!(answer.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
     }
     assert_eq!(act("reinstateUser").await, "");
-    // One who is away can be suspended, too, and stays so.
+    // A deactivated account can be suspended too. Then its owner cannot reactivate it.
     assert_eq!(act("deactivateAccount").await, "");
     assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "ACCOUNT_DEACTIVATED");
     consistency::check(&app.database).await;
@@ -184,7 +184,7 @@ async fn who_is_suspended_does_not_come_back_by_themselves() {
     assert_eq!(sign_in_again(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
     assert_eq!(act("reinstateUser").await, "");
     assert!(!sign_in(&app, "jane", "correct horse").await.text("signIn.accessToken").is_empty());
-    // Whom an administrator put to rest, an administrator brings back, too.
+    // An administrator can also reinstate an account that an administrator deactivated.
     assert_eq!(act("deactivateAccount").await, "");
     assert_eq!(act("reinstateUser").await, "");
     assert!(!sign_in(&app, "jane", "correct horse").await.text("signIn.accessToken").is_empty());
@@ -200,7 +200,7 @@ async fn set_role(by: &Person, whom: &Person, role: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_administrator_stays_one() {
+async fn the_last_administrator_keeps_the_role() {
     let app = TestApp::new().await;
     let (ada, client) = with_password(&app, "ada").await;
     app.database.run("UPDATE \"user\" SET role = 4 WHERE handle = 'ada'").await;
@@ -224,7 +224,7 @@ async fn the_last_administrator_stays_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn administrators_who_take_one_another_away_leave_one() {
+async fn administrators_who_remove_each_other_at_once_leave_one() {
     let app = TestApp::two().await;
     for round in 0..rounds(6).min(60) {
         app.database.run("UPDATE \"user\" SET role = 1").await;
@@ -254,7 +254,7 @@ async fn administrators_who_take_one_another_away_leave_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_ends_silences_what_is_live_on_every_instance() {
+async fn the_end_of_an_account_closes_live_connections_on_every_instance() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     for (mutation, by_administrator) in
@@ -272,7 +272,7 @@ async fn an_account_that_ends_silences_what_is_live_on_every_instance() {
         assert_eq!(refusal(&answer), "");
         all_end(&app, mutation, &token, live).await;
     }
-    // An instance that starts later knows it, too.
+    // An instance that starts later refuses the ended tokens too.
     let later = crate::support::app::Instance::start(&app.database, &app.clock, &[], None).await;
     for handle in ["jane1", "jane2"] {
         app.database.run(&format!("UPDATE \"user\" SET updated_at = created_at WHERE handle = '{handle}'")).await;
@@ -282,7 +282,7 @@ async fn an_account_that_ends_silences_what_is_live_on_every_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_becomes_less_loses_at_once_what_only_the_earlier_role_allowed() {
+async fn a_lower_role_ends_the_rights_of_the_earlier_role_at_once() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let (eve, _) = with_password(&app, "eve").await;
@@ -301,14 +301,14 @@ async fn who_becomes_less_loses_at_once_what_only_the_earlier_role_allowed() {
         let left = by_key.ask(scopes, Value::Null).await;
         assert_eq!(left.at("viewer.scopes"), &json!(["PROFILE_READ", "CONTACTS_READ"]));
     }
-    // The session goes on, with less.
+    // The session continues with the scopes of the new role.
     let (client, _) = next(&app, refresh).await.expected("a refresh");
     let left = client.ask(scopes, Value::Null).await;
     assert!(!left.at("viewer.scopes").to_string().contains("ADMIN"));
     let sessions = client.ask(ME, Value::Null).await;
     let current = sessions.at("viewer.sessions").as_array().into_iter().flatten().filter(|one| one["current"] == true);
     assert_eq!(current.count(), 1);
-    // Among those who may the same, nothing ends.
+    // A change between roles with the same scopes ends nothing.
     set_role(&ada, &eve, "AGENT").await.at("done.user");
     assert_eq!(client.ask(scopes, Value::Null).await.status, 200);
 }

@@ -1,4 +1,4 @@
-//! Signing up and in, and tokens.
+//! Tests of sign-up, sign-in and access tokens.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const SIGN_UP: &str = "mutation($input: SignUpInput!) { signUp(input: $input) { 
 const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) { accessToken user { handle } userErrors { code message field } } }";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_newcomer_signs_up_signs_in_and_is_who_they_are() {
+async fn a_new_user_signs_up_signs_in_and_reads_their_account() {
     let app = TestApp::new().await;
     let input =
         json!({ "handle": "Jane.Doe", "password": "correct horse", "displayName": "Jane Doe", "familyName": "Doe" });
@@ -35,7 +35,7 @@ async fn an_unknown_handle_and_a_wrong_password_look_alike() {
     let app = TestApp::new().await;
     let input = json!({ "handle": "jane", "password": "correct horse", "displayName": "Jane" });
     app.anonymous().ask(SIGN_UP, json!({ "input": input })).await;
-    // A person who was imported has no password.
+    // Imported people have no password.
     app.person("imported").await;
     let mut answers = Vec::new();
     for (handle, password) in [
@@ -85,7 +85,7 @@ async fn bad_sign_ups_name_the_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_many_gets_a_handle() {
+async fn of_many_concurrent_sign_ups_one_gets_the_handle() {
     let app = TestApp::two().await;
     let clients: Vec<Client> = (0..6).map(|n| Client::new(&app.instances[n % app.instances.len()].url, None)).collect();
     let input = json!({ "input": { "handle": "jane", "password": "correct horse", "displayName": "Jane" } });
@@ -118,7 +118,7 @@ async fn forged_damaged_and_expired_tokens_are_refused() {
         jsonwebtoken::encode(&jsonwebtoken::Header::new(algorithm), &claims, &key).expected("a token")
     };
     let hs256 = jsonwebtoken::Algorithm::HS256;
-    // Signed as it should be, with this said in the header.
+    // Signs correctly, with these additional fields in the header.
     let with_header = |said: Value| {
         let mut header = json!({ "alg": "HS256", "typ": "JWT" });
         header.as_object_mut().expected("a header").extend(said.as_object().expected("fields").clone());
@@ -167,14 +167,14 @@ async fn forged_damaged_and_expired_tokens_are_refused() {
         with_header(json!({ "crit": ["exp"] })),
         with_header(json!({ "crit": ["b64"], "b64": false })),
         with_header(json!({ "kid": null, "alg": "none" })),
-        // Signed with what everybody knows.
+        // These keys are easy to guess.
         other_key(b""),
         other_key(b"rapport"),
         format!("{head}.{body}.{signature}.{signature}"),
         format!("{head}..{signature}"),
     ];
     assert!(bad.len() >= 25);
-    // Where a key is said to be found is not looked at; the signature is judged by our own.
+    // The server ignores the key locations in the header and verifies the signature with its own keys.
     let said = with_header(json!({ "jku": "https://evil.example/keys", "jwk": { "kty": "oct", "k": "eA" } }));
     assert_eq!(Client::new(&ann.clients[0].url, Some(said)).ask(me, Value::Null).await.status, 200);
     assert_eq!(
@@ -201,7 +201,7 @@ async fn forged_damaged_and_expired_tokens_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_has_an_address_that_a_page_can_show() {
+async fn a_picture_address_must_be_one_that_a_page_can_show() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let update = "mutation($url: String) { updateProfile(input: { avatarUrl: $url }) { user { avatarUrl } userErrors { code field } } }";

@@ -1,4 +1,4 @@
-//! What people do, and who sees it.
+//! Tests of activities: statuses, activity feeds and their visibility.
 
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn post(person: &Person, text: &str) -> String {
     person.ask(POST, json!({ "text": text })).await.text("postStatus.activity.id").to_owned()
 }
 
-/// What a person reads in a feed: the texts of statuses, and who connected with whom.
+/// Returns the feed as texts of statuses and as pairs of people who connected.
 async fn feed(person: &Person, scope: &str) -> Vec<String> {
     let query = "query($scope: FeedScope!) { activityFeed(scope: $scope, first: 100) { nodes { kind text actor { handle } \
                  subject { handle } } } }";
@@ -39,7 +39,7 @@ async fn connect(one: &Person, other: &Person) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_holds_the_past_and_present_of_those_one_is_related_to_for_as_long_as_it_is_so() {
+async fn a_feed_shows_past_and_new_activities_while_a_relationship_lasts() {
     let app = TestApp::new().await;
     let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
     for person in [&ann, &ben, &cem, &dia] {
@@ -52,7 +52,7 @@ async fn a_feed_holds_the_past_and_present_of_those_one_is_related_to_for_as_lon
     assert_eq!(feed(&ann, "CONNECTIONS").await, ["ann+ben", "ben before"]);
     assert_eq!(feed(&ann, "FOLLOWING").await, ["cem before"]);
     assert_eq!(feed(&ann, "ME").await, ["ann+ben", "ann before"]);
-    // Who is connected and followed stands there once.
+    // A person who is both connected and followed appears once.
     ann.must("followUser", &ben.id()).await;
     assert_eq!(feed(&ann, "ALL").await, ["ann+ben", "cem before", "ben before", "ann before"]);
     assert_eq!(feed(&ann, "FOLLOWING").await, ["ann+ben", "cem before", "ben before"]);
@@ -64,7 +64,7 @@ async fn a_feed_holds_the_past_and_present_of_those_one_is_related_to_for_as_lon
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_block_hides_past_and_present_both_ways_and_unblocking_shows_nothing_until_related_again() {
+async fn a_block_hides_activities_both_ways_until_a_new_relationship_begins() {
     let app = TestApp::new().await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     connect(&ann, &ben).await;
@@ -74,7 +74,8 @@ async fn a_block_hides_past_and_present_both_ways_and_unblocking_shows_nothing_u
     post(&ben, "of ben").await;
     assert_eq!(feed(&ann, "ALL").await, ["of ben", "of ann", "ben+cem", "ann+cem", "ann+ben"]);
     ann.must("blockUser", &ben.id()).await;
-    // Who blocks is not even shown what a third person did with the other. Who is blocked is: what is missing would tell.
+    // The blocker's feed hides what third people did with the blocked person. The blocked person's feed does not,
+    // because a gap would reveal the block.
     assert_eq!(feed(&ann, "ALL").await, ["of ann", "ann+cem"]);
     assert_eq!(feed(&ben, "ALL").await, ["of ben", "ben+cem", "ann+cem", "ann+ben"]);
     assert_eq!(feed(&cem, "ALL").await, ["of ben", "of ann", "ben+cem", "ann+cem", "ann+ben"]);
@@ -102,7 +103,7 @@ async fn a_status_for_connections_is_for_connections() {
     let own = "query($id: ID!) { user(id: $id) { activities { nodes { text } } } }";
     assert_eq!(cem.ask(own, json!({ "id": ann.id() })).await.at("user.activities.nodes.0.text"), "for all");
     assert_eq!(ben.ask(own, json!({ "id": ann.id() })).await.at("user.activities.nodes.1.text"), "for friends");
-    // Who is not related sees nothing of a person's activities.
+    // A person without a relationship sees no activities on a profile.
     let dia = app.person("dia").await;
     assert_eq!(dia.ask(own, json!({ "id": ann.id() })).await.at("user.activities.nodes"), &json!([]));
 }
@@ -127,7 +128,7 @@ async fn a_muted_person_leaves_the_feed_until_the_mute_ends_and_stays_related() 
     assert_eq!(feed(&ann, "ALL").await, ["loud", "ann+ben"]);
     assert!(ann.list("MUTED").await.is_empty());
     assert_eq!(ann.does("unmuteUser", &ben.id()).await.said(), "NO_CHANGE", "a mute that has ended is none");
-    // In the notifications alone.
+    // This mute hides notifications only.
     ann.ask(mute, json!({ "id": ben.id(), "feed": false })).await.at("muteUser.outcome");
     assert_eq!(feed(&ann, "ALL").await, ["loud", "ann+ben"]);
     let refused = ann.ask(mute, json!({ "id": ben.id(), "until": "2020-01-01T00:00:00Z" })).await;
@@ -136,7 +137,7 @@ async fn a_muted_person_leaves_the_feed_until_the_mute_ends_and_stays_related() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_status_has_limits_and_can_be_taken_back_by_its_author_alone() {
+async fn a_status_has_limits_and_only_its_author_deletes_it() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     connect(&ann, &ben).await;
@@ -182,7 +183,7 @@ async fn pages_of_a_feed_hold_each_activity_once_in_order_from_both_ends() {
         ann.must("followUser", &person.id()).await;
         authors.push(person);
     }
-    // Some write much, some little, some nothing; and what two did together is the newest of both.
+    // The authors post unequally often. An activity of two people is the newest of both.
     let mut expected = Vec::new();
     for number in 0..60_usize {
         let author = &authors[(number * number) % 5];
@@ -225,7 +226,7 @@ fn ids(nodes: &Value) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_live_feed_brings_what_the_page_would_show_and_nothing_else_on_every_instance() {
+async fn a_live_feed_delivers_exactly_what_the_page_shows_on_every_instance() {
     let app = TestApp::two().await;
     let [ann, ben, cem, dia, eva] = app.people(["ann", "ben", "cem", "dia", "eva"]).await;
     connect(&ann, &ben).await;
@@ -262,7 +263,7 @@ async fn a_live_feed_brings_what_the_page_would_show_and_nothing_else_on_every_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_that_was_cut_goes_on_where_it_stopped_on_another_instance() {
+async fn a_disconnected_feed_resumes_on_another_instance() {
     let app = TestApp::two().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     ann.must("followUser", &ben.id()).await;
@@ -280,7 +281,7 @@ async fn a_feed_that_was_cut_goes_on_where_it_stopped_on_another_instance() {
             let mut socket = ann.socket(round).await;
             socket.subscribe("1", LIVE, json!({ "after": after })).await;
             socket.event().await.expected("a start");
-            // Cut off in the middle of what this round writes, and of what it has missed before.
+            // The connection ends among this round's events and the events that it missed before.
             for _ in 0..=(round * 7) % 5 {
                 let event = socket.event().await.expected("an event");
                 after = event["cursor"].as_str().unwrap_or_default().to_owned();
@@ -304,7 +305,7 @@ async fn a_feed_that_was_cut_goes_on_where_it_stopped_on_another_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_is_sent_again_with_its_key_makes_nothing_twice_and_tells_nobody_twice() {
+async fn a_repeated_call_with_its_idempotency_key_creates_and_notifies_once() {
     let app = TestApp::two().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     ben.must("followUser", &ann.id()).await;
@@ -325,7 +326,7 @@ async fn a_call_that_is_sent_again_with_its_key_makes_nothing_twice_and_tells_no
     let other = ann.ask(post, json!({ "text": "another", "key": "key 0" })).await;
     let expected = json!([{ "code": "IDEMPOTENCY_KEY_REUSED", "field": ["input", "idempotencyKey"] }]);
     assert_eq!(other.at("postStatus.userErrors"), &expected);
-    // A key is its user's own.
+    // An idempotency key belongs to one user.
     assert_eq!(ben.ask(post, json!({ "text": "another", "key": "key 0" })).await.at("postStatus.replayed"), false);
     for key in ["", &"x".repeat(101)] {
         assert_eq!(
@@ -344,7 +345,7 @@ async fn a_call_that_is_sent_again_with_its_key_makes_nothing_twice_and_tells_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_newest_of_each_is_kept_whatever_is_done_at_once() {
+async fn the_newest_activity_of_each_person_is_kept_under_concurrent_writes() {
     let app = TestApp::two().await;
     let ann = app.person("ann").await;
     for round in 0..crate::support::rounds(3).min(100) {

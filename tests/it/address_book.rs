@@ -1,4 +1,4 @@
-//! How people can be reached, by who may see it; private address books, and whom their entries may be.
+//! Tests of contact details with their visibility, and of private address books.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn describes(person: &Person, input: Value) -> Value {
     person.ask(UPDATE, json!({ "input": input })).await.at("updateProfile.userErrors").clone()
 }
 
-/// Makes a contact that can be made; its id.
+/// Creates a personal contact. Returns its id.
 async fn keeps(person: &Person, input: Value) -> String {
     let saved = person.ask(SAVE, json!({ "input": input })).await;
     assert_eq!(saved.at("saved.userErrors"), &json!([]), "{input}");
@@ -46,7 +46,7 @@ fn everywhere() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn details_are_shown_to_whom_they_are_meant_for_at_that_instant() {
+async fn contact_details_follow_their_visibility_at_once() {
     let app = TestApp::new().await;
     let [jane, ann, ben, cem] = app.people(["jane", "ann", "ben", "cem"]).await;
     assert_eq!(describes(&jane, everywhere()).await, json!([]));
@@ -79,7 +79,7 @@ async fn details_are_shown_to_whom_they_are_meant_for_at_that_instant() {
             public.push(answer.at("user").clone());
         }
     }
-    // To the last letter what a stranger sees.
+    // Every viewer of the public details alone gets exactly the same answer.
     assert!(public.windows(2).all(|two| two[0] == two[1]), "{public:?}");
     ann.must("disconnect", &jane.id()).await;
     let after = ann.ask(SEE, json!({ "id": jane.id() })).await;
@@ -87,7 +87,7 @@ async fn details_are_shown_to_whom_they_are_meant_for_at_that_instant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_people_with_details_takes_two_statements_more() {
+async fn a_page_of_people_with_details_takes_two_more_statements() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     for number in 0..12 {
@@ -144,7 +144,7 @@ async fn details_have_limits() {
             assert_eq!((&errors[0]["code"], &errors[0]["field"]), (&json!(code), &json!(["input", kind])), "{input}");
         }
     }
-    // Nothing of what was refused is there; what is left out stays, null empties.
+    // A refused input stores nothing. Omitted fields keep their values, and null clears a field.
     assert_eq!(describes(&ann, everywhere()).await, json!([]));
     assert_eq!(describes(&ann, json!({ "phones": null, "title": "Poet" })).await, json!([]));
     let mine = ann.ask(SEE, json!({ "id": ann.id() })).await;
@@ -153,7 +153,7 @@ async fn details_have_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_are_found_by_the_addresses_that_are_for_everyone() {
+async fn people_are_found_by_their_public_addresses() {
     let app = TestApp::new().await;
     let [jane, ben] = app.people(["jane", "ben"]).await;
     assert_eq!(describes(&jane, everywhere()).await, json!([]));
@@ -171,7 +171,7 @@ async fn people_are_found_by_the_addresses_that_are_for_everyone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_book_is_its_owners_alone() {
+async fn only_the_owner_reads_and_changes_an_address_book() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let input = json!({ "displayName": "Zoë Žižek", "familyName": "Žižek", "note": "met\nin Seoul",
@@ -186,7 +186,7 @@ async fn an_address_book_is_its_owners_alone() {
             "emails": [{ "address": "Zoe@example.com", "visibility": null }] })
     );
     assert_eq!(seen.text("node.id"), id);
-    // Changed in part, and not when there is nothing to change.
+    // A partial input changes only its fields. An input without changes answers `NO_CHANGE`.
     for (change, outcome) in
         [(json!({ "id": id, "note": null, "title": "Poet" }), "APPLIED"), (json!({ "id": id }), "NO_CHANGE")]
     {
@@ -195,7 +195,7 @@ async fn an_address_book_is_its_owners_alone() {
         assert_eq!(saved.at("saved.contact")["note"], Value::Null);
         assert_eq!(saved.at("saved.contact")["emails"][0]["address"], "Zoe@example.com");
     }
-    // Another's is nobody's, for reading and for writing, as one that never was.
+    // Another user's contact answers like an id that does not exist, for reads and writes.
     let strange = json!({ "id": "contact_01m7xnapkeess9yf3kt8ay0ya3" });
     let nothing = ben.ask(look, strange.clone()).await.body;
     assert_eq!(ben.ask(look, json!({ "id": id })).await.body, nothing);
@@ -212,7 +212,7 @@ async fn an_address_book_is_its_owners_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_stands_once_in_a_book_also_when_two_instances_race() {
+async fn an_address_appears_once_in_a_book_also_when_two_instances_race() {
     let app = TestApp::two().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let email = |address: String| json!([{ "address": address }]);
@@ -230,7 +230,7 @@ async fn an_address_stands_once_in_a_book_also_when_two_instances_race() {
         said.sort();
         assert_eq!(said, ["DUPLICATE", "SAVED"], "round {round}");
     }
-    // Two that exist take the same address at once.
+    // Two existing contacts take the same address at the same moment.
     let one = keeps(&ann, json!({ "displayName": "one" })).await;
     let other = keeps(&ann, json!({ "displayName": "other" })).await;
     let take = async |instance: usize, id: &str| {
@@ -269,7 +269,7 @@ async fn a_contact_suggests_the_person_whose_address_the_owner_may_see() {
     assert_eq!(app.statements().len(), 2, "one for the contacts and one for whom they suggest");
     app.database.run("UPDATE \"user\" SET status = 2 WHERE handle = 'jane'").await;
     assert_eq!(suggested().await, [false, false, false]);
-    // One's own address suggests nobody.
+    // The owner's own address suggests nobody.
     assert_eq!(describes(&ann, json!({ "emails": [{ "address": "ann@x.org" }] })).await, json!([]));
     let own = json!({ "displayName": "me", "emails": [{ "address": "ann@x.org" }] });
     let saved = ann.ask(SAVE, json!({ "input": own })).await;

@@ -1,5 +1,5 @@
-//! The plan of the house: modules know only what stands above them, in `lib.rs` and inside each feature; faces are told by
-//! their place; no file grows without end; no name is of the words that the glossary has given up.
+//! Tests of the architecture: the order of modules, the length of files, one place for database-specific SQL, and words
+//! that names avoid.
 
 use std::{
     collections::BTreeMap,
@@ -10,9 +10,9 @@ use std::{
 use crate::support::Expected as _;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-/// The folder of a feature's face. GraphQL is a graph, so faces may name any feature; everything else may not look down.
+/// The folder of a feature's GraphQL layer. It may use any feature. All other modules may use only earlier modules.
 const FACE: &str = "graphql";
-/// A file of more lines is a mistake.
+/// The maximum number of lines of a Rust file.
 const MAX_LINES: usize = 400;
 
 fn rust_files(directory: &Path) -> Vec<PathBuf> {
@@ -32,7 +32,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).expected("a file")
 }
 
-/// The modules that a file declares, with their places.
+/// Returns the modules that a file declares, with their positions.
 fn order(file: &Path) -> BTreeMap<String, usize> {
     let text = if file.exists() { read(file) } else { String::new() };
     let declared = text.lines().filter_map(|line| {
@@ -41,7 +41,7 @@ fn order(file: &Path) -> BTreeMap<String, usize> {
     declared.enumerate().map(|(place, module)| (module, place)).collect()
 }
 
-/// The path of a file's module: `agents/graphql/types.rs` is `["agents", "graphql", "types"]`.
+/// Returns the path of a file's module: `agents/graphql/types.rs` is `["agents", "graphql", "types"]`.
 fn module_of(inside: &Path) -> Vec<String> {
     let mut path: Vec<String> =
         inside.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
@@ -49,13 +49,13 @@ fn module_of(inside: &Path) -> Vec<String> {
     path
 }
 
-/// The code of a file without its tests and comments.
+/// Returns the code of a file without its tests and comments.
 fn code(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// All paths that a use tree names.
+/// Returns all paths that a use tree names.
 fn leaves(tree: &str) -> Vec<String> {
     let Some((before, inner)) = tree.split_once('{') else { return vec![tree.trim().to_owned()] };
     let inner = inner.trim_end().strip_suffix('}').unwrap_or(inner);
@@ -78,7 +78,7 @@ fn leaves(tree: &str) -> Vec<String> {
     found
 }
 
-/// The modules of this crate that a file names, as absolute paths without `crate`.
+/// Returns the modules of this crate that a file names, as absolute paths without `crate`.
 fn named(text: &str, module: &[String]) -> Vec<Vec<String>> {
     let code = code(text);
     let mut paths: Vec<String> = Vec::new();
@@ -104,7 +104,7 @@ fn named(text: &str, module: &[String]) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn modules_know_only_what_stands_above_them() {
+fn modules_use_only_modules_that_are_declared_before_them() {
     let source = Path::new(ROOT).join("api/src");
     let features = order(&source.join("lib.rs"));
     assert!(features.len() > 30, "{} features", features.len());
@@ -137,7 +137,7 @@ fn modules_know_only_what_stands_above_them() {
 }
 
 #[test]
-fn entities_and_migrations_know_neither_each_other_nor_the_product() {
+fn entities_and_migrations_depend_neither_on_each_other_nor_on_the_product() {
     for (package, strangers) in [("entity", ["migration", "api"]), ("migration", ["entity", "api"])] {
         let manifest = read(&Path::new(ROOT).join(package).join("Cargo.toml"));
         for stranger in strangers {
@@ -147,7 +147,7 @@ fn entities_and_migrations_know_neither_each_other_nor_the_product() {
 }
 
 #[test]
-fn no_file_is_longer_than_one_can_read_and_each_says_what_it_is_for() {
+fn every_file_has_a_module_comment_and_at_most_400_lines() {
     for directory in ["api", "entity", "migration", "tests"] {
         for file in rust_files(&Path::new(ROOT).join(directory)) {
             let text = read(&file);
@@ -158,7 +158,7 @@ fn no_file_is_longer_than_one_can_read_and_each_says_what_it_is_for() {
 }
 
 #[test]
-fn sql_that_differs_between_databases_stands_in_one_place() {
+fn sql_that_differs_between_databases_is_in_one_place() {
     let source = Path::new(ROOT).join("api/src");
     for file in rust_files(&source) {
         let allowed = file.starts_with(source.join("database")) || file.ends_with("events/bus.rs");
@@ -169,14 +169,14 @@ fn sql_that_differs_between_databases_stands_in_one_place() {
     }
 }
 
-/// The words that `docs/glossary.md` has given up, for names. Prose may still need some of them.
+/// Words that names of the product must not use. Prose may still need some of them.
 const GIVEN_UP: [&str; 35] = [
     "board", "boards", "deed", "deeds", "door", "doors", "floor", "floors", "held", "hold", "holds", "ledger", "owe",
     "owed", "owes", "served", "shadow", "stance", "stances", "tail", "tails", "talk", "talks", "tell", "tells", "told",
     "turn", "turned", "turns", "verb", "verbs", "whisper", "whispers", "whoever", "whose",
 ];
 
-/// The words of a name, whatever its case: `TaskQueued`, `task_queued` and `TASK_QUEUED` are `task` and `queued`.
+/// Returns the words of a name in lower case: `TaskQueued`, `task_queued` and `TASK_QUEUED` are `task` and `queued`.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = '_';
@@ -192,7 +192,7 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// The names that `schema.graphql` defines.
+/// Returns the names that `schema.graphql` defines.
 fn schema_names() -> Vec<String> {
     let document = read(&Path::new(ROOT).join("schema.graphql"));
     let without_texts: String = document.split("\"\"\"").step_by(2).collect();
@@ -200,7 +200,7 @@ fn schema_names() -> Vec<String> {
     names.filter(|name| !name.is_empty()).map(|name| format!("schema.graphql: {name}")).collect()
 }
 
-/// The modules, public items, tables and columns of the product.
+/// Returns the names of the modules, public items, tables and columns of the product.
 fn code_names() -> Vec<String> {
     let mut names = Vec::new();
     for directory in ["api/src", "entity/src"] {
@@ -222,7 +222,7 @@ fn code_names() -> Vec<String> {
 }
 
 #[test]
-fn no_name_uses_a_word_that_the_glossary_gave_up() {
+fn no_name_uses_a_word_that_the_project_gave_up() {
     let names = schema_names().into_iter().chain(code_names()).collect::<Vec<_>>();
     assert!(names.len() > 5_000, "{} names", names.len());
     let given_up = |shown: &&String| {
@@ -234,7 +234,7 @@ fn no_name_uses_a_word_that_the_glossary_gave_up() {
 }
 
 #[test]
-fn descriptions_say_the_thing_and_not_a_question() {
+fn descriptions_do_not_begin_with_a_question_word() {
     let document = read(&Path::new(ROOT).join("schema.graphql"));
     let descriptions: Vec<&str> = document.split("\"\"\"").skip(1).step_by(2).map(str::trim).collect();
     assert!(descriptions.len() > 1_500, "{} descriptions", descriptions.len());

@@ -1,4 +1,5 @@
-//! What administrators do is written down once; what was refused, or changed nothing, is not.
+//! Tests of the audit log: each administrative change leaves one entry. Refused calls and calls without an effect leave
+//! none.
 
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ async fn entries(by: &Person, filter: Value) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_deed_of_an_administrator_leaves_one_entry_and_a_refused_one_none() {
+async fn every_administrative_change_leaves_one_entry_and_a_refusal_none() {
     let app = TestApp::two().await;
     let [ada, eve] = [app.admin("ada").await, app.admin("eve").await];
     let (jane, _) = with_password(&app, "jane").await;
@@ -62,7 +63,7 @@ async fn every_deed_of_an_administrator_leaves_one_entry_and_a_refused_one_none(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_becomes_of_keys_of_the_organization_is_written_down_and_of_ones_own_is_not() {
+async fn changes_of_organization_keys_are_audited_and_changes_of_personal_keys_are_not() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let (_, own) = key(&ada.clients[0], json!({ "name": "own", "scopes": ["PROFILE_READ"] })).await;
@@ -89,7 +90,7 @@ async fn what_becomes_of_keys_of_the_organization_is_written_down_and_of_ones_ow
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_audit_says_with_which_key_and_is_read_by_administrators_of_now() {
+async fn the_audit_names_the_key_and_only_current_administrators_read_it() {
     let app = TestApp::new().await;
     let [ada, eve] = [app.admin("ada").await, app.admin("eve").await];
     let ann = app.person("ann").await;
@@ -102,7 +103,7 @@ async fn the_audit_says_with_which_key_and_is_read_by_administrators_of_now() {
     assert_eq!((all.len(), &all[0]["key"]["id"]), (5, &json!(id)));
     assert_eq!(entries(&ada, json!({ "u": ada.id() })).await.len(), 0);
     assert_eq!(entries(&ada, json!({ "a": "reinstateUser" })).await.len(), 2);
-    // In pages, newest first, each once.
+    // The pages show each entry once, newest first.
     let mut seen = Vec::new();
     let mut cursor = Value::Null;
     loop {
@@ -114,7 +115,7 @@ async fn the_audit_says_with_which_key_and_is_read_by_administrators_of_now() {
         }
     }
     assert_eq!(seen, all.iter().map(|entry| entry["id"].clone()).collect::<Vec<_>>());
-    // Whoever was deleted is named as that; what they did stays.
+    // A deleted administrator appears as deleted, and the entries stay.
     assert_eq!(refusal(&about_account(&ada.clients[0], "deleteAccount", json!({ "userId": eve.id() })).await), "");
     let all = entries(&ada, json!({ "u": eve.id() })).await;
     assert_eq!((all.len(), &all[0]["actor"]["displayName"], &all[0]["key"]), (5, &json!("Deleted user"), &Value::Null));
@@ -143,7 +144,7 @@ async fn a_key_of_the_organization_outlives_the_administrator_who_made_it() {
     assert_eq!(crm.ask("{ viewer { actor { id } } }", Value::Null).await.text("viewer.actor.id"), id);
     let revoke = format!("mutation {{ revokeApiKey(input: {{ apiKeyId: \"{id}\" }}) {{ outcome }} }}");
     assert_eq!(ada.ask(&revoke, Value::Null).await.text("revokeApiKey.outcome"), "APPLIED");
-    // Deleting is once: the second finds nobody.
+    // An account is deleted once. A second call answers `NOT_FOUND`.
     for mutation in ["deleteAccount", "deactivateAccount", "suspendUser", "reinstateUser", "exportAccount"] {
         let answer = about_account(&ada.clients[0], mutation, json!({ "userId": eve.id() })).await;
         assert_eq!(refusal(&answer), "NOT_FOUND", "{mutation}");
@@ -152,7 +153,7 @@ async fn a_key_of_the_organization_outlives_the_administrator_who_made_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_key_of_the_organization_takes_along_is_written_down_and_what_people_export_is_not() {
+async fn exports_by_organization_keys_are_audited_and_personal_exports_are_not() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let ann = app.person("ann").await;
@@ -170,7 +171,7 @@ async fn what_a_key_of_the_organization_takes_along_is_written_down_and_what_peo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_audit_is_narrowed_by_an_index_for_each_of_its_filters() {
+async fn each_filter_of_the_audit_uses_an_index() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let ada = app.admin("ada").await;
     for filter in [json!({ "u": ada.id() }), json!({ "a": "suspendUser" }), json!({ "t": ada.id() })] {

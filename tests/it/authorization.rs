@@ -1,12 +1,12 @@
-//! Every root field refuses an anonymous caller and one without the scope: found by introspection, so that a new field
-//! cannot be forgotten. The exceptions may only become fewer.
+//! Tests of authorization: every root field refuses an anonymous caller and a caller without the scope. Introspection
+//! finds the fields, so a new field cannot be forgotten. The list of exceptions may only become shorter.
 
 use api::auth::viewer::Scope;
 use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, graphql::Client, socket::Socket};
 
-/// What an anonymous caller may use.
+/// The root fields that an anonymous caller may use.
 pub const OPEN: [&str; 8] = [
     "Mutation.signUp",
     "Mutation.signIn",
@@ -22,7 +22,7 @@ pub const INTROSPECTION: &str = "{ __schema { queryType { name } mutationType { 
     inputFields { name type { ...T } defaultValue } fields { name type { ...T } args { name type { ...T } defaultValue } } } } } \
     fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 
-/// The smallest operation that uses a root field.
+/// Returns the smallest operation that uses a root field.
 pub fn operation(types: &[Value], root: &str, field: &Value) -> String {
     let arguments: Vec<String> = required(&field["args"])
         .map(|argument| format!("{}: {}", text(&argument["name"]), literal(types, &argument["type"])))
@@ -69,7 +69,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// The code with which an operation is refused, over the door it is for.
+/// Returns the code with which an operation is refused, over the transport of its kind.
 pub async fn refusal(client: &Client, root: &str, operation: &str) -> String {
     if root != "Subscription" {
         return client.ask(operation, Value::Null).await.code().to_owned();
@@ -82,9 +82,9 @@ pub async fn refusal(client: &Client, root: &str, operation: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_root_field_refuses_the_anonymous_and_those_without_the_scope() {
+async fn every_root_field_refuses_anonymous_callers_and_callers_without_the_scope() {
     let app = TestApp::new().await;
-    // An administrator, because a role that is missing must not pass for a scope.
+    // The caller is an administrator, so that a missing role cannot look like a missing scope.
     let ann = app.admin("ann").await;
     let schema = ann.ask(INTROSPECTION, Value::Null).await;
     let types = schema.at("__schema.types").as_array().cloned().expected("types");
@@ -101,7 +101,7 @@ async fn every_root_field_refuses_the_anonymous_and_those_without_the_scope() {
             }
             assert_eq!(anonymous, "UNAUTHENTICATED", "{name}: {operation}");
             assert_eq!(refusal(&app.limited(&ann, &[]), root, &operation).await, "FORBIDDEN", "{name}: {operation}");
-            // Exactly one scope opens it.
+            // Exactly one scope allows the field.
             let mut opening = Vec::new();
             for scope in Scope::ALL {
                 if refusal(&app.limited(&ann, &[scope]), root, &operation).await != "FORBIDDEN" {
@@ -123,7 +123,7 @@ async fn every_root_field_refuses_the_anonymous_and_those_without_the_scope() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reading_profiles_does_not_open_relationships() {
+async fn the_scope_for_profiles_does_not_allow_relationships() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
@@ -137,7 +137,7 @@ async fn reading_profiles_does_not_open_relationships() {
         let query = format!("query($id: ID!) {{ user(id: $id) {{ handle {field} }} }}");
         let answer = limited.ask(&query, json!({ "id": ben.id() })).await;
         assert_eq!(answer.code(), "FORBIDDEN", "{field}");
-        // The field is refused, not the person.
+        // Only the field is refused. The rest of the person stays readable.
         assert_eq!(answer.body["data"]["user"]["handle"], "ben", "{field}");
     }
     assert_eq!(limited.ask("{ viewer { contactCounts { following } } }", Value::Null).await.code(), "FORBIDDEN");
@@ -159,7 +159,7 @@ async fn a_request_is_seen_by_its_two_people_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_gone_is_nobody() {
+async fn a_suspended_user_is_refused_and_does_not_exist_for_others() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     app.database.run("UPDATE \"user\" SET status = 2 WHERE handle = 'ann'").await;

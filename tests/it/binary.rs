@@ -1,4 +1,4 @@
-//! The real binary: what an operator types and reads.
+//! Tests of the real binary: its commands, settings, output and exit.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_start_makes_the_demo_organization_and_says_how_to_sign_in() {
+async fn the_first_start_creates_the_demo_organization_and_prints_how_to_sign_in() {
     let database = TestDatabase::new().await;
     let mut server = Server::start(&database, &[]);
     assert!(server.greeting.starts_with("listening on http://127.0.0.1:"));
@@ -39,7 +39,7 @@ async fn a_first_start_makes_the_demo_organization_and_says_how_to_sign_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_others_can_reach_does_not_start_with_demo_users() {
+async fn a_server_on_a_public_address_does_not_start_with_demo_users() {
     let database = TestDatabase::new().await;
     Server::start(&database, &[]).kill();
     let settings = [
@@ -54,7 +54,7 @@ async fn a_server_that_others_can_reach_does_not_start_with_demo_users() {
 }
 
 #[test]
-fn wrong_settings_are_refused_with_a_sentence() {
+fn wrong_settings_are_refused_with_a_clear_message() {
     let directory = tempfile::TempDir::new().expected("a directory");
     for (name, value) in [
         ("RAPPORT_ENV", "staging"),
@@ -101,7 +101,7 @@ fn the_schema_is_printed_and_help_lists_every_setting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_configuration_file_is_read_and_the_environment_wins() {
+async fn environment_variables_override_the_configuration_file() {
     let database = TestDatabase::new().await;
     let file = database.directory.path().join("rapport.toml");
     std::fs::write(&file, "listen = \"127.0.0.1:0\"\ndemo = false\nlog = \"error\"\nmax_cost = 100\n")
@@ -120,10 +120,10 @@ async fn a_configuration_file_is_read_and_the_environment_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn instances_that_start_together_on_an_empty_database_all_start() {
+async fn instances_that_start_at_once_on_an_empty_database_all_start() {
     let database = TestDatabase::new().await;
     if !database.is_postgres() {
-        // A SQLite file is for one process.
+        // A SQLite file serves one process only.
         return;
     }
     database.run("DROP SCHEMA public CASCADE").await;
@@ -151,7 +151,7 @@ async fn one_connection_to_the_database_is_enough_to_start_and_serve() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_polite_stop_tells_every_socket_to_come_back() {
+async fn a_graceful_stop_closes_every_socket_with_a_code_to_reconnect() {
     let database = TestDatabase::new().await;
     let mut server = Server::start(&database, &[("RAPPORT_MAX_SOCKETS_PER_CALLER", "50")]);
     let mut sockets = Vec::new();

@@ -1,10 +1,10 @@
-//! A blocked person cannot tell: every answer equals that of a person who lets nobody approach.
+//! Tests of secret blocks: to the blocked person, every answer equals that of a person who accepts no requests.
 
 use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, person::Person};
 
-/// Makes answers about different people comparable: ids, names, cursors and times become words.
+/// Makes answers about different people comparable. Replaces ids, names, cursors and times by words.
 fn anonymise(value: &Value, people: &[&Person]) -> Value {
     let mut text = value.to_string();
     for person in people {
@@ -41,13 +41,13 @@ fn blur(value: Value) -> Value {
     }
 }
 
-/// What stood before the target blocked, or withdrew behind NOBODY.
+/// The history before the target blocked the seeker or chose `NOBODY`.
 #[derive(Clone, Copy, Debug)]
 enum History {
     Strangers,
-    /// The seeker had asked.
+    /// The seeker had sent a request.
     Asked,
-    /// The target had asked.
+    /// The target had sent a request.
     WasAsked,
 }
 
@@ -84,7 +84,7 @@ const PATHS: [&str; 16] = [
 
 const LISTS: [&str; 6] = ["CONNECTIONS", "FOLLOWING", "FOLLOWERS", "INCOMING_REQUESTS", "OUTGOING_REQUESTS", "BLOCKED"];
 
-/// Everything the seeker can learn and try, one after another.
+/// Returns the answers to everything that the seeker can read and try.
 async fn look(seeker: &Person, target: &Person, request: Option<&str>) -> Vec<Value> {
     let people = [seeker, target];
     let mut seen = Vec::new();
@@ -135,7 +135,7 @@ async fn look(seeker: &Person, target: &Person, request: Option<&str>) -> Vec<Va
     seen
 }
 
-/// Gives a target something that could be seen, and the seeker an entry that could be linked to it.
+/// Gives the target visible details, and the seeker contacts that could be linked to them.
 async fn furnish(seeker: &Person, target: &Person) {
     let profile = "mutation($e: [EmailAddressInput!]) { updateProfile(input: { title: \"Poet\", emails: $e }) { userErrors { code } } }";
     let address = |visibility: &str| format!("{}.{visibility}@example.org", target.handle);
@@ -154,7 +154,7 @@ async fn furnish(seeker: &Person, target: &Person) {
     }
 }
 
-/// Brings both targets to the same history; one ends it by a block, the other by the gentle means there are.
+/// Gives both targets the same history. One ends it by a block, the other by settings and by ending the request.
 async fn prepare(seeker: &Person, target: &Person, history: History, block: bool) -> Option<String> {
     furnish(seeker, target).await;
     let request = match history {
@@ -176,7 +176,7 @@ async fn prepare(seeker: &Person, target: &Person, history: History, block: bool
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_block_answers_as_a_person_who_lets_nobody_approach() {
+async fn a_block_answers_like_a_person_who_accepts_no_requests() {
     for history in [History::Strangers, History::Asked, History::WasAsked] {
         let app = TestApp::new().await;
         let [blocked, refused, blocker, closed] =
@@ -192,7 +192,7 @@ async fn a_block_answers_as_a_person_who_lets_nobody_approach() {
             assert_eq!(one, other, "{history:?}");
         }
         assert_eq!(told.len(), untold.len());
-        // Live, too: the same events, and then nothing but what is asked for next.
+        // Both live streams deliver the same events, and then only the next request.
         let knock = app.person("knock").await;
         for (socket, seeker) in [(&mut first, &blocked), (&mut second, &refused)] {
             knock.asks(seeker).await;
@@ -207,7 +207,7 @@ async fn a_block_answers_as_a_person_who_lets_nobody_approach() {
             let expected = if matches!(history, History::WasAsked) { 3 } else { 1 };
             assert_eq!(heard.len(), expected, "{history:?}: {heard:?}");
         }
-        // After the cool-down as before it.
+        // The answers are equal also after the cool-down.
         app.clock.advance(chrono::Duration::days(22));
         let told = look(&blocked, &blocker, request.as_deref()).await;
         let untold = look(&refused, &closed, other_request.as_deref()).await;
@@ -233,7 +233,7 @@ async fn a_refusal_by_block_takes_the_same_statements_as_one_by_setting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_or_follow_that_a_block_ended_looks_as_if_it_was_ended_gently() {
+async fn a_relationship_that_a_block_ended_looks_as_if_it_was_ended_without_a_block() {
     let app = TestApp::new().await;
     let [blocked, refused, blocker, closed] =
         app.people(["seeker.one", "seeker.two", "target.one", "target.two"]).await;

@@ -1,6 +1,7 @@
-//! A disk that fails, and memory that runs out, under the real binary with a SQLite file: the n-th call of the C library fails
-//! that writes, forces, cuts or reads the file, and the n-th allocation of SQLite. For every n: the change is made as a whole
-//! or not at all, the client knows which, and the server goes on by itself.
+//! Tests of disk errors and of exhausted memory, with the real binary and a SQLite file. A library makes the n-th call
+//! of the C library fail that writes, syncs, truncates or reads the file. It also makes the n-th allocation of SQLite
+//! fail. For every n, the change is whole or absent, the client learns which, and the server recovers without a
+//! restart.
 
 use std::{
     fs::{File, OpenOptions},
@@ -22,13 +23,13 @@ use crate::support::{
     rounds,
 };
 
-/// How soon all is well again.
+/// The maximum time to an answer and to recovery.
 const WITHIN: Duration = Duration::from_secs(5);
 
 const SOURCE: &str = include_str!("support/broken_disk.c");
 const POST: &str = "mutation($t: String!) { postStatus(input: { text: $t }) { activity { id } userErrors { code } } }";
 
-/// What fails, as the C source numbers it.
+/// The kind of failing call, with the numbers of the C source.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Nothing = 0,
@@ -40,14 +41,14 @@ enum Kind {
     NoMemory = 6,
 }
 
-/// The library, and the file by which it is told what fails.
+/// The library that makes calls fail, and the file that controls it.
 struct Broken {
     directory: TempDir,
     control: File,
 }
 
 impl Broken {
-    /// None where there is no C compiler.
+    /// Compiles the library. Returns None without a C compiler.
     #[expect(clippy::print_stderr, reason = "a test that does nothing has to say so")]
     fn build() -> Option<Self> {
         let directory = TempDir::new().expected("a directory");
@@ -85,16 +86,16 @@ impl Broken {
         Server::start(database, &settings)
     }
 
-    /// Lets the n-th call from now on fail, and those after it too if it is to last.
+    /// Makes the n-th call from now fail. With `lasts`, all later calls fail too.
     fn fails(&self, kind: Kind, at: i32, lasts: bool) {
-        // Counted anew before anything fails.
+        // The counter restarts before any call can fail.
         self.write(0, Kind::Nothing as i32);
         for (place, value) in [(4, at), (8, i32::from(lasts)), (12, 0), (0, kind as i32)] {
             self.write(place, value);
         }
     }
 
-    /// Nothing fails any more; how many calls there were.
+    /// Stops all failures. Returns the number of calls since `fails`.
     fn heals(&self) -> i32 {
         self.write(0, Kind::Nothing as i32);
         let mut count = [0; 4];
@@ -111,7 +112,7 @@ fn text(path: &Path) -> &str {
     path.to_str().expected("a path")
 }
 
-/// Who posts, and what was acknowledged.
+/// A person who posts, and the texts that the server acknowledged.
 struct Story {
     client: Client,
     number: usize,
@@ -119,7 +120,7 @@ struct Story {
 }
 
 impl Story {
-    /// Posts; whether it was acknowledged.
+    /// Posts a status. Returns true when the server saved it.
     async fn post(&mut self) -> bool {
         self.number += 1;
         let text = format!("{} {}", self.number, "x".repeat(900));
@@ -131,7 +132,7 @@ impl Story {
             return true;
         }
         assert_eq!(answer.code(), "UNAVAILABLE", "{}", answer.body);
-        // It was saved, and only what it answers could not be read.
+        // The status was saved. Only the read for the answer failed.
         let saved = answer.body["errors"][0]["extensions"]["retryable"] == false;
         if saved {
             self.kept.push(text);
@@ -164,7 +165,7 @@ async fn every_call_fails_once(kind: Kind) {
     let token = String::from_utf8(token.stdout).expected("text").trim().to_owned();
     let mut story = Story { client: Client::new(&server.url, Some(token.clone())), number: 0, kept: Vec::new() };
     assert!(story.post().await);
-    // Each call in a full run, and some of many otherwise.
+    // A full run tries every call. A short run tries some of them.
     let full = rounds(1) >= 100;
     let (mut at, mut refused) = (1, 0);
     loop {

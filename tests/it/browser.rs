@@ -1,6 +1,6 @@
-//! What customers do with the web chat's page, done by a real browser: `tests/browser/webchat.mjs` drives it and says on its
-//! output what agents do and how time passes meanwhile. Runs where `RAPPORT_TEST_BROWSER` names a directory in which the
-//! script and what it needs are installed, as `tests/browser/run.sh` does.
+//! Tests of the web chat page in a real browser. `tests/browser/webchat.mjs` drives the browser. Its output names the
+//! actions of agents and the time that passes. The test runs only when `RAPPORT_TEST_BROWSER` names a directory with
+//! the script and its dependencies, as in `tests/browser/run.sh`.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -38,7 +38,7 @@ const READ: &str =
 const ITEMS: &str =
     "query($c: ID!) { conversation(id: $c) { items(last: 100) { nodes { __typename ... on Message { body } } } } }";
 
-/// The script, which says a line and waits for the answer to it.
+/// The browser script. It prints a line and waits for the answer.
 struct Script {
     child: Child,
     says: BufReader<ChildStdout>,
@@ -59,7 +59,7 @@ impl Script {
         Self { child, says: BufReader::new(says), hears }
     }
 
-    /// What it says next; nothing at its end.
+    /// Reads the script's next line. Returns None at its end.
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let length = block_in_place(|| self.says.read_line(&mut line)).expected("a line");
@@ -67,7 +67,7 @@ impl Script {
     }
 
     fn answer(&mut self, text: &str) {
-        // A script that has failed does not hear it, and its code says so.
+        // A failed script does not read the answer. Its exit code shows the failure.
         drop(writeln!(self.hears, "done {text}"));
     }
 }
@@ -79,16 +79,16 @@ impl Drop for Script {
     }
 }
 
-/// The organization behind the page.
+/// The contact center behind the page.
 struct Desk<'a> {
     app: &'a TestApp,
     agents: Vec<Person>,
-    /// Where another customer waits before the one of the page.
+    /// The entry point at which another customer waits ahead of the page's customer.
     shop: entry_point::Model,
     /// The conversation and the task that an agent accepted last.
     conversation: String,
     task: String,
-    /// Another customer, who waits.
+    /// The conversation of the other customer who waits.
     other: String,
     said: usize,
 }
@@ -98,13 +98,13 @@ impl Desk<'_> {
         self.agents.iter().find(|agent| agent.handle == handle).expected(handle)
     }
 
-    /// Does what a line says; what is answered to it.
+    /// Performs the action of a line. Returns the answer to it.
     async fn does(&mut self, line: &str) -> String {
         let mut words = line.splitn(3, ' ');
         let (verb, who, rest) = (words.next().unwrap_or(""), words.next().unwrap_or(""), words.next().unwrap_or(""));
         match verb {
             "advance" => self.app.pass(who.parse().expected("seconds")).await,
-            // The log forgets what is older than two weeks.
+            // Prunes events that are older than two weeks from the log.
             "prune" => {
                 let retention = Duration::from_secs(14 * 86_400);
                 pruning::prune(&self.app.app().db, &self.app.clock, retention).await.expected("pruned");
@@ -130,7 +130,7 @@ impl Desk<'_> {
                 self.agent(who).ask(READ, json!({ "c": self.conversation })).await.at("markConversationRead");
             }
             "end" => assert_eq!(self.agent(who).ends(&self.conversation).await, ""),
-            // Every message as the agents see it, in its order.
+            // Returns every message in order, as the agents see it.
             "messages" => {
                 let seen = self.agent(who).ask(ITEMS, json!({ "c": self.conversation })).await;
                 let all = seen.at("conversation.items.nodes").as_array().cloned().unwrap_or_default();
@@ -159,12 +159,12 @@ impl Desk<'_> {
                 chat(&begun).clone_into(&mut self.other);
             }
             "another" => leave(self.app, &self.other).await,
-            // An entry point for a site that has its address only now.
+            // Creates an entry point for a site, because the site's address is known only now.
             "site" => {
                 let door = Door { origins: vec![who.to_owned().leak()], ..Door::default() };
                 return open(self.app, &self.agents, who, door).await.id.to_string();
             }
-            // The same of one that signs who its visitors are: the secret is `the secret of the site`.
+            // Creates an entry point whose site signs its visitors with the secret `the secret of the site`.
             "signing" => {
                 let fields = vec![field("name", FormFieldKind::Name, true)];
                 let door = Door {
@@ -180,13 +180,13 @@ impl Desk<'_> {
         String::new()
     }
 
-    /// An agent accepts what another has asked them for, and nothing more.
+    /// Accepts the task that another agent offered, and nothing more.
     async fn takes_on(&self, who: &str) {
         assert_eq!(self.agent(who).accepts_it().await, self.task);
         assert_eq!(self.agent(who).turns("IDLE").await, "");
     }
 
-    /// An agent takes the customer who waits, and no further one.
+    /// Accepts the task of the waiting customer, and no other task.
     async fn accept(&mut self, who: &str) {
         let agent = self.agent(who);
         assert_eq!(agent.turns("AVAILABLE").await, "");
@@ -202,7 +202,7 @@ impl Desk<'_> {
     }
 }
 
-/// An entry point whose customers these agents serve.
+/// Creates an entry point whose queue the given agents serve.
 async fn open(app: &TestApp, agents: &[Person], name: &str, door: Door) -> entry_point::Model {
     let at = app.entry_point(Channel::Webchat, name, door).await;
     app.assigns(at.queue_id, &agents.iter().map(|agent| agent.id).collect::<Vec<_>>()).await;

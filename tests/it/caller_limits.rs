@@ -1,4 +1,5 @@
-//! What one caller may have open at once and may write in a time, and that whatever ends frees its place at once.
+//! Tests of the limits of one caller: open sockets, subscriptions, written bytes, messages and chats. Everything that
+//! ends frees its place at once.
 
 use chrono::Duration as Time;
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use crate::support::{
 
 const PROTOCOL: Option<&str> = Some("graphql-transport-ws");
 
-/// Opens a socket and says who it is of; the code with which it is closed, if it is.
+/// Opens a socket with a token. Returns the close code when the server refuses it.
 async fn open(url: &str, token: Option<&str>) -> Result<Socket, u16> {
     let mut socket = Socket::raw(url, PROTOCOL, None).await.expected("a socket");
     let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
@@ -24,7 +25,7 @@ async fn open(url: &str, token: Option<&str>) -> Result<Socket, u16> {
     socket.hear().await.map(|_| socket)
 }
 
-/// Subscribes; the code of the refusal, or nothing.
+/// Subscribes. Returns the code of the refusal, or an empty string.
 async fn subscribe(socket: &mut Socket, id: &str) -> String {
     socket.subscribe(id, INCOMING, json!({})).await;
     let said = socket.hear().await.expected("an answer");
@@ -32,7 +33,7 @@ async fn subscribe(socket: &mut Socket, id: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_has_so_many_sockets_and_one_that_ends_makes_room_at_once() {
+async fn sockets_of_a_caller_are_limited_and_an_ended_one_frees_its_place_at_once() {
     let app = TestApp::with(1, &[("RAPPORT_MAX_SOCKETS_PER_CALLER", "3")]).await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let url = app.instances[0].url.clone();
@@ -43,7 +44,7 @@ async fn a_caller_has_so_many_sockets_and_one_that_ends_makes_room_at_once() {
     }
     assert_eq!(hers().await.err(), Some(4429));
     assert!(open(&url, Some(&ben.token)).await.is_ok(), "each caller has places of their own");
-    // However it ends.
+    // The ways in which a socket can end.
     sockets.pop().expected("a socket").cut();
     eventually("a place after a cut", || async { hers().await.is_ok() }).await;
     let mut wrong = sockets.pop().expected("a socket");
@@ -54,7 +55,7 @@ async fn a_caller_has_so_many_sockets_and_one_that_ends_makes_room_at_once() {
     for _ in 0..20 {
         eventually("again and again", || async { hers().await.is_ok() }).await;
     }
-    // Without a token the address is counted.
+    // Without a token the limit applies to the address.
     let mut anonymous = Vec::new();
     for _ in 0..3 {
         anonymous.push(open(&url, None).await.expected("a socket"));
@@ -63,7 +64,7 @@ async fn a_caller_has_so_many_sockets_and_one_that_ends_makes_room_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sockets_that_are_opened_at_once_share_the_same_places() {
+async fn concurrently_opened_sockets_share_one_limit() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let url = &app.instances[0].url;
@@ -83,7 +84,7 @@ async fn events(app: &TestApp, ann: &Person) -> reqwest::Response {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_has_so_many_subscriptions_over_sockets_and_events_together() {
+async fn sockets_and_server_sent_events_share_one_limit_of_subscriptions() {
     let app = TestApp::with(1, &[("RAPPORT_MAX_SUBSCRIPTIONS_PER_CALLER", "4")]).await;
     let ann = app.person("ann").await;
     let url = app.instances[0].url.clone();
@@ -97,11 +98,11 @@ async fn a_caller_has_so_many_subscriptions_over_sockets_and_events_together() {
     assert_eq!(subscribe(&mut other, "2").await, "LIMIT_EXCEEDED");
     let refused = events(&app, &ann).await;
     assert!(refused.text().await.expected("text").contains("LIMIT_EXCEEDED"));
-    // Queries are none.
+    // A query does not count as a subscription.
     other.subscribe("3", "{ __typename }", json!({})).await;
     assert_eq!(other.hear().await.expected("an answer")["type"], "next");
     assert_eq!(other.hear().await.expected("an answer")["type"], "complete");
-    // What is completed frees its place before the next message is read.
+    // A completed subscription frees its place before the server reads the next message.
     for round in 0..20 {
         one.say(&json!({ "type": "complete", "id": "2" })).await;
         assert_eq!(subscribe(&mut one, "2").await, "", "round {round}");
@@ -117,7 +118,7 @@ async fn a_caller_has_so_many_subscriptions_over_sockets_and_events_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_follows_256_things_where_nothing_else_is_said() {
+async fn the_default_limit_of_a_caller_is_256_subscriptions() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let url = app.instances[0].url.clone();
@@ -149,7 +150,7 @@ fn limited(answer: &Answer) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_writes_so_many_bytes_an_hour_whatever_they_write() {
+async fn written_bytes_of_a_caller_are_limited_per_hour_for_all_kinds_of_writes() {
     let app = TestApp::with(1, &[("RAPPORT_WRITTEN_BYTES_PER_HOUR", "20000")]).await;
     let text = "x".repeat(1_000);
     let [ann, ben, cem, dora] = app.people(["ann", "ben", "cem", "dora"]).await;
@@ -158,7 +159,7 @@ async fn a_caller_writes_so_many_bytes_an_hour_whatever_they_write() {
         posted += 1;
     }
     assert!((9..=10).contains(&posted), "{posted}");
-    // Nothing else is stored for her either, and everything is read.
+    // No other write of hers is stored either, but all reads succeed.
     let save = "mutation($t: String!) { savePersonalContact(input: { displayName: $t }) { outcome } }";
     let mut saved = 0;
     while !limited(&ann.ask(save, json!({ "t": &text[..150] })).await) {
@@ -168,13 +169,13 @@ async fn a_caller_writes_so_many_bytes_an_hour_whatever_they_write() {
     assert!(ann.ask("{ viewer { user { id } } }", Value::Null).await.body.get("errors").is_none());
     app.clock.advance(Time::minutes(10));
     assert!(!limited(&ann.ask(POST, json!({ "t": text })).await));
-    // One variable that many fields use counts for each of them.
+    // A variable that several fields use counts once for each field.
     let many = (0..18).map(|n| format!("a{n}: postStatus(input: {{ text: $t }}) {{ userErrors {{ code }} }} "));
     let many = many.collect::<Vec<_>>().concat();
     let many = format!("mutation($t: String!) {{ {many} }}");
     assert!(!limited(&ben.ask(&many, json!({ "t": text })).await), "the bucket is clamped, the first goes through");
     assert!(limited(&ben.ask(POST, json!({ "t": text })).await));
-    // Literals count as variables do, and files as bodies.
+    // Literals count like variables, and uploaded files count like request bodies.
     let mut literal = 0;
     while !limited(
         &cem.ask(
@@ -196,7 +197,7 @@ async fn a_caller_writes_so_many_bytes_an_hour_whatever_they_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_visitor_writes_so_many_bytes_an_hour_too() {
+async fn written_bytes_of_a_visitor_are_limited_per_hour() {
     let app = TestApp::with(1, &[("RAPPORT_WRITTEN_BYTES_PER_HOUR", "20000")]).await;
     let at = app.web_site("shop").await;
     let (kim, chat) = visitor(&app, &at).await;
@@ -208,7 +209,7 @@ async fn a_visitor_writes_so_many_bytes_an_hour_too() {
         assert!(sent < 20, "{sent}");
     }
     assert!(sent > 4, "{sent}");
-    // Each visitor is counted alone, and by the hour.
+    // Each visitor has a separate limit, which refills over the hour.
     assert!(!limited(&lee.ask(SEND, json!({ "c": other, "m": "m", "b": text })).await));
     app.clock.advance(Time::minutes(10));
     assert!(!limited(&kim.ask(SEND, json!({ "c": chat, "m": "later", "b": text })).await));
@@ -221,7 +222,7 @@ async fn says(client: &Client, chat: &str, id: usize) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_visitor_and_a_member_send_so_many_messages_a_minute() {
+async fn messages_of_visitors_and_members_are_limited_per_minute() {
     let settings = [("RAPPORT_VISITOR_MESSAGES_PER_MINUTE", "5"), ("RAPPORT_MESSAGES_PER_MINUTE", "7")];
     let app = TestApp::with(1, &settings).await;
     let at = app.web_site("shop").await;
@@ -249,7 +250,7 @@ async fn a_visitor_and_a_member_send_so_many_messages_a_minute() {
     assert!(!limited(&says(&ben.clients[0], &direct, 1).await));
 }
 
-/// Begins a chat from an address that a proxy names.
+/// Starts a chat from an address that a proxy names. Returns the code of the refusal, or an empty string.
 async fn chat_from(app: &TestApp, at: &str, address: &str) -> String {
     let query = json!({ "query": crate::support::visitors::START, "variables": { "input": { "entryPointId": at } } });
     let request =
@@ -260,7 +261,7 @@ async fn chat_from(app: &TestApp, at: &str, address: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_begins_too_many_chats_is_told_when_to_come_back() {
+async fn a_refusal_for_too_many_chats_says_when_to_try_again() {
     let app = TestApp::with(1, &[("RAPPORT_WEB_CHATS_PER_HOUR", "2")]).await;
     let at = app.web_site("shop").await.id.to_string();
     let query = "mutation($id: ID!) { startWebChat(input: { entryPointId: $id }) { visitorToken userErrors { code retryAfter } } }";
@@ -277,7 +278,7 @@ async fn whoever_begins_too_many_chats_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_of_ipv6_is_one_address() {
+async fn an_ipv6_network_counts_as_one_address() {
     let settings = [("RAPPORT_WEB_CHATS_PER_HOUR", "3"), ("RAPPORT_TRUSTED_PROXIES", "1")];
     let app = TestApp::with(1, &settings).await;
     let at = app.web_site("shop").await.id.to_string();
@@ -287,7 +288,7 @@ async fn a_network_of_ipv6_is_one_address() {
     }
     assert_eq!(begun, 3);
     assert_eq!(chat_from(&app, &at, "2001:db8:1:3::1").await, "");
-    // An IPv4 address is itself, however it is written.
+    // Every notation of an IPv4 address is the same address.
     for address in ["203.0.113.9", "::ffff:203.0.113.9", "[::ffff:203.0.113.9]:443"] {
         assert_eq!(chat_from(&app, &at, address).await, "", "{address}");
     }
@@ -303,7 +304,7 @@ async fn a_network_of_ipv6_is_one_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn long_bodies_and_sockets_that_never_begin_are_bounded_for_an_address() {
+async fn long_bodies_and_uninitialized_sockets_of_one_address_are_limited() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
@@ -321,7 +322,7 @@ async fn long_bodies_and_sockets_that_never_begin_are_bounded_for_an_address() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expected("an answer");
     assert!(answer.starts_with("HTTP/1.1 429") && answer.contains("RATE_LIMITED"), "{answer}");
-    // Short ones are read all the same.
+    // Short bodies are still read.
     assert!(ann.ask("{ __typename }", Value::Null).await.body.get("errors").is_none());
     drop(held);
     eventually("they give it back", || async { app.app().quotas.memory() == 0 }).await;

@@ -1,5 +1,5 @@
-//! What the five channels have in common and where they differ, each difference by its name: popovers, limits, who is told of
-//! whom, ends, and the refusals that agents and customers can run into.
+//! Tests of the rules of the five channels: offer previews, limits, announcements to customers, ends of conversations,
+//! and refusals to agents and customers.
 
 use api::{
     conversations::customers::CustomerDetails,
@@ -20,7 +20,7 @@ use crate::support::{
 
 const WAITS: &str = "subscription($id: ID!) { event: conversationEvents(conversationId: $id) { __typename ... on QueuePositionUpdate { position } } }";
 
-/// Each channel with a queue of its own that is served by an agent of its own.
+/// Creates a queue with one agent for each channel.
 async fn channels(app: &TestApp) -> Vec<(Channel, Person, Floor)> {
     let mut all = Vec::new();
     for channel in Channel::ALL {
@@ -32,7 +32,7 @@ async fn channels(app: &TestApp) -> Vec<(Channel, Person, Floor)> {
     all
 }
 
-/// A customer whose task the agent has accepted.
+/// Creates a customer whose task the agent has accepted.
 pub async fn talk(app: &TestApp, agent: &Person, floor: &Floor, name: &str) -> Arrival {
     let arrival = app.waits(floor, name).await;
     app.settle().await;
@@ -40,7 +40,7 @@ pub async fn talk(app: &TestApp, agent: &Person, floor: &Floor, name: &str) -> A
     arrival
 }
 
-/// What was announced in a conversation, and whether its customer was told.
+/// Returns the announcements in a conversation. The flag is true when the customer sees the announcement.
 pub async fn announced(app: &TestApp, arrival: Arrival) -> Vec<(String, bool)> {
     let sql = format!(
         "SELECT CASE WHEN customer_sequence IS NULL THEN '-' ELSE '+' END || body FROM thread_item \
@@ -52,7 +52,7 @@ pub async fn announced(app: &TestApp, arrival: Arrival) -> Vec<(String, bool)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn popovers_show_what_their_channel_knows() {
+async fn offer_previews_show_the_details_of_their_channel() {
     let app = TestApp::new().await;
     for (channel, agent, floor) in channels(&app).await {
         let (address, name, expected) = match channel {
@@ -100,7 +100,7 @@ async fn popovers_show_what_their_channel_knows() {
         app.clock.advance(chrono::Duration::seconds(5));
         app.settle().await;
         let mut shown = agent.desk().await["offers"][0]["preview"].clone();
-        // The timer counts from when the customer wrote, not from the offer.
+        // The offer's timer starts when the customer wrote, not when the offer was made.
         let received = shown["receivedAt"].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
         assert_eq!(received, Some(app.clock.now() - chrono::Duration::seconds(5)), "{channel:?}");
         assert_eq!(shown["queueName"], format!("Queue {channel:?}"));
@@ -111,10 +111,10 @@ async fn popovers_show_what_their_channel_knows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_channel_tells_its_customers_of_agents_and_ends_as_it_does() {
+async fn each_channel_announces_agents_and_ends_conversations_by_its_rules() {
     let app = TestApp::new().await;
     for (channel, agent, floor) in channels(&app).await {
-        // Who is told that an agent has joined and left: the customers of web chats and WhatsApp, nobody else.
+        // Only customers of web chats and WhatsApp learn that an agent has joined or left.
         let told = [Channel::Webchat, Channel::Whatsapp].contains(&channel);
         let asks = [Channel::Messenger, Channel::Sms].contains(&channel);
         let name = &agent.handle;
@@ -145,7 +145,7 @@ async fn each_channel_tells_its_customers_of_agents_and_ends_as_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_goes_from_step_to_step_and_shows_what_can_be_done_at_each() {
+async fn a_task_shows_its_available_actions_in_every_status() {
     let app = TestApp::new().await;
     for (channel, agent, floor) in channels(&app).await {
         let asked = "query($id: ID!) { node(id: $id) { ... on Task { status availableActions position acceptedAt endedAt priority } } }";
@@ -169,7 +169,7 @@ async fn a_task_goes_from_step_to_step_and_shows_what_can_be_done_at_each() {
         assert_eq!(status, "CONNECTED", "{channel:?}");
         let possible = actions.as_array().cloned().unwrap_or_default();
         assert!(possible.contains(&json!("SEND_MESSAGE")) && possible.contains(&json!("END")), "{channel:?} {actions}");
-        // There is no hold and no consultation on these channels, and nothing is wrapped up before the end.
+        // These channels have neither hold nor consultation, and a task cannot be wrapped up before its end.
         assert!(possible.iter().all(|action| !["HOLD", "CONSULT", "WRAP_UP"].map(|no| json!(no)).contains(action)));
         assert!(task["acceptedAt"].is_string() && task["endedAt"].is_null() && task["position"].is_null());
         assert_eq!(agent.wraps_up(&arrival.task.to_string()).await, "NOT_ALLOWED");
@@ -180,7 +180,7 @@ async fn a_task_goes_from_step_to_step_and_shows_what_can_be_done_at_each() {
         assert_eq!(agent.wraps_up(&arrival.task.to_string()).await, "");
         let (status, actions, _) = stands(&arrival).await;
         assert_eq!((status.as_str(), actions), ("COMPLETED", json!([])), "{channel:?}");
-        // A customer who goes before anybody has accepted has abandoned it.
+        // A task is abandoned when its customer leaves before an agent accepts it.
         assert_eq!(agent.turns("IDLE").await, "");
         let gone = app.waits(&floor, "lee").await;
         leave(&app, &gone.conversation.to_string()).await;
@@ -189,7 +189,7 @@ async fn a_task_goes_from_step_to_step_and_shows_what_can_be_done_at_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn offers_stand_for_half_a_minute_unless_the_queue_says_otherwise() {
+async fn offers_expire_after_30_seconds_or_after_the_queues_own_time() {
     let app = TestApp::new().await;
     for (channel, agent, floor) in channels(&app).await {
         app.waits(&floor, "kim").await;
@@ -211,7 +211,7 @@ async fn offers_stand_for_half_a_minute_unless_the_queue_says_otherwise() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_done_is_refused_with_a_code_of_its_own() {
+async fn every_forbidden_action_is_refused_with_its_own_code() {
     let app = TestApp::new().await;
     let ben = app.agent("ben").await;
     app.reason("Solved").await;
@@ -227,38 +227,39 @@ async fn what_cannot_be_done_is_refused_with_a_code_of_its_own() {
             let sent = by.ask(SEND, json!({ "c": id, "m": key, "b": body })).await;
             code(sent.at("sent")).to_owned()
         };
-        // Sign-out with an offer pending.
+        // Signing out with a pending offer is refused.
         assert_eq!(agent.turns("OFFLINE").await, "INVALID_STATE_TRANSITION");
-        // Accepting what was offered to somebody else.
+        // Accepting another agent's offer is refused.
         assert_eq!(ben.accepts(&offer).await, Err(("NOT_FOUND".to_owned(), None)));
-        // A message without having accepted.
+        // Sending a message before accepting is refused.
         assert_eq!(sends(&agent, "early", "Hello").await, "NOT_A_PARTICIPANT", "{channel:?}");
-        // Accepting when time was over.
+        // Accepting an expired offer is refused.
         app.pass(30).await;
         assert_eq!(agent.accepts(&offer).await, Err(("OFFER_EXPIRED".to_owned(), None)));
-        // RONA is not chosen.
+        // An agent cannot choose RONA.
         assert_eq!(agent.state().await, "RONA");
         assert_eq!(agent.turns("RONA").await, "INVALID_STATE_TRANSITION");
         agent.turns("AVAILABLE").await;
         app.settle().await;
         let task = agent.accepts_it().await;
-        // A message over the limit; there is none for mails.
+        // A message over the limit is refused. E-mail has no limit.
         let limit = match channel {
             Channel::Whatsapp => Some(4_096),
             Channel::Email => None,
             _ => Some(1_000),
         };
         if let Some(limit) = limit {
-            // Counted in Unicode scalar values, not in bytes.
+            // The limit counts Unicode scalar values, not bytes.
             assert_eq!(sends(&agent, "long", &"한".repeat(limit)).await, "", "{channel:?}");
             assert_eq!(sends(&agent, "longer", &"한".repeat(limit + 1)).await, "TOO_LONG", "{channel:?}");
         } else {
             assert_eq!(sends(&agent, "long", &"한".repeat(5_000)).await, "", "{channel:?}");
         }
         assert_eq!(agent.ends_with(&id, true).await, "");
-        // A message after the end.
+        // Sending a message after the end is refused.
         assert_eq!(sends(&agent, "late", "Hello").await, "CONVERSATION_ENDED", "{channel:?}");
-        // Offline before wrapping up; a reason of idleness, two where there is one, and none.
+        // Going offline before the wrap-up is refused, and so are an idle reason, two reasons where one is allowed, and
+        // none.
         assert_eq!(agent.turns("OFFLINE").await, "WRAP_UP_PENDING");
         assert_eq!(agent.wraps_up_with(&task, json!([idle])).await, "INVALID_REASON");
         assert_eq!(agent.wraps_up_with(&task, json!([])).await, "INVALID_REASON");
@@ -271,7 +272,7 @@ async fn what_cannot_be_done_is_refused_with_a_code_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_waits_is_told_their_place_as_it_changes() {
+async fn waiting_customers_receive_every_change_of_their_queue_position() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let floor = app.floor(Channel::Webchat, &[&ann]).await;
@@ -282,7 +283,7 @@ async fn whoever_waits_is_told_their_place_as_it_changes() {
     }
     let begun = start(&app.anonymous(), &floor.entry_point, message("1", "Hello")).await;
     let (kim, id) = (by(&app, &begun), chat(&begun).to_owned());
-    // On the instance that did not take the chat, where there are two.
+    // With two instances, this is the instance that did not create the chat.
     let url = &app.instances[app.instances.len() - 1].url;
     let mut socket = Socket::open(url, kim.token.as_deref()).await;
     socket.subscribe("1", WAITS, json!({ "id": id })).await;

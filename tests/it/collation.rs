@@ -1,5 +1,5 @@
-//! The keys of names against the Unicode Collation Algorithm: the pairs of `tests/interop/collation.tsv`, which the suite of
-//! interoperability gives to ICU itself.
+//! Tests of the sort and search keys of names against the Unicode Collation Algorithm. The pairs are in
+//! `tests/interop/collation.tsv`. The interoperability suite checks the same pairs with ICU.
 
 use std::{collections::BTreeSet, fs};
 
@@ -9,7 +9,7 @@ use crate::support::Expected as _;
 
 const PAIRS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop/collation.tsv");
 
-/// A text of the file, in which what cannot be seen is written as `\u{200b}`.
+/// Decodes a text of the file, in which invisible characters are written as `\u{200b}`.
 fn plain(text: &str) -> String {
     let mut parts = text.split("\\u{");
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -40,7 +40,7 @@ fn holds(relation: &str, one: &str, other: &str) -> bool {
 }
 
 #[test]
-fn names_stand_and_are_found_as_the_table_says() {
+fn names_are_sorted_and_found_as_the_table_says() {
     let file = fs::read_to_string(PAIRS).expected("the table");
     let (mut pairs, mut scripts, mut wrong) = (0, BTreeSet::new(), Vec::new());
     for line in file.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {

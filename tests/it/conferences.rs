@@ -1,5 +1,5 @@
-//! Conferences: an agent asks one other to join, by the rules of each channel. The owner ends it for all, who has joined may
-//! leave, and of an invitation that nobody takes the customer notices nothing.
+//! Tests of conferences: an agent invites one other agent by the rules of the channel. The owner ends the conference
+//! for everybody, and the joined agent may leave. The customer does not notice an invitation that nobody accepts.
 
 use entity::channel::Channel;
 use serde_json::{Value, json};
@@ -17,12 +17,12 @@ use crate::{
     },
 };
 
-/// Channels on which there are conferences.
+/// The channels that have conferences.
 const CONFERENCES: [Channel; 4] = [Channel::Messenger, Channel::Sms, Channel::Webchat, Channel::Whatsapp];
-/// Those whose customers are told who has joined.
+/// The channels whose customers see an announcement when an agent joins.
 const TOLD: [Channel; 2] = [Channel::Webchat, Channel::Whatsapp];
 
-/// An agent who talks on a channel, and one who could join.
+/// Creates an agent in a conversation of the channel, and an agent who could join.
 async fn pair(app: &TestApp, channel: Channel, more: &str) -> (Person, Person, Floor, Arrival) {
     let names = ["ann", "ben"].map(|name| format!("{name}{more}.{}", channel as i16));
     let [ann, ben] = app.agents(names.each_ref().map(String::as_str)).await;
@@ -38,7 +38,7 @@ async fn says(by: &Person, arrival: &Arrival, key: &str) -> String {
     code(sent.at("sent")).to_owned()
 }
 
-/// How many events the customer has been told of.
+/// Returns the number of events that the customer has received.
 async fn told_customer(app: &TestApp, arrival: &Arrival) -> i64 {
     let id = app.database.literal(arrival.conversation.0);
     app.database.number(&format!("SELECT last_sequence FROM stream WHERE kind = 7 AND owner_id = {id}")).await
@@ -49,7 +49,7 @@ async fn actions(by: &Person) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_asked_joins_talks_and_leaves_and_the_talk_goes_on() {
+async fn an_invited_agent_joins_writes_and_leaves_and_the_conversation_continues() {
     let app = TestApp::two().await;
     for channel in CONFERENCES {
         let (ann, ben, _, arrival) = pair(&app, channel, "").await;
@@ -69,7 +69,7 @@ async fn who_is_asked_joins_talks_and_leaves_and_the_talk_goes_on() {
         for agent in [&ann, &ben] {
             assert_eq!(says(agent, &arrival, "in conference").await, "", "{channel:?}");
         }
-        // What is the owner's, who has joined cannot do, nor the other way round.
+        // The joined agent cannot perform the owner's actions, nor the owner those of the joined agent.
         assert_eq!(ben.confers("endConference", &task).await, "NOT_ALLOWED", "{channel:?}");
         assert_eq!(ben.ends_with(&arrival.conversation.to_string(), true).await, "NOT_A_PARTICIPANT");
         assert_eq!(ann.confers("exitConference", &task).await, "NOT_ALLOWED");
@@ -97,7 +97,7 @@ async fn who_is_asked_joins_talks_and_leaves_and_the_talk_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_owner_ends_a_conference_for_all_and_each_owes_a_wrap_up() {
+async fn the_owner_ends_a_conference_for_both_agents_and_each_must_wrap_up() {
     let app = TestApp::two().await;
     for channel in CONFERENCES {
         for by_customer in [false, true] {
@@ -133,7 +133,7 @@ async fn the_owner_ends_a_conference_for_all_and_each_owes_a_wrap_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invitation_that_is_not_taken_leaves_the_talk_as_it_was() {
+async fn an_invitation_that_is_not_accepted_changes_nothing_for_the_customer() {
     let app = TestApp::two().await;
     for channel in CONFERENCES {
         for end in ["declined", "expired", "cancelled", "ended"] {
@@ -174,7 +174,7 @@ async fn an_invitation_that_is_not_taken_leaves_the_talk_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mails_have_no_conference_and_queues_are_asked_on_whatsapp_alone() {
+async fn email_has_no_conferences_and_only_whatsapp_invites_queues() {
     let app = TestApp::two().await;
     for channel in Channel::ALL {
         let (ann, ben, floor, arrival) = pair(&app, channel, "").await;
@@ -188,7 +188,7 @@ async fn mails_have_no_conference_and_queues_are_asked_on_whatsapp_alone() {
             assert_eq!(ann.invites(&task, second.as_target()).await, "CONFERENCE_NOT_SUPPORTED", "{channel:?}");
             continue;
         }
-        // Its agents are asked one after another, each once; when nobody is left the invitation ends.
+        // The queue's agents are asked one after another, each once. The invitation ends after the last.
         let cem = app.agent("cem").await;
         let third = app.floor_of(NewQueue::of(channel, "Third"), &[&ben, &cem]).await;
         app.clock.advance(chrono::Duration::seconds(1));
@@ -216,7 +216,7 @@ async fn mails_have_no_conference_and_queues_are_asked_on_whatsapp_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_can_be_asked_is_shown_with_their_state_and_only_who_is_free_is_taken() {
+async fn conference_targets_show_their_state_and_only_available_agents_can_be_invited() {
     let app = TestApp::two().await;
     for channel in CONFERENCES {
         let (ann, ben, _, arrival) = pair(&app, channel, "").await;
@@ -230,7 +230,7 @@ async fn who_can_be_asked_is_shown_with_their_state_and_only_who_is_free_is_take
             .into_iter()
             .flatten()
             .any(|agent| agent == &json!({ "displayName": ben.handle, "state": "IDLE" }));
-        // On WhatsApp only who is available is shown.
+        // On WhatsApp the list contains available agents only.
         assert_eq!(shown, channel != Channel::Whatsapp, "{channel:?}: {}", answer.body);
         assert_eq!(ann.invites(&task, ben.as_target()).await, "AGENT_NOT_AVAILABLE", "{channel:?}");
         ben.turns("OFFLINE").await;
@@ -241,7 +241,7 @@ async fn who_can_be_asked_is_shown_with_their_state_and_only_who_is_free_is_take
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_account_of_one_ends_the_other_goes_on() {
+async fn a_conference_continues_when_one_agent_loses_the_role() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let end = "mutation($id: ID!) { setUserRole(input: { userId: $id, role: MEMBER }) { userErrors { code } } }";

@@ -1,5 +1,5 @@
-//! The floor as administrators make it through the API: what they say counts at once, nothing that goes on is
-//! stranded.
+//! Tests of the configuration of the contact center through the API: each change takes effect at once and strands no
+//! task.
 
 mod reasons;
 mod secrets;
@@ -18,7 +18,7 @@ fn agent_id(person: &Person) -> String {
     AgentId(person.id.0).to_string()
 }
 
-/// The status and the queue of a task.
+/// Returns the status of a task and the name of its queue.
 async fn stands(by: &Person, task: &str) -> (String, String) {
     let task = by.reads(task, "Task", "status queue { name }").await;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -26,7 +26,7 @@ async fn stands(by: &Person, task: &str) -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_queue_made_through_the_api_brings_a_web_chat_to_whoever_is_good_enough() {
+async fn a_queue_created_through_the_api_routes_web_chats_to_skilled_agents() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
@@ -96,7 +96,7 @@ async fn a_queue_made_through_the_api_brings_a_web_chat_to_whoever_is_good_enoug
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_changed_is_read_back_and_what_is_left_out_stays() {
+async fn changed_fields_are_read_back_and_omitted_fields_keep_their_values() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let (queue, entry_point) =
@@ -140,7 +140,7 @@ async fn what_is_changed_is_read_back_and_what_is_left_out_stays() {
     assert_eq!(ada.arranges("deleteSkill", json!({ "skillId": skill })).await, "APPLIED");
     assert_eq!(ada.ask("{ skills { id } }", Value::Null).await.at("skills"), &json!([]));
 
-    // A call repeated with its key makes one thing, and another wish with it is refused.
+    // A repeated call with its idempotency key creates one queue. Another input with the same key is refused.
     let input = json!({ "name": "Once", "channel": "SMS", "idempotencyKey": "k" });
     assert_eq!(ada.makes("createQueue", input.clone()).await, ada.makes("createQueue", input.clone()).await);
     assert_eq!(ada.arranges("createQueue", input).await, "NO_CHANGE");
@@ -149,7 +149,7 @@ async fn what_is_changed_is_read_back_and_what_is_left_out_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_profile_opens_and_closes_its_agents_at_once_and_leaves_them_what_they_hold() {
+async fn a_changed_profile_limits_new_offers_at_once_and_keeps_accepted_tasks() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let ann = app.agent("ann").await;
@@ -177,7 +177,7 @@ async fn a_profile_opens_and_closes_its_agents_at_once_and_leaves_them_what_they
     assert_eq!((desk["tasks"].as_array().map(Vec::len), desk["offers"].as_array().map(Vec::len)), (Some(2), Some(0)));
     let chat = json!({ "channel": "WEBCHAT", "limit": 0, "used": 2, "hasRoom": false });
     assert_eq!(desk["agent"]["capacity"][2], chat, "what is held stays");
-    // Another profile, another measure; and one task over all channels.
+    // The default profile allows one task over all channels.
     let default = ada.finds("multimediaProfiles", "Default", "id").await["id"].clone();
     ada.makes("updateAgent", json!({ "agentId": agent_id(&ann), "profileId": default })).await;
     app.settle().await;
@@ -185,7 +185,7 @@ async fn a_profile_opens_and_closes_its_agents_at_once_and_leaves_them_what_they
     ada.makes("updateMultimediaProfile", json!({ "profileId": default, "mode": "EXCLUSIVE" })).await;
     let open = ann.desk().await["agent"]["capacity"].clone();
     assert!(open.as_array().into_iter().flatten().all(|channel| channel["hasRoom"] == false), "{open}");
-    // The default can be another; who becomes an agent has that.
+    // Another profile becomes the default. New agents get it.
     ada.makes("updateMultimediaProfile", json!({ "profileId": profile, "isDefault": true })).await;
     let ben = app.agent("ben").await;
     ben.turns("AVAILABLE").await;
@@ -195,7 +195,7 @@ async fn a_profile_opens_and_closes_its_agents_at_once_and_leaves_them_what_they
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn archiving_a_queue_moves_what_waits_and_leaves_offers_and_talks_with_who_has_them() {
+async fn archiving_a_queue_moves_waiting_tasks_and_keeps_offers_and_conversations() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let [ann, ben, cem] = app.agents(["ann", "ben", "cem"]).await;
@@ -216,7 +216,7 @@ async fn archiving_a_queue_moves_what_waits_and_leaves_offers_and_talks_with_who
     for offer in ann.offers().await {
         ann.accepts(&offer).await.expected("a task");
     }
-    // Ann talks with all three; one more is held out to her and another will wait.
+    // Ann is in three conversations and has one more offer. Another task will wait.
     app.clock.advance(chrono::Duration::seconds(1));
     let talks = tasks[..3].to_vec();
     let held = app.chats_at(&entry_point).await.expected("a chat").2;
@@ -246,7 +246,7 @@ async fn archiving_a_queue_moves_what_waits_and_leaves_offers_and_talks_with_who
     assert_eq!(listed.at("queues.nodes"), &json!([{ "name": "New" }]));
     assert_eq!(listed.at("all.nodes").as_array().map(Vec::len), Some(2));
 
-    // The offer counts. What comes back goes where the rest went, at its place.
+    // The offer remains valid. When it expires, the task goes to the new queue, at its position by waiting time.
     app.pass(30).await;
     assert_eq!(stands(&ada, &held).await, ("QUEUED".to_owned(), "New".to_owned()));
     assert_eq!(ada.reads(&held, "Task", "position").await["position"], 2);
@@ -258,7 +258,7 @@ async fn archiving_a_queue_moves_what_waits_and_leaves_offers_and_talks_with_who
     ben.turns("AVAILABLE").await;
     app.settle().await;
     assert_eq!(ben.is_offered().await[..3], talks, "who has waited longest comes first");
-    // A name of what is archived is free again.
+    // The name of an archived queue is available again.
     ada.makes("createQueue", json!({ "name": "Old", "channel": "WEBCHAT" })).await;
     nothing_contradicts_itself(&app.database).await;
     let stranded = "SELECT count(*) FROM task t JOIN queue q ON q.id = t.queue_id WHERE t.status < 3 AND q.archived_at IS NOT NULL";
@@ -266,7 +266,7 @@ async fn archiving_a_queue_moves_what_waits_and_leaves_offers_and_talks_with_who
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_talk_of_an_archived_queue_without_a_successor_goes_on_and_comes_back_where_its_entry_point_leads() {
+async fn a_conversation_of_an_archived_queue_continues_and_returns_by_its_entry_point() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
@@ -290,7 +290,7 @@ async fn a_talk_of_an_archived_queue_without_a_successor_goes_on_and_comes_back_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_agents_and_skills_count_at_once_for_what_waits_and_not_for_what_is_held() {
+async fn changed_agents_and_skills_affect_waiting_tasks_at_once_but_not_offers() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
@@ -310,7 +310,7 @@ async fn other_agents_and_skills_count_at_once_for_what_waits_and_not_for_what_i
     app.settle().await;
     assert_eq!((ann.is_offered().await, ben.is_offered().await), (vec![first.clone()], vec![second]));
     assert_eq!(ann.accepts_it().await, first, "an offer stays with whom it was made to");
-    // Nobody is good enough, until less is asked for, or somebody is better.
+    // No agent has the required skill level until the requirement or an agent's level changes.
     let french = ada.makes("createSkill", json!({ "name": "French" })).await;
     let steps = |level: i32| {
         json!([{ "afterSeconds": 0, "required": [{ "skillId": french, "level": level }] },
@@ -330,7 +330,7 @@ async fn other_agents_and_skills_count_at_once_for_what_waits_and_not_for_what_i
     ada.makes("updateQueue", json!({ "queueId": queue, "skillRelaxation": steps(4) })).await;
     app.settle().await;
     assert!(ben.is_offered().await.contains(&fourth), "less is asked for");
-    // Steps count from when one began to wait, also when they are new.
+    // The time of each relaxation step counts from the start of the wait, also for new steps.
     ada.makes("updateQueue", json!({ "queueId": queue, "skillRelaxation": steps(10) })).await;
     let fifth = app.chats_at(&entry_point).await.expected("a chat").2;
     app.pass(20).await;
@@ -343,7 +343,7 @@ async fn other_agents_and_skills_count_at_once_for_what_waits_and_not_for_what_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_begins_at_an_entry_point_that_is_archived_and_what_has_begun_goes_on() {
+async fn an_archived_entry_point_starts_nothing_and_its_conversations_continue() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let ann = app.agent("ann").await;
@@ -365,7 +365,7 @@ async fn nothing_begins_at_an_entry_point_that_is_archived_and_what_has_begun_go
     assert_eq!((ann.ends(&chat).await, ann.wraps_up(&task).await), (String::new(), String::new()));
     let change = json!({ "entryPointId": entry_point, "name": "New" });
     assert_eq!(ada.arranges("updateEntryPoint", change).await, "NOT_ALLOWED entryPointId");
-    // Its name and address are free again.
+    // The name and address of an archived entry point are available again.
     let queue = ada.finds("entryPoints", "Chats", "queue { id }").await["queue"]["id"].clone();
     let input = json!({ "name": "Chats", "channel": "WEBCHAT", "address": "Chats", "queueId": queue });
     ada.makes("createEntryPoint", input).await;

@@ -1,5 +1,5 @@
-//! The floor changed by many at once, on two instances, while customers come and agents work: one default of each kind, no
-//! agent beside their profile, and no task stranded.
+//! Tests of concurrent configuration changes on two instances, while customers arrive and agents work. Each kind keeps
+//! one default, every agent keeps a valid profile, and no task is stranded.
 
 use entity::id::AgentId;
 use futures_util::future::join_all;
@@ -14,12 +14,12 @@ fn agent_id(person: &Person) -> String {
     AgentId(person.id.0).to_string()
 }
 
-/// What waits where nobody is asked any more, and what an entry point in use would let wait there.
+/// Counts tasks that wait in an archived queue, and active entry points that lead to an archived queue.
 const STRANDED: &str = "SELECT (SELECT count(*) FROM task t JOIN queue q ON q.id = t.queue_id WHERE t.status = 1 AND q.archived_at IS NOT NULL) \
     + (SELECT count(*) FROM entry_point e JOIN queue q ON q.id = e.queue_id WHERE e.archived_at IS NULL AND q.archived_at IS NOT NULL)";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_each_kind_there_is_one_default_whoever_changes_it() {
+async fn each_kind_keeps_one_default_under_concurrent_changes() {
     let app = TestApp::two().await;
     let [ada, eve] = [app.admin("ada").await, app.admin("eve").await];
     let profile = |name: &str| json!({ "name": name, "mode": "BLENDED", "chat": 1, "email": 1, "social": 1 });
@@ -46,7 +46,7 @@ async fn of_each_kind_there_is_one_default_whoever_changes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_that_want_one_name_one_is_made() {
+async fn concurrent_creations_with_one_name_create_one_queue() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let calls =
@@ -61,7 +61,7 @@ async fn of_two_that_want_one_name_one_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_queues_do_not_take_each_others_place() {
+async fn two_queues_cannot_be_archived_into_each_other() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     for round in 0..rounds(5) {
@@ -79,7 +79,7 @@ async fn two_queues_do_not_take_each_others_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_point_never_feeds_what_is_archived_at_the_same_time() {
+async fn no_entry_point_leads_to_a_queue_that_is_archived_at_the_same_time() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     for round in 0..rounds(5) {
@@ -98,7 +98,7 @@ async fn an_entry_point_never_feeds_what_is_archived_at_the_same_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_agent_is_as_their_profile_says_whoever_becomes_one_meanwhile() {
+async fn every_agent_follows_their_profile_also_when_they_become_one_meanwhile() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let mut agents = Vec::new();
@@ -136,7 +136,7 @@ async fn every_agent_is_as_their_profile_says_whoever_becomes_one_meanwhile() {
         assert_eq!(app.database.number(beside).await, 0);
         assert_eq!(app.database.number("SELECT count(*) FROM agent").await, 12);
     }
-    // A profile that is archived is nobody's, whoever is given it at the same time.
+    // No agent has an archived profile, also when the profile is assigned at the same moment.
     for round in 0..rounds(3) {
         let input = json!({ "name": format!("Brief{round}"), "mode": "BLENDED", "chat": 1, "email": 1, "social": 1 });
         let brief = ada.makes("createMultimediaProfile", input).await;
@@ -152,7 +152,7 @@ async fn every_agent_is_as_their_profile_says_whoever_becomes_one_meanwhile() {
     assert_eq!(app.database.number(archived).await, 0);
 }
 
-/// What an agent does with what is on their desk, as they like.
+/// Performs random actions with the tasks and offers of an agent.
 async fn works(agent: &Person, turn: usize) {
     let client = turn % agent.clients.len();
     let desk = agent.desk().await;
@@ -177,7 +177,7 @@ async fn works(agent: &Person, turn: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queues_are_archived_while_customers_come_and_agents_work_and_no_task_is_stranded() {
+async fn archiving_queues_under_load_strands_no_task() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let mut agents = Vec::new();
@@ -211,7 +211,7 @@ async fn queues_are_archived_while_customers_come_and_agents_work_and_no_task_is
                 for (place, task) in talks.iter().filter(|task| task["status"] == "CONNECTED").enumerate() {
                     let to = if place % 2 == 0 { &present } else { &next };
                     let id = task["id"].as_str().unwrap_or_default();
-                    // Refused once the queue is archived.
+                    // The transfer is refused once the queue is archived.
                     drop(agent.transfers(id, json!({ "queueId": to })).await);
                 }
             }
@@ -250,7 +250,7 @@ async fn queues_are_archived_while_customers_come_and_agents_work_and_no_task_is
         nothing_contradicts_itself(&app.database).await;
         present = next;
     }
-    // Time runs out for what is still held out, and everybody is served in the end.
+    // The remaining offers expire, and finally every customer is served.
     app.pass(31).await;
     assert_eq!(app.database.number(STRANDED).await, 0);
     let left = "SELECT count(*) FROM task WHERE status < 7";
@@ -271,13 +271,13 @@ async fn queues_are_archived_while_customers_come_and_agents_work_and_no_task_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_queue_without_a_successor_is_archived_or_has_customers_and_never_both() {
+async fn a_queue_without_a_successor_is_either_archived_or_gets_customers() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     for round in 0..rounds(6) {
         let (old, entry_point) = app.web_queue(&ada, &format!("old{round}"), json!({})).await;
         let new = ada.makes("createQueue", json!({ "name": format!("new{round}"), "channel": "WEBCHAT" })).await;
-        // Whoever has seen the entry point feed the old queue comes while it no longer does.
+        // These customers read the entry point while it leads to the old queue and arrive after the change.
         let customers = join_all((0..6).map(|number| app.chats_on(number, &entry_point)));
         let archiving = async {
             ada.makes("updateEntryPoint", json!({ "entryPointId": entry_point, "queueId": new })).await;

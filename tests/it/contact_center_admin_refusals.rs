@@ -1,5 +1,5 @@
-//! What administrators cannot make of the floor is refused with code and field; nobody else changes it or reads what is theirs;
-//! what was done is written down.
+//! Tests of refused configuration changes: each refusal has a code and a field, only administrators change and read the
+//! configuration, and each change leaves an audit entry.
 
 use api::auth::viewer::{Scope, Scopes};
 use entity::{id::AgentId, user::Role};
@@ -15,7 +15,7 @@ fn agent_id(person: &Person) -> String {
 
 #[expect(clippy::too_many_lines, reason = "one list of cases")]
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_is_refused_with_its_code_and_field() {
+async fn invalid_changes_are_refused_with_a_code_and_a_field() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let jane = app.person("jane").await;
@@ -161,7 +161,7 @@ async fn what_cannot_be_is_refused_with_its_code_and_field() {
         let told = format!("{verb} {input}");
         assert_eq!(ada.arranges(verb, input).await, expected, "{told}");
     }
-    // Who has a profile keeps it from being archived, until they answer customers no more.
+    // A profile cannot be archived while an agent uses it. It can be when the agent loses the role.
     let ann = app.agent("ann").await;
     ada.makes("updateAgent", json!({ "userId": ann.id(), "profileId": profile })).await;
     let archive = json!({ "profileId": profile });
@@ -175,7 +175,7 @@ async fn what_cannot_be_is_refused_with_its_code_and_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_but_administrators_changes_the_floor_or_reads_what_is_theirs() {
+async fn only_administrators_change_the_configuration_and_read_its_private_parts() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let (queue, entry_point) = app.web_queue(&ada, "Chats", json!({})).await;
@@ -235,7 +235,7 @@ async fn nobody_but_administrators_changes_the_floor_or_reads_what_is_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_change_of_the_floor_leaves_one_entry_without_secrets() {
+async fn every_configuration_change_leaves_one_audit_entry_without_secrets() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let (queue, _) = app.web_queue(&ada, "Chats", json!({})).await;

@@ -1,5 +1,5 @@
-//! Who has left a conversation with a customer sees what was said until then, and nothing later: not by any query, and not
-//! live. Serving its queue, supervising or taking part again shows the rest.
+//! Tests of conversations that an agent has left: the agent sees what was written before and nothing later, by queries
+//! and live streams. Serving the queue, supervising or joining again shows the rest.
 
 use entity::user::Role;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ const LOOK: &str = "query($c: ID!) { conversation(id: $c) { unreadCount transcri
     items(last: 100) { pageInfo { hasNextPage } nodes { id sequence ... on Message { body status receipts { state } } ... on Note { body } } } } \
     conversations(first: 10) { nodes { id unreadCount items(last: 1) { nodes { id } } } } }";
 
-/// A customer who writes to an agent of one queue; another queue is served by somebody else.
+/// A customer in a conversation with an agent of one queue. Another agent serves a second queue.
 struct Scene {
     app: TestApp,
     visitor: Client,
@@ -55,7 +55,7 @@ impl Scene {
         who.ask(LOOK, json!({ "c": self.conversation })).await.body["data"].clone()
     }
 
-    /// Somebody follows on each instance.
+    /// Subscribes a person to the conversation on each instance.
     async fn follows(&self, who: &Person) -> Vec<Socket> {
         let mut sockets = Vec::new();
         for instance in 0..self.app.instances.len() {
@@ -66,7 +66,7 @@ impl Scene {
         sockets
     }
 
-    /// What happens later: words of all, a note, receipts. The ids of what was written.
+    /// Adds later messages, a note and receipts. Returns the ids of the new items.
     async fn goes_on(&self, with: &Person) -> Vec<String> {
         self.app.clock.advance(chrono::Duration::minutes(5));
         let mut later = vec![
@@ -82,7 +82,7 @@ impl Scene {
         later
     }
 
-    /// Somebody sees what they saw when they left, and none of what came later.
+    /// Checks that a person sees what they saw when they left, and nothing later.
     async fn is_over_for(&self, who: &Person, before: &Value, later: &[String]) {
         let now = self.look(who).await;
         let (conversation, was) = (&now["conversation"], &before["conversation"]);
@@ -109,7 +109,7 @@ impl Scene {
                 who.ask("query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }", json!({ "id": id })).await;
             assert_eq!(node.body["data"], json!({ "node": null, "nodes": [null] }), "{id}");
         }
-        // To read further than one sees is to read what one sees.
+        // Marking later items as read affects only the visible ones.
         let read = who.ask(READ, json!({ "c": self.conversation })).await;
         assert_eq!(read.at("markConversationRead.userErrors"), &json!([]));
         assert_eq!(self.look(who).await["conversation"]["unreadCount"], 0);
@@ -129,7 +129,7 @@ impl Scene {
     }
 }
 
-/// The last thing that is heard is that the follower has left, within two seconds; then the subscription is over.
+/// Checks that each subscription ends within two seconds, and that its last event is the follower's departure.
 async fn ends_with_leaving(sockets: Vec<Socket>, who: &Person) {
     for mut socket in sockets {
         let ended = async {
@@ -147,7 +147,7 @@ async fn ends_with_leaving(sockets: Vec<Socket>, who: &Person) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_hands_a_conversation_over_sees_no_more_of_it() {
+async fn an_agent_who_transferred_a_conversation_sees_nothing_later() {
     let scene = Box::pin(Scene::new()).await;
     let live = scene.follows(&scene.sue).await;
     assert_eq!(scene.sue.transfers(&scene.task, scene.sales.as_target()).await, "");
@@ -159,13 +159,13 @@ async fn who_hands_a_conversation_over_sees_no_more_of_it() {
     scene.ann.accepts_it().await;
     let later = scene.goes_on(&scene.ann).await;
     scene.is_over_for(&scene.sue, &before, &later).await;
-    // Whoever has it now, and its customer, see all.
+    // The new owner and the customer see everything.
     scene.sees_all(&scene.ann, &later).await;
-    // Serving its queue is a right of its own.
+    // Serving the queue is a separate right to see the conversation.
     let queue = scene.sales.queue.id;
     scene.app.assigns(queue, &[scene.ann.id, scene.sue.id]).await;
     scene.sees_all(&scene.sue, &later).await;
-    // And it ends with it.
+    // The right ends when the agent no longer serves the queue.
     let live = scene.follows(&scene.sue).await;
     scene.app.assigns(queue, &[scene.ann.id]).await;
     for mut socket in live {
@@ -178,7 +178,7 @@ async fn who_hands_a_conversation_over_sees_no_more_of_it() {
         again["conversation"]["items"]["nodes"].as_array().map(Vec::len),
         before["conversation"]["items"]["nodes"].as_array().map(Vec::len)
     );
-    // So does supervising.
+    // Supervising is a right too.
     let ada = scene.app.admin("ada").await;
     let promote =
         "mutation($u: ID!, $r: Role!) { setUserRole(input: { userId: $u, role: $r }) { userErrors { code } } }";
@@ -189,7 +189,7 @@ async fn who_hands_a_conversation_over_sees_no_more_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_removed_from_a_conference_or_leaves_it_sees_no_more_of_it_until_they_are_back() {
+async fn an_agent_who_left_a_conference_sees_nothing_later_until_they_rejoin() {
     for (verb, by_owner) in [("removeFromConference", true), ("exitConference", false)] {
         let scene = Box::pin(Scene::new()).await;
         let join = || async {
@@ -214,7 +214,7 @@ async fn who_is_removed_from_a_conference_or_leaves_it_sees_no_more_of_it_until_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_supervisor_who_has_left_sees_all_and_no_more_of_it_as_an_agent() {
+async fn a_supervisor_who_left_sees_everything_until_they_become_an_agent() {
     let scene = Box::pin(Scene::new()).await;
     let (ada, tom) = (scene.app.admin("ada").await, scene.app.supervisor("tom").await);
     let about = |verb: &str| {
@@ -245,7 +245,7 @@ async fn a_supervisor_who_has_left_sees_all_and_no_more_of_it_as_an_agent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_left_reads_nothing_of_what_others_write_down_about_the_task_later() {
+async fn an_agent_who_left_reads_no_later_wrap_ups_and_routing_decisions() {
     let scene = Box::pin(Scene::new()).await;
     assert_eq!(scene.sue.transfers(&scene.task, scene.sales.as_target()).await, "");
     assert_eq!(scene.sue.wraps_up(&scene.task).await, "");
@@ -274,7 +274,7 @@ async fn who_has_left_reads_nothing_of_what_others_write_down_about_the_task_lat
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_supervisor_who_becomes_an_agent_leaves_what_they_had_only_joined() {
+async fn a_supervisor_who_becomes_an_agent_leaves_joined_conversations() {
     let scene = Box::pin(Scene::new()).await;
     let (ada, tom) = (scene.app.admin("ada").await, scene.app.supervisor("tom").await);
     let join = "mutation($c: ID!) { joinConversation(input: { conversationId: $c }) { userErrors { code } } }";
@@ -296,7 +296,7 @@ async fn a_supervisor_who_becomes_an_agent_leaves_what_they_had_only_joined() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_event_and_no_payload_shows_a_conversation_to_who_may_not_read_conversations() {
+async fn no_event_and_no_payload_shows_a_conversation_without_the_scope_to_read_it() {
     let scene = Box::pin(Scene::new()).await;
     let tasks = "task { id conversation { id transcript } wrapUps { note } routingDecisions { decidedAt } }";
     let (desk, _) = key(&scene.sue.clients[0], json!({ "name": "desk", "scopes": ["AGENTS_READ"] })).await;
@@ -332,7 +332,7 @@ async fn no_event_and_no_payload_shows_a_conversation_to_who_may_not_read_conver
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_answers_no_customers_follows_no_desk_and_reads_no_wrap_up_of_the_log() {
+async fn a_former_agent_follows_no_agent_desktop_and_reads_no_wrap_ups_from_the_log() {
     let scene = Box::pin(Scene::new()).await;
     let ada = scene.app.admin("ada").await;
     assert_eq!(scene.sue.ends(&scene.conversation).await, "");

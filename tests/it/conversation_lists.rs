@@ -1,5 +1,5 @@
-//! Lists of conversations show just what was asked for, in order, to whoever may see it, and are led there by indexes however
-//! much of something else there is.
+//! Tests of lists of conversations: each filter shows exactly what the viewer may see, in order. Indexes find the rows,
+//! whatever else is stored.
 
 use std::cmp::Reverse;
 
@@ -34,7 +34,7 @@ const NOTE: &str = "mutation($c: ID!, $m: String!) { addNote(input: { conversati
     { userErrors { code } } }";
 const START: &str = "mutation($u: ID!) { startDirectConversation(input: { userId: $u }) { conversation { id } } }";
 
-/// Who looks.
+/// People with different rights to see conversations.
 struct Office {
     ann: Person,
     ben: Person,
@@ -47,8 +47,8 @@ struct Office {
 }
 
 impl TestApp {
-    /// Customers who wait, talk, were handed over, have left and come back; some are noted upon after that. Of two queues ann has
-    /// had tasks, and serves none; of a third one is held out to her.
+    /// Creates conversations that wait, are live, were transferred, have ended or were reopened. Some get a note
+    /// afterwards. Ann has had tasks of two queues that she does not serve. She has an offer of a third queue.
     async fn office(&self) -> Office {
         let [ann, ben] = self.agents(["ann", "ben"]).await;
         let (sue, mia) = (self.supervisor("sue").await, self.person("mia").await);
@@ -69,13 +69,14 @@ impl TestApp {
             assert_eq!(ann.wraps_up(&talks[over].task.to_string()).await, "");
         }
         assert_eq!(ann.turns("IDLE").await, "");
-        // One is handed over, and goes on without who had it first.
+        // One task is transferred and continues without its first agent.
         assert_eq!(ben.turns("AVAILABLE").await, "");
         assert_eq!(ann.transfers(&talks[3].task.to_string(), ben.as_target()).await, "");
         self.settle().await;
         ben.accepts_it().await;
         assert_eq!(ann.wraps_up(&talks[3].task.to_string()).await, "");
-        // Two come back: a text to the same conversation, a chat to another. A closed one gets a note, from who was never in it.
+        // Two customers return: a text message reopens its conversation, and a chat starts a new one. A closed
+        // conversation gets a note from a person who never took part.
         self.clock.advance(chrono::Duration::seconds(1));
         self.waits(&texts, "kim1").await;
         self.waits(&chats, "kim0").await;
@@ -125,14 +126,14 @@ impl TestApp {
         started.at("startDirectConversation.conversation.id").as_str().expected("a conversation").to_owned()
     }
 
-    /// The ids of the conversations that a condition finds.
+    /// Returns the ids of the conversations that match a condition.
     async fn conversations(&self, condition: &str) -> Vec<String> {
         let digits = self.database.digits("c.id");
         let found = self.database.texts(&format!("SELECT {digits} FROM conversation c WHERE {condition}")).await;
         found.iter().map(|id| ConversationId(id.parse().expected("an id")).to_string()).collect()
     }
 
-    /// Compares what somebody is listed with what they see of each conversation by itself; how many they see.
+    /// Compares the list of a person with the conversations that they can see one by one. Returns how many they see.
     async fn compare(
         &self,
         who: &str,
@@ -167,7 +168,7 @@ impl TestApp {
     }
 }
 
-/// All pages of a list, forwards and then backwards.
+/// Reads all pages of a list, forwards and then backwards.
 async fn pages(ask: &impl AsyncFn(&str, Value) -> Answer, filter: &Value) -> [Vec<String>; 2] {
     let mut both = [Vec::new(), Vec::new()];
     for (found, (query, more, cursor)) in
@@ -193,7 +194,7 @@ async fn pages(ask: &impl AsyncFn(&str, Value) -> Answer, filter: &Value) -> [Ve
     both
 }
 
-/// Every way to narrow the list.
+/// Returns every combination of filters.
 fn filters(customer: &Value) -> Vec<Value> {
     let mut filters = vec![json!({})];
     for (field, values) in [
@@ -215,7 +216,7 @@ fn filters(customer: &Value) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_filter_shows_what_somebody_may_see_of_it_the_newest_first() {
+async fn every_filter_shows_the_visible_conversations_newest_first() {
     let app = TestApp::new().await;
     let Office { ann, ben, sue, mia, crm, kim, customer } = app.office().await;
     for (person, sees) in [(&ann, 8), (&ben, 4), (&sue, 8), (&mia, 1)] {
@@ -228,16 +229,16 @@ async fn every_filter_shows_what_somebody_may_see_of_it_the_newest_first() {
     }
     let ask = async |query: &str, variables| crm.ask(query, variables).await;
     assert_eq!(app.compare("a key", ask, "FALSE", &customer).await, 8);
-    // A customer takes part in all that they see.
+    // A customer takes part in every conversation that they see.
     let ask = async |query: &str, variables| kim.ask(query, variables).await;
     assert_eq!(app.compare("a customer", ask, "TRUE", &customer).await, 2);
     consistency::check(&app.database).await;
 }
 
-/// An agent is led to their own past in its order, everybody to the few that are open by what there is to do, and to those of a
-/// customer by the customer; never through all that there is.
+/// Each list uses an index that fits its filter: an agent's past by its order, open conversations by their tasks, and a
+/// customer's conversations by the customer. No list reads through all conversations.
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_are_led_past_what_was_not_asked_for() {
+async fn filtered_lists_skip_other_conversations_by_index() {
     const ALL: [&str; 3] = ["conversation_of_kind_by_age", "conversation_in_queue", "task_accepted"];
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     keep_from_counting(&app).await;
@@ -257,7 +258,8 @@ async fn lists_are_led_past_what_was_not_asked_for() {
         (&sue, json!({ "customerId": customer, "kind": "CUSTOMER", "status": "CLOSED" }), &ALL),
     ] {
         let mut after = Value::Null;
-        // The first page, and one that begins at a cursor. PostgreSQL goes by its counts, and what is left after that are a few.
+        // Checks the first page and a page after a cursor. PostgreSQL plans the first page by its row counts, so only
+        // few rows are left.
         for beginning in [true, false] {
             app.statements();
             let list = person.ask(LIST, json!({ "f": filter, "a": after })).await;
@@ -266,7 +268,7 @@ async fn lists_are_led_past_what_was_not_asked_for() {
             let look = looks.iter().find(|look| look.sql.contains("each_one")).expected("a list");
             let plan = plans::explain(app.app(), look, true).await;
             let said = format!("{} {filter}\n{}\n{plan}", person.handle, look.sql);
-            // Of live tasks alone there is an index of few.
+            // The index of live tasks is small, so a scan of it is allowed.
             let reads: Vec<_> = plans::scans(&plan).into_iter().filter(|line| !line.contains("task_live")).collect();
             assert!(reads.is_empty(), "{reads:?} {said}");
             let counted = app.database.is_postgres() && !beginning;

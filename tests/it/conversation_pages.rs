@@ -1,5 +1,5 @@
-//! Pages of conversations, desks, tasks and queues are cheap: a fixed number of statements, each on an index, however much is
-//! stored and however much is in hand.
+//! Tests of the cost of pages of conversations, agent desktops, tasks and queues: a fixed number of statements, each on
+//! an index, however much is stored.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ use crate::support::{
     plans::{self, Budget, Planned},
 };
 
-/// Operations of an agent, and how many statements each takes at most, however many it shows.
+/// The operations of an agent, each with its maximum number of statements.
 const BUDGETS: [(&str, usize); 9] = [
     (
         "{ viewer { agentDesktop { streamCursor agent { state idleReason { name } capacity { channel used } } \
@@ -55,7 +55,8 @@ const BUDGETS: [(&str, usize); 9] = [
     ("query($task: ID!) { node(id: $task) { ... on Task { status queue { waiting } conversation { id } } } }", 4),
 ];
 
-/// Agents of whom each holds something, queues in which more wait than anybody can take, and talks of some length.
+/// Creates agents with accepted tasks, queues with more waiting tasks than the agents can take, and conversations with
+/// many messages.
 async fn busy(app: &TestApp) -> (Person, Arrival) {
     keep_from_counting(app).await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
@@ -94,7 +95,7 @@ async fn busy(app: &TestApp) -> (Person, Arrival) {
     (ann, Arrival { task, conversation: id })
 }
 
-/// Keeps PostgreSQL from gathering statistics: without any, both databases plan as for more rows than there are here.
+/// Keeps PostgreSQL from collecting statistics. Without statistics both databases plan for large tables.
 pub async fn keep_from_counting(app: &TestApp) {
     const TABLES: [&str; 12] = [
         "agent",
@@ -118,16 +119,16 @@ pub async fn keep_from_counting(app: &TestApp) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn desks_and_conversations_take_a_fixed_number_of_statements_and_none_reads_a_table() {
+async fn agent_desktops_and_conversations_take_a_fixed_number_of_indexed_statements() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let (ann, talk) = busy(&app).await;
     let variables = json!({ "id": talk.conversation.to_string(), "task": talk.task.to_string() });
     plans::check(&app, &ann, &variables, &BUDGETS, Budget::AtMost, Planned::ForMany).await;
 }
 
-/// However many wait, of each queue the first is found by an index, and nobody who waits for agents who are full is looked at.
+/// The router finds the first task of each queue by an index. It skips all tasks that wait for agents without capacity.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_next_is_found_without_a_look_at_all_who_wait() {
+async fn the_router_finds_the_next_task_without_reading_all_waiting_tasks() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     busy(&app).await;
     app.statements();
@@ -135,18 +136,18 @@ async fn whoever_is_next_is_found_without_a_look_at_all_who_wait() {
     let looks = app.statements();
     let look = looks.iter().find(|look| look.sql.contains("served")).expected("a look");
     let plan = plans::explain(app.app(), look, true).await;
-    // Whether anybody waits is asked by a look at one who does.
+    // The check for waiting tasks may scan their own small index.
     let whole = |line: &str| {
         ["SCAN t", "SCAN w", "SCAN m", "Seq Scan on task", " AUTOMATIC "].iter().any(|one| line.contains(one))
             || line.contains("SCAN p") && !line.contains("task_waiting")
     };
     assert!(plan.contains("task_waiting_in_queue") && !plan.lines().any(whole), "{plan}");
-    // PostgreSQL goes by its own counts of agents and queues.
+    // PostgreSQL chooses the plan by its own counts of agents and queues.
     assert!(app.database.is_postgres() || plan.contains("SCAN a USING INDEX agent_free"), "{plan}");
 }
 
-/// What may be read from end to end: indexes of what is still to be done, tables of one row, those of which an administrator
-/// makes a few, and what a subquery has found.
+/// Indexes and tables that may be scanned: indexes of unfinished work, tables with one row, tables that an
+/// administrator keeps small, and results of subqueries.
 const SHORT: [&str; 10] = [
     "event_entry_unsequenced",
     "task_waiting",
@@ -159,14 +160,14 @@ const SHORT: [&str; 10] = [
     "gone",
     "served",
 ];
-/// Of what is done from time to time, something that each of its statements says.
+/// A part of the SQL of each kind of periodic work.
 const FROM_TIME_TO_TIME: [&str; 6] =
     ["position IS NULL", "served", "\"timer\"", "\"occurred_at\" <", "notification_mail", "visitor_token"];
 
-/// Whatever the product does of its own accord, in a database that was never analysed: the log gets its order and is cut,
-/// tasks are offered, what is due is done, mails go out, what is old is forgotten.
+/// All work of the server between requests, in a database without statistics: sequencing and pruning the log, routing,
+/// timers, e-mails and retention.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_is_done_between_requests_reads_a_table() {
+async fn no_background_work_reads_a_whole_table() {
     let app = TestApp::new().await;
     app.all_statements();
     busy(&app).await;
@@ -196,13 +197,13 @@ async fn nothing_that_is_done_between_requests_reads_a_table() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// What is asked of each queue of a page, and how many statements that takes at most.
+/// The fields of a page of queues. `OF_QUEUES` is the maximum number of statements.
 const QUEUES: &str = "{ queues(first: 50) { nodes { name waiting longestWaitSeconds estimatedWaitSeconds openNow \
     agents { state displayName } } } }";
 const OF_QUEUES: usize = 7;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_queues_takes_as_many_statements_however_many_queues_it_shows() {
+async fn a_page_of_queues_takes_a_fixed_number_of_statements() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let (ann, _) = busy(&app).await;
     for number in 0..9 {
@@ -214,7 +215,7 @@ async fn a_page_of_queues_takes_as_many_statements_however_many_queues_it_shows(
     assert!(statements.len() <= OF_QUEUES, "{statements:#?}");
 }
 
-/// What a supervisor watches, of all and of one, and how many statements each takes however much it shows.
+/// The queries of a supervisor, each with its maximum number of statements.
 const WATCHED: [(&str, &str, usize); 2] = [
     (
         "queues.nodes",
@@ -233,7 +234,7 @@ const WATCHED_ONE: [(&str, usize); 2] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn counts_and_ledgers_take_a_fixed_number_of_statements_and_none_reads_a_table() {
+async fn supervisor_statistics_take_a_fixed_number_of_indexed_statements() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     busy(&app).await;
     let sue = app.supervisor("sue").await;
@@ -249,7 +250,7 @@ async fn counts_and_ledgers_take_a_fixed_number_of_statements_and_none_reads_a_t
     plans::check(&app, &sue, &variables, &WATCHED_ONE, Budget::Exactly, Planned::ForMany).await;
 }
 
-/// What an agent writes, and how many statements each takes beside BEGIN and COMMIT.
+/// The mutations of an agent, each with its number of statements besides BEGIN and COMMIT.
 const WRITES: [(&str, usize); 4] = [
     ("markConversationRead(input: { conversationId: $id, upToSequence: 100000 })", 11),
     ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 10),
@@ -258,10 +259,10 @@ const WRITES: [(&str, usize); 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_written_in_a_conversation_takes_a_fixed_number_of_statements_and_none_reads_a_table() {
+async fn writes_to_a_conversation_take_a_fixed_number_of_indexed_statements() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let (ann, talk) = busy(&app).await;
-    // As if the agent had not answered, which reads what stands before.
+    // The agent's answers have read everything before them, so the test resets the receipts.
     app.database.run("UPDATE participant SET read_up_to = 0").await;
     app.database.run("DELETE FROM receipt").await;
     let writes =
@@ -278,15 +279,15 @@ async fn what_is_written_in_a_conversation_takes_a_fixed_number_of_statements_an
     .await;
 }
 
-/// What `load --messages` has filled in is what the server would have written, or else what is measured on it says nothing.
-/// `RAPPORT_TEST_TALKS` names the database, of ten thousand messages.
+/// The rows of `load --messages` must satisfy all invariants. Otherwise measurements on them mean nothing.
+/// `RAPPORT_TEST_TALKS` names a database of 10,000 messages.
 #[tokio::test(flavor = "multi_thread")]
-async fn conversations_that_were_filled_in_agree_with_themselves() {
+async fn generated_conversations_satisfy_all_invariants() {
     let Ok(url) = std::env::var("RAPPORT_TEST_TALKS") else { return };
     consistency::check(&TestDatabase::existing(&url)).await;
 }
 
-/// On what `load --messages` has filled in, planned with its own statistics: `RAPPORT_TEST_MANY_TALKS` names the database, of a
+/// Plans with the statistics of a database from `load --messages`. `RAPPORT_TEST_MANY_TALKS` names a database of a
 /// million messages.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_page_of_many_conversations_reads_a_table() {

@@ -1,4 +1,4 @@
-//! Conversations as each side sees them: what is there, what is read, what comes live.
+//! Tests of conversations from each side: visible items, read receipts and live events.
 
 mod lists;
 
@@ -46,7 +46,7 @@ fn numbers(answer: &Value) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_side_sees_what_is_for_it_and_counts_it_without_holes() {
+async fn each_side_sees_its_items_with_gapless_sequence_numbers() {
     let app = TestApp::new().await;
     let ann = app.agent("ann").await;
     let chat = app.chat(Channel::Webchat, "kim").await;
@@ -69,7 +69,7 @@ async fn each_side_sees_what_is_for_it_and_counts_it_without_holes() {
     assert_eq!(of_ann["items"]["nodes"][1]["direction"], "INBOUND");
     assert_eq!(of_kim["items"]["nodes"][2]["direction"], "OUTBOUND");
     assert_eq!(of_ann["items"]["nodes"][3]["author"], json!({ "__typename": "User", "displayName": "ann" }));
-    // Of agents the customer sees a name, and nothing that could be looked up.
+    // The customer sees an agent's name, but no id.
     assert_eq!(of_kim["items"]["nodes"][2]["author"], json!({ "__typename": "Representative", "displayName": "ann" }));
     assert!(!of_kim.to_string().contains("user_") && !of_kim.to_string().contains("between us"), "{of_kim}");
     assert_eq!(of_kim["customer"], json!({ "displayName": "kim", "email": null, "identities": [] }));
@@ -80,7 +80,7 @@ async fn each_side_sees_what_is_for_it_and_counts_it_without_holes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_conversation_is_seen_by_whom_it_concerns_and_is_nothing_to_others() {
+async fn a_conversation_is_visible_to_those_involved_and_unknown_to_others() {
     let app = TestApp::new().await;
     let [ann, ben, cem] = [app.agent("ann").await, app.agent("ben").await, app.agent("cem").await];
     let (sue, jane) = (app.supervisor("sue").await, app.person("jane").await);
@@ -108,12 +108,11 @@ async fn a_conversation_is_seen_by_whom_it_concerns_and_is_nothing_to_others() {
         of_kim.body["data"],
         json!({ "conversation": null, "conversations": { "nodes": [{ "id": chat.id() }] } })
     );
-    // Without the scope there is nothing to see.
     let limited = app.limited(&ann, &[api::auth::viewer::Scope::ProfileRead]);
     let node =
         limited.ask("query($c: ID!, $m: ID!) { a: node(id: $c) { id } b: node(id: $m) { id } }", variables).await;
     assert_eq!(node.body["data"], json!({ "a": null, "b": null }));
-    // An agent who is none any more has lost all of it.
+    // A former agent sees none of it.
     app.database.run("UPDATE \"user\" SET role = 1 WHERE handle = 'ann'").await;
     assert_eq!(
         ann.ask(visible, json!({ "c": chat.id() })).await.body["data"],
@@ -122,7 +121,7 @@ async fn a_conversation_is_seen_by_whom_it_concerns_and_is_nothing_to_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_from_both_ends_show_each_entry_once() {
+async fn pages_from_both_ends_show_each_item_once() {
     let app = TestApp::new().await;
     let ann = app.agent("ann").await;
     let chat = app.chat(Channel::Webchat, "kim").await;
@@ -152,13 +151,13 @@ async fn pages_from_both_ends_show_each_entry_once() {
         before = page["items"]["pageInfo"]["startCursor"].clone();
     }
     assert_eq!(backwards, (1..=12).collect::<Vec<i64>>());
-    // A place in one side's count is none in the other's.
+    // A cursor of one side is not valid for the other side.
     let foreign = chat.visitor.ask(THREAD, json!({ "id": chat.id(), "after": after })).await;
     assert_eq!(foreign.code(), "BAD_USER_INPUT");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_read_is_told_once_and_only_rises() {
+async fn a_read_receipt_is_reported_once_and_only_rises() {
     let app = TestApp::new().await;
     let ann = app.agent("ann").await;
     let sue = app.supervisor("sue").await;
@@ -171,7 +170,8 @@ async fn what_is_read_is_told_once_and_only_rises() {
         note(&ann, &chat, &format!("n{number}")).await;
         chat.visitor.sends(0, &id, &format!("k{number}"), "Hi").await;
     }
-    // 1: joined; then message, note, message, three times. The customer counts 1, then two by two.
+    // Item 1 says that Ann joined. Then message, note and message follow three times. The customer does not count
+    // notes.
     let unread = async |by: Option<&Person>| {
         let query = "query($id: ID!) { conversation(id: $id) { unreadCount } }";
         let answer = match by {
@@ -180,7 +180,7 @@ async fn what_is_read_is_told_once_and_only_rises() {
         };
         answer.at("conversation.unreadCount").as_i64()
     };
-    // Each answer has read what stood before it; from here on, as if nobody had answered.
+    // Each answer has read everything before it. The test resets that.
     assert_eq!((unread(Some(&ann)).await, unread(None).await, unread(Some(&sue)).await), (Some(1), Some(0), Some(0)));
     app.database.run("UPDATE participant SET read_up_to = 0").await;
     app.database.run("DELETE FROM receipt").await;
@@ -196,7 +196,7 @@ async fn what_is_read_is_told_once_and_only_rises() {
     let written =
         app.statements().into_iter().filter(|statement| statement.sql.starts_with("INSERT INTO receipt")).count();
     assert_eq!(written, 1);
-    // The customer's 4 is the agent's 5; both messages of the agent up to there are read, told by one event to each side.
+    // The customer's item 4 is the agent's item 5. One event reports both messages of the agent up to there as read.
     let event = of_ann.event().await.expected("an event");
     let told = json!([event["__typename"], event["fromSequence"], event["message"]["sequence"], event["receipt"]]);
     let receipt = json!({ "state": "READ", "participant": { "__typename": "Customer", "displayName": "kim" } });
@@ -213,7 +213,7 @@ async fn what_is_read_is_told_once_and_only_rises() {
     let seen = chat.visitor.ask(THREAD, json!({ "id": id })).await.at("conversation").clone();
     assert_eq!(seen["participants"][0]["readUpTo"], 4);
     assert_eq!(of_ann_now["participants"][0]["readUpTo"], 5);
-    // Never back, and nothing twice.
+    // A receipt never goes back and is never stored twice.
     for to in [0, 1, 4] {
         assert_eq!(chat.visitor.ask(READ, json!({ "c": id, "to": to })).await.at("done.outcome"), "NO_CHANGE");
     }
@@ -225,20 +225,20 @@ async fn what_is_read_is_told_once_and_only_rises() {
         sue.ask(READ, json!({ "c": id, "to": 1 })).await.at("done.userErrors"),
         &json!([{ "code": "NOT_A_PARTICIPANT" }])
     );
-    // Beyond the end is the end; what comes after is unread.
+    // A number beyond the last item marks everything as read. Later messages are unread.
     assert_eq!(ann.ask(READ, json!({ "c": id, "to": 1_000_000 })).await.at("done.conversation.unreadCount"), 0);
     chat.visitor.sends(0, &id, "later", "Hi").await;
     assert_eq!(unread(Some(&ann)).await, Some(1));
-    // Who has left leaves no receipts.
+    // After leaving, an agent's reads create no receipts.
     app.leaves(&chat, &ann).await;
     assert_eq!(ann.ask(READ, json!({ "c": id, "to": 11 })).await.at("done.outcome"), "APPLIED");
-    // The customer's answer has read one more.
+    // The customer's answer created one more receipt.
     assert_eq!(app.database.number("SELECT count(*) FROM receipt").await, 6);
     consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn receipts_end_in_the_same_state_in_whatever_order_they_are_reported() {
+async fn delivery_receipts_reach_the_same_state_in_any_order_of_reports() {
     let app = TestApp::new().await;
     let ann = app.agent("ann").await;
     let chat = app.chat(Channel::Whatsapp, "kim").await;
@@ -248,7 +248,7 @@ async fn receipts_end_in_the_same_state_in_whatever_order_they_are_reported() {
     for (states, end) in [
         (vec![ReceiptState::Queued, ReceiptState::Sent, ReceiptState::Delivered, ReceiptState::Read], "READ"),
         (vec![ReceiptState::Sent, ReceiptState::Failed], "FAILED"),
-        // It arrived after all, as a later report says.
+        // A later report says that the message was delivered after all.
         (vec![ReceiptState::Sent, ReceiptState::Failed, ReceiptState::Delivered], "DELIVERED"),
     ] {
         for round in 0..6 {
@@ -282,7 +282,7 @@ async fn receipts_end_in_the_same_state_in_whatever_order_they_are_reported() {
     }
 }
 
-/// The cursor before everything, of either side.
+/// Returns the cursor before the first event, for either side.
 fn begin(id: &str, staff: bool) -> String {
     let id = entity::id::ConversationId::parse(id).expected("an id");
     let side =
@@ -323,7 +323,7 @@ async fn reading_a_conversation_and_following_from_its_cursor_misses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_no_longer_see_a_conversation_is_told_nothing_more_of_it() {
+async fn a_subscription_ends_when_its_viewer_loses_the_right_to_the_conversation() {
     let app = TestApp::new().await;
     let [ann, ben] = [app.agent("ann").await, app.agent("ben").await];
     let chat = app.chat(Channel::Webchat, "kim").await;
@@ -336,12 +336,10 @@ async fn who_may_no_longer_see_a_conversation_is_told_nothing_more_of_it() {
     app.database.run("DELETE FROM queue_member").await;
     ann.sends(0, &chat.id(), "2", "a secret").await;
     assert_eq!(socket.event().await, None, "the stream completes");
-    // Neither by an old cursor nor anew.
     let mut socket = ben.socket(0).await;
     socket.subscribe("1", EVENTS, json!({ "id": chat.id(), "after": begin(&chat.id(), true) })).await;
     let refused = socket.hear().await.expected("an answer");
     assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{refused}");
-    // The cursors of the two sides are not mixed up.
     let mut socket = ann.socket(0).await;
     socket.subscribe("1", EVENTS, json!({ "id": chat.id(), "after": begin(&chat.id(), false) })).await;
     let refused = socket.hear().await.expected("an answer");
@@ -386,7 +384,7 @@ async fn twenty_first_messages_at_once_begin_one_conversation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_channels_can_do_is_told_as_data() {
+async fn the_capabilities_of_channels_are_data() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let query = "{ channels { channel characterLimit richText emoji attachments conferenceTargets transferTargets severalWrapUpReasons deliveryReceipts readReceipts edits } }";

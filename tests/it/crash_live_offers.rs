@@ -1,5 +1,5 @@
-//! kill -9 of an instance while a hundred offers are live: each ends rightly on another instance or after a restart, what
-//! was acknowledged stands, and nobody holds a task that is not theirs.
+//! Tests of kill -9 while a hundred offers are pending. Each offer ends correctly on another instance or after a
+//! restart, acknowledged changes survive, and no agent has a task of another.
 
 use entity::channel::Channel;
 use futures_util::future::join_all;
@@ -20,19 +20,19 @@ use crate::{
     },
 };
 
-/// So many agents hold a hundred offers of chats, five each.
+/// The number of agents. Each has five offers of chats, a hundred in total.
 const AGENTS: usize = 20;
-/// How long an offer stands: longer than the test takes on any machine. The servers' clock is the machine's, so the time of
-/// those offers that are left is ended in the rows.
+/// The time of an offer, longer than the test takes on any machine. The servers use the machine's clock, so the test
+/// ends the remaining offers in the rows.
 const OFFER_SECONDS: i32 = 300;
 const LIVE: &str = "SELECT count(*) FROM offer WHERE status = 1";
 
-/// What an agent had been told when the instance was killed.
+/// The answers that an agent received before the kill.
 #[derive(Default)]
 struct Told {
     accepted: Vec<String>,
     declined: bool,
-    /// The message that was sent last: its conversation and its id.
+    /// The conversation and the id of the message that was sent last.
     sent: Option<(String, String)>,
 }
 
@@ -42,13 +42,13 @@ fn start(database: &TestDatabase) -> Server {
     Server::start(database, &[&unlimited[..], &[("RAPPORT_DEMO", "false")]].concat())
 }
 
-/// The same person at another instance.
+/// Returns the same person as a client of another instance.
 fn at(person: &Person, server: &Server) -> Person {
     let client = Client::new(&server.url, Some(person.token.clone()));
     Person { id: person.id, handle: person.handle.clone(), token: person.token.clone(), clients: vec![client] }
 }
 
-/// Makes the time of every live offer over, also of those that followed from another's end.
+/// Expires every pending offer in the rows, also offers that follow an expired one.
 async fn times_end(database: &TestDatabase) {
     if database.number("SELECT count(*) FROM offer WHERE status = 1 AND expires_at > created_at").await == 0 {
         return;
@@ -58,7 +58,7 @@ async fn times_end(database: &TestDatabase) {
     database.run(&format!("UPDATE timer SET due_at = ({over}) WHERE kind = 1 AND EXISTS ({over})")).await;
 }
 
-/// Answers what is offered until the server is gone: of every five offers one is declined, if the agent is one who declines.
+/// Answers offers until the server is gone. An agent who declines refuses one of five offers.
 async fn answer(agent: &Person, declines: bool) -> Told {
     let (mut told, client) = (Told::default(), &agent.clients[0]);
     let asked = "{ viewer { agentDesktop { offers { id task { id conversation { id } } } } } }";
@@ -82,7 +82,7 @@ async fn answer(agent: &Person, declines: bool) -> Told {
     told
 }
 
-/// Takes, ends and wraps up whatever there is, until nothing is left to do.
+/// Accepts, ends and wraps up everything until nothing is left.
 async fn works_off(agent: &Person) {
     if agent.state().await != "AVAILABLE" {
         assert_eq!(agent.turns("AVAILABLE").await, "");
@@ -144,14 +144,14 @@ async fn a_hundred_live_offers_survive_kill_nine_of_their_instance() {
         let desk = agent.desk().await;
         let held = ids(&desk["tasks"]);
         assert!(told.accepted.iter().all(|task| held.contains(task)), "{}: {:?} {held:?}", agent.handle, told.accepted);
-        // An answer may have been lost on its way, so there may be one more than was heard of.
+        // One more accept may be stored, because its answer may have been lost.
         assert!(held.len() <= told.accepted.len() + 1, "{}: {:?} {held:?}", agent.handle, told.accepted);
         let used = desk["agent"]["capacity"][2]["used"].as_u64().expected("a number");
         assert_eq!(usize::try_from(used).expected("a number"), held.len(), "{}", agent.handle);
         if held.len() < 5 - usize::from(told.declined) {
             assert_eq!(desk["agent"]["state"], "RONA", "{}", agent.handle);
         }
-        // What was sent before is found again.
+        // A message that was sent before the kill is found again.
         if let Some((conversation, message)) = &told.sent {
             let again = agent.sends(0, conversation, "greeting", "Hello").await;
             assert_eq!((&again["replayed"], &again["message"]["id"]), (&json!(true), &json!(message)));

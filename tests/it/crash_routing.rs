@@ -1,5 +1,5 @@
-//! Many agents and customers at once, on instances that are killed with kill -9 again and again and started anew: whatever is
-//! refused or asked twice, nothing contradicts itself, nobody is passed, and what was acknowledged is there once.
+//! Tests of many agents and customers at once, on instances that are killed with kill -9 and restarted again and again.
+//! After refused and repeated calls, the rows agree, no task is overtaken, and each acknowledged change exists once.
 
 use std::{
     collections::BTreeSet,
@@ -33,12 +33,12 @@ use crate::{
 };
 
 const AGENTS: usize = 12;
-/// The servers' clock is the machine's, so offers that nobody answers are waited for.
+/// The servers use the machine's clock, so the test waits for unanswered offers to expire.
 const OFFER_SECONDS: i32 = 2;
-/// Nobody comes while so many wait.
+/// No customer arrives while this many tasks wait.
 const MAX_WAITING: i64 = 60;
 
-/// Where a server listens, also after it was started anew.
+/// The address of a server, which stays the same after a restart.
 struct Place {
     listen: String,
     server: Server,
@@ -58,7 +58,7 @@ impl Place {
         self.server = run(database, &self.listen);
     }
 
-    /// Clients ask again whatever has failed, so faults are looked for here.
+    /// Clients repeat failed calls, so only the log shows a panic.
     fn check(&self) {
         let log = self.server.log();
         let log = log.lock();
@@ -79,20 +79,20 @@ fn run(database: &TestDatabase, listen: &str) -> Server {
     Server::start(database, &settings)
 }
 
-/// Everybody, and what they did.
+/// All actors and the calls that they made.
 struct Everybody {
     database: TestDatabase,
     urls: Vec<String>,
     agents: Vec<Person>,
     floors: [Floor; 2],
-    /// Customers who have begun a chat: who they are, and their conversation.
+    /// The customers with a chat: their client and their conversation.
     customers: Mutex<Vec<(Client, String)>>,
-    /// The ids that messages were given and that were acknowledged, of whomever they are.
+    /// The client ids of all acknowledged messages.
     sent: Mutex<BTreeSet<String>>,
 }
 
 impl Everybody {
-    /// Somebody new comes, or somebody who has been there before.
+    /// Starts a chat as a new customer, or writes again as an earlier customer.
     async fn come(&self, actor: usize, number: usize, chance: &mut Chance) {
         if self.database.number("SELECT count(*) FROM task WHERE status < 3").await > MAX_WAITING {
             return;
@@ -129,7 +129,7 @@ impl Everybody {
         assert!(sent.insert(id.to_owned()));
     }
 
-    /// Something that one of many does, whatever the others do: it may be refused, and must not fail.
+    /// Performs one action among many concurrent ones. It may be refused, but must not fail.
     async fn act(&self, actor: usize, number: usize, chance: &mut Chance) {
         let (agent, instance) = (&self.agents[actor], chance.below(2));
         match chance.below(12) {
@@ -185,7 +185,7 @@ impl Everybody {
     }
 }
 
-/// What an agent has in hand: tasks and their conversations.
+/// Returns the tasks of an agent with their conversations.
 async fn talks(agent: &Person) -> Vec<(String, String)> {
     let desk = agent.desk().await;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -193,7 +193,7 @@ async fn talks(agent: &Person) -> Vec<(String, String)> {
     tasks.iter().map(|task| (text(&task["id"]), text(&task["conversation"]["id"]))).collect()
 }
 
-/// Ends and wraps up whatever an agent has, and takes what is offered.
+/// Ends and wraps up every task of an agent, and accepts every offer.
 async fn work_off(agent: &Person) {
     agent.turns("AVAILABLE").await;
     for offer in ids(&agent.desk().await["offers"]) {
@@ -221,7 +221,7 @@ async fn kills_at_random_among_many_actors_leave_nothing_wrong() {
     let TestApp { instances, database, .. } = app;
     drop(instances);
 
-    // SQLite is for one instance: it is away until it is started again.
+    // SQLite has one instance, so the service is down until its restart.
     let mut places: Vec<Place> =
         (0..if database.is_postgres() { 2 } else { 1 }).map(|_| Place::start(&database)).collect();
     let urls: Vec<String> = places.iter().map(|place| place.server.url.clone()).collect();
@@ -278,7 +278,7 @@ async fn kills_at_random_among_many_actors_leave_nothing_wrong() {
     nothing_contradicts_itself(database).await;
     assert_eq!(database.number("SELECT count(*) FROM assignment").await, 0);
     assert!(nobody_was_passed(database, floors[0].queue.id.0).await > 0);
-    // What was acknowledged is there once, however often it was asked; what was not may be there, once as well.
+    // An acknowledged message exists once, however often it was sent. An unacknowledged message exists at most once.
     let sql = "SELECT client_message_id FROM thread_item WHERE client_message_id IS NOT NULL";
     let stored = database.texts(sql).await;
     let unique: BTreeSet<&String> = stored.iter().collect();

@@ -1,4 +1,4 @@
-//! kill -9 under a load of writes: what was acknowledged is there, once, and nothing is half written.
+//! Tests of kill -9 under a load of writes: every acknowledged write exists once, and no write is partial.
 
 use std::sync::{
     Arc,
@@ -22,13 +22,13 @@ const WITHDRAW: &str =
     "mutation($id: ID!) { withdrawConnectionRequest(input: { requestId: $id }) { outcome userErrors { code } } }";
 const FOLLOW: &str = "mutation($id: ID!) { followUser(input: { userId: $id }) { outcome userErrors { code } } }";
 
-/// Rounds of killing: twenty in a full run.
+/// Returns the number of kills: 20 in a full run.
 fn kills() -> usize {
     rounds(3).min(20)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_or_doubled_by_kill_nine() {
+async fn kill_nine_neither_loses_nor_doubles_an_acknowledged_write() {
     let database = TestDatabase::new().await;
     let settings = [("RAPPORT_DATABASE_URL", database.url.as_str()), ("RAPPORT_LOG", "error")];
     let handles = ["jane", "richard", "ann", "ben", "sue"];
@@ -38,7 +38,6 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_nine() {
         let token = process::run(database.directory.path(), &settings, &["token", "--user", handle, "--expires", "1d"]);
         tokens.push(String::from_utf8(token.stdout).expected("text").trim().to_owned());
     }
-    // The database's own start of things: the demo's connection.
     let acknowledged = Arc::new(Mutex::new(Vec::<String>::new()));
     for round in 0..kills() {
         let mut server = Server::start(&database, &[]);
@@ -67,7 +66,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_nine() {
                 })
             })
             .collect();
-        // Not at once, and never at the same point: when so many more were acknowledged.
+        // The kill comes after a different number of acknowledged writes in every round.
         let enough = acknowledged.lock().len() + 10 + 7 * (round % 5);
         crate::support::eventually("writes are acknowledged", || async { acknowledged.lock().len() >= enough }).await;
         server.kill();
@@ -87,7 +86,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_nine() {
         let sql = format!("SELECT count(*) FROM connection_request WHERE id IN ({})", listed.join(", "));
         assert_eq!(database.number(&sql).await, i64::try_from(known.len()).expected("a number"), "round {round}");
     }
-    // After the last crash the log is sequenced to the end, without a hole.
+    // After the last crash the log is sequenced to the end without a gap.
     let server = Server::start(&database, &[]);
     crate::support::eventually("the log is sequenced", || async {
         database.number("SELECT count(*) FROM event_entry WHERE position IS NULL").await == 0

@@ -1,4 +1,4 @@
-//! Sessions, passwords, API keys and suspension.
+//! Tests of sessions, passwords, API keys and suspension.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub async fn sign_in(app: &TestApp, handle: &str, password: &str) -> Answer {
     app.anonymous().ask(SIGN_IN, json!({ "input": input })).await
 }
 
-/// The next pair of tokens, or the code of the refusal.
+/// Exchanges a refresh token. Returns the new client with its refresh token, or the code of the refusal.
 pub async fn next(app: &TestApp, token: &str) -> Result<(Client, String), String> {
     let answer = app.anonymous().ask(REFRESH, json!({ "token": token })).await;
     if answer.body["data"]["refreshSession"]["accessToken"].is_null() {
@@ -39,14 +39,14 @@ pub async fn next(app: &TestApp, token: &str) -> Result<(Client, String), String
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_goes_on_by_refresh_tokens_each_used_once() {
+async fn a_session_continues_by_refresh_tokens_each_used_once() {
     let app = TestApp::new().await;
     let (first, token) = sign_up(&app, "jane").await;
     assert_eq!(first.ask(ME, Value::Null).await.at("viewer.sessions.0.current"), true);
     let (second, after) = next(&app, &token).await.expected("a refresh");
     assert_ne!(token, after);
     assert_eq!(second.ask(ME, Value::Null).await.text("viewer.user.handle"), "jane");
-    // The answer may have been lost on the way: for a moment the same token is taken again.
+    // The answer may have been lost, so the server accepts the same token again for a few seconds.
     app.clock.advance(chrono::Duration::seconds(9));
     let (_, other) = next(&app, &token).await.expected("a second try");
     app.clock.advance(chrono::Duration::days(29));
@@ -59,7 +59,7 @@ async fn a_session_goes_on_by_refresh_tokens_each_used_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_token_that_is_used_again_ends_the_session_for_owner_and_thief() {
+async fn a_reused_refresh_token_ends_the_session_for_owner_and_thief() {
     let app = TestApp::two().await;
     let (client, stolen) = sign_up(&app, "jane").await;
     let (_, owned) = next(&app, &stolen).await.expected("a refresh");
@@ -73,7 +73,7 @@ async fn a_refresh_token_that_is_used_again_ends_the_session_for_owner_and_thief
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_refresh_token_used_by_many_at_once_leaves_one_session() {
+async fn concurrent_uses_of_one_refresh_token_leave_one_session() {
     let app = TestApp::two().await;
     let (_, token) = sign_up(&app, "jane").await;
     let clients: Vec<Client> = (0..8).map(|n| Client::new(&app.instances[n % app.instances.len()].url, None)).collect();
@@ -135,7 +135,7 @@ async fn a_new_password_ends_the_other_sessions_and_replaces_the_old_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guessing_a_password_is_slowed_down_whether_or_not_the_account_exists() {
+async fn password_guesses_are_slowed_down_whether_or_not_the_account_exists() {
     let app = TestApp::with(1, &[("RAPPORT_SIGN_IN_ATTEMPTS", "5")]).await;
     sign_up(&app, "jane").await;
     for handle in ["jane", "nobody"] {
@@ -144,7 +144,7 @@ async fn guessing_a_password_is_slowed_down_whether_or_not_the_account_exists() 
             said.push(sign_in(&app, handle, "wrong horse").await.text("signIn.userErrors.0.code").to_owned());
         }
         assert_eq!(said.last().map(String::as_str), Some("TOO_MANY_ATTEMPTS"), "{handle}: {said:?}");
-        // The right password does not help now, which would tell it was right.
+        // The right password is refused too. Otherwise the answer would reveal it.
         let answer = sign_in(&app, handle, "correct horse").await;
         assert_eq!(answer.text("signIn.userErrors.0.code"), "TOO_MANY_ATTEMPTS");
     }
@@ -155,14 +155,14 @@ async fn guessing_a_password_is_slowed_down_whether_or_not_the_account_exists() 
 const CREATE_KEY: &str = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) \
     { secret apiKey { id prefix kind scopes expiresAt lastUsedAt } userErrors { code field } } }";
 
-/// A key by this client, and its id.
+/// Creates an API key. Returns its secret and its id.
 pub async fn key(client: &Client, input: Value) -> (String, String) {
     let answer = client.ask(CREATE_KEY, json!({ "input": input })).await;
     (answer.text("createApiKey.secret").to_owned(), answer.text("createApiKey.apiKey.id").to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_personal_key_is_its_owner_with_fewer_scopes() {
+async fn a_personal_key_acts_as_its_owner_with_fewer_scopes() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let (secret, id) =
@@ -182,7 +182,7 @@ async fn a_personal_key_is_its_owner_with_fewer_scopes() {
         !listed.body["data"]["apiKeys"][0]["lastUsedAt"].is_null()
     })
     .await;
-    // Revoked by its owner, and by nobody else.
+    // Only the owner can revoke the key.
     let revoke =
         format!("mutation {{ revokeApiKey(input: {{ apiKeyId: \"{id}\" }}) {{ outcome userErrors {{ code }} }} }}");
     assert_eq!(ben.ask(&revoke, Value::Null).await.text("revokeApiKey.userErrors.0.code"), "NOT_FOUND");
@@ -193,7 +193,7 @@ async fn a_personal_key_is_its_owner_with_fewer_scopes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_key_has_more_than_its_maker_and_none_makes_another() {
+async fn no_key_has_more_scopes_than_its_creator_and_no_key_creates_another() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let all = json!({ "name": "all", "scopes": ["PROFILE_READ", "PROFILE_WRITE"] });
@@ -228,7 +228,7 @@ async fn no_key_has_more_than_its_maker_and_none_makes_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotated_key_is_taken_by_both_secrets_until_the_overlap_ends() {
+async fn both_secrets_of_a_rotated_key_are_valid_until_the_overlap_ends() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let scopes = json!(["PROFILE_READ"]);
@@ -283,7 +283,7 @@ async fn damaged_foreign_and_expired_keys_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_organizations_key_sees_by_scope_and_has_no_relationships() {
+async fn an_organization_key_reads_by_its_scopes_and_has_no_relationships() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
@@ -322,14 +322,14 @@ async fn an_organizations_key_sees_by_scope_and_has_no_relationships() {
     ] {
         assert_eq!(crm.ask(&people_only, Value::Null).await.code(), "FORBIDDEN", "{people_only}");
     }
-    // It belongs to the organization: other administrators see it, others do not.
+    // The key belongs to the organization: other administrators see it, members do not.
     let eve = app.admin("eve").await;
     assert_eq!(eve.ask("{ apiKeys { id } }", Value::Null).await.text("apiKeys.0.id"), id);
     assert_eq!(ann.ask("{ apiKeys { id } }", Value::Null).await.at("apiKeys"), &json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_suspended_is_nowhere_and_comes_back_as_they_were() {
+async fn a_suspended_user_is_invisible_and_returns_unchanged() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
@@ -375,7 +375,7 @@ async fn who_is_suspended_is_nowhere_and_comes_back_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_that_is_being_changed_opens_no_session_that_outlives_it() {
+async fn no_session_of_the_old_password_outlives_a_password_change() {
     let app = TestApp::two().await;
     let (jane, _) = sign_up(&app, "jane").await;
     let words = ["correct horse", "battery staple"];
@@ -387,7 +387,7 @@ async fn a_password_that_is_being_changed_opens_no_session_that_outlives_it() {
         let signing_in = futures_util::future::join_all((0..4).map(|_| sign_in(&app, "jane", old)));
         let (changed, _) = futures_util::future::join(changing, signing_in).await;
         assert_eq!(changed.text("changePassword.outcome"), "APPLIED");
-        // Whoever was let in by the old password was signed out with the change.
+        // The change of the password signed out every session of the old password.
         let open = app.database.number("SELECT count(*) FROM session WHERE ended_at IS NULL").await;
         assert_eq!(open, 1, "round {round}");
     }

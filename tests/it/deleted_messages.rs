@@ -1,4 +1,4 @@
-//! What follows from taking messages back and from answering: notifications and counts of what is unread.
+//! Tests of deleted messages and replies: their effect on notifications and unread counts.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ async fn says(person: &Person, talk: &str, id: &str) -> String {
     sent["message"]["id"].as_str().expected("a message").to_owned()
 }
 
-/// How many notifications of messages somebody has, and how many messages they have not read.
+/// Returns the number of message notifications and the number of unread messages of a person.
 async fn told(person: &Person, talk: &str) -> (usize, i64) {
     let query = "query($c: ID!) { notifications(kind: MESSAGE) { nodes { id } } conversation(id: $c) { unreadCount } }";
     let answer = person.ask(query, json!({ "c": talk })).await;
@@ -31,7 +31,7 @@ async fn told(person: &Person, talk: &str) -> (usize, i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_notification_goes_with_the_last_unread_message() {
+async fn deleting_the_last_unread_message_removes_its_notification() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let talk = talk(&ann, &ben).await;
@@ -44,7 +44,7 @@ async fn the_notification_goes_with_the_last_unread_message() {
         assert_eq!(ann.ask(DELETE, json!({ "m": message })).await.at("done.userErrors"), &json!([]));
         assert_eq!(told(&ben, &talk).await, left);
     }
-    // What was read before stays told; only what is unread counts.
+    // Notifications of messages that were read stay. Only unread messages count.
     let first = says(&ann, &talk, "4").await;
     ben.ask(READ, json!({ "c": talk, "n": 100 })).await.at("done");
     let second = says(&ann, &talk, "5").await;
@@ -53,7 +53,7 @@ async fn the_notification_goes_with_the_last_unread_message() {
     assert_eq!(told(&ben, &talk).await, (1, 1));
     ann.ask(DELETE, json!({ "m": second })).await.at("done");
     assert_eq!(told(&ben, &talk).await, (0, 0));
-    // A message of before that is taken back removes nothing that was read.
+    // Deleting an unread message removes no notification of a message that was read.
     let third = says(&ann, &talk, "6").await;
     ben.ask(READ, json!({ "c": talk, "n": 100 })).await.at("done");
     ann.ask(DELETE, json!({ "m": third })).await.at("done");
@@ -61,7 +61,7 @@ async fn the_notification_goes_with_the_last_unread_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_marks_what_stands_before_it_as_read() {
+async fn sending_a_message_marks_earlier_messages_as_read() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let talk = talk(&ann, &ben).await;
@@ -77,13 +77,13 @@ async fn an_answer_marks_what_stands_before_it_as_read() {
     assert_eq!(told(&ann, &talk).await, (1, 1));
     says(&ann, &talk, "3").await;
     assert_eq!((told(&ann, &talk).await.1, told(&ben, &talk).await.1), (0, 1));
-    // A second try of an earlier answer reads nothing.
+    // A repeated answer marks nothing as read.
     says(&ben, &talk, "1").await;
     assert_eq!(told(&ben, &talk).await.1, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_answers_customers_makes_an_agent_at_once() {
+async fn a_role_that_serves_customers_makes_an_agent_at_once() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let role = "mutation($id: ID!, $r: Role!) { done: setUserRole(input: { userId: $id, role: $r }) { outcome userErrors { code } } }";

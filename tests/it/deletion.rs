@@ -1,4 +1,4 @@
-//! Deleting an account: nothing that names the person is left, others are told, and no race brings anything back.
+//! Tests of deleted accounts: no row names the person, others get events, and no concurrent call restores anything.
 
 mod races;
 mod scale;
@@ -19,17 +19,17 @@ use crate::{
     },
 };
 
-/// What may name somebody who was deleted: the row that is left, the log, conversations, the audit, and a key of the organization
-/// that they made.
+/// The columns that may still name a deleted person: the remaining user row, the log, conversations, the audit log, and
+/// organization keys that the person created.
 const MAY_NAME: [&str; 15] = [
     "user id",
     "stream owner_id",
     "event_entry owner_id",
-    // What they wrote stays with those to whom they wrote it.
+    // The other side keeps messages of the deleted person.
     "conversation lo",
     "conversation hi",
     "participant user_id",
-    // So do the talks they had with customers.
+    // The organization keeps conversations with customers.
     "agent user_id",
     "agent_interval agent_id",
     "offer agent_id",
@@ -46,7 +46,7 @@ async fn delete(client: &Client) {
     assert_eq!(refusal(&answer), "");
 }
 
-/// Rows of every kind about a person, by every verb there is and beside the product for what has none.
+/// Creates rows of every kind about a person, through the API and by SQL where the API has no call.
 async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6]) {
     let [ann, ben, cem, dan, eli, fay] = others;
     let accepted = jane.asks(ann).await;
@@ -55,7 +55,7 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
     cem.asks(jane).await;
     let of_eli = jane.asks(eli).await;
     eli.must("acceptConnectionRequest", &of_eli).await;
-    // With one before and one after in the order of ids; the second ends with the block.
+    // One pair is before and one after in the order of ids. A later block ends the second conversation.
     for other in [ann, eli] {
         let id = talk(jane, other).await;
         other.sends(0, &id, "1", "Hello").await;
@@ -129,13 +129,13 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
 
 const START: &str = "mutation($u: ID!) { started: startDirectConversation(input: { userId: $u }) { conversation { id } userErrors { code } } }";
 
-/// The conversation of two who are connected.
+/// Returns the conversation of two connected people.
 async fn talk(one: &Person, other: &Person) -> String {
     one.ask(START, json!({ "u": other.id() })).await.text("started.conversation.id").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_who_was_deleted_wrote_stays_with_the_other_and_names_nobody() {
+async fn messages_of_a_deleted_user_stay_without_their_name() {
     let app = TestApp::two().await;
     let ann = app.person("ann").await;
     let (jane, client) = with_password(&app, "jane.zanzibar").await;
@@ -168,7 +168,7 @@ async fn what_who_was_deleted_wrote_stays_with_the_other_and_names_nobody() {
     consistency::check(&app.database).await;
 }
 
-/// Lets somebody answer a customer, and hold another's request.
+/// Makes a person an agent who has served one customer and has an offer of another.
 async fn answer_somebody(app: &TestApp, person: &Person) {
     let me = app.database.literal(person.id.0);
     app.database.run(&format!("UPDATE \"user\" SET role = 2 WHERE id = {me}")).await;
@@ -189,12 +189,12 @@ fn some_id() -> Uuid {
     Uuid::from_u128(0x0190_9e1e_1111_7abc_8000_0000_0000_0777)
 }
 
-/// A key of an entry, as a statement names it.
+/// A binary value in the SQL of the database.
 fn bytes(app: &TestApp) -> &'static str {
     if app.database.is_postgres() { "'\\x7a'::bytea" } else { "x'7a'" }
 }
 
-/// The columns that name a person, and how often.
+/// Returns the columns that contain the id of a person.
 async fn names(app: &TestApp, id: Uuid) -> Vec<String> {
     let mut found = Vec::new();
     for column in app.database.columns(&["uuid"]).await {
@@ -207,7 +207,7 @@ async fn names(app: &TestApp, id: Uuid) -> Vec<String> {
     found
 }
 
-/// The columns of text that hold a word, but for what the log says of before.
+/// Returns the text columns that contain a word, except the payloads of events.
 async fn tell(app: &TestApp, word: &str) -> Vec<String> {
     let mut found = Vec::new();
     for column in app.database.columns(&["text", "json", "TEXT"]).await {
@@ -221,16 +221,16 @@ async fn tell(app: &TestApp, word: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_names_who_was_deleted_is_left() {
+async fn no_row_names_a_deleted_user() {
     let app = TestApp::two().await;
-    // Some before and some after, because a pair stands in the order of its ids.
+    // Some people are created before Jane and some after, because a pair's row is ordered by the ids.
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     let (jane, client) = with_password(&app, "jane.zanzibar").await;
     let [dan, eli, fay] = app.people(["dan", "eli", "fay"]).await;
     let others = [ann, ben, cem, dan, eli, fay];
     fill(&app, &jane, &client, &others).await;
     answer_somebody(&app, &jane).await;
-    // The test has something to find: every column that can name a person does, but for those of the organization.
+    // Ensures that the test covers every column: each column for people must contain Jane's id before the deletion.
     let before = names(&app, jane.id.0).await;
     for column in app.database.columns(&["uuid"]).await {
         let (table, name) = column.split_once(' ').expected("table and column");
@@ -247,7 +247,7 @@ async fn nothing_that_names_who_was_deleted_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_was_deleted_is_not_found_and_their_handle_is_free() {
+async fn a_deleted_user_is_not_found_and_their_handle_is_available() {
     let app = TestApp::two().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let (jane, client) = with_password(&app, "jane").await;
@@ -288,7 +288,7 @@ async fn who_was_deleted_is_not_found_and_their_handle_is_free() {
     assert_eq!(sign_in(&app, "jane", "correct horse").await, unknown);
     let by_id = sign_in(&app, &jane.id(), "correct horse").await;
     assert_eq!(by_id, unknown);
-    // Somebody else takes the handle, and is somebody else; nobody takes the one that is left.
+    // A new user may take the handle. Nobody may take the placeholder handle of the deleted user.
     let (other, _) = sign_up(&app, "jane").await;
     let id = other.ask("{ viewer { user { id } } }", Value::Null).await.text("viewer.user.id").to_owned();
     assert_ne!(id, jane.id());
@@ -300,7 +300,7 @@ async fn who_was_deleted_is_not_found_and_their_handle_is_free() {
     consistency::check(&app.database).await;
 }
 
-/// What a person pulls, once an event of this kind has its position.
+/// Returns the pulled events, once an event of this kind is sequenced.
 async fn pulled(by: &Person, query: &str, kind: &str) -> Value {
     for _ in 0..500 {
         let told = by.ask(query, Value::Null).await.at("events.nodes").clone();
@@ -313,7 +313,7 @@ async fn pulled(by: &Person, query: &str, kind: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn others_are_told_what_is_gone_and_what_they_were_told_before_still_resolves() {
+async fn others_receive_removal_events_and_earlier_events_still_resolve() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
@@ -345,7 +345,7 @@ async fn others_are_told_what_is_gone_and_what_they_were_told_before_still_resol
     assert_eq!(received["recipient"]["handle"], "ann");
     assert!(told.to_string().contains(&format!("\"notificationIds\":[\"{shown}\"]")), "{told}");
     assert!(!told.to_string().contains("jane"), "{told}");
-    // What the two did together is taken back from the other, too.
+    // The shared activity is removed for the other person too.
     pulled(&ben, query, "ActivityRemoved").await;
     let told = pulled(&ben, query, "ContactRemoved").await;
     let left = told.as_array().into_iter().flatten().filter(|event| event["__typename"] == "ContactRemoved");

@@ -1,5 +1,5 @@
-//! Agents and their desks: states, offers, wrap-ups. One accept wins, and who does not answer is offered nothing more until
-//! they say so.
+//! Tests of agent desktops: states, offers and wrap-ups. One accept wins. An agent who does not answer gets no further
+//! offers until they change their state.
 
 use entity::channel::Channel;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_becomes_available_is_offered_what_waits_and_shown_who_it_is() {
+async fn an_available_agent_gets_the_waiting_task_with_a_preview_of_the_customer() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let floor = app.floor(Channel::Whatsapp, &[&ann]).await;
@@ -35,7 +35,7 @@ async fn whoever_becomes_available_is_offered_what_waits_and_shown_who_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_offer_that_is_not_answered_goes_to_the_next_and_the_agent_is_rona_until_they_say_otherwise() {
+async fn an_unanswered_offer_goes_to_the_next_agent_and_sets_rona() {
     let app = TestApp::two().await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
     let floor = app.floor(Channel::Webchat, &[&ann, &ben]).await;
@@ -65,7 +65,7 @@ async fn an_offer_that_is_not_answered_goes_to_the_next_and_the_agent_is_rona_un
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_declines_is_idle_and_the_task_goes_back_to_its_place() {
+async fn declining_sets_idle_and_returns_the_task_to_its_position() {
     let app = TestApp::two().await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
     let floor = app.floor(Channel::Sms, &[&ann, &ben]).await;
@@ -85,7 +85,7 @@ async fn who_declines_is_idle_and_the_task_goes_back_to_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_offer_is_for_one_agent_and_nobody_else_can_touch_it() {
+async fn an_offer_is_for_one_agent_and_no_other_can_answer_it() {
     let app = TestApp::two().await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
     let floor = app.floor(Channel::Webchat, &[&ann, &ben]).await;
@@ -106,7 +106,7 @@ async fn an_offer_is_for_one_agent_and_nobody_else_can_touch_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_goes_offline_with_something_in_hand() {
+async fn no_agent_goes_offline_with_open_tasks_or_offers() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let floor = app.floor(Channel::Webchat, &[&ann]).await;
@@ -125,7 +125,7 @@ async fn nobody_goes_offline_with_something_in_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reasons_are_those_that_can_be_chosen() {
+async fn only_active_reasons_of_the_right_kind_are_accepted() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     ann.turns("AVAILABLE").await;
@@ -144,7 +144,7 @@ async fn reasons_are_those_that_can_be_chosen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_is_idle_on_the_channels_where_they_say_so() {
+async fn an_agent_can_be_idle_on_single_channels() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let sms = app.floor(Channel::Sms, &[&ann]).await;
@@ -169,7 +169,7 @@ async fn talk(app: &TestApp, ann: &Person, channel: Channel, new: NewQueue) -> (
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrap_up_is_done_by_itself_when_its_time_is_over_and_can_be_given_as_long_again_once() {
+async fn a_wrap_up_is_completed_automatically_and_can_be_extended_once() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let new = NewQueue { auto_wrap_up_seconds: Some(60), ..NewQueue::of(Channel::Webchat, "chat") };
@@ -195,7 +195,7 @@ async fn a_wrap_up_is_done_by_itself_when_its_time_is_over_and_can_be_given_as_l
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn how_many_reasons_there_may_be_is_the_channels() {
+async fn the_channel_limits_the_number_of_wrap_up_reasons() {
     let app = TestApp::two().await;
     for (channel, several) in [
         (Channel::Webchat, true),
@@ -220,7 +220,7 @@ async fn how_many_reasons_there_may_be_is_the_channels() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ending_takes_the_customers_consent_where_the_channel_asks_for_it() {
+async fn ending_requires_the_customers_consent_on_some_channels() {
     let app = TestApp::two().await;
     for (channel, asks) in [
         (Channel::Messenger, true),
@@ -241,7 +241,7 @@ async fn ending_takes_the_customers_consent_where_the_channel_asks_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_conversation_in_which_nobody_writes_ends_by_itself() {
+async fn an_inactive_conversation_is_closed_automatically() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let new = NewQueue { inactivity_seconds: Some(300), ..NewQueue::of(Channel::Webchat, "chat") };
@@ -255,7 +255,7 @@ async fn a_conversation_in_which_nobody_writes_ends_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_ledger_has_no_holes_also_when_the_clock_goes_back() {
+async fn the_intervals_of_agent_states_have_no_gaps_also_when_the_clock_goes_back() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let floor = app.floor(Channel::Webchat, &[&ann]).await;

@@ -1,4 +1,5 @@
-//! Two users who are connected talk to one another; what ends the connection ends the talk, and a block looks like any end.
+//! Tests of conversations between two connected users. The end of the connection closes the conversation, and a block
+//! looks like any other end.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ async fn messages_told(person: &Person) -> Vec<bool> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pair_has_one_conversation_however_often_and_by_whom_it_is_started() {
+async fn a_pair_has_one_conversation_whichever_side_starts_it_and_however_often() {
     let app = TestApp::two().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     connect(&ann, &ben).await;
@@ -63,7 +64,7 @@ async fn a_pair_has_one_conversation_however_often_and_by_whom_it_is_started() {
         &json!({ "open": true, "reason": null, "characterLimit": 4_096, "formats": ["PLAIN", "MARKDOWN"] })
     );
     assert_eq!(code(&ann.sends(0, &id, "2", &"x".repeat(4_097)).await), "TOO_LONG");
-    // Nobody else sees it, whatever they are.
+    // No other user sees the conversation, whatever their role.
     let (cem, sue) = (app.person("cem").await, app.supervisor("sue").await);
     for other in [&cem, &sue] {
         assert_eq!(other.ask(LOOK, json!({ "c": id })).await.body["data"]["conversation"], Value::Null);
@@ -73,7 +74,7 @@ async fn a_pair_has_one_conversation_however_often_and_by_whom_it_is_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_people_who_are_connected_start_one() {
+async fn only_connected_people_start_a_conversation() {
     let app = TestApp::new().await;
     let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
     assert_eq!(code(&start(&ann, &ann).await), "CANNOT_TARGET_SELF");
@@ -83,7 +84,7 @@ async fn only_people_who_are_connected_start_one() {
     assert_eq!(code(&start(&ann, &ben).await), "NOT_ALLOWED");
     ann.must("blockUser", &cem.id()).await;
     assert_eq!(code(&start(&ann, &cem).await), "BLOCKED_BY_VIEWER");
-    // Being blocked answers as never having met.
+    // A block answers like an unknown relationship.
     assert_eq!(start(&cem, &ann).await, start(&cem, &dia).await);
     let unknown = ann.ask(START, json!({ "u": "user_01m7xnapkeess9yf3kt8ay0ya3" })).await;
     assert_eq!(code(unknown.at("started")), "NOT_FOUND");
@@ -91,7 +92,7 @@ async fn only_people_who_are_connected_start_one() {
     assert!(!ann.relationship(&ben).await["availableActions"].to_string().contains("MESSAGE"));
 }
 
-/// What somebody sees of a conversation, apart from ids and times.
+/// Returns a person's view of a conversation, without ids and times.
 async fn look(by: &Person, other: &Person, id: &str) -> Vec<Value> {
     let mut seen = Vec::new();
     let mut answer = by.ask(LOOK, json!({ "c": id })).await.body;
@@ -137,7 +138,7 @@ async fn a_block_closes_the_conversation_as_disconnecting_does() {
     blocker.must("blockUser", &one.id()).await;
     leaver.admits("NOBODY", "NOBODY").await;
     leaver.must("disconnect", &two.id()).await;
-    // Live: the two leave, in the order in which they stand, and nothing else is told.
+    // The live stream reports that both leave, in their order, and nothing else.
     let mut told = Vec::new();
     for socket in &mut sockets {
         let mut events = Vec::new();
@@ -155,15 +156,15 @@ async fn a_block_closes_the_conversation_as_disconnecting_does() {
     assert_eq!(seen.at("conversation.replyCapability.reason"), "CONVERSATION_ENDED");
     assert_eq!(seen.at("conversation.items.nodes").as_array().map(Vec::len), Some(2), "what was said stays");
     assert_eq!(code(&one.sends(0, &ids[0], "x", "x").await), "CONVERSATION_ENDED");
-    // A sent message of before is still answered.
+    // A repeated call still returns the message that was sent before.
     assert_eq!(one.sends(0, &ids[0], "1", "Lunch?").await["replayed"], true);
-    // Nothing of it is in the blocked person's way to the blocker's notifications.
+    // The blocker gets no notification.
     assert!(messages_told(&blocker).await.is_empty());
     consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connecting_again_lets_the_same_conversation_go_on() {
+async fn connecting_again_reopens_the_same_conversation() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let id = talk(&ann, &ben).await;
@@ -189,7 +190,7 @@ async fn connecting_again_lets_the_same_conversation_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_is_told_of_messages_once_until_they_are_read() {
+async fn unread_messages_cause_one_notification_until_they_are_read() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let id = talk(&ann, &ben).await;
@@ -206,7 +207,7 @@ async fn one_is_told_of_messages_once_until_they_are_read() {
     assert_eq!(messages_told(&ben).await, [false]);
     ann.sends(0, &id, "again", "Hello").await;
     assert_eq!(messages_told(&ben).await, [true], "one of each conversation");
-    // Whom one mutes, and what one does not want to hear, is not told; the message is there all the same.
+    // Muted people and disabled kinds cause no notifications. The messages still arrive.
     ben.ask(READ, json!({ "c": id })).await.at("");
     let mute = "mutation($id: ID!) { muteUser(input: { userId: $id }) { outcome } }";
     ben.ask(mute, json!({ "id": ann.id() })).await.at("");
@@ -222,7 +223,7 @@ async fn one_is_told_of_messages_once_until_they_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_writes_to_who_takes_no_part_now() {
+async fn nobody_writes_to_a_suspended_user() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
@@ -235,7 +236,7 @@ async fn nobody_writes_to_who_takes_no_part_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_message_gets_past_a_block_that_was_answered() {
+async fn no_message_is_accepted_after_an_acknowledged_block() {
     let app = TestApp::two().await;
     for round in 0..crate::support::rounds(6).min(40) {
         let (ann, ben) = (app.person(&format!("ann{round}")).await, app.person(&format!("ben{round}")).await);

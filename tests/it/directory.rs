@@ -1,4 +1,4 @@
-//! Orders, shared connections, notes, and the same about many people at once.
+//! Tests of the order of lists, mutual connections, notes, bulk actions and the search by address.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ async fn connect(one: &Person, other: &Person) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_come_by_name_by_when_one_came_into_them_and_by_who_did_something_last() {
+async fn lists_are_ordered_by_name_by_time_of_entry_or_by_recent_activity() {
     let app = TestApp::new().await;
     let [ann, ben, cem, dia, eva] = app.people(["ann", "ben", "cem", "dia", "eva"]).await;
     for other in [&cem, &eva, &ben, &dia] {
@@ -48,12 +48,12 @@ async fn lists_come_by_name_by_when_one_came_into_them_and_by_who_did_something_
     let mut newest = ordered(&ann, "ALL", "RECENTLY_ADDED").await;
     newest.sort();
     assert_eq!(newest, ["ann", "ben", "cem", "dia", "eva"]);
-    // Whose activity the viewer may not see is not ordered by it.
+    // A list with people whose activities the viewer may not see cannot be ordered by activity.
     for list in ["ALL", "FOLLOWERS", "BLOCKED"] {
         let query = format!("{{ contacts(list: {list}, orderBy: RECENTLY_ACTIVE) {{ nodes {{ id }} }} }}");
         assert_eq!(ann.ask(&query, Value::Null).await.code(), "BAD_USER_INPUT", "{list}");
     }
-    // A cursor of one order opens no other.
+    // A cursor is valid for one order only.
     let cursor = ann.ask("{ contacts(list: CONNECTIONS) { pageInfo { endCursor } } }", Value::Null).await;
     let other = "query($after: String) { contacts(list: CONNECTIONS, orderBy: RECENTLY_ADDED, after: $after) { nodes { id } } }";
     let cursor = cursor.text("contacts.pageInfo.endCursor");
@@ -61,7 +61,7 @@ async fn lists_come_by_name_by_when_one_came_into_them_and_by_who_did_something_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_status_for_connections_does_not_move_its_author_among_those_who_only_follow() {
+async fn a_status_for_connections_does_not_change_the_order_for_followers() {
     let app = TestApp::new().await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     for other in [&ben, &cem] {
@@ -75,7 +75,7 @@ async fn a_status_for_connections_does_not_move_its_author_among_those_who_only_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shared_connections_are_those_of_both() {
+async fn mutual_connections_are_those_of_both() {
     let app = TestApp::new().await;
     let [ann, ben, cem, dia, eva] = app.people(["ann", "ben", "cem", "dia", "eva"]).await;
     for (one, other) in [(&ann, &cem), (&ann, &dia), (&ann, &eva), (&ben, &cem), (&ben, &eva), (&ben, &ann)] {
@@ -97,7 +97,7 @@ async fn shared_connections_are_those_of_both() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_note_is_its_writers_own() {
+async fn only_its_author_sees_a_note() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let save = "mutation($id: ID!, $text: String!) { saveNote(input: { userId: $id, text: $text }) { outcome user { relationship { note } } \
@@ -107,7 +107,7 @@ async fn a_note_is_its_writers_own() {
     assert_eq!(note("met in Seoul").await["outcome"], "NO_CHANGE");
     assert_eq!(note(" met in 서울\nand Kyoto ").await["user"]["relationship"]["note"], "met in 서울\nand Kyoto");
     assert_eq!(ben.relationship(&ann).await["note"], Value::Null);
-    // A note needs no relation and outlives a block.
+    // A note needs no relationship, and a block does not remove it.
     ben.must("blockUser", &ann.id()).await;
     ann.must("blockUser", &ben.id()).await;
     assert_eq!(note("gone").await["outcome"], "APPLIED");
@@ -118,7 +118,7 @@ async fn a_note_is_its_writers_own() {
 const BULK: &str = "mutation($action: ContactAction!, $ids: [ID!]!) { updateContacts(input: { action: $action, userIds: $ids }) { \
     results { userId outcome user { handle } userErrors { code field } } userErrors { code field } } }";
 
-/// What became of each: handle and what was said.
+/// Returns the handle and the outcome of each person in a bulk action.
 async fn bulk(person: &Person, instance: usize, action: &str, ids: &[String]) -> Vec<(String, String)> {
     let client = &person.clients[instance % person.clients.len()];
     let answer = client.ask(BULK, json!({ "action": action, "ids": ids })).await;
@@ -131,7 +131,7 @@ async fn bulk(person: &Person, instance: usize, action: &str, ids: &[String]) ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_each_has_a_result_and_one_who_is_refused_stops_nobody() {
+async fn a_bulk_action_has_a_result_for_each_person_and_a_refusal_stops_no_other() {
     let app = TestApp::new().await;
     let [ann, ben, cem, dia, eva] = app.people(["ann", "ben", "cem", "dia", "eva"]).await;
     cem.must("blockUser", &ann.id()).await;
@@ -169,7 +169,7 @@ async fn of_many_each_has_a_result_and_one_who_is_refused_stops_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_about_many_at_once_by_all_of_them_neither_deadlocks_nor_contradicts() {
+async fn concurrent_bulk_actions_of_everybody_cause_no_deadlock_and_no_contradiction() {
     let app = TestApp::two().await;
     for round in 0..rounds(2).min(100) {
         let mut people = Vec::new();
@@ -178,7 +178,7 @@ async fn the_same_about_many_at_once_by_all_of_them_neither_deadlocks_nor_contra
         }
         let actions = ["REQUEST_CONNECTION", "FOLLOW", "BLOCK", "REQUEST_CONNECTION", "UNBLOCK", "DISCONNECT", "MUTE"];
         let all = people.iter().enumerate().map(|(number, person)| {
-            // Everybody names everybody else, each in another order.
+            // Everybody names all others, each in a different order.
             let mut ids: Vec<String> = people.iter().map(Person::id).collect();
             ids.rotate_left(number);
             if number % 2 == 0 {
@@ -198,7 +198,7 @@ async fn the_same_about_many_at_once_by_all_of_them_neither_deadlocks_nor_contra
 const REACH: &str = "mutation($emails: [EmailAddressInput!]) { updateProfile(input: { emails: $emails }) { userErrors { code field } } }";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_are_found_by_the_addresses_that_one_may_see() {
+async fn people_are_found_by_the_addresses_that_the_viewer_may_see() {
     let app = TestApp::new().await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     connect(&ann, &ben).await;
@@ -222,7 +222,7 @@ async fn people_are_found_by_the_addresses_that_one_may_see() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everyone_and_ones_own_address_book_are_one_list_in_one_order() {
+async fn users_and_personal_contacts_are_one_list_in_one_order() {
     let app = TestApp::new().await;
     let [ann, ben, _] = app.people(["ann", "ben", "dia"]).await;
     let save =
@@ -264,7 +264,7 @@ async fn everyone_and_ones_own_address_book_are_one_list_in_one_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_was_put_aside_does_not_move_in_the_list_of_who_asked() {
+async fn an_ignored_request_keeps_its_position_in_the_requesters_list() {
     let app = TestApp::new().await;
     let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
     let query =
@@ -283,7 +283,7 @@ async fn a_request_that_was_put_aside_does_not_move_in_the_list_of_who_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_who_is_suspended_nothing_is_seen_through_what_still_refers_to_them() {
+async fn nothing_that_refers_to_a_suspended_user_shows_their_details() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
@@ -305,7 +305,7 @@ async fn of_who_is_suspended_nothing_is_seen_through_what_still_refers_to_them()
     let event = socket.event().await.expected("an event");
     assert_eq!(event["user"]["emails"], json!([]));
     assert_eq!(event["user"]["connections"], json!({ "totalCount": 0, "nodes": [] }));
-    // What a third person did with them is not shown either.
+    // Activities of other people with the suspended person are hidden too.
     connect(&ben, &cem).await;
     let feed = ben.ask("{ activityFeed { nodes { actor { handle } subject { handle } } } }", Value::Null).await;
     let shown = feed.at("activityFeed.nodes").as_array().cloned().unwrap_or_default();

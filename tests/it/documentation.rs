@@ -1,5 +1,5 @@
-//! The manual is true: its commands run, its links lead somewhere, its generated pages are those of the code, and every
-//! file and test that it names is there.
+//! Tests of the documentation: its commands run, its links resolve, its generated pages match the code, and every file
+//! and test that it names exists.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,17 @@ use crate::support::{
     process::Server,
 };
 
-/// The longest line of prose, in characters.
+/// The maximum length of a line of prose, in characters.
 const MAX_COLUMNS: usize = 120;
-/// The largest README, in bytes.
+/// The maximum size of the README, in bytes.
 const MAX_README: usize = 8_192;
-/// The fewest rows of the newcomer's table.
+/// The minimum number of rows in the table for newcomers.
 const MIN_ROWS: usize = 20;
-/// The pages whose commands run, in this order, in the same terminals.
+/// The pages whose commands run, in this order and in the same terminals.
 const RUN: [&str; 3] = ["README.md", "docs/tour.md", "docs/clients.md"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_command_of_the_tour_does_what_the_page_says() {
+async fn every_command_of_the_tour_prints_what_the_page_says() {
     let database = TestDatabase::new().await;
     let server = Server::start(&database, &[]);
     let directory = database.directory.path().to_owned();
@@ -41,7 +41,7 @@ fn every_block_of_the_tour_has_a_terminal() {
 }
 
 #[test]
-fn the_readme_is_short_and_says_how_to_start_and_to_test() {
+fn the_readme_is_short_and_explains_start_and_tests() {
     let readme = read("README.md");
     assert!(readme.len() <= MAX_README, "the README has {} bytes", readme.len());
     let first = |heading: &str| {
@@ -53,7 +53,7 @@ fn the_readme_is_short_and_says_how_to_start_and_to_test() {
 }
 
 #[test]
-fn lines_of_prose_are_no_longer_than_a_screen() {
+fn lines_of_prose_have_at_most_120_characters() {
     for page in pages() {
         for line in prose(&read(&page)) {
             assert!(line.chars().count() <= MAX_COLUMNS, "{page}: {line}");
@@ -62,7 +62,7 @@ fn lines_of_prose_are_no_longer_than_a_screen() {
 }
 
 #[test]
-fn every_link_leads_to_a_file_and_a_heading() {
+fn every_link_names_an_existing_file_and_heading() {
     for page in pages() {
         let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
         for link in links(&read(&page)) {
@@ -79,22 +79,22 @@ fn every_link_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
-fn the_page_of_settings_is_that_of_the_code() {
+fn the_page_of_settings_matches_the_code() {
     is_fresh("docs/configuration.md", &api::config::markdown());
 }
 
 #[test]
-fn the_catalogue_of_events_is_that_of_the_schema() {
+fn the_catalogue_of_events_matches_the_schema() {
     is_fresh("docs/events.md", &catalogue::events());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_data_model_is_that_of_the_migrations() {
+async fn the_data_model_matches_the_migrations() {
     is_fresh("docs/data-model.md", &catalogue::data_model().await);
 }
 
 #[test]
-fn every_promise_names_its_code_and_a_test_that_is_there() {
+fn every_promise_names_existing_code_and_tests() {
     let rows = table(&read("docs/promises.md"), "# Promises");
     assert!(rows.len() > 20, "only {} promises", rows.len());
     for row in rows {
@@ -115,7 +115,7 @@ fn every_promise_names_its_code_and_a_test_that_is_there() {
 }
 
 #[test]
-fn the_newcomers_table_names_files_that_are_there() {
+fn the_table_for_newcomers_names_existing_files() {
     let rows = table(&read("CONTRIBUTING.md"), "## Where to look");
     assert!(rows.len() >= MIN_ROWS, "only {} rows", rows.len());
     for row in rows {
@@ -129,7 +129,7 @@ fn the_newcomers_table_names_files_that_are_there() {
 }
 
 #[test]
-fn the_map_of_the_code_has_a_line_for_each_module_in_order() {
+fn the_map_of_the_code_lists_each_module_in_order() {
     let text = read("api/src/lib.rs");
     let between = |start: &str, end: char| -> Vec<String> {
         let lines = text.lines().filter_map(|line| line.strip_prefix(start)?.split(end).next());

@@ -1,5 +1,5 @@
-//! The formats of events in the log. A golden file keeps each version of each: what is written today is its newest, and what was
-//! ever written can be read.
+//! Tests of the payload formats of events in the log. A golden file keeps each version. The current code writes the
+//! newest version and reads every version.
 
 use std::{fs, path::Path};
 
@@ -17,7 +17,7 @@ use crate::support::Expected as _;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/it/golden/events");
 
-/// The subject of a kind of event.
+/// Returns the subject of an event kind.
 fn subject(kind: EventKind) -> &'static str {
     match kind {
         EventKind::ConnectionRequestReceived | EventKind::ConnectionRequestChanged => "connection_request",
@@ -46,7 +46,7 @@ fn golden(subject: &str, version: u16) -> Option<Value> {
     Some(serde_json::from_str(&text).expected("JSON"))
 }
 
-/// Reads every version of a subject, and writes the newest as it stands in its file.
+/// Reads every golden version of a subject. The newest version must be written exactly as in its file.
 fn holds<T: Logged>(subject: &str) {
     for version in 1..=T::VERSION {
         let kept = golden(subject, version).unwrap_or_else(|| panic!("{subject}.v{version}.json is not there"));
@@ -55,7 +55,7 @@ fn holds<T: Logged>(subject: &str) {
         if version == T::VERSION {
             assert_eq!(written, kept, "{subject}: a changed format is a new version");
         }
-        // A further field of a newer version is passed over.
+        // Unknown fields of a newer version are ignored.
         let mut newer = kept.clone();
         newer["of_a_newer_version"] = json!([1]);
         let read = T::from_payload(&newer).unwrap_or_else(|error| panic!("{subject}.v{version}: {error}"));

@@ -1,4 +1,4 @@
-//! Nothing is missed, nothing comes twice, and what cannot be delivered is said.
+//! Tests of event delivery: no event is missed or delivered twice, and an undeliverable one is reported.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,7 @@ use crate::support::{
     socket::{INCOMING, Socket},
 };
 
-/// Others who keep asking a person and taking it back, until so many events are written.
+/// Starts writers who send and withdraw requests to a person, until the given number of events is written.
 fn pester(app: &Arc<TestApp>, whom: &Arc<Person>, events: usize) -> Vec<tokio::task::JoinHandle<()>> {
     const WRITERS: usize = 4;
     (0..WRITERS)
@@ -39,8 +39,8 @@ fn pester(app: &Arc<TestApp>, whom: &Arc<Person>, events: usize) -> Vec<tokio::t
         .collect()
 }
 
-/// Follows from a cursor over sockets that are cut off so many times, each after another event drawn by chance; every
-/// event once and in order, or it fails.
+/// Follows from a cursor over sockets that are cut the given number of times, each after a random event. Fails unless
+/// every event arrives once and in order.
 async fn follow_with_cuts(whom: &Person, mut cursor: String, last: i64, cuts: usize, seed: u64) {
     let mut chance = Chance::seeded(seed);
     let events = usize::try_from(last).expected("a number");
@@ -86,7 +86,7 @@ async fn a_subscriber_cut_off_at_random_receives_every_event_once_and_in_order()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lost_hints_and_killed_listeners_cost_time_and_no_event() {
+async fn lost_hints_and_killed_listeners_delay_events_but_lose_none() {
     let app = Arc::new(TestApp::two().await);
     if !app.database.is_postgres() {
         return;
@@ -124,7 +124,7 @@ async fn an_event_of_another_instance_arrives_without_any_hint() {
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let mut socket = ben.socket(1).await;
     socket.follow(None).await;
-    // A row that was committed by somebody who tells nobody.
+    // The poll must find the row when no hint of the other instance arrives.
     let before = app.database.number("SELECT count(*) FROM event").await;
     ann.does_on(0, "requestConnection", &ben.id()).await;
     assert_eq!(
@@ -168,14 +168,14 @@ async fn reading_the_state_and_subscribing_from_its_cursor_misses_nothing() {
         let cursor = answer.text("connectionRequests.streamCursor").to_owned();
         let mut socket = whom.socket(round + 1).await;
         socket.follow(Some(&cursor)).await;
-        // Until an event that happened after the state was read has come, and then to the end of what is written.
+        // Reads until an event arrives that is newer than the state, and then all written events.
         for _ in 0..3 {
             let event = socket.event().await.expected("an event");
             apply(&mut pending, &event);
         }
         let extent = app.database.number("SELECT last_sequence FROM stream").await;
         let at = sequence_after(&mut socket, &mut pending, extent).await;
-        // What is written meanwhile belongs to a later state; the state at `at` can be recomputed from the log.
+        // Events that were written meanwhile belong to a later state. The log gives the state at `at`.
         let fresh = history.pending_after(&whom, at).await;
         assert_eq!(pending, fresh, "round {round} at {at}");
         socket.cut();
@@ -188,7 +188,7 @@ fn ids(nodes: &Value) -> BTreeSet<String> {
     nodes.as_array().into_iter().flatten().filter_map(|node| node["id"].as_str().map(str::to_owned)).collect()
 }
 
-/// What an event makes of the pending requests. Applying one that the state shows already changes nothing.
+/// Applies an event to the pending requests. An event that the state already contains changes nothing.
 fn apply(pending: &mut BTreeSet<String>, event: &Value) {
     let id = event["request"]["id"].as_str().expected("a request").to_owned();
     match event["request"]["status"].as_str() {
@@ -208,7 +208,7 @@ async fn sequence_after(socket: &mut Socket, pending: &mut BTreeSet<String>, ext
     }
 }
 
-/// The log as it was pulled so far.
+/// The events of the log that were pulled so far.
 #[derive(Default)]
 struct History {
     events: Vec<Value>,
@@ -216,7 +216,7 @@ struct History {
 }
 
 impl History {
-    /// The pending requests after so many events, from the log alone.
+    /// Returns the pending requests after the given number of events, from the log alone.
     async fn pending_after(&mut self, whom: &Person, count: i64) -> BTreeSet<String> {
         let count = usize::try_from(count).expected("a number");
         while self.events.len() < count {
@@ -226,7 +226,7 @@ impl History {
             let answer = whom.ask(query, json!({ "after": self.after })).await;
             self.events.extend(answer.at("events.nodes").as_array().into_iter().flatten().cloned());
             self.after = answer.at("events.endCursor").clone();
-            // The sequencer may be a moment behind.
+            // The sequencer may not have finished yet.
             tokio::task::yield_now().await;
         }
         let mut pending = BTreeSet::new();
@@ -239,14 +239,14 @@ impl History {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pulling_gives_the_same_events_with_the_same_ids_and_skips_nothing() {
+async fn pulling_returns_the_same_events_with_the_same_ids_without_a_gap() {
     let app = Arc::new(TestApp::two().await);
     let whom = Arc::new(app.person("whom").await);
     let mut socket = whom.socket(0).await;
     socket.follow(None).await;
     let events = rounds(40) / 8 * 8;
     let writers = pester(&app, &whom, events);
-    // Read while they come: who neither reads nor answers pings is taken for gone.
+    // Reads while events arrive, because the server closes a socket that neither reads nor answers pings.
     let delivered = tokio::spawn(async move {
         let mut delivered = Vec::new();
         while delivered.len() < events {
@@ -277,7 +277,7 @@ async fn pulling_gives_the_same_events_with_the_same_ids_and_skips_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_that_the_log_no_longer_reaches_gets_resync_required_and_the_end() {
+async fn a_pruned_cursor_gets_resync_required_and_the_stream_ends() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let old = stream_cursor(&ben).await;
@@ -295,7 +295,7 @@ async fn a_cursor_that_the_log_no_longer_reaches_gets_resync_required_and_the_en
     let resync = socket.event().await.expected("an event");
     assert_eq!(resync["__typename"], "ResyncRequired");
     assert_eq!(socket.hear().await.expected("a message")["type"], "complete");
-    // From where it points the rest is delivered; and from the border what is left.
+    // A cursor at the border of the log delivers the remaining events.
     let border = api::events::cursor::Cursor::in_stream(api::events::cursor::requests_of(ben.id), 1).0;
     socket.follow(Some(&border)).await;
     assert_eq!(socket.event().await.expected("an event")["sequence"], 2);
@@ -308,7 +308,7 @@ async fn a_cursor_that_the_log_no_longer_reaches_gets_resync_required_and_the_en
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cursors_of_others_and_made_up_ones_are_refused() {
+async fn foreign_and_invalid_cursors_are_refused() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let foreign = stream_cursor(&ann).await;
@@ -328,10 +328,10 @@ async fn cursors_of_others_and_made_up_ones_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_nobody_follows_are_let_go() {
+async fn streams_without_followers_are_released() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "50ms")]).await;
     let ann = app.person("ann").await;
-    // The instance itself follows whose rights end.
+    // The instance itself follows the stream of revoked rights.
     let own = app.app().live_streams.count();
     let mut sockets = Vec::new();
     for _ in 0..5 {
@@ -345,12 +345,12 @@ async fn streams_nobody_follows_are_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_follower_that_falls_behind_reads_the_log_again() {
+async fn a_slow_follower_reads_the_missed_events_from_the_log() {
     let app = Arc::new(TestApp::new().await);
     let whom = Arc::new(app.person("whom").await);
     let mut socket = whom.socket(0).await;
     socket.follow(None).await;
-    // More than the backlog of a tail, while nobody reads the socket.
+    // The number exceeds the backlog of the stream, and nobody reads the socket meanwhile.
     let events = 400;
     for writer in pester(&app, &whom, events) {
         writer.await.expected("a writer");
@@ -361,7 +361,7 @@ async fn a_follower_that_falls_behind_reads_the_log_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_seen_everything_is_not_told_to_begin_again_because_others_were_pruned() {
+async fn pruning_events_of_others_requires_no_resync() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "50ms")]).await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     ben.asks(&cem).await;

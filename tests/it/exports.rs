@@ -1,4 +1,4 @@
-//! One's own data to take along: all that one can see, and nothing that one must not know.
+//! Tests of account exports: they contain everything that the person can see and nothing that must stay hidden.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ use crate::{
 const EXPORT: &str =
     "mutation($id: ID) { exportAccount(input: { userId: $id }) { url expiresAt userErrors { code } } }";
 
-/// Where a person's data can be fetched.
+/// Returns the download address of a person's data.
 async fn address(client: &Client, whose: Option<String>) -> String {
     let answer = client.ask(EXPORT, json!({ "id": whose })).await;
     format!("{}{}", client.url, answer.text("exportAccount.url"))
@@ -27,7 +27,7 @@ async fn status(address: &str) -> u16 {
     reqwest::get(address).await.expected("an answer").status().as_u16()
 }
 
-/// The files of an archive.
+/// Downloads an archive. Returns its files.
 async fn fetch(address: &str) -> BTreeMap<String, String> {
     let answer = reqwest::get(address).await.expected("an answer");
     assert_eq!(answer.status(), 200);
@@ -53,7 +53,7 @@ fn list(files: &BTreeMap<String, String>, name: &str) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_holds_what_one_can_see_and_nothing_one_must_not_know() {
+async fn an_export_contains_what_its_person_can_see_and_nothing_hidden() {
     let app = TestApp::two().await;
     let [ann, ben, cem, dan, eli, fay] = app.people(["ann", "ben", "cem", "dan", "eli", "fay"]).await;
     let (jane, client) = with_password(&app, "jane").await;
@@ -67,7 +67,7 @@ async fn an_export_holds_what_one_can_see_and_nothing_one_must_not_know() {
         (&jane, "followUser", &ann),
         (&dan, "followUser", &jane),
         (&jane, "blockUser", &fay),
-        // Somebody who blocks, with whom nothing else is, and who wrote a note.
+        // Eli blocks Jane and wrote a note. They have no other relationship.
         (&eli, "blockUser", &jane),
     ] {
         who.must(verb, &whom.id()).await;
@@ -109,7 +109,7 @@ async fn an_export_holds_what_one_can_see_and_nothing_one_must_not_know() {
     assert_eq!(of("dan")["note"], "met in Lisbon");
     assert_eq!(of("dan")["mute"], json!({ "feed": true, "notifications": false, "until": null }));
     assert!(of("fay")["blockingSince"].is_string());
-    // As it looks to her: pending, and nothing that tells that or when it was put aside.
+    // The ignored request looks pending to Jane, without a time of the decision.
     assert_eq!(of("ben")["connection"], "REQUEST_SENT");
     let strangers = json!({ "connection": "NONE", "connectedSince": null, "followingSince": null, "followedSince": null,
                             "blockingSince": null, "mute": null, "note": "owes me a book", "handle": "eli", "displayName": "eli" });
@@ -133,7 +133,7 @@ async fn an_export_holds_what_one_can_see_and_nothing_one_must_not_know() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_opens_one_thing_for_ten_minutes() {
+async fn a_download_ticket_is_valid_for_one_export_and_ten_minutes() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let address = address(&ann.clients[0], None).await;
@@ -150,7 +150,7 @@ async fn a_ticket_opens_one_thing_for_ten_minutes() {
         refusal(&about_account(&ben.clients[0], "exportAccount", json!({ "userId": "user_x" })).await),
         "NOT_FOUND"
     );
-    // Who may not read it all may not take it all along.
+    // An export requires the scopes for everything in it.
     let few = app.limited(&ann, &[Scope::ProfileWrite, Scope::ProfileRead, Scope::ContactsRead, Scope::ActivityRead]);
     let (secret, _) = key(&ann.clients[0], json!({ "name": "all", "scopes": ["PROFILE_WRITE", "PROFILE_READ", "CONTACTS_READ", "ACTIVITY_READ", "NOTIFICATIONS_READ"] })).await;
     for client in [few, Client::new(&ann.clients[0].url, Some(secret))] {
@@ -163,7 +163,7 @@ async fn a_ticket_opens_one_thing_for_ten_minutes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_is_good_only_while_who_asked_is_who_they_were() {
+async fn a_download_ticket_ends_with_the_rights_of_its_requester() {
     let app = TestApp::new().await;
     let [ada, eve] = [app.admin("ada").await, app.admin("eve").await];
     let ann = app.person("ann").await;
@@ -179,7 +179,7 @@ async fn a_ticket_is_good_only_while_who_asked_is_who_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_of_much_comes_whole() {
+async fn a_large_export_is_complete() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let id = app.database.literal(ann.id.0);
@@ -199,7 +199,7 @@ async fn an_export_of_much_comes_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_holds_what_one_and_others_wrote_to_one_another() {
+async fn an_export_contains_the_messages_of_both_sides() {
     let app = TestApp::two().await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     let (jane, client) = with_password(&app, "jane").await;
@@ -233,7 +233,7 @@ async fn an_export_holds_what_one_and_others_wrote_to_one_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_of_an_export_ends_with_the_session_and_with_the_password() {
+async fn a_download_address_ends_with_the_session_and_with_the_password() {
     let app = TestApp::new().await;
     let (jane, _) = crate::credentials::sign_up(&app, "jane").await;
     let signed_in = async || {
@@ -245,7 +245,7 @@ async fn an_address_of_an_export_ends_with_the_session_and_with_the_password() {
     assert_eq!((status(&of_leaving).await, status(&of_staying).await), (200, 200));
     leaving.ask("mutation { signOut { outcome } }", Value::Null).await.at("signOut");
     assert_eq!((status(&of_leaving).await, status(&of_staying).await), (404, 200));
-    // A session that is ended from elsewhere takes its address along, too.
+    // Ending a session from another device ends its download address too.
     let elsewhere = signed_in().await;
     let of_elsewhere = address(&elsewhere, None).await;
     let sessions = elsewhere.ask(crate::credentials::ME, Value::Null).await.at("viewer.sessions").clone();
@@ -259,7 +259,7 @@ async fn an_address_of_an_export_ends_with_the_session_and_with_the_password() {
     let change = "mutation { changePassword(input: { currentPassword: \"correct horse\", newPassword: \"battery staple\" }) \
                   { outcome userErrors { code } } }";
     assert_eq!(jane.ask(change, Value::Null).await.text("changePassword.outcome"), "APPLIED");
-    // Also that of the session which goes on.
+    // The download address of the continuing session ends too.
     assert_eq!((status(&of_staying).await, status(&own).await), (404, 404));
     assert_eq!(status(&address(&jane, None).await).await, 200);
 }

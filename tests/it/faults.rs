@@ -1,5 +1,5 @@
-//! Faults of the database at every step of a change: it is made as a whole or not at all, the client knows which, and the
-//! next change is kept.
+//! Tests of database faults at every step of a change: the change is whole or absent, the client learns which, and the
+//! next change is stored.
 
 use std::{
     sync::{
@@ -21,22 +21,22 @@ use crate::support::{
     Expected as _, app::TestApp, consistency, database::TestDatabase, eventually, graphql::Client, rounds, visitors,
 };
 
-/// How soon a call is answered that cannot be served, and how soon all is well again.
+/// The maximum time to a refusal and to recovery.
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// A fault, as SQL that brings it about in the middle of a transaction.
+/// A fault, as SQL that causes it in the middle of a transaction.
 struct Fault {
     name: &'static str,
     sqlite: &'static [&'static str],
     postgres: &'static [&'static str],
-    /// What a call is answered that meets it.
+    /// The error code of a call that meets the fault. An empty code allows any error.
     code: &'static str,
 }
 
 const FAULTS: [Fault; 4] = [
     Fault {
         name: "the disk is full",
-        // SQLite ends the transaction by itself.
+        // SQLite rolls the transaction back automatically.
         sqlite: &[
             "PRAGMA max_page_count = 1; CREATE TABLE ballast (x); INSERT INTO ballast VALUES (zeroblob(20000000))",
         ],
@@ -70,12 +70,12 @@ const FAULTS: [Fault; 4] = [
     },
 ];
 
-/// Lets the step of this number of the next transaction fail, and counts its steps.
+/// Makes the given step of the next transaction fail, and counts its steps.
 fn failing_at(step: usize, sql: &'static str, met: &Arc<AtomicUsize>) -> BeforeStep {
     let met = Arc::clone(met);
     let begun = AtomicUsize::new(0);
     Arc::new(move |before| {
-        // What comes after it is tried again, or what the log does on its own.
+        // Later transactions are retries or work of the log. They do not fail.
         if before == Step::Begin {
             begun.fetch_add(1, Ordering::SeqCst);
         }
@@ -85,7 +85,7 @@ fn failing_at(step: usize, sql: &'static str, met: &Arc<AtomicUsize>) -> BeforeS
         if met.fetch_add(1, Ordering::SeqCst) != step {
             return None;
         }
-        // Before BEGIN there is no transaction in which it could happen.
+        // Before BEGIN there is no transaction, so the fault needs one of its own.
         Some(match before {
             Step::Begin => format!("BEGIN; {sql}"),
             _ => sql.to_owned(),
@@ -93,7 +93,7 @@ fn failing_at(step: usize, sql: &'static str, met: &Arc<AtomicUsize>) -> BeforeS
     })
 }
 
-/// A change that somebody makes.
+/// A mutation of one caller.
 struct Change {
     client: Client,
     query: &'static str,
@@ -105,13 +105,13 @@ impl Change {
         Self { client: client.clone(), query, variables }
     }
 
-    /// The field of the mutation.
+    /// Returns the field of the mutation.
     fn field(&self) -> &str {
         self.query.split("{ ").nth(1).and_then(|rest| rest.split('(').next()).expected("a field")
     }
 }
 
-/// Changes of all kinds: a few of them, or ten in a full run.
+/// Returns mutations of all kinds: a few of them, or ten in a full run.
 async fn changes(app: &TestApp) -> Vec<Change> {
     let [jane, ada, ben] = app.people(["jane", "ada", "ben"]).await;
     let [sue, tom] = app.agents(["sue", "tom"]).await;
@@ -179,7 +179,7 @@ async fn changes(app: &TestApp) -> Vec<Change> {
     all
 }
 
-/// Waits until nothing more is written by itself.
+/// Waits until no background write is left.
 async fn quiet(app: &TestApp) {
     eventually("the log is sequenced, and writes succeed", || async {
         !app.app().db.pulse().is_failing()
@@ -188,7 +188,7 @@ async fn quiet(app: &TestApp) {
     .await;
 }
 
-/// Every row, but for those that are written to see whether writes succeed.
+/// Returns every row, except the probes that check whether writes succeed.
 async fn state(app: &TestApp) -> std::collections::BTreeMap<String, Vec<String>> {
     app.database.rows(&["write_probe"]).await
 }
@@ -199,7 +199,7 @@ async fn at_every_step(fault: &Fault) {
     let sql = if app.database.is_postgres() { fault.postgres } else { fault.sqlite };
     for (index, change) in changes.iter().enumerate() {
         let what = format!("{} while {}", change.field(), fault.name);
-        // A connection that cannot begin is exchanged for another one before anything was done.
+        // Starts at step 1. When BEGIN fails, the pool replaces the connection before anything is done.
         let mut step = 1;
         loop {
             quiet(&app).await;
@@ -249,12 +249,12 @@ async fn a_statement_that_fails_at_any_step_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_only_reads_at_any_step_leaves_nothing_behind() {
+async fn a_read_only_database_at_any_step_leaves_nothing_behind() {
     at_every_step(&FAULTS[3]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_is_kept_after_each_of_many_faults_also_over_a_restart() {
+async fn each_change_after_a_fault_is_stored() {
     let app = TestApp::new().await;
     let jane = app.person("jane").await;
     let post = "mutation($t: String!) { postStatus(input: { text: $t }) { activity { id } } }";
@@ -273,7 +273,7 @@ async fn a_change_is_kept_after_each_of_many_faults_also_over_a_restart() {
         kept.push(text);
     }
     let texts = "SELECT text FROM activity WHERE text IS NOT NULL";
-    // Asked beside the product, which sees what it has not committed.
+    // Reads on a separate connection. The server's own connection could show uncommitted rows.
     let mut found = app.database.texts(texts).await;
     found.sort();
     kept.sort();
@@ -282,7 +282,7 @@ async fn a_change_is_kept_after_each_of_many_faults_also_over_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_another_process_has_locked_is_unavailable_in_time_and_heals() {
+async fn a_file_locked_by_another_process_is_unavailable_in_time_and_recovers() {
     let app = TestApp::new().await;
     if app.database.is_postgres() {
         return;
@@ -325,7 +325,7 @@ async fn a_file_that_another_process_has_locked_is_unavailable_in_time_and_heals
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_only_reads_is_unavailable_and_heals() {
+async fn a_read_only_server_is_unavailable_and_recovers() {
     let app = TestApp::new().await;
     if !app.database.is_postgres() {
         return;
@@ -354,7 +354,7 @@ async fn a_server_that_only_reads_is_unavailable_and_heals() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_that_is_given_up_at_any_point_is_kept_whole_or_not_at_all() {
+async fn a_transaction_that_is_dropped_at_any_point_is_whole_or_absent() {
     let app = TestApp::new().await;
     let jane = app.person("jane").await;
     let post = "mutation($t: String!) { postStatus(input: { text: $t }) { activity { id } } }";
@@ -369,7 +369,7 @@ async fn a_transaction_that_is_given_up_at_any_point_is_kept_whole_or_not_at_all
         };
         let making = app.app().transaction(|tx| Box::pin(async move { profiles::create(tx, person.clone()).await }));
         let mut making = Box::pin(making);
-        // So many looks at how far it is; then nobody waits any more.
+        // Polls the transaction this many times and then drops it.
         for _ in 0..looks {
             if futures_util::poll!(&mut making).is_ready() {
                 kept += 1;
@@ -381,7 +381,7 @@ async fn a_transaction_that_is_given_up_at_any_point_is_kept_whole_or_not_at_all
         jane.ask(post, json!({ "t": format!("after {looks}") })).await.text("postStatus.activity.id");
     }
     let made = app.database.number("SELECT count(*) FROM \"user\" WHERE display_name = 'Given Up'").await;
-    // A commit that was under way may have been done although nobody was told.
+    // A commit may have succeeded although its caller got no answer.
     assert!(made >= kept, "{made} were kept, {kept} acknowledged");
     assert_eq!(
         app.database.number("SELECT count(*) FROM activity WHERE text LIKE 'after %'").await,

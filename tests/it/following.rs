@@ -1,6 +1,6 @@
-//! Many who follow many conversations over bad networks: none misses anything, hears anything twice or out of order, and
-//! customers see no trace of what is between agents. In a full run 200 follow 20 conversations of 5,000 messages through
-//! 1,000 cuts.
+//! Tests of many followers of many conversations over bad networks. None misses an event or gets one twice or out of
+//! order. Customers see no trace of notes. In a full run 200 followers follow 20 conversations of 5,000 messages
+//! through 1,000 cuts.
 
 use std::sync::Arc;
 
@@ -29,23 +29,23 @@ const FOLLOW: &str = "subscription($id: ID!, $after: Cursor) { event: conversati
     fragment Item on ThreadItem { __typename sequence ... on Message { body } ... on Note { body } ... on Announcement { text } }";
 const NOTE: &str = "mutation($c: ID!, $m: String!) { addNote(input: { conversationId: $c, clientMessageId: $m, body: \"between us\" }) { userErrors { code } } }";
 const READ: &str = "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 100000 }) { userErrors { code } } }";
-/// What is said last.
+/// The last message of each conversation.
 const END: &str = "That is all";
 
-/// A talk between a customer and an agent, each as a client of every instance.
+/// A conversation between a customer and an agent, each with a client for every instance.
 struct Talk {
     id: String,
     agent: Vec<Client>,
     customer: Vec<Client>,
 }
 
-/// Somebody who follows a talk.
+/// A follower of a conversation.
 struct Follower {
     id: String,
     side: ConversationSide,
     clients: Vec<Client>,
     cuts: usize,
-    /// How many events come between two cuts, at most.
+    /// The maximum number of events between two cuts.
     stretch: usize,
 }
 
@@ -60,7 +60,7 @@ impl Talk {
         assert_eq!(code(&sent), "");
     }
 
-    /// Both write at once; the agent notes something now and then, and both read.
+    /// Both sides write at once. The agent adds notes, and the customer marks messages as read.
     async fn goes_on(&self, messages: usize) {
         let of_agent = async {
             for turn in 0..messages / 2 {
@@ -87,7 +87,8 @@ impl Talk {
 }
 
 impl Follower {
-    /// Follows from before the first event to the end of the talk, cut off again and again; how many messages it was told.
+    /// Follows from before the first event to the last message, with cuts at random. Returns the numbers of messages
+    /// and cuts.
     async fn follows(self, seed: u64) -> (usize, usize) {
         let mut chance = Chance::seeded(seed);
         let id = ConversationId::parse(&self.id).expected("an id");
@@ -101,7 +102,7 @@ impl Follower {
             let mut left = if cut < self.cuts { 1 + chance.below(self.stretch) } else { usize::MAX };
             while left > 0 {
                 let event = socket.event().await.expected("an event");
-                // Hints stand in no stream.
+                // Hints have no sequence number.
                 let Some(sequence) = event["sequence"].as_i64() else { continue };
                 assert_eq!(sequence, seen + 1, "{event}");
                 (seen, left) = (sequence, left - 1);
@@ -125,7 +126,7 @@ impl Follower {
     }
 }
 
-/// Conversations that have been accepted, each by who has room for it.
+/// Creates conversations that agents with free capacity have accepted.
 async fn talks(app: &TestApp, number: usize) -> Vec<Talk> {
     let mut agents = Vec::new();
     for agent in 0..number.div_ceil(5) {
@@ -155,7 +156,7 @@ async fn talks(app: &TestApp, number: usize) -> Vec<Talk> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn followers_cut_off_at_random_miss_nothing_and_hear_nothing_twice() {
+async fn followers_cut_off_at_random_receive_every_event_once() {
     let app = TestApp::two().await;
     let messages = rounds(120);
     let is_full = messages >= 1_000;
@@ -171,7 +172,8 @@ async fn followers_cut_off_at_random_miss_nothing_and_hear_nothing_twice() {
                 2 => (ConversationSide::Staff, sue.clients.clone()),
                 _ => (ConversationSide::Customer, talk.customer.clone()),
             };
-            // There are more events than messages, so five stretches of a fifth each are over before the end.
+            // There are more events than messages, so five stretches of at most a fifth each end before the last
+            // message.
             let follower = Follower { id: talk.id.clone(), side, clients, cuts: 5, stretch: (messages / 5).max(1) };
             following.push(tokio::spawn(follower.follows((place * of_each + which) as u64)));
         }
@@ -180,7 +182,7 @@ async fn followers_cut_off_at_random_miss_nothing_and_hear_nothing_twice() {
     let mut cuts = 0;
     for told in join_all(following).await {
         let (told, cut) = told.expected("a follower");
-        // What was said first, and what last.
+        // The first and the last message are additional.
         assert_eq!(told, messages + 2);
         cuts += cut;
     }

@@ -1,4 +1,4 @@
-//! A disk that is really full: a small file system in memory, filled and freed while the real binary serves.
+//! Tests of a full disk: a small file system in memory is filled and freed while the real binary serves.
 
 use std::{
     fs::{self, File},
@@ -21,19 +21,19 @@ use crate::support::{
     rounds,
 };
 
-/// How soon all is well after there is space again.
+/// The maximum time to an answer, and to recovery after space is free again.
 const WITHIN: Duration = Duration::from_secs(5);
 
 const POST: &str = "mutation($t: String!) { postStatus(input: { text: $t }) { activity { id } userErrors { code } } }";
 const ASK: &str = "{ viewer { user { id } } }";
 
-/// A small file system, until it is let go.
+/// A small file system. Dropping it unmounts it.
 struct SmallDisk {
     directory: TempDir,
 }
 
 impl SmallDisk {
-    /// None where the test may not mount one.
+    /// Mounts a file system. Returns None when the test may not mount one.
     #[expect(clippy::print_stderr, reason = "a test that does nothing has to say so")]
     fn mount(megabytes: u32) -> Option<Self> {
         let directory = TempDir::new().expected("a directory");
@@ -52,7 +52,7 @@ impl SmallDisk {
         self.directory.path()
     }
 
-    /// Fills it but for so many bytes.
+    /// Fills the file system, except for the given number of bytes.
     fn fill(&self, but_for: u64) {
         let mut file = File::create(self.ballast()).expected("a file");
         let block = [7; 4_096];
@@ -76,7 +76,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Whether a post was acknowledged; a refusal has to say that the same call may be made again.
+/// Returns true when a post was acknowledged. A refusal must be retryable.
 fn acknowledged(answer: &Answer) -> bool {
     if answer.body.get("errors").is_none() {
         answer.text("postStatus.activity.id");
@@ -87,7 +87,7 @@ fn acknowledged(answer: &Answer) -> bool {
     false
 }
 
-/// Writers who note what was acknowledged and what was refused.
+/// A person who posts, with the acknowledged texts and the number of refusals.
 struct Story {
     client: Client,
     number: usize,
@@ -109,7 +109,7 @@ impl Story {
         acknowledged(&answer)
     }
 
-    /// What is kept is what was acknowledged.
+    /// Checks that exactly the acknowledged texts are stored.
     async fn check(&self, database: &TestDatabase, when: &str) {
         let mut found = database.texts("SELECT text FROM activity WHERE text LIKE '% xxx%'").await;
         let mut kept = self.kept.clone();
@@ -124,11 +124,11 @@ async fn is_ready(server: &Server) -> bool {
     reqwest::get(format!("{}/health/ready", server.url)).await.is_ok_and(|answer| answer.status() == 200)
 }
 
-/// Fills the disk, posts, frees it, posts, and looks; with so many bytes left.
+/// Fills the disk except for some bytes, posts, frees the disk and checks the recovery.
 async fn fill_and_free(disk: &SmallDisk, server: &Server, story: &mut Story, but_for: u64) {
     disk.fill(but_for);
     let refused = story.refused;
-    // What is left of the log's file, and what pages hold free, is used up first.
+    // The first posts still use free space in the log file and in pages.
     for _ in 0..2_000 {
         if !story.post().await {
             break;
@@ -163,7 +163,7 @@ async fn survive(disk: &SmallDisk, database: &TestDatabase) {
         let but_for = [0, 4_096, 40_000, 200_000][round % 4];
         fill_and_free(disk, &server, &mut story, but_for).await;
         story.check(database, "while it runs").await;
-        // Stopped in order, or killed.
+        // The server is killed and stopped in turn.
         if round % 2 == 0 {
             server.kill();
         } else {
@@ -176,7 +176,7 @@ async fn survive(disk: &SmallDisk, database: &TestDatabase) {
         assert!(story.post().await, "a call is refused after the restart");
         story.check(database, "after the restart").await;
     }
-    // The background has gone on.
+    // The background work continues.
     eventually("the log is sequenced", || async {
         database.number("SELECT count(*) FROM event_entry WHERE position IS NULL").await == 0
     })
@@ -197,7 +197,7 @@ async fn nothing_acknowledged_is_lost_on_a_full_disk() {
 async fn nothing_acknowledged_is_lost_on_a_full_disk_of_postgres() {
     let Some(server) = database::server() else { return };
     let Some(disk) = SmallDisk::mount(40) else { return };
-    // The server runs as another user.
+    // The PostgreSQL server runs as another user.
     let place = disk.path().join("rows");
     fs::create_dir(&place).expected("a directory");
     fs::set_permissions(disk.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expected("open");

@@ -1,19 +1,19 @@
-//! Documents, bodies and connections that mean no good: each is refused shortly, over HTTP and over a socket, and changes
-//! nothing.
+//! Tests of hostile documents, bodies and connections: each gets a short refusal, over HTTP and over a socket, and
+//! changes nothing.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Expected as _, app::TestApp, documents::documents};
 
-/// The codes of a refusal that is none of our faults.
+/// The codes of refusals that are not faults of the server.
 const REFUSALS: [&str; 5] =
     ["LIMIT_EXCEEDED", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_REQUEST", "BAD_USER_INPUT"];
-/// The longest refusal, in bytes.
+/// The maximum size of a refusal, in bytes.
 const SHORT: usize = 4_096;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_documents_are_refused_shortly_over_http_and_over_a_socket() {
+async fn hostile_documents_get_a_short_refusal_over_http_and_over_a_socket() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     app.statements();
@@ -32,7 +32,7 @@ async fn hostile_documents_are_refused_shortly_over_http_and_over_a_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_bodies_are_refused_shortly() {
+async fn hostile_bodies_get_a_short_refusal() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let url = format!("{}/graphql", app.instances[0].url);
@@ -60,7 +60,7 @@ async fn hostile_bodies_are_refused_shortly() {
         ("half a pair in a variable", post().header(json_type.0, json_type.1).body(lone), vec![400]),
         ("nothing", post().header(json_type.0, json_type.1).body(""), vec![400]),
     ] {
-        // A server that answers and closes while the rest is still under way may look like a reset.
+        // The server answers and closes while the client still sends, which the client may see as a reset.
         let Ok(answer) = request.send().await else {
             assert_eq!(name, "10 MB");
             continue;
@@ -72,7 +72,7 @@ async fn hostile_bodies_are_refused_shortly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_and_bodies_that_never_end_are_cut_off() {
+async fn endless_headers_and_bodies_are_cut_off() {
     let app = TestApp::new().await;
     let address = app.instances[0].url.trim_start_matches("http://").to_owned();
     let starts = [
@@ -87,7 +87,7 @@ async fn headers_and_bodies_that_never_end_are_cut_off() {
             let mut stream = tokio::net::TcpStream::connect(address).await.expected("a connection");
             stream.write_all(start.as_bytes()).await.expected("written");
             let mut rest = Vec::new();
-            // Ends when the server has had enough.
+            // The server closes the connection at its limit.
             let ended = tokio::time::timeout(std::time::Duration::from_secs(30), stream.read_to_end(&mut rest)).await;
             assert!(ended.is_ok(), "{start:?} is still open");
         }
@@ -96,7 +96,7 @@ async fn headers_and_bodies_that_never_end_are_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_has_so_many_connections() {
+async fn connections_of_one_address_are_limited() {
     let app = TestApp::with(1, &[("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", "3")]).await;
     let address = app.instances[0].url.trim_start_matches("http://").to_owned();
     let mut open = Vec::new();

@@ -1,4 +1,5 @@
-//! The doors: HTTP and server-sent events, and the limits of an operation.
+//! Tests of the HTTP server: GraphQL over HTTP, server-sent events, compression, limits of operations, metrics and
+//! errors.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use crate::support::{Expected as _, app::TestApp, eventually, graphql::Answer, s
 const WS: Option<&str> = Some("graphql-transport-ws");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_a_web_page_can_send_without_asking_changes_anything() {
+async fn no_request_without_a_preflight_changes_anything() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let url = format!("{}/graphql", app.instances[0].url);
@@ -21,7 +22,7 @@ async fn nothing_a_web_page_can_send_without_asking_changes_anything() {
         "--x\r\ncontent-disposition: form-data; name=\"operations\"\r\n\r\n{body}\r\n--x\r\n\
          content-disposition: form-data; name=\"map\"\r\n\r\n{{}}\r\n--x--\r\n"
     );
-    // Each with the credentials a page could bring along.
+    // Each request carries the credentials that a page could add.
     let shapes = [
         (http.get(&url).query(&[("query", &mutation)]).header("accept", "application/json"), 405),
         (http.get(&url).query(&[("query", &mutation)]), 406),
@@ -65,7 +66,7 @@ async fn nothing_a_web_page_can_send_without_asking_changes_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_sites_may_call_only_when_they_are_listed() {
+async fn only_listed_sites_may_call_from_another_origin() {
     let site = "https://app.example";
     let app = TestApp::with(1, &[("RAPPORT_ALLOWED_ORIGINS", site)]).await;
     let ask = |origin: &'static str| {
@@ -86,7 +87,7 @@ async fn other_sites_may_call_only_when_they_are_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn long_answers_are_compressed_for_who_can_read_it_and_every_answer_has_an_id() {
+async fn long_answers_are_compressed_on_request_and_every_answer_has_an_id() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let ask = |query: &str| {
@@ -105,7 +106,7 @@ async fn long_answers_are_compressed_for_who_can_read_it_and_every_answer_has_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_spends_too_much_is_told_when_to_come_back() {
+async fn a_refusal_by_the_rate_limit_says_when_to_try_again() {
     let settings = [("RAPPORT_RATE_COST", "10"), ("RAPPORT_RATE_BURST", "1000"), ("RAPPORT_MAX_COST", "1000")];
     let app = TestApp::with(1, &settings).await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
@@ -127,7 +128,7 @@ async fn whoever_spends_too_much_is_told_when_to_come_back() {
     assert_eq!(ben.ask(page, Value::Null).await.status, 200, "each pays for themselves");
     app.clock.advance(chrono::Duration::seconds(wait));
     assert_eq!(ann.ask(page, Value::Null).await.status, 200);
-    // An address that asks too often is refused before anything is read.
+    // An address above the limit of requests is refused before its body is read.
     let app = TestApp::with(1, &[("RAPPORT_RATE_REQUESTS", "5")]).await;
     let url = format!("{}/graphql", app.instances[0].url);
     let mut last = None;
@@ -140,7 +141,7 @@ async fn whoever_spends_too_much_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn counting_what_a_search_finds_is_paid_for_in_every_list() {
+async fn counting_search_results_costs_extra_in_every_list() {
     let app = TestApp::with(1, &[("RAPPORT_RATE_COST", "100000")]).await;
     let ann = app.person("ann").await;
     let price = async |query: &str| {
@@ -161,7 +162,7 @@ async fn counting_what_a_search_finds_is_paid_for_in_every_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_left_to_spend_can_be_asked_for() {
+async fn the_remaining_budget_can_be_queried() {
     let settings = [("RAPPORT_RATE_COST", "10"), ("RAPPORT_RATE_BURST", "1000"), ("RAPPORT_MAX_COST", "1000")];
     let app = TestApp::with(1, &settings).await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
@@ -179,7 +180,7 @@ async fn what_is_left_to_spend_can_be_asked_for() {
         chrono::DateTime::parse_from_rfc3339(&text).expected("a time").to_utc() - app.clock.now()
     };
     assert_eq!(full(&answer).num_milliseconds(), used * 100);
-    // It fills again, to the time that was named.
+    // The budget is full again at the announced time.
     app.clock.advance(full(&answer));
     let again = ann.ask(left, Value::Null).await;
     let spent = again.body["extensions"]["cost"]["requested"].as_i64().expected("a cost");
@@ -218,7 +219,7 @@ async fn request_errors_have_no_data_and_a_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_costs_too_much_is_refused_before_it_runs() {
+async fn an_operation_that_costs_too_much_is_refused_before_it_runs() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     app.statements();
@@ -255,7 +256,7 @@ async fn faults_show_neither_sql_nor_secrets() {
         assert_eq!(answer.code(), "INTERNAL");
         assert_eq!(answer.body["errors"][0]["message"], "Something went wrong on our side.");
     }
-    // Nothing was half done.
+    // No part of the failed call was stored.
     assert_eq!(app.database.number("SELECT count(*) FROM relationship").await, 0);
 }
 
@@ -283,7 +284,7 @@ async fn a_subscription_is_served_as_server_sent_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_count_operations_and_are_for_who_may_see_them() {
+async fn metrics_count_operations_and_require_authorization() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     ann.ask("query Whoami { viewer { scopes } }", Value::Null).await;
@@ -305,7 +306,7 @@ async fn metrics_count_operations_and_are_for_who_may_see_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn graphiql_and_the_schema_are_open_or_closed_together() {
+async fn graphiql_and_introspection_are_enabled_or_disabled_together() {
     let open = TestApp::new().await;
     let closed = TestApp::with(1, &[("RAPPORT_INTROSPECTION", "false")]).await;
     for path in ["/", "/graphiql/graphiql.js", "/schema.graphql"] {
@@ -323,7 +324,7 @@ async fn graphiql_and_the_schema_are_open_or_closed_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_takes_too_long_is_given_up() {
+async fn an_operation_that_takes_too_long_gets_a_timeout() {
     let app = TestApp::with(1, &[("RAPPORT_REQUEST_TIMEOUT", "100ms")]).await;
     if !app.database.is_postgres() {
         return;
@@ -338,7 +339,7 @@ async fn what_takes_too_long_is_given_up() {
     let answer = ann.ask(rename, Value::Null).await;
     assert_eq!((answer.status, answer.code()), (503, "TIMEOUT"));
     tx.rollback().await.expected("let go");
-    // It was not given up, only no longer waited for.
+    // The mutation ran to completion after its caller timed out.
     eventually("it is done", || async {
         let answer = ann.ask("{ viewer { user { title } } }", Value::Null).await;
         answer.body["data"]["viewer"]["user"]["title"] == "Late"
@@ -347,7 +348,7 @@ async fn what_takes_too_long_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_that_is_refused_for_who_asks_has_no_data() {
+async fn an_operation_that_is_refused_for_its_caller_has_no_data() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let few = app.limited(&ann, &[]);
@@ -358,7 +359,7 @@ async fn an_operation_that_is_refused_for_who_asks_has_no_data() {
             assert!(answer.body.get("data").is_none(), "{query}: {}", answer.body);
         }
     }
-    // Where something else was done, the answer says what.
+    // When another field succeeded, the answer has data.
     let both = app.anonymous().ask("{ __typename viewer { scopes } }", Value::Null).await;
     assert!(both.body.get("data").is_some(), "{}", both.body);
 }

@@ -1,4 +1,4 @@
-//! Importing graphs with the real binary.
+//! Tests of graph imports with the real binary.
 
 use std::io::Write as _;
 
@@ -16,7 +16,7 @@ fn settings(database: &TestDatabase) -> [(&str, &str); 3] {
     [("RAPPORT_DATABASE_URL", database.url.as_str()), ("RAPPORT_LOG", "error"), ("RAPPORT_DEMO", "false")]
 }
 
-/// A small graph of the form of the real ones: number a is joined to a few numbers above it.
+/// Returns a small graph in the format of the real ones. Each number is connected to a few higher numbers.
 fn graph(people: u32) -> String {
     let mut text = String::from("# a b\n");
     for a in 0..people {
@@ -30,7 +30,7 @@ fn graph(people: u32) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_graphs_are_imported_once_however_often_it_is_run() {
+async fn repeated_imports_of_two_graphs_store_them_once() {
     let database = TestDatabase::new().await;
     let directory = database.directory.path().to_owned();
     let (connections, follows) = (directory.join("connections.txt"), directory.join("follows.txt.gz"));
@@ -64,7 +64,7 @@ async fn two_graphs_are_imported_once_however_often_it_is_run() {
         client.ask("{ viewer { contactCounts { following followers } } contacts { totalCount } }", Value::Null).await;
     assert_eq!(answer.at("viewer.contactCounts"), &json!({ "following": 3, "followers": 3 }));
     assert_eq!(answer.at("contacts.totalCount"), 800);
-    // What people have changed since stays as it is.
+    // A repeated import keeps changes that people made since.
     let unfollow = "mutation($id: ID!) { unfollowUser(input: { userId: $id }) { outcome } }";
     let other = client.ask("{ user(handle: \"f101\") { id } }", Value::Null).await.text("user.id").to_owned();
     assert_eq!(client.ask(unfollow, json!({ "id": other })).await.text("unfollowUser.outcome"), "APPLIED");
@@ -75,7 +75,7 @@ async fn two_graphs_are_imported_once_however_often_it_is_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_file_is_refused_by_line_and_nothing_is_written() {
+async fn a_broken_file_is_refused_with_its_line_and_nothing_is_stored() {
     let database = TestDatabase::new().await;
     let directory = database.directory.path().to_owned();
     let file = directory.join("broken.txt");
@@ -91,7 +91,7 @@ async fn a_broken_file_is_refused_by_line_and_nothing_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_later_import_puts_people_where_their_names_are_now() {
+async fn a_later_import_sorts_people_by_their_current_names() {
     let database = TestDatabase::new().await;
     let directory = database.directory.path().to_owned();
     let file = directory.join("follows.txt");

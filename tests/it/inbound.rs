@@ -1,4 +1,5 @@
-//! What customers write: however it arrives, whoever brings it and how often, it is one message in the right conversation.
+//! Tests of inbound messages: each is stored once in the right conversation, however often and by whichever channel it
+//! arrives.
 
 use api::{
     conversations::customers::CustomerDetails,
@@ -22,7 +23,7 @@ use crate::support::{
     visitors::{Door, leave},
 };
 
-/// A message of somebody, as a provider brings it.
+/// Returns a message as a provider delivers it.
 fn incoming(at: &entry_point::Model, from: &str, id: &str) -> InboundMessage {
     InboundMessage {
         entry_point: at.clone(),
@@ -44,7 +45,7 @@ async fn receive(app: &TestApp, instance: usize, incoming: &InboundMessage) -> I
     messages::receive(&instance.app, incoming).await.expected("a message")
 }
 
-/// How many customers, conversations, messages and tasks there are.
+/// Returns the numbers of customers, conversations, messages and tasks.
 async fn counts(app: &TestApp) -> [i64; 4] {
     let mut counts = [0; 4];
     for (count, of) in counts.iter_mut().zip(["customer", "conversation", "thread_item WHERE kind = 1", "task"]) {
@@ -53,7 +54,7 @@ async fn counts(app: &TestApp) -> [i64; 4] {
     counts
 }
 
-/// The numbers of the items have no holes, on either side.
+/// Checks that the sequence numbers of the items have no gaps on either side.
 async fn numbered(app: &TestApp) {
     for (number, last) in [("sequence", "last_sequence"), ("customer_sequence", "last_customer_sequence")] {
         let wrong = app
@@ -70,12 +71,12 @@ async fn numbered(app: &TestApp) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn first_messages_of_many_at_once_make_each_one_conversation_that_waits_once() {
+async fn concurrent_first_messages_create_one_conversation_and_task_for_each_customer() {
     const EACH: usize = 20;
     let app = TestApp::two().await;
     let at = app.entry_point(Channel::Whatsapp, "+49 30 1", Door::default()).await;
     let customers = rounds(6);
-    // Several customers together, each with all their messages at the same moment, over all instances.
+    // Several customers send all their messages at the same moment, over all instances.
     for some in (0..customers).collect::<Vec<_>>().chunks(5) {
         let all = some.iter().flat_map(|customer| (0..EACH).map(move |n| (*customer, n))).map(|(customer, n)| {
             let (app, at) = (&app, &at);
@@ -93,7 +94,7 @@ async fn first_messages_of_many_at_once_make_each_one_conversation_that_waits_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_is_brought_again_is_there_once_also_at_the_same_moment_and_after_the_end() {
+async fn a_redelivered_message_is_stored_once_also_concurrently_and_after_the_end() {
     let app = TestApp::two().await;
     let at = app.entry_point(Channel::Sms, "+49 30 2", Door::default()).await;
     let copy = incoming(&at, "+15550001", "SM1");
@@ -107,7 +108,7 @@ async fn a_message_that_is_brought_again_is_there_once_also_at_the_same_moment_a
     assert_eq!((late.arrival, late.message.id), (InboundOutcome::Replayed, first.message.id));
     assert_eq!(counts(&app).await, [1, 1, 1, 1]);
     assert_eq!(app.database.number("SELECT count(*) FROM conversation WHERE status = 2").await, 1, "it stays closed");
-    // The same id of somebody else, or at another entry point, is another message.
+    // The same id from another customer or at another entry point is another message.
     let other = app.entry_point(Channel::Sms, "+49 30 3", Door::default()).await;
     assert_eq!(receive(&app, 0, &incoming(&at, "+15550002", "SM1")).await.arrival, InboundOutcome::Began);
     assert_eq!(receive(&app, 0, &incoming(&other, "+15550001", "SM1")).await.arrival, InboundOutcome::Began);
@@ -116,7 +117,7 @@ async fn a_message_that_is_brought_again_is_there_once_also_at_the_same_moment_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_conversation_is_opened_again_with_a_new_task_after_the_old() {
+async fn a_message_reopens_a_closed_conversation_with_a_new_task() {
     let app = TestApp::two().await;
     for channel in [Channel::Messenger, Channel::Sms, Channel::Email, Channel::Whatsapp] {
         let at = app.entry_point(channel, &format!("{channel:?}"), Door::default()).await;
@@ -124,7 +125,7 @@ async fn a_closed_conversation_is_opened_again_with_a_new_task_after_the_old() {
         let second = receive(&app, 1, &incoming(&at, "kim", "2")).await;
         assert_eq!((second.arrival, second.conversation.id), (InboundOutcome::WentOn, first.conversation.id));
         leave(&app, &first.conversation.id.to_string()).await;
-        // Many at once open it once.
+        // Concurrent messages reopen the conversation once.
         let copies: Vec<InboundMessage> = (3..13).map(|n| incoming(&at, "kim", &n.to_string())).collect();
         let again = join_all(copies.iter().enumerate().map(|(n, copy)| receive(&app, n, copy))).await;
         assert_eq!(again.iter().filter(|received| received.arrival == InboundOutcome::Reopened).count(), 1);
@@ -139,7 +140,7 @@ async fn a_closed_conversation_is_opened_again_with_a_new_task_after_the_old() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_web_chat_is_never_opened_again() {
+async fn a_web_chat_is_never_reopened() {
     let app = TestApp::new().await;
     let at = app.web_site("shop").await;
     let first = receive(&app, 0, &incoming(&at, "kim", "1")).await;
@@ -152,7 +153,7 @@ async fn a_web_chat_is_never_opened_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mails_about_different_things_are_different_conversations() {
+async fn emails_about_different_topics_are_different_conversations() {
     let app = TestApp::new().await;
     let at = app.entry_point(Channel::Email, "help@example.com", Door::default()).await;
     let about =
@@ -169,7 +170,7 @@ async fn mails_about_different_things_are_different_conversations() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_said_of_a_customer_is_kept_and_what_no_database_keeps_is_not() {
+async fn customer_details_are_stored_and_nul_characters_are_removed() {
     let app = TestApp::new().await;
     let at = app.entry_point(Channel::Messenger, "page", Door::default()).await;
     receive(&app, 0, &incoming(&at, "psid", "1")).await;
@@ -186,7 +187,7 @@ async fn what_is_said_of_a_customer_is_kept_and_what_no_database_keeps_is_not() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn out_of_hours_the_customer_is_told_once_and_the_message_waits() {
+async fn outside_opening_hours_the_customer_gets_one_answer_and_the_task_waits() {
     let app = TestApp::new().await;
     let never = BusinessHours {
         time_zone: "Asia/Seoul".to_owned(),

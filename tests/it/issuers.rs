@@ -1,4 +1,4 @@
-//! Keys of our own that are rotated, and tokens of an outside issuer.
+//! Tests of the rotation of signing keys, and of tokens from an external issuer.
 
 use std::{path::Path, sync::Arc};
 
@@ -47,7 +47,7 @@ fn pem(path: &Path, label: &str, der: &[u8]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_are_signed_with_an_ed25519_key_which_is_published_and_rotated() {
+async fn an_ed25519_key_signs_tokens_is_published_and_can_be_rotated() {
     let directory = tempfile::TempDir::new().expected("a directory");
     let path = |name: &str| directory.path().join(name).to_str().expected("a path").to_owned();
     let (old, new) = (Ed25519KeyPair::generate().expected("a key"), Ed25519KeyPair::generate().expected("a key"));
@@ -70,7 +70,7 @@ async fn tokens_are_signed_with_an_ed25519_key_which_is_published_and_rotated() 
     let only = crate::support::app::Instance::start(&app.database, &app.clock, &settings[..1], None).await;
     let ask = async |url: &str| Client::new(url, Some(ann.token.clone())).ask(ME, Value::Null).await.status;
     assert_eq!((ask(&both.url).await, ask(&only.url).await), (200, 401));
-    // The public key is no secret to sign with.
+    // The public key is not accepted as a shared secret.
     let mut header = Header::new(Algorithm::HS256);
     header.kid = published["keys"][0]["kid"].as_str().map(str::to_owned);
     let claims = json!({ "sub": ann.id(), "iss": "rapport", "aud": "rapport", "exp": 32_503_680_000_i64, "scope": "PROFILE_READ" });
@@ -78,14 +78,14 @@ async fn tokens_are_signed_with_an_ed25519_key_which_is_published_and_rotated() 
         let forged = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret)).expected("a token");
         assert_eq!(status(&app, &forged).await, 401);
     }
-    // A shared secret publishes nothing.
+    // With a shared secret, no keys are published.
     let shared = TestApp::new().await;
     let answer = reqwest::get(format!("{}/.well-known/jwks.json", shared.instances[0].url)).await.expected("an answer");
     assert_eq!(answer.status(), 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_goes_from_a_secret_to_an_ed25519_key_and_back_without_signing_anybody_out() {
+async fn changing_between_a_secret_and_a_key_signs_nobody_out() {
     let directory = tempfile::TempDir::new().expected("a directory");
     let path = |name: &str| directory.path().join(name).to_str().expected("a path").to_owned();
     let pair = Ed25519KeyPair::generate().expected("a key");
@@ -102,7 +102,7 @@ async fn one_goes_from_a_secret_to_an_ed25519_key_and_back_without_signing_anybo
     let by_key = start(&[("RAPPORT_JWT_PRIVATE_KEY", &private), ("RAPPORT_JWT_PREVIOUS_SECRETS", secret)]).await;
     let key_only = start(&[("RAPPORT_JWT_PRIVATE_KEY", &private)]).await;
     assert_eq!((ask(&by_key.url, &ann.token).await, ask(&key_only.url, &ann.token).await), (200, 401));
-    // Each key has its own algorithm: the secret does not open what is said to be signed with EdDSA, nor the other way.
+    // Each key is valid for its own algorithm only: neither the secret for EdDSA nor the key for HMAC.
     let lifetime = std::time::Duration::from_secs(600);
     let signed = jwt::issue(&by_key.app, ann.id, Scopes::all(), None, lifetime).expected("a token").text;
     let name = |token: &str| jsonwebtoken::decode_header(token).expected("a header").kid;
@@ -114,7 +114,7 @@ async fn one_goes_from_a_secret_to_an_ed25519_key_and_back_without_signing_anybo
         let forged = jsonwebtoken::encode(&header, &claims, &key).expected("a token");
         assert_eq!(ask(&by_key.url, &forged).await, 401);
     }
-    // And back.
+    // The same works in the other direction.
     let back = start(&[("RAPPORT_JWT_SECRET", secret), ("RAPPORT_JWT_PREVIOUS_PUBLIC_KEYS", &public)]).await;
     let secret_only = start(&[("RAPPORT_JWT_SECRET", secret)]).await;
     assert_eq!((ask(&back.url, &signed).await, ask(&secret_only.url, &signed).await), (200, 401));
@@ -140,7 +140,7 @@ fn a_secret_beside_a_private_key_is_refused_rather_than_ignored() {
     }
 }
 
-/// Serves a list of keys that can be changed, and counts how often it is asked.
+/// Serves a list of keys that tests can change. Counts the requests.
 async fn issuer(keys: Value) -> (String, Arc<Mutex<(Value, usize)>>) {
     let served = Arc::new(Mutex::new((keys, 0)));
     let serve = async |State(served): State<Arc<Mutex<(Value, usize)>>>| {
@@ -156,7 +156,7 @@ async fn issuer(keys: Value) -> (String, Arc<Mutex<(Value, usize)>>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_of_an_outside_issuer_are_judged_by_the_keys_it_publishes() {
+async fn tokens_of_an_external_issuer_are_verified_with_its_published_keys() {
     let ed = Ed25519KeyPair::generate().expected("a key");
     let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expected("a key");
     let rsa = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expected("a key");
@@ -230,14 +230,14 @@ async fn tokens_of_an_outside_issuer_are_judged_by_the_keys_it_publishes() {
     let sign_in =
         "mutation { signIn(input: { handle: \"ann\", password: \"correct horse\" }) { userErrors { code } } }";
     assert_eq!(app.anonymous().ask(sign_in, Value::Null).await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
-    // The issuer turns to another key.
+    // The issuer rotates its key.
     let next = Ed25519KeyPair::generate().expected("a key");
     let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "next", "x": encode(next.public_key().as_ref()) });
     served.lock().await.0 = json!({ "keys": [jwk] });
     let next = EncodingKey::from_ed_der(next.to_pkcs8v1().expected("a key").as_ref());
     let by_next = sign(Algorithm::EdDSA, "next", &next, &claims("ann"));
     eventually("the new key is known", || async { status(&app, &by_next).await == 200 }).await;
-    // What was proven is believed for a minute.
+    // A verified token stays accepted for up to a minute.
     app.clock.advance(chrono::Duration::seconds(61));
     assert_eq!(status(&app, &by_ed).await, 401);
 }
@@ -254,7 +254,7 @@ fn rs256(key: &rsa::KeyPair, claims: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_need_not_name_their_algorithm_and_others_beside_them_do_no_harm() {
+async fn published_keys_need_no_algorithm_and_unusable_keys_are_ignored() {
     let ed = Ed25519KeyPair::generate().expected("a key");
     let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expected("a key");
     let rsa = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expected("a key");
@@ -317,7 +317,7 @@ async fn keys_need_not_name_their_algorithm_and_others_beside_them_do_no_harm() 
         ("iat", json!(1e300), 401),
         ("exp", json!(1e300), 401),
         ("exp", json!("1795891242"), 401),
-        // Whole or not, what ends after the last year that the API can write is taken.
+        // An expiry after the last representable year is accepted.
         ("exp", json!(1e12), 200),
         ("exp", json!(253_402_300_800.5), 200),
         ("exp", json!(4_102_444_800_000_i64), 200),

@@ -1,6 +1,6 @@
-//! The integration tests: one binary that drives Rapport through its doors, on SQLite by default and on PostgreSQL when
-//! `RAPPORT_TEST_DATABASE_URL` names a server on which databases can be made. Randomised tests take their rounds from
-//! `RAPPORT_TEST_ROUNDS`.
+//! The integration tests. One binary drives Rapport through its public interfaces. It uses SQLite by default, and
+//! PostgreSQL when `RAPPORT_TEST_DATABASE_URL` names a server on which it can create databases. `RAPPORT_TEST_ROUNDS`
+//! sets the rounds of randomised tests.
 
 mod credentials;
 mod accounts;

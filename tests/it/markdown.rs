@@ -1,10 +1,11 @@
-//! Markdown is rendered once, when it is written; what it becomes is bounded and kept beside the message.
+//! Tests of Markdown: it is rendered once when a message is written. The HTML has a limited size and is stored with the
+//! message.
 
 use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, conversations::SEND, eventually, person::Person};
 
-/// Two who are connected, and their conversation.
+/// Creates two connected people. Returns them and the id of their conversation.
 async fn two(app: &TestApp) -> (Person, Person, String) {
     let [ann, ben] = app.people(["ann", "ben"]).await;
     ann.does_on(0, "requestConnection", &ben.id()).await;
@@ -30,14 +31,14 @@ async fn html(by: &Person, conversation: &str) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn html_is_kept_when_a_message_is_written_changed_and_taken_back() {
+async fn html_is_stored_when_a_message_is_sent_edited_or_deleted() {
     let app = TestApp::new().await;
     let (ann, ben, chat) = two(&app).await;
     let first = says(&ann, &chat, "1", "**one**").await;
     assert_eq!(first["html"], "<p><strong>one</strong></p>\n");
     let kept = || app.database.texts("SELECT html FROM rendering");
     assert_eq!(kept().await, ["<p><strong>one</strong></p>\n"]);
-    // What is kept is what is shown.
+    // The answer shows the stored HTML.
     let id = first["id"].as_str().expected("an id");
     app.database.run("UPDATE rendering SET html = '<p>kept</p>'").await;
     assert_eq!(html(&ben, &chat).await, ["<p>kept</p>"]);
@@ -57,7 +58,7 @@ async fn html_is_kept_when_a_message_is_written_changed_and_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_renderer_made_is_made_anew_and_kept() {
+async fn html_of_another_renderer_version_is_rendered_again_and_stored() {
     let app = TestApp::new().await;
     let (ann, ben, chat) = two(&app).await;
     says(&ann, &chat, "1", "**one**").await;
@@ -74,7 +75,7 @@ async fn what_another_renderer_made_is_made_anew_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn markdown_that_means_to_multiply_does_not() {
+async fn hostile_markdown_does_not_multiply_its_size() {
     let app = TestApp::new().await;
     let (ann, ben, chat) = two(&app).await;
     let fill = |head: String, unit: &str| {
@@ -106,7 +107,7 @@ async fn markdown_that_means_to_multiply_does_not() {
     app.statements();
     let all = html(&ben, &chat).await;
     assert_eq!(all.len(), texts.len());
-    // They were read, not made: in one statement for the page.
+    // The page reads the stored HTML in one statement instead of rendering it.
     let read = app.statements().iter().filter(|statement| statement.sql.contains("FROM rendering")).count();
     assert_eq!(read, 1);
 }

@@ -1,4 +1,4 @@
-//! Writing in conversations: who may, how long, once and for ever, changed and taken back.
+//! Tests of messages: the right to send, length limits, idempotent sending, edits, deletions, replies and notes.
 
 use entity::{channel::Channel, participant::ParticipantRole};
 use futures_util::future::join_all;
@@ -16,7 +16,7 @@ async fn send(by: &Person, variables: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_who_takes_part_now_writes() {
+async fn only_current_participants_send_messages() {
     let app = TestApp::new().await;
     let [ann, ben, cem] = [app.agent("ann").await, app.agent("ben").await, app.agent("cem").await];
     let (sue, jane) = (app.supervisor("sue").await, app.person("jane").await);
@@ -28,7 +28,8 @@ async fn only_who_takes_part_now_writes() {
     app.leaves(&chat, &ben).await;
     assert_eq!(code(&ann.sends(0, &chat.id(), "1", "Hello").await), "");
     assert_eq!(code(&chat.visitor.sends(0, &chat.id(), "1", "Hi").await), "");
-    // Who has left, who serves the queue and who supervises see it and take no part; others see nothing.
+    // The former participant, the agent of the queue and the supervisor can see the conversation but not write. Others
+    // cannot see it.
     for (person, refused) in
         [(&ben, "NOT_A_PARTICIPANT"), (&cem, "NOT_A_PARTICIPANT"), (&sue, "NOT_A_PARTICIPANT"), (&jane, "NOT_FOUND")]
     {
@@ -48,7 +49,7 @@ async fn only_who_takes_part_now_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_text_keeps_to_the_limits_of_its_channel() {
+async fn a_text_must_respect_the_limits_of_its_channel() {
     let app = TestApp::new().await;
     let ann = app.agent("ann").await;
     for (channel, limit, rich) in [
@@ -68,7 +69,7 @@ async fn a_text_keeps_to_the_limits_of_its_channel() {
             &json!({ "open": true, "characterLimit": limit, "formats": formats })
         );
         let most = limit.unwrap_or(32_768);
-        // Counted in Unicode scalar values, of which an emoji has one or more and never its bytes.
+        // The limit counts Unicode scalar values, not bytes.
         assert_eq!(code(&ann.sends(0, &id, "just", &"😀".repeat(most)).await), "", "{channel:?}");
         assert_eq!(code(&ann.sends(0, &id, "over", &"😀".repeat(most + 1)).await), "TOO_LONG", "{channel:?}");
         for (client, body, refused) in
@@ -94,7 +95,7 @@ async fn a_text_keeps_to_the_limits_of_its_channel() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_copies_of_one_message_at_once_make_one() {
+async fn fifty_concurrent_copies_of_one_message_create_one() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let chat = app.chat(Channel::Webchat, "kim").await;
@@ -110,11 +111,11 @@ async fn fifty_copies_of_one_message_at_once_make_one() {
         2,
         "one, and who joined"
     );
-    // The same id of somebody else is another message.
+    // The same id from another sender is another message.
     let copies = join_all((0..50).map(|copy| chat.visitor.sends(copy, id, "once", "Hello"))).await;
     assert_eq!(copies.iter().filter(|sent| sent["replayed"] == true).count(), 49);
     assert_eq!(app.database.number("SELECT count(*) FROM thread_item WHERE kind = 1").await, 2);
-    // And so it is for an instance that has just started.
+    // An instance that has just started recognizes the message too.
     let fresh = Instance::start(&app.database, &app.clock, &[], None).await;
     let ann = Person { clients: vec![Client::new(&fresh.url, Some(ann.token.clone()))], ..ann };
     let again = ann.sends(0, id, "once", "Hello").await;
@@ -124,7 +125,7 @@ async fn fifty_copies_of_one_message_at_once_make_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_who_write_at_once_leave_no_hole() {
+async fn twenty_concurrent_senders_leave_no_gap_in_the_sequence() {
     let app = TestApp::two().await;
     let chat = &app.chat(Channel::Webchat, "kim").await;
     let mut agents = Vec::new();
@@ -174,7 +175,7 @@ fn done(answer: &Answer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_sent_once_is_answered_again_for_ever() {
+async fn a_repeated_client_message_id_returns_the_first_message_for_ever() {
     let app = TestApp::new().await;
     let ann = app.agent("ann").await;
     let chat = app.chat(Channel::Webchat, "kim").await;
@@ -182,7 +183,7 @@ async fn what_was_sent_once_is_answered_again_for_ever() {
     let id = chat.id();
     let first = ann.sends(0, &id, "a", "Hello").await;
     let message = first["message"]["id"].as_str().unwrap_or_default().to_owned();
-    // Something else under the same id is refused, in each of its parts.
+    // The same id with any other part of the input is refused.
     for other in [
         json!({ "c": id, "m": "a", "b": "Hello!" }),
         json!({ "c": id, "m": "a", "b": "Hello", "f": "MARKDOWN" }),
@@ -210,7 +211,7 @@ async fn what_was_sent_once_is_answered_again_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_author_changes_and_takes_back_where_the_channel_lets_them() {
+async fn authors_edit_and_delete_messages_where_the_channel_allows_it() {
     let app = TestApp::new().await;
     let [ann, ben] = [app.agent("ann").await, app.agent("ben").await];
     let jane = app.person("jane").await;
@@ -234,7 +235,7 @@ async fn an_author_changes_and_takes_back_where_the_channel_lets_them() {
     let edited = ann.ask(EDIT, json!({ "m": message, "b": "Hello" })).await;
     assert_eq!(edited.at("done.message.body"), "Hello");
     assert!(edited.at("done.message.editedAt").is_string());
-    // What was taken back keeps its place, and answers to it stay.
+    // A deleted message keeps its position, and replies to it stay.
     let answer = send(&ben, json!({ "c": id, "m": "r", "b": "Yes", "r": message })).await;
     assert_eq!(answer["message"]["replyTo"], json!({ "id": message, "body": "Hello" }));
     let gone = ann.ask(DELETE, json!({ "m": message })).await;
@@ -246,7 +247,7 @@ async fn an_author_changes_and_takes_back_where_the_channel_lets_them() {
     assert_eq!(done(&ann.ask(EDIT, json!({ "m": message, "b": "x" })).await), "NOT_ALLOWED");
     app.ends(&chat).await;
     assert_eq!(done(&chat.visitor.ask(DELETE, json!({ "m": visitors })).await), "CONVERSATION_ENDED");
-    // Where the provider has sent it on, it stays.
+    // A message that the provider already delivered can be neither edited nor deleted.
     let chat = app.chat(Channel::Sms, "lee").await;
     app.answers(&chat, &ann, ParticipantRole::Owner).await;
     let sent = ann.sends(0, &chat.id(), "a", "Hello").await["message"]["id"].clone();
@@ -255,7 +256,7 @@ async fn an_author_changes_and_takes_back_where_the_channel_lets_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_is_to_a_message_of_the_same_conversation_that_its_author_sees() {
+async fn a_reply_refers_to_a_visible_message_of_the_same_conversation() {
     let app = TestApp::new().await;
     let ann = app.agent("ann").await;
     let [chat, other] = [app.chat(Channel::Webchat, "kim").await, app.chat(Channel::Webchat, "lee").await];
@@ -273,7 +274,7 @@ async fn an_answer_is_to_a_message_of_the_same_conversation_that_its_author_sees
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn notes_are_for_those_at_work_and_for_supervisors() {
+async fn only_current_agents_and_supervisors_write_notes() {
     let app = TestApp::new().await;
     let [ann, ben, cem] = [app.agent("ann").await, app.agent("ben").await, app.agent("cem").await];
     let sue = app.supervisor("sue").await;
@@ -290,7 +291,7 @@ async fn notes_are_for_those_at_work_and_for_supervisors() {
     }
     assert_eq!(code(&note(&ann, &id, "2", &"x".repeat(4_097)).await), "TOO_LONG");
     assert_eq!(chat.visitor.ask(NOTE, json!({ "c": id, "m": "1", "b": "x" })).await.code(), "FORBIDDEN");
-    // A supervisor need not take part, and takes none by it.
+    // A supervisor can write a note without joining, and the note does not make them a participant.
     assert_eq!(code(&note(&sue, &id, "1", "well done").await), "");
     assert_eq!(note(&sue, &id, "1", "well done").await["replayed"], true);
     assert_eq!(code(&note(&sue, &id, "2", "again").await), "");

@@ -1,5 +1,5 @@
-//! A newer version of Rapport beside this one on one database: further columns, further events and further forms of known events
-//! stop nobody, and nobody misses a number.
+//! Tests of a newer version of Rapport on the same database. Additional columns, new kinds of events and new formats of
+//! known events stop nobody, and no sequence number is missed.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, socket::Socket};
 
-/// What a person follows, and the arguments of it.
+/// The subscriptions of a person, each with its argument.
 const FOLLOWED: [(&str, &str); 8] = [
     ("incomingRequests", ""),
     ("contacts", ""),
@@ -24,7 +24,7 @@ const FOLLOWED: [(&str, &str); 8] = [
     ("conversationEvents", "conversationId"),
 ];
 
-/// Gives every table a column that this version does not know, as the migration of a newer one does.
+/// Adds an unknown column to every table, as the migration of a newer version does.
 async fn add_columns(app: &TestApp) {
     let tables: Vec<String> =
         app.database.rows(&[]).await.into_keys().filter(|name| !name.starts_with("seaql")).collect();
@@ -35,7 +35,7 @@ async fn add_columns(app: &TestApp) {
     }
 }
 
-/// Adds an event to every stream, as a newer version writes it: of a further kind, or of a known kind in a further form.
+/// Adds an event to every stream, as a newer version writes it: an unknown kind, or a known kind in a new format.
 async fn add_event(app: &TestApp, kind: &str) {
     let id = app.database.literal(app.app().clock.uuid());
     let event = format!(
@@ -52,7 +52,7 @@ async fn add_event(app: &TestApp, kind: &str) {
 async fn follow(socket: &mut Socket, stream: &str, argument: &str, id: &str) {
     let (declared, given) =
         if argument.is_empty() { ("", String::new()) } else { ("($id: ID!)", format!("({argument}: $id)")) };
-    // Activities are numbered by nobody: each viewer sees a part of them.
+    // Events of activity feeds have no sequence number, because each viewer sees another part of them.
     let sequence = |event: &str| {
         if event.starts_with("Activity") { String::new() } else { format!("... on {event} {{ sequence }}") }
     };
@@ -75,7 +75,7 @@ async fn follow(socket: &mut Socket, stream: &str, argument: &str, id: &str) {
     assert_eq!(socket.event().await.expected(stream)["__typename"], "SubscriptionStarted", "{stream}");
 }
 
-/// The next event that has a number: its name and the number.
+/// Returns the name and the sequence number of the next numbered event.
 async fn numbered(socket: &mut Socket) -> (String, i64) {
     loop {
         let event = socket.event().await.expected("an event");
@@ -86,7 +86,7 @@ async fn numbered(socket: &mut Socket) -> (String, i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_versions_serve_one_database_and_nobody_misses_a_number() {
+async fn two_versions_serve_one_database_without_a_missed_sequence_number() {
     let app = TestApp::with(2, &[("RAPPORT_EVENT_POLL", "50ms")]).await;
     let sue = app.person_of("sue", "sue", Role::Supervisor, Scopes::all()).await;
     let (jane, ben) = (app.person("jane").await, app.person("ben").await);
@@ -95,7 +95,7 @@ async fn two_versions_serve_one_database_and_nobody_misses_a_number() {
     let arrival = app.waits(&floor, "kim").await;
     app.settle().await;
     sue.accepts_it().await;
-    // Every stream has begun, the one of revocations too.
+    // These calls start every stream, including the stream of revoked rights.
     sue.asks(&jane).await;
     jane.does("followUser", &sue.id()).await;
     jane.asks(&sue).await;
@@ -126,7 +126,7 @@ async fn two_versions_serve_one_database_and_nobody_misses_a_number() {
         assert_eq!((first.as_str(), second.as_str(), next), ("UnknownEvent", "UnknownEvent", at + 1), "{stream}");
         last.insert(*stream, next);
     }
-    // And everything goes on, on both instances.
+    // Both instances continue to work.
     for instance in 0..2 {
         let other = app.person(&format!("other{instance}")).await;
         assert_eq!(other.does_on(instance, "requestConnection", &sue.id()).await.outcome, "APPLIED");
@@ -143,7 +143,7 @@ async fn two_versions_serve_one_database_and_nobody_misses_a_number() {
             assert_ne!(name, "UnknownEvent", "{stream}");
         }
     }
-    // Who pulls gets them too, each once.
+    // Pulling returns each new event once too.
     let pull = "{ events(first: 100) { nodes { __typename } hasMore } }";
     let answer = sue.ask(pull, Value::Null).await;
     let nodes = answer.at("events.nodes").as_array().cloned().expected("events");

@@ -1,5 +1,5 @@
-//! Random steps on a floor of agents, compared with a model that is written from the rules alone; and the same by many at
-//! once, checked from the rows and the log.
+//! Tests of routing by random steps, compared with a model that is written from the rules alone. A second test runs
+//! many actors at once and checks the rows and the log.
 
 mod many;
 
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// Nobody comes while so many wait.
+/// No customer arrives while this many tasks are live.
 const MAX_WAITING: usize = 1_000;
 
 /// The product and the model, side by side.
@@ -36,7 +36,7 @@ struct Both {
     people: Vec<Person>,
     floors: Vec<Floor>,
     model: Model,
-    /// Who came as which task, and by what name.
+    /// The customer of each task, and the customer's name.
     arrivals: Vec<(Arrival, String)>,
     chance: Chance,
 }
@@ -72,7 +72,7 @@ impl Both {
         self.model.route();
     }
 
-    /// A task that stands so, by chance.
+    /// Picks a random task whose state matches.
     fn some(&mut self, stands: impl Fn(Stand) -> bool) -> Option<usize> {
         let found: Vec<usize> =
             self.model.live.iter().copied().filter(|task| stands(self.model.tasks[*task].stand)).collect();
@@ -96,7 +96,7 @@ impl Both {
         self.arrive_as(queue, name).await;
     }
 
-    /// A customer of SMS whose conversation was closed writes again: it is opened again, with a new task.
+    /// A customer of a closed SMS conversation writes again, which reopens it with a new task.
     async fn come_back(&mut self) {
         if self.arrivals.is_empty() {
             return;
@@ -163,7 +163,7 @@ impl Both {
         }
     }
 
-    /// The owner of a task ends it, as a conference if it is one.
+    /// The owner of a task ends the conversation, or the conference if there is one.
     async fn end(&mut self) {
         let Some(task) = self.some(|stand| stand.owner().is_some()) else { return };
         let Some(owner) = self.model.tasks[task].stand.owner() else { return };
@@ -227,7 +227,7 @@ impl Both {
         }
     }
 
-    /// Whoever takes part in a conference, or asks for one, does something about it.
+    /// A participant of a conference acts on it, or the owner cancels the invitation.
     async fn confer(&mut self) {
         let in_one = |stand| matches!(stand, Stand::Requested { .. } | Stand::Conference { .. });
         let Some(task) = self.some(in_one) else { return };
@@ -268,7 +268,7 @@ impl Both {
         model.state = to;
     }
 
-    /// Everything that is not done stands as the model says, who holds what, and every agent.
+    /// Compares the live tasks, the assignments and the agents with the model.
     async fn compare(&self, at: usize) {
         let digits = |column: &str| self.app.database.digits(column);
         let task_id = |task: usize| self.arrivals[task].0.task.0.simple();
@@ -310,7 +310,7 @@ impl Both {
     }
 }
 
-/// A customer ends their conversation, on an instance.
+/// A customer ends their conversation, on the given instance.
 async fn leave(app: &TestApp, instance: usize, arrival: &Arrival) -> api::error::Result<()> {
     let id = |column: &str| {
         let conversation = app.database.literal(arrival.conversation.0);
@@ -328,7 +328,7 @@ async fn leave(app: &TestApp, instance: usize, arrival: &Arrival) -> api::error:
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_floor_of_agents_goes_as_the_rules_say_whatever_is_done() {
+async fn agents_and_tasks_follow_the_rules_under_random_actions() {
     let steps = rounds(300);
     let (agents, waiting) = if steps >= 10_000 { (50, 1_000) } else { (8, 20) };
     let mut both = Both::new(agents, 41).await;

@@ -1,4 +1,4 @@
-//! What operators see: spans, and no secrets anywhere.
+//! Tests of monitoring: traces, and the absence of secrets in all outputs.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Expected as _, database::TestDatabase, graphql::Client, process::Server, socket::Socket};
 
-/// A collector of spans as OTLP knows it, which keeps what it is sent.
+/// Starts an OTLP collector that keeps the received spans.
 async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let keep = async |State(kept): State<Arc<Mutex<Vec<u8>>>>, body: Bytes| {
@@ -22,7 +22,7 @@ async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operation_is_a_span_that_is_sent_where_it_is_configured() {
+async fn every_operation_sends_a_span_to_the_configured_collector() {
     let (url, kept) = collector().await;
     let database = TestDatabase::new().await;
     let mut server = Server::start(&database, &[("RAPPORT_OTLP_ENDPOINT", &url)]);
@@ -56,7 +56,7 @@ async fn secrets_are_in_no_log_no_answer_no_metric_and_no_table() {
     let signed_up = anonymous.ask(sign_up, json!({ "input": input })).await;
     let token = signed_up.text("signUp.accessToken").to_owned();
     let refresh_token = signed_up.text("signUp.refreshToken").to_owned();
-    // The password in the document itself, wrong types beside secrets, and a handle that is taken.
+    // The password is part of the document, secrets have wrong types, and a handle is taken.
     let inline =
         format!("mutation {{ signIn(input: {{ handle: \"jane\", password: \"{password}\" }}) {{ user {{ id }} }} }}");
     anonymous.ask(&inline, Value::Null).await.at("signIn.user.id");

@@ -1,5 +1,5 @@
-//! Stored keys of names are rebuilt when they were made with other tables: all of them, once, by whichever instance, and on
-//! from where a rebuild was cut off.
+//! Tests of the rebuild of stored name keys after a change of the collation tables. One of the instances rebuilds all
+//! keys once, and an interrupted rebuild continues.
 
 use api::{auth::viewer::Scopes, name_keys, text};
 use futures_util::FutureExt as _;
@@ -9,7 +9,7 @@ use crate::support::{Expected as _, app::TestApp, consistency, person::Person};
 
 const NAMES: [&str; 6] = ["Łukasz", "Søren", "김철수", "Οδυσσεύς", "さとう", "Ærø"];
 
-/// People with contacts, an address book and a floor.
+/// Creates people with contacts, address books, queues and the other named things.
 async fn filled() -> (TestApp, Person) {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
@@ -26,7 +26,7 @@ async fn filled() -> (TestApp, Person) {
     (app, ada)
 }
 
-/// All keys, in an order that does not depend on them.
+/// Returns all keys, in an order that does not depend on them.
 async fn keys(app: &TestApp) -> Vec<String> {
     let mut keys = Vec::new();
     for (table, id) in [
@@ -53,7 +53,7 @@ async fn keys(app: &TestApp) -> Vec<String> {
     keys
 }
 
-/// Makes all keys be as if another version of the tables had made them.
+/// Changes all keys, as if another version of the tables had made them.
 async fn spoil(app: &TestApp) {
     for table in ["queue", "entry_point", "multimedia_profile", "idle_reason", "wrap_up_reason", "skill"] {
         let id = app.database.digits("id");
@@ -72,7 +72,7 @@ async fn state(app: &TestApp) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_of_other_tables_are_rebuilt_by_instances_that_start_together() {
+async fn instances_that_start_together_rebuild_keys_of_other_tables() {
     let (app, ada) = filled().await;
     let right = keys(&app).await;
     spoil(&app).await;
@@ -90,12 +90,12 @@ async fn keys_of_other_tables_are_rebuilt_by_instances_that_start_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_goes_on_where_it_was_cut_off() {
+async fn an_interrupted_rebuild_continues_where_it_stopped() {
     let (app, _) = filled().await;
     let right = keys(&app).await;
     spoil(&app).await;
     let mut steps = 0;
-    // Each step is a transaction of its own: nothing else is kept between them, and one that is cut off leaves nothing.
+    // Each step is one transaction. An interrupted step leaves nothing, and no other state is kept between steps.
     drop(name_keys::step(app.app(), 2).now_or_never());
     while name_keys::step(app.app(), 2).await.expected("a step") {
         steps += 1;
@@ -106,7 +106,7 @@ async fn a_rebuild_goes_on_where_it_was_cut_off() {
     }
     assert!(steps > 6, "{steps}");
     assert_eq!(keys(&app).await, right);
-    // What was begun for other tables is begun anew.
+    // A rebuild for other tables starts again.
     spoil(&app).await;
     app.database.run("UPDATE text_keys SET building = 'other', stage = 7").await;
     name_keys::refresh(app.app()).await.expected("a rebuild");
@@ -115,7 +115,7 @@ async fn a_rebuild_goes_on_where_it_was_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_names_that_become_one_both_stay() {
+async fn two_names_that_become_equal_both_stay() {
     let (app, ada) = filled().await;
     app.database.run("UPDATE queue SET name = 'lukasz' WHERE name = 'Søren'").await;
     app.database.run("UPDATE text_keys SET version = 'old'").await;
@@ -129,7 +129,7 @@ async fn two_names_that_become_one_both_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_of_these_tables_are_left_alone() {
+async fn keys_of_the_current_tables_are_not_rebuilt() {
     let (app, _) = filled().await;
     app.database.run("UPDATE user_search SET text = 'mine'").await;
     name_keys::refresh(app.app()).await.expected("nothing to do");

@@ -1,4 +1,4 @@
-//! One way to search, to list by name and to be unique by name, wherever names stand; and what is no name at all.
+//! Tests of names: one rule to search, to sort and to compare them everywhere, and the refusal of invisible names.
 
 use api::auth::viewer::Scopes;
 use entity::{channel::Channel, entry_point::FormFieldKind, user::Role};
@@ -12,7 +12,7 @@ use crate::support::{
     visitors::{Door, field, message, start},
 };
 
-/// Whether a name is found by a search, wherever names are searched.
+/// Returns the number of hits of a search in each list that can be searched.
 async fn finds(ada: &Person, search: &str) -> [u64; 4] {
     let query = "query($q: String!) { contacts(search: $q) { totalCount } agents(search: $q) { nodes { id } } \
                  queues(search: $q) { nodes { id } } wrapUpReasons(search: $q) { id } }";
@@ -23,7 +23,7 @@ async fn finds(ada: &Person, search: &str) -> [u64; 4] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_search_sees_neither_case_nor_accents() {
+async fn every_search_ignores_case_and_accents() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let names = [
@@ -55,7 +55,7 @@ fn agent_id(person: &Person) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_differ_by_more_than_case_accents_and_what_is_not_seen() {
+async fn names_that_differ_only_in_case_accents_or_invisible_characters_are_equal() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let (queue, _) = app.web_queue(&ada, "Łódź", json!({})).await;
@@ -74,7 +74,7 @@ async fn names_differ_by_more_than_case_accents_and_what_is_not_seen() {
         for same in ["lodz", "ŁÓDŹ", "Lo\u{301}dz\u{200b}", "\u{200e}łódź", "l’odz"] {
             assert_eq!(ada.arranges(verb, new(verb, same)).await, "DUPLICATE name", "{verb} {same}");
         }
-        // Voiced kana and another letter make another name.
+        // Voiced kana and other letters are different names.
         for other in ["バス", "ハス", "Łódka"] {
             assert_eq!(ada.arranges(verb, new(verb, other)).await, "APPLIED", "{verb} {other}");
         }
@@ -86,7 +86,7 @@ async fn names_differ_by_more_than_case_accents_and_what_is_not_seen() {
         let input = new("createMultimediaProfile", same);
         assert_eq!(ada.arranges("createMultimediaProfile", input).await, "DUPLICATE name", "{same}");
     }
-    // A thing may be given its own name in other letters.
+    // A queue may change its own name to an equivalent spelling.
     assert_eq!(ada.arranges("updateQueue", json!({ "queueId": queue, "name": "LODZ" })).await, "APPLIED");
     assert_eq!(ada.arranges("updateQueue", json!({ "queueId": queue, "name": "hasu" })).await, "APPLIED");
     assert_eq!(ada.arranges("createQueue", new("createQueue", "Łódź")).await, "APPLIED");
@@ -95,7 +95,7 @@ async fn names_differ_by_more_than_case_accents_and_what_is_not_seen() {
 const ORDERED: [&str; 10] = ["7 Days", "Äpfel", "Łazarz", "Lindau", "Øre", "Zoe", "Ёлка", "카", "うえ", "ヴォ"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_by_name_have_one_order() {
+async fn all_lists_by_name_use_one_order() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     for name in ORDERED.iter().rev() {
@@ -113,7 +113,7 @@ async fn lists_by_name_have_one_order() {
         let own: Vec<&str> = names.iter().copied().filter(|name| ORDERED.contains(name)).collect();
         assert_eq!(own, ORDERED, "{list}");
     }
-    // What was there from the start stands where its name belongs.
+    // The predefined reason is sorted by its name too.
     assert_eq!(answer.at("idleReasons")[3]["name"], "Idle");
     for (index, name) in ORDERED.iter().enumerate().rev() {
         let agent = app.person_of(&format!("a{index}x"), name, Role::Member, Scopes::all()).await;
@@ -146,7 +146,7 @@ async fn lists_by_name_have_one_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_stand_under_the_heading_of_their_base_letter() {
+async fn people_are_listed_under_the_heading_of_their_base_letter() {
     let app = TestApp::new().await;
     let people = [
         ("a2", "Ærø", "A"),
@@ -173,7 +173,7 @@ async fn people_stand_under_the_heading_of_their_base_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_text_of_which_nothing_is_seen_is_no_text() {
+async fn a_text_without_visible_characters_is_refused() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
@@ -230,7 +230,7 @@ async fn a_text_of_which_nothing_is_seen_is_no_text() {
         let answer = app.anonymous().ask(query, json!({ "n": nothing })).await;
         assert_eq!(answer.at("signUp.userErrors")[0]["message"], "A name is needed.", "{nothing:?}");
     }
-    // What is not seen stays where something else is.
+    // Invisible characters stay when the text has visible ones.
     let kept =
         "mutation { updateProfile(input: { displayName: \"\u{200e}Ann\" }) { user { displayName sortHeading } } }";
     let answer = ann.ask(kept, Value::Null).await;

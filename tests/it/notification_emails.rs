@@ -1,4 +1,4 @@
-//! Telling by e-mail: who wants it, when it is due, what is tried again.
+//! Tests of notification e-mails: preferences, due times, digests and retries.
 
 use api::notifications::email_delivery;
 use chrono::Duration;
@@ -20,7 +20,7 @@ async fn with_mail() -> (TestApp, MailServer) {
     (TestApp::with(2, &settings).await, server)
 }
 
-/// Gives a person an address, which they confirm, and a wish for one kind of thing.
+/// Gives a person a confirmed address and an e-mail preference for one kind.
 async fn wants(app: &TestApp, server: &MailServer, person: &Person, kind: &str, email: &str) {
     let profile = "mutation($a: String!) { updateProfile(input: { emails: [{ address: \"other@example.org\" }, \
                    { address: $a, preferred: true, visibility: NOBODY }] }) { userErrors { code } } }";
@@ -32,7 +32,7 @@ async fn wants(app: &TestApp, server: &MailServer, person: &Person, kind: &str, 
     person.ask(wish, json!({ "kind": kind, "email": email })).await.at("updateNotificationPreferences");
 }
 
-/// Sends all that is due, on every instance at once.
+/// Sends all due e-mails, on every instance at once.
 async fn deliver(app: &TestApp, server: &MailServer) -> Vec<Mail> {
     let workers = app
         .instances
@@ -43,7 +43,7 @@ async fn deliver(app: &TestApp, server: &MailServer) -> Vec<Mail> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_wants_to_be_told_at_once_gets_a_mail_each_to_the_preferred_address() {
+async fn instant_notifications_send_one_email_each_to_the_preferred_address() {
     let (app, server) = with_mail().await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     wants(&app, &server, &ann, "FOLLOWED", "INSTANT").await;
@@ -54,7 +54,7 @@ async fn who_wants_to_be_told_at_once_gets_a_mail_each_to_the_preferred_address(
     assert_eq!(sent[0].to, ["ann@example.org"]);
     assert!(sent[0].text.contains("Subject: ben follows you now."), "{}", sent[0].text);
     assert!(sent[0].text.contains("From: Rapport <rapport@example.org>"));
-    // The same follower is not told of again.
+    // The same follower causes no second e-mail.
     ben.must("unfollowUser", &ann.id()).await;
     ben.must("followUser", &ann.id()).await;
     assert!(deliver(&app, &server).await.is_empty());
@@ -63,7 +63,7 @@ async fn who_wants_to_be_told_at_once_gets_a_mail_each_to_the_preferred_address(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn digests_come_together_when_their_hour_has_come() {
+async fn digests_combine_notifications_at_their_due_time() {
     let (app, server) = with_mail().await;
     let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
     wants(&app, &server, &ann, "FOLLOWED", "HOURLY").await;
@@ -85,7 +85,7 @@ async fn digests_come_together_when_their_hour_has_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_withdrawn_blocked_or_answered_before_it_was_due_is_not_told() {
+async fn withdrawn_blocked_or_answered_requests_send_no_email() {
     let (app, server) = with_mail().await;
     let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
     wants(&app, &server, &ann, "CONNECTION_REQUESTED", "HOURLY").await;
@@ -101,7 +101,7 @@ async fn what_was_withdrawn_blocked_or_answered_before_it_was_due_is_not_told() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_that_is_refused_is_tried_again_later_and_given_up_in_the_end() {
+async fn a_refused_email_is_retried_later_and_finally_dropped() {
     let (app, server) = with_mail().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     wants(&app, &server, &ann, "FOLLOWED", "INSTANT").await;
@@ -123,7 +123,7 @@ async fn a_mail_that_is_refused_is_tried_again_later_and_given_up_in_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_asks_and_takes_it_back_all_day_makes_one_mail() {
+async fn repeated_requests_of_one_person_send_one_email_a_day() {
     let (app, server) = with_mail().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     wants(&app, &server, &ann, "CONNECTION_REQUESTED", "INSTANT").await;
@@ -142,7 +142,7 @@ async fn whoever_asks_and_takes_it_back_all_day_makes_one_mail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_died_leaves_its_work_to_another() {
+async fn another_worker_sends_the_emails_of_a_crashed_worker() {
     let (app, server) = with_mail().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     wants(&app, &server, &ann, "FOLLOWED", "INSTANT").await;
@@ -155,7 +155,7 @@ async fn a_worker_that_died_leaves_its_work_to_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_cannot_forge_the_heads_of_a_mail() {
+async fn names_cannot_forge_the_headers_of_an_email() {
     let (app, server) = with_mail().await;
     let ann = app.person("ann").await;
     let scopes = api::auth::viewer::Scopes::all();
@@ -169,7 +169,7 @@ async fn names_cannot_forge_the_heads_of_a_mail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_told_at_an_address_that_nobody_confirmed() {
+async fn no_email_goes_to_an_unconfirmed_address() {
     let (app, server) = with_mail().await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     let profile = "mutation { updateProfile(input: { emails: [{ address: \"a@example.org\", preferred: true }, \
@@ -180,7 +180,7 @@ async fn nothing_is_told_at_an_address_that_nobody_confirmed() {
     ann.ask(wish, serde_json::Value::Null).await.at("updateNotificationPreferences");
     ben.must("followUser", &ann.id()).await;
     assert!(deliver(&app, &server).await.is_empty());
-    // The preferred one is not confirmed, so mail goes to the one that is.
+    // The preferred address is not confirmed, so the confirmed one is used.
     recovery::confirm(&app, &server, &ann.clients[0], "b@example.org").await;
     cem.must("followUser", &ann.id()).await;
     let sent = deliver(&app, &server).await;

@@ -1,4 +1,4 @@
-//! What people are told, and how.
+//! Tests of notifications: their causes, read state, live stream, preferences and retention.
 
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const LIVE: &str = "subscription($after: Cursor) { event: notifications(after: $
     ... on NotificationsRead { sequence notificationIds } ... on NotificationsUnread { sequence notificationIds } \
     ... on NotificationsRemoved { sequence notificationIds } } }";
 
-/// A person's notifications: kind, who, whether unread.
+/// Returns a person's notifications: the kind, the actor, and true when unread.
 async fn told(person: &Person, variables: Value) -> Vec<(String, String, bool)> {
     let answer = person.ask(LIST, variables).await;
     let nodes = answer.at("notifications.nodes").as_array().cloned().unwrap_or_default();
@@ -39,7 +39,7 @@ fn entry(kind: &str, who: &str, unread: bool) -> (String, String, bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_is_told_of_a_request_an_acceptance_and_a_follower_once() {
+async fn a_request_an_acceptance_and_a_follow_each_cause_one_notification() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
@@ -48,7 +48,7 @@ async fn one_is_told_of_a_request_an_acceptance_and_a_follower_once() {
     assert_eq!(unread(&ben).await, (1, 1));
     ben.must("acceptConnectionRequest", &request).await;
     ben.must("acceptConnectionRequest", &request).await;
-    // What was answered counts as read, and carries the request as it is.
+    // A notification of an answered request is read and contains the current request.
     assert_eq!(told(&ben, json!({})).await, [entry("CONNECTION_REQUESTED", "ann", false)]);
     assert_eq!(ben.ask(LIST, json!({})).await.at("notifications.nodes.0.request.status"), "ACCEPTED");
     assert_eq!(unread(&ben).await, (0, 0));
@@ -62,7 +62,7 @@ async fn one_is_told_of_a_request_an_acceptance_and_a_follower_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_requester_is_told_of_an_acceptance_and_of_nothing_else() {
+async fn the_requester_is_notified_of_an_acceptance_only() {
     let app = TestApp::new().await;
     let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
     let request = ann.asks(&ben).await;
@@ -80,7 +80,7 @@ async fn the_requester_is_told_of_an_acceptance_and_of_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_is_taken_back_is_no_longer_told() {
+async fn withdrawing_a_request_removes_its_notification() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
@@ -91,7 +91,7 @@ async fn a_request_that_is_taken_back_is_no_longer_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_block_takes_back_what_the_blocked_person_caused_and_the_blocked_person_notices_nothing() {
+async fn a_block_removes_the_blockers_notifications_and_stays_hidden_from_the_blocked_person() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
@@ -106,7 +106,7 @@ async fn a_block_takes_back_what_the_blocked_person_caused_and_the_blocked_perso
     ben.must("blockUser", &ann.id()).await;
     assert_eq!(told(&ben, json!({})).await, []);
     assert_eq!(told(&ann, json!({})).await, before);
-    // Not live either: the next that comes is of somebody else.
+    // The live stream reports nothing either: the next event is about another person.
     app.person("cem").await.must("followUser", &ann.id()).await;
     let event = socket.event().await.expected("an event");
     assert_eq!(event["notification"]["actor"]["displayName"], "cem");
@@ -114,7 +114,7 @@ async fn a_block_takes_back_what_the_blocked_person_caused_and_the_blocked_perso
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_one_mutes_tells_one_nothing() {
+async fn muted_people_cause_no_notifications() {
     let app = TestApp::new().await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     let mute = "mutation($id: ID!, $until: DateTime, $n: Boolean! = true) { muteUser(input: { userId: $id, until: $until, \
@@ -135,7 +135,7 @@ async fn whom_one_mutes_tells_one_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn notifications_are_read_unread_removed_and_own_no_state() {
+async fn notifications_can_be_read_unread_and_deleted_without_other_effects() {
     let app = TestApp::new().await;
     let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
     for other in [&ben, &cem, &dia] {
@@ -146,7 +146,8 @@ async fn notifications_are_read_unread_removed_and_own_no_state() {
     let read = "mutation($ids: [ID!], $before: ID) { done: markNotificationsRead(input: { ids: $ids, upTo: $before }) { count userErrors { code } } }";
     let unmark = "mutation($ids: [ID!]!) { done: markNotificationsUnread(input: { ids: $ids }) { count } }";
     let delete = "mutation($ids: [ID!]!) { done: deleteNotifications(input: { ids: $ids }) { count } }";
-    // Up to the second newest: the newest stays unread, and so does what arrives meanwhile.
+    // Marks everything up to the second newest. The newest stays unread, and so does a notification that arrives
+    // meanwhile.
     assert_eq!(ann.ask(read, json!({ "before": all[1] })).await.at("done.count"), 2);
     assert_eq!(ann.ask(read, json!({ "before": all[1] })).await.at("done.count"), 0, "again");
     assert_eq!(unread(&ann).await, (1, 3));
@@ -154,7 +155,7 @@ async fn notifications_are_read_unread_removed_and_own_no_state() {
     assert_eq!(told(&ann, json!({ "filter": "READ" })).await.len(), 2);
     assert_eq!(ann.ask(unmark, json!({ "ids": [all[2], all[2], all[0], "x"] })).await.at("done.count"), 1);
     assert_eq!(unread(&ann).await, (2, 3));
-    // Somebody else's are passed over, and so is nothing at all.
+    // The calls ignore other people's notifications and accept an empty list.
     assert_eq!(ben.ask(read, json!({ "ids": all })).await.at("done.count"), 0);
     assert_eq!(ben.ask(delete, json!({ "ids": all })).await.at("done.count"), 0);
     assert_eq!(ann.ask(read, json!({ "ids": [] })).await.at("done.count"), 0);
@@ -167,7 +168,7 @@ async fn notifications_are_read_unread_removed_and_own_no_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_to_notifications_comes_live_in_one_gapless_stream() {
+async fn changes_of_notifications_arrive_in_one_gapless_live_stream() {
     let app = TestApp::two().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let page = ann.ask(LIST, json!({})).await;
@@ -197,7 +198,7 @@ async fn what_happens_to_notifications_comes_live_in_one_gapless_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kind_can_be_turned_off_and_the_request_still_waits() {
+async fn a_disabled_kind_sends_nothing_and_the_request_stays_pending() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let update = "mutation { updateNotificationPreferences(input: { preferences: [{ kind: CONNECTION_REQUESTED, inApp: false }] }) \
@@ -216,7 +217,7 @@ async fn a_kind_can_be_turned_off_and_the_request_still_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_notifications_go_and_followers_are_told() {
+async fn old_notifications_are_removed_and_subscribers_get_events() {
     let app = TestApp::with(1, &[("RAPPORT_NOTIFICATION_RETENTION", "30d")]).await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     ben.must("followUser", &ann.id()).await;
@@ -232,7 +233,7 @@ async fn old_notifications_go_and_followers_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn marking_all_as_read_while_others_arrive_loses_none() {
+async fn marking_all_as_read_keeps_notifications_that_arrive_meanwhile_unread() {
     let app = TestApp::two().await;
     let ann = app.person("ann").await;
     for round in 0..crate::support::rounds(3).min(50) {

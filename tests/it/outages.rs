@@ -1,4 +1,4 @@
-//! When the database goes away and comes back.
+//! Tests of database outages and recovery.
 
 use std::{
     process::Command,
@@ -30,10 +30,10 @@ const ASK: &str =
 const WITHDRAW: &str =
     "mutation($id: ID!) { withdrawConnectionRequest(input: { requestId: $id }) { outcome userErrors { code } } }";
 
-/// How soon a call is told to try again, and how soon all is well after the database is back.
+/// The maximum time to a refusal, and to recovery after the database is back.
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// A PostgreSQL of this test's own, to be mistreated.
+/// A PostgreSQL server of this test, which the test stops and kills.
 struct Postgres {
     directory: TempDir,
     port: u16,
@@ -59,7 +59,7 @@ impl Drop for Postgres {
     }
 }
 
-/// What a writer was told.
+/// The answers that the writers received.
 #[derive(Default)]
 struct Told {
     acknowledged: Vec<String>,
@@ -68,17 +68,18 @@ struct Told {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_when_the_database_stops_and_is_killed() {
+async fn outages_and_kills_of_the_database_lose_nothing_acknowledged() {
     if database::server().is_none() {
-        // SQLite is in the process: the crash tests are about it.
+        // SQLite runs in the process, and the crash tests cover it.
         return;
     }
     let full = rounds(1) >= 100;
     let (outage, kills) = if full { (Duration::from_secs(60), 5) } else { (Duration::from_secs(3), 1) };
-    // Below the ports that the machine gives to connections: one that finds nobody there could be given it and take it.
+    // The port is below the system's ephemeral ports. Otherwise a connection to the stopped server could get this port
+    // itself.
     let port = 20_000 + u16::try_from(std::process::id() % 10_000).expected("a port");
     let directory = TempDir::new().expected("a directory");
-    // The server runs as another user, who has to get there.
+    // PostgreSQL runs as another user, who needs access to the directory.
     std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expected("open");
     let postgres = Postgres { directory, port };
     let database = TestDatabase::existing(&postgres.command("start"));
@@ -105,7 +106,7 @@ async fn nothing_acknowledged_is_lost_when_the_database_stops_and_is_killed() {
                     let Some(asked) = call(&client, ASK, json!({ "id": ada_id }), &told).await else { continue };
                     let request = asked["requestConnection"]["request"]["id"].as_str().expected("a request").to_owned();
                     told.lock().acknowledged.push(request.clone());
-                    // Until it is known to be done.
+                    // Repeats the call until it is acknowledged.
                     while call(&client, WITHDRAW, json!({ "id": request }), &told).await.is_none() {}
                 }
             })
@@ -124,7 +125,7 @@ async fn nothing_acknowledged_is_lost_when_the_database_stops_and_is_killed() {
     for round in 0..=kills {
         if round == 0 {
             postgres.command("halt");
-            // The pause is what is tested.
+            // The length of the outage is the subject of the test.
             tokio::time::sleep(outage).await;
             assert_eq!(reqwest::get(&ready).await.expected("an answer").status(), 503);
         } else {
@@ -154,7 +155,7 @@ async fn nothing_acknowledged_is_lost_when_the_database_stops_and_is_killed() {
     let listed: Vec<String> = known.iter().map(|id| format!("'{}'", id.0)).collect();
     let kept = format!("SELECT count(*) FROM connection_request WHERE id IN ({})", listed.join(", "));
     assert_eq!(database.number(&kept).await, i64::try_from(known.len()).expected("a number"));
-    // The socket lived through all of it and was given every event, once and in order.
+    // The socket stays open through all outages and receives every event once and in order.
     let of_ada = format!("SELECT last_sequence FROM stream WHERE kind = 1 AND owner_id = '{}'", uuid_of(&ada_id));
     let last = database.number(&of_ada).await;
     for sequence in 1..=last {
@@ -163,7 +164,7 @@ async fn nothing_acknowledged_is_lost_when_the_database_stops_and_is_killed() {
     assert_eq!(tokio::task::spawn_blocking(move || server.stop()).await.expected("a stop"), Some(0));
 }
 
-/// What was answered; nothing when the call has to be made again, which it is told in time.
+/// Returns the answer, or None when the call was refused and must be repeated. Records the time to the refusal.
 async fn call(client: &Client, query: &str, variables: Value, told: &Mutex<Told>) -> Option<Value> {
     let since = Instant::now();
     let answer = client.try_ask(query, variables).await.expected("an answer, whatever the database does");
@@ -183,10 +184,10 @@ fn uuid_of(id: &str) -> uuid::Uuid {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reading_whose_connection_was_cut_is_done_again() {
+async fn a_query_whose_connection_was_cut_is_repeated() {
     let app = TestApp::new().await;
     if !app.database.is_postgres() {
-        // A file has no connections that others could cut.
+        // SQLite has no connections that another process could end.
         return;
     }
     let jane = app.person("jane").await;
@@ -201,7 +202,7 @@ async fn a_reading_whose_connection_was_cut_is_done_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_statement_that_takes_too_long_is_ended_and_the_connection_goes_on() {
+async fn a_statement_that_takes_too_long_is_ended_and_its_connection_stays_usable() {
     let app = TestApp::with(1, &[("RAPPORT_STATEMENT_TIMEOUT", "200ms"), ("RAPPORT_DATABASE_CONNECTIONS", "1")]).await;
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS count FROM n";
     let db = app.app().db.read();

@@ -1,4 +1,5 @@
-//! Pages: complete, in order, refused when asked for wrongly, and cheap: a fixed number of statements, each on an index.
+//! Tests of pages: complete, ordered, with clear refusals, and with a fixed number of statements that each use an
+//! index.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +33,7 @@ async fn crowd(app: &TestApp, whom: &Person, number: usize) -> Vec<Person> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_forwards_and_backwards_show_each_once_in_one_order() {
+async fn pages_in_both_directions_show_each_person_once_in_one_order() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     crowd(&app, &ann, 23).await;
@@ -71,7 +72,7 @@ async fn after_of(person: &Person, index: usize) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn constant_members_are_shown_exactly_once_while_others_come_and_go() {
+async fn paging_shows_unchanged_members_exactly_once_while_others_change() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let people = crowd(&app, &ann, 40).await;
@@ -96,7 +97,7 @@ async fn constant_members_are_shown_exactly_once_while_others_come_and_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_sizes_and_cursors_get_a_clear_refusal() {
+async fn invalid_page_sizes_and_cursors_get_a_clear_refusal() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     crowd(&app, &ann, 3).await;
@@ -120,7 +121,7 @@ async fn wrong_sizes_and_cursors_get_a_clear_refusal() {
         assert_eq!(answer.code(), "BAD_USER_INPUT", "{variables}");
         assert_eq!(answer.body["errors"][0]["extensions"]["field"], field, "{variables}");
     }
-    // A cursor of another list, another person, another search.
+    // These cursors belong to another list, another person or another search.
     for query in [
         "query($after: String) { contacts(list: FOLLOWERS, search: \"p\", after: $after) { nodes { id } } }",
         "query($after: String) { contacts(list: FOLLOWING, after: $after) { nodes { id } } }",
@@ -135,7 +136,7 @@ async fn wrong_sizes_and_cursors_get_a_clear_refusal() {
     );
 }
 
-/// Operations, and how many statements each may take however long its page is.
+/// The operations, each with its number of statements, which does not depend on the page size.
 const BUDGETS: [(&str, usize); 20] = [
     ("{ viewer { scopes } }", 0),
     (
@@ -188,7 +189,7 @@ const BUDGETS: [(&str, usize); 20] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operations_take_a_fixed_number_of_statements_and_no_page_reads_a_table() {
+async fn operations_take_a_fixed_number_of_statements_and_no_page_scans_a_table() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let ann = app.person("ann").await;
     let people = crowd(&app, &ann, 30).await;
@@ -199,7 +200,8 @@ async fn operations_take_a_fixed_number_of_statements_and_no_page_reads_a_table(
         person.ask(post, Value::Null).await;
     }
     if app.database.is_postgres() {
-        // Without statistics SQLite plans as for many rows; with those of thirty it would rather read them all.
+        // PostgreSQL needs statistics to plan for the rows that exist. SQLite without statistics plans for many rows,
+        // but with statistics of thirty rows it would scan them.
         app.app().db.analyze().await.expected("analysed");
     }
     plans::check(
@@ -213,15 +215,15 @@ async fn operations_take_a_fixed_number_of_statements_and_no_page_reads_a_table(
     .await;
 }
 
-/// On the graphs of `rapport import`, planned with their own statistics: `RAPPORT_TEST_IMPORTED` names the database.
+/// Plans with the statistics of a database from `rapport import`. `RAPPORT_TEST_IMPORTED` names the database.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_page_of_an_imported_graph_reads_a_table() {
+async fn no_page_of_an_imported_graph_scans_a_table() {
     let Ok(url) = std::env::var("RAPPORT_TEST_IMPORTED") else { return };
     let app = TestApp::on(TestDatabase::existing(&url), 1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     for handle in ["f0", "f18", "c107", "f75000"] {
         let me = app.known(handle).await;
         let other = app.known("f44").await;
-        // Where there are no requests, nobody of theirs is read.
+        // A person without requests needs fewer statements, because no people are loaded for them.
         plans::check(
             &app,
             &me,
@@ -234,7 +236,8 @@ async fn no_page_of_an_imported_graph_reads_a_table() {
     }
 }
 
-/// Mutations, and how many statements each takes beside BEGIN and COMMIT; the answer reads the relationship once more.
+/// The mutations, each with its number of statements besides BEGIN and COMMIT. The answer reads the relationship once
+/// more.
 const WRITES: [(&str, usize); 8] = [
     ("followUser", 9),
     ("unfollowUser", 7),
@@ -251,7 +254,7 @@ async fn mutations_take_a_fixed_number_of_statements() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let mut request = String::new();
-    // The first makes the pair's row.
+    // The first call creates the row of the pair.
     ann.must("followUser", &ben.id()).await;
     ann.must("unfollowUser", &ben.id()).await;
     let mut taken = Vec::new();
@@ -263,14 +266,14 @@ async fn mutations_take_a_fixed_number_of_statements() {
         if let Some(made) = query_less.request {
             request = made;
         }
-        // `does` asks for the relationship too, which is one statement.
+        // `does` also reads the relationship, which is one statement.
         taken.push((verb, statements.len() - 1));
     }
     assert_eq!(taken, WRITES);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_below_a_list_are_those_that_one_would_read_alone() {
+async fn nested_pages_equal_the_pages_of_separate_queries() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let people = crowd(&app, &ann, 9).await;
@@ -293,9 +296,9 @@ async fn pages_below_a_list_are_those_that_one_would_read_alone() {
     }
 }
 
-/// 10,000 followers and 1,000 changes with `RAPPORT_TEST_ROUNDS` of 10,000; a tenth of both otherwise.
+/// With `RAPPORT_TEST_ROUNDS` of 10,000, the test uses 10,000 followers and 1,000 changes. Otherwise it uses a tenth.
 #[tokio::test(flavor = "multi_thread")]
-async fn paging_while_others_come_and_go_shows_each_who_stays_exactly_once() {
+async fn paging_a_large_list_under_changes_shows_each_remaining_follower_once() {
     let app = TestApp::two().await;
     let (many, changes) = if crate::support::rounds(1) >= 10_000 { (10_000, 1_000) } else { (1_000, 100) };
     let directory = tempfile::tempdir().expected("a directory");
@@ -305,7 +308,7 @@ async fn paging_while_others_come_and_go_shows_each_who_stays_exactly_once() {
     api::bulk_load::load::file(app.app(), api::bulk_load::load::SeedKind::Follows, &file).await.expected("an import");
     let star = app.known("f0").await;
     let me = app.person("me").await;
-    // Half of those who change leave, half come.
+    // Half of the changing followers leave, and half arrive.
     let mut chance = Chance::seeded(7);
     let mut moving = BTreeSet::new();
     while moving.len() < changes / 2 {

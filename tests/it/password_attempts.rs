@@ -1,4 +1,4 @@
-//! Wrong passwords: who is slowed by them, and who is not; and which passwords are taken.
+//! Tests of wrong passwords: the addresses and accounts that are slowed down, and the passwords that are refused.
 
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) \
 const SIGN_UP: &str = "mutation($input: SignUpInput!) { signUp(input: $input) \
     { accessToken refreshToken userErrors { code field retryAfter } } }";
 
-/// Signs in, or tries to, from an address, as a proxy of ours says it.
+/// Tries to sign in from an address that a trusted proxy names.
 async fn sign_in_from(app: &TestApp, address: &str, token: Option<&str>, input: Value) -> Value {
     let request = reqwest::Client::new()
         .post(format!("{}/graphql", app.instances[0].url))
@@ -47,7 +47,7 @@ async fn behind_a_proxy() -> TestApp {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_passwords_of_one_place_slow_that_place_alone() {
+async fn wrong_passwords_from_one_network_slow_down_only_that_network() {
     let app = behind_a_proxy().await;
     sign_up(&app, "jane").await;
     for handle in ["jane", "nobody"] {
@@ -65,7 +65,7 @@ async fn wrong_passwords_of_one_place_slow_that_place_alone() {
             assert_eq!(code(&sign_in_from(&app, "203.0.113.1", None, wrong(handle)).await), "NOT_ALLOWED", "{handle}");
         }
         assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "{handle}: {waits:?}");
-        // The right password does not help there, which would tell that it is right.
+        // The right password is refused too. Otherwise the answer would reveal it.
         let refused = sign_in_from(&app, "203.0.113.1", None, right(handle)).await;
         assert_eq!(code(&refused), "TOO_MANY_ATTEMPTS", "{handle}");
     }
@@ -75,10 +75,10 @@ async fn wrong_passwords_of_one_place_slow_that_place_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_places_are_slowed_together_and_known_ones_get_through() {
+async fn many_networks_are_slowed_down_together_and_known_ones_are_not() {
     let app = behind_a_proxy().await;
     sign_up(&app, "jane").await;
-    // From here Jane signed in before; on another device she has a token, and on a third an old one.
+    // The first network signed in before. One device has an access token, and another has an older refresh token.
     assert_eq!(code(&sign_in_from(&app, "198.51.100.7", None, right("jane")).await), "");
     let device = sign_in_from(&app, "203.0.113.250", None, right("jane")).await;
     let (access, refresh) = (device["accessToken"].as_str(), device["refreshToken"].as_str().expected("a token"));
@@ -92,17 +92,17 @@ async fn many_places_are_slowed_together_and_known_ones_get_through() {
         let_through.push(tried);
     }
     assert!(let_through[0] == let_through[1] && let_through[0] <= 30, "{let_through:?}");
-    // From a new place Jane waits a little, told how long, and then gets through.
+    // From a new network Jane gets a short wait and then signs in.
     let refused = sign_in_from(&app, "192.0.2.1", None, right("jane")).await;
     assert_eq!(code(&refused), "TOO_MANY_ATTEMPTS");
     assert!((1..=30).contains(&wait(&refused)), "{refused}");
-    // Where she is known she does not wait at all.
+    // From a known network or device she does not wait.
     assert_eq!(code(&sign_in_from(&app, "198.51.100.7", None, right("jane")).await), "");
     assert_eq!(code(&sign_in_from(&app, "192.0.2.2", access, right("jane")).await), "");
     let mut shown = right("jane");
     shown["refreshToken"] = json!(refresh);
     assert_eq!(code(&sign_in_from(&app, "192.0.2.3", None, shown.clone()).await), "");
-    // The token of somebody else, or nonsense, is no sign of Jane's device.
+    // The token of another user and invalid tokens do not count as Jane's device.
     let other = sign_up(&app, "mallory").await;
     for token in [other["refreshToken"].as_str().expected("a token"), "rr_x", ""] {
         shown["refreshToken"] = json!(token);
@@ -113,7 +113,7 @@ async fn many_places_are_slowed_together_and_known_ones_get_through() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn others_cannot_keep_anybody_from_changing_their_password_or_from_signing_up() {
+async fn wrong_passwords_of_others_prevent_no_password_change_and_no_sign_up() {
     let app = behind_a_proxy().await;
     let jane = sign_up(&app, "jane").await;
     for _ in 0..12 {
@@ -128,7 +128,7 @@ async fn others_cannot_keep_anybody_from_changing_their_password_or_from_signing
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_mutation_that_asks_for_a_password_tells_how_long_to_wait() {
+async fn every_mutation_with_a_password_reports_how_long_to_wait() {
     let app = TestApp::with(1, &[("RAPPORT_SIGN_IN_ATTEMPTS", "2")]).await;
     for (handle, query) in [
         (
@@ -158,7 +158,7 @@ async fn every_mutation_that_asks_for_a_password_tells_how_long_to_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guessable_passwords_are_refused_wherever_one_is_set() {
+async fn guessable_passwords_are_refused_everywhere() {
     let app = TestApp::new().await;
     let up = async |password: &str| {
         let input =
@@ -202,7 +202,7 @@ async fn guessable_passwords_are_refused_wherever_one_is_set() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_is_the_same_however_its_letters_are_typed() {
+async fn equivalent_spellings_of_a_password_are_equal() {
     let app = TestApp::new().await;
     for (number, (set, typed)) in [
         ("p\u{e4}ssw\u{f6}rtlich-\u{f1}", "pa\u{308}sswo\u{308}rtlich-n\u{303}"),

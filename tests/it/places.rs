@@ -1,4 +1,4 @@
-//! Places that an account knows: what makes them known, what they are spared, and what is forgotten.
+//! Tests of known networks of an account: how they become known, which limits they avoid, and when they are forgotten.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ const CHANGE: &str = "mutation { changePassword(input: { currentPassword: \"corr
 const PROXY: (&str, &str) = ("RAPPORT_TRUSTED_PROXIES", "1");
 const TEN: (&str, &str) = ("RAPPORT_SIGN_IN_ATTEMPTS", "10");
 
-/// Asks from an address, as a proxy of ours says it.
+/// Sends a request from an address that a trusted proxy names.
 async fn ask_from(http: &reqwest::Client, url: &str, address: &str, query: &str, variables: Value) -> Value {
     let request = http.post(format!("{url}/graphql")).header("x-forwarded-for", address);
     let request = request.json(&json!({ "query": query, "variables": variables }));
@@ -35,7 +35,7 @@ async fn ask_from(http: &reqwest::Client, url: &str, address: &str, query: &str,
     answer["data"].clone()
 }
 
-/// Signs in, or tries to; the answer.
+/// Tries to sign in. Returns the payload.
 async fn sign_in(instance: &Instance, address: &str, password: &str, shown: Option<&str>) -> Value {
     let input = json!({ "handle": "jane", "password": password, "refreshToken": shown });
     let answer = ask_from(&reqwest::Client::new(), &instance.url, address, SIGN_IN, json!({ "input": input })).await;
@@ -46,7 +46,7 @@ fn code(answer: &Value) -> &str {
     answer["userErrors"][0]["code"].as_str().unwrap_or_default()
 }
 
-/// Tries passwords of Jane's from six networks, until who is not known has to wait, at every instance.
+/// Tries wrong passwords for Jane from six networks on every instance, until unknown networks must wait.
 async fn attack(app: &TestApp) {
     for instance in &app.instances {
         for number in 0..30 {
@@ -56,7 +56,7 @@ async fn attack(app: &TestApp) {
     }
 }
 
-/// Jane, whose address is confirmed.
+/// Signs up Jane and confirms her address.
 async fn jane(app: &TestApp, server: &crate::support::smtp::MailServer) -> Client {
     let (jane, _) = sign_up(app, "jane").await;
     addresses(&jane, &["jane@example.org"]).await;
@@ -65,7 +65,7 @@ async fn jane(app: &TestApp, server: &crate::support::smtp::MailServer) -> Clien
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_sets_a_password_by_mail_signs_in_at_once_from_there_on_every_instance() {
+async fn a_password_reset_makes_its_network_known_on_every_instance() {
     let (app, server) = with_mail(&[PROXY, TEN]).await;
     jane(&app, &server).await;
     request(&app, "jane").await;
@@ -78,7 +78,7 @@ async fn who_sets_a_password_by_mail_signs_in_at_once_from_there_on_every_instan
     let new = json!({ "token": token, "new": "battery staple" });
     let done = ask_from(&reqwest::Client::new(), &app.instances[0].url, here, RESET, new).await;
     assert_eq!(done["resetPassword"]["outcome"], "APPLIED");
-    // Others are slowed as before, and where they are is not what was remembered.
+    // Other networks are slowed down as before, and the attackers' networks are not known.
     for instance in app.instances.iter().rev() {
         for elsewhere in ["192.0.2.2", "10.9.0.1"] {
             let refused = sign_in(instance, elsewhere, "battery staple", None).await;
@@ -95,7 +95,7 @@ async fn who_sets_a_password_by_mail_signs_in_at_once_from_there_on_every_instan
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_thief_may_have_makes_no_place_known() {
+async fn stolen_tokens_and_reset_passwords_make_no_network_known() {
     let (app, server) = with_mail(&[PROXY, TEN]).await;
     let first = &app.instances[0];
     jane(&app, &server).await;
@@ -104,7 +104,7 @@ async fn what_a_thief_may_have_makes_no_place_known() {
         answer["refreshToken"].as_str().expected("a token").to_owned()
     };
     let (good, stolen) = (shown("198.51.100.7").await, shown("203.0.113.1").await);
-    // Used again after its moment, a token ends its session.
+    // A token that is reused after its grace period ends its session.
     let (_, latest) = next(&app, &stolen).await.expected("a refresh");
     app.clock.advance(Duration::seconds(11));
     assert!(next(&app, &stolen).await.is_err());
@@ -120,7 +120,7 @@ async fn what_a_thief_may_have_makes_no_place_known() {
     for (address, shown) in [("198.51.100.7", None), ("192.0.2.4", Some(good.as_str()))] {
         assert_eq!(code(&sign_in(first, address, "correct horse", shown).await), "", "{address}");
     }
-    // With a new password by mail everything of before is forgotten.
+    // A password reset by e-mail forgets all known networks and devices.
     assert_eq!(reset(&app, &token, "battery staple").await, "APPLIED");
     for (address, shown) in [("198.51.100.7", None), ("192.0.2.4", Some(good.as_str()))] {
         let answer = sign_in(first, address, "battery staple", shown).await;
@@ -130,7 +130,7 @@ async fn what_a_thief_may_have_makes_no_place_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_who_try_passwords_hold_up_nobody_who_is_known() {
+async fn password_guesses_from_unknown_networks_delay_no_known_user() {
     let (app, server) = with_mail(&[PROXY]).await;
     let first = &app.instances[0];
     let jane = jane(&app, &server).await;
@@ -152,7 +152,7 @@ async fn strangers_who_try_passwords_hold_up_nobody_who_is_known() {
         .collect();
     eventually("as many wait as may", || async { strangers.iter().filter(|task| task.is_finished()).count() == 236 })
         .await;
-    // A known network, who proves who they are, and who has a token from a mail.
+    // A known network, a signed-in user and the owner of an e-mailed token are not blocked.
     assert_eq!(code(&sign_in(first, "127.0.0.1", "correct horse", None).await), "");
     assert_eq!(code(&sign_in(first, "192.0.2.1", "correct horse", None).await), "TOO_MANY_ATTEMPTS");
     assert_eq!(jane.ask(CHANGE, Value::Null).await.text("changePassword.outcome"), "APPLIED");
@@ -174,7 +174,7 @@ async fn strangers_who_try_passwords_hold_up_nobody_who_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_is_not_there_costs_as_many_statements_and_who_has_to_wait_costs_none() {
+async fn unknown_accounts_cost_the_same_statements_and_refused_attempts_cost_none() {
     let app = TestApp::with(1, &[PROXY, TEN]).await;
     sign_up(&app, "jane").await;
     let mut all = Vec::new();
@@ -196,7 +196,7 @@ async fn an_account_that_is_not_there_costs_as_many_statements_and_who_has_to_wa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_known_network_is_found_by_an_index_and_forgotten_after_a_season() {
+async fn a_known_network_is_found_by_an_index_and_pruned_after_90_days() {
     let app = TestApp::with(1, &[PROXY, TEN]).await;
     let (_, mut refresh) = sign_up(&app, "jane").await;
     for number in 0..20 {
@@ -209,13 +209,13 @@ async fn a_known_network_is_found_by_an_index_and_forgotten_after_a_season() {
     let plan = plans::explain(app.app(), look, true).await;
     assert!(plan.contains("session_known_network"), "{plan}");
 
-    // A session that goes on stays, whatever its age; of its tokens those that were used long ago go.
+    // A continuing session stays at any age. Its refresh tokens that were used long ago are pruned.
     for _ in 0..5 {
         app.clock.advance(Duration::days(20));
         refresh = next(&app, &refresh).await.expected("a refresh").1;
         retention::prune(app.app()).await.expected("pruned");
     }
-    // Those of 20 days ago have expired ten days later, and are known for 90 days after that.
+    // An unused session expires after 30 days and makes its network known for another 90 days.
     let sessions = app.database.number("SELECT count(*) FROM session").await;
     assert_eq!(sessions, 22, "all are still there after a hundred days");
     app.clock.advance(Duration::days(21));
@@ -233,7 +233,7 @@ async fn a_known_network_is_found_by_an_index_and_forgotten_after_a_season() {
         assert!(plans::scans(&plan).is_empty(), "{}\n{plan}", statement.sql);
     }
     assert!(next(&app, &refresh).await.is_ok());
-    // One that was signed out goes by when that was.
+    // A signed-out session is pruned 90 days after the sign-out.
     let other = sign_in(&app.instances[0], "198.51.100.7", "correct horse", None).await;
     let client = Client::new(&app.instances[0].url, other["accessToken"].as_str().map(str::to_owned));
     client.ask("mutation { signOut { outcome } }", Value::Null).await.at("signOut");
@@ -243,7 +243,7 @@ async fn a_known_network_is_found_by_an_index_and_forgotten_after_a_season() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kept_network_tells_no_address_and_outlives_a_change_of_the_secret() {
+async fn a_stored_network_reveals_no_address_and_survives_a_rotated_secret() {
     let [old, new, other] =
         ["an-old-secret-of-32-bytes-or-more", "a-new-secret-of-32-bytes-or-more!", "some-other-secret-of-32-bytes-ok"];
     let app = TestApp::with(1, &[PROXY, TEN, ("RAPPORT_JWT_SECRET", old)]).await;

@@ -1,4 +1,4 @@
-//! Texts, times and numbers as they come in: one rule for each, whichever field takes them.
+//! Tests of incoming texts, times and numbers: one rule for each, in every field.
 
 use entity::{channel::Channel, entry_point::FormFieldKind};
 use serde_json::{Value, json};
@@ -11,14 +11,14 @@ use crate::support::{
     visitors::{Door, field, refusal, start},
 };
 
-/// Texts of several lines, and how they are kept.
+/// Multi-line texts, each with its stored form.
 const SEVERAL: [(&str, &str); 4] = [
     ("a\r\nb", "a\nb"),
     ("one\rtwo\u{85}three", "one\ntwo\nthree"),
     ("도\u{2028}움\u{2029}!", "도\n움\n!"),
     ("\u{2028}tab\tstays\r\n", "tab\tstays"),
 ];
-/// Texts of one line, and how they are kept.
+/// Single-line texts, each with its stored form.
 const ONE: [(&str, &str); 4] = [
     ("Ann\u{2028}Archer", "Ann Archer"),
     ("Ann\tArcher\r\n", "Ann Archer"),
@@ -34,7 +34,7 @@ async fn done(person: &Person, query: &str, text: &str, id: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_text_of_several_lines_has_the_same_line_breaks() {
+async fn every_multi_line_text_has_the_same_line_breaks() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
@@ -55,7 +55,7 @@ async fn every_text_of_several_lines_has_the_same_line_breaks() {
         let connect = "mutation($text: String!, $id: ID!) { done: requestConnection(input: { userId: $id, message: $text }) \
             { request { message } userErrors { code } } }";
         assert_eq!(done(&ann, connect, text, &other.id()).await["request"]["message"], kept);
-        // Nothing is trimmed off a message.
+        // A message is not trimmed.
         let sent = ann.sends(0, &talk, &number.to_string(), text).await;
         assert_eq!(code(&sent), "");
         let bodies = app.database.texts("SELECT body FROM thread_item WHERE body <> '' ORDER BY sequence DESC").await;
@@ -74,7 +74,7 @@ async fn every_text_of_several_lines_has_the_same_line_breaks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_text_of_one_line_stays_on_it_and_comes_back_from_a_card() {
+async fn every_single_line_text_loses_its_line_breaks_and_returns_from_a_card() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     for (text, kept) in ONE {
@@ -101,7 +101,7 @@ async fn every_text_of_one_line_stays_on_it_and_comes_back_from_a_card() {
         let key = "mutation($text: String!) { done: createApiKey(input: { name: $text, scopes: [PROFILE_READ] }) { apiKey { name } userErrors { code } } }";
         assert_eq!(done(&ann, key, text, "").await["apiKey"]["name"], kept);
     }
-    // One's own cards come in again as they went out.
+    // The owner's exported cards are imported again without a change.
     for version in ["3.0", "4.0"] {
         let client = &ben.clients[0];
         let url = format!("{}/contacts.vcf", client.url);
@@ -123,7 +123,7 @@ async fn every_text_of_one_line_stays_on_it_and_comes_back_from_a_card() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_turns_the_direction_is_refused_where_it_stands() {
+async fn addresses_with_text_direction_controls_are_refused_in_every_field() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let at = app.web_site("shop").await;
@@ -148,13 +148,13 @@ async fn an_address_that_turns_the_direction_is_refused_where_it_stands() {
         let refused = json!([{ "code": "INVALID", "field": ["input", "pageUrl"] }]);
         assert_eq!(answer.at("startWebChat.userErrors"), &refused, "{text:?}");
     }
-    // Hebrew and Arabic are written from right to left without any mark.
+    // Hebrew and Arabic need no control characters.
     let answer = ann.ask(profile, json!({ "text": "https://example.org/\u{5e9}\u{5dc}.png" })).await;
     assert_eq!(answer.at("done.userErrors"), &json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_are_kept_as_they_are_dialled() {
+async fn phone_numbers_are_stored_as_they_are_dialled() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let fields = vec![field("phone", FormFieldKind::Phone, true)];
@@ -183,7 +183,7 @@ async fn numbers_are_kept_as_they_are_dialled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mute_ends_at_a_time_of_four_digits_and_all_lists_agree() {
+async fn the_end_of_a_mute_has_a_four_digit_year_and_all_lists_agree() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let mute = "mutation($id: ID!, $until: DateTime) { done: muteUser(input: { userId: $id, until: $until }) { userErrors { code } } }";
@@ -235,7 +235,7 @@ async fn a_mute_ends_at_a_time_of_four_digits_and_all_lists_agree() {
         assert_eq!(done.at("done.userErrors"), &json!([]), "{until}");
         assert_eq!(agree(true).await, kept);
     }
-    // Times that have passed are no faults, down to the year 0000.
+    // A past time is a valid value, down to the year 0000. It is refused with a user error.
     for until in ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1900-01-01T00:00:00Z"] {
         let done = ann.ask(mute, json!({ "id": ben.id(), "until": until })).await;
         assert_eq!(done.at("done.userErrors.0.code"), "INVALID", "{until}");
@@ -243,7 +243,7 @@ async fn a_mute_ends_at_a_time_of_four_digits_and_all_lists_agree() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_period_may_begin_at_any_time_of_four_digits() {
+async fn a_period_may_begin_in_any_four_digit_year() {
     let app = TestApp::new().await;
     let sue = app.supervisor("sue").await;
     let floor = app.floor(Channel::Webchat, &[]).await;
@@ -259,7 +259,7 @@ async fn a_period_may_begin_at_any_time_of_four_digits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_time_that_is_given_is_read_by_one_rule() {
+async fn all_input_times_follow_one_rule() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let key = "mutation($t: DateTime) { done: createApiKey(input: { name: \"key\", scopes: [PROFILE_READ], expiresAt: $t }) \

@@ -1,22 +1,22 @@
-//! Two calls at the same moment: whatever the order, a legal state, both answered, each event once. On PostgreSQL the two
-//! go through different instances.
+//! Tests of two calls at the same moment. In any order the state is legal, both calls get an answer, and each event
+//! exists once. On PostgreSQL the calls use different instances.
 
 use std::sync::Arc;
 
 use crate::support::{app::TestApp, consistency, person::Person, rounds};
 
-/// Who acts in a race.
+/// The caller in a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
     Ann,
     Ben,
 }
 
-/// What stands before a race.
+/// The state before a race.
 #[derive(Clone, Copy, Debug)]
 enum Before {
     Strangers,
-    /// Ann has asked Ben.
+    /// Ann has sent a request to Ben.
     Asked,
     Connected,
     /// Ben has ignored Ann's request.
@@ -29,7 +29,7 @@ struct Race {
     before: Before,
     one: (Who, &'static str),
     other: (Who, &'static str),
-    /// What may be said, the first of each pair by the one, the second by the other; empty where any of it may be.
+    /// The allowed outcomes of the first and the second call. Any outcome is allowed when the list is empty.
     allowed: &'static [(&'static str, &'static str)],
 }
 
@@ -137,7 +137,7 @@ async fn prepare(before: Before, ann: &Person, ben: &Person) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_race_ends_in_a_legal_state_with_both_answered() {
+async fn every_race_ends_in_a_legal_state_with_two_answers() {
     let app = Arc::new(TestApp::two().await);
     for round in 0..rounds(3) {
         for (number, race) in RACES.iter().enumerate() {
@@ -158,7 +158,7 @@ async fn every_race_ends_in_a_legal_state_with_both_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crowd_on_one_person_neither_deadlocks_nor_contradicts() {
+async fn many_concurrent_calls_about_one_person_cause_no_deadlock_and_no_contradiction() {
     let app = Arc::new(TestApp::two().await);
     let verbs = [
         "requestConnection",
@@ -186,7 +186,7 @@ async fn a_crowd_on_one_person_neither_deadlocks_nor_contradicts() {
                     let me = chance.below(people.len());
                     let them = (me + 1 + chance.below(people.len() - 1)) % people.len();
                     let verb = *chance.pick(&verbs);
-                    // `does` fails on any fault; refusals are fine.
+                    // `does` fails on any error. Refusals are allowed.
                     people[me].does_on(turn, verb, &people[them].id()).await;
                 }
             })

@@ -1,4 +1,4 @@
-//! Passwords that were forgotten, and addresses that are confirmed, by mail.
+//! Tests of password resets and of the confirmation of e-mail addresses.
 
 use api::accounts::account_emails;
 use chrono::Duration;
@@ -30,7 +30,7 @@ pub async fn with_mail(more: &[(&str, &str)]) -> (TestApp, MailServer) {
     (TestApp::with(2, &[&settings[..], more].concat()).await, server)
 }
 
-/// Sends all that is due, on every instance at once.
+/// Sends all due e-mails, on every instance at once.
 pub async fn deliver(app: &TestApp, server: &MailServer) -> Vec<Mail> {
     let workers = app
         .instances
@@ -40,14 +40,14 @@ pub async fn deliver(app: &TestApp, server: &MailServer) -> Vec<Mail> {
     server.take()
 }
 
-/// The token in a mail: the only line of 43 characters.
+/// Returns the token in an e-mail, which is the only line of 43 characters.
 pub fn token(mail: &Mail) -> String {
     let text = mail.text.replace("=\n", "");
     let found = text.lines().find(|line| line.len() == 43 && !line.contains(' '));
     found.expected("a token").to_owned()
 }
 
-/// Gives somebody these addresses, the first preferred.
+/// Sets a person's addresses. The first is preferred.
 pub async fn addresses(client: &Client, addresses: &[&str]) {
     let profile =
         "mutation($emails: [EmailAddressInput!]) { updateProfile(input: { emails: $emails }) { userErrors { code } } }";
@@ -59,7 +59,7 @@ pub async fn addresses(client: &Client, addresses: &[&str]) {
     assert_eq!(client.ask(profile, json!({ "emails": emails })).await.at("updateProfile.userErrors"), &json!([]));
 }
 
-/// Confirms an address, as its owner does.
+/// Confirms an address with the token from the e-mail.
 pub async fn confirm(app: &TestApp, server: &MailServer, client: &Client, address: &str) {
     let asked = client.ask(REQUEST_CONFIRMATION, json!({ "address": address })).await;
     assert_eq!(asked.text("requestEmailConfirmation.outcome"), "APPLIED");
@@ -80,7 +80,7 @@ pub async fn reset(app: &TestApp, token: &str, new: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forgotten_password_is_set_anew_by_a_mail_that_works_once_and_not_for_long() {
+async fn a_password_reset_token_works_once_and_expires() {
     let (app, server) = with_mail(&[]).await;
     let (jane, refresh) = sign_up(&app, "jane").await;
     addresses(&jane, &["Jane@Example.org", "second@example.org"]).await;
@@ -99,7 +99,7 @@ async fn a_forgotten_password_is_set_anew_by_a_mail_that_works_once_and_not_for_
     let export = format!("{}{}", jane.url, export.text("exportAccount.url"));
     assert_eq!(reqwest::get(&export).await.expected("an answer").status(), 200);
     app.clock.advance(Duration::seconds(1));
-    // What is wrong with the new password does not use the token up.
+    // An invalid new password does not use up the token.
     for (token, new, said) in [
         (first, "short", "INVALID"),
         (first, "password1", "INVALID"),
@@ -119,7 +119,7 @@ async fn a_forgotten_password_is_set_anew_by_a_mail_that_works_once_and_not_for_
     assert!(!sign_in(&app, "jane", "battery staple").await.text("signIn.accessToken").is_empty());
     let told = deliver(&app, &server).await;
     assert!(told.len() == 1 && told[0].to == ["Jane@Example.org"], "that it was changed: {told:?}");
-    // A token ends after half an hour.
+    // A token expires after 30 minutes.
     app.clock.advance(Duration::hours(2));
     request(&app, "jane").await;
     let late = token(&deliver(&app, &server).await[0]);
@@ -128,7 +128,7 @@ async fn a_forgotten_password_is_set_anew_by_a_mail_that_works_once_and_not_for_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asking_for_a_new_password_tells_nothing_about_who_has_an_account() {
+async fn a_reset_request_reveals_nothing_about_accounts() {
     let (app, server) = with_mail(&[]).await;
     let (jane, _) = sign_up(&app, "jane").await;
     sign_up(&app, "ben").await;
@@ -149,7 +149,7 @@ async fn asking_for_a_new_password_tells_nothing_about_who_has_an_account() {
         let answer = request(&app, bad).await;
         assert_eq!(answer["data"]["requestPasswordReset"]["userErrors"][0]["code"], "INVALID", "{bad}");
     }
-    // Somebody who was suspended gets no mail, and their token opens nothing.
+    // A suspended user gets no e-mail, and their token is refused.
     request(&app, "jane").await;
     let open = token(&deliver(&app, &server).await[0]);
     app.database.run("UPDATE \"user\" SET status = 2 WHERE handle = 'jane'").await;
@@ -159,7 +159,7 @@ async fn asking_for_a_new_password_tells_nothing_about_who_has_an_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_floods_a_mailbox_and_without_a_mail_server_it_is_said() {
+async fn reset_emails_are_limited_and_a_missing_mail_server_is_reported() {
     let (app, server) = with_mail(&[("RAPPORT_SIGN_IN_ATTEMPTS", "1000")]).await;
     let (jane, _) = sign_up(&app, "jane").await;
     addresses(&jane, &["jane@example.org"]).await;
@@ -174,7 +174,7 @@ async fn nobody_floods_a_mailbox_and_without_a_mail_server_it_is_said() {
     app.clock.advance(Duration::hours(1) + Duration::seconds(1));
     request(&app, "jane").await;
     assert_eq!(deliver(&app, &server).await.len(), 1);
-    // A server that refuses mail is asked again later.
+    // The e-mail is retried later when the server refuses it.
     app.clock.advance(Duration::hours(1));
     request(&app, "jane").await;
     server.refuse(1);
@@ -195,7 +195,7 @@ async fn nobody_floods_a_mailbox_and_without_a_mail_server_it_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_is_confirmed_by_who_reads_it_and_anew_when_it_comes_back() {
+async fn a_token_from_the_mailbox_confirms_an_address_until_it_is_removed() {
     let (app, server) = with_mail(&[("RAPPORT_CONFIRM_LINK", "https://app.example.org/confirm#{token}")]).await;
     let (jane, _) = sign_up(&app, "jane").await;
     let (ben, _) = sign_up(&app, "ben").await;
@@ -218,14 +218,15 @@ async fn an_address_is_confirmed_by_who_reads_it_and_anew_when_it_comes_back() {
         answer.text("confirmEmail.outcome").to_owned()
     };
     assert_eq!(confirm("x").await, "REFUSED");
-    // A token for an address sets no password.
+    // A token for the confirmation of an address cannot reset a password.
     assert_eq!(reset(&app, &token, "battery staple").await, "NOT_ALLOWED");
     assert_eq!(confirm(&token).await, "APPLIED");
     assert_eq!(confirm(&token).await, "REFUSED", "once");
     assert_eq!(jane.ask(CONFIRMED, Value::Null).await.at("viewer.confirmedEmails"), &json!(["jane@example.org"]));
     let again = jane.ask(REQUEST_CONFIRMATION, json!({ "address": "jane@example.org" })).await;
     assert_eq!(again.text("requestEmailConfirmation.outcome"), "NO_CHANGE");
-    // Its label or its case may change; an address that goes and comes back is confirmed no more.
+    // A change of the label or of the case keeps the confirmation. An address that is removed and added again must be
+    // confirmed again.
     addresses(&jane, &["other@example.org", "JANE@Example.org"]).await;
     assert_eq!(jane.ask(CONFIRMED, Value::Null).await.at("viewer.confirmedEmails"), &json!(["jane@example.org"]));
     jane.ask(REQUEST_CONFIRMATION, json!({ "address": "other@example.org" })).await.at("requestEmailConfirmation");

@@ -1,4 +1,4 @@
-//! The life of requests, audiences, lists and counts.
+//! Tests of connection requests, audiences, follows, lists and counts.
 
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ async fn a_requester_sees_an_ignored_request_pending_until_the_cool_down_ends() 
     assert_eq!(ann.list("OUTGOING_REQUESTS").await, ["ben"]);
     assert_eq!(ann.counts().await["outgoingRequests"], 1);
     assert!(ben.list("INCOMING_REQUESTS").await.is_empty());
-    // Asking again is the same request, and nobody is told twice.
+    // A second call returns the same request and notifies nobody.
     let again = ann.does("requestConnection", &ben.id()).await;
     assert_eq!((again.outcome.as_str(), again.request.as_deref()), ("NO_CHANGE", Some(request.as_str())));
 
@@ -43,7 +43,7 @@ async fn a_requester_sees_an_ignored_request_pending_until_the_cool_down_ends() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_took_an_ignored_request_back_cools_down_before_asking_again() {
+async fn withdrawing_an_ignored_request_starts_the_cool_down() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
@@ -53,7 +53,7 @@ async fn whoever_took_an_ignored_request_back_cools_down_before_asking_again() {
     assert_eq!(ann.relationship(&ben).await["connection"], "NONE");
     assert!(!ann.relationship(&ben).await["availableActions"].to_string().contains("REQUEST_CONNECTION"));
     assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "REQUEST_COOLDOWN");
-    // The one who ignored is free to ask, and that ends the cool-down.
+    // The person who ignored the request may send one, which ends the cool-down.
     let back = ben.asks(&ann).await;
     ben.must("withdrawConnectionRequest", &back).await;
     assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "APPLIED");
@@ -74,7 +74,7 @@ async fn the_cool_down_ends_to_the_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_ignored_may_ask_back_and_gets_a_request_of_their_own() {
+async fn the_person_who_ignored_a_request_may_send_their_own() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let ignored = ann.asks(&ben).await;
@@ -107,7 +107,7 @@ async fn a_block_closes_requests_for_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn to_the_one_who_was_asked_a_requesters_block_looks_like_taking_it_back() {
+async fn a_requesters_block_looks_like_a_withdrawal_to_the_recipient() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
@@ -121,7 +121,7 @@ async fn to_the_one_who_was_asked_a_requesters_block_looks_like_taking_it_back()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn audiences_admit_everyone_those_who_share_a_connection_or_nobody() {
+async fn audiences_allow_everyone_people_with_mutual_connections_or_nobody() {
     let app = TestApp::new().await;
     let [ann, ben, cem, dia] = app.people(["ann", "ben", "cem", "dia"]).await;
     let request = ben.asks(&ann).await;
@@ -143,13 +143,13 @@ async fn audiences_admit_everyone_those_who_share_a_connection_or_nobody() {
     assert_eq!(ben.does("followUser", &ann.id()).await.said(), "NO_CHANGE", "who follows already stays");
     ben.must("unfollowUser", &ann.id()).await;
     assert_eq!(ben.does("followUser", &ann.id()).await.said(), "NOT_ALLOWED");
-    // Whom one has asked oneself may answer by asking.
+    // A person who received a request may always send one back.
     ann.asks(&dia).await;
     assert_eq!(dia.does("requestConnection", &ann.id()).await.said(), "CONNECTED_BY_MUTUAL_REQUEST");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connection_and_follow_are_apart() {
+async fn connections_and_follows_are_independent() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     ann.must("followUser", &ben.id()).await;
@@ -194,7 +194,7 @@ async fn counts_are_the_sizes_of_the_lists() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_name_moves_a_person_in_everyones_lists_and_in_the_search() {
+async fn a_new_name_changes_a_persons_position_in_all_lists_and_in_the_search() {
     let app = TestApp::new().await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     for other in [&ben, &cem] {
@@ -213,7 +213,7 @@ async fn a_new_name_moves_a_person_in_everyones_lists_and_in_the_search() {
         let answer = ann.ask(search, json!({ "q": words })).await;
         assert_eq!(answer.at("contacts.totalCount"), found, "{words}");
     }
-    // What is left out stays; null empties.
+    // Omitted fields keep their values, and null clears a field.
     let partly = ben
         .ask(
             "mutation { updateProfile(input: { organization: \"Ljubljana\" }) { user { title organization } } }",
@@ -286,7 +286,7 @@ async fn every_part_of_a_new_name_is_found_and_the_old_one_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_of_somebody_who_no_longer_takes_part_still_names_them() {
+async fn a_request_of_a_deactivated_user_still_names_them() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;

@@ -1,4 +1,5 @@
-//! Requests as clients, proxies and browsers write them: parameters, hosts, credentials, encodings, documents by hash.
+//! Tests of HTTP requests as clients, proxies and browsers write them: parameters, hosts, credentials, encodings and
+//! hashed documents.
 
 use std::io::Write as _;
 
@@ -17,7 +18,7 @@ use crate::support::{
 const QUERY: &str = "{ __typename }";
 const WS: Option<&str> = Some("graphql-transport-ws");
 
-/// Sends bytes and reads the answer until the connection ends.
+/// Sends raw bytes and reads the answer until the connection ends.
 async fn raw(url: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.expected("a connection");
     stream.write_all(request.as_bytes()).await.expected("written");
@@ -59,7 +60,7 @@ async fn an_empty_parameter_counts_as_absent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_names_one_valid_host() {
+async fn a_request_must_have_exactly_one_valid_host() {
     let app = TestApp::new().await;
     let url = &app.instances[0].url;
     for (head, status) in [
@@ -87,7 +88,7 @@ async fn a_request_names_one_valid_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn empty_credentials_are_none_and_stale_ones_do_not_keep_anybody_from_signing_in() {
+async fn empty_credentials_count_as_none_and_stale_ones_do_not_prevent_a_sign_in() {
     let app = TestApp::new().await;
     let url = app.instances[0].url.clone();
     let (_, refresh) = crate::credentials::sign_up(&app, "jane").await;
@@ -144,7 +145,7 @@ async fn empty_credentials_are_none_and_stale_ones_do_not_keep_anybody_from_sign
             Err(code) => assert_eq!((taken, code), (false, 4403), "{payload}"),
         }
     }
-    // What was good until now stands in the way no more than what never was.
+    // A token that was valid until now is treated like any stale token.
     let (left, _) = crate::credentials::sign_up(&app, "left").await;
     left.ask("mutation { signOut { outcome } }", Value::Null).await.at("signOut");
     eventually("the session has ended", || async { left.ask(QUERY, Value::Null).await.status == 401 }).await;
@@ -167,7 +168,7 @@ async fn empty_credentials_are_none_and_stale_ones_do_not_keep_anybody_from_sign
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_by_its_hash_is_answered_so_that_clients_send_it_whole() {
+async fn a_hashed_document_is_refused_so_that_clients_send_the_whole_document() {
     let app = TestApp::new().await;
     let url = format!("{}/graphql", app.instances[0].url);
     let hash = json!({ "persistedQuery": { "version": 1, "sha256Hash": "x" } });
@@ -187,7 +188,7 @@ async fn a_document_by_its_hash_is_answered_so_that_clients_send_it_whole() {
             let answer = http.post(&url).header("accept", accept).json(&body).send().await.expected("an answer");
             assert_eq!(answer.status(), status, "{accept} {body}");
             let text = answer.text().await.expected("a text");
-            // Who takes events alone is told by one.
+            // A client that accepts only events gets the answer as an event.
             let json = match accept {
                 "text/event-stream" => text
                     .strip_prefix("event: next\ndata: ")
@@ -203,7 +204,7 @@ async fn a_document_by_its_hash_is_answered_so_that_clients_send_it_whole() {
         let said = json!({ "errors": expected }).to_string();
         assert!(answer == said || answer.starts_with(&format!("event: next\ndata: {said}\n\n")), "{accept}: {answer}");
     }
-    // With its document the hash says nothing.
+    // The hash is ignored when the request contains the document.
     let whole = http.post(&url).json(&json!({ "query": QUERY, "extensions": hash })).send().await.expected("an answer");
     assert_eq!(whole.json::<Value>().await.expected("JSON")["data"], json!({ "__typename": "Query" }));
     for body in [json!({}), json!({ "extensions": {} }), json!({ "extensions": { "persistedQuery": null } })] {
@@ -219,7 +220,7 @@ async fn a_document_by_its_hash_is_answered_so_that_clients_send_it_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_is_utf8_under_any_label_and_may_be_compressed() {
+async fn a_body_is_utf8_with_any_label_and_may_be_compressed() {
     let app = TestApp::with(1, &[("RAPPORT_MAX_BODY_BYTES", "4096")]).await;
     let url = format!("{}/graphql", app.instances[0].url);
     let packed = |text: &str| {
@@ -257,7 +258,7 @@ async fn a_body_is_utf8_under_any_label_and_may_be_compressed() {
             (415, &"gzip".parse().expected("a value"))
         );
     }
-    // What is short on the way and long when unpacked is refused as if it had come long.
+    // A body that is short when compressed and long when unpacked is refused like a long body.
     let bomb = packed(&format!("{{\"query\":\"{}\"}}", " ".repeat(4 << 20)));
     assert!(bomb.len() < 8_192);
     for (body, status) in
@@ -268,7 +269,7 @@ async fn a_body_is_utf8_under_any_label_and_may_be_compressed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_may_send_tracing_headers_and_nothing_is_sniffed() {
+async fn pages_may_send_tracing_headers_and_every_answer_forbids_sniffing() {
     let site = "https://app.example";
     let app = TestApp::with(1, &[("RAPPORT_ALLOWED_ORIGINS", site)]).await;
     let url = &app.instances[0].url;
@@ -315,12 +316,12 @@ async fn a_pong_has_the_payload_of_its_ping_and_a_close_is_answered() {
     }
 }
 
-/// Sends a request on many connections and the signal to stop behind them, and reads all answers.
+/// Sends a request on many connections, then the signal to stop, and reads all answers.
 async fn all_are_answered(request: &str, drain: &str) {
     let database = TestDatabase::new().await;
     let mut server = Server::start(&database, &[("RAPPORT_DEMO", "false"), ("RAPPORT_DRAIN", drain)]);
     let address = server.url.trim_start_matches("http://").to_owned();
-    // It has begun to serve.
+    // Ensures that the server serves requests.
     Client::new(&server.url, None).ask(QUERY, Value::Null).await.at("__typename");
     let mut streams = Vec::new();
     for _ in 0..300 {
@@ -339,7 +340,7 @@ async fn all_are_answered(request: &str, drain: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_sent_before_the_signal_to_stop_is_answered() {
+async fn requests_sent_before_the_signal_to_stop_are_answered() {
     let body = json!({ "query": QUERY }).to_string();
     let post = format!(
         "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",

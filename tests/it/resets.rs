@@ -1,4 +1,4 @@
-//! New passwords by mail when something is in the way: a mail server that is down, others who ask, a profile that changes.
+//! Tests of password resets under difficulties: an unavailable mail server, many requests, and changes of the profile.
 
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -24,14 +24,14 @@ async fn jane(app: &TestApp, server: &MailServer) -> Client {
     jane
 }
 
-/// Asks for a new password and takes the token from the mail.
+/// Requests a password reset and returns the token from the e-mail.
 async fn asked(app: &TestApp, server: &MailServer, of: &str) -> String {
     request(app, of).await;
     token(&deliver(app, server).await[0])
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_server_that_is_down_for_minutes_uses_nothing_up() {
+async fn an_outage_of_the_mail_server_uses_up_no_token() {
     let (app, server) = with_mail(&[]).await;
     jane(&app, &server).await;
     request(&app, "jane").await;
@@ -48,7 +48,7 @@ async fn a_mail_server_that_is_down_for_minutes_uses_nothing_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn others_who_ask_never_leave_a_mailbox_without_a_token_that_works() {
+async fn requests_of_others_never_leave_a_mailbox_without_a_valid_token() {
     let (app, server) = with_mail(&[]).await;
     let client = jane(&app, &server).await;
     addresses(&client, &["jane@example.org", "home@example.org"]).await;
@@ -58,11 +58,11 @@ async fn others_who_ask_never_leave_a_mailbox_without_a_token_that_works() {
     }
     let sent = deliver(&app, &server).await;
     assert_eq!(sent.len(), 5);
-    // While there is nothing new, what is there works until the very end.
+    // While no new e-mail is sent, the last token stays valid until its expiry.
     app.clock.advance(Duration::minutes(29));
     request(&app, "jane").await;
     assert!(deliver(&app, &server).await.is_empty());
-    // The other mailbox has not had any.
+    // The limit of the other mailbox is separate.
     request(&app, "home@example.org").await;
     assert_eq!(deliver(&app, &server).await.len(), 1);
     app.clock.advance(Duration::seconds(61));
@@ -72,7 +72,7 @@ async fn others_who_ask_never_leave_a_mailbox_without_a_token_that_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_ends_with_the_password_and_with_the_address_it_was_sent_to() {
+async fn a_token_ends_when_the_password_or_its_address_changes() {
     let (app, server) = with_mail(&[]).await;
     let client = jane(&app, &server).await;
     let before = asked(&app, &server, "jane").await;
@@ -84,7 +84,7 @@ async fn a_token_ends_with_the_password_and_with_the_address_it_was_sent_to() {
     let left = asked(&app, &server, "jane").await;
     addresses(&client, &["new@example.org"]).await;
     assert_eq!(reset(&app, &left, "correct horse").await, "NOT_ALLOWED", "nobody is known to read that address");
-    // Not even when it comes back: then it is confirmed anew.
+    // The token stays invalid when the address returns and is confirmed again.
     app.clock.advance(Duration::seconds(1));
     addresses(&client, &["jane@example.org"]).await;
     confirm(&app, &server, &client, "jane@example.org").await;
@@ -94,7 +94,7 @@ async fn a_token_ends_with_the_password_and_with_the_address_it_was_sent_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_password_by_mail_ends_personal_keys_and_a_change_leaves_them() {
+async fn a_password_reset_ends_personal_keys_and_a_password_change_keeps_them() {
     let (app, server) = with_mail(&[]).await;
     let client = jane(&app, &server).await;
     let (secret, _) = key(&client, json!({ "name": "x", "scopes": ["PROFILE_READ"] })).await;
@@ -109,7 +109,7 @@ async fn a_new_password_by_mail_ends_personal_keys_and_a_change_leaves_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_a_new_password_is_told_at_every_confirmed_address() {
+async fn a_password_change_is_reported_to_every_confirmed_address() {
     let (app, server) = with_mail(&[]).await;
     let client = jane(&app, &server).await;
     addresses(&client, &["Jane@Example.org", "home@example.org", "other@example.org"]).await;
@@ -126,7 +126,7 @@ async fn who_has_a_new_password_is_told_at_every_confirmed_address() {
     assert_eq!(change("wrong horse", "battery staple").await, "REFUSED");
     assert!(deliver(&app, &server).await.is_empty(), "nothing was changed");
     assert_eq!(change("correct horse", "battery staple").await, "APPLIED");
-    // Whoever did it may take an address away next.
+    // An attacker could remove addresses right after the change.
     addresses(&client, &["other@example.org", "Jane@Example.org"]).await;
     let sent = deliver(&app, &server).await;
     assert_eq!(to(&sent), ["Jane@Example.org", "home@example.org"]);
@@ -138,7 +138,7 @@ async fn who_has_a_new_password_is_told_at_every_confirmed_address() {
         }
     }
     assert_eq!(app.database.number("SELECT count(*) FROM mail_token WHERE purpose <> 2").await, 0);
-    // By mail as well, and also when the server is down for long.
+    // A reset by e-mail is reported too, also after a long outage of the mail server.
     let token = asked(&app, &server, "jane").await;
     assert_eq!(reset(&app, &token, "correct horse battery").await, "APPLIED");
     server.refuse(8);
@@ -151,7 +151,7 @@ async fn who_has_a_new_password_is_told_at_every_confirmed_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_is_understood_however_a_keyboard_writes_it() {
+async fn an_address_is_recognized_in_every_spelling() {
     let (app, server) = with_mail(&[]).await;
     jane(&app, &server).await;
     for of in
@@ -164,7 +164,7 @@ async fn an_address_is_understood_however_a_keyboard_writes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_to_an_address_that_nobody_confirmed_says_nothing_that_its_sender_wrote() {
+async fn an_email_to_an_unconfirmed_address_contains_no_text_of_the_user() {
     let (app, server) = with_mail(&[]).await;
     let (mallory, _) = sign_up(&app, "mallory").await;
     let name =
@@ -180,7 +180,7 @@ async fn a_mail_to_an_address_that_nobody_confirmed_says_nothing_that_its_sender
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_name_asked_for_often_leaves_others_of_the_same_network_theirs() {
+async fn many_resets_of_one_name_do_not_limit_other_names_of_the_network() {
     let (app, server) = with_mail(&[("RAPPORT_SIGN_IN_ATTEMPTS", "10")]).await;
     jane(&app, &server).await;
     let code = async |of: &str| {

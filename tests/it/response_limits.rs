@@ -1,5 +1,5 @@
-//! Answers are bounded in bytes while they are made, whatever multiplies them: long texts, aliases, pages in pages. What is
-//! longer is sent as a file, part by part. What an answer holds is given back when it is sent.
+//! Tests of the size limits of answers, for long texts, aliases and nested pages. Longer data is sent as a file, part
+//! by part. The memory of an answer is released when it is sent.
 
 use api::conversations::{
     conversation_rows, participants,
@@ -17,10 +17,11 @@ use crate::support::{
     visitors::visitor,
 };
 
-/// A letter of four bytes.
+/// A character of four bytes.
 const LETTER: &str = "\u{1f600}";
 
-/// A visitor with a chat of so many messages of so many four-byte letters.
+/// Creates a visitor's chat with the given number of messages. Each message has the given number of four-byte
+/// characters.
 async fn talkative(app: &TestApp, messages: usize, letters: usize) -> (Client, String) {
     let at = app.web_site("shop").await;
     let (client, chat) = visitor(app, &at).await;
@@ -44,7 +45,7 @@ fn aliases(field: &str, count: usize) -> String {
     (0..count).map(|n| format!("a{n}: {field} ")).collect::<Vec<_>>().concat()
 }
 
-/// Fails unless the answer was refused where it went beyond, and is short.
+/// Fails unless the answer was refused at the field that exceeds the limit, with a short body.
 fn exceeded(answer: &Answer, name: &str) {
     assert_eq!(answer.code(), "LIMIT_EXCEEDED", "{name}: {:.300}", answer.body.to_string());
     let path = answer.body["errors"][0]["path"].as_array().expected(name);
@@ -57,7 +58,7 @@ async fn nothing_is_held(app: &TestApp) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_ends_where_it_goes_beyond_its_bytes_whatever_multiplies_it() {
+async fn an_answer_over_the_size_limit_is_refused_whatever_multiplies_it() {
     let app = TestApp::with(1, &[("RAPPORT_MAX_ANSWER_BYTES", "2097152")]).await;
     let (visitor, chat) = talkative(&app, 300, 1_000).await;
     let body = "nodes { ... on Message { body } }";
@@ -98,7 +99,7 @@ async fn an_answer_ends_where_it_goes_beyond_its_bytes_whatever_multiplies_it() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_a_socket_an_answer_is_bounded_too() {
+async fn answers_over_a_socket_have_the_same_size_limit() {
     let app = TestApp::with(1, &[("RAPPORT_MAX_ANSWER_BYTES", "1048576")]).await;
     let (visitor, chat) = talkative(&app, 100, 1_000).await;
     let mut socket = crate::support::socket::Socket::open(&visitor.url, visitor.token.as_deref()).await;
@@ -109,7 +110,7 @@ async fn over_a_socket_an_answer_is_bounded_too() {
     nothing_is_held(&app).await;
 }
 
-/// Saves a contact as large as one may be.
+/// Saves a personal contact of the maximum size.
 async fn keeps_a_large_contact(ann: &Person, number: usize) {
     let long = |n: usize| LETTER.repeat(n);
     let ten = |make: &dyn Fn(usize) -> Value| (0..10).map(make).collect::<Vec<_>>();
@@ -124,7 +125,7 @@ async fn keeps_a_large_contact(ann: &Person, number: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_book_is_read_within_the_same_bounds() {
+async fn answers_with_address_books_have_the_same_size_limit() {
     let app = TestApp::with(1, &[("RAPPORT_MAX_ANSWER_BYTES", "3145728")]).await;
     let ann = app.person("ann").await;
     for number in 0..40 {
@@ -149,7 +150,7 @@ async fn an_address_book_is_read_within_the_same_bounds() {
     let url = format!("{}/contacts.vcf?ids={}", ann.clients[0].url, ids.join(","));
     let file = reqwest::Client::new().get(url).bearer_auth(&ann.token).send().await.expected("an answer");
     assert!(file.text().await.expected("text").contains("LIMIT_EXCEEDED"));
-    // The whole list is sent page by page, and has no such bound.
+    // The export of a whole list is sent page by page and has no such limit.
     let url = format!("{}/contacts.vcf?list=PERSONAL", ann.clients[0].url);
     let file = reqwest::Client::new().get(url).bearer_auth(&ann.token).send().await.expected("an answer");
     assert_eq!(file.text().await.expected("text").matches("BEGIN:VCARD").count(), 40);
@@ -157,7 +158,7 @@ async fn an_address_book_is_read_within_the_same_bounds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_under_way_are_bounded_for_a_caller_and_for_all() {
+async fn pending_answers_have_a_memory_limit_per_caller_and_in_total() {
     let settings = [("RAPPORT_MAX_ANSWER_BYTES", "1048576"), ("RAPPORT_MAX_ALL_ANSWERS_BYTES", "1200000")];
     let app = TestApp::with(1, &settings).await;
     let (visitor, chat) = talkative(&app, 20, 4_000).await;
@@ -175,7 +176,7 @@ async fn answers_under_way_are_bounded_for_a_caller_and_for_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_answer_weighed_is_taken_from_the_caller_afterwards() {
+async fn the_size_of_an_answer_is_charged_to_its_caller() {
     let app = TestApp::with(1, &[("RAPPORT_RATE_COST", "1")]).await;
     let (visitor, chat) = talkative(&app, 100, 4_000).await;
     let query = "query($id: ID!) { conversation(id: $id) { items(last: 100) { nodes { ... on Message { body } } } } }";
@@ -184,12 +185,12 @@ async fn what_an_answer_weighed_is_taken_from_the_caller_afterwards() {
     let before = cost["remaining"].as_i64().expected("a budget");
     let now = visitor.ask("{ __typename }", Value::Null).await;
     let after = now.body["extensions"]["cost"]["remaining"].as_i64().expected("a budget");
-    // 1.6 MB read and written are 12,500 units, less what was paid before.
+    // Reading 1.6 MB costs 12,500 units, less the units that were charged before.
     assert!(before - after > 8_000, "{before} {after}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transcript_in_an_answer_is_the_newest_part_and_the_file_is_whole() {
+async fn a_transcript_field_has_the_newest_part_and_the_file_has_everything() {
     let app = TestApp::new().await;
     let (visitor, chat) = talkative(&app, 600, 1_000).await;
     let query = "query($id: ID!) { conversation(id: $id) { transcript transcriptUrl } }";
@@ -206,7 +207,7 @@ async fn a_transcript_in_an_answer_is_the_newest_part_and_the_file_is_whole() {
     assert_eq!(file.matches(&LETTER.repeat(1_000)).count(), 600);
     let newest = shown.lines().skip(1).map(|line| format!("{line}\n")).collect::<Vec<_>>().concat();
     assert!(file.ends_with(&newest));
-    // Nobody else reads it.
+    // Nobody else can read the file.
     let [ann] = app.people(["ann"]).await;
     assert_eq!(get(&ann.token).await.expected("an answer").status(), 404);
     assert_eq!(get("nonsense").await.expected("an answer").status(), 401);

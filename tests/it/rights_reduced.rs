@@ -1,5 +1,5 @@
-//! Rights that shrink: whatever is followed live by them ends within two seconds, on every instance. Each subscription of the
-//! schema stands in a table with the rights that it lives by.
+//! Tests of reduced rights: every subscription that depends on a lost right ends within two seconds on every instance.
+//! A table lists each subscription of the schema with its rights.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -20,37 +20,37 @@ use crate::{
     },
 };
 
-/// How long an end may take to be felt.
+/// The maximum time until a subscription ends.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// What somebody may lose.
+/// A right that a person can lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Right {
-    /// The account: it is suspended.
+    /// An active account. It is suspended.
     Account,
-    /// The session: it is signed out.
+    /// An active session. It is signed out.
     Session,
-    /// A scope of their own key.
+    /// A scope of a personal key.
     KeyScope,
-    /// A scope of the organization's key.
+    /// A scope of an organization key.
     ServiceScope,
-    /// Supervising.
+    /// The role of a supervisor.
     Supervisor,
-    /// Answering customers.
+    /// The role of an agent.
     Agent,
-    /// Serving a queue.
+    /// The assignment to a queue.
     Queue,
-    /// Taking part in a conversation.
+    /// The participation in a conversation.
     Part,
-    /// A task that is offered to them, of a queue that they do not serve.
+    /// An offer of a task from a queue that the agent does not serve.
     Offer,
-    /// A visit to a web site.
+    /// A visit of a web site.
     Visit,
 }
 
 use Right::{Account, Agent, KeyScope, Offer, Part, Queue, ServiceScope, Session, Supervisor, Visit};
 
-/// Every subscription, and the rights without which it must end.
+/// Every subscription, with the rights whose loss must end it.
 const MATRIX: [(&str, &[Right]); 8] = [
     ("activityFeed", &[Account, Session, KeyScope]),
     ("agentStates", &[Account, Session, KeyScope, Supervisor]),
@@ -65,7 +65,7 @@ const MATRIX: [(&str, &[Right]); 8] = [
 const READING: [&str; 6] =
     ["PROFILE_READ", "CONTACTS_READ", "NOTIFICATIONS_READ", "ACTIVITY_READ", "CONVERSATIONS_READ", "AGENTS_READ"];
 
-/// An organization with an agent who talks to a customer.
+/// An organization with an agent in a conversation with a customer.
 struct Scene {
     app: TestApp,
     ada: Person,
@@ -97,7 +97,7 @@ impl Scene {
         self.does(&self.ada.clients[0], "setUserRole", json!({ "userId": who, "role": role })).await;
     }
 
-    /// A token that lives by a right.
+    /// Returns a token that depends on a right, and the way to lose the right.
     async fn token(&self, right: Right) -> (String, Losing) {
         let scopes = json!(READING);
         match right {
@@ -178,7 +178,7 @@ impl Scene {
     }
 }
 
-/// How a right is lost.
+/// The way in which a right is lost.
 enum Losing {
     Account(String),
     Role(String, &'static str),
@@ -195,7 +195,7 @@ fn agent(person: &Person) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_subscription_stands_in_the_table() {
+async fn every_subscription_is_in_the_table_of_rights() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let all = ada.ask("{ __schema { subscriptionType { fields { name } } } }", Value::Null).await;
@@ -205,7 +205,7 @@ async fn every_subscription_stands_in_the_table() {
     assert_eq!(all, known, "say by which rights each subscription lives");
 }
 
-/// Of one right: everything that lives by it ends on every instance.
+/// Checks that every subscription that depends on a right ends on every instance.
 async fn ends(right: Right) {
     let scene = Box::pin(Scene::new()).await;
     let (token, losing) = scene.token(right).await;
@@ -230,7 +230,7 @@ async fn ends(right: Right) {
         ended.expected(&format!("{field} goes on without {right:?}"));
     }
     assert!(since.elapsed() <= WITHIN, "{right:?} took {:?}", since.elapsed());
-    // It does not begin again either, but for what is left.
+    // The subscription cannot start again without the right.
     for (field, rights) in MATRIX {
         if !rights.contains(&right) || (field == "agentDesktop" && right == Agent) {
             continue;
@@ -245,7 +245,7 @@ async fn ends(right: Right) {
     }
 }
 
-/// A socket, unless the token is refused.
+/// Opens a socket. Returns None when the token is refused.
 async fn try_open(url: &str, token: &str) -> Option<Socket> {
     let mut socket = Socket::raw(url, Some("graphql-transport-ws"), None).await.ok()?;
     let payload = json!({ "authorization": format!("Bearer {token}") });
@@ -254,7 +254,7 @@ async fn try_open(url: &str, token: &str) -> Option<Socket> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_step_down_from_watching_ends_what_was_heard_by_it() {
+async fn every_lower_role_ends_the_subscriptions_of_a_supervisor() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let floor = app.floor(Channel::Webchat, &[]).await;
@@ -302,14 +302,14 @@ macro_rules! rights {
 }
 
 rights! {
-    a_suspension_ends_all_that_is_live Account;
-    a_sign_out_ends_all_that_is_live Session;
-    a_key_with_fewer_scopes_ends_what_is_live KeyScope;
-    a_key_of_the_organization_with_fewer_scopes_ends_what_is_live ServiceScope;
-    who_no_longer_supervises_hears_no_more_of_others Supervisor;
-    who_no_longer_answers_customers_hears_no_more_of_them Agent;
-    who_no_longer_serves_a_queue_hears_no_more_of_it Queue;
-    who_takes_part_no_more_hears_no_more Part;
-    who_has_declined_an_offer_hears_no_more_of_it Offer;
-    a_visit_that_is_over_ends_what_is_live Visit;
+    a_suspension_ends_all_subscriptions Account;
+    a_sign_out_ends_all_subscriptions Session;
+    reducing_the_scopes_of_a_personal_key_ends_its_subscriptions KeyScope;
+    reducing_the_scopes_of_an_organization_key_ends_its_subscriptions ServiceScope;
+    losing_the_role_of_a_supervisor_ends_subscriptions_about_others Supervisor;
+    losing_the_role_of_an_agent_ends_subscriptions_about_customers Agent;
+    leaving_a_queue_ends_subscriptions_of_its_conversations Queue;
+    leaving_a_conversation_ends_its_subscription Part;
+    declining_an_offer_ends_the_subscription_of_its_conversation Offer;
+    the_end_of_a_visit_ends_its_subscriptions Visit;
 }

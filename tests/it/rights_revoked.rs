@@ -1,4 +1,4 @@
-//! Rights that end silence what is live, on every instance, within two seconds.
+//! Tests of revoked rights: live connections end on every instance within two seconds.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::{
     },
 };
 
-/// How long an end may take to be felt.
+/// The maximum time until a connection ends.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// One socket and one stream of server-sent events on each instance, both following.
+/// Opens one socket and one stream of server-sent events on each instance, both with a subscription.
 pub async fn follow_everywhere(app: &TestApp, token: &str) -> (Vec<Socket>, Vec<reqwest::Response>) {
     let (mut sockets, mut streams) = (Vec::new(), Vec::new());
     for instance in &app.instances {
@@ -40,7 +40,7 @@ pub async fn follow_everywhere(app: &TestApp, token: &str) -> (Vec<Socket>, Vec<
     (sockets, streams)
 }
 
-/// All of them end in time, the sockets with 4403, and the token is refused from then on.
+/// Checks that all connections end in time, the sockets with 4403, and that the token is refused afterwards.
 pub async fn all_end(app: &TestApp, what: &str, token: &str, live: (Vec<Socket>, Vec<reqwest::Response>)) {
     let since = Instant::now();
     let (sockets, streams) = live;
@@ -60,7 +60,7 @@ pub async fn all_end(app: &TestApp, what: &str, token: &str, live: (Vec<Socket>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn six_endings_of_rights_silence_sockets_and_streams_on_every_instance() {
+async fn six_kinds_of_revocation_end_sockets_and_streams_on_every_instance() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let ann = app.person("ann").await;
@@ -92,14 +92,14 @@ async fn six_endings_of_rights_silence_sockets_and_streams_on_every_instance() {
     ada.ask(&suspend, Value::Null).await.at("suspendUser");
     all_end(&app, "a suspension", &token(&lee), live).await;
 
-    // Sockets look at the machine's time to wait, and at the product's to judge.
+    // Sockets wait by the machine's clock and check the expiry by the test's clock.
     let lifetime = Duration::from_secs(1);
     let short = jwt::issue(app.app(), ann.id, Scopes::all(), None, lifetime).expected("a token").text;
     let live = follow_everywhere(&app, &short).await;
     app.clock.advance(chrono::Duration::seconds(1));
     all_end(&app, "expiry", &short, live).await;
 
-    // Fewer scopes: the sockets close, open again, and may no longer follow.
+    // With fewer scopes the sockets close and can open again, but the subscriptions are refused.
     let (secret, id) = key(&ann.clients[0], json!({ "name": "y", "scopes": scopes })).await;
     let (sockets, streams) = follow_everywhere(&app, &secret).await;
     let narrow = format!(
@@ -123,7 +123,7 @@ async fn six_endings_of_rights_silence_sockets_and_streams_on_every_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instance_that_starts_later_knows_whose_rights_have_ended() {
+async fn an_instance_that_starts_later_refuses_revoked_tokens() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let (jane, _) = sign_up(&app, "jane").await;

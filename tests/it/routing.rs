@@ -1,5 +1,5 @@
-//! Who is offered what: by priority, then by how long a task waits, to the agent who has waited longest; checked against a
-//! model that knows nothing of the product, and from the log when many act at once.
+//! Tests of routing: by priority, then by waiting time, to the agent who has been available longest. Independent checks
+//! read the log and the rows after concurrent actions.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_higher_priority_goes_first_and_inside_one_who_came_first() {
+async fn tasks_are_offered_by_priority_and_then_by_arrival() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let floor = app.floor(Channel::Webchat, &[&ann]).await;
@@ -45,7 +45,7 @@ async fn positions(app: &TestApp, tasks: &[String]) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_waited_longest_is_asked_and_why_is_written_down() {
+async fn the_longest_available_agent_gets_the_offer_and_the_decision_is_stored() {
     let app = TestApp::two().await;
     let [ann, ben, cem] = app.agents(["ann", "ben", "cem"]).await;
     let floor = app.floor(Channel::Webchat, &[&ann, &ben, &cem]).await;
@@ -65,7 +65,7 @@ async fn whoever_has_waited_longest_is_asked_and_why_is_written_down() {
     app.waits(&floor, "3").await;
     app.settle().await;
     assert_eq!(ann.is_offered().await.len(), 1);
-    // All have one; the one who was asked first is asked again.
+    // Each agent has one offer. The next goes to the agent who was asked first.
     let fourth = app.waits(&floor, "4").await;
     app.settle().await;
     assert!(ben.is_offered().await.contains(&fourth.task.to_string()));
@@ -80,7 +80,7 @@ async fn whoever_has_waited_longest_is_asked_and_why_is_written_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_offer_ends_at_its_time_by_the_clock_whichever_way_the_clock_steps() {
+async fn an_offer_expires_at_its_time_when_the_clock_jumps_in_either_direction() {
     for step in [-40, -5, 0, 20] {
         let app = TestApp::two().await;
         let ann = app.agent("ann").await;
@@ -99,7 +99,7 @@ async fn an_offer_ends_at_its_time_by_the_clock_whichever_way_the_clock_steps() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_holds_more_than_the_profile_says_and_whoever_is_free_again_is_asked_at_once() {
+async fn no_agent_exceeds_their_capacity_and_free_capacity_is_used_at_once() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let floor = app.floor(Channel::Webchat, &[&ann]).await;
@@ -124,7 +124,7 @@ async fn nobody_holds_more_than_the_profile_says_and_whoever_is_free_again_is_as
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_agents_must_be_good_at_is_relaxed_in_steps() {
+async fn skill_requirements_are_relaxed_in_steps() {
     let app = TestApp::two().await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
     let step = |after_seconds| SkillStep { after_seconds, required: vec![] };
@@ -153,7 +153,7 @@ async fn what_agents_must_be_good_at_is_relaxed_in_steps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_queue_that_is_closed_says_so_and_keeps_what_is_written() {
+async fn a_closed_queue_sends_its_message_and_keeps_the_task() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let hours = BusinessHours {
@@ -176,7 +176,7 @@ async fn a_queue_that_is_closed_says_so_and_keeps_what_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_whose_account_ends_leaves_nothing_behind() {
+async fn a_former_agent_leaves_no_tasks_behind() {
     let app = TestApp::two().await;
     let (ada, ann, ben) = (app.admin("ada").await, app.agent("ann").await, app.agent("ben").await);
     let floor = app.floor(Channel::Webchat, &[&ann, &ben]).await;
@@ -198,14 +198,14 @@ async fn somebody_whose_account_ends_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_offer_that_was_found_due_too_early_still_ends_in_time() {
+async fn an_offer_whose_timer_fired_early_still_expires_at_its_time() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let floor = app.floor(Channel::Webchat, &[&ann]).await;
     app.waits(&floor, "1").await;
     ann.turns("AVAILABLE").await;
     app.settle().await;
-    // As where the clock is set back between the look and the deed.
+    // The timer fires early, as when the clock is set back after the timer was found due.
     let early = "UPDATE timer SET due_at = (SELECT created_at FROM offer WHERE id = target) WHERE kind = 1";
     assert_eq!(app.database.run(early).await, 1);
     app.settle().await;
@@ -215,7 +215,7 @@ async fn an_offer_that_was_found_due_too_early_still_ends_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_talk_that_an_agent_left_for_ever_is_no_wait_of_others() {
+async fn a_conversation_without_its_agent_does_not_count_as_a_wait() {
     let app = TestApp::two().await;
     let (ada, ann, ben) = (app.admin("ada").await, app.agent("ann").await, app.agent("ben").await);
     let floor = app.floor(Channel::Webchat, &[&ann, &ben]).await;
@@ -238,7 +238,7 @@ async fn a_talk_that_an_agent_left_for_ever_is_no_wait_of_others() {
     assert_eq!(estimate().await, Value::Null);
 }
 
-/// What stands in the log of a queue: who entered and who left, in order.
+/// Returns the log of a queue: every task that entered or left, in order.
 pub async fn log_of(database: &TestDatabase, queue: uuid::Uuid) -> Vec<(String, Value)> {
     let sql = format!(
         "SELECT e.kind || ' ' || CAST(e.payload AS text) FROM event_entry n JOIN event e ON e.number = n.event_number \
@@ -252,10 +252,10 @@ pub async fn log_of(database: &TestDatabase, queue: uuid::Uuid) -> Vec<(String, 
     database.texts(&sql).await.into_iter().map(split).collect()
 }
 
-/// Nobody was offered a task while another of the queue stood before it.
+/// Checks that no task was offered while another task of the queue was ahead of it. Returns the number of offers.
 pub async fn nobody_was_passed(database: &TestDatabase, queue: uuid::Uuid) -> usize {
     let mut waiting: BTreeSet<(i64, String, String)> = BTreeSet::new();
-    // What was handed over waits from then on, and may be passed: it is not for who has handed it over.
+    // A transferred task may be overtaken, because it is not offered to the agent who transferred it.
     let mut handed_over = BTreeSet::new();
     let mut offered = 0;
     for (kind, task) in log_of(database, queue).await {
@@ -273,13 +273,13 @@ pub async fn nobody_was_passed(database: &TestDatabase, queue: uuid::Uuid) -> us
             assert_eq!(first, Some(&place), "passed");
             offered += 1;
         }
-        // What has not waited was handed from one agent to another, or is talked about.
+        // A task without a wait was transferred between agents or is in a live conversation.
         assert!(waiting.remove(&place) || kind != "task_dequeued", "it did not wait: {task}");
     }
     offered
 }
 
-/// What must hold of the rows whatever was done.
+/// Checks the invariants of the rows that hold after any history.
 pub async fn nothing_contradicts_itself(database: &TestDatabase) {
     for (what, sql) in [
         (

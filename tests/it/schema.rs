@@ -1,4 +1,5 @@
-//! The schema is fresh, described to the last argument, and agrees with the database.
+//! Tests of the schema: the stored file is up to date, every element has a description, and the entities match the
+//! database.
 
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 use crate::support::{Expected as _, app::TestApp};
 
 #[test]
-fn the_checked_in_schema_is_what_the_code_makes() {
+fn the_stored_schema_matches_the_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema.graphql");
     let held = std::fs::read_to_string(path).expected("schema.graphql");
     assert!(held.trim() == api::schema::sdl().trim(), "stale: cargo run -- schema > schema.graphql");
@@ -28,7 +29,7 @@ async fn every_element_is_described() {
         if name.starts_with("__") || ["Boolean", "Float", "ID", "Int", "String"].contains(&name) {
             continue;
         }
-        // A union's members describe it; the library keeps no text of its own for the roots and for unions.
+        // The members of a union describe it. The library keeps no description for the root types and for unions.
         if !described(kind) {
             bare.push(name.to_owned());
         }

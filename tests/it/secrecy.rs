@@ -1,5 +1,5 @@
-//! What one may not see is as if it were not: every place of the schema that takes an id is asked by those whom a
-//! conversation does not concern, with each id there is in it, and answers as for an id that nobody has.
+//! Tests of secrecy: what a caller may not see looks as if it did not exist. Outsiders use every argument that takes an
+//! id, with each id of a conversation. The answers equal those for ids that do not exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,14 +19,14 @@ use crate::support::{
 const ALL_OF_IT: &str = "query($id: ID!) { conversation(id: $id) { id customer { id } task { id } participants { id } items(first: 100) { nodes { id __typename } } } }";
 const NOTE: &str = "mutation($c: ID!) { addNote(input: { conversationId: $c, clientMessageId: \"note\", body: \"between us\" }) { note { id } } }";
 
-/// A customer who has begun a chat and waits.
+/// Creates a customer with a waiting chat.
 async fn comes(app: &TestApp, floor: &Floor) -> (Client, String) {
     let begun = start(&app.anonymous(), &floor.entry_point, message("1", "In confidence")).await;
     app.settle().await;
     (by(app, &begun), chat(&begun).to_owned())
 }
 
-/// An id of each kind that there is in a conversation, by how the schema names what takes it.
+/// Returns one id of each kind in a conversation, by the names of the arguments that take it.
 async fn ids_of(agent: &Person, conversation: &str) -> Value {
     let answer = agent.ask(ALL_OF_IT, json!({ "id": conversation })).await;
     let seen = answer.at("conversation");
@@ -41,20 +41,20 @@ async fn ids_of(agent: &Person, conversation: &str) -> Value {
     ids
 }
 
-/// One that nobody has, of the same kind.
+/// Returns an id of the same kind that does not exist.
 fn nobodys(id: &str) -> String {
     let (kind, _) = id.rsplit_once('_').expected("an id");
     format!("{kind}_01m7xnapkeess9yf3kt8ay0ya3")
 }
 
-/// What a caller is told at a place of an id, with the id itself left out.
+/// Returns the answer to an operation with an id, without the id itself.
 async fn answer(schema: &Schema, client: &Client, place: &Place, id: &str, own: &Value) -> String {
     let (query, variables) = schema.operation(place, id, own);
     told(client, place, &query, &variables).await.replace(id, "ID")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_a_conversation_does_not_concern_is_told_what_is_told_of_nothing() {
+async fn outsiders_get_the_same_answers_for_a_conversation_as_for_nothing() {
     let app = TestApp::new().await;
     let ann = app.agent("ann").await;
     let elsewhere = app.agent("cem").await;
@@ -64,7 +64,7 @@ async fn whom_a_conversation_does_not_concern_is_told_what_is_told_of_nothing() 
     ann.turns("AVAILABLE").await;
     elsewhere.turns("AVAILABLE").await;
 
-    // One talk, one that has ended and is to be wrapped up, and one offer that is still open.
+    // The test data has a live conversation, an ended one before its wrap-up, and an open offer.
     let (_, talk) = comes(&app, &floor).await;
     ann.accepts_it().await;
     ann.sends(0, &talk, "2", "Hello").await;
@@ -79,7 +79,7 @@ async fn whom_a_conversation_does_not_concern_is_told_what_is_told_of_nothing() 
     hidden.extend(ids_of(&ann, &ended).await["taskId"].as_str().map(str::to_owned));
     assert_eq!(hidden.len(), 9, "{hidden:?}");
 
-    // Those who have something of their own, so that what they are refused is the other's.
+    // Some outsiders have a conversation of their own, so that a refusal is about the other conversation.
     let (lee, own_talk) = comes(&app, &other).await;
     elsewhere.accepts_it().await;
     let mut own = ids_of(&elsewhere, &own_talk).await;
@@ -114,10 +114,10 @@ async fn whom_a_conversation_does_not_concern_is_told_what_is_told_of_nothing() 
     assert!(asked >= 1_500, "{asked}");
     assert_eq!(app.database.number(&streams).await, before, "nothing came of it");
 
-    // Who may does see it, by the same operations: so the answers above could have differed.
+    // An authorized agent gets different answers from the same operations, so the comparison above is meaningful.
     let mut telling = BTreeSet::new();
     let mut own = json!({ "conversationId": talk, "reasonIds": ann.reason("Other").await, "agentId": elsewhere.as_target()["agentId"] });
-    // What ends the conversation or takes a message back comes after what needs them.
+    // Operations that end the conversation or delete a message run last.
     let ends = |place: &Place| {
         ["endConversation", "deleteMessage", "transferTask", "Conference"]
             .iter()

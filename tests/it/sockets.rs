@@ -1,4 +1,4 @@
-//! Sockets: every rule of graphql-transport-ws, its close codes, and what a socket may hold and take.
+//! Tests of sockets: the protocol graphql-transport-ws with its close codes, and the limits of a socket.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn a_socket_that_breaks_the_protocol_is_closed_with_its_code() {
     let init = json!({ "type": "connection_init" });
     let subscribe = json!({ "type": "subscribe", "id": "1", "payload": { "query": "{ __typename }" } });
 
-    // A client that names another protocol alone gives up by itself, as nothing was chosen.
+    // A client that offers only another protocol fails on its side, because the server selects none.
     assert!(Socket::raw(&url, Some("graphql-ws"), None).await.is_err());
     let mut socket = Socket::raw(&url, None, None).await.expected("a socket");
     assert_eq!(socket.hear().await, Err(4406));
@@ -82,7 +82,7 @@ async fn operations_over_a_socket_answer_once_and_complete() {
             "{query}"
         );
     }
-    // After the client's complete there is silence, also from the server.
+    // After the client's complete the server sends nothing more.
     socket.follow(None).await;
     socket.say(&json!({ "type": "complete", "id": "1" })).await;
     socket.subscribe("q", "{ __typename }", json!({})).await;
@@ -90,7 +90,7 @@ async fn operations_over_a_socket_answer_once_and_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shut_down_closes_sockets_so_that_clients_come_back() {
+async fn a_shutdown_closes_sockets_with_a_code_to_reconnect() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let mut socket = ann.socket(0).await;
@@ -112,7 +112,7 @@ async fn a_socket_ends_with_its_token() {
     let mut socket = Socket::open(&app.instances[0].url, Some(&token.text)).await;
     socket.follow(None).await;
     app.clock.advance(chrono::Duration::seconds(3));
-    // Any turn of the socket looks at the clock.
+    // The socket checks the clock with every message.
     socket.say(&json!({ "type": "ping" })).await;
     let ended = match socket.hear().await {
         Ok(pong) => {
@@ -125,18 +125,18 @@ async fn a_socket_ends_with_its_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_that_says_nothing_is_closed() {
+async fn a_socket_without_an_initialization_is_closed() {
     let app = TestApp::new().await;
     let mut socket = Socket::raw(&app.instances[0].url, WS, None).await.expected("a socket");
     assert_eq!(socket.hear().await, Err(4408));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_who_is_gone_without_a_word_is_found_out_by_pings() {
+async fn pings_detect_a_client_that_disappeared() {
     let app = TestApp::with(1, &[("RAPPORT_PING_EVERY", "200ms")]).await;
     let ann = app.person("ann").await;
     let mut living = ann.socket(0).await;
-    // Pings are answered while a client reads; this one does not.
+    // A client that reads also answers pings. This client does not read.
     let dead = ann.socket(0).await;
     let listening = tokio::spawn(async move {
         living.pings(5).await;
@@ -150,7 +150,7 @@ async fn a_client_who_is_gone_without_a_word_is_found_out_by_pings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_runs_so_many_operations_and_takes_messages_of_so_many_bytes() {
+async fn a_socket_limits_its_operations_and_the_size_of_messages() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let mut socket = ann.socket(0).await;
@@ -178,12 +178,12 @@ async fn a_socket_runs_so_many_operations_and_takes_messages_of_so_many_bytes() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_who_stalls_is_sent_away_and_resumes_without_loss() {
+async fn a_stalled_reader_is_disconnected_and_resumes_without_loss() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let mut stalled = ben.socket(0).await;
     let started = stalled.follow(None).await;
-    // More than the buffers between the two hold.
+    // The answers exceed the buffers of both sides.
     for number in 0..30 {
         let part = |n| format!("a{n}: __schema {{ types {{ name description fields {{ name description }} }} }}");
         let query = format!("{{ {} }}", (0..4).map(part).collect::<Vec<_>>().join(" "));
@@ -207,7 +207,7 @@ async fn request_of(person: &crate::support::person::Person) -> String {
     person.ask(asked, Value::Null).await.text("connectionRequests.nodes.0.id").to_owned()
 }
 
-/// Text as a frame of a client, masked with zeros.
+/// Returns a text as a client frame with a mask of zeros.
 fn frame(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81, 0x80 | 127];
     frame.extend_from_slice(&(text.len() as u64).to_be_bytes());
@@ -216,7 +216,7 @@ fn frame(text: &str) -> Vec<u8> {
     frame
 }
 
-/// A socket of bytes, acknowledged, so that nothing but its own end is waited for.
+/// Opens a raw, initialized socket, so that no other timeout can end it.
 async fn bytes(app: &TestApp) -> TcpStream {
     let address = app.instances[0].url.trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).await.expected("a connection");
@@ -235,10 +235,10 @@ async fn bytes(app: &TestApp) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_says_it_is_very_long_is_not_waited_for() {
+async fn a_message_that_announces_an_excessive_length_closes_the_socket() {
     let app = TestApp::new().await;
     let mut stream = bytes(&app).await;
-    // Ten megabytes are promised, and none sent.
+    // The frame announces ten megabytes and sends none.
     let mut promise = vec![0x81, 0x80 | 127];
     promise.extend_from_slice(&10_000_000_u64.to_be_bytes());
     promise.extend_from_slice(&[0; 4]);
@@ -249,10 +249,10 @@ async fn a_message_that_says_it_is_very_long_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_who_still_talks_hears_why_it_is_sent_away() {
+async fn a_client_that_still_sends_receives_the_close_code() {
     let app = TestApp::new().await;
     let mut stream = bytes(&app).await;
-    // Let go with this unread, the connection would be reset, and the code could be lost.
+    // If the server closed with this data unread, the connection would be reset and the code could be lost.
     let mut said = frame("not a message");
     said.extend(frame(&"x".repeat(200_000)));
     stream.write_all(&said).await.expected("written");
@@ -266,12 +266,12 @@ async fn a_client_who_still_talks_hears_why_it_is_sent_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_slow_reader_has_not_read_is_not_heaped_up() {
+async fn unread_events_of_a_slow_reader_do_not_accumulate() {
     let wide = [("RAPPORT_MAX_ALIASES", "10000"), ("RAPPORT_MAX_TOKENS", "20000")];
     let app = TestApp::with(1, &wide).await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let mut stalled = ben.socket(0).await;
-    // Each event as long as a megabyte, and more of them than the machine's buffers hold between the two.
+    // Each event is about a megabyte long, and together they exceed the buffers of both sides.
     let messages = (0..1_000).map(|n| format!("a{n}: message")).collect::<Vec<_>>().join(" ");
     let query = format!(
         "subscription Wide {{ incomingRequests {{ __typename ... on ConnectionRequestReceived {{ request {{ {messages} }} }} }} }}"
@@ -289,7 +289,7 @@ async fn what_a_slow_reader_has_not_read_is_not_heaped_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_that_is_completed_or_whose_socket_is_gone_runs_no_more() {
+async fn an_operation_ends_with_its_completion_or_its_socket() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let mut socket = ann.socket(0).await;
@@ -307,7 +307,7 @@ async fn an_operation_that_is_completed_or_whose_socket_is_gone_runs_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_shows_people_as_they_are_when_it_comes() {
+async fn an_event_shows_the_current_details_of_people() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let mut socket = ben.socket(0).await;
@@ -327,7 +327,7 @@ async fn an_event_shows_people_as_they_are_when_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_that_are_no_frames_are_answered_with_the_code_of_their_fault() {
+async fn invalid_frames_are_answered_with_the_code_of_their_error() {
     let app = TestApp::new().await;
     for (what, sent, code) in [
         ("a frame without a mask", vec![0x81, 0x02, b'{', b'}'], 1002_u16),

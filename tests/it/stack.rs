@@ -1,4 +1,5 @@
-//! What the product counts on in async-graphql, which is pinned: a newer version has to pass this first.
+//! Tests of the behaviour that Rapport expects of async-graphql. The version is pinned, and a newer version must pass
+//! these tests.
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc};
 
@@ -94,7 +95,7 @@ async fn a_guard_on_a_nullable_field_empties_the_parent_which_is_why_such_fields
 }
 
 #[tokio::test]
-async fn what_is_left_out_of_a_patch_is_undefined() {
+async fn omitted_fields_of_a_patch_are_undefined() {
     let query = "query($title: String) { patch(input: { title: $title }) }";
     assert_eq!(ask(query, json!({})).await["data"]["patch"], "undefined");
     assert_eq!(ask(query, json!({ "title": null })).await["data"]["patch"], "null");
@@ -106,7 +107,7 @@ async fn what_is_left_out_of_a_patch_is_undefined() {
 }
 
 #[tokio::test]
-async fn our_error_keeps_its_code_and_hides_its_cause() {
+async fn an_error_of_the_api_keeps_its_code_and_hides_its_cause() {
     let answer = ask("{ refused }", json!({})).await;
     assert_eq!(answer["errors"][0]["extensions"]["code"], "INTERNAL");
     assert!(!answer.to_string().contains("SELECT"));
@@ -125,7 +126,7 @@ impl Loader<u32> for Batches {
 }
 
 #[tokio::test]
-async fn a_loader_batches_siblings_and_keeps_nothing() {
+async fn a_loader_batches_siblings_and_caches_nothing() {
     let batches = Arc::new(parking_lot::Mutex::new(Vec::new()));
     let loader = DataLoader::new(Batches(Arc::clone(&batches)), TokioSpawner::current(), TokioTimer::default());
     futures_util::future::join_all((0..20).map(|key| loader.load_one(key))).await;
@@ -133,10 +134,10 @@ async fn a_loader_batches_siblings_and_keeps_nothing() {
     assert_eq!(*batches.lock(), [20, 1]);
 }
 
-/// Where the library differs from the specification: why requests are validated and bound before they reach it
-/// (`api::http::validation`). When one of these is mended, less has to be closed off.
+/// The differences between the library and the specification. They are the reason why `api::http::validation` validates
+/// and binds requests before the library. When the library fixes one, that code can become shorter.
 #[tokio::test]
-async fn the_library_alone_validates_and_coerces_otherwise_than_the_specification() {
+async fn the_library_alone_differs_from_the_specification() {
     for (document, variables) in [
         ("query($title: String!) { patch(input: { title: $title }) }", json!({})),
         ("query($title: String!) { patch(input: { title: $title }) }", json!({ "title": null })),

@@ -1,4 +1,5 @@
-//! Every action in every one of the nineteen states of a pair: outcome, code, and the state it leaves, from the table.
+//! Tests of every action in each of the nineteen states of a pair: the outcome, the code and the next state follow a
+//! table.
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ enum Connection {
 
 use Connection::{Connected, Nothing, Received, Sent};
 
-/// A pair's state, seen from the one who acts.
+/// The state of a pair, from the acting person's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct State {
     connection: Connection,
@@ -24,7 +25,7 @@ struct State {
     blocked: bool,
 }
 
-/// Sixteen without a block, three with one.
+/// Returns the 16 states without a block and the three states with one.
 fn nineteen() -> Vec<State> {
     let mut states = Vec::new();
     for connection in [Nothing, Sent, Received, Connected] {
@@ -51,7 +52,7 @@ const ACTIONS: [&str; 10] = [
     "unblockUser",
 ];
 
-/// What an action says in a state, and the state after it.
+/// Returns the outcome of an action in a state, and the next state.
 fn table(action: &str, before: State) -> (&'static str, State) {
     let after = |change: fn(&mut State)| {
         let mut after = before;
@@ -71,7 +72,7 @@ fn table(action: &str, before: State) -> (&'static str, State) {
             _ => after(|_| {}),
         },
         "withdrawConnectionRequest" => match before {
-            // A request that the other's block has closed still looks pending, and so it can be taken back.
+            // A request that the other's block closed still looks pending, so it can be withdrawn.
             State { blocks: false, blocked: true, .. } => ("APPLIED", before),
             State { connection: Nothing, .. } => after(|_| {}),
             State { connection: Sent, .. } => after(|state| state.connection = Nothing),
@@ -107,7 +108,7 @@ fn table(action: &str, before: State) -> (&'static str, State) {
     }
 }
 
-/// Brings two strangers into a state; the id of the request that the action is about.
+/// Brings two strangers into a state. Returns the id of the request that the action is about.
 async fn bring(me: &Person, other: &Person, state: State, action: &str) -> String {
     let withdrawing = action == "withdrawConnectionRequest";
     let about_request = withdrawing || action == "acceptConnectionRequest" || action == "ignoreConnectionRequest";
@@ -128,7 +129,7 @@ async fn bring(me: &Person, other: &Person, state: State, action: &str) -> Strin
                 _ => drop(from.must("withdrawConnectionRequest", &request).await),
             }
         }
-        // A request that the block is going to close.
+        // The block will close this request.
         Nothing if about_request => request = if withdrawing { me.asks(other).await } else { other.asks(me).await },
         Nothing => {}
     }
@@ -169,7 +170,7 @@ async fn assert_state(me: &Person, other: &Person, state: State, what: &str) {
     };
     let mine = seen(&me.relationship(other).await);
     let theirs = seen(&other.relationship(me).await);
-    // Whoever was refused without being told still sees the request as sent.
+    // A person with a hidden refusal still sees the request as sent.
     let expected = |connection, follows, followed, blocks, seen: &(String, _, _, _)| {
         let shown = if connection == Nothing && seen.0 == "REQUEST_SENT" { "REQUEST_SENT" } else { name(connection) };
         (shown.to_owned(), Some(follows), Some(followed), Some(blocks))
@@ -185,7 +186,7 @@ async fn every_action_in_every_state_does_what_the_table_says() {
     assert_eq!(states.len(), 19);
     for (number, action) in ACTIONS.into_iter().enumerate() {
         for (index, state) in states.iter().enumerate() {
-            // In both orders of the pair's row.
+            // Tests both orders of the ids in the pair's row.
             let [first, second] = app.people([&format!("a{number}.{index}"), &format!("b{number}.{index}")]).await;
             let (me, other) = if (number + index) % 2 == 0 { (&first, &second) } else { (&second, &first) };
             let request = bring(me, other, *state, action).await;
@@ -196,7 +197,7 @@ async fn every_action_in_every_state_does_what_the_table_says() {
             assert_eq!(deed.said(), said, "{what}");
             assert_eq!(deed.code.is_some(), deed.outcome == "REFUSED", "{what}");
             assert_state(me, other, after, &what).await;
-            // Once more: what was applied is so already.
+            // A repeated action changes nothing.
             if said == "APPLIED" && action != "acceptConnectionRequest" {
                 assert_eq!(me.does(action, &id).await.said(), "NO_CHANGE", "{what}, again");
             }
@@ -206,7 +207,7 @@ async fn every_action_in_every_state_does_what_the_table_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn available_actions_are_those_that_would_not_be_refused_or_idle() {
+async fn available_actions_are_those_that_would_change_something() {
     let app = TestApp::new().await;
     let shown = [
         ("REQUEST_CONNECTION", "requestConnection"),
@@ -228,10 +229,10 @@ async fn available_actions_are_those_that_would_not_be_refused_or_idle() {
             relationship["availableActions"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         for (action, verb) in shown {
             let expected = match verb {
-                // About a request they appear only while one waits.
+                // Actions about a request are available only while one is pending.
                 "withdrawConnectionRequest" => state.connection == Sent,
                 "acceptConnectionRequest" | "ignoreConnectionRequest" => state.connection == Received,
-                // Who has been asked accepts.
+                // The recipient of a request accepts it instead.
                 "requestConnection" if state.connection == Received => false,
                 _ => table(verb, state).0 == "APPLIED",
             };
@@ -241,7 +242,7 @@ async fn available_actions_are_those_that_would_not_be_refused_or_idle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_does_anything_to_oneself_or_to_nobody() {
+async fn no_action_targets_oneself_or_an_unknown_user() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     for verb in crate::support::person::ABOUT_A_USER {

@@ -1,5 +1,5 @@
-//! Long random histories: counts equal lists, connections are those of both, and whoever keeps a copy of the state up to
-//! date by events has the state as it would be read anew.
+//! Tests of long random histories: counts equal lists, connections exist on both sides, and a copy of the state that is
+//! updated by events equals the current state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,12 +25,12 @@ const NOTICES: &str = "subscription($after: Cursor) { event: notifications(after
     ... on NotificationAdded { cursor notification { id } } ... on NotificationsRead { cursor read: notificationIds } \
     ... on NotificationsUnread { cursor unread: notificationIds } ... on NotificationsRemoved { cursor removed: notificationIds } } }";
 
-/// What a client knows of its user, and up to where.
+/// A client's copy of the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Known {
     lists: BTreeMap<String, BTreeSet<String>>,
     requests: BTreeMap<String, String>,
-    /// Whether each is read.
+    /// Each notification by its id, true when read.
     notifications: BTreeMap<String, bool>,
 }
 
@@ -49,7 +49,7 @@ fn words(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().map(word).collect()
 }
 
-/// Every page of a list, and the cursor that stood before the first was read.
+/// Returns all pages of a list, and the stream cursor from before the first page.
 async fn all(person: &Person, query: &str, field: &str, list: &str) -> (Vec<Value>, String) {
     let (mut nodes, mut after, mut cursor) = (Vec::new(), Value::Null, None);
     loop {
@@ -64,7 +64,7 @@ async fn all(person: &Person, query: &str, field: &str, list: &str) -> (Vec<Valu
     }
 }
 
-/// The state as it is read anew, with where the streams stood.
+/// Returns the current state and the stream cursors from before it was read.
 async fn read(person: &Person) -> (Known, Cursors) {
     let (mut known, mut cursors) = (Known::default(), Cursors::default());
     let page = "pageInfo { hasNextPage endCursor }";
@@ -91,7 +91,7 @@ async fn read(person: &Person) -> (Known, Cursors) {
     (known, cursors)
 }
 
-/// Brings what a client knows up to where the streams stand.
+/// Applies the events between two sets of cursors to a client's copy.
 async fn catch_up(person: &Person, instance: usize, known: &mut Known, from: &Cursors, to: &Cursors) {
     let mut socket = person.socket(instance).await;
     let streams = [
@@ -150,7 +150,7 @@ const VERBS: [&str; 13] = [
     "blockUser",
 ];
 
-/// One act of somebody, drawn by chance.
+/// Performs a random action.
 async fn act(chance: &mut Chance, people: &[Person], step: usize) {
     let me = &people[chance.below(people.len())];
     let other = &people[chance.below(people.len())];
@@ -195,9 +195,9 @@ async fn act(chance: &mut Chance, people: &[Person], step: usize) {
     }
 }
 
-/// 50 people; the acts are `RAPPORT_TEST_ROUNDS`.
+/// Uses 50 people. `RAPPORT_TEST_ROUNDS` sets the number of actions.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_applies_the_events_to_what_they_read_knows_what_they_would_read() {
+async fn applying_events_to_a_read_state_gives_the_current_state() {
     let app = TestApp::two().await;
     let steps = rounds(400);
     let mut people = Vec::new();
@@ -213,7 +213,7 @@ async fn whoever_applies_the_events_to_what_they_read_knows_what_they_would_read
     for step in 0..steps {
         act(&mut chance, &people, step).await;
         let last = step + 1 == steps;
-        // Now and then some look, at the end all.
+        // Random people are checked now and then, and all at the end.
         let looking = if last {
             0..people.len()
         } else if step % every == 0 {

@@ -1,5 +1,5 @@
-//! Supervisors: they see how queues and agents are doing as it changes, count what the log tells, move tasks, and take part in
-//! conversations; others do none of it.
+//! Tests of supervisors: they follow queues and agents live, read statistics from the log, move tasks and join
+//! conversations. Other roles cannot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,7 @@ async fn attends(by: &Person, verb: &str, conversation: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn supervisors_follow_agents_and_queues_and_nobody_else_does() {
+async fn only_supervisors_follow_agents_and_queues() {
     let app = TestApp::two().await;
     let sue = app.supervisor("sue").await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
@@ -90,7 +90,7 @@ async fn supervisors_follow_agents_and_queues_and_nobody_else_does() {
     ];
     assert_eq!(told, expected.map(|(name, status)| (name.to_owned(), json!(status))));
 
-    // Whose state it is may be set by who supervises, but not to RONA, nor OFFLINE with something in hand.
+    // A supervisor may set another agent's state, except to RONA, and except to OFFLINE with open tasks.
     assert_eq!(set(&ann, &ben, "IDLE").await, "NOT_ALLOWED");
     assert_eq!(set(&sue, &ann, "RONA").await, "INVALID_STATE_TRANSITION");
     assert_eq!(set(&sue, &ann, "OFFLINE").await, "WRAP_UP_PENDING");
@@ -106,7 +106,7 @@ async fn supervisors_follow_agents_and_queues_and_nobody_else_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_supervisor_moves_what_waits_at_its_place_and_what_is_talked_about() {
+async fn a_supervisor_moves_waiting_offered_and_live_tasks() {
     let app = TestApp::two().await;
     let sue = app.supervisor("sue").await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
@@ -125,13 +125,13 @@ async fn a_supervisor_moves_what_waits_at_its_place_and_what_is_talked_about() {
         [task.clone(), other.clone()],
         "it waits for longer than who came to the queue first"
     );
-    // One that is held out to somebody is taken back from them.
+    // Moving an offered task ends its offer.
     assert_eq!(sue.directs_on(1, "moveTask", &task, first.as_target()).await, "");
     assert_eq!((ben.is_offered().await, ben.state().await.as_str()), (vec![other.clone()], "AVAILABLE"));
     ann.turns("AVAILABLE").await;
     app.settle().await;
     assert_eq!(ann.accepts_it().await, task);
-    // To an agent directly, who need not serve the queue; the one who talked owes a wrap-up.
+    // A task can be moved to an agent who does not serve the queue. The previous agent must wrap up.
     assert_eq!(sue.directs_on(0, "moveTask", &task, ann.as_target()).await, "TRANSFER_TARGET_REFUSED");
     assert_eq!(sue.directs_on(0, "moveTask", &task, ben.as_target()).await, "");
     assert_eq!(ann.desk().await["tasks"][0]["availableActions"], json!(["WRAP_UP"]));
@@ -145,7 +145,7 @@ async fn a_supervisor_moves_what_waits_at_its_place_and_what_is_talked_about() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_supervisor_reads_unseen_and_takes_part_for_all_to_see() {
+async fn a_supervisor_reads_without_a_trace_and_joins_visibly() {
     let app = TestApp::two().await;
     let sue = app.supervisor("sue").await;
     let ann = app.agent("ann").await;
@@ -173,7 +173,7 @@ async fn a_supervisor_reads_unseen_and_takes_part_for_all_to_see() {
     assert_eq!(says("2").await, "NOT_A_PARTICIPANT");
     let lines = [("ann has joined.", true), ("sue has joined.", true), ("sue has left.", true)];
     assert_eq!(announced(&app, arrival).await, lines.map(|(line, told)| (line.to_owned(), told)));
-    // Whoever is no supervisor any more takes part no more.
+    // Losing the role ends the participation of a supervisor.
     assert_eq!(attends(&sue, "joinConversation", &id).await, "APPLIED");
     let ada = app.admin("ada").await;
     let end = "mutation($id: ID!) { setUserRole(input: { userId: $id, role: MEMBER }) { userErrors { code } } }";
@@ -187,7 +187,7 @@ async fn a_supervisor_reads_unseen_and_takes_part_for_all_to_see() {
     assert_eq!(attends(&max, "joinConversation", &id).await, "CONVERSATION_ENDED");
 }
 
-/// What the log of a queue tells: waiting, in service, accepted, accepted in time, abandoned.
+/// Counts from the log of a queue: waiting, in service, accepted, accepted in time and abandoned tasks.
 async fn recount(app: &TestApp, floor: &Floor, level: i64) -> [usize; 5] {
     let (mut waiting, mut serving) = (BTreeSet::new(), BTreeSet::new());
     let [mut accepted, mut in_time, mut abandoned] = [0; 3];
@@ -217,7 +217,7 @@ async fn recount(app: &TestApp, floor: &Floor, level: i64) -> [usize; 5] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn live_counts_are_what_the_log_tells() {
+async fn live_counts_equal_the_counts_from_the_log() {
     let app = TestApp::two().await;
     app.database.run("UPDATE multimedia_profile SET chat = 5").await;
     let sue = app.supervisor("sue").await;
@@ -280,7 +280,7 @@ async fn live_counts_are_what_the_log_tells() {
     nothing_contradicts_itself(&app.database).await;
 }
 
-/// The customer of a task goes, if their conversation is not over.
+/// The customer of a task ends the conversation, if it is open.
 async fn leave_quietly(app: &TestApp, arrivals: &BTreeMap<String, crate::support::desk::Arrival>, task: &str) {
     let arrival = arrivals[task];
     let open = format!(
@@ -293,7 +293,7 @@ async fn leave_quietly(app: &TestApp, arrivals: &BTreeMap<String, crate::support
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agents_ledger_sums_to_the_time_since_they_came() {
+async fn the_intervals_of_an_agents_states_sum_to_the_total_time() {
     let app = TestApp::two().await;
     let sue = app.supervisor("sue").await;
     let ann = app.agent("ann").await;
@@ -305,7 +305,7 @@ async fn an_agents_ledger_sums_to_the_time_since_they_came() {
         if chance.below(4) == 0 {
             app.waits(&floor, &format!("customer {number}")).await;
         }
-        // Some are not answered, and the clock jumps, also back.
+        // Some offers expire, and the clock jumps in both directions.
         app.pass(i64::try_from(chance.below(90)).unwrap_or_default()).await;
         if chance.below(6) == 0 {
             app.clock.advance(-chrono::Duration::seconds(40));

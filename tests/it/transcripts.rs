@@ -1,4 +1,4 @@
-//! Transcripts: a conversation as text, to each side what it may see.
+//! Tests of transcripts: a conversation as text, for each side with the items that it may see.
 
 use api::{
     conversations::{
@@ -51,7 +51,7 @@ async fn both(app: &TestApp, id: ConversationId) -> [String; 2] {
     [staff, transcripts::write(db, &row, ConversationSide::Customer).await.expected("a transcript")]
 }
 
-/// An agent joins, notes, writes three times, of which one is changed and one removed.
+/// An agent joins, adds a note and sends three messages. One is edited and one is deleted.
 async fn answer(app: &TestApp, id: ConversationId, ann: &Person) -> Result<()> {
     let ann = ann.id;
     let answered = app.app().transaction(|tx| {
@@ -100,7 +100,7 @@ async fn each_side_reads_what_it_may_see_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_customers_are_not_told_who_answers_a_transcript_does_not_tell_either() {
+async fn a_transcript_hides_the_agents_names_where_the_channel_does() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let id = conversation(&app, Channel::Sms).await;
@@ -111,7 +111,7 @@ async fn where_customers_are_not_told_who_answers_a_transcript_does_not_tell_eit
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_conversation_is_written_in_parts_and_a_very_long_one_by_its_end() {
+async fn a_transcript_is_read_in_parts_and_keeps_the_last_5000_items() {
     let app = TestApp::new().await;
     let id = conversation(&app, Channel::Webchat).await;
     let filled = app.app().transaction(|tx| {

@@ -1,5 +1,5 @@
-//! Handing tasks over: to a queue or an agent, by the rules of each channel. Who hands over owes a wrap-up at once, who takes
-//! sees all that was said, and a task is never with two and never with none.
+//! Tests of transfers to a queue or an agent, by the rules of each channel. The previous agent must wrap up at once,
+//! and the next agent sees all messages. A task always belongs to at most one agent.
 
 use entity::channel::Channel;
 use serde_json::{Value, json};
@@ -18,14 +18,14 @@ use crate::{
 };
 
 const NOTE: &str = "mutation($c: ID!) { addNote(input: { conversationId: $c, clientMessageId: \"note\", body: \"between us\" }) { userErrors { code } } }";
-/// Channels on which a task goes to an agent.
+/// The channels on which a task can be transferred to an agent.
 const TO_AGENTS: [Channel; 4] = [Channel::Messenger, Channel::Sms, Channel::Webchat, Channel::Whatsapp];
 
 async fn floor(app: &TestApp, channel: Channel, name: &str, agents: &[&Person]) -> Floor {
     app.floor_of(NewQueue::of(channel, &format!("{name} {channel:?}")), agents).await
 }
 
-/// The agents, or queues, to whom a task can be handed, as a list shows them.
+/// Returns the agents or queues in the list of transfer targets.
 async fn listed(by: &Person, list: &str, argument: &str, task: &str) -> Vec<String> {
     let name = if list == "agents" { "displayName" } else { "name" };
     let query = format!("query($t: ID!) {{ {list}({argument}: $t) {{ nodes {{ {name} }} }} }}");
@@ -40,7 +40,7 @@ async fn says(by: &Person, conversation: &str, key: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_every_channel_a_task_is_handed_to_a_queue_whose_agent_reads_all_of_it() {
+async fn a_task_can_be_transferred_to_a_queue_on_every_channel() {
     let app = TestApp::two().await;
     for channel in Channel::ALL {
         let [ann, ben] =
@@ -57,7 +57,7 @@ async fn on_every_channel_a_task_is_handed_to_a_queue_whose_agent_reads_all_of_i
         assert_eq!(listed(&ben, "queues", "forTransferOf", &task).await, Vec::<String>::new(), "not of another's task");
 
         assert_eq!(ann.transfers(&task, second.as_target()).await, "", "{channel:?}");
-        // The one who handed it over owes a wrap-up at once and has no more to say.
+        // The previous agent must wrap up at once and can send nothing more.
         let desk = ann.desk().await;
         assert_eq!(desk["tasks"][0]["availableActions"], json!(["WRAP_UP"]), "{channel:?}");
         assert_eq!(says(&ann, &id, "2").await, "NOT_A_PARTICIPANT", "{channel:?}");
@@ -70,7 +70,7 @@ async fn on_every_channel_a_task_is_handed_to_a_queue_whose_agent_reads_all_of_i
         assert_eq!(items.matches("\"Message\"").count(), 2, "{items}");
         assert!(items.contains("between us"), "{items}");
         assert_eq!(says(&ben, &id, "1").await, "");
-        // Customers are told of agents where the channel tells them, and never where they were handed to.
+        // Some channels announce agents to customers. No channel announces the target of a transfer.
         let told = [Channel::Webchat, Channel::Whatsapp].contains(&channel);
         let mut lines = vec![
             (format!("{} has joined.", ann.handle), told),
@@ -91,7 +91,7 @@ async fn on_every_channel_a_task_is_handed_to_a_queue_whose_agent_reads_all_of_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_goes_to_an_agent_who_is_available_and_has_room_and_to_no_other() {
+async fn a_task_can_be_transferred_only_to_an_available_agent_with_capacity() {
     let app = TestApp::two().await;
     let jane = app.person("jane").await;
     for channel in Channel::ALL {
@@ -131,7 +131,7 @@ async fn a_task_goes_to_an_agent_who_is_available_and_has_room_and_to_no_other()
         }
         app.database.run("UPDATE agent SET chat_limit = 0, email_limit = 0, social_limit = 0, offerable_channels = 0 WHERE user_id <> (SELECT owner_id FROM task WHERE owner_id IS NOT NULL ORDER BY id DESC LIMIT 1)").await;
         assert_eq!(ann.transfers(&task, ben.as_target()).await, "OVER_CAPACITY", "{channel:?}");
-        // None of it has done anything.
+        // None of the refused transfers changed anything.
         assert_eq!(ann.sees(&task).await, "CONNECTED");
         let open = format!(
             "UPDATE agent SET chat_limit = 5, email_limit = 5, social_limit = 5, offerable_channels = 31 WHERE user_id = {}",
@@ -140,7 +140,7 @@ async fn a_task_goes_to_an_agent_who_is_available_and_has_room_and_to_no_other()
         app.database.run(&open.replace("offerable_channels = 31", "offerable_channels = 62")).await;
         assert_eq!(ann.transfers(&task, ben.as_target()).await, "", "{channel:?}");
         assert_eq!(ann.sees(&task).await, "OFFERED");
-        // Offered to the one alone, also where they do not serve the queue; nobody else is.
+        // The task is offered to the named agent only, also when they do not serve the queue.
         let desk = ben.desk().await;
         assert_eq!((&desk["offers"][0]["task"]["id"], ids(&desk["offers"]).len()), (&json!(task), 1), "{channel:?}");
         assert_eq!(ben.accepts_it().await, task);
@@ -158,7 +158,7 @@ async fn a_task_goes_to_an_agent_who_is_available_and_has_room_and_to_no_other()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_named_agent_does_not_take_is_dropped_unless_the_queue_takes_it_back() {
+async fn an_unaccepted_transfer_is_dropped_unless_the_queue_requeues_it() {
     let app = TestApp::two().await;
     for channel in TO_AGENTS {
         for (number, (requeue, declines)) in
@@ -194,13 +194,13 @@ async fn what_a_named_agent_does_not_take_is_dropped_unless_the_queue_takes_it_b
                 assert_eq!(stands, "DROPPED", "{channel:?}");
                 let last = announced(&app, arrival).await.pop();
                 assert_eq!(last, Some(("Nobody took the conversation over; it has ended.".to_owned(), true)));
-                // What the customer writes next begins anew.
+                // The customer's next message starts again.
                 let again = app.arrives_at(1, &first, "kim", 10).await;
                 assert_eq!(again.conversation == arrival.conversation, channel != Channel::Webchat, "{channel:?}");
                 assert_ne!(again.task, arrival.task);
                 leave(&app, &again.conversation.to_string()).await;
             }
-            // It never comes back to who handed it over, who still owes a wrap-up.
+            // The task is not offered to the previous agent, who must still wrap up.
             assert_eq!(ann.offers().await.len(), 0);
             assert_eq!(ann.wraps_up(&task).await, "");
             assert_eq!(ann.turns("OFFLINE").await, "");
@@ -210,7 +210,7 @@ async fn what_a_named_agent_does_not_take_is_dropped_unless_the_queue_takes_it_b
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn supervisors_at_work_are_handed_web_chats_alone() {
+async fn available_supervisors_receive_transfers_of_web_chats_only() {
     let app = TestApp::two().await;
     let sue = app.supervisor("sue").await;
     sue.turns("AVAILABLE").await;
@@ -228,7 +228,7 @@ async fn supervisors_at_work_are_handed_web_chats_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_handed_a_task_to_their_own_queue_is_offered_it_again_once_they_have_wrapped_it_up() {
+async fn a_task_transferred_to_ones_own_queue_is_offered_again_after_the_wrap_up() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let first = floor(&app, Channel::Webchat, "First", &[&ann]).await;
@@ -247,7 +247,7 @@ async fn whoever_handed_a_task_to_their_own_queue_is_offered_it_again_once_they_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_act_on_a_task_at_once_one_wins_and_it_is_with_one_agent() {
+async fn of_concurrent_actions_on_a_task_one_wins_and_one_agent_has_it() {
     let app = TestApp::two().await;
     let [ann, ben, cem] = app.agents(["ann", "ben", "cem"]).await;
     let first = floor(&app, Channel::Webchat, "First", &[&ann]).await;
@@ -278,7 +278,7 @@ async fn of_many_who_act_on_a_task_at_once_one_wins_and_it_is_with_one_agent() {
         }
         app.settle().await;
         nothing_contradicts_itself(&app.database).await;
-        // Whatever came of it, all of it can be brought to an end.
+        // Whatever the outcome, everything can be ended.
         for agent in [&ben, &cem] {
             for offer in agent.offers().await {
                 agent.accepts(&offer).await.expect("a task");

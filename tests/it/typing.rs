@@ -1,4 +1,4 @@
-//! Who is writing is said in passing: to the others, on every instance, and kept nowhere.
+//! Tests of typing indicators: they reach the other participants on every instance and are not stored.
 
 use entity::{channel::Channel, participant::ParticipantRole};
 use serde_json::json;
@@ -13,7 +13,7 @@ fn said(answer: &Answer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn agents_and_customers_see_one_another_write_on_every_instance() {
+async fn agents_and_customers_see_each_other_typing_on_every_instance() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let sue = app.supervisor("sue").await;
@@ -21,7 +21,7 @@ async fn agents_and_customers_see_one_another_write_on_every_instance() {
     app.answers(&chat, &ann, ParticipantRole::Owner).await;
     let id = chat.id();
     for instance in 0..app.instances.len() {
-        // Everybody looks on, from the other instance where there is one.
+        // Everybody follows, on another instance where there is one.
         let mut of_ann = ann.socket(instance + 1).await;
         of_ann.follow_conversation(&id, None).await;
         let mut of_kim = chat.visitor.follow(instance + 1, &id, None).await;
@@ -34,7 +34,7 @@ async fn agents_and_customers_see_one_another_write_on_every_instance() {
             assert_eq!(of_kim.event().await.expected("a hint"), hint);
             let hint = json!({ "__typename": "TypingIndicator", "typing": typing, "actor": { "__typename": "User", "displayName": "ann" } });
             assert_eq!(of_sue.event().await.expected("a hint"), hint);
-            // Oneself is told of the other and not of oneself.
+            // Each person receives the other's indicator but not their own.
             assert_eq!(said(&chat.visitor.ask_on(instance, TYPING, variables).await), "APPLIED");
             let hint = json!({ "__typename": "TypingIndicator", "typing": typing, "actor": { "__typename": "Customer", "displayName": "kim" } });
             assert_eq!(of_ann.event().await.expected("a hint"), hint);
@@ -50,7 +50,7 @@ async fn agents_and_customers_see_one_another_write_on_every_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_customer_does_not_see_those_write_of_whom_they_may_not_know() {
+async fn the_customer_does_not_see_hidden_participants_typing() {
     let app = TestApp::new().await;
     let (ann, ben) = (app.agent("ann").await, app.agent("ben").await);
     let chat = app.chat(Channel::Webchat, "kim").await;
@@ -64,7 +64,7 @@ async fn the_customer_does_not_see_those_write_of_whom_they_may_not_know() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_takes_no_part_and_who_says_too_much_is_not_heard() {
+async fn non_participants_and_too_frequent_indicators_are_refused() {
     let app = TestApp::new().await;
     let [ann, ben] = [app.agent("ann").await, app.agent("ben").await];
     let (sue, jane) = (app.supervisor("sue").await, app.person("jane").await);

@@ -1,14 +1,14 @@
-//! Requests that the specification refuses are refused before anything runs, over HTTP, server-sent events and WebSocket;
-//! those that it allows run. `tests/interop` compares many more with what graphql-js says.
+//! Tests of validation: requests that the specification refuses are refused before anything runs, over HTTP,
+//! server-sent events and WebSocket. Valid requests run. `tests/interop` compares many more with graphql-js.
 
 use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, person::Person};
 
-/// The codes of requests that are not run.
+/// The codes of requests that do not run.
 const REFUSED: [&str; 3] = ["GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"];
 
-/// Why a request was not run, over every door; nothing when it ran.
+/// Returns the code with which every transport refuses a request. None when the request runs.
 async fn refusal(person: &Person, document: &str, variables: &Value) -> Option<String> {
     let mut socket = person.socket(0).await;
     socket.subscribe("1", document, variables.clone()).await;
@@ -63,7 +63,7 @@ const UNREADABLE: &str = "GRAPHQL_PARSE_FAILED";
 const RUNS: &str = "runs";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_required_variable_that_is_missing_or_null_stops_the_request() {
+async fn a_missing_or_null_required_variable_refuses_the_request() {
     let mute = "mutation($u: ID!, $t: DateTime!) { muteUser(input: { userId: $u, until: $t }) { outcome } }";
     let state = "mutation($a: ID!) { setAgentState(input: { agentId: $a, state: AVAILABLE }) { userErrors { code } } }";
     let first = "query($a: Int!) { contacts(first: $a) { totalCount } }";
@@ -100,7 +100,7 @@ async fn a_required_variable_that_is_missing_or_null_stops_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_that_was_refused_changed_nothing() {
+async fn a_refused_operation_changes_nothing() {
     let app = TestApp::new().await;
     let ann = app.admin("ann").await;
     let document =
@@ -128,7 +128,7 @@ async fn an_operation_that_was_refused_changed_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_argument_whose_variable_is_left_out_takes_its_default() {
+async fn an_argument_with_an_omitted_variable_takes_its_default() {
     let list = "query($l: ContactList) { contacts(first: 1, list: $l) { totalCount } }";
     all(&[
         (list, json!({}), RUNS),
@@ -144,7 +144,7 @@ async fn an_argument_whose_variable_is_left_out_takes_its_default() {
     .await;
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
-    // The field itself says that null is no list, as the specification has it for a default that null takes away.
+    // The field itself refuses null, because the specification lets an explicit null override a default.
     let answer = ann.ask(list, json!({ "l": null })).await;
     assert_eq!((answer.code(), &answer.body["data"]), (WRONG, &Value::Null));
     assert_eq!(answer.body["errors"][0]["path"], json!(["contacts"]));
@@ -192,7 +192,7 @@ async fn directives_are_checked_and_their_variables_count_as_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn values_are_of_their_types() {
+async fn values_must_match_their_types() {
     let read = "mutation($n: Int!) { markConversationRead(input: { conversationId: \"x\", upToSequence: $n }) { userErrors { code } } }";
     let preset = "query($l: ContactList = \"ALL\") { contacts(first: 1, list: $l) { totalCount } }";
     all(&[
@@ -220,7 +220,7 @@ async fn values_are_of_their_types() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn variables_stand_only_where_their_type_is_allowed() {
+async fn variables_are_used_only_where_their_type_is_allowed() {
     all(&[
         ("query($a: ID) { node(id: $a) { id } }", json!({ "a": "x" }), INVALID),
         ("query($a: ID!) { nodes(ids: $a) { id } }", json!({ "a": "x" }), INVALID),
@@ -243,7 +243,7 @@ async fn variables_stand_only_where_their_type_is_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_stands_for_one_thing() {
+async fn names_are_unique() {
     all(&[
         ("mutation { followUser(input: { userId: \"a\", userId: \"b\" }) { outcome } }", json!({}), INVALID),
         ("mutation { muteUser(input: { userId: \"a\", feed: true, feed: false }) { outcome } }", json!({}), INVALID),
@@ -274,7 +274,7 @@ async fn a_name_stands_for_one_thing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_are_read_as_the_grammar_has_it() {
+async fn documents_must_match_the_grammar() {
     all(&[
         ("query() { __typename }", json!({}), UNREADABLE),
         ("{ contacts() { totalCount } }", json!({}), UNREADABLE),
@@ -311,10 +311,10 @@ async fn documents_are_read_as_the_grammar_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fields_under_one_name_are_one_field() {
+async fn fields_with_one_name_are_merged_into_one() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
-    // Each selects a part; a mutation selected twice under one name is done once.
+    // Each selection adds a part. A mutation that is selected twice under one name runs once.
     let twice = "mutation { postStatus(input: { text: \"Once\" }) { activity { id } } ...F } \
                  fragment F on Mutation { postStatus(input: { text: \"Once\" }) { userErrors { code } } }";
     let answer = ann.ask(twice, Value::Null).await;
@@ -327,7 +327,7 @@ async fn fields_under_one_name_are_one_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn introspection_that_is_closed_is_refused_and_typename_is_not() {
+async fn disabled_introspection_is_refused_and_typename_is_not() {
     let app = TestApp::with(1, &[("RAPPORT_INTROSPECTION", "false")]).await;
     let ann = app.person("ann").await;
     for document in [

@@ -1,5 +1,5 @@
-//! Variables at every place of the schema where a value can be given, found by introspection: what is required is never
-//! missing when an operation runs, what is of another type is refused, and what is left out takes its default.
+//! Tests of variables at every position of the schema that takes a value, found by introspection. A required value is
+//! never missing when an operation runs, a value of another type is refused, and an omitted value takes its default.
 
 use serde_json::{Value, json};
 
@@ -11,14 +11,14 @@ use crate::support::{
     socket::Socket,
 };
 
-/// The codes of requests that are not run.
+/// The codes of requests that do not run.
 const REFUSED: [&str; 2] = ["GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"];
 
-/// A place of a root field where a value can be given.
+/// A position in the arguments of a root field that takes a value.
 struct Place<'a> {
     root: &'static str,
     field: &'a Value,
-    /// The argument's name, and the input fields' below it.
+    /// The argument's name, followed by the names of the input fields.
     path: Vec<&'a str>,
     kind: &'a Value,
     has_default: bool,
@@ -59,7 +59,7 @@ impl Schema {
         }
     }
 
-    /// The document that gives `value` at the place and literals wherever else something is required.
+    /// Returns a document with `value` at the position, and with literals for all other required values.
     fn document(&self, place: &Place<'_>, declared: Option<&str>, value: Option<&str>) -> String {
         let mut arguments = Vec::new();
         for given in items(&place.field["args"]) {
@@ -76,7 +76,7 @@ impl Schema {
         format!("{}{declared} {{ {}{arguments} {selection} }}", place.root.to_lowercase(), text(&place.field["name"]))
     }
 
-    /// A literal of a type; at the place itself the value, or nothing.
+    /// Returns a literal of a type. At the position itself it is the value, or None.
     fn literal(&self, kind: &Value, path: Option<&[&str]>, value: Option<&str>) -> Option<String> {
         if path.is_some_and(<[&str]>::is_empty) {
             return value.map(str::to_owned);
@@ -109,7 +109,7 @@ impl Schema {
         })
     }
 
-    /// Values that a type does not take.
+    /// Returns values that a type does not accept.
     fn wrong(kind: &Value) -> Vec<Value> {
         match (text(&kind["kind"]), text(&kind["name"])) {
             ("NON_NULL", _) => Self::wrong(&kind["ofType"]),
@@ -139,7 +139,7 @@ impl Schema {
     }
 }
 
-/// Data and errors of an answer, without the places in the document.
+/// Returns the data and the errors of an answer, without their locations in the document.
 async fn answer(client: &Client, place: &Place<'_>, document: &str, variables: Value) -> (bool, Value) {
     let body = if place.root == "Subscription" {
         let mut socket = Socket::open(&client.url, client.token.as_deref()).await;
@@ -156,7 +156,7 @@ async fn answer(client: &Client, place: &Place<'_>, document: &str, variables: V
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_operation_runs_on_a_value_that_is_missing_or_of_another_type() {
+async fn no_operation_runs_with_a_missing_value_or_a_value_of_another_type() {
     let app = TestApp::new().await;
     let ann = app.admin("ann").await;
     let schema = Schema(probes::Schema::read(&ann.clients[0]).await);
@@ -178,12 +178,12 @@ async fn no_operation_runs_on_a_value_that_is_missing_or_of_another_type() {
             assert!(refused, "{document} {variables}: {told}");
         }
     }
-    // Whoever is refused has cost the database nothing.
+    // A refused request runs no statement.
     assert_eq!(app.statements().iter().map(|statement| statement.sql.clone()).collect::<Vec<_>>(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_variable_leaves_out_is_left_out_and_takes_its_default() {
+async fn an_omitted_variable_counts_as_omitted_and_takes_the_default() {
     let app = TestApp::new().await;
     let ann = app.admin("ann").await;
     let schema = Schema(probes::Schema::read(&ann.clients[0]).await);
@@ -194,7 +194,7 @@ async fn what_a_variable_leaves_out_is_left_out_and_takes_its_default() {
             continue;
         }
         defaults += usize::from(place.has_default);
-        // A mutation may end its caller's rights, so each has callers of its own.
+        // A mutation may end its caller's rights, so each one has its own callers.
         let mut callers = vec![ann.clients[0].clone(), ann.clients[0].clone()];
         if place.root == "Mutation" {
             callers.clear();

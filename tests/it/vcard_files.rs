@@ -1,4 +1,5 @@
-//! vCard files of other programs: every property is kept or named, in whatever character set and shape they come.
+//! Tests of vCard files from other programs: every property is imported or named as left out, in any character set and
+//! form.
 
 use serde_json::{Value, json};
 
@@ -15,12 +16,12 @@ async fn brings(person: &Person, kind: &str, file: &[u8]) -> (u16, Value) {
     (response.status().as_u16(), response.json().await.expected("JSON"))
 }
 
-/// Brings one card in: the contact, and what was said of it.
+/// Imports one card. Returns the contact and the message of the result.
 async fn card(person: &Person, kind: &str, lines: &[u8]) -> (Value, String) {
     let file = [b"BEGIN:VCARD\r\nVERSION:3.0\r\n", lines, b"\r\nEND:VCARD\r\n"].concat();
     let (status, body) = brings(person, kind, &file).await;
     let result = &body["results"][0];
-    // The same card a second time is the contact of before.
+    // A repeated import of the same card finds the existing contact.
     assert!(
         status == 200 && ["CREATED", "UNCHANGED"].contains(&result["outcome"].as_str().unwrap_or_default()),
         "{body}"
@@ -68,7 +69,7 @@ async fn names_are_read_in_any_character_set() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_left_out_is_named() {
+async fn every_property_that_is_left_out_is_named() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let picture = "QUJD".repeat(4_000);
@@ -121,7 +122,7 @@ async fn whatever_is_left_out_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_other_programs_write_finds_its_place() {
+async fn properties_of_other_programs_are_mapped_to_the_right_fields() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let kind = "text/vcard";
@@ -189,7 +190,7 @@ async fn what_other_programs_write_finds_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_line_break_is_kept_as_one_or_as_a_space() {
+async fn every_line_break_becomes_a_line_break_or_a_space() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     for (broken, coded) in [("\u{85}", "=C2=85"), ("\u{b}", "=0B"), ("\u{c}", "=0C")] {
@@ -217,7 +218,7 @@ async fn every_line_break_is_kept_as_one_or_as_a_space() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_says_it_is_unicode_is_read_so_whatever_its_header_says() {
+async fn a_byte_order_mark_decides_the_encoding_before_the_header() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let text = "\u{feff}BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Zoë é 김\r\nEND:VCARD\r\n";
@@ -231,7 +232,7 @@ async fn a_file_that_says_it_is_unicode_is_read_so_whatever_its_header_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_is_taken_as_it_is_and_an_empty_parameter_is_none() {
+async fn compressed_files_are_refused_and_empty_parameters_count_as_absent() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let client = &ann.clients[0];

@@ -1,5 +1,5 @@
-//! vCards out and in: by field, by file and by list, with what their reader may see; files that come in once, twice and
-//! in every state of damage.
+//! Tests of vCard export and import: by field, by file and by list, with the visible details only. Files are imported
+//! once, twice and damaged.
 
 mod imports;
 
@@ -21,7 +21,7 @@ const BOOK: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on PersonalCont
     name { given family additional prefix suffix } emails { address label preferred } phones { number label extension preferred } \
     addresses { label street city region postalCode country preferred } urls { address label } } } }";
 
-/// A file that was asked for.
+/// A downloaded file.
 struct Download {
     status: u16,
     headers: BTreeMap<String, String>,
@@ -67,7 +67,7 @@ async fn post(client: &Client, kind: &str, file: Vec<u8>) -> Download {
     send(request.header("content-type", kind).body(file), client.token.as_deref()).await
 }
 
-/// Brings a file in; what became of each card.
+/// Imports a file. Returns the result of each card.
 async fn brings(person: &Person, file: &[u8]) -> Vec<Value> {
     let answer = post(&person.clients[0], "text/vcard", file.to_vec()).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -98,7 +98,7 @@ async fn jane(app: &TestApp) -> Person {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_card_is_a_file_with_what_its_reader_may_see() {
+async fn a_card_is_a_file_with_the_details_that_its_reader_may_see() {
     let app = TestApp::new().await;
     let jane = jane(&app).await;
     let [ann, cem] = app.people(["ann", "cem"]).await;
@@ -126,7 +126,7 @@ async fn one_card_is_a_file_with_what_its_reader_may_see() {
     let query = "query($id: ID!) { user(id: $id) { three: vCard four: vCard(version: V4_0) } }";
     let fields = ann.ask(query, json!({ "id": jane.id() })).await;
     assert_eq!((fields.text("user.three"), fields.text("user.four")), (card.text.as_str(), four.as_str()));
-    // A connection sees more, whoever is blocked what a stranger sees, and a key the same.
+    // A connection sees more. A blocked person and a key see the public details.
     let request = ann.asks(&jane).await;
     jane.must("acceptConnectionRequest", &request).await;
     jane.must("blockUser", &cem.id()).await;
@@ -137,7 +137,7 @@ async fn one_card_is_a_file_with_what_its_reader_may_see() {
     let (key, _) = credentials::key(&app.admin("ada").await.clients[0], input).await;
     let key = Client::new(&app.instances[0].url, Some(key));
     assert_eq!(get(&key, &path).await.text, card.text);
-    // What one wrote goes into one's own file alone, and on request.
+    // The owner's notes are only in the owner's file, and only on request.
     let note = "mutation($id: ID!) { saveNote(input: { userId: $id, text: \"met, in Seoul\" }) { outcome } }";
     ann.ask(note, json!({ "id": jane.id() })).await.at("saveNote");
     assert!(!get(&ann.clients[0], &path).await.text.contains("NOTE"));
@@ -147,7 +147,7 @@ async fn one_card_is_a_file_with_what_its_reader_may_see() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_is_said_in_a_few_words() {
+async fn invalid_requests_get_a_short_refusal() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let of = |id: &str| format!("/contacts/{id}.vcf");
@@ -194,7 +194,7 @@ async fn what_is_wrong_is_said_in_a_few_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_cards_come_in_the_order_asked_for_each_once_and_say_who_is_missing() {
+async fn several_cards_arrive_once_in_the_requested_order_and_missing_ids_are_named() {
     let app = TestApp::new().await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     let own = keeps(&ann, json!({ "displayName": "Own" })).await;
@@ -216,7 +216,7 @@ async fn many_cards_come_in_the_order_asked_for_each_once_and_say_who_is_missing
     app.statements();
     assert_eq!(ann.ask(query, json!({ "ids": many })).await.at("vCard.omittedIds").as_array().map(Vec::len), Some(998));
     assert!(app.statements().len() <= 3);
-    // By GET, what stands in one line of a request.
+    // A GET request is limited by the length of its first line.
     let line = vec![ann.id(); 950].join(",");
     assert_eq!(get(&ann.clients[0], &format!("/contacts.vcf?ids={line}")).await.names(), ["ann"]);
     app.database.run("UPDATE \"user\" SET status = 2 WHERE handle = 'cem'").await;
@@ -224,7 +224,7 @@ async fn many_cards_come_in_the_order_asked_for_each_once_and_say_who_is_missing
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whole_lists_go_out_in_their_order_page_by_page() {
+async fn whole_lists_are_exported_in_their_order_page_by_page() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let mut expected = Vec::new();
@@ -251,7 +251,7 @@ async fn whole_lists_go_out_in_their_order_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn exports_and_imports_are_paid_for() {
+async fn exports_and_imports_count_towards_the_rate_limit() {
     let settings = [("RAPPORT_RATE_COST", "1"), ("RAPPORT_RATE_BURST", "1000"), ("RAPPORT_MAX_COST", "1000")];
     let app = TestApp::with(1, &settings).await;
     let ann = app.person("ann").await;
@@ -266,7 +266,7 @@ async fn exports_and_imports_are_paid_for() {
     }
 }
 
-/// The contacts of a book as they stand in it, by the names of a file.
+/// Returns the contacts of an address book, with the names from a file.
 async fn book(person: &Person, ids: &[String]) -> Vec<Value> {
     let mut all = Vec::new();
     for some in ids.chunks(100) {
@@ -277,7 +277,7 @@ async fn book(person: &Person, ids: &[String]) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_hundred_contacts_go_out_and_come_in_again_unchanged_in_both_versions() {
+async fn five_hundred_contacts_are_exported_and_imported_unchanged_in_both_versions() {
     let app = TestApp::new().await;
     let [ann, ben, cem] = app.people(["ann", "ben", "cem"]).await;
     let mut ids = Vec::new();
@@ -307,7 +307,7 @@ async fn five_hundred_contacts_go_out_and_come_in_again_unchanged_in_both_versio
         }
         let own = brings(&ann, file.as_bytes()).await;
         assert!(own.len() == 500 && own.iter().all(|result| result["outcome"] == "UNCHANGED"), "{version}");
-        // The list has the same cards in its own order.
+        // The export of the whole list has the same cards in its own order.
         let list = get(&other.clients[0], &format!("/contacts.vcf?list=PERSONAL&version={version}")).await.text;
         let sorted = |text: &str| {
             let mut cards: Vec<String> = text.split_inclusive("END:VCARD\r\n").map(str::to_owned).collect();
@@ -321,7 +321,7 @@ async fn five_hundred_contacts_go_out_and_come_in_again_unchanged_in_both_versio
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_statement_about_cards_and_contacts_reads_a_table() {
+async fn no_statement_about_cards_and_contacts_scans_a_table() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let jane = jane(&app).await;
     let ann = app.person("ann").await;

@@ -1,4 +1,4 @@
-//! What visitors are known by, and what they can and cannot do with it.
+//! Tests of visitor tokens: their lifetime, and what visitors can and cannot do with them.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ const FOLLOW: &str = "subscription($id: ID!, $after: Cursor) { event: conversati
     { __typename ... on ItemAdded { sequence item { ... on Message { body } } } } }";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forged_damaged_and_foreign_tokens_open_neither_http_nor_sockets() {
+async fn forged_damaged_and_foreign_tokens_are_refused_over_http_and_sockets() {
     let app = TestApp::with(1, &[("RAPPORT_ALLOWED_ORIGINS", "https://other.example")]).await;
     let at = app.entry_point(Channel::Webchat, "shop", Door { origins: vec![SITE], ..Door::default() }).await;
     let nobody = app.anonymous();
@@ -83,7 +83,7 @@ async fn forged_damaged_and_foreign_tokens_open_neither_http_nor_sockets() {
     let mut socket = Socket::raw(&nobody.url, Some("graphql-transport-ws"), Some(SITE)).await.expected("a socket");
     socket.say(&json!({ "type": "connection_init", "payload": { "Authorization": format!("bearer {good}") } })).await;
     assert_eq!(socket.hear().await.expected("an answer")["type"], "connection_ack");
-    // What is kept does not tell the token.
+    // The database does not contain the tokens.
     let dump = app.database.dump().await;
     for token in [&good, &free] {
         assert!(!dump.contains(token.trim_start_matches("rv_")));
@@ -91,7 +91,7 @@ async fn forged_damaged_and_foreign_tokens_open_neither_http_nor_sockets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_lives_for_as_long_as_it_is_used_now_and_then() {
+async fn a_token_stays_valid_while_it_is_used_within_30_days() {
     let app = TestApp::new().await;
     let at = app.web_site("shop").await;
     let (kim, _) = visitor(&app, &at).await;
@@ -116,13 +116,13 @@ async fn a_token_lives_for_as_long_as_it_is_used_now_and_then() {
     assert_eq!(api::visitors::tokens::forget_ended(app.app()).await.expected("a sweep"), 1);
     app.clock.advance(Time::days(30));
     assert!(!is_taken(&kim).await);
-    // A visitor whose token has ended begins as somebody new.
+    // A visitor with an expired token starts as a new visitor.
     let begun = start(&kim, &at, message("1", "Hello")).await;
     assert!(begun.text("startWebChat.visitorToken").starts_with("rv_"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_end_of_a_visit_silences_its_sockets_on_every_instance() {
+async fn the_end_of_a_visit_closes_its_sockets_on_every_instance() {
     let app = TestApp::two().await;
     let at = app.web_site("shop").await;
     let (kim, _) = visitor(&app, &at).await;
@@ -148,7 +148,7 @@ async fn the_end_of_a_visit_silences_its_sockets_on_every_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_visitors_token_opens_conversations_and_nothing_else() {
+async fn a_visitor_token_gives_access_to_conversations_only() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let at = app.web_site("shop").await;
@@ -163,7 +163,7 @@ async fn a_visitors_token_opens_conversations_and_nothing_else() {
         for field in kind["fields"].as_array().into_iter().flatten() {
             let name = format!("{root}.{}", field["name"].as_str().unwrap_or_default());
             let operation = operation(&types, root, field);
-            // Signing up and in needs no token, whoever calls; the end of the visit is not wanted yet.
+            // Sign-up and sign-in need no token. The visit must not end yet.
             if OPEN.contains(&name.as_str()) || name == "Mutation.revokeVisitorToken" {
                 continue;
             }
@@ -181,7 +181,7 @@ async fn a_visitors_token_opens_conversations_and_nothing_else() {
     }
     assert!(shut >= 40, "{shut}");
     assert!(opened.iter().all(|name| !name.contains("Key") && !name.contains("user")), "{opened:?}");
-    // Nor the doors beside GraphQL.
+    // The endpoints besides GraphQL refuse the token too.
     for path in ["/contacts.vcf", "/contacts/user_01m7xnapkeess9yf3kt8ay0ya3.vcf"] {
         let request = reqwest::Client::new().get(format!("{}{path}", kim.url));
         let answer = request.bearer_auth(kim.token.as_deref().unwrap_or_default()).send().await.expected("an answer");
@@ -190,7 +190,7 @@ async fn a_visitors_token_opens_conversations_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_chat_of_another_is_not_there() {
+async fn chats_of_other_visitors_are_not_found() {
     let app = TestApp::new().await;
     let at = app.web_site("shop").await;
     let (kim, mine) = visitor(&app, &at).await;
@@ -201,7 +201,7 @@ async fn the_chat_of_another_is_not_there() {
         assert_eq!(answer.text("endConversation.userErrors.0.code"), "NOT_FOUND");
     }
     assert_eq!(app.database.number("SELECT count(*) FROM conversation WHERE status = 1").await, 2);
-    // One's own chat at another entry point is not there either for a token of this one.
+    // This token gives no access to the visitor's own chat at another entry point.
     let other = app.web_site("help").await;
     let elsewhere = start(&kim, &other, json!({})).await;
     let answer = kim.ask(end, json!({ "id": chat(&elsewhere) })).await;
@@ -217,7 +217,7 @@ async fn the_chat_of_another_is_not_there() {
 async fn a_visitor_reads_writes_and_follows_their_own_chat() {
     let app = TestApp::two().await;
     let at = app.web_site("shop").await;
-    // All that a widget needs comes with the first answer, although nobody was known when it was asked.
+    // The first answer contains everything that a widget needs, although its caller was anonymous.
     let begin = "mutation($input: StartWebChatInput!) { startWebChat(input: $input) { visitorToken conversation { id status \
         streamCursor unreadCount transcript customer { displayName } task { status position } replyCapability { open characterLimit } \
         items(first: 10) { nodes { __typename sequence ... on Message { body } } } } } }";
@@ -238,7 +238,7 @@ async fn a_visitor_reads_writes_and_follows_their_own_chat() {
     assert_eq!(socket.event().await.expected("the first event")["__typename"], "SubscriptionStarted");
     let sent = kim.ask(SEND, json!({ "id": id, "key": "2", "body": "Anybody there?" })).await;
     assert_eq!(sent.at("sendMessage.message.direction"), "INBOUND");
-    // Hints of how long one waits may come between.
+    // Hints about the wait may arrive in between.
     let event = loop {
         let event = socket.event().await.expected("what was sent");
         if event["__typename"] == "ItemAdded" {
@@ -246,12 +246,12 @@ async fn a_visitor_reads_writes_and_follows_their_own_chat() {
         }
     };
     assert_eq!(event["item"]["body"], "Anybody there?");
-    // What began the chat and what is sent are tries of one another.
+    // The first message of the chat is idempotent like any other message.
     let again = kim.ask(SEND, json!({ "id": id, "key": "1", "body": "Hello" })).await;
     assert_eq!(again.at("sendMessage.replayed"), true);
     let mine = kim.ask("{ conversations { nodes { id } } }", Value::Null).await;
     assert_eq!(mine.at("conversations.nodes"), &json!([{ "id": id }]));
-    // A day later, on another instance, with nothing but the token.
+    // A day later the token alone is enough, on another instance.
     app.clock.advance(Time::hours(24));
     let later = Client::new(&app.instances[app.instances.len() - 1].url, kim.token.clone());
     let read = later.ask("query($id: ID!) { conversation(id: $id) { transcript } }", json!({ "id": id })).await;
@@ -259,7 +259,7 @@ async fn a_visitor_reads_writes_and_follows_their_own_chat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_field_lets_a_visitor_into_the_chat_of_another() {
+async fn no_field_gives_a_visitor_access_to_another_chat() {
     let app = TestApp::new().await;
     let (at, other) = (app.web_site("shop").await, app.web_site("help").await);
     let (kim, mine) = visitor(&app, &at).await;
@@ -303,7 +303,7 @@ async fn no_field_lets_a_visitor_into_the_chat_of_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sites_of_web_chats_may_call_and_no_others() {
+async fn only_the_sites_of_web_chats_may_call_from_another_origin() {
     let app = TestApp::new().await;
     app.entry_point(Channel::Webchat, "shop", Door { origins: vec![SITE], ..Door::default() }).await;
     let url = &app.instances[0].url;
@@ -322,7 +322,7 @@ async fn the_sites_of_web_chats_may_call_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_pages_of_a_site_hold_ends_when_the_site_is_taken_away() {
+async fn removing_a_site_ends_the_tokens_of_its_pages() {
     let app = TestApp::two().await;
     let (gone, stays) = ("https://gone.example", "https://stays.example");
     let door = Door { origins: vec![gone, stays, "http://localhost:3000/"], ..Door::default() };
@@ -363,11 +363,11 @@ async fn what_pages_of_a_site_hold_ends_when_the_site_is_taken_away() {
     {
         assert_eq!(holds(token, origin).await, 200, "{origin:?}");
     }
-    // It is gone for good, also when the site comes back.
+    // A revoked token stays invalid when the site returns.
     let origins = json!([stays, gone]);
     ada.ask(update, json!({ "id": at.id.to_string(), "origins": origins })).await.at("updateEntryPoint");
     assert_eq!((holds(&ended, Some(gone)).await, holds(&local, Some("http://localhost:3000")).await), (401, 401));
-    // With the last site goes what its pages hold, and nothing else.
+    // Removing the last site ends the tokens of its pages only.
     ada.ask(update, json!({ "id": at.id.to_string(), "origins": [] })).await.at("updateEntryPoint");
     eventually("the site is gone", || async { holds(&other, Some(stays)).await == 401 }).await;
     assert_eq!(holds(&other, None).await, 401);

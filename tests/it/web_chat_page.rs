@@ -1,4 +1,4 @@
-//! The web chat's page: who may have it and frame it, and what a customer does with it in a real browser.
+//! Tests of the web chat page: its files, headers and caching, and the sites that may frame it.
 
 use entity::{channel::Channel, entry_point};
 use reqwest::{StatusCode, header::HeaderMap};
@@ -14,7 +14,7 @@ use crate::support::{
 const SITE: &str = "https://shop.example";
 const WEB_CHAT: &str = "query($id: ID!) { webChat(entryPointId: $id) { name } }";
 
-/// What is answered to a GET.
+/// The answer to a GET request.
 struct Got {
     status: StatusCode,
     headers: HeaderMap,
@@ -26,7 +26,7 @@ impl Got {
         self.headers.get(name).map(|value| value.to_str().expected("text")).unwrap_or_default()
     }
 
-    /// What the policy says of one thing.
+    /// Returns the sources of a directive in the content security policy.
     fn policy(&self, directive: &str) -> Vec<&str> {
         let parts = self.header("content-security-policy").split(';').map(str::trim);
         let mut found = parts.filter_map(|part| part.strip_prefix(directive)?.strip_prefix(' '));
@@ -53,7 +53,7 @@ async fn door(app: &TestApp, name: &str, origins: &[&'static str]) -> entry_poin
     app.entry_point(Channel::Webchat, name, Door { origins: origins.to_vec(), ..Door::default() }).await
 }
 
-/// The files that a file of the page names.
+/// Returns the files that a file of the page refers to.
 fn named(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     for start in ["'./", "\"files/"] {
@@ -66,7 +66,7 @@ fn named(text: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_may_do_nothing_but_talk_to_its_own_host() {
+async fn the_page_may_connect_only_to_its_own_host() {
     let app = TestApp::with(1, &[("RAPPORT_INTROSPECTION", "false")]).await;
     let at = door(&app, "shop", &[SITE]).await;
     let page = get(&app, &format!("/webchat/{}", at.id)).await;
@@ -90,7 +90,7 @@ async fn the_page_may_do_nothing_but_talk_to_its_own_host() {
         assert!(!page.text.contains(inline), "{inline}");
     }
     assert!(page.text.split("<script").skip(1).all(|script| script.starts_with(" type=\"module\" src=")));
-    // Everything that is named is there, of the right kind, and names nothing of elsewhere.
+    // Every referenced file exists with the right type and refers to no other host.
     let mut seen = Vec::new();
     let mut waiting = named(&page.text);
     waiting.extend(["en", "de", "ko", "ja"].map(|language| format!("words-{language}.js")));
@@ -120,7 +120,7 @@ async fn only_the_sites_of_an_entry_point_may_frame_its_page() {
     let app = TestApp::new().await;
     let own = door(&app, "own", &[]).await;
     let shop = door(&app, "shop", &["https://Shop.Example/", "http://localhost:3000"]).await;
-    // What a policy would read as more than an origin.
+    // A policy would read these values as more than one origin.
     let odd = [
         "*",
         "https://*",
@@ -129,7 +129,7 @@ async fn only_the_sites_of_an_entry_point_may_frame_its_page() {
         "https://b.example https://c.example",
     ];
     let odd = json!([&odd[..], &["https://d.example/path", "data://x", "null", "https://"]].concat()).to_string();
-    // As an older version could have stored it.
+    // An older version could have stored these values.
     let at = door(&app, "odd", &[]).await;
     app.database
         .run(&format!("UPDATE entry_point SET origins = '{odd}' WHERE id = {}", app.database.literal(at.id.0)))
@@ -141,13 +141,13 @@ async fn only_the_sites_of_an_entry_point_may_frame_its_page() {
         assert_eq!(page.policy("script-src"), ["'self'"]);
         assert!(page.headers.get("x-frame-options").is_none(), "it would know one site only");
     }
-    // A host that no browser sends gets into no policy.
+    // A host that no browser sends does not appear in the policy.
     let page = get_with(&app, &format!("/webchat/{}", own.id), &[("host", "a.example;x")]).await;
     assert_eq!(page.policy("connect-src"), ["'self'"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_point_that_is_not_there_has_no_page_and_tells_nothing() {
+async fn an_unknown_entry_point_has_no_page_and_reveals_nothing() {
     let app = TestApp::new().await;
     let at = door(&app, "shop", &[SITE]).await;
     let archived = door(&app, "closed shop", &[SITE]).await;
@@ -181,7 +181,7 @@ async fn an_entry_point_that_is_not_there_has_no_page_and_tells_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_browser_has_kept_is_sent_again_only_when_it_has_changed() {
+async fn cached_files_are_sent_again_only_when_they_have_changed() {
     let app = TestApp::new().await;
     let (at, other) = (door(&app, "shop", &[SITE]).await, door(&app, "help", &[]).await);
     for (path, caching) in [
@@ -200,7 +200,7 @@ async fn what_a_browser_has_kept_is_sent_again_only_when_it_has_changed() {
         let short = get_with(&app, &path, &[("accept-encoding", "gzip")]).await;
         assert_eq!(short.header("content-encoding"), "gzip", "{path}");
     }
-    // A page that may be framed by others than before is another page.
+    // A change of the allowed sites changes the version of the page.
     let page = get(&app, &format!("/webchat/{}", at.id)).await;
     let tag = page.header("etag");
     let elsewhere = get_with(&app, &format!("/webchat/{}", other.id), &[("if-none-match", tag)]).await;
@@ -208,7 +208,7 @@ async fn what_a_browser_has_kept_is_sent_again_only_when_it_has_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_script_of_a_site_loads_the_launcher_and_nothing_else() {
+async fn sites_may_load_the_launcher_script_and_no_other_file() {
     let app = TestApp::new().await;
     let at = door(&app, "shop", &[SITE]).await;
     let launcher = get(&app, &format!("/webchat/{}.js", at.id)).await;
@@ -221,7 +221,7 @@ async fn a_script_of_a_site_loads_the_launcher_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_itself_is_a_site_of_every_entry_point_and_a_strange_one_of_none() {
+async fn the_page_counts_as_a_site_of_every_entry_point_and_foreign_sites_of_none() {
     let app = TestApp::new().await;
     let at = door(&app, "shop", &[SITE]).await;
     let nobody = app.anonymous();
@@ -237,7 +237,7 @@ async fn the_page_itself_is_a_site_of_every_entry_point_and_a_strange_one_of_non
         assert_eq!(refusal == &json!([]), there, "{origin}: {refusal}");
         assert_eq!(Socket::raw(&own, Some("graphql-transport-ws"), Some(origin)).await.is_ok(), there, "{origin}");
     }
-    // A token that the page was given is taken from the page alone.
+    // A token that was issued to the page is accepted from the page's origin only.
     let begun = Page { client: &nobody, origin: &own }.ask(START, input).await;
     let kim = by(&app, &begun);
     for (origin, status) in [(own.as_str(), 200), (SITE, 401), ("https://evil.example", 401)] {

@@ -1,4 +1,4 @@
-//! Visitors of web sites: how a chat begins, and whose it is.
+//! Tests of web chats: their start, their form, and the identity of their visitors.
 
 use chrono::Duration as Time;
 use entity::{
@@ -19,7 +19,7 @@ use crate::support::{
 
 const WEB_CHAT: &str =
     "query($id: ID!) { webChat(entryPointId: $id) { id name openNow fields { name label kind required options } } }";
-/// A key that nobody guesses.
+/// An idempotency key that nobody can guess.
 const KEY: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 const SITE: &str = "https://shop.example";
 
@@ -50,7 +50,7 @@ async fn a_visitor_answers_the_form_writes_and_waits() {
     assert_eq!(end, app.clock.now() + Time::days(30));
     let customer = app.database.texts("SELECT display_name || ' ' || email FROM customer").await;
     assert_eq!(customer, ["Kim Lee kim@example.org"]);
-    // Agents read the answers before the message; the visitor knows what they answered.
+    // Agents see the form's answers before the message. The visitor sees only the message.
     let items = app.database.texts("SELECT body FROM thread_item ORDER BY sequence").await;
     let told =
         "Your name: Kim Lee\nYour email: kim@example.org\nYour colour: blue\nPage: https://shop.example/shoes?size=42";
@@ -65,7 +65,7 @@ async fn a_visitor_answers_the_form_writes_and_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_a_chat_is_refused_where_it_stands_and_leaves_nothing() {
+async fn invalid_input_of_a_chat_is_refused_by_field_and_stores_nothing() {
     let app = TestApp::new().await;
     let fields = vec![field("name", FormFieldKind::Name, true), field("email", FormFieldKind::Email, false)];
     let at = app.entry_point(Channel::Webchat, "shop", Door { fields, ..Door::default() }).await;
@@ -100,7 +100,7 @@ async fn what_is_wrong_with_a_chat_is_refused_where_it_stands_and_leaves_nothing
         let answer = start(&app.anonymous(), &at, input.clone()).await;
         assert_eq!(answer.at("startWebChat.userErrors"), &json!([{ "code": code, "field": path }]), "{input}");
     }
-    // A thousand characters are enough, whatever they are made of.
+    // A thousand characters of any script are allowed.
     let long = start(&app.anonymous(), &at, saying("1", &"한".repeat(1_000))).await;
     assert_eq!(refusal(&long), "");
     let ann = app.person("ann").await;
@@ -111,7 +111,7 @@ async fn what_is_wrong_with_a_chat_is_refused_where_it_stands_and_leaves_nothing
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_point_is_there_for_its_own_web_sites_only() {
+async fn an_entry_point_exists_only_for_its_own_web_sites() {
     let app = TestApp::new().await;
     let listed = Door { origins: vec![SITE, "http://localhost:3000/"], ..Door::default() };
     let at = app.entry_point(Channel::Webchat, "listed", listed).await;
@@ -140,7 +140,8 @@ async fn an_entry_point_is_there_for_its_own_web_sites_only() {
             assert_eq!(refusal(&begun), if is_there { "" } else { "NOT_FOUND" }, "{origin} {}", entry.name);
         }
     }
-    // Without an origin, as programs are, both are there; what is no web chat, or none any more, is nowhere.
+    // A caller without an origin, such as a program, can use both entry points. Other channels and archived entry
+    // points are never found.
     let sms = app.entry_point(Channel::Sms, "+49", Door::default()).await;
     let gone = app.web_site("gone").await;
     app.database.run("UPDATE entry_point SET archived_at = created_at WHERE name = 'gone'").await;
@@ -155,7 +156,7 @@ async fn an_entry_point_is_there_for_its_own_web_sites_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_door_says_so_and_takes_the_chat_all_the_same() {
+async fn a_closed_entry_point_is_marked_closed_and_still_accepts_chats() {
     let app = TestApp::new().await;
     let never =
         BusinessHours { time_zone: "UTC".to_owned(), open: Vec::<OpenHours>::new(), closed_on: vec![], answer: None };
@@ -169,7 +170,7 @@ async fn a_closed_door_says_so_and_takes_the_chat_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_comes_back_with_the_token_goes_on_and_after_the_end_begins_another_chat() {
+async fn a_returning_visitor_continues_the_chat_and_starts_another_after_its_end() {
     let app = TestApp::two().await;
     let at = app.web_site("shop").await;
     let (kim, first) = visitor(&app, &at).await;
@@ -177,7 +178,7 @@ async fn who_comes_back_with_the_token_goes_on_and_after_the_end_begins_another_
     let again = start(&kim, &at, message("2", "Still there?")).await;
     assert_eq!((chat(&again), again.text("startWebChat.outcome")), (first.as_str(), "NO_CHANGE"));
     assert!(again.body["data"]["startWebChat"]["visitorToken"].is_null(), "the one that is sent goes on");
-    // The message that was sent at first is there once.
+    // The first message still exists once.
     assert_eq!(refusal(&start(&kim, &at, message("1", "Hello")).await), "");
     assert_eq!(refusal(&start(&kim, &at, message("1", "Something else")).await), "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(app.database.number("SELECT count(*) FROM thread_item WHERE kind = 1").await, 2);
@@ -185,7 +186,7 @@ async fn who_comes_back_with_the_token_goes_on_and_after_the_end_begins_another_
     let second = start(&kim, &at, message("3", "One more thing")).await;
     assert_eq!(second.text("startWebChat.outcome"), "APPLIED");
     assert_ne!(chat(&second), first);
-    // At another entry point they are the same customer too, with a token for that one.
+    // At another entry point the visitor is the same customer with another token.
     let other = app.web_site("help").await;
     let elsewhere = start(&kim, &other, message("1", "Hello")).await;
     assert!(is_taken(&by(&app, &elsewhere)).await);
@@ -196,7 +197,7 @@ async fn who_comes_back_with_the_token_goes_on_and_after_the_end_begins_another_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_known_to_the_site_is_the_same_customer_on_every_device() {
+async fn a_signed_visitor_is_the_same_customer_on_every_device() {
     let app = TestApp::two().await;
     let door = || Door { secret: Some("a secret of the site"), ..Door::default() };
     let at = app.entry_point(Channel::Webchat, "shop", door()).await;
@@ -211,13 +212,13 @@ async fn who_is_known_to_the_site_is_the_same_customer_on_every_device() {
     assert_ne!(phone.text("startWebChat.visitorToken"), desk.text("startWebChat.visitorToken"));
     let known = app.database.texts("SELECT display_name || ' ' || email FROM customer").await;
     assert_eq!(known, ["Kim Lee kim@example.org"]);
-    // Whoever chatted before without a name and now signs in is whom the site says, with a token of their own.
+    // An anonymous visitor who signs in becomes the site's customer and gets a new token.
     let (before, _) = visitor(&app, &at).await;
     let after =
         start(&before, &at, json!({ "identity": identity("a secret of the site", "42", until(&app, 1)) })).await;
     assert_eq!(chat(&after), chat(&phone));
     assert_ne!(after.text("startWebChat.visitorToken"), before.token.as_deref().expected("a token"));
-    // Another site counts its visitors for itself, whatever its secret.
+    // Another site has separate customers, even with the same secret.
     let other = app.entry_point(Channel::Webchat, "other", door()).await;
     start(&app.anonymous(), &other, json!({ "identity": identity("a secret of the site", "42", until(&app, 1)) }))
         .await;
@@ -225,12 +226,12 @@ async fn who_is_known_to_the_site_is_the_same_customer_on_every_device() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_identity_counts_only_as_the_site_has_signed_it() {
+async fn an_identity_is_accepted_only_with_the_sites_signature() {
     let app = TestApp::new().await;
     let at =
         app.entry_point(Channel::Webchat, "shop", Door { secret: Some("the secret of shop"), ..Door::default() }).await;
     let bare = app.web_site("bare").await;
-    // As an older version could have stored it.
+    // An older version could have stored an empty secret.
     let empty = app.web_site("empty").await;
     app.database
         .run(&format!("UPDATE entry_point SET identity_secret = '' WHERE id = {}", app.database.literal(empty.id.0)))
@@ -270,7 +271,7 @@ async fn an_identity_counts_only_as_the_site_has_signed_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_begins_twenty_times_at_once_has_one_chat_with_twenty_messages() {
+async fn twenty_concurrent_starts_create_one_chat_with_twenty_messages() {
     let app = TestApp::two().await;
     let at =
         app.entry_point(Channel::Webchat, "shop", Door { secret: Some("the secret of shop"), ..Door::default() }).await;
@@ -293,7 +294,7 @@ async fn who_begins_twenty_times_at_once_has_one_chat_with_twenty_messages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_key_begins_one_chat_whoever_is_not_sure_that_it_has_begun() {
+async fn one_idempotency_key_starts_one_chat() {
     let app = TestApp::two().await;
     let at = app.web_site("shop").await;
     let clients: Vec<Client> =
@@ -310,7 +311,7 @@ async fn one_key_begins_one_chat_whoever_is_not_sure_that_it_has_begun() {
     for (of, count) in [("customer", 1), ("conversation", 1), ("task", 1), ("thread_item WHERE kind = 1", 1)] {
         assert_eq!(app.database.number(&format!("SELECT count(*) FROM {of}")).await, count, "{of}");
     }
-    // Also after its end; but never for something else, nor for who finds an old key.
+    // The key also works after the chat's end. It is refused with another input and when it is old.
     leave(&app, chat(&begun[0])).await;
     let late = start(&clients[0], &at, input.clone()).await;
     assert_eq!((chat(&late), late.at("startWebChat.replayed")), (chat(&begun[0]), &json!(true)));
@@ -320,7 +321,7 @@ async fn one_key_begins_one_chat_whoever_is_not_sure_that_it_has_begun() {
     app.clock.advance(Time::minutes(61));
     assert_eq!(refusal(&start(&clients[0], &at, input.clone()).await), "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(app.database.number("SELECT count(*) FROM conversation").await, 1);
-    // Of a visitor with a token the key is nobody else's, so it may be short and counts for ever.
+    // The key of a visitor with a token is private to the visitor, so it may be short and never expires.
     let kim = by(&app, &late);
     let mut own = message("m2", "Hello again");
     own["idempotencyKey"] = json!("2");
@@ -334,7 +335,7 @@ async fn one_key_begins_one_chat_whoever_is_not_sure_that_it_has_begun() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_address_begins_only_so_many_chats_an_hour() {
+async fn chats_from_one_address_are_limited_per_hour() {
     let app = TestApp::with(1, &[("RAPPORT_WEB_CHATS_PER_HOUR", "5")]).await;
     let at = app.web_site("shop").await;
     let mut said = Vec::new();

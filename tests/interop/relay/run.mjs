@@ -1,4 +1,4 @@
-// Proves that what relay-compiler makes of schema.graphql runs: pages, a refetch, a mutation, a subscription.
+// Tests that the output of relay-compiler for schema.graphql runs: pages, a refetch, a mutation and a subscription.
 
 import assert from 'node:assert/strict'
 import { createClient } from 'graphql-ws'
@@ -31,7 +31,7 @@ function open(token) {
 }
 
 const fetched = (environment, query, variables) => relay.fetchQuery(environment, query, variables).toPromise()
-/** What a fragment reads from the store, given what spreads it. */
+/** Reads a fragment from the store, for the object that spreads it. */
 const read = (environment, fragment, parent) =>
   environment.lookup(relay.getSingularSelector(fragment, parent)).data
 
@@ -69,7 +69,7 @@ await check('a fragment is fetched again by id, and sees what a mutation did', a
       onError,
     }),
   )
-  // The same record, without another fetch.
+  // The record is the same, without another request.
   assert.ok(!read(environment, person, root.node).relationship.availableActions.includes('FOLLOW'))
 })
 

@@ -1,5 +1,5 @@
-// Requests by section of the GraphQL specification (September 2025): documents with variables, valid and not. Whether each
-// may run is not written here: graphql-js says.
+// Valid and invalid requests by section of the GraphQL specification (September 2025): documents with variables.
+// graphql-js decides which of them may run.
 
 const SUBSCRIPTION = 'incomingRequests { __typename }'
 

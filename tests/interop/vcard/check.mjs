@@ -1,7 +1,8 @@
-// Cards in 4.0, read by vcard4: every property of every person is compared with what was put in.
+// Reads cards in 4.0 with vcard4 and compares every property of every person with the input.
 //   check.mjs <folder with people.json and 4.0.vcf>
-// Each value is read twice, by the library and by the letter of the RFC (expected.mjs). The second has to be right always. The
-// first may differ only where the library is known not to follow the RFC; how often is printed, and has a limit.
+// Each value is read twice: by the library, and strictly by the RFC (expected.mjs). The strict reading must always be
+// right. The library's reading may differ only where the library is known to violate the RFC. The number of differences
+// is printed and has a limit.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
@@ -13,7 +14,7 @@ const folder = process.argv[2]
 const people = JSON.parse(fs.readFileSync(path.join(folder, 'people.json'), 'utf8'))
 const text = fs.readFileSync(path.join(folder, '4.0.vcf'), 'utf8')
 
-// What vcard4 4.0.5 does against the RFC, and how to see that a raw value meets it.
+// The violations of the RFC by vcard4 4.0.5, each with a test for raw values that cause it.
 const FAULTS = {
   'it takes quotes inside a value for quoting': (raw) => raw.includes('"'),
   'it resolves \\n before \\\\': (raw) => raw.includes('\\\\'),
@@ -68,13 +69,13 @@ function property(name, wanted, byLetter, byLibrary, lines, library) {
   assert.deepEqual(TYPE, wanted.types, `types of ${name}`)
   assert.equal(PREF?.[0], wanted.preferred ? '1' : undefined, `preference of ${name}`)
   assert.deepEqual(Object.fromEntries(Object.entries(parameters).map(([key, [value]]) => [key, value])), wanted.parameters)
-  // Of types that are repeated it keeps the last.
+  // The library keeps only the last of repeated types.
   assert.equal(byLibrary.parameters.TYPE, wanted.types.at(-1))
   assert.equal(byLibrary.parameters.PREF, PREF?.[0])
   assert.equal(byLibrary.parameters.VALUE, wanted.parameters.VALUE)
   same(name, plain(byLibrary.value, wanted.value), wanted.value, byLetter.raw)
   const { LABEL } = wanted.parameters
-  // Quotes and backslashes of parameters it treats like those of values.
+  // The library treats quotes and backslashes of parameters like those of values.
   if (byLibrary.parameters.LABEL !== undefined) same('LABEL', byLibrary.parameters.LABEL, LABEL, LABEL.replaceAll('\\', '\\\\'))
   assert.equal(Boolean(byLetter.group), wanted.label !== undefined, `a label for ${name}`)
   if (wanted.label !== undefined) {
@@ -97,14 +98,14 @@ function same(name, read, wanted, raw) {
   }
 }
 
-/** It gives the parts of structured values by name, and a list of one as a text. */
+/** The library returns the parts of structured values by name, and a list with one item as a text. */
 function plain(read, wanted) {
   if (!Array.isArray(wanted)) return read
   if (Array.isArray(read)) return read
   return typeof read === 'object' ? Object.values(read).map((part) => part ?? '') : [read]
 }
 
-/** A label with commas and semicolons is legal inside its quotes, but the library throws at it. */
+/** A label with commas and semicolons is legal inside its quotes, but the library throws an error. */
 function withoutLabels(card) {
   return card.replace(/\r\n[ \t]/g, '').replace(/;LABEL="([^"]*)"/g, (whole, label) => {
     if (!/[,;]/.test(label)) return whole

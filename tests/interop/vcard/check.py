@@ -1,9 +1,9 @@
-"""Cards in 3.0 and 4.0, read by vobject: every property of every person is compared with what was put in.
+"""Reads cards in 3.0 and 4.0 with vobject and compares every property of every person with the input.
 
     check.py <folder with people.json, 3.0.vcf and 4.0.vcf>
 
-vobject knows 3.0; of 4.0 it reads the syntax that both share, and leaves RFC 6868 in parameters as it is. The one thing that
-it cannot read is a second nickname: it takes NICKNAME for one text and keeps what stands before the comma.
+vobject supports 3.0. In 4.0 it reads the shared syntax and does not decode RFC 6868 in parameters. The only thing that it
+cannot read is a second nickname: it treats NICKNAME as one text and keeps the part before the comma.
 """
 
 import json
@@ -19,7 +19,7 @@ ONLY = {"3.0": {"car": "car", "modem": "modem"}, "4.0": {"text": "text", "textph
 
 
 def types_of(label, name, version):
-    """The types a label is written as; none when it stands in a line of its own."""
+    """Returns the types of a label. None when the label has its own line."""
     lines = {**LINES, **ONLY[version]} if name == "TEL" else {}
     if name == "URL" and version == "3.0":
         return None
@@ -32,7 +32,7 @@ def types_of(label, name, version):
 
 
 def expected(person, version):
-    """The properties by name, each a list of (value, types, preferred, label, other parameters)."""
+    """Returns the properties by name, each a list of (value, types, preferred, label, other parameters)."""
     four = version == "4.0"
     properties = {}
 
@@ -119,7 +119,7 @@ def expected(person, version):
 
 
 def plain(line):
-    """The value as texts: vobject has objects for names and addresses."""
+    """Returns the value as texts, because vobject has objects for names and addresses."""
     value = line.value
     if line.name == "N":
         return [value.family, value.given, value.additional, value.prefix, value.suffix]

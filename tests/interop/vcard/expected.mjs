@@ -1,10 +1,9 @@
-// What has to stand in the card of a person, property by property, and a reading of cards by the letter of RFC 6350 and RFC
-// 6868 that owes nothing to the library under test. A value is a text, or a list of texts for structured ones.
+// The expected properties of a person's card, and a strict reader by RFC 6350 and RFC 6868, independent of the library.
 
 const PLACES = ['work', 'home']
 const LINES = { mobile: 'cell', fax: 'fax', pager: 'pager', video: 'video', text: 'text', textphone: 'textphone' }
 
-/** The types a label is written as; none when it stands in a line of its own. */
+/** Returns the types of a label. None when the label has its own line. */
 export function typesOf(label, property) {
   const line = (word) => (property === 'TEL' ? LINES[word] : undefined)
   const [first, second, third] = label.split(' ')
@@ -14,7 +13,7 @@ export function typesOf(label, property) {
   return line(first) && [line(first)]
 }
 
-/** The properties of a person in 4.0, by name, each with its value, types, preference and label. */
+/** Returns the properties of a person in 4.0 by name, each with its value, types, preference and label. */
 export function expected(person) {
   const properties = new Map()
   const add = (name, value, { label, preferred = false, voice = false, ...parameters } = {}) => {
@@ -67,7 +66,7 @@ export function expected(person) {
 const STRUCTURED = { N: ';', ADR: ';', ORG: ';', NICKNAME: ',', CATEGORIES: ',' }
 const URIS = ['UID', 'URL', 'IMPP', 'PHOTO']
 
-/** The lines of a card, read by the letter: group, name, parameters (each a list) and value. */
+/** Returns the lines of a card, read strictly: group, name, parameters (each a list) and value. */
 export function read(card) {
   return card
     .replace(/\r\n[ \t]/g, '')
@@ -88,7 +87,7 @@ export function read(card) {
     })
 }
 
-/** A text value, cut at its separators if it has any, with its escapes resolved from left to right. */
+/** Returns a text value, split at its separators if it has any, with its escapes resolved from left to right. */
 function values(raw, separator) {
   const parts = ['']
   for (let at = 0; at < raw.length; at++) {

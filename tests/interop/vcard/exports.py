@@ -1,10 +1,10 @@
-"""Cards of other programs go in, and every property of each is kept or named in what the server says of it.
+"""Imports cards of other programs. Every property must be kept or named in the server's message.
 
     exports.py <folder with a subfolder of cards for each package>
 
-Each file is posted to `/contacts.vcf`. Its properties are read here by a reader of its own, as simple as the RFCs allow. A
-property is kept when all its words stand in the contact or in the card that the contact goes out as, and named when its name
-stands in the message. What is about the file (VERSION, PRODID, REV) and what is empty needs neither. The sums have to agree.
+Each file is posted to `/contacts.vcf`. A separate reader, as simple as the RFCs allow, reads its properties. A property is
+kept when all its words are in the contact or in the contact's exported card. It is named when its name is in the message.
+Properties about the file (VERSION, PRODID, REV) and empty properties need neither. The sums must agree.
 """
 
 import collections
@@ -38,7 +38,7 @@ def request(url, body, token=None, kind="application/json"):
         except urllib.error.HTTPError as error:
             if error.code != 429:
                 return error.code, json.load(error)
-            # What a program may do in a time is bounded, and the server says when it goes on.
+            # The server limits the rate of imports and says when to continue.
             time.sleep(int(error.headers["retry-after"]))
 
 
@@ -58,7 +58,7 @@ def sign_up():
 
 
 def words(text):
-    """The words of a text, without marks and case."""
+    """Returns the words of a text, without marks and case."""
     plain = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     return re.findall(r"[^\W_]+", plain)
@@ -74,7 +74,7 @@ def decoded(octets, charset):
 
 
 def lines_of(octets):
-    """The lines of a file, folds and soft breaks undone."""
+    """Returns the lines of a file, without folds and soft line breaks."""
     if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
         octets = octets.decode("utf-16").encode()
     lines = []
@@ -91,7 +91,8 @@ def lines_of(octets):
 
 
 def cards_of(octets):
-    """The cards of a file, each a list of (name, parameters, value). A card inside another is a property AGENT of it."""
+    """Returns the cards of a file, each a list of (name, parameters, value). A card inside another is its property
+    AGENT."""
     cards, depth = [], 0
     for line in lines_of(octets):
         bare = line.strip().upper()
@@ -119,14 +120,14 @@ def cards_of(octets):
 
 
 def fate(name, head, value, known, message):
-    """What became of a property: kept, named, about the file, empty, or lost."""
+    """Returns the result of a property: kept, named, about the file, empty, or lost."""
     value = re.sub(r"\\n", "\n", value, flags=re.I).replace("\\", "")
     if name in ABOUT_THE_FILE or (name, value.lower()) in {("PROFILE", "vcard"), ("KIND", "individual")}:
         return "about the file"
     if not words(value):
         return "empty"
     inline = re.search(r"(ENCODING=B|BASE64)", head) or value.startswith("data:")
-    # Digits of numbers may stand together or apart, and what a URI escapes may be letters.
+    # The groups of digits in numbers may differ, and a URI may escape letters.
     if name == "TEL":
         value = re.sub(r"^tel:", "", value, flags=re.I)
         value = re.sub(r";?ext=", " ", value, flags=re.I)

@@ -1,9 +1,9 @@
-"""Fetches the packages of exports.txt and puts the cards that they ship into a folder, one subfolder for each package.
+"""Downloads the packages of exports.txt and extracts their cards into a folder, one subfolder for each package.
 
     fetch.py <folder>
 
-A card is a file of its own, or stands as it is in the text of a test. Packages are fetched once. One that cannot be fetched is
-named, and the others are used.
+A card is a separate file, or part of the text of a test. Packages are downloaded once. A package that cannot be downloaded
+is named, and the others are used.
 """
 
 import pathlib
@@ -19,7 +19,7 @@ CARD = re.compile(rb"(?m)^[ \t]*BEGIN:VCARD\r?\n(?:.*\n)*?[ \t]*END:VCARD")
 
 
 def fetched(registry, name, version, into):
-    """The archive of a package, by the registry's own program."""
+    """Downloads the archive of a package with the registry's own program."""
     if registry == "npm":
         command = ["npm", "pack", "--silent", f"{name}@{version}"]
     else:
@@ -35,7 +35,7 @@ def fetched(registry, name, version, into):
 
 
 def members(archive):
-    """The files of an archive: their names and what they hold."""
+    """Returns the files of an archive with their contents."""
     if archive.suffix in (".zip", ".whl"):
         with zipfile.ZipFile(archive) as opened:
             for name in sorted(opened.namelist()):
@@ -47,16 +47,16 @@ def members(archive):
 
 
 def cards(name, octets):
-    """The cards that stand in a file."""
+    """Returns the cards in a file."""
     if name.lower().endswith((".vcf", ".vcard")):
         return [octets] if b"BEGIN:VCARD" in octets.upper() else []
     if "test" not in name.lower() and not name.endswith((".md", ".rst")):
         return []
     found = [textwrap.dedent(card.decode("latin-1")).encode("latin-1") for card in CARD.findall(octets)]
-    # A card may also stand in one literal, with its line breaks as escapes.
+    # A card may also be one string literal, with escaped line breaks.
     for literal in re.findall(rb"['\"`](BEGIN:VCARD\\r?\\?n?[^'\"`\n]*END:VCARD)", octets):
         found.append(literal.replace(b"\\r", b"\r").replace(b"\\n", b"\n").replace(b"\\\\", b"\\"))
-    # What a program puts in place is none of the card's.
+    # Placeholders that the program fills in are not part of the card.
     return [card for card in found if not re.search(rb"%[sd(]|\{\w*\}|\$\{", card)]
 
 

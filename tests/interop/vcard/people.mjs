@@ -1,5 +1,5 @@
-// Puts five hundred contacts into an address book over GraphQL, fetches their cards over HTTP in both versions, and writes
-// both into a folder as check.mjs and check.py want them. Then the files come in again at another's, and nothing is lost.
+// Saves five hundred contacts over GraphQL, downloads their cards in both versions, and writes them into a folder for
+// check.mjs and check.py. Then another user imports the files, and nothing is lost.
 //   people.mjs <folder>
 
 import assert from 'node:assert/strict'
@@ -10,12 +10,12 @@ import { call, check, signUp, url } from '../support.mjs'
 const folder = process.argv[2]
 const server = url.replace(/\/graphql$/, '')
 
-// Words of many scripts, and such as mean something to somebody who reads cards.
+// Words of many scripts, some of them with special characters of vCards.
 const WORDS = `김철수 박 서울특별시 やまだ 太郎 カタカナ Zoë O'Brien "quoted" a,b c;d e\\f \\n 😀👩‍👩‍👧 x:y=z ^n Straße بسم END:VCARD
   =0D=0A %41 <b> &amp; #1`.split(/\s+/)
 const LABELS = ['work', 'home', 'mobile', 'fax', 'pager', 'work fax', 'other', 'text', 'car', 'Zweit;TYPE=x', '내선, "1"']
 
-// The same people at each run.
+// The people are the same in every run.
 let state = 20_260_920
 const below = (limit) => {
   state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
@@ -65,14 +65,14 @@ function contact(at) {
   }
 }
 
-/** The UUID of an id: behind the underscore, in Crockford's base 32. */
+/** Returns the UUID of an id, which is in Crockford's base 32 after the underscore. */
 function uuid(id) {
   const digits = [...id.slice(id.indexOf('_') + 1)].map((c) => BigInt('0123456789abcdefghjkmnpqrstvwxyz'.indexOf(c)))
   const hex = digits.reduce((all, digit) => all * 32n + digit, 0n).toString(16).padStart(32, '0')
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
-/** What was put in, as the checks know people. */
+/** Returns the input in the form that the checks use. */
 function person(id, updatedAt, input) {
   return {
     uid: `urn:uuid:${uuid(id)}`,
@@ -142,7 +142,7 @@ await check('their cards are fetched in both versions, with one’s own', async 
     files[version] = { own: await one.text(), list: await list.text() }
     fs.writeFileSync(path.join(folder, `${version}.vcf`), files[version].own + files[version].list)
   }
-  // In the order of the list, which is not that in which they were put in. The card of a user does not tell when it changed.
+  // The cards are in the order of the list, not of the input. A user's card does not contain its change time.
   const order = [...files['3.0'].list.matchAll(/^UID:(.*)\r$/gm)].map(([, uid]) => uid)
   people.sort((one, other) => order.indexOf(one.uid) - order.indexOf(other.uid))
   people.unshift(person(owner.id, undefined, { ...own, ...more }))

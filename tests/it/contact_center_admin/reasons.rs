@@ -1,4 +1,4 @@
-//! Reasons to wrap up and to be idle: their default, and what is archived.
+//! Tests of wrap-up reasons and idle reasons: their defaults and archived reasons.
 
 use entity::channel::Channel;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reasons_have_one_default_and_what_is_archived_is_read_and_not_chosen() {
+async fn reasons_have_one_default_and_archived_reasons_are_readable_but_not_selectable() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let ann = app.agent("ann").await;
@@ -44,7 +44,7 @@ async fn reasons_have_one_default_and_what_is_archived_is_read_and_not_chosen() 
     };
     assert_eq!(names("wrapUpReasons"), ["Other"]);
     assert_eq!(names("idleReasons"), ["Declined", "Idle", "No answer"]);
-    // What was said and chosen stands.
+    // Reasons that were used before stay readable.
     let read = ann.reads(&task, "Task", "wrapUps { reasons { name archivedAt } }").await;
     assert_eq!(read["wrapUps"][0]["reasons"][0]["name"], "Sold");
     assert!(read["wrapUps"][0]["reasons"][0]["archivedAt"].is_string());

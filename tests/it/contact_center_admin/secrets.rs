@@ -1,11 +1,11 @@
-//! Secrets that sign the identities of customers.
+//! Tests of the secrets with which sites sign the identities of customers.
 
 use serde_json::json;
 
 use crate::support::{Expected as _, app::TestApp, contact_center::refused, visitors::identity};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_signs_from_when_it_is_shown_until_the_next() {
+async fn a_secret_is_valid_from_its_creation_until_the_next_one() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let (_, entry_point) = app.web_queue(&ada, "Chats", json!({})).await;

@@ -1,4 +1,4 @@
-//! Lists of conversations: their order, their filters and what they cost.
+//! Tests of lists of conversations: their order, their filters and their cost.
 
 use entity::{channel::Channel, participant::ParticipantRole};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::READ;
 use crate::support::{Expected as _, app::TestApp, person::Person, plans};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_show_the_newest_first_and_narrow() {
+async fn lists_show_the_newest_first_and_apply_filters() {
     let app = TestApp::new().await;
     let ann = app.agent("ann").await;
     let sue = app.supervisor("sue").await;
@@ -55,7 +55,7 @@ async fn lists_show_the_newest_first_and_narrow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_take_a_fixed_number_of_statements_and_read_no_table() {
+async fn pages_take_a_fixed_number_of_statements_and_scan_no_table() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let ann = app.agent("ann").await;
     let sue = app.supervisor("sue").await;
@@ -91,7 +91,8 @@ async fn pages_take_a_fixed_number_of_statements_and_read_no_table() {
         }
         taken.push(counts);
     }
-    // What is asked for at different depths is loaded together or one after another, as it comes; the length adds nothing.
+    // Loads of different depths may share a statement or not, depending on their timing. The length of the list adds
+    // none.
     assert!(taken.iter().flatten().all(|count| *count <= 20), "{taken:?}");
     app.statements();
     ann.sends(0, &chats[0].id(), "cost", "Hello").await;

@@ -1,4 +1,4 @@
-//! Nothing that is done at the moment of a deletion brings anything of the person back.
+//! Tests of calls that race with the deletion of an account: none restores data of the person.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     support::{app::TestApp, consistency, rounds},
 };
 
-/// Everything that somebody can do about a person who is being deleted, or the person at that moment.
+/// Every call about a person who is being deleted, or by that person.
 const RACERS: [&str; 10] = [
     "requestConnection",
     "followUser",
@@ -26,7 +26,7 @@ const RACERS: [&str; 10] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_race_brings_anything_of_who_is_deleted_back() {
+async fn no_concurrent_call_restores_data_of_a_deleted_user() {
     let app = Arc::new(TestApp::two().await);
     let ben = app.person("ben").await;
     for round in 0..rounds(2) {

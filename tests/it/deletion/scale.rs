@@ -1,4 +1,4 @@
-//! Deleting people with few relations and with thousands.
+//! Tests of the deletion of people with few and with thousands of relationships.
 
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deleting_somebody_with_many_relations_takes_no_more_statements_than_with_few() {
+async fn deletion_takes_no_more_statements_for_many_relationships_than_for_few() {
     let app = TestApp::new().await;
     let mut taken = Vec::new();
     for (round, many) in [3, 40].into_iter().enumerate() {
@@ -31,7 +31,7 @@ async fn deleting_somebody_with_many_relations_takes_no_more_statements_than_wit
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_with_three_thousand_relations_is_deleted_at_once() {
+async fn a_user_with_3000_relationships_is_deleted_in_one_call() {
     const MANY: u128 = 3_000;
     let app = TestApp::new().await;
     let (jane, client) = with_password(&app, "jane").await;

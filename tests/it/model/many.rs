@@ -1,4 +1,4 @@
-//! Many act at once, and the rows and the log are checked for what must never be.
+//! Tests of many concurrent actors. Afterwards the rows and the log must satisfy all invariants.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_at_once_give_no_task_two_owners_pass_nobody_and_leave_nothing_waiting() {
+async fn concurrent_actors_give_no_task_two_owners_overtake_nobody_and_strand_no_task() {
     let steps = rounds(240);
     let both = Both::new(12, 43).await;
     for instance in &both.app.instances {
@@ -39,7 +39,8 @@ async fn many_at_once_give_no_task_two_owners_pass_nobody_and_leave_nothing_wait
     for actor in actors.collect::<Vec<_>>() {
         actor.await.expected("an actor");
     }
-    // Whoever is free in the end is offered all that waits, but what they have handed over and not wrapped up.
+    // Finally every waiting task is offered to an available agent, except to agents who transferred it and have not
+    // wrapped it up.
     for person in &both.people {
         person.turns("AVAILABLE").await;
     }
@@ -51,7 +52,7 @@ async fn many_at_once_give_no_task_two_owners_pass_nobody_and_leave_nothing_wait
     assert!(nobody_was_passed(&both.app.database, both.floors[0].queue.id.0).await > 0);
 }
 
-/// Something that one of many does, whatever the others do: it may be refused, and must not fail.
+/// Performs one action among many concurrent ones. It may be refused, but must not fail.
 async fn act(both: &Both, actor: usize, chance: &mut Chance, mine: &mut BTreeMap<String, String>) {
     let person = &both.people[actor];
     match chance.below(12) {

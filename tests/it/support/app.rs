@@ -1,4 +1,4 @@
-//! Instances of the product in this process, on real ports, on one database and one clock.
+//! Test instances of Rapport in this process, on real ports. All instances of a test share one database and one clock.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 
 use super::{Expected as _, database::TestDatabase, graphql::Client, person::Person};
 
-/// One running instance.
+/// A running instance.
 pub struct Instance {
     pub app: App,
     pub url: String,
@@ -41,22 +41,23 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// One instance.
+    /// Starts one instance.
     pub async fn new() -> Self {
         Self::with(1, &[]).await
     }
 
-    /// Two instances on PostgreSQL; SQLite is for one.
+    /// Starts two instances on PostgreSQL, and one on SQLite.
     pub async fn two() -> Self {
         Self::with(2, &[]).await
     }
 
-    /// So many instances with these settings.
+    /// Starts the given number of instances with additional settings.
     pub async fn with(instances: usize, settings: &[(&str, &str)]) -> Self {
         let database = TestDatabase::new().await;
         Self::on(database, instances, settings).await
     }
 
+    /// Starts instances on an existing database.
     pub async fn on(database: TestDatabase, instances: usize, settings: &[(&str, &str)]) -> Self {
         let instances = if database.is_postgres() { instances } else { 1 };
         let clock = Clock::standing();
@@ -72,25 +73,27 @@ impl TestApp {
         Self { instances: running, clock, statements, database }
     }
 
+    /// Returns the first instance.
     pub fn app(&self) -> &App {
         &self.instances[0].app
     }
 
-    /// A member with this handle who is served by the first instance.
+    /// Creates a member with this handle, who uses the first instance by default.
     pub async fn person(&self, handle: &str) -> Person {
         self.person_with(handle, handle, Scopes::all()).await
     }
 
-    /// An administrator.
+    /// Creates an administrator.
     pub async fn admin(&self, handle: &str) -> Person {
         self.person_of(handle, handle, Role::Admin, Scopes::all()).await
     }
 
+    /// Creates a member with a display name and scopes.
     pub async fn person_with(&self, handle: &str, display_name: &str, scopes: Scopes) -> Person {
         self.person_of(handle, display_name, Role::Member, scopes).await
     }
 
-    /// Somebody of a role.
+    /// Creates a person with a role.
     pub async fn person_of(&self, handle: &str, display_name: &str, role: Role, scopes: Scopes) -> Person {
         let app = self.app();
         let person = NewPerson {
@@ -108,7 +111,7 @@ impl TestApp {
         self.as_person(row, scopes)
     }
 
-    /// Somebody who has an account already.
+    /// Returns a person who already has an account.
     pub async fn known(&self, handle: &str) -> Person {
         let found = people::by_handle(self.app().db.read(), handle).await.expected("a look");
         self.as_person(found.expected(handle), Scopes::all())
@@ -122,7 +125,7 @@ impl TestApp {
         Person { id: row.id, handle: row.handle, token: token.text, clients }
     }
 
-    /// Several members at once.
+    /// Creates several members.
     pub async fn people<const N: usize>(&self, handles: [&str; N]) -> [Person; N] {
         let mut people = Vec::new();
         for handle in handles {
@@ -131,7 +134,7 @@ impl TestApp {
         people.try_into().unwrap_or_else(|_| panic!("{N} people"))
     }
 
-    /// Somebody with other scopes than the person has.
+    /// Returns a client of the person with other scopes.
     pub fn limited(&self, person: &Person, scopes: &[Scope]) -> Client {
         let scopes: Scopes = scopes.iter().copied().collect();
         let token =
@@ -139,12 +142,12 @@ impl TestApp {
         Client::new(&self.instances[0].url, Some(token.text))
     }
 
-    /// Somebody without a token.
+    /// Returns a client without a token.
     pub fn anonymous(&self) -> Client {
         Client::new(&self.instances[0].url, None)
     }
 
-    /// A number of `/metrics` of the first instance, by the start of its line.
+    /// Reads a number from `/metrics` of the first instance, by the start of its line.
     pub async fn metric(&self, name: &str) -> f64 {
         let answer = reqwest::get(format!("{}/metrics", self.instances[0].url)).await.expected("an answer");
         let text = answer.text().await.expected("text");
@@ -152,26 +155,26 @@ impl TestApp {
         line.and_then(|number| number.trim().parse().ok()).expected(name)
     }
 
-    /// What was sent to the database since the last call, but for what the log does on its own.
+    /// Returns the statements since the last call, without the periodic statements of the log.
     pub fn statements(&self) -> Vec<Statement> {
         let all = self.all_statements().into_iter();
         all.filter(|statement| !of_the_log(&statement.sql) && !of_the_rights(statement)).collect()
     }
 
-    /// All that was sent to the database since the last call.
+    /// Returns all statements since the last call.
     pub fn all_statements(&self) -> Vec<Statement> {
         std::mem::take(&mut *self.statements.lock())
     }
 }
 
-/// The sequencer, the poll and the health of the database run whenever they like.
+/// Returns true for periodic statements of the sequencer, of the poll and of the health check.
 fn of_the_log(sql: &str) -> bool {
     ["log_head", "position IS NULL", "FROM stream WHERE kind = $1 AND owner_id IN"]
         .iter()
         .any(|part| sql.contains(part))
 }
 
-/// Every instance follows whose rights end.
+/// Returns true for statements by which every instance follows revoked rights.
 fn of_the_rights(statement: &Statement) -> bool {
     let first = statement.values.as_ref().and_then(|values| values.0.first());
     ["stream_kind = $1", "FROM stream WHERE kind = $1"].iter().any(|part| statement.sql.contains(part))
@@ -191,7 +194,7 @@ impl Instance {
             ("RAPPORT_DEMO".to_owned(), "false".to_owned()),
             ("RAPPORT_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("RAPPORT_LOG".to_owned(), "warn,sea_orm_migration=warn".to_owned()),
-            // Tests that are about them set them.
+            // Most tests need no limits. Tests of the limits set them.
             ("RAPPORT_RATE_COST".to_owned(), "0".to_owned()),
             ("RAPPORT_RATE_REQUESTS".to_owned(), "0".to_owned()),
             ("RAPPORT_SIGN_IN_ATTEMPTS".to_owned(), "0".to_owned()),
@@ -208,7 +211,7 @@ impl Instance {
         let url = format!("http://{}", listener.local_addr().expected("an address"));
         let serving = app.clone();
         tokio::spawn(async move { server::serve(&serving, listener).await });
-        // It answers once it knows whose rights have ended.
+        // The server answers once it has read the revoked rights.
         reqwest::Client::new().get(format!("{url}/health/live")).send().await.expected("a start");
         Self { app, url }
     }

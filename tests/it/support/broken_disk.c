@@ -1,5 +1,5 @@
-/* Loaded before the C library by a test: lets the n-th call fail that concerns the database's files, or the n-th allocation
- * of SQLite. What fails, and when, stands in a file that the test writes while the process runs. */
+/* A test loads this library before the C library. It makes the n-th call fail that concerns the database's files, or
+ * the n-th allocation of SQLite. The test controls the failures through a file while the process runs. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,11 +16,11 @@ enum { NOTHING, WRITE_EIO, WRITE_ENOSPC, SYNC_EIO, TRUNCATE_EIO, READ_EIO, NO_ME
 
 struct control {
     int kind;
-    /* The number of the call that fails, from 1. */
+    /* The number of the failing call, from 1. */
     int at;
-    /* Whether all calls after it fail too. */
+    /* True when all later calls fail too. */
     int forever;
-    /* The calls of this kind until now. */
+    /* The number of calls of this kind so far. */
     int count;
 };
 
@@ -92,7 +92,7 @@ int ftruncate(int fd, off_t length) { return broken(fd, TRUNCATE_EIO, EIO) ? -1 
 
 int ftruncate64(int fd, off64_t length) { return broken(fd, TRUNCATE_EIO, EIO) ? -1 : REAL(ftruncate64)(fd, length); }
 
-/* Rust has an allocator of its own; in the threads that run SQLite nothing else asks the C library for memory. */
+/* Rust uses its own allocator, so in the threads of SQLite all allocations of the C library are SQLite's. */
 static int of_sqlite(void) {
     char name[32] = "";
     return prctl(PR_GET_NAME, name) == 0 && strncmp(name, "sqlx-sqlite", 11) == 0;

@@ -1,4 +1,4 @@
-//! Pages that are made from the code: the catalogue of events, and the tables with what they refer to.
+//! Documentation pages that are generated from the code: the catalogue of events and the data model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +16,9 @@ use super::{
     manual::{files, read},
 };
 
-/// The longest line of a generated page.
+/// The maximum length of a line in a generated page.
 const WIDTH: usize = 118;
-/// In which streams of the log the events of each subscription stand.
+/// The streams of the log that contain the events of each subscription.
 const STREAMS: [(&str, &str, &[StreamKind]); 8] = [
     ("activityFeed", "of each person whom the feed shows", &[StreamKind::Activities]),
     ("agentStates", "of all agents", &[StreamKind::Agents]),
@@ -33,12 +33,12 @@ const STREAMS: [(&str, &str, &[StreamKind]); 8] = [
     ("notifications", "of the viewer", &[StreamKind::Notifications]),
     ("queueEvents", "of the queue", &[StreamKind::Queue]),
 ];
-/// In the log and for the instances alone.
+/// Events of the log for instances only.
 const INTERNAL: [EventKind; 2] = [EventKind::RightsEnded, EventKind::RightsRestored];
-/// In every subscription.
+/// Events of every subscription.
 const FRAME: [&str; 2] = ["SubscriptionStarted", "ResyncRequired"];
 
-/// A type or a field of the schema: its description and what follows its name.
+/// A type or a field of the schema: its description, and the text from its name on.
 #[derive(Default)]
 struct Element {
     description: String,
@@ -47,7 +47,7 @@ struct Element {
     body: Vec<String>,
 }
 
-/// The elements of a level of the schema's text by their names. `indent` is what stands before each.
+/// Returns the elements of one level of the schema's text by name. `indent` is the indentation of the level.
 fn elements(lines: &[String], indent: &str) -> BTreeMap<String, Element> {
     let mut found = BTreeMap::new();
     let mut description = Vec::new();
@@ -81,7 +81,7 @@ fn elements(lines: &[String], indent: &str) -> BTreeMap<String, Element> {
     found
 }
 
-/// Breaks a text into lines.
+/// Wraps a text into lines.
 fn wrapped(text: &str, first: &str, next: &str) -> String {
     let mut lines = vec![first.to_owned()];
     for word in text.split_whitespace() {
@@ -97,7 +97,7 @@ fn wrapped(text: &str, first: &str, next: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The page `docs/events.md`.
+/// Generates the page `docs/events.md`.
 pub fn events() -> String {
     let lines: Vec<String> = api::schema::sdl().lines().map(str::to_owned).collect();
     let types = elements(&lines, "");
@@ -144,14 +144,14 @@ pub fn events() -> String {
     page + &wrapped(&text, "", "")
 }
 
-/// What the opening comment of a Rust file says.
+/// Returns the text of a Rust file's module comment.
 fn opening(text: &str) -> String {
     let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
     let text = lines.map(str::trim).collect::<Vec<_>>().join(" ");
     text.replace("[`crate::", "`").replace("`]", "`")
 }
 
-/// What each table is for, by the entities.
+/// Returns the purpose of each table, from the comments of the entities.
 fn meanings() -> BTreeMap<String, String> {
     let mut meanings = BTreeMap::new();
     for file in files("entity/src", ".rs") {
@@ -171,14 +171,14 @@ struct Column {
     key: bool,
 }
 
-/// A table's columns, and which of them refer to which tables.
+/// A table's columns and its foreign keys.
 #[derive(Default)]
 struct Table {
     columns: Vec<Column>,
     references: Vec<(String, String)>,
 }
 
-/// The tables of a migrated SQLite file.
+/// Returns the tables of a migrated SQLite file.
 async fn tables() -> BTreeMap<String, Table> {
     let directory = TempDir::new().expected("a directory");
     let url = format!("sqlite://{}", directory.path().join("model.db").display());
@@ -216,7 +216,7 @@ fn parts<const N: usize>(row: &str) -> [String; N] {
     parts.try_into().unwrap_or_else(|_| panic!("{N} parts: {row}"))
 }
 
-/// The page `docs/data-model.md`.
+/// Generates the page `docs/data-model.md`.
 pub async fn data_model() -> String {
     let (mut tables, meanings) = (tables().await, meanings());
     let mut page = String::from(

@@ -1,8 +1,8 @@
-//! What must hold of the rows after any history: asked of the database itself.
+//! The invariants of the rows that hold after any history, as SQL on the database.
 
 use super::database::TestDatabase;
 
-/// Each counts what contradicts it.
+/// The invariants. Each statement counts the violations.
 const INVARIANTS: [(&str, &str); 25] = [
     (
         "the directory counts its people",
@@ -166,7 +166,7 @@ const INVARIANTS: [(&str, &str); 25] = [
     ),
 ];
 
-/// Fails when anything contradicts anything.
+/// Fails when an invariant is violated.
 pub async fn check(database: &TestDatabase) {
     for (invariant, sql) in INVARIANTS {
         let sql = with_digits(database, sql);
@@ -174,7 +174,7 @@ pub async fn check(database: &TestDatabase) {
     }
 }
 
-/// Puts in, for `{column}`, what makes an id of the database comparable with one in an event.
+/// Replaces `{column}` by an expression that makes an id of the database comparable with an id in an event.
 fn with_digits(database: &TestDatabase, sql: &str) -> String {
     let mut parts = sql.split(['{', '}']);
     let mut whole = parts.next().unwrap_or_default().to_owned();

@@ -1,4 +1,5 @@
-//! What administrators do to the floor: queues, entry points, profiles, skills, reasons and agents.
+//! Calls of administrators that configure the contact center: queues, entry points, profiles, skills, reasons and
+//! agents.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use super::{
     person::Person,
 };
 
-/// The field of a payload in which a mutation shows what it changed.
+/// Returns the payload field that contains the changed object of a mutation.
 fn thing(verb: &str) -> &'static str {
     match verb.trim_start_matches(|c: char| c.is_ascii_lowercase()) {
         "Queue" => "queue",
@@ -21,7 +22,7 @@ fn thing(verb: &str) -> &'static str {
     }
 }
 
-/// Calls a mutation of the floor.
+/// Calls a mutation of the configuration.
 pub async fn arrange(client: &Client, verb: &str, input: Value) -> Answer {
     let kind = format!("{}{}Input", verb[..1].to_uppercase(), &verb[1..]);
     let shown = match verb {
@@ -35,7 +36,7 @@ pub async fn arrange(client: &Client, verb: &str, input: Value) -> Answer {
     client.ask(&query, json!({ "input": input })).await
 }
 
-/// The refusal of a payload as `CODE path.of.the.field`; nothing where it was not refused.
+/// Returns the refusal of a payload as `CODE path.of.the.field`, or an empty string.
 pub fn refused(payload: &Value) -> String {
     let error = &payload["userErrors"][0];
     let path: Vec<&str> = error["field"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -44,12 +45,12 @@ pub fn refused(payload: &Value) -> String {
 }
 
 impl Person {
-    /// Changes the floor on an instance; the payload.
+    /// Changes the configuration on an instance. Returns the payload.
     pub async fn arranges_on(&self, instance: usize, verb: &str, input: Value) -> Value {
         arrange(&self.clients[instance % self.clients.len()], verb, input).await.at("done").clone()
     }
 
-    /// Changes the floor; how it was refused, or what it did.
+    /// Changes the configuration. Returns the refusal or the outcome.
     pub async fn arranges(&self, verb: &str, input: Value) -> String {
         let payload = self.arranges_on(0, verb, input).await;
         match refused(&payload) {
@@ -58,7 +59,7 @@ impl Person {
         }
     }
 
-    /// Makes something, or changes it, which must be done; its id.
+    /// Creates or changes an object, and fails when it is refused. Returns its id.
     #[track_caller]
     pub fn makes<'a>(&'a self, verb: &'a str, input: Value) -> impl Future<Output = String> + 'a {
         let place = std::panic::Location::caller();
@@ -69,13 +70,13 @@ impl Person {
         }
     }
 
-    /// Something that an id names, read back.
+    /// Reads an object by its id.
     pub async fn reads(&self, id: &str, kind: &str, fields: &str) -> Value {
         let query = format!("query($id: ID!) {{ node(id: $id) {{ ... on {kind} {{ {fields} }} }} }}");
         self.ask(&query, json!({ "id": id })).await.at("node").clone()
     }
 
-    /// A list that has no pages, of what is called so.
+    /// Returns the object with a name from a list without pages.
     pub async fn finds(&self, list: &str, name: &str, fields: &str) -> Value {
         let query = format!("{{ {list}(includeArchived: true) {{ name {fields} }} }}");
         let answer = self.ask(&query, Value::Null).await;
@@ -85,7 +86,7 @@ impl Person {
 }
 
 impl TestApp {
-    /// A queue of web chats and an entry point that feeds it, made by an administrator; their ids.
+    /// Creates a queue of web chats and its entry point as an administrator. Returns their ids.
     pub async fn web_queue(&self, ada: &Person, name: &str, more: Value) -> (String, String) {
         let mut input = json!({ "name": name, "channel": "WEBCHAT" });
         for (field, value) in more.as_object().into_iter().flatten() {
@@ -97,12 +98,13 @@ impl TestApp {
         (queue, entry_point)
     }
 
-    /// A visitor begins a chat at an entry point; who they are from then on, the conversation and its task, or the refusal.
+    /// Starts a visitor's chat at an entry point. Returns the visitor's client, the conversation and its task, or the
+    /// refusal.
     pub async fn chats_at(&self, entry_point: &str) -> Result<(Client, String, String), String> {
         self.chats_on(0, entry_point).await
     }
 
-    /// The same on an instance.
+    /// Starts a visitor's chat on the given instance.
     pub async fn chats_on(&self, instance: usize, entry_point: &str) -> Result<(Client, String, String), String> {
         let url = &self.instances[instance % self.instances.len()].url;
         let query = "mutation($id: ID!) { startWebChat(input: { entryPointId: $id, message: { clientMessageId: \"1\", body: \"Hello\" } }) \

@@ -1,10 +1,10 @@
-//! Five hundred personal contacts that were made up, the same at each run, with every field that a contact has.
+//! Five hundred generated personal contacts, the same in every run. Together they use every field of a contact.
 
 use serde_json::{Value, json};
 
 use super::random::Chance;
 
-/// Words of many scripts, and such as mean something to somebody who reads cards.
+/// Words of many scripts, some of them with special characters of vCards.
 const WORDS: [&str; 24] = [
     "김철수",
     "박",
@@ -34,7 +34,7 @@ const WORDS: [&str; 24] = [
 const LABELS: [&str; 10] =
     ["work", "home", "mobile", "fax", "work fax", "other", "text", "car", "Zweit;TYPE=x", "내선, \"1\""];
 
-/// The contacts, as inputs of `savePersonalContact`.
+/// Returns the contacts as inputs of `savePersonalContact`.
 pub fn contacts() -> Vec<Value> {
     let mut chance = Chance::seeded(20_261_121);
     (0..500).map(|number| contact(&mut chance, number)).collect()

@@ -1,4 +1,4 @@
-//! Conversations with customers, made through the nouns, and the customers who follow them.
+//! Conversations with customers, created by the functions of the API's modules, and visitors who follow them.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use super::{Expected as _, app::TestApp, graphql::Answer, person::Person};
 
-/// Everything that a follower of a conversation can be told.
+/// A subscription to every kind of event of a conversation.
 pub const EVENTS: &str = "subscription($id: ID!, $after: Cursor) { event: conversationEvents(conversationId: $id, after: $after) { __typename \
     ... on SubscriptionStarted { cursor } ... on ResyncRequired { cursor reason } \
     ... on ItemAdded { id cursor sequence item { ...Item } } ... on ItemChanged { cursor sequence item { ...Item } } \
@@ -42,7 +42,7 @@ pub const SEND: &str = "mutation($c: ID!, $m: String!, $b: String!, $f: TextForm
     clientMessageId: $m, body: $b, format: $f, replyToId: $r }) { replayed message { id sequence body html format direction status clientMessageId \
     replyTo { id body } author { __typename id displayName } } userErrors { code field } } }";
 
-/// A conversation with a customer, who can call as a visitor does.
+/// A conversation with a customer, who can call the API as a visitor.
 pub struct Chat {
     pub id: ConversationId,
     pub queue: QueueId,
@@ -50,22 +50,22 @@ pub struct Chat {
     pub visitor: Visitor,
 }
 
-/// A customer who calls, on each instance.
+/// A customer as a visitor, with an executor for each instance.
 pub struct Visitor {
     pub caller: Caller,
     executors: Vec<Arc<Executor>>,
 }
 
-/// What a visitor follows.
+/// A visitor's subscription.
 pub struct Following(Pin<Box<dyn Stream<Item = async_graphql::Response> + Send>>);
 
 impl TestApp {
-    /// Somebody who watches over agents.
+    /// Creates a supervisor.
     pub async fn supervisor(&self, handle: &str) -> Person {
         self.person_of(handle, handle, Role::Supervisor, Scopes::all()).await
     }
 
-    /// A customer's open conversation on a channel; the names of customers are apart.
+    /// Creates a customer's open conversation on a channel. Each customer needs a different name.
     pub async fn chat(&self, channel: Channel, name: &str) -> Chat {
         let now = self.clock.now();
         let (queue, entry_point) = (QueueId(self.clock.uuid()), EntryPointId(self.clock.uuid()));
@@ -122,7 +122,7 @@ impl TestApp {
         Chat { id, queue, customer, visitor: self.visitor(customer, entry_point).await }
     }
 
-    /// A customer who calls as who wrote at an entry point.
+    /// Returns a visitor for a customer at an entry point.
     pub async fn visitor(&self, customer: CustomerId, entry_point: EntryPointId) -> Visitor {
         let caller = Caller::Visitor(VisitorViewer {
             token: VisitorTokenId(self.clock.uuid()),
@@ -137,7 +137,7 @@ impl TestApp {
         Visitor { caller, executors }
     }
 
-    /// Lets an agent answer a customer, as who owns the task or has joined.
+    /// Lets an agent join a conversation, as the owner of the task or in another role.
     pub async fn answers(&self, chat: &Chat, agent: &Person, role: ParticipantRole) -> participant::Model {
         let (id, user, name) = (chat.id, agent.id, &agent.handle);
         let joined = self.app().transaction(|tx| {
@@ -151,7 +151,7 @@ impl TestApp {
         joined.await.expected("an agent who answers")
     }
 
-    /// Does something to a conversation that is held.
+    /// Closes a conversation and removes its agents.
     pub async fn ends(&self, chat: &Chat) {
         let id = chat.id;
         let ended = self.app().transaction(|tx| {
@@ -164,7 +164,7 @@ impl TestApp {
         ended.await.expected("the end");
     }
 
-    /// Lets an agent leave.
+    /// Lets an agent leave a conversation.
     pub async fn leaves(&self, chat: &Chat, agent: &Person) {
         let (id, user) = (chat.id, agent.id);
         let left = self.app().transaction(|tx| {
@@ -179,7 +179,7 @@ impl TestApp {
         left.await.expected("an agent who leaves");
     }
 
-    /// What the customer writes arrives as from a provider.
+    /// Adds a message of the customer, as a provider delivers it.
     pub async fn arrives(&self, chat: &Chat, body: &str) {
         let (id, customer) = (chat.id, chat.customer);
         let appended = self.app().transaction(|tx| {
@@ -194,7 +194,7 @@ impl TestApp {
         appended.await.expected("a message");
     }
 
-    /// Lets an agent serve the queue of a conversation.
+    /// Adds an agent to the queue of a conversation.
     pub async fn serves(&self, chat: &Chat, agent: &Person) {
         let (user, queue) = (self.database.literal(agent.id.0), self.database.literal(chat.queue.0));
         for sql in [
@@ -242,7 +242,7 @@ impl Visitor {
         Answer { status: 200, body: serde_json::to_value(&answer).expected("JSON") }
     }
 
-    /// Follows a conversation from a cursor and waits for the first event.
+    /// Subscribes to a conversation from a cursor and waits for the first event.
     pub async fn follow(&self, instance: usize, id: &str, after: Option<&str>) -> Following {
         let (executor, operation) = self.prepare(instance, EVENTS, &json!({ "id": id, "after": after }));
         let mut following = Following(Box::pin(executor.stream(operation).map(|answered| answered.answer)));
@@ -253,7 +253,7 @@ impl Visitor {
 }
 
 impl Following {
-    /// The next event; none when the stream ends.
+    /// Returns the next event. None at the end of the stream.
     pub async fn event(&mut self) -> Option<Value> {
         let next = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await.expected("an event in time");
         let answer = serde_json::to_value(next?).expected("JSON");
@@ -263,7 +263,7 @@ impl Following {
 }
 
 impl Person {
-    /// Sends a message with an id of its own.
+    /// Sends a message with a client id.
     pub async fn sends(&self, instance: usize, conversation: &str, client_id: &str, body: &str) -> Value {
         let variables = json!({ "c": conversation, "m": client_id, "b": body });
         self.clients[instance % self.clients.len()].ask(SEND, variables).await.at("sent").clone()
@@ -271,14 +271,14 @@ impl Person {
 }
 
 impl Visitor {
-    /// Sends a message with an id of its own.
+    /// Sends a message with a client id.
     pub async fn sends(&self, instance: usize, conversation: &str, client_id: &str, body: &str) -> Value {
         let variables = json!({ "c": conversation, "m": client_id, "b": body });
         self.ask_on(instance, SEND, variables).await.at("sent").clone()
     }
 }
 
-/// The code with which something was refused; nothing when it was not.
+/// Returns the code of the refusal, or an empty string.
 pub fn code(payload: &Value) -> &str {
     payload["userErrors"][0]["code"].as_str().unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! A database per test: a file in a directory that goes away, or a PostgreSQL database that is dropped.
+//! One database for each test: a SQLite file in a temporary directory, or a PostgreSQL database that is dropped at the
+//! end.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +16,20 @@ use api::{
 use super::Expected as _;
 
 pub struct TestDatabase {
+    /// The database of a test.
     pub url: String,
-    /// Of the server, to make and drop databases; none for SQLite.
+    /// The server on which the database is created and dropped. None for SQLite.
     server: Option<String>,
     pub directory: TempDir,
 }
 
-/// The server that tests make databases on.
+/// Returns the server on which tests create databases. None for SQLite.
 pub fn server() -> Option<String> {
     std::env::var("RAPPORT_TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
 }
 
 impl TestDatabase {
+    /// Creates a database.
     pub async fn new() -> Self {
         let directory = TempDir::new().expected("a directory");
         let Some(server) = server() else {
@@ -39,7 +42,7 @@ impl TestDatabase {
         Self { url: on(&server, &name), server: Some(server), directory }
     }
 
-    /// One that is there already, and stays.
+    /// Uses an existing database, which is not dropped.
     pub fn existing(url: &str) -> Self {
         Self { url: url.to_owned(), server: None, directory: TempDir::new().expected("a directory") }
     }
@@ -48,7 +51,7 @@ impl TestDatabase {
         self.url.starts_with("postgres")
     }
 
-    /// Runs a statement beside the product.
+    /// Runs a statement on a separate connection.
     pub async fn run(&self, sql: &str) -> u64 {
         if self.is_postgres() {
             let mut connection = PgConnection::connect(&self.url).await.expected("a connection");
@@ -59,7 +62,7 @@ impl TestDatabase {
         connection.execute(sqlx::AssertSqlSafe(sql)).await.expected(sql).rows_affected()
     }
 
-    /// Everything that is kept, as text; of a file, its bytes as they lie there.
+    /// Returns all data as text. For a SQLite file, the bytes of the file.
     pub async fn dump(&self) -> String {
         if !self.is_postgres() {
             let path = self.url.trim_start_matches("sqlite://").to_owned();
@@ -79,7 +82,7 @@ impl TestDatabase {
         all
     }
 
-    /// Every row of every table but those named, as text.
+    /// Returns every row as text, except the rows of the given tables.
     pub async fn rows(&self, without: &[&str]) -> BTreeMap<String, Vec<String>> {
         let tables = match self.is_postgres() {
             true => "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
@@ -105,7 +108,7 @@ impl TestDatabase {
         all
     }
 
-    /// The texts that a statement gives.
+    /// Returns the texts that a statement selects.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
         if self.is_postgres() {
             let mut connection = PgConnection::connect(&self.url).await.expected("a connection");
@@ -115,7 +118,7 @@ impl TestDatabase {
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.expected(sql)
     }
 
-    /// Every column of a type, as `table column`.
+    /// Returns every column of the given types, as `table column`.
     pub async fn columns(&self, kinds: &[&str]) -> Vec<String> {
         let kinds = format!("'{}'", kinds.join("', '"));
         let sql = match self.is_postgres() {
@@ -131,12 +134,12 @@ impl TestDatabase {
         self.texts(&sql).await
     }
 
-    /// An id as a statement names it.
+    /// Returns an id as an SQL literal.
     pub fn literal(&self, id: Uuid) -> String {
         if self.is_postgres() { format!("'{id}'") } else { format!("x'{}'", id.simple()) }
     }
 
-    /// The expression that makes a column of ids the 32 digits of each.
+    /// Returns an expression that gives the 32 hexadecimal digits of the ids in a column.
     pub fn digits(&self, column: &str) -> String {
         match self.is_postgres() {
             true => format!("replace(CAST({column} AS text), '-', '')"),
@@ -144,7 +147,7 @@ impl TestDatabase {
         }
     }
 
-    /// The one number that a statement gives.
+    /// Returns the number that a statement selects.
     pub async fn number(&self, sql: &str) -> i64 {
         if self.is_postgres() {
             let mut connection = PgConnection::connect(&self.url).await.expected("a connection");
@@ -159,7 +162,7 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         let Some(server) = self.server.take() else { return };
         let name = self.url.rsplit('/').next().unwrap_or_default().to_owned();
-        // The test's runtime may be stopping: drop it from another thread with a runtime of its own.
+        // The test's runtime may be stopping, so another thread with its own runtime drops the database.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expected("a runtime");
             runtime.block_on(admin(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
@@ -178,7 +181,7 @@ fn on(server: &str, database: &str) -> String {
     format!("{base}/{database}")
 }
 
-/// Statements of the administrator wait for one another: PostgreSQL copies a template only while nobody uses it.
+/// Administrative statements run one after another, because PostgreSQL copies a template only while nobody uses it.
 static ADMIN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 async fn admin(server: &str, sql: &str) {
@@ -188,7 +191,7 @@ async fn admin(server: &str, sql: &str) {
     connection.close().await.expected("closed");
 }
 
-/// A migrated database that the others are copies of.
+/// Creates the migrated database that all others copy.
 async fn template(server: &str) -> &'static str {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
     TEMPLATE

@@ -1,4 +1,4 @@
-//! A floor of agents who answer customers: queues, who serves them, and customers who wait.
+//! Agents, queues and waiting customers, and the actions of agents.
 
 use api::{
     agents::{
@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 
 use super::{Expected as _, app::TestApp, graphql::Answer, person::Person};
 
-/// A queue to be created by the administrators' own path.
+/// A queue that an administrator creates.
 #[derive(Clone, Debug)]
 pub struct NewQueue {
     pub name: String,
@@ -47,7 +47,7 @@ pub struct NewQueue {
 }
 
 impl NewQueue {
-    /// A queue of a channel without rules of its own.
+    /// Describes a queue with the default rules.
     pub fn of(channel: Channel, name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -62,6 +62,7 @@ impl NewQueue {
         }
     }
 
+    /// Returns the input that creates the queue.
     pub fn input(&self) -> CreateQueueInput {
         let required = |skill: &queue::RequiredSkill| RequiredSkillInput {
             skill_id: skill.skill_id.into(),
@@ -84,7 +85,7 @@ impl NewQueue {
     }
 }
 
-/// An address on a channel, made of a name.
+/// Returns an address on a channel, made from a name.
 pub fn address(channel: Channel, name: &str) -> String {
     let mailbox = || format!("{}@example.com", name.to_lowercase().replace(' ', "."));
     if channel == Channel::Email { mailbox() } else { name.to_owned() }
@@ -104,13 +105,13 @@ fn hours_input(hours: &BusinessHours) -> QueueHoursInput {
     }
 }
 
-/// A queue and the entry point that feeds it.
+/// A queue and its entry point.
 pub struct Floor {
     pub queue: queue::Model,
     pub entry_point: entry_point::Model,
 }
 
-/// A customer who waits, or did.
+/// A customer's task and conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Arrival {
     pub task: TaskId,
@@ -118,7 +119,7 @@ pub struct Arrival {
 }
 
 impl TestApp {
-    /// Somebody who answers customers.
+    /// Creates an agent.
     pub async fn agent(&self, handle: &str) -> Person {
         self.person_of(handle, handle, Role::Agent, Scopes::all()).await
     }
@@ -131,7 +132,7 @@ impl TestApp {
         agents.try_into().unwrap_or_else(|_| panic!("{N} agents"))
     }
 
-    /// A queue of a channel that is served by some.
+    /// Creates a queue of a channel with the given agents.
     pub async fn floor(&self, channel: Channel, agents: &[&Person]) -> Floor {
         self.floor_of(NewQueue::of(channel, &format!("{channel:?}")), agents).await
     }
@@ -146,7 +147,7 @@ impl TestApp {
         Floor { entry_point: made.expected("an entry point").row, queue }
     }
 
-    /// Says which agents a queue names.
+    /// Sets the agents of a queue.
     pub async fn assigns(&self, queue: QueueId, agents: &[UserId]) {
         let update = UpdateQueueInput {
             agent_ids: Some(agents.iter().map(|agent| AgentId(agent.0).into()).collect()),
@@ -155,7 +156,7 @@ impl TestApp {
         queue_changes::update(self.app(), AdminActor::System, &update).await.expected("the agents of a queue");
     }
 
-    /// A customer writes for the first time, on an instance, with a priority.
+    /// Receives the first message of a customer on an instance, with a priority.
     pub async fn arrives_at(&self, instance: usize, floor: &Floor, name: &str, priority: i16) -> Arrival {
         let app = &self.instances[instance % self.instances.len()].app;
         let message = InboundMessage {
@@ -179,14 +180,14 @@ impl TestApp {
         self.arrives_at(0, floor, name, 10).await
     }
 
-    /// One more reason of wrap-ups; its id.
+    /// Creates a wrap-up reason. Returns its id.
     pub async fn reason(&self, name: &str) -> String {
         let new = NewReason { name: name.to_owned(), is_default: false, idempotency_key: None };
         let made = reasons::create(self.app(), AdminActor::System, ReasonKind::WrapUp, &new).await;
         WrapUpReasonId(made.expected("a reason").row).to_string()
     }
 
-    /// A skill, and how good some agents are at it.
+    /// Creates a skill and sets the level of some agents.
     pub async fn skill(&self, name: &str, levels: &[(&Person, i16)]) -> SkillId {
         let new = CreateSkillInput { name: name.to_owned(), idempotency_key: None };
         let skill = skills::create(self.app(), AdminActor::System, &new).await.expected("a skill").row.id;
@@ -206,7 +207,7 @@ impl TestApp {
         skill
     }
 
-    /// Lets everything happen that goes on by itself, until nothing more does.
+    /// Runs routing and due timers until nothing is left to do.
     pub async fn settle(&self) {
         loop {
             for instance in &self.instances {
@@ -218,14 +219,14 @@ impl TestApp {
         }
     }
 
-    /// Lets time pass, and what is due by then happen.
+    /// Advances the clock and runs everything that is due.
     pub async fn pass(&self, seconds: i64) {
         self.clock.advance(chrono::Duration::seconds(seconds));
         self.settle().await;
     }
 }
 
-/// What somebody sees of their desk.
+/// The query of an agent's desktop.
 const DESK: &str = "{ viewer { agentDesktop { agent { state idleReason { name } capacity { channel limit used hasRoom } } \
     offers { id status expiresAt task { id status position } preview { queueName customerName customerEmail customerPhone sourceNumber sourcePage receivedAt } } \
     tasks { id status conversation { id } availableActions owner { displayName } wrapUps { dueAt submittedAt automatic reasons { name } } } streamCursor } } }";
@@ -235,7 +236,7 @@ impl Person {
         self.ask(DESK, Value::Null).await.body["data"]["viewer"]["agentDesktop"].clone()
     }
 
-    /// Turns to a state; the code of the refusal, or nothing.
+    /// Changes the agent's state. Returns the code of the refusal, or an empty string.
     pub async fn turns(&self, state: &str) -> String {
         self.turns_with(json!({ "state": state })).await
     }
@@ -250,19 +251,19 @@ impl Person {
         self.desk().await["agent"]["state"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// The ids of the offers that the agent can accept.
+    /// Returns the ids of the offers that the agent can accept.
     pub async fn offers(&self) -> Vec<String> {
         ids(&self.desk().await["offers"])
     }
 
-    /// The tasks that are held out to the agent.
+    /// Returns the ids of the tasks that are offered to the agent.
     pub async fn is_offered(&self) -> Vec<String> {
         let desk = self.desk().await;
         let offers = desk["offers"].as_array().cloned().unwrap_or_default();
         offers.iter().filter_map(|offer| offer["task"]["id"].as_str().map(str::to_owned)).collect()
     }
 
-    /// Accepts on an instance: the task, or the code of the refusal and who has it instead.
+    /// Accepts an offer on an instance. Returns the task, or the code of the refusal and the current owner.
     pub async fn accepts_on(&self, instance: usize, offer: &str) -> Result<String, (String, Option<String>)> {
         let query = "mutation($id: ID!) { acceptOffer(input: { offerId: $id }) { task { id } acceptedBy { displayName } userErrors { code } } }";
         let answer = self.clients[instance % self.clients.len()].ask(query, json!({ "id": offer })).await;
@@ -280,14 +281,14 @@ impl Person {
         self.accepts_on(0, offer).await
     }
 
-    /// Accepts the one offer there is; the task.
+    /// Accepts the agent's only offer. Returns the task.
     pub async fn accepts_it(&self) -> String {
         let offers = self.offers().await;
         assert_eq!(offers.len(), 1, "{}", self.handle);
         self.accepts(&offers[0]).await.expected("a task")
     }
 
-    /// Declines; the code of the refusal, or nothing.
+    /// Declines an offer. Returns the code of the refusal, or an empty string.
     pub async fn declines(&self, offer: &str) -> String {
         let query =
             "mutation($id: ID!) { declineOffer(input: { offerId: $id }) { offer { status } userErrors { code } } }";
@@ -295,7 +296,7 @@ impl Person {
         refusal(&answer, "declineOffer")
     }
 
-    /// Ends a conversation; the code of the refusal, or nothing.
+    /// Ends a conversation. Returns the code of the refusal, or an empty string.
     pub async fn ends(&self, conversation: &str) -> String {
         self.ends_with(conversation, false).await
     }
@@ -307,13 +308,13 @@ impl Person {
         refusal(&answer, "endConversation")
     }
 
-    /// The reasons there are, by their names.
+    /// Returns the id of the wrap-up reason with a name.
     pub async fn reason(&self, name: &str) -> String {
         let answer = self.ask("query($s: String) { wrapUpReasons(search: $s) { id } }", json!({ "s": name })).await;
         answer.text("wrapUpReasons.0.id").to_owned()
     }
 
-    /// Wraps up; the code of the refusal, or nothing.
+    /// Wraps up a task. Returns the code of the refusal, or an empty string.
     pub async fn wraps_up(&self, task: &str) -> String {
         let reason = self.reason("Other").await;
         self.wraps_up_with(task, json!([reason])).await
@@ -328,7 +329,7 @@ impl Person {
 }
 
 impl Person {
-    /// Does something with a task and another agent or queue; the code of the refusal, or nothing.
+    /// Calls a mutation with a task and a target. Returns the code of the refusal, or an empty string.
     pub async fn directs_on(&self, instance: usize, verb: &str, task: &str, to: Value) -> String {
         let input = format!("{}{}Input", verb[..1].to_uppercase(), &verb[1..]);
         let query = format!(
@@ -347,7 +348,7 @@ impl Person {
         self.directs_on(0, "requestConference", task, to).await
     }
 
-    /// Does something about a conference; the code of the refusal, or nothing.
+    /// Calls a mutation of a conference. Returns the code of the refusal, or an empty string.
     pub async fn confers_on(&self, instance: usize, verb: &str, task: &str) -> String {
         let (input, more) = match verb {
             "endConference" => ("EndConferenceInput", json!({ "taskId": task, "customerAgreed": true })),
@@ -364,12 +365,12 @@ impl Person {
         self.confers_on(0, verb, task).await
     }
 
-    /// As others name the agent.
+    /// Returns the agent as the target of a transfer or conference.
     pub fn as_target(&self) -> Value {
         json!({ "agentId": AgentId(self.id.0).to_string() })
     }
 
-    /// Where the person sees a task stand; nothing of one that they may not see.
+    /// Returns the status of a task, or an empty string when the person may not see it.
     pub async fn sees(&self, task: &str) -> String {
         let query = "query($id: ID!) { node(id: $id) { ... on Task { status } } }";
         let answer = self.ask(query, json!({ "id": task })).await;
@@ -378,19 +379,19 @@ impl Person {
 }
 
 impl Floor {
-    /// As a transfer names the queue.
+    /// Returns the queue as the target of a transfer.
     pub fn as_target(&self) -> Value {
         json!({ "queueId": self.queue.id.to_string() })
     }
 }
 
-/// The code with which a mutation was refused, or nothing.
+/// Returns the code of a mutation's refusal, or an empty string.
 #[track_caller]
 fn refusal(answer: &Answer, field: &str) -> String {
     answer.at(field)["userErrors"][0]["code"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The ids of a list of things.
+/// Returns the ids of the objects in a list.
 pub fn ids(list: &Value) -> Vec<String> {
     let list = list.as_array().cloned().unwrap_or_default();
     list.iter().filter_map(|thing| thing["id"].as_str().map(str::to_owned)).collect()

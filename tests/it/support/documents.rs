@@ -1,6 +1,6 @@
-//! Documents that mean no good, for tests and for the load program, which measures what they cost in memory.
+//! Hostile documents, for the tests and for the load program, which measures their memory.
 
-/// Fragments that each select the next one twice, so that the last is selected 2^count times.
+/// Returns fragments that each select the next one twice, so that the last is selected 2^count times.
 fn fragments(count: usize, start: &str, leaf: &str) -> String {
     let mut bomb = format!("{start} ");
     for n in 0..count {
@@ -13,7 +13,7 @@ fn many(numbers: std::ops::Range<usize>, part: impl Fn(usize) -> String) -> Stri
     numbers.map(part).collect::<Vec<_>>().concat()
 }
 
-/// What attackers send, by name.
+/// Returns the hostile documents by name.
 pub fn documents() -> Vec<(&'static str, String)> {
     let aliases = |field: &str, count: usize| {
         format!("{{ {} }}", (0..count).map(|n| format!("a{n}: {field}")).collect::<Vec<_>>().join(" "))

@@ -11,12 +11,12 @@ use super::Expected as _;
 pub struct Client {
     pub url: String,
     pub token: Option<String>,
-    /// Asks again while nobody answers, as clients do whose server is being started anew.
+    /// Repeats calls that got no answer, like a client during a restart of its server.
     patient: bool,
     http: reqwest::Client,
 }
 
-/// What came back.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     pub status: u16,
@@ -25,7 +25,8 @@ pub struct Answer {
 
 impl Client {
     pub fn new(url: &str, token: Option<String>) -> Self {
-        // The server closes an idle connection in the end; no request may meet that moment.
+        // The server closes idle connections after a longer time, so no request can use a connection that is being
+        // closed.
         let http = reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(5)).build().expected("a client");
         Self { url: url.to_owned(), token, patient: false, http }
     }
@@ -45,7 +46,7 @@ impl Client {
         }
     }
 
-    /// Asks a server that may be gone.
+    /// Sends a request to a server that may be down.
     pub async fn try_ask(&self, query: &str, variables: Value) -> Result<Answer, reqwest::Error> {
         let request =
             self.http.post(format!("{}/graphql", self.url)).json(&json!({ "query": query, "variables": variables }));
@@ -59,7 +60,7 @@ impl Client {
 }
 
 impl Answer {
-    /// The data at a path such as `viewer.user.id`; fails when there were errors.
+    /// Returns the data at a path such as `viewer.user.id`. Fails when the answer has errors.
     #[track_caller]
     pub fn at(&self, path: &str) -> &Value {
         assert!(self.body.get("errors").is_none(), "errors: {}", self.body["errors"]);
@@ -76,7 +77,7 @@ impl Answer {
         self.at(path).as_str().expected(path)
     }
 
-    /// The code of the first error.
+    /// Returns the code of the first error.
     pub fn code(&self) -> &str {
         self.body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The manual: its pages, its links, and its blocks of commands, which run in terminals.
+//! The documentation: its pages, its links, and its command blocks, which run in terminals.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,22 +15,22 @@ use parking_lot::Mutex;
 use super::Expected as _;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-/// How long a block may take. One of the tour waits for the end of an offer.
+/// The maximum time of a block. A block of the tour waits for an offer to expire.
 const PATIENCE: Duration = Duration::from_secs(150);
-/// How long a subscription of the tour is read at most. It is ended once it has shown what the page promises.
+/// The maximum time of a subscription in the tour. It ends when it has printed what the page shows.
 const STREAM_SECONDS: u32 = 90;
 
-/// A path of the repository.
+/// Returns the path of a file in the repository.
 pub fn path(name: &str) -> PathBuf {
     Path::new(ROOT).join(name)
 }
 
-/// The text of a file of the repository.
+/// Returns the text of a file in the repository.
 pub fn read(name: &str) -> String {
     fs::read_to_string(path(name)).expected(name)
 }
 
-/// The names of the files of a folder that end in some letters, sorted.
+/// Returns the sorted names of a folder's files with an ending.
 pub fn files(folder: &str, end: &str) -> Vec<String> {
     let names = fs::read_dir(path(folder)).expected(folder);
     let names = names.map(|entry| entry.expected(folder).file_name().to_string_lossy().into_owned());
@@ -38,7 +38,7 @@ pub fn files(folder: &str, end: &str) -> Vec<String> {
     found.into_iter().map(|name| format!("{folder}/{name}")).collect()
 }
 
-/// Every page of the manual.
+/// Returns every page of the documentation.
 pub fn pages() -> Vec<String> {
     let mut pages: Vec<String> = files(".", ".md").into_iter().map(|name| name.replace("./", "")).collect();
     pages.extend(files("docs", ".md"));
@@ -46,7 +46,7 @@ pub fn pages() -> Vec<String> {
     pages
 }
 
-/// Compares a generated page with its file. `RAPPORT_TEST_RENEW=1` writes the file.
+/// Compares a generated page with its file. With `RAPPORT_TEST_RENEW=1` it writes the file.
 pub fn is_fresh(name: &str, made: &str) {
     if std::env::var("RAPPORT_TEST_RENEW").is_ok_and(|value| value == "1") {
         fs::write(path(name), made).expected(name);
@@ -55,7 +55,7 @@ pub fn is_fresh(name: &str, made: &str) {
     assert!(held == made, "{name} is stale: RAPPORT_TEST_RENEW=1 cargo test --test it documentation");
 }
 
-/// The lines of a page that are prose: no code, no rows of tables.
+/// Returns the lines of prose of a page, without code and table rows.
 pub fn prose(page: &str) -> Vec<String> {
     let mut code = false;
     let mut lines = Vec::new();
@@ -69,7 +69,7 @@ pub fn prose(page: &str) -> Vec<String> {
     lines
 }
 
-/// The rows of the first table below a heading, as cells.
+/// Returns the cells of the first table below a heading.
 pub fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
     let below = format!("\n{page}").split_once(&format!("\n{heading}\n")).expected(heading).1.to_owned();
     let rows = below.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
@@ -77,19 +77,19 @@ pub fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
     rows.skip(2).map(cells).collect()
 }
 
-/// What stands between backquotes.
+/// Returns the texts between backquotes.
 pub fn quoted(text: &str) -> Vec<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The targets of the links of a page.
+/// Returns the targets of a page's links.
 pub fn links(page: &str) -> Vec<String> {
     let text = prose(page).join("\n") + &page.lines().filter(|line| line.starts_with('|')).collect::<String>();
     let targets = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0.to_owned()));
     targets.collect()
 }
 
-/// The names under which the headings of a page are found.
+/// Returns the anchors of a page's headings.
 pub fn anchors(page: &str) -> BTreeSet<String> {
     let headings = page.lines().filter(|line| line.starts_with('#'));
     let name = |line: &str| {
@@ -100,7 +100,7 @@ pub fn anchors(page: &str) -> BTreeSet<String> {
     headings.map(name).collect()
 }
 
-/// A block of commands, the terminal it is for, and what it prints among other things.
+/// A command block, its terminal, and lines that its output must contain.
 pub struct Block {
     pub page: String,
     pub terminal: String,
@@ -109,13 +109,13 @@ pub struct Block {
 }
 
 impl Block {
-    /// Whether it ends with a subscription, which goes on until it is ended.
+    /// Returns true when the block ends with a subscription, which runs until it is ended.
     fn follows(&self) -> bool {
         self.commands.lines().any(|line| line.starts_with("follow ") || line.starts_with("curl -sN"))
     }
 }
 
-/// The blocks of commands of a page. One without a terminal is not run.
+/// Returns the command blocks of a page. A block without a terminal does not run.
 pub fn blocks(name: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let page = read(name);
@@ -131,14 +131,14 @@ pub fn blocks(name: &str) -> Vec<Block> {
     blocks
 }
 
-/// A shell, as somebody has it open.
+/// An open shell.
 struct Terminal {
     shell: Child,
     keys: ChildStdin,
     shown: Arc<Mutex<String>>,
-    /// Where the shell writes the id of the process that reads a subscription.
+    /// The file to which the shell writes the process id of a subscription.
     stream: PathBuf,
-    /// The block that runs or ran last, and from where its output is shown.
+    /// The current or last block, and the start of its output.
     running: Option<(usize, usize)>,
 }
 
@@ -163,7 +163,7 @@ impl Terminal {
             }
         });
         let stream = directory.join(format!("{name}.stream"));
-        // Subscriptions run beside the shell, so that they can be ended; the binary is built already.
+        // Subscriptions run as separate processes, so that they can be ended. The binary is already built.
         let set_up = format!(
             "exec 2>&1\n\
              curl() {{ case \" $* \" in *' -sN '*) command curl --max-time {STREAM_SECONDS} \"$@\" & echo $! >'{}'; \
@@ -180,7 +180,7 @@ impl Terminal {
         self.shown.lock()[start..].to_owned()
     }
 
-    /// What it has shown once something holds of that.
+    /// Waits until the output meets a condition. Returns the output.
     fn wait(&mut self, start: usize, what: &str, holds: impl Fn(&str) -> bool) -> String {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -202,7 +202,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Runs blocks one after another, each in its terminal, against a server. A subscription goes on while other blocks run.
+/// Runs blocks one after another in their terminals. A subscription continues while other blocks run.
 pub fn run(blocks: &[Block], directory: &Path, url: &str, database: &str) {
     let mut terminals = BTreeMap::<&str, Terminal>::new();
     for (number, block) in blocks.iter().enumerate() {
@@ -227,12 +227,12 @@ pub fn run(blocks: &[Block], directory: &Path, url: &str, database: &str) {
     }
 }
 
-/// What a terminal shows behind a block.
+/// Returns the line that marks the end of a block's output.
 fn end(number: usize) -> String {
     format!("<end of block {number}>")
 }
 
-/// Waits for the end of what runs in a terminal, and checks what it has shown.
+/// Waits for the running block of a terminal and checks its output.
 fn finish(terminal: &mut Terminal, blocks: &[Block]) {
     let Some((number, start)) = terminal.running.take() else { return };
     let Block { page, commands, shows, .. } = &blocks[number];

@@ -1,4 +1,4 @@
-//! The harness: databases of their own, instances on real ports, people as the subjects of sentences.
+//! The test harness: databases, instances on real ports, and people as the subjects of the tests.
 
 pub mod app;
 pub mod catalogue;
@@ -24,12 +24,12 @@ pub mod visitors;
 
 use std::{future::Future, time::Duration};
 
-/// How often a randomised test tries: `RAPPORT_TEST_ROUNDS`, or a small number.
+/// Returns the rounds of a randomised test: `RAPPORT_TEST_ROUNDS`, or a small number.
 pub fn rounds(small: usize) -> usize {
     std::env::var("RAPPORT_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(small)
 }
 
-/// Waits until something holds; fails when it does not within half a minute.
+/// Waits until a condition is true. Fails after 30 seconds.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let patience = tokio::time::Instant::now() + Duration::from_secs(30);
     while !holds().await {
@@ -38,7 +38,7 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl Fn
     }
 }
 
-/// The result, or a failed test that says what was expected.
+/// Returns the value, or fails with a message.
 pub trait Expected<T> {
     fn expected(self, what: &str) -> T;
 }

@@ -1,12 +1,13 @@
-//! A floor of agents as the rules say it must be, written from the rules alone: who is offered what, who holds what, and where
-//! each task stands, after anything that can be done to it.
+//! A model of agents and tasks, written from the rules alone. It gives the offers, the assignments and the status of
+//! each task after any action.
 
 use std::collections::BTreeSet;
 
 use entity::id::UserId;
 
-/// What an agent of the floor holds at most of a channel, and how long they may take to accept.
+/// The maximum number of tasks of an agent on a channel.
 pub const CAPACITY: usize = 3;
+/// The time to accept an offer, in milliseconds.
 pub const OFFER_MILLIS: i64 = 30_000;
 /// Two queues of web chats and two of SMS.
 pub const QUEUES: usize = 4;
@@ -33,7 +34,7 @@ pub enum Stand {
 }
 
 impl Stand {
-    /// As the database writes it.
+    /// Returns the stored number of the status.
     pub fn number(self) -> i16 {
         match self {
             Self::Queued => 1,
@@ -48,7 +49,7 @@ impl Stand {
         }
     }
 
-    /// Whoever owns it.
+    /// Returns the owner of the task.
     pub fn owner(self) -> Option<usize> {
         match self {
             Self::Connected { agent } | Self::Requested { agent, .. } | Self::Conference { agent, .. } => Some(agent),
@@ -56,7 +57,7 @@ impl Stand {
         }
     }
 
-    /// Whoever may accept or decline it, and until when.
+    /// Returns the agent who may accept or decline, with the expiry.
     pub fn pending(self) -> Option<(usize, i64)> {
         match self {
             Self::Offered { agent, expires, .. } | Self::Requested { asked: agent, expires, .. } => {
@@ -66,7 +67,7 @@ impl Stand {
         }
     }
 
-    /// Whether the talk has ended.
+    /// Returns true when the conversation has ended.
     pub fn is_over(self) -> bool {
         matches!(self, Self::WrapUp | Self::Completed | Self::Abandoned | Self::Dropped)
     }
@@ -86,7 +87,7 @@ pub struct Task {
     pub priority: i16,
     pub since: i64,
     pub stand: Stand,
-    /// Who owes a wrap-up.
+    /// The agents who must wrap up.
     pub owing: BTreeSet<usize>,
 }
 
@@ -95,7 +96,7 @@ pub struct Model {
     pub now: i64,
     pub agents: Vec<Agent>,
     pub tasks: Vec<Task>,
-    /// The tasks of which somebody holds something or could.
+    /// The tasks that are not finished for every agent.
     pub live: BTreeSet<usize>,
 }
 
@@ -105,23 +106,24 @@ impl Model {
         Self { now: 0, agents: agents.into_iter().map(agent).collect(), tasks: vec![], live: BTreeSet::new() }
     }
 
-    /// Whether an agent serves a queue: all serve the first and the last, every second one the others too.
+    /// Returns true when an agent serves a queue. All agents serve the first and the last, and every second one serves
+    /// the others.
     pub fn serves(agent: usize, queue: usize) -> bool {
         queue == 0 || queue == QUEUES - 1 || agent.is_multiple_of(2)
     }
 
-    /// Whether an agent has room on the channel of a queue.
+    /// Returns true when an agent has free capacity on the channel of a queue.
     pub fn room(&self, agent: usize, queue: usize) -> bool {
         let same = |held: &&usize| self.tasks[**held].queue / 2 == queue / 2;
         self.agents[agent].held.iter().filter(same).count() < CAPACITY
     }
 
-    /// Whether an agent may be offered something of the channel of a queue now.
+    /// Returns true when an agent may get an offer from a queue now.
     pub fn takes(&self, agent: usize, queue: usize) -> bool {
         self.agents[agent].state == State::Available && self.room(agent, queue)
     }
 
-    /// The code with which an agent is refused as the target of a transfer or conference by the owner, or nothing.
+    /// Returns the code that refuses an agent as the target of a transfer or conference, or an empty string.
     pub fn refuses(&self, task: usize, by: usize, target: usize) -> &'static str {
         let queue = self.tasks[task].queue;
         match () {
@@ -137,9 +139,9 @@ impl Model {
         self.tasks.push(Task { queue, priority, since: self.now, stand: Stand::Queued, owing: BTreeSet::new() });
     }
 
-    /// Offers whatever can be offered, in the order of the tasks.
+    /// Offers every task that can be offered, in the order of the tasks.
     pub fn route(&mut self) {
-        // Of each queue those who are free for it, who has waited longest first.
+        // The free agents of each queue, longest available first.
         let mut free: [BTreeSet<(i64, UserId, usize)>; QUEUES] = std::array::from_fn(|queue| {
             let serving =
                 (0..self.agents.len()).filter(|agent| Self::serves(*agent, queue) && self.takes(*agent, queue));
@@ -153,7 +155,7 @@ impl Model {
         waiting.sort_by_key(|task| (self.tasks[*task].priority, self.tasks[*task].since, *task));
         for task in waiting {
             let candidates = &free[self.tasks[task].queue];
-            // Not who has handed it over and not wrapped it up yet.
+            // Skips agents who transferred the task and have not wrapped it up.
             let chosen = candidates.iter().find(|(.., agent)| !self.tasks[task].owing.contains(agent)).copied();
             let Some((since, id, agent)) = chosen else { continue };
             self.offer(task, agent, false);
@@ -166,7 +168,7 @@ impl Model {
         }
     }
 
-    /// Holds a task out to an agent.
+    /// Offers a task to an agent.
     pub fn offer(&mut self, task: usize, agent: usize, handed_over: bool) {
         let expires = self.now + OFFER_MILLIS;
         self.tasks[task].stand = Stand::Offered { agent, expires, handed_over };
@@ -183,7 +185,7 @@ impl Model {
         self.agents[agent].available_since = self.now;
     }
 
-    /// An agent to whom a task is offered accepts.
+    /// The agent with the offer accepts.
     pub fn accept(&mut self, task: usize) {
         self.tasks[task].stand = match self.tasks[task].stand {
             Stand::Offered { agent, .. } => Stand::Connected { agent },
@@ -192,7 +194,7 @@ impl Model {
         };
     }
 
-    /// An agent to whom a task is offered does not take it, and is in another state from now on, if they have not left.
+    /// The agent with the offer does not accept and gets another state.
     pub fn not_taken(&mut self, task: usize, state: State) {
         let stand = self.tasks[task].stand;
         let (agent, _) = stand.pending().unwrap_or_else(|| panic!("not taken as {stand:?}"));
@@ -211,7 +213,7 @@ impl Model {
         self.settle(task);
     }
 
-    /// What was not answered in time.
+    /// Expires unanswered offers.
     pub fn expire(&mut self) {
         for task in self.live.clone() {
             if self.tasks[task].stand.pending().is_some_and(|(_, expires)| expires <= self.now) {
@@ -220,12 +222,12 @@ impl Model {
         }
     }
 
-    /// An agent has talked and owes a wrap-up.
+    /// Adds an agent's wrap-up.
     fn owe(&mut self, task: usize, agent: usize) {
         self.tasks[task].owing.insert(agent);
     }
 
-    /// The owner hands a task over to a queue.
+    /// The owner transfers a task to a queue.
     pub fn hand_to_queue(&mut self, task: usize, queue: usize) {
         if let Some(owner) = self.tasks[task].stand.owner() {
             self.owe(task, owner);
@@ -234,7 +236,7 @@ impl Model {
         (self.tasks[task].queue, self.tasks[task].since) = (queue, self.now);
     }
 
-    /// The owner hands a task over to an agent.
+    /// The owner transfers a task to an agent.
     pub fn hand_to_agent(&mut self, task: usize, agent: usize) {
         if let Some(owner) = self.tasks[task].stand.owner() {
             self.owe(task, owner);
@@ -242,7 +244,7 @@ impl Model {
         self.offer(task, agent, true);
     }
 
-    /// The owner asks an agent to join.
+    /// The owner invites an agent to a conference.
     pub fn ask(&mut self, task: usize, asked: usize) {
         if let Stand::Connected { agent } = self.tasks[task].stand {
             self.tasks[task].stand = Stand::Requested { agent, asked, expires: self.now + OFFER_MILLIS };
@@ -250,7 +252,7 @@ impl Model {
         }
     }
 
-    /// The owner asks no more.
+    /// The owner cancels an invitation.
     pub fn cancel(&mut self, task: usize) {
         if let Stand::Requested { asked, .. } = self.tasks[task].stand {
             self.release(task, asked);
@@ -258,7 +260,7 @@ impl Model {
         }
     }
 
-    /// Who has joined leaves.
+    /// The joined agent leaves the conference.
     pub fn part(&mut self, task: usize) {
         if let Stand::Conference { agent, joined } = self.tasks[task].stand {
             self.owe(task, joined);
@@ -266,7 +268,7 @@ impl Model {
         }
     }
 
-    /// The talk ends, whoever ends it.
+    /// The conversation ends.
     pub fn end(&mut self, task: usize) {
         match self.tasks[task].stand {
             Stand::Queued => self.tasks[task].stand = Stand::Abandoned,
@@ -300,7 +302,7 @@ impl Model {
         self.settle(task);
     }
 
-    /// A task that is over and of which nothing is owed is done.
+    /// Finishes a task that has ended and needs no wrap-up.
     fn settle(&mut self, task: usize) {
         let Task { stand, owing, .. } = &mut self.tasks[task];
         if stand.is_over() && owing.is_empty() {
@@ -311,7 +313,7 @@ impl Model {
         }
     }
 
-    /// What each holds, as `task agent phase joined` with their places in the lists.
+    /// Returns the assignments as task, agent, phase and joined flag, with positions in the lists.
     pub fn holds(&self) -> impl Iterator<Item = (usize, usize, i16, bool)> {
         self.live.iter().flat_map(|task| {
             let row = &self.tasks[*task];

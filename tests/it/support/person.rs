@@ -1,4 +1,4 @@
-//! People, and what they can do.
+//! People and their calls.
 
 use entity::id::UserId;
 use serde_json::{Value, json};
@@ -12,11 +12,11 @@ pub struct Person {
     pub id: UserId,
     pub handle: String,
     pub token: String,
-    /// One for each instance.
+    /// One client for each instance.
     pub clients: Vec<Client>,
 }
 
-/// What a mutation of relationships answered.
+/// The answer to a mutation of relationships.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deed {
     pub outcome: String,
@@ -33,7 +33,7 @@ impl Deed {
     }
 }
 
-/// The verbs of relationships, by what they name.
+/// The mutations of relationships that name a user. The next list names a request.
 pub const ABOUT_A_USER: [&str; 9] = [
     "requestConnection",
     "disconnect",
@@ -57,7 +57,7 @@ impl Person {
         self.clients[0].ask(query, variables).await
     }
 
-    /// Does something about a person or a request, on an instance.
+    /// Calls a mutation about a person or a request on an instance.
     pub async fn does_on(&self, instance: usize, verb: &str, id: &str) -> Deed {
         let (field, request) = match ABOUT_A_REQUEST.contains(&verb) {
             true => ("requestId", "request { id status }"),
@@ -86,7 +86,7 @@ impl Person {
         self.does_on(0, verb, id).await
     }
 
-    /// Does something that must be done.
+    /// Calls a mutation and fails when it is refused.
     #[track_caller]
     pub fn must<'a>(&'a self, verb: &'a str, id: &'a str) -> impl Future<Output = Deed> + 'a {
         let place = std::panic::Location::caller();
@@ -97,19 +97,19 @@ impl Person {
         }
     }
 
-    /// Asks to connect; the id of the request.
+    /// Sends a connection request. Returns its id.
     pub async fn asks(&self, other: &Person) -> String {
         self.must("requestConnection", &other.id()).await.request.unwrap_or_default()
     }
 
-    /// What stands between the person and another, as the person sees it.
+    /// Returns the relationship with another person, as this person sees it.
     pub async fn relationship(&self, other: &Person) -> Value {
         let query = "query($id: ID!) { user(id: $id) { relationship { connection following followedBy blocking note mute { until feed notifications } \
                      availableActions request { id status } } } }";
         self.ask(query, json!({ "id": other.id() })).await.at("user.relationship").clone()
     }
 
-    /// The handles in one of the person's lists.
+    /// Returns the handles in one of the person's lists.
     pub async fn list(&self, list: &str) -> Vec<String> {
         let query =
             "query($list: ContactList!) { contacts(list: $list, first: 100) { nodes { ... on User { handle } } } }";
@@ -123,7 +123,7 @@ impl Person {
         self.ask(query, Value::Null).await.at("viewer.contactCounts").clone()
     }
 
-    /// Lets only some approach.
+    /// Sets the audiences that may send requests and follow.
     pub async fn admits(&self, requests: &str, follows: &str) {
         let query = "mutation($r: Audience!, $f: Audience!) { updateSettings(input: { whoMayRequestConnection: $r, \
                      whoMayFollow: $f }) { userErrors { code } } }";

@@ -1,4 +1,4 @@
-//! What the database makes of a statement.
+//! Checks of statement counts and query plans.
 
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement, TransactionTrait as _};
 
@@ -7,26 +7,26 @@ use serde_json::Value;
 
 use super::{Expected as _, app::TestApp, person::Person};
 
-/// How many statements an operation may take.
+/// The kind of limit on the number of statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
     Exactly,
-    /// Where loads of several depths run at once, those that happen to wait together are one statement.
+    /// At most the given number. Concurrent loads may share a statement, depending on their timing.
     AtMost,
 }
 
-/// For what tables a statement is planned.
+/// The table sizes for which a statement is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planned {
-    /// For large ones, whatever there is.
+    /// Large tables, whatever the real size.
     ForMany,
-    /// For those there are.
+    /// The real tables.
     AsTheyAre,
-    /// For those there are, of which those of the organization's own people and queues may be read whole.
+    /// The real tables. Those of the organization's people and queues may be scanned.
     ForFewAgents,
 }
 
-/// Runs each operation, counts its statements and looks at their plans.
+/// Runs each operation, counts its statements and checks their plans.
 pub async fn check(
     app: &TestApp,
     me: &Person,
@@ -61,18 +61,18 @@ pub async fn check(
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// The plan of a statement with the values it was run with. `many` asks PostgreSQL to plan as for tables too large to
-/// read whole, which small test data is not.
+/// Returns the plan of a statement with its values. With `many`, PostgreSQL plans as for tables too large to scan,
+/// which small test data is not.
 pub async fn explain(app: &App, statement: &Statement, many: bool) -> String {
     let own = sea_orm::Database::connect(app.config.database.url.expose()).await.expected("a connection");
     let db = own.begin().await.expected("a transaction");
     let sqlite = db.get_database_backend() == DbBackend::Sqlite;
     if !sqlite {
-        // As the product's own connections ask for.
+        // The server's own connections use the same setting.
         db.execute_unprepared("SET LOCAL plan_cache_mode = force_generic_plan").await.expected("set");
     }
     if many && !sqlite {
-        // What pays only where tables are small.
+        // These plans are good for small tables only.
         for way in ["seqscan", "material", "hashjoin", "mergejoin"] {
             db.execute_unprepared(&format!("SET LOCAL enable_{way} = off")).await.expected("set");
         }
@@ -82,7 +82,7 @@ pub async fn explain(app: &App, statement: &Statement, many: bool) -> String {
         explained.sql = format!("EXPLAIN QUERY PLAN {}", statement.sql);
         (db.query_all_raw(explained).await.expected(&statement.sql), "detail")
     } else {
-        // The plan that is kept for all values, which is the one the product asks for.
+        // PostgreSQL shows the generic plan for all values, because the server uses it.
         let values = statement.values.as_ref().map_or(0, |values| values.0.len());
         let nulls = vec!["NULL"; values].join(", ");
         db.execute_unprepared(&format!("PREPARE explained AS {}", statement.sql)).await.expected(&statement.sql);
@@ -98,15 +98,15 @@ pub async fn explain(app: &App, statement: &Statement, many: bool) -> String {
     lines.join("\n")
 }
 
-/// Whether what is read whole are the organization's own people and queues, of which a test has a few, or who waits just
-/// now, as both databases name them. They do not grow with what customers have written.
+/// Returns true for a scan of the organization's people, queues or waiting tasks, as both databases name them. They do
+/// not grow with the number of messages.
 fn is_small(line: &str) -> bool {
     let small = ["on \"user\"", "on agent a", "on assignment h", "on queue", "task_waiting_in_queue on task t"];
     small.iter().any(|table| line.contains(table))
         || ["SCAN a", "SCAN q", "SCAN u"].iter().any(|one| line.ends_with(one))
 }
 
-/// The tables and the indexes that a plan reads from end to end.
+/// Returns the lines of a plan that scan a whole table or index.
 pub fn scans(plan: &str) -> Vec<&str> {
     let lines: Vec<&str> = plan.lines().collect();
     let mut found = Vec::new();
@@ -116,14 +116,14 @@ pub fn scans(plan: &str) -> Vec<&str> {
             own.into_iter().any(|line| line.contains("Index Cond"))
         };
         let whole = if line.contains("Seq Scan on ") {
-            // A table of one row, or of none.
+            // These tables have at most one row.
             !line.contains("on directory") && !line.contains("cost=0.00..0.00")
         } else if line.contains("Index Scan using") || line.contains("Index Only Scan using") {
             !narrowed()
         } else {
-            // SQLite: SCAN is the whole of something; what a subquery made is no table.
+            // In SQLite, SCAN reads a whole table or index. The excluded names are results of subqueries.
             let what = line.trim_start_matches(['|', '-', '`', ' ']);
-            // To make an index of its own for a statement, it reads the whole as well.
+            // SQLite also reads the whole table to build an automatic index.
             let own_index = what.contains(" AUTOMATIC ");
             let scan = what.starts_with("SCAN ")
                 && ![

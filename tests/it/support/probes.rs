@@ -1,15 +1,14 @@
-//! Operations found by introspection: for each place of the schema where a caller names something by its id, an operation
-//! with that id in it.
+//! Operations found by introspection: for each argument that takes an id, an operation that contains an id.
 
 use serde_json::{Map, Value, json};
 
 use super::{Expected as _, graphql::Client, socket::Socket};
 use crate::authorization::INTROSPECTION;
 
-/// The schema as introspection tells it.
+/// The schema from introspection.
 pub struct Schema(Vec<Value>);
 
-/// A place of a root field where an id can be given: the argument, and the fields of inputs below it.
+/// A position of a root field that takes an id: the argument, and the input fields below it.
 #[derive(Clone, Debug)]
 pub struct Place {
     pub root: &'static str,
@@ -18,7 +17,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// As `Mutation.sendMessage.input.conversationId`.
+    /// Returns a name such as `Mutation.sendMessage.input.conversationId`.
     pub fn name(&self) -> String {
         format!("{}.{}.{}", self.root, text(&self.field["name"]), self.path.join("."))
     }
@@ -28,7 +27,7 @@ pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// The type under its lists and non-nulls.
+/// Returns the type without its lists and non-nulls.
 pub fn named(kind: &Value) -> &Value {
     if kind["ofType"].is_null() { kind } else { named(&kind["ofType"]) }
 }
@@ -55,7 +54,7 @@ impl Schema {
         self.0.iter().find(|kind| kind["name"] == *name).expected("a type of the schema")
     }
 
-    /// Every place where an id can be given.
+    /// Returns every position that takes an id.
     pub fn places(&self) -> Vec<Place> {
         let mut places = Vec::new();
         for root in ["Query", "Mutation", "Subscription"] {
@@ -81,7 +80,7 @@ impl Schema {
         }
     }
 
-    /// The operation that gives an id at a place, and its variables; where other ids must be given they are the caller's own.
+    /// Returns an operation with an id at the position, and its variables. Other required ids are the caller's own.
     pub fn operation(&self, place: &Place, id: &str, own: &Value) -> (String, Value) {
         let (mut declared, mut passed, mut variables) = (Vec::new(), Vec::new(), Map::new());
         for given in place.field["args"].as_array().into_iter().flatten() {
@@ -112,7 +111,7 @@ impl Schema {
             ("INPUT_OBJECT", _) => {
                 let mut object = Map::new();
                 let input = self.of(&kind["name"]);
-                // Of those of which one is given the first will do, unless it is another that is asked about.
+                // In a oneOf input the first field is used, unless another field is tested.
                 if let (true, None, Some(first)) = (input["isOneOf"] == true, path, input["inputFields"].get(0)) {
                     let inner = text(&first["name"]);
                     object.insert(inner.to_owned(), self.value(inner, &first["type"], None, id, own));
@@ -138,7 +137,7 @@ impl Schema {
         }
     }
 
-    /// Everything that can be selected without arguments, to a depth.
+    /// Returns a selection of all fields without required arguments, to a depth.
     fn selection(&self, kind: &Value, depth: usize) -> String {
         let kind = named(kind);
         if ["SCALAR", "ENUM"].contains(&text(&kind["kind"])) {
@@ -156,7 +155,7 @@ impl Schema {
     }
 }
 
-/// All that a caller is told, over the door that the operation is for; without how long it took and what it cost.
+/// Returns the complete answer over the transport of the operation, without its time and cost.
 pub async fn told(client: &Client, place: &Place, query: &str, variables: &Value) -> String {
     if place.root != "Subscription" {
         let answer = client.ask(query, variables.clone()).await;

@@ -1,4 +1,4 @@
-//! The real binary as a process of its own.
+//! The real binary as a separate process.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -12,22 +12,22 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Expected as _, database::TestDatabase};
 
-/// The binary with nothing set but what is given.
+/// Returns a command of the binary with only the given settings.
 pub fn rapport(directory: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rapport"));
     command.current_dir(directory).env_clear().envs(settings.iter().copied());
     command
 }
 
-/// Runs it to the end.
+/// Runs the binary to its end.
 pub fn run(directory: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Output {
     rapport(directory, settings).args(arguments).output().expected("the binary runs")
 }
 
-/// A server that is killed when it is let go.
+/// A server process. Dropping it kills the process.
 pub struct Server {
     pub url: String,
-    /// What it printed until it listened.
+    /// The output until the server listened.
     pub greeting: String,
     child: Child,
     log: Arc<Mutex<String>>,
@@ -55,7 +55,7 @@ impl Server {
             panic!("it did not listen: {greeting} {complaint}");
         };
         let url = url.to_owned();
-        // Nobody reads the rest; a full pipe must not stop the server.
+        // Reads and drops the rest, because a full pipe would block the server.
         std::thread::spawn(move || drop(std::io::copy(&mut lines, &mut std::io::sink())));
         let mut errors = child.stderr.take().expected("errors");
         let log = Arc::new(Mutex::new(String::new()));
@@ -69,18 +69,18 @@ impl Server {
         Self { url, greeting, child, log }
     }
 
-    /// What it has logged until now, and will.
+    /// Returns the log, which continues to grow.
     pub fn log(&self) -> Arc<Mutex<String>> {
         Arc::clone(&self.log)
     }
 
-    /// kill -9.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
     }
 
-    /// SIGTERM; the exit code.
+    /// Stops the server with SIGTERM. Returns the exit code.
     pub fn stop(&mut self) -> Option<i32> {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expected("a signal");
         self.child.wait().expected("an end").code()

@@ -1,4 +1,4 @@
-//! Chance that can be repeated: every randomised test prints nothing and draws from a fixed seed.
+//! Reproducible randomness: every randomised test uses a fixed seed.
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
@@ -9,7 +9,7 @@ impl Chance {
         Self(StdRng::seed_from_u64(seed))
     }
 
-    /// A number from 0 to `below` - 1.
+    /// Returns a number from 0 to `below` - 1.
     pub fn below(&mut self, below: usize) -> usize {
         self.0.random_range(0..below)
     }

@@ -1,4 +1,4 @@
-//! A mail server that keeps what it is sent.
+//! A mail server that stores received e-mails.
 
 use std::sync::{
     Arc,
@@ -13,7 +13,7 @@ use tokio::{
 
 use super::Expected as _;
 
-/// A mail as it was sent.
+/// A received e-mail.
 #[derive(Clone, Debug, Default)]
 pub struct Mail {
     pub to: Vec<String>,
@@ -23,12 +23,12 @@ pub struct Mail {
 #[derive(Clone, Default)]
 pub struct MailServer {
     mails: Arc<Mutex<Vec<Mail>>>,
-    /// So many mails are refused first.
+    /// The number of e-mails to refuse before accepting.
     refusing: Arc<AtomicUsize>,
 }
 
 impl MailServer {
-    /// Starts one; its address for `RAPPORT_SMTP_URL`.
+    /// Starts a server. Returns it with its address for `RAPPORT_SMTP_URL`.
     pub async fn start() -> (Self, String) {
         let server = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expected("a port");
@@ -47,12 +47,12 @@ impl MailServer {
         self.refusing.store(mails, Ordering::SeqCst);
     }
 
-    /// What was sent since the last call.
+    /// Returns the e-mails since the last call.
     pub fn take(&self) -> Vec<Mail> {
         std::mem::take(&mut *self.mails.lock())
     }
 
-    /// One conversation of RFC 5321, as far as a client needs it.
+    /// Serves one session of RFC 5321, with the commands that the client needs.
     async fn talk(&self, stream: TcpStream) -> Option<()> {
         let (read, mut write) = stream.into_split();
         let mut lines = BufReader::new(read).lines();

@@ -16,14 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
-/// The subscription that most tests follow.
+/// The subscription of most tests.
 pub const INCOMING: &str = "subscription($after: Cursor) { event: incomingRequests(after: $after) { __typename \
     ... on SubscriptionStarted { cursor } ... on ResyncRequired { cursor reason } \
     ... on ConnectionRequestReceived { id cursor sequence request { id status } } \
     ... on ConnectionRequestChanged { id cursor sequence request { id status } } } }";
 
 impl Socket {
-    /// Opens a socket without a word.
+    /// Opens a socket without initializing it.
     pub async fn raw(url: &str, protocol: Option<&str>, origin: Option<&str>) -> Result<Self, String> {
         let mut request = format!("{}/graphql", url.replace("http", "ws")).into_client_request().expected("a request");
         for (name, value) in [("sec-websocket-protocol", protocol), ("origin", origin)] {
@@ -37,12 +37,12 @@ impl Socket {
         }
     }
 
-    /// Opens a socket and is acknowledged.
+    /// Opens and initializes a socket.
     pub async fn open(url: &str, token: Option<&str>) -> Self {
         Self::try_open(url, token).await.expected("a socket")
     }
 
-    /// Opens a socket to a server that may be gone.
+    /// Opens a socket to a server that may be down.
     pub async fn try_open(url: &str, token: Option<&str>) -> Option<Self> {
         let mut socket = Self::raw(url, Some("graphql-transport-ws"), None).await.ok()?;
         let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
@@ -53,7 +53,7 @@ impl Socket {
     }
 
     pub async fn say(&mut self, message: &Value) {
-        // Whoever is gone shows when listening.
+        // A closed connection shows at the next read.
         drop(self.0.send(Message::Text(message.to_string().into())).await);
     }
 
@@ -65,7 +65,7 @@ impl Socket {
         drop(self.0.send(Message::Binary(bytes.into())).await);
     }
 
-    /// Reads on until so many pings of the server have come.
+    /// Reads until the given number of pings has arrived.
     pub async fn pings(&mut self, count: usize) {
         let mut heard = 0;
         while heard < count {
@@ -77,9 +77,9 @@ impl Socket {
         }
     }
 
-    /// The next message, or the code with which the socket was closed (0 when without one).
+    /// Returns the next message, or the close code. The code is 0 for a close without one.
     pub async fn hear(&mut self) -> Result<Value, u16> {
-        // Pings in between are no sign that more will come.
+        // Pings do not extend the timeout.
         let heard = async {
             loop {
                 match self.0.next().await {
@@ -93,7 +93,7 @@ impl Socket {
         tokio::time::timeout(PATIENCE, heard).await.expected("a message in time")
     }
 
-    /// Reads without looking at it whatever still comes; the code with which the socket was closed (0 when without one).
+    /// Drops all remaining messages. Returns the close code, or 0 for a close without one.
     pub async fn end(&mut self) -> u16 {
         let ended = async {
             loop {
@@ -112,7 +112,7 @@ impl Socket {
         self.say(&json!({ "type": "subscribe", "id": id, "payload": payload })).await;
     }
 
-    /// Follows the requests to oneself and waits for the first event.
+    /// Subscribes to incoming requests and waits for the first event.
     pub async fn follow(&mut self, after: Option<&str>) -> Value {
         self.subscribe("1", INCOMING, json!({ "after": after })).await;
         let started = self.event().await.expected("the first event");
@@ -120,7 +120,7 @@ impl Socket {
         started
     }
 
-    /// Follows a conversation from a cursor and waits for the first event.
+    /// Subscribes to a conversation from a cursor and waits for the first event.
     pub async fn follow_conversation(&mut self, id: &str, after: Option<&str>) -> Value {
         self.subscribe("1", super::conversations::EVENTS, json!({ "id": id, "after": after })).await;
         let started = self.event().await.expected("the first event");
@@ -128,7 +128,7 @@ impl Socket {
         started
     }
 
-    /// The next event of the followed requests; none when the socket or the subscription ends.
+    /// Returns the next event of the subscription. None when the socket or the subscription ends.
     pub async fn event(&mut self) -> Option<Value> {
         let message = self.hear().await.ok()?;
         match message["type"].as_str() {
@@ -138,7 +138,7 @@ impl Socket {
         }
     }
 
-    /// Closes with a code, and waits for the close that answers it; the code of that.
+    /// Closes the socket with a code. Returns the code of the answering close.
     pub async fn close(mut self, code: u16) -> Option<u16> {
         let frame = CloseFrame { code: code.into(), reason: "done".into() };
         self.0.send(Message::Close(Some(frame))).await.expected("sent");
@@ -154,7 +154,7 @@ impl Socket {
         tokio::time::timeout(PATIENCE, answered).await.expected("an answer in time")
     }
 
-    /// Goes away without a word.
+    /// Drops the connection without a close.
     pub fn cut(self) {
         drop(self.0);
     }

@@ -1,14 +1,14 @@
-//! A hundred vCard files that nobody should send: damaged, absurd or meant to do harm. A reader has to end soon on each of
-//! them, with a reason or with a card that hurts nobody.
+//! A hundred hostile vCard files: damaged, absurd or malicious. A reader must finish quickly on each, with a reason or
+//! a harmless card.
 
 const MB: usize = 1 << 20;
 
-/// The files, each with a name.
+/// Returns the files with their names.
 pub fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     [damaged(), framed(), encoded(), oversized(), injected(), odd()].into_iter().flatten().collect()
 }
 
-/// A card in 3.0 with these lines and a name.
+/// Returns a card in 3.0 with a name and these lines.
 fn card(lines: &str) -> Vec<u8> {
     framed_by("3.0", &format!("N:Doe;Jane;;;\r\nFN:Jane Doe\r\n{lines}"))
 }
@@ -17,12 +17,12 @@ fn framed_by(version: &str, lines: &str) -> Vec<u8> {
     format!("BEGIN:VCARD\r\nVERSION:{version}\r\n{lines}\r\nEND:VCARD\r\n").into_bytes()
 }
 
-/// A card with a line of octets that need not be text.
+/// Returns a card with a line of bytes that need not be text.
 fn with(line: &[u8]) -> Vec<u8> {
     [b"BEGIN:VCARD\r\nVERSION:2.1\r\n", line, b"\r\nFN:Jane\r\nEND:VCARD\r\n"].concat()
 }
 
-/// A line of a beginning and something repeated.
+/// Returns a line with a start and a repeated part.
 fn long(start: &str, part: &str, length: usize) -> String {
     format!("{start}{}", part.repeat(length / part.len()))
 }
@@ -34,7 +34,7 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
 const WHOLE: &str = "BEGIN:VCARD\r\nVERSION:3.0\r\nN:Doe;Jane;;;\r\nFN:Jane \u{1f469}\r\nEMAIL;TYPE=WORK:jane@example.com\r\n\
     ADR;TYPE=HOME:;;1 Main St;Town;;12345;US\r\nNOTE;ENCODING=QUOTED-PRINTABLE:a=\r\nb\r\nEND:VCARD\r\n";
 
-/// Files that end or are torn where they should not.
+/// Returns files that are truncated or damaged.
 fn damaged() -> Vec<(&'static str, Vec<u8>)> {
     let cut = |length: usize| WHOLE.as_bytes()[..length].to_vec();
     let from = |from: usize| WHOLE.as_bytes()[from..].to_vec();
@@ -64,7 +64,7 @@ fn damaged() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn every_tenth(bytes: &[u8], instead: Option<u8>) -> Vec<u8> {
-    // The frame is left whole, so that there is a card to read.
+    // The frame stays intact, so that the file still contains a card.
     let inside = 13..bytes.len() - 13;
     let octet = |(at, byte): (usize, &u8)| if at % 10 == 9 && inside.contains(&at) { instead } else { Some(*byte) };
     bytes.iter().enumerate().filter_map(octet).collect()
@@ -79,7 +79,7 @@ fn noise(length: usize) -> Vec<u8> {
     (0..length).map(|_| octet()).collect()
 }
 
-/// Cards that begin and end in the wrong places.
+/// Returns cards that begin and end in the wrong positions.
 fn framed() -> Vec<(&'static str, Vec<u8>)> {
     let text = |text: &str| text.as_bytes().to_vec();
     vec![
@@ -110,7 +110,7 @@ fn nested(depth: usize) -> Vec<u8> {
     format!("{}{}", "BEGIN:VCARD\r\nFN:x\r\nAGENT:\r\n".repeat(depth), "END:VCARD\r\n".repeat(depth)).into_bytes()
 }
 
-/// Text that is no text.
+/// Returns texts with invalid encodings.
 fn encoded() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("octets that are no UTF-8", with(b"NOTE:\xff\xfe\xc0\xaf\xed\xa0\x80\xf8\x88\x80\x80\x80")),
@@ -144,7 +144,7 @@ fn encoded() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// More of everything than anybody needs.
+/// Returns cards that exceed the limits.
 fn oversized() -> Vec<(&'static str, Vec<u8>)> {
     let line = |start: &str, part: &str| card(&long(start, part, MB));
     vec![
@@ -182,7 +182,7 @@ fn oversized() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Fields that try to be something else.
+/// Returns cards with injected content.
 fn injected() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         (
@@ -197,7 +197,7 @@ fn injected() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// What is merely wrong.
+/// Returns cards with other errors.
 fn odd() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("a version to come", framed_by("99.9", "FN:Jane")),

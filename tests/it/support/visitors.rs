@@ -1,4 +1,4 @@
-//! Customers and the doors they come through: queues, entry points, visitors of web sites.
+//! Visitors of web sites and entry points for them.
 
 use api::{
     auth::viewer::{Caller, VisitorViewer},
@@ -31,7 +31,7 @@ use super::{
 pub const START: &str = "mutation($input: StartWebChatInput!) { startWebChat(input: $input) \
     { conversation { id } visitorToken expiresAt outcome replayed userErrors { code field } } }";
 
-/// What an entry point is like.
+/// The properties of an entry point.
 #[derive(Clone, Debug, Default)]
 pub struct Door {
     pub fields: Vec<FormField>,
@@ -41,7 +41,7 @@ pub struct Door {
 }
 
 impl TestApp {
-    /// An entry point of a channel with a queue of its own.
+    /// Creates an entry point of a channel with its own queue.
     pub async fn entry_point(&self, channel: Channel, name: &str, door: Door) -> entry_point::Model {
         let queue = NewQueue { hours: door.hours, ..NewQueue::of(channel, name) }.input();
         let queue = queue_admin::create(self.app(), AdminActor::System, &queue).await.expected("a queue").row;
@@ -59,18 +59,18 @@ impl TestApp {
         made.expected("an entry point").row
     }
 
-    /// A web site's entry point without a form.
+    /// Creates an entry point for a web site without a form.
     pub async fn web_site(&self, name: &str) -> entry_point::Model {
         self.entry_point(Channel::Webchat, name, Door::default()).await
     }
 }
 
-/// A field of a form.
+/// Returns a form field.
 pub fn field(name: &str, kind: FormFieldKind, required: bool) -> FormField {
     FormField { name: name.to_owned(), label: format!("Your {name}"), kind, required, options: vec![] }
 }
 
-/// Begins a chat as whoever the client is.
+/// Starts a chat with a client.
 pub async fn start(client: &Client, at: &entry_point::Model, more: Value) -> Answer {
     let mut input = json!({ "entryPointId": at.id.to_string() });
     for (name, value) in more.as_object().into_iter().flatten() {
@@ -79,12 +79,12 @@ pub async fn start(client: &Client, at: &entry_point::Model, more: Value) -> Ans
     client.ask(START, json!({ "input": input })).await
 }
 
-/// A first message.
+/// Returns the input of a first message.
 pub fn message(id: &str, body: &str) -> Value {
     json!({ "message": { "clientMessageId": id, "body": body } })
 }
 
-/// A visitor who has begun a chat, and the conversation's id.
+/// Starts a chat as a new visitor. Returns the visitor's client and the conversation's id.
 pub async fn visitor(app: &TestApp, at: &entry_point::Model) -> (Client, String) {
     let answer = start(&app.anonymous(), at, message("1", "Hello")).await;
     let token = answer.text("startWebChat.visitorToken").to_owned();
@@ -92,12 +92,12 @@ pub async fn visitor(app: &TestApp, at: &entry_point::Model) -> (Client, String)
     (client, answer.text("startWebChat.conversation.id").to_owned())
 }
 
-/// The code of the first refusal, or nothing.
+/// Returns the code of the first refusal, or an empty string.
 pub fn refusal(answer: &Answer) -> &str {
     answer.at("startWebChat.userErrors")[0]["code"].as_str().unwrap_or_default()
 }
 
-/// A page of a web site, whose browser says where it is.
+/// A page of a web site, whose browser sends its origin.
 pub struct Page<'a> {
     pub client: &'a Client,
     pub origin: &'a str,
@@ -118,7 +118,7 @@ impl Page<'_> {
     }
 }
 
-/// The signature of a site for a visitor, until a time in seconds.
+/// Returns a site's signed identity of a visitor, valid until a time in seconds.
 pub fn identity(secret: &str, external_id: &str, expires: i64) -> Value {
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
     let tag = aws_lc_rs::hmac::sign(&key, format!("{external_id}.{expires}").as_bytes());
@@ -131,7 +131,7 @@ pub fn identity(secret: &str, external_id: &str, expires: i64) -> Value {
     json!({ "externalId": external_id, "expires": expires, "signature": signature })
 }
 
-/// The customer of a conversation ends it.
+/// Ends a conversation as its customer.
 pub async fn leave(app: &TestApp, conversation_id: &str) {
     let id = ConversationId::parse(conversation_id).expected("an id");
     let row = conversation::Entity::find_by_id(id).one(app.app().db.read()).await.expected("a look");
@@ -145,25 +145,25 @@ pub async fn leave(app: &TestApp, conversation_id: &str) {
     closing::end(app.app(), &visitor, conversation_id, false).await.expected("an end");
 }
 
-/// Whoever a chat was begun by, from then on.
+/// Returns a client for the visitor who started a chat.
 pub fn by(app: &TestApp, answer: &Answer) -> Client {
     let token = answer.text("startWebChat.visitorToken").to_owned();
     Client::new(&app.instances[0].url, Some(token))
 }
 
-/// The id of a chat that was begun.
+/// Returns the id of a started chat.
 pub fn chat(answer: &Answer) -> &str {
     answer.text("startWebChat.conversation.id")
 }
 
-/// Whether a token is taken.
+/// Returns true when the server accepts the client's token.
 pub async fn is_taken(client: &Client) -> bool {
     let answer = client.ask("{ __typename }", Value::Null).await;
     assert!(answer.status == 200 || answer.code() == "UNAUTHENTICATED", "{}", answer.body);
     answer.status == 200
 }
 
-/// Two instances on which Sue of the queue Support has accepted the chat of a customer; Ann serves the queue Sales.
+/// Two instances with a customer's chat that Sue of the queue Support has accepted. Ann serves the queue Sales.
 pub struct AcceptedChat {
     pub app: TestApp,
     pub sue: Person,
@@ -175,7 +175,7 @@ pub struct AcceptedChat {
     pub task: String,
 }
 
-/// Sets such a chat up.
+/// Creates an accepted chat.
 pub async fn accepted_chat() -> AcceptedChat {
     let app = Box::pin(TestApp::two()).await;
     let [sue, ann] = app.agents(["sue", "ann"]).await;

@@ -1,4 +1,4 @@
-//! Files of cards that come in: once, twice, at two instances at once, too long, too many and in every state of damage.
+//! Tests of vCard imports: repeated files, two instances at once, long values, many cards and damaged files.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ const IMPORT: &str = "mutation($file: String!) { importVCard(input: { vCard: $fi
     { results { index outcome message contact { id displayName } } userErrors { code field } } }";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_card_of_a_file_ends_for_itself_and_twice_is_once() {
+async fn each_card_has_its_own_result_and_a_repeated_import_changes_nothing() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let known = keeps(&ann, json!({ "displayName": "Known", "emails": [{ "address": "known@example.com" }] })).await;
@@ -38,7 +38,7 @@ async fn each_card_of_a_file_ends_for_itself_and_twice_is_once() {
     );
     let lost = "Left out, because it cannot be kept: BDAY (a birthday), EMAIL (not an e-mail address).";
     assert_eq!(first[7]["message"], lost);
-    // By the other door, the same.
+    // The other endpoint gives the same result.
     let dump = async || get(&ann.clients[0], "/contacts.vcf?list=PERSONAL").await.text;
     let before = dump().await;
     app.clock.advance(chrono::TimeDelta::hours(1));
@@ -47,19 +47,19 @@ async fn each_card_of_a_file_ends_for_itself_and_twice_is_once() {
         ["UNCHANGED", "UNCHANGED", "DUPLICATE", "REFUSED", "DUPLICATE", "UNCHANGED", "DUPLICATE", "UNCHANGED"];
     assert_eq!(outcomes(&again), expected);
     assert_eq!(dump().await, before);
-    // A card that changed changes the contact that came from it.
+    // A changed card updates the contact that it created.
     let changed = brings(&ann, card("UID:one\r\nFN:One\r\nEMAIL:1@example.com\r\nNOTE:new").as_bytes()).await;
     assert_eq!(outcomes(&changed), ["UPDATED"]);
     assert_eq!(changed[0]["contact"]["id"], first[0]["contact"]["id"]);
     let freed = brings(&ann, card("UID:three\r\nFN:Three\r\nEMAIL:one@example.com").as_bytes()).await;
     assert_eq!(outcomes(&freed), ["CREATED"]);
-    // Another's book knows nothing of it.
+    // Another user's address book is not affected.
     let ben = app.person("ben").await;
     assert_eq!(outcomes(&brings(&ben, file.as_bytes()).await)[0], "CREATED");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_too_long_is_cut_to_the_limits_of_a_contact() {
+async fn long_values_are_cut_to_the_limits_of_a_contact() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let emails = (0..12).map(|n| format!("EMAIL;TYPE=PREF:e{n}@example.com\r\n")).collect::<Vec<_>>().concat();
@@ -84,7 +84,7 @@ async fn what_is_too_long_is_cut_to_the_limits_of_a_contact() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_file_harms_and_each_gives_a_reason_or_a_harmless_contact() {
+async fn a_hostile_file_gives_a_reason_or_a_harmless_contact() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let files = vcards::hostile();
@@ -106,7 +106,7 @@ async fn no_file_harms_and_each_gives_a_reason_or_a_harmless_contact() {
             assert_eq!(result["contact"].is_null(), result["outcome"] == "REFUSED", "{name}: {result}");
         }
     }
-    // What came in goes out as cards that can be read, and comes in again as it was.
+    // Imported cards can be exported, and the exported cards are valid and give the same contacts.
     let file = get(&ann.clients[0], "/contacts.vcf?list=PERSONAL").await.text;
     let again = brings(&ann, file.as_bytes()).await;
     assert!(!again.is_empty() && again.iter().all(|result| result["outcome"] == "UNCHANGED"), "{again:?}");
@@ -114,7 +114,7 @@ async fn no_file_harms_and_each_gives_a_reason_or_a_harmless_contact() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_book_has_an_end() {
+async fn an_address_book_has_a_maximum_size() {
     let app = TestApp::with(1, &[("RAPPORT_REQUEST_TIMEOUT", "2m")]).await;
     let ann = app.person("ann").await;
     let file = |from: usize, to: usize| {
@@ -135,7 +135,7 @@ async fn an_address_book_has_an_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_file_at_two_instances_at_once_comes_in_once() {
+async fn concurrent_imports_of_one_file_at_two_instances_create_it_once() {
     let app = TestApp::two().await;
     let ann = app.person("ann").await;
     let card = |n: usize| format!("BEGIN:VCARD\r\nUID:{n}\r\nFN:{n}\r\nEMAIL:{n}@example.com\r\nEND:VCARD\r\n");

@@ -1,4 +1,4 @@
-// Proves, by compiling, that types made of schema.graphql are what a strict TypeScript program needs. It is never run.
+// Tests by compiling that the types from schema.graphql suit a strict TypeScript program. The program never runs.
 
 import type { ResultOf, VariablesOf } from '@graphql-typed-document-node/core'
 import { graphql, useFragment } from './generated'
@@ -98,7 +98,7 @@ export function next({ contacts }: ResultOf<typeof Contacts>): VariablesOf<typeo
 // @ts-expect-error there is no such list
 export const wrong: VariablesOf<typeof Contacts> = { list: 'FRIENDS' }
 
-// An input's optional fields can be left out.
+// Optional fields of an input can be omitted.
 export const ask: VariablesOf<typeof Ask> = { input: { userId: 'user_1' } }
 
 // @ts-expect-error whom to ask is needed
@@ -113,7 +113,7 @@ export function asked({ requestConnection: { request, userErrors } }: ResultOf<t
   return `${createdAt} ${request?.decidedAt ?? 'open'}`
 }
 
-/** How far a stream has been followed. */
+/** The position up to which a stream has been followed. */
 export function seen(state: { after?: string; last: number }, { incomingRequests: event }: ResultOf<typeof Incoming>) {
   switch (event.__typename) {
     case 'SubscriptionStarted':
@@ -124,7 +124,7 @@ export function seen(state: { after?: string; last: number }, { incomingRequests
     case 'ResyncRequired':
       throw new Error(event.reason)
     default:
-      // Kinds that the schema may get later are passed over.
+      // Ignores kinds of events that the schema may get later.
       return state
   }
 }

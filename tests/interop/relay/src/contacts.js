@@ -1,4 +1,4 @@
-// What an app on Relay would write; relay-compiler turns it into ./__generated__, which run.mjs executes.
+// The code of an app with Relay. relay-compiler writes ./__generated__ from it, and run.mjs executes that.
 
 import { graphql } from 'relay-runtime'
 
@@ -34,7 +34,7 @@ export const entry = graphql`
   }
 `
 
-// A fragment on a node is fetched again by its id.
+// A fragment on a node is refetched by its id.
 export const person = graphql`
   fragment contacts_person on User
   @argumentDefinitions(count: { type: "Int", defaultValue: 10 }, cursor: { type: "String" })
