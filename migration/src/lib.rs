@@ -22,6 +22,7 @@ mod m20261122_000012_visits;
 mod m20261128_000013_write_probe;
 
 /// The list of migrations in their order.
+/// The migrations of the database, in their order.
 pub struct Migrator;
 
 #[async_trait::async_trait]

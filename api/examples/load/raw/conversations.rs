@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{IdParams, JsonResult, Pool, Time, fault, json};
 
 const AGENT: &str = "SELECT a.state, a.state_since, a.mode, a.chat_limit, a.chat_used, a.email_limit, a.email_used, \
-    a.social_limit, a.social_used, a.takes, r.name, s.last_sequence FROM agent a \
+    a.social_limit, a.social_used, a.offerable_channels, r.name, s.last_sequence FROM agent a \
     LEFT JOIN idle_reason r ON r.id = a.idle_reason_id LEFT JOIN stream s ON s.kind = 8 AND s.owner_id = a.user_id \
     WHERE a.user_id = $1";
 const OFFERS: &str = "SELECT o.id, o.expires_at, t.id, t.channel, t.received_at, q.name, k.display_name, k.email FROM offer o \
