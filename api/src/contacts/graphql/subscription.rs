@@ -39,6 +39,7 @@ macro_rules! list_event {
             $name {
                 /// The list that changed.
                 list: ContactList,
+                /// The id of the person who was added or removed.
                 #[graphql(skip)]
                 person: UserId,
             }
