@@ -176,6 +176,36 @@ async fn works(agent: &Person, turn: usize) {
     }
 }
 
+/// Transfers the agent's live tasks, in turn to either queue. A transfer is refused once its queue is archived.
+async fn hands_over(agent: &Person, present: &str, next: &str) {
+    let desk = agent.desk().await;
+    let tasks = desk["tasks"].as_array().cloned().unwrap_or_default();
+    for (place, task) in tasks.iter().filter(|task| task["status"] == "CONNECTED").enumerate() {
+        let to = if place % 2 == 0 { present } else { next };
+        let id = task["id"].as_str().unwrap_or_default();
+        drop(agent.transfers(id, json!({ "queueId": to })).await);
+    }
+}
+
+/// Lets the agents work until no task is left.
+async fn finishes_all(app: &TestApp, ada: &Person, agents: &[Person], present: &str) {
+    // The remaining offers expire, and finally every customer is served.
+    app.pass(31).await;
+    assert_eq!(app.database.number(STRANDED).await, 0);
+    let left = "SELECT count(*) FROM task WHERE status < 7";
+    let named: Vec<String> = agents.iter().map(agent_id).collect();
+    ada.makes("updateQueue", json!({ "queueId": present, "agentIds": named })).await;
+    let mut turn = 1;
+    while app.database.number(left).await > 0 {
+        assert!(turn < 500, "not worked off");
+        app.settle().await;
+        for agent in agents {
+            works(agent, turn * 3 + 1 - turn % 2).await;
+        }
+        turn += 1;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn archiving_queues_under_load_strands_no_task() {
     let app = TestApp::two().await;
@@ -205,16 +235,7 @@ async fn archiving_queues_under_load_strands_no_task() {
         }));
         let handing = join_all(agents.iter().map(|agent| {
             let (present, next) = (present.clone(), next.clone());
-            async move {
-                let desk = agent.desk().await;
-                let talks = desk["tasks"].as_array().cloned().unwrap_or_default();
-                for (place, task) in talks.iter().filter(|task| task["status"] == "CONNECTED").enumerate() {
-                    let to = if place % 2 == 0 { &present } else { &next };
-                    let id = task["id"].as_str().unwrap_or_default();
-                    // The transfer is refused once the queue is archived.
-                    drop(agent.transfers(id, json!({ "queueId": to })).await);
-                }
-            }
+            async move { hands_over(agent, &present, &next).await }
         }));
         let archiving = async {
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
@@ -250,21 +271,7 @@ async fn archiving_queues_under_load_strands_no_task() {
         nothing_contradicts_itself(&app.database).await;
         present = next;
     }
-    // The remaining offers expire, and finally every customer is served.
-    app.pass(31).await;
-    assert_eq!(app.database.number(STRANDED).await, 0);
-    let left = "SELECT count(*) FROM task WHERE status < 7";
-    let named: Vec<String> = agents.iter().map(agent_id).collect();
-    ada.makes("updateQueue", json!({ "queueId": present, "agentIds": named })).await;
-    let mut turn = 1;
-    while app.database.number(left).await > 0 {
-        assert!(turn < 500, "not worked off");
-        app.settle().await;
-        for agent in &agents {
-            works(agent, turn * 3 + 1 - turn % 2).await;
-        }
-        turn += 1;
-    }
+    finishes_all(&app, &ada, &agents, &present).await;
     nothing_contradicts_itself(&app.database).await;
     let served = "SELECT count(*) FROM conversation c JOIN task t ON t.id = c.task_id WHERE t.status = 7";
     assert_eq!(app.database.number(served).await, i64::from(came));

@@ -155,11 +155,8 @@ async fn issuer(keys: Value) -> (String, Arc<Mutex<(Value, usize)>>) {
     (url, served)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn tokens_of_an_external_issuer_are_verified_with_its_published_keys() {
-    let ed = Ed25519KeyPair::generate().expected("a key");
-    let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expected("a key");
-    let rsa = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expected("a key");
+/// The public keys of an issuer as a JWK set.
+fn key_set(ed: &Ed25519KeyPair, ec: &EcdsaKeyPair, rsa: &rsa::KeyPair) -> Value {
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let point = ec.public_key().as_ref();
     let public = rsa.public_key();
@@ -169,7 +166,15 @@ async fn tokens_of_an_external_issuer_are_verified_with_its_published_keys() {
         json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "ed", "x": encode(ed.public_key().as_ref()) });
     let jwk_ec = json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "ec", "x": encode(&point[1..33]), "y": encode(&point[33..]) });
     let jwk_rsa = json!({ "kty": "RSA", "alg": "RS256", "kid": "rsa", "n": encode(&modulus), "e": encode(&exponent) });
-    let (url, served) = issuer(json!({ "keys": [jwk_ed, jwk_ec, jwk_rsa] })).await;
+    json!({ "keys": [jwk_ed, jwk_ec, jwk_rsa] })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_an_external_issuer_are_verified_with_its_published_keys() {
+    let ed = Ed25519KeyPair::generate().expected("a key");
+    let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expected("a key");
+    let rsa = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expected("a key");
+    let (url, served) = issuer(key_set(&ed, &ec, &rsa)).await;
     let settings = [
         ("RAPPORT_JWKS_URL", url.as_str()),
         ("RAPPORT_JWKS_REFRESH", "1s"),
@@ -232,7 +237,7 @@ async fn tokens_of_an_external_issuer_are_verified_with_its_published_keys() {
     assert_eq!(app.anonymous().ask(sign_in, Value::Null).await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
     // The issuer rotates its key.
     let next = Ed25519KeyPair::generate().expected("a key");
-    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "next", "x": encode(next.public_key().as_ref()) });
+    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "next", "x": URL_SAFE_NO_PAD.encode(next.public_key().as_ref()) });
     served.lock().await.0 = json!({ "keys": [jwk] });
     let next = EncodingKey::from_ed_der(next.to_pkcs8v1().expected("a key").as_ref());
     let by_next = sign(Algorithm::EdDSA, "next", &next, &claims("ann"));

@@ -67,6 +67,16 @@ struct Told {
     slowest: Duration,
 }
 
+/// Checks that the database contains every request whose creation was acknowledged.
+async fn check_acknowledged(database: &TestDatabase, acknowledged: &[String]) {
+    let mut known: Vec<_> = acknowledged.iter().filter_map(|id| entity::id::ConnectionRequestId::parse(id)).collect();
+    known.sort();
+    known.dedup();
+    let listed: Vec<String> = known.iter().map(|id| format!("'{}'", id.0)).collect();
+    let kept = format!("SELECT count(*) FROM connection_request WHERE id IN ({})", listed.join(", "));
+    assert_eq!(database.number(&kept).await, i64::try_from(known.len()).expected("a number"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn outages_and_kills_of_the_database_lose_nothing_acknowledged() {
     if database::server().is_none() {
@@ -148,13 +158,7 @@ async fn outages_and_kills_of_the_database_lose_nothing_acknowledged() {
     let told = std::mem::take(&mut *told.lock());
     assert!(told.refusals > 0 && told.slowest < WITHIN, "{} refusals, {:?} at most", told.refusals, told.slowest);
     consistency::check(&database).await;
-    let mut known: Vec<_> =
-        told.acknowledged.iter().filter_map(|id| entity::id::ConnectionRequestId::parse(id)).collect();
-    known.sort();
-    known.dedup();
-    let listed: Vec<String> = known.iter().map(|id| format!("'{}'", id.0)).collect();
-    let kept = format!("SELECT count(*) FROM connection_request WHERE id IN ({})", listed.join(", "));
-    assert_eq!(database.number(&kept).await, i64::try_from(known.len()).expected("a number"));
+    check_acknowledged(&database, &told.acknowledged).await;
     // The socket stays open through all outages and receives every event once and in order.
     let of_ada = format!("SELECT last_sequence FROM stream WHERE kind = 1 AND owner_id = '{}'", uuid_of(&ada_id));
     let last = database.number(&of_ada).await;

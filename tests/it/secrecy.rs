@@ -53,6 +53,30 @@ async fn answer(schema: &Schema, client: &Client, place: &Place, id: &str, own: 
     told(client, place, &query, &variables).await.replace(id, "ID")
 }
 
+/// Operations whose answers differ for an agent who may see the objects.
+const REVEALING: [&str; 20] = [
+    "Query.node.id",
+    "Query.nodes.ids",
+    "Query.conversation.id",
+    "Query.conversations.filter.customerId",
+    "Mutation.sendMessage.input.conversationId",
+    "Mutation.sendMessage.input.replyToId",
+    "Mutation.addNote.input.conversationId",
+    "Mutation.editMessage.input.messageId",
+    "Mutation.deleteMessage.input.messageId",
+    "Mutation.markConversationRead.input.conversationId",
+    "Mutation.setTyping.input.conversationId",
+    "Mutation.acceptOffer.input.offerId",
+    "Mutation.declineOffer.input.offerId",
+    "Mutation.endConversation.input.conversationId",
+    "Mutation.wrapUpTask.input.taskId",
+    "Mutation.extendWrapUp.input.taskId",
+    "Mutation.transferTask.input.taskId",
+    "Mutation.requestConference.input.taskId",
+    "Mutation.endConference.input.taskId",
+    "Subscription.conversationEvents.conversationId",
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn outsiders_get_the_same_answers_for_a_conversation_as_for_nothing() {
     let app = TestApp::new().await;
@@ -136,28 +160,7 @@ async fn outsiders_get_the_same_answers_for_a_conversation_as_for_nothing() {
             }
         }
     }
-    for name in [
-        "Query.node.id",
-        "Query.nodes.ids",
-        "Query.conversation.id",
-        "Query.conversations.filter.customerId",
-        "Mutation.sendMessage.input.conversationId",
-        "Mutation.sendMessage.input.replyToId",
-        "Mutation.addNote.input.conversationId",
-        "Mutation.editMessage.input.messageId",
-        "Mutation.deleteMessage.input.messageId",
-        "Mutation.markConversationRead.input.conversationId",
-        "Mutation.setTyping.input.conversationId",
-        "Mutation.acceptOffer.input.offerId",
-        "Mutation.declineOffer.input.offerId",
-        "Mutation.endConversation.input.conversationId",
-        "Mutation.wrapUpTask.input.taskId",
-        "Mutation.extendWrapUp.input.taskId",
-        "Mutation.transferTask.input.taskId",
-        "Mutation.requestConference.input.taskId",
-        "Mutation.endConference.input.taskId",
-        "Subscription.conversationEvents.conversationId",
-    ] {
+    for name in REVEALING {
         assert!(telling.remove(name), "{name} tells nobody anything: {telling:?}");
     }
 }

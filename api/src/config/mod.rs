@@ -3,6 +3,7 @@
 
 mod settings;
 mod raw_settings;
+mod sections;
 pub mod keys;
 pub mod mail;
 #[cfg(test)]
@@ -13,8 +14,11 @@ use std::{collections::HashMap, fmt, net::SocketAddr, time::Duration};
 use anyhow::{Context as _, bail};
 
 pub use self::settings::{SETTINGS, Setting, help, markdown};
-use self::{keys::Keyring, mail::MailConfig, raw_settings::RawSettings};
-use crate::web_address;
+use self::{
+    mail::MailConfig,
+    raw_settings::RawSettings,
+    sections::{DAY, SECOND},
+};
 
 /// A secret text that its debug form hides.
 #[derive(Clone)]
@@ -105,7 +109,7 @@ pub struct DatabaseConfig {
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
     /// The keys that sign and verify tokens.
-    pub keys: Keyring,
+    pub keys: keys::Keyring,
     /// The address of an outside issuer's keys and the interval of fetching them.
     pub outside: Option<(String, Duration)>,
     /// The issuer (`iss`) of tokens.
@@ -213,58 +217,6 @@ pub struct LogConfig {
     pub json: bool,
 }
 
-/// Parses web origins, separated by commas.
-fn origins(text: &str) -> Result<Vec<String>, String> {
-    let given = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
-    given
-        .map(|origin| {
-            web_address::origin(origin)
-                .ok_or_else(|| format!("contains {origin}, which is not an origin such as https://example.org"))
-        })
-        .collect()
-}
-
-fn limits(given: &RawSettings, development: bool) -> anyhow::Result<Limits> {
-    Ok(Limits {
-        body_bytes: given.count("RAPPORT_MAX_BODY_BYTES", 1_024, 64 << 20)?,
-        document_bytes: given.count("RAPPORT_MAX_DOCUMENT_BYTES", 1_024, 1 << 20)?,
-        tokens: given.count("RAPPORT_MAX_TOKENS", 100, 100_000)?,
-        aliases: given.count("RAPPORT_MAX_ALIASES", 0, 10_000)?,
-        cost: given.number("RAPPORT_MAX_COST", 100, 100_000_000)?,
-        depth: given.count("RAPPORT_MAX_DEPTH", 5, 100)?,
-        introspection: given.flag("RAPPORT_INTROSPECTION", development)?,
-        request_timeout: given.duration("RAPPORT_REQUEST_TIMEOUT", TENTH, 600 * SECOND)?,
-        answer_bytes: given.count("RAPPORT_MAX_ANSWER_BYTES", 0, 1 << 30)?,
-        all_answers_bytes: given.count("RAPPORT_MAX_ALL_ANSWERS_BYTES", 0, 1 << 40)?,
-    })
-}
-
-/// Reads the limits of connections, sockets and subscriptions.
-fn connections(given: &RawSettings) -> anyhow::Result<Connections> {
-    Ok(Connections {
-        most: given.count("RAPPORT_MAX_CONNECTIONS", 1, 1_000_000)?,
-        most_per_address: given.count("RAPPORT_MAX_CONNECTIONS_PER_ADDRESS", 1, 1_000_000)?,
-        proxies: given.count("RAPPORT_TRUSTED_PROXIES", 0, 10)?,
-        ipv6_prefix: given.count("RAPPORT_IPV6_PREFIX", 16, 128)?,
-        sockets_per_caller: given.count("RAPPORT_MAX_SOCKETS_PER_CALLER", 0, 1_000_000)?,
-        subscriptions_per_caller: given.count("RAPPORT_MAX_SUBSCRIPTIONS_PER_CALLER", 0, 1_000_000)?,
-        ping_every: given.duration("RAPPORT_PING_EVERY", TENTH, 600 * SECOND)?,
-    })
-}
-
-/// Reads the address of an outside issuer's keys. It must be encrypted, unless it is this machine.
-fn jwks_url(given: &RawSettings) -> anyhow::Result<String> {
-    given.read("RAPPORT_JWKS_URL", |text| {
-        let local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
-        let known = text.starts_with("https://") || local.iter().any(|start| text.starts_with(start));
-        if known { Ok(text.to_owned()) } else { Err("does not begin with https://".to_owned()) }
-    })
-}
-
-const TENTH: Duration = Duration::from_millis(100);
-const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_secs(86_400);
-
 impl Config {
     /// Reads the process's environment and the file it names.
     pub fn from_environment() -> anyhow::Result<Self> {
@@ -319,38 +271,15 @@ impl Config {
         Ok(Self {
             environment,
             listen,
-            database: DatabaseConfig {
-                url: given.read("RAPPORT_DATABASE_URL", |text| {
-                    let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|start| text.starts_with(start));
-                    match text {
-                        _ if !known => Err("begins with neither sqlite: nor postgres://".to_owned()),
-                        _ if text.contains(":memory:") => {
-                            Err("is in memory; Rapport keeps its data in a file".to_owned())
-                        }
-                        _ => Ok(Secret::from(text)),
-                    }
-                })?,
-                connections: given.count("RAPPORT_DATABASE_CONNECTIONS", 1, 200)?,
-                statement_timeout: given.duration("RAPPORT_STATEMENT_TIMEOUT", TENTH, 600 * SECOND)?,
-            },
-            tokens: TokenConfig {
-                keys: Keyring::read(given, development)?,
-                outside: match given.text("RAPPORT_JWKS_URL").0 {
-                    url if url.is_empty() => None,
-                    _ => Some((jwks_url(given)?, given.duration("RAPPORT_JWKS_REFRESH", SECOND, DAY)?)),
-                },
-                issuer: given.text("RAPPORT_JWT_ISSUER").0,
-                audience: given.text("RAPPORT_JWT_AUDIENCE").0,
-                lifetime: given.duration("RAPPORT_TOKEN_LIFETIME", SECOND, LONGEST_TOKEN_LIFETIME)?,
-                session_lifetime: given.duration("RAPPORT_SESSION_LIFETIME", 60 * SECOND, 366 * DAY)?,
-            },
+            database: sections::database(given)?,
+            tokens: sections::tokens(given, development)?,
             visitor_token_lifetime: given.duration("RAPPORT_VISITOR_TOKEN_LIFETIME", 60 * SECOND, 366 * DAY)?,
             sign_up_open: given.read("RAPPORT_SIGN_UP", |text| match text {
                 "open" => Ok(true),
                 "closed" => Ok(false),
                 _ => Err("is neither open nor closed".to_owned()),
             })?,
-            allowed_origins: given.read("RAPPORT_ALLOWED_ORIGINS", origins)?,
+            allowed_origins: given.read("RAPPORT_ALLOWED_ORIGINS", sections::origins)?,
             demo,
             drain: match given.text("RAPPORT_DRAIN").0.as_str() {
                 "" if development => Duration::ZERO,
@@ -364,33 +293,11 @@ impl Config {
             },
             notification_retention: given.duration("RAPPORT_NOTIFICATION_RETENTION", 3_600 * SECOND, 36_500 * DAY)?,
             mail: MailConfig::read(given)?,
-            limits: limits(given, development)?,
-            rates: Rates {
-                cost: given.count("RAPPORT_RATE_COST", 0, 1_000_000_000)?,
-                burst: given.count("RAPPORT_RATE_BURST", 1_000, 1_000_000_000)?,
-                requests: given.count("RAPPORT_RATE_REQUESTS", 0, 1_000_000)?,
-                attempts: given.count("RAPPORT_SIGN_IN_ATTEMPTS", 0, 1_000_000)?,
-                chats: given.count("RAPPORT_WEB_CHATS_PER_HOUR", 0, 1_000_000)?,
-                written: given.count("RAPPORT_WRITTEN_BYTES_PER_HOUR", 0, 4_000_000_000)?,
-                visitor_messages: given.count("RAPPORT_VISITOR_MESSAGES_PER_MINUTE", 0, 1_000_000)?,
-                messages: given.count("RAPPORT_MESSAGES_PER_MINUTE", 0, 1_000_000)?,
-            },
-            connections: connections(given)?,
-            monitoring: MonitoringConfig {
-                metrics_token: Some(given.text("RAPPORT_METRICS_TOKEN").0)
-                    .filter(|token| !token.is_empty())
-                    .map(|token| Secret::from(token.as_str())),
-                otlp_endpoint: Some(given.text("RAPPORT_OTLP_ENDPOINT").0).filter(|address| !address.is_empty()),
-            },
-            log: LogConfig {
-                filter: given.text("RAPPORT_LOG").0,
-                json: given.read("RAPPORT_LOG_FORMAT", |text| match text {
-                    "" => Ok(!development),
-                    "json" => Ok(true),
-                    "text" => Ok(false),
-                    _ => Err("is neither text nor json".to_owned()),
-                })?,
-            },
+            limits: sections::limits(given, development)?,
+            rates: sections::rates(given)?,
+            connections: sections::connections(given)?,
+            monitoring: sections::monitoring(given),
+            log: sections::log(given, development)?,
         })
     }
 }
