@@ -10,13 +10,16 @@ use std::{
     time::Duration,
 };
 
+use entity::delivery::DeliveryKind;
 use futures_util::{Stream as FuturesStream, future::BoxFuture};
 use parking_lot::Mutex;
+use prometheus::{IntCounterVec, Opts};
 use sea_orm::DbErr;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    background::Runner,
     clock::Clock,
     config::Config,
     database::{
@@ -30,7 +33,7 @@ use crate::{
         global_feed::{GlobalFeed, POSITIONS},
         live_streams::LiveStreams,
         log::{self, NewEvent, Stream},
-        pruning, sequencer,
+        sequencer,
         shared_views::SharedViews,
         signals::{Signal, Signals},
         subscribe::{StreamItem, follow},
@@ -81,10 +84,26 @@ pub struct App {
     pub shutdown: CancellationToken,
     /// The work that must finish before the process ends: open sockets and running mutations.
     pub tasks: TaskTracker,
-    /// Wakes the router when a task may be ready to offer.
-    pub routing: Arc<Notify>,
+    /// Runs the background work.
+    pub background: Runner,
+    /// Wakes the background work of this instance.
+    pub wakes: Arc<Wakes>,
+    /// Counts the attempts of deliveries by kind and outcome.
+    pub deliveries: IntCounterVec,
     bus: Arc<Bus>,
-    sequencer: Arc<Notify>,
+}
+
+/// Wakes the background work of an instance after a commit that gives it work.
+#[derive(Debug, Default)]
+pub struct Wakes {
+    /// Wakes the router when a task may be ready to offer.
+    pub routing: Notify,
+    /// Wakes the timers when one may be due earlier than all others.
+    pub timers: Notify,
+    /// Wakes the engine of deliveries when one may be due.
+    pub deliveries: Notify,
+    /// Wakes the sequencer when events were written.
+    pub sequencer: Notify,
 }
 
 impl App {
@@ -98,7 +117,8 @@ impl App {
         let live_streams = Arc::new(LiveStreams::new(db.clone(), Arc::clone(&global_feed), shutdown.clone()));
         let (signals, shared_views) = (Arc::new(Signals::default()), Arc::new(SharedViews::default()));
         let bus = Arc::new(Bus::start(db.postgres(), &live_streams, &signals, clock.uuid(), &shutdown));
-        let sequencer = Arc::new(Notify::new());
+        let wakes = Arc::new(Wakes::default());
+        let background = Runner::new(db.clone(), clock.clone(), shutdown.clone())?;
         let events = config.events;
         tokio::spawn(Arc::clone(&live_streams).poll(events.poll));
         let sequenced = {
@@ -108,14 +128,17 @@ impl App {
                 bus.hint(&[POSITIONS]);
             }
         };
-        tokio::spawn(sequencer::run(db.clone(), Arc::clone(&sequencer), events.poll, sequenced, shutdown.clone()));
+        let (runner, wakes_of_work, db_of_work) = (background.clone(), Arc::clone(&wakes), db.clone());
+        tokio::spawn(async move {
+            sequencer::run(&runner, &db_of_work, &wakes_of_work.sequencer, events.poll, sequenced).await;
+        });
         tokio::spawn(write_health::run(db.clone(), shutdown.clone()));
-        tokio::spawn(pruning::run(db.clone(), clock.clone(), events.retention, shutdown.clone()));
         let leaving = CancellationToken::new();
         let (tasks, rate_limits) = (TaskTracker::new(), Arc::new(RateLimits::new(&config, &clock)));
         let quotas = Arc::new(Quotas::new(&config));
         let config = Arc::new(config);
-        let routing = Arc::new(Notify::new());
+        let about = Opts::new("rapport_delivery_attempts_total", "Attempts of deliveries, by kind and outcome.");
+        let deliveries = IntCounterVec::new(about, &["kind", "outcome"])?;
         Ok(Self {
             config,
             db,
@@ -130,9 +153,10 @@ impl App {
             leaving,
             shutdown,
             tasks,
-            routing,
+            background,
+            wakes,
+            deliveries,
             bus,
-            sequencer,
         })
     }
 
@@ -175,7 +199,7 @@ impl App {
             clock: self.clock.clone(),
             config: Arc::clone(&self.config),
             events: Mutex::default(),
-            frees: AtomicBool::new(false),
+            wakes: PendingWakes::default(),
             borrows: PhantomData,
         };
         let value = match body(&tx).await {
@@ -194,48 +218,18 @@ impl App {
         })?;
         // Outside of an operation nothing tracks commits.
         COMMITTED.try_with(|committed| committed.store(true, Ordering::Release)).ok();
-        if tx.frees.into_inner() {
-            self.routing.notify_one();
-        }
+        tx.wakes.send(&self.wakes);
         if !grown.is_empty() {
             self.live_streams.wake(&grown);
             self.bus.hint(&grown);
-            self.sequencer.notify_one();
+            self.wakes.sequencer.notify_one();
         }
         Ok(value)
     }
 
-    /// Runs the steps of a worker until the instance stops. A step returns true if it found work. The worker pauses
-    /// after a step that found none and after a step that failed. `work` names the work in the log.
-    pub async fn run_worker<S: Future<Output = Result<bool>>>(
-        &self,
-        pause: Duration,
-        work: &'static str,
-        step: impl Fn() -> S,
-    ) {
-        while !self.shutdown.is_cancelled() {
-            match step().await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => tracing::warn!(cause = ?error, work, "a step failed; it will be tried again"),
-            }
-            tokio::select! { () = self.shutdown.cancelled() => {}, () = tokio::time::sleep(pause) => {} }
-        }
-    }
-
-    /// Repeats `step` until the instance stops, with a pause before each run. `work` names the work in the log.
-    pub async fn repeat<T, S: Future<Output = Result<T>>>(
-        &self,
-        pause: Duration,
-        work: &'static str,
-        step: impl Fn() -> S,
-    ) {
-        loop {
-            tokio::select! { () = self.shutdown.cancelled() => return, () = tokio::time::sleep(pause) => {} }
-            if let Err(error) = step().await {
-                tracing::warn!(cause = ?error, work, "a step failed; it will be tried again");
-            }
-        }
+    /// Counts an attempt of a delivery.
+    pub fn count_delivery(&self, kind: DeliveryKind, outcome: &str) {
+        self.deliveries.with_label_values(&[&format!("{kind:?}"), outcome]).inc();
     }
 
     /// Sends a signal to the listeners on all instances.
@@ -250,13 +244,33 @@ impl App {
     }
 }
 
+/// The background work that a transaction wakes when it commits.
+#[derive(Default)]
+struct PendingWakes {
+    routing: AtomicBool,
+    timers: AtomicBool,
+    deliveries: AtomicBool,
+}
+
+impl PendingWakes {
+    fn send(self, wakes: &Wakes) {
+        let pairs =
+            [(self.routing, &wakes.routing), (self.timers, &wakes.timers), (self.deliveries, &wakes.deliveries)];
+        for (pending, wake) in pairs {
+            if pending.into_inner() {
+                wake.notify_one();
+            }
+        }
+    }
+}
+
 /// A transaction that writes rows and events together. `'a` is the lifetime of the values that its body may borrow.
 pub struct Tx<'a> {
     db: Transaction,
     clock: Clock,
     config: Arc<Config>,
     events: Mutex<Vec<NewEvent>>,
-    frees: AtomicBool,
+    wakes: PendingWakes,
     borrows: PhantomData<&'a ()>,
 }
 
@@ -278,7 +292,17 @@ impl Tx<'_> {
 
     /// Wakes the router after the commit, because a task may be ready to offer.
     pub fn wake_router_on_commit(&self) {
-        self.frees.store(true, Ordering::Relaxed);
+        self.wakes.routing.store(true, Ordering::Relaxed);
+    }
+
+    /// Wakes the timers after the commit, because one may be due earlier than all others.
+    pub fn wake_timers_on_commit(&self) {
+        self.wakes.timers.store(true, Ordering::Relaxed);
+    }
+
+    /// Wakes the engine of deliveries after the commit, because one may be due.
+    pub fn wake_deliveries_on_commit(&self) {
+        self.wakes.deliveries.store(true, Ordering::Relaxed);
     }
 
     /// Adds an event to the ones that the commit writes.

@@ -23,6 +23,7 @@
 //! | [`quotas`] | limits on the resources that a caller uses at once |
 //! | [`memory_budget`] | the memory that an operation takes |
 //! | [`database`] | SQLite and PostgreSQL, and all differences between them |
+//! | [`background`] | the runner of background work |
 //! | [`pagination`] | pages of lists, as Relay connections |
 //! | [`events`] | the event log: streams without gaps, the global order, following without loss |
 //! | [`app`] | the resources of an instance, and the only way to open a transaction |
@@ -32,6 +33,7 @@
 //! | [`activities`] | the activities of users, and the feeds that show them |
 //! | [`users`] | users: profiles, settings, search |
 //! | [`address_book`] | the private address books |
+//! | [`deliveries`] | everything that leaves Rapport: claimed, sent, retried, listed |
 //! | [`accounts`] | sign-up, sign-in, sign-out, sessions, passwords, API keys |
 //! | [`notifications`] | notifications of a user, in the app and by e-mail |
 //! | [`conversations`] | conversations with customers and between two users |
@@ -84,6 +86,7 @@ pub mod rate_limit;
 pub mod quotas;
 pub mod memory_budget;
 pub mod database;
+pub mod background;
 pub mod pagination;
 pub mod events;
 pub mod app;
@@ -93,6 +96,7 @@ pub mod contacts;
 pub mod activities;
 pub mod users;
 pub mod address_book;
+pub mod deliveries;
 pub mod accounts;
 pub mod notifications;
 pub mod conversations;

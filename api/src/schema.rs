@@ -17,6 +17,7 @@ use crate::{
     conversations::graphql::{
         mutation::ConversationsMutation, query::ConversationsQuery, subscription::ConversationsSubscription,
     },
+    deliveries::graphql::{mutation::DeliveriesMutation, query::DeliveriesQuery},
     entry_points::graphql::{mutation::EntryPointsMutation, query::EntryPointsQuery},
     events::graphql::{query::EventsQuery, types::Event},
     notifications::graphql::{
@@ -50,6 +51,7 @@ pub struct Query(
     EventsQuery,
     AccountsQuery,
     AuditQuery,
+    DeliveriesQuery,
     AgentsQuery,
     QueuesQuery,
     EntryPointsQuery,
@@ -69,6 +71,7 @@ pub struct Mutation(
     NotificationsMutation,
     ConversationsMutation,
     AdministrationMutation,
+    DeliveriesMutation,
     AgentsMutation,
     TasksMutation,
     TransfersMutation,

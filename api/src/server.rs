@@ -1,18 +1,23 @@
 //! The server process: it listens, prints its address and stops in order. To stop, it turns not ready, closes the
 //! sockets and finishes the running requests.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
 
 use crate::{
-    accounts,
+    accounts::{self, account_emails::AccountEmails},
     app::App,
     clock::Clock,
     config::{Config, Environment},
+    deliveries::{
+        self,
+        engine::{self, Senders},
+    },
+    events::pruning,
     http, name_keys,
-    notifications::{email_delivery, retention},
+    notifications::{email_delivery::NotificationEmails, retention},
     routing::background,
     seed, visitors,
 };
@@ -38,12 +43,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
              use another database or listen on 127.0.0.1 in development"
         );
     }
-    tokio::spawn(retention::run(app.clone()));
-    tokio::spawn(email_delivery::run(app.clone()));
-    tokio::spawn(accounts::account_emails::run(app.clone()));
-    tokio::spawn(accounts::retention::run(app.clone()));
-    tokio::spawn(background::run(app.clone()));
-    tokio::spawn(visitors::retention::run(app.clone()));
+    start_background_work(&app);
     let listener = TcpListener::bind(app.config.listen)
         .await
         .with_context(|| format!("RAPPORT_LISTEN is refused: {} cannot be listened on", app.config.listen))?;
@@ -66,6 +66,25 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Err(_) => tracing::warn!("the database was not closed in time"),
     }
     Ok(())
+}
+
+/// Starts the background work of features. It ends when the app is shut down.
+fn start_background_work(app: &App) {
+    tokio::spawn(background::run(app.clone()));
+    tokio::spawn(engine::run(app.clone(), senders(app)));
+    tokio::spawn(retention::run(app.clone()));
+    tokio::spawn(deliveries::retention::run(app.clone()));
+    tokio::spawn(accounts::retention::run(app.clone()));
+    tokio::spawn(visitors::retention::run(app.clone()));
+    let app = app.clone();
+    tokio::spawn(async move { pruning::run(&app.background, &app.db, &app.clock, app.config.events.retention).await });
+}
+
+/// Returns the senders of all deliveries. Without a mail server there are none.
+#[must_use]
+pub fn senders(app: &App) -> Senders {
+    let Some(mail) = &app.config.mail else { return Senders::default() };
+    Senders::new(vec![Arc::new(AccountEmails(mail.clone())), Arc::new(NotificationEmails(mail.clone()))])
 }
 
 /// Serves on a listener until the app is shut down.

@@ -167,6 +167,11 @@ id!(
     VisitorTokenId,
     "visit"
 );
+id!(
+    /// The id of a delivery.
+    DeliveryId,
+    "delivery"
+);
 
 /// Splits a TypeID into its prefix and its UUID. Returns `None` for any other text.
 #[must_use]

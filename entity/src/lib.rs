@@ -3,7 +3,6 @@
 
 #![expect(missing_docs, reason = "a column without a comment says in its name and type what it holds")]
 
-pub mod account_mail;
 pub mod activity;
 pub mod activity_author;
 pub mod agent;
@@ -21,6 +20,7 @@ pub mod conversation;
 pub mod credential;
 pub mod customer;
 pub mod customer_identity;
+pub mod delivery;
 pub mod details;
 pub mod directory_count;
 pub mod entry_point;

@@ -4,6 +4,7 @@ use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveActiveEnum, DeriveEntityModel, DerivePrimaryKey, DeriveRelation,
     EntityTrait, EnumIter, PrimaryKeyTrait,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::id::UserId;
 
@@ -21,7 +22,8 @@ pub struct Model {
 }
 
 /// The purpose of an e-mail to the owner of an account.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Purpose {
     /// The mail lets the owner set a new password.

@@ -1,5 +1,5 @@
-//! A notification that waits to be sent by e-mail. It is written together with its cause. A worker claims the due rows,
-//! sends them and removes them.
+//! A notification that waits to be sent by e-mail. It is written together with its cause. A delivery sends the due
+//! notifications of one user in one mail.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::{
 };
 
 use crate::{
-    id::{ConnectionRequestId, NotificationId, UserId},
+    id::{ConnectionRequestId, DeliveryId, NotificationId, UserId},
     notification::NotificationKind,
 };
 
@@ -23,12 +23,10 @@ pub struct Model {
     pub text: Option<String>,
     pub created_at: DateTimeUtc,
     pub due_at: DateTimeUtc,
-    /// A worker has claimed the row until this time.
-    pub claimed_until: Option<DateTimeUtc>,
+    /// The delivery that last took it.
+    pub delivery_id: Option<DeliveryId>,
     /// Sent rows stay for a day, so that repeating an action does not cause the same mail again.
     pub sent_at: Option<DateTimeUtc>,
-    /// The number of failed attempts to send it.
-    pub failures: i32,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

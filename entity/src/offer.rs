@@ -88,14 +88,14 @@ mod tests {
     use sea_orm::Iterable;
 
     use super::{ACCEPTED, HANDS_OVER, OfferKind, OfferStatus, PENDING};
-    use crate::sql_comparison::holds;
+    use crate::sql_comparison::satisfied;
 
     #[test]
     fn each_comparison_holds_for_the_states_of_its_name() {
-        let of = |comparison| OfferStatus::iter().filter(move |status| holds(comparison, *status as i64));
+        let of = |comparison| OfferStatus::iter().filter(move |status| satisfied(comparison, *status as i64));
         assert_eq!(of(PENDING).collect::<Vec<_>>(), [OfferStatus::Pending]);
         assert_eq!(of(ACCEPTED).collect::<Vec<_>>(), [OfferStatus::Accepted]);
-        let kinds: Vec<OfferKind> = OfferKind::iter().filter(|kind| holds(HANDS_OVER, *kind as i64)).collect();
+        let kinds: Vec<OfferKind> = OfferKind::iter().filter(|kind| satisfied(HANDS_OVER, *kind as i64)).collect();
         assert_eq!(kinds, [OfferKind::Queue, OfferKind::Transfer]);
     }
 }

@@ -66,11 +66,11 @@ mod tests {
     use sea_orm::Iterable;
 
     use super::{NO_MEMBER, ParticipantRole};
-    use crate::sql_comparison::holds;
+    use crate::sql_comparison::satisfied;
 
     #[test]
     fn the_comparison_leaves_out_members_of_direct_conversations() {
-        let others = ParticipantRole::iter().filter(|role| !holds(NO_MEMBER, *role as i64));
+        let others = ParticipantRole::iter().filter(|role| !satisfied(NO_MEMBER, *role as i64));
         assert_eq!(others.collect::<Vec<_>>(), [ParticipantRole::Member]);
     }
 }

@@ -115,7 +115,7 @@ mod tests {
 
     use super::TaskStatus::{Abandoned, Conference, ConferenceRequested, Connected, Offered, Queued};
     use super::{ABANDONED, IN_SERVICE, LIVE, QUEUED, TaskStatus, WAITING};
-    use crate::sql_comparison::holds;
+    use crate::sql_comparison::satisfied;
 
     #[test]
     fn each_comparison_holds_for_the_states_of_its_name() {
@@ -128,7 +128,7 @@ mod tests {
         ];
         for (comparison, expected) in states {
             let found: Vec<TaskStatus> =
-                TaskStatus::iter().filter(|status| holds(comparison, *status as i64)).collect();
+                TaskStatus::iter().filter(|status| satisfied(comparison, *status as i64)).collect();
             assert_eq!(found, expected, "status {comparison}");
         }
     }

@@ -20,6 +20,7 @@ mod m20261122_000010_agents;
 mod m20261122_000011_threads;
 mod m20261122_000012_visits;
 mod m20261128_000013_write_probe;
+mod m20261129_000014_deliveries;
 
 /// The list of migrations in their order.
 /// The migrations of the database, in their order.
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261122_000011_threads::Migration)),
             Box::new(Whole(m20261122_000012_visits::Migration)),
             Box::new(Whole(m20261128_000013_write_probe::Migration)),
+            Box::new(Whole(m20261129_000014_deliveries::Migration)),
         ]
     }
 }

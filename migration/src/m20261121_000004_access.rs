@@ -52,18 +52,6 @@ impl MigrationTrait for Migration {
                     expires_at timestamptz NOT NULL
                 )"#,
                 "CREATE INDEX mail_token_of_user ON mail_token (user_id, purpose, created_at)",
-                r#"CREATE TABLE account_mail (
-                    id uuid NOT NULL PRIMARY KEY,
-                    purpose smallint NOT NULL,
-                    user_id uuid REFERENCES "user" (id),
-                    asked text NOT NULL,
-                    created_at timestamptz NOT NULL,
-                    due_at timestamptz NOT NULL,
-                    claimed_until timestamptz,
-                    failures integer NOT NULL
-                )"#,
-                "CREATE INDEX account_mail_due ON account_mail (due_at, id)",
-                "CREATE INDEX account_mail_of_user ON account_mail (user_id)",
                 r#"CREATE TABLE api_key (
                     id uuid NOT NULL PRIMARY KEY,
                     prefix text NOT NULL,

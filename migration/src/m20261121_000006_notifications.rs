@@ -47,14 +47,12 @@ impl MigrationTrait for Migration {
                     text text,
                     created_at timestamptz NOT NULL,
                     due_at timestamptz NOT NULL,
-                    claimed_until timestamptz,
-                    sent_at timestamptz,
-                    failures integer NOT NULL
+                    delivery_id uuid,
+                    sent_at timestamptz
                 )"#,
                 "CREATE UNIQUE INDEX notification_mail_once ON notification_mail (user_id, kind, actor_id)",
-                "CREATE INDEX notification_mail_due ON notification_mail (due_at, id) WHERE sent_at IS NULL",
                 "CREATE INDEX notification_mail_sent ON notification_mail (sent_at) WHERE sent_at IS NOT NULL",
-                "CREATE INDEX notification_mail_of_user ON notification_mail (user_id, id)",
+                "CREATE INDEX notification_mail_of_user ON notification_mail (user_id, due_at, id) WHERE sent_at IS NULL",
                 "CREATE INDEX notification_mail_by_actor ON notification_mail (actor_id, user_id)",
                 "CREATE INDEX notification_mail_of_request ON notification_mail (request_id)",
             ],

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use api::{
+    deliveries::{self, delivery_rows},
     events::pruning,
-    notifications::{email_delivery, retention},
+    notifications::retention,
     routing::router,
     visitors::tokens,
 };
@@ -161,8 +162,15 @@ const SHORT: [&str; 10] = [
     "served",
 ];
 /// A part of the SQL of each kind of periodic work.
-const FROM_TIME_TO_TIME: [&str; 6] =
-    ["position IS NULL", "served", "\"timer\"", "\"occurred_at\" <", "notification_mail", "visitor_token"];
+const FROM_TIME_TO_TIME: [&str; 7] = [
+    "position IS NULL",
+    "served",
+    "\"timer\"",
+    "\"occurred_at\" <",
+    "notification_mail",
+    "FROM delivery",
+    "visitor_token",
+];
 
 /// All work of the server between requests, in a database without statistics: sequencing and pruning the log, routing,
 /// timers, e-mails and retention.
@@ -174,8 +182,10 @@ async fn no_background_work_reads_a_whole_table() {
     let waits = "SELECT count(*) FROM event_entry WHERE position IS NULL";
     eventually("everything has its place in the log", || async { app.database.number(waits).await == 0 }).await;
     app.pass(31).await;
-    email_delivery::step(app.app()).await.expected("mails");
+    app.deliver().await;
     retention::prune(app.app()).await.expected("notifications");
+    deliveries::retention::prune(app.app()).await.expected("deliveries");
+    assert_eq!(delivery_rows::next_due(app.app().db.read()).await.expected("a read"), None);
     tokens::forget_ended(app.app()).await.expected("tokens");
     pruning::prune(&app.app().db, &app.clock, std::time::Duration::ZERO).await.expected("the log");
     let looks: BTreeMap<String, Statement> =

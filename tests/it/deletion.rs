@@ -105,8 +105,8 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
             bytes(app)
         ),
         format!(
-            "INSERT INTO account_mail (id, purpose, user_id, asked, created_at, due_at, failures) \
-             VALUES ({row}, 2, {id}, 'zanzibar@example.com', {now}, '2999-01-01 00:00:00+00:00', 0)"
+            "INSERT INTO delivery (id, kind, lane, retry, status, ready, payload, user_id, attempts, created_at, due_at) \
+             VALUES ({row}, 1, 'zanzibar', 1, 1, TRUE, 'zanzibar@example.com', {id}, 0, {now}, '2999-01-01 00:00:00+00:00')"
         ),
         format!(
             "INSERT INTO personal_contact (id, owner_id, display_name, details, name_key, search_text, created_at, updated_at) \
@@ -115,12 +115,12 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
         .replace(&format!("'{{}}', {id}"), &format!("'{{}}', {}", bytes(app))),
         format!("INSERT INTO personal_email (owner_id, address_key, contact_id) VALUES ({id}, 'zanzibar@example.org', {row})"),
         format!(
-            "INSERT INTO notification_mail (id, user_id, kind, actor_id, created_at, due_at, failures) \
-             VALUES ({row}, {other}, 3, {id}, {now}, '2999-01-01 00:00:00+00:00', 0)"
+            "INSERT INTO notification_mail (id, user_id, kind, actor_id, created_at, due_at) \
+             VALUES ({row}, {other}, 3, {id}, {now}, '2999-01-01 00:00:00+00:00')"
         ),
         format!(
-            "INSERT INTO notification_mail (id, user_id, kind, actor_id, created_at, due_at, failures) \
-             VALUES ({other}, {id}, 3, {other}, {now}, '2999-01-01 00:00:00+00:00', 0)"
+            "INSERT INTO notification_mail (id, user_id, kind, actor_id, created_at, due_at) \
+             VALUES ({other}, {id}, 3, {other}, {now}, '2999-01-01 00:00:00+00:00')"
         ),
     ] {
         app.database.run(&sql).await;

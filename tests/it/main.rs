@@ -22,6 +22,7 @@ mod collation;
 mod conferences;
 mod crash_writes;
 mod deletion;
+mod deliveries;
 mod conversation_departures;
 mod desk;
 mod direct_messages;

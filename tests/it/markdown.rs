@@ -108,6 +108,6 @@ async fn hostile_markdown_does_not_multiply_its_size() {
     let all = html(&ben, &chat).await;
     assert_eq!(all.len(), texts.len());
     // The page reads the stored HTML in one statement instead of rendering it.
-    let read = app.statements().iter().filter(|statement| statement.sql.contains("FROM rendering")).count();
+    let read = app.statements().iter().filter(|statement| statement.sql.contains("FROM \"rendering\"")).count();
     assert_eq!(read, 1);
 }

@@ -1,6 +1,5 @@
 //! Tests of password resets and of the confirmation of e-mail addresses.
 
-use api::accounts::account_emails;
 use chrono::Duration;
 use serde_json::{Value, json};
 
@@ -32,11 +31,7 @@ pub async fn with_mail(more: &[(&str, &str)]) -> (TestApp, MailServer) {
 
 /// Sends all due e-mails, on every instance at once.
 pub async fn deliver(app: &TestApp, server: &MailServer) -> Vec<Mail> {
-    let workers = app
-        .instances
-        .iter()
-        .map(|instance| async { while account_emails::step(&instance.app).await.expected("a step") {} });
-    futures_util::future::join_all(workers).await;
+    app.deliver().await;
     server.take()
 }
 
@@ -141,10 +136,14 @@ async fn a_reset_request_reveals_nothing_about_accounts() {
         answers.push(request(&app, of).await);
     }
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
-    assert_eq!(app.database.number("SELECT count(*) FROM account_mail").await, 8, "the same is written for all");
+    assert_eq!(
+        app.database.number("SELECT count(*) FROM delivery WHERE kind = 1 AND status = 1").await,
+        8,
+        "the same is written for all"
+    );
     let sent = deliver(&app, &server).await;
     assert_eq!(sent.iter().map(|mail| mail.to.clone()).collect::<Vec<_>>(), [["jane@example.org"]]);
-    assert_eq!(app.database.number("SELECT count(*) FROM account_mail").await, 0);
+    assert_eq!(app.database.number("SELECT count(*) FROM delivery WHERE kind = 1 AND status = 1").await, 0);
     for bad in ["", "  ", "a\nb", &"x".repeat(300)] {
         let answer = request(&app, bad).await;
         assert_eq!(answer["data"]["requestPasswordReset"]["userErrors"][0]["code"], "INVALID", "{bad}");
@@ -191,7 +190,7 @@ async fn reset_emails_are_limited_and_a_missing_mail_server_is_reported() {
     }
     let asked = ben.ask(REQUEST_CONFIRMATION, json!({ "address": "ben@example.org" })).await;
     assert_eq!(asked.text("requestEmailConfirmation.userErrors.0.code"), "NOT_ALLOWED");
-    assert_eq!(without.database.number("SELECT count(*) FROM account_mail").await, 0);
+    assert_eq!(without.database.number("SELECT count(*) FROM delivery WHERE kind = 1 AND status = 1").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

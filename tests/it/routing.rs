@@ -268,7 +268,7 @@ pub async fn nobody_was_passed(database: &TestDatabase, queue: uuid::Uuid) -> us
             waiting.insert(place);
             continue;
         }
-        if kind == "task_dequeued" && task["status"] == "Offered" {
+        if kind == "task_dequeued" && task["status"] == "OFFERED" {
             let first = waiting.iter().find(|one| **one == place || !handed_over.contains(&one.2));
             assert_eq!(first, Some(&place), "passed");
             offered += 1;

@@ -195,7 +195,7 @@ async fn recount(app: &TestApp, floor: &Floor, level: i64) -> [usize; 5] {
         let text = |field: &str| task[field].as_str().unwrap_or_default().to_owned();
         let time = |field: &str| text(field).parse::<DateTime<Utc>>().expected("a time");
         match (kind.as_str(), text("status").as_str()) {
-            ("task_queued", _) | ("task_dequeued" | "task_released", "Offered") => drop(waiting.insert(text("id"))),
+            ("task_queued", _) | ("task_dequeued" | "task_released", "OFFERED") => drop(waiting.insert(text("id"))),
             ("task_dequeued", _) => drop(waiting.remove(&text("id"))),
             ("task_accepted", _) => {
                 waiting.remove(&text("id"));
@@ -206,10 +206,10 @@ async fn recount(app: &TestApp, floor: &Floor, level: i64) -> [usize; 5] {
             (_, status) => {
                 waiting.remove(&text("id"));
                 serving.remove(&text("id"));
-                abandoned += usize::from(status == "Abandoned");
+                abandoned += usize::from(status == "ABANDONED");
             }
         }
-        if kind == "task_released" && text("status") == "Offered" {
+        if kind == "task_released" && text("status") == "OFFERED" {
             serving.remove(&text("id"));
         }
     }

@@ -53,7 +53,7 @@ const OWN: [(&str, &str); 24] = [
     ("personal_contact", "owner_id"),
     ("confirmed_email", "user_id"),
     ("mail_token", "user_id"),
-    ("account_mail", "user_id"),
+    ("delivery", "user_id"),
     ("user_email", "user_id"),
     ("user_detail", "user_id"),
     ("user_search", "user_id"),

@@ -1,70 +1,75 @@
 //! E-mails to the owners of accounts: for a new password, for the confirmation of an address, and after a change of
-//! password. A requested mail waits in a table until a worker claims, sends and removes it. A mail that could not be
-//! sent is tried again. Tokens are created at the moment of sending, so only the mail contains them.
+//! password. Each mail is a delivery. Tokens are created at the moment of sending, so only the mail contains them.
 
 use std::time::Duration;
 
 use entity::{
-    account_mail, confirmed_email,
+    confirmed_email,
+    delivery::{self, DeliveryKind},
     id::UserId,
     mail_token::Purpose,
     user::{self, UserStatus},
     user_detail,
 };
-use lettre::{AsyncTransport as _, Message, message::Mailbox};
+use futures_util::future::BoxFuture;
+use lettre::{Message, message::Mailbox};
 use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _, QueryOrder as _, QuerySelect as _};
-use uuid::Uuid;
 
-use super::{outbox, tokens};
+use super::{
+    outbox::{self, AccountEmail},
+    tokens,
+};
 use crate::{
     app::App,
     config::mail::MailConfig,
     contacts::details,
-    database::sql::{Sql, columns},
+    deliveries::{
+        email,
+        sender::{RetryPolicy, Sender, Verdict},
+    },
     error::{Error, Result},
 };
 
-/// The pause between two searches for due mails.
-const EVERY: Duration = Duration::from_secs(1);
-/// The time after which another worker may take a claimed mail.
-const CLAIM: chrono::Duration = chrono::Duration::minutes(2);
-/// The time after which an unsent mail is given up. A user who still waits for it has asked again by then.
-const GIVEN_UP_AFTER: chrono::Duration = chrono::Duration::minutes(30);
-/// The time after which a mail that no user requested is given up.
-const NEWS_GIVEN_UP_AFTER: chrono::Duration = chrono::Duration::days(2);
 /// The maximum number of accounts that one address gets mails for.
 const MAX_ACCOUNTS: u64 = 5;
 
-/// Sends due mails until the instance stops. Returns at once when no mail server is configured.
-pub async fn run(app: App) {
-    if app.config.mail.is_none() {
-        return;
+/// Sends the mails to owners of accounts by the configured mail server.
+pub struct AccountEmails(pub MailConfig);
+
+impl Sender for AccountEmails {
+    fn kind(&self) -> DeliveryKind {
+        DeliveryKind::AccountEmail
     }
-    app.run_worker(EVERY, "a mail to an account", || step(&app)).await;
+
+    fn policy(&self) -> RetryPolicy {
+        RetryPolicy { first: Duration::from_secs(30), longest: Duration::from_secs(3_600 * 4), attempts: 32 }
+    }
+
+    fn send<'a>(&'a self, app: &'a App, delivery: &'a delivery::Model) -> BoxFuture<'a, Result<Verdict>> {
+        Box::pin(async move {
+            let mail: AccountEmail = serde_json::from_str(&delivery.payload).map_err(Error::internal)?;
+            let mut verdict = Verdict::Unneeded;
+            for (person, address) in addressees(app, &mail).await? {
+                match send(app, &self.0, &mail, delivery, &person, &address).await? {
+                    Verdict::Unneeded => {}
+                    Verdict::Accepted(id) => verdict = Verdict::Accepted(id),
+                    not_sent => return Ok(not_sent),
+                }
+            }
+            Ok(verdict)
+        })
+    }
 }
 
-/// Sends one due mail. Returns true when there was one.
-pub async fn step(app: &App) -> Result<bool> {
-    let Some(config) = &app.config.mail else { return Ok(false) };
-    let Some(mail) = claim(app).await? else { return Ok(false) };
-    for (person, address) in addressees(app, &mail).await? {
-        if !send(app, config, &mail, &person, &address).await? {
-            postpone(app, &mail).await?;
-            return Ok(true);
-        }
-    }
-    remove(app, mail.id).await?;
-    Ok(true)
-}
-
-/// Sends a mail to one addressee. Returns false when the mail server did not accept it.
+/// Sends a mail to one addressee.
 async fn send(
     app: &App,
     config: &MailConfig,
-    mail: &account_mail::Model,
+    mail: &AccountEmail,
+    delivery: &delivery::Model,
     person: &user::Model,
     address: &str,
-) -> Result<bool> {
+) -> Result<Verdict> {
     let mut token = None;
     if let Some(lifetime) = tokens::lifetime(mail.purpose) {
         let key = &details::key(address);
@@ -74,82 +79,22 @@ async fn send(
         token = made.await?;
         // A user who got too many tokens recently gets no other.
         if token.is_none() {
-            return Ok(true);
+            return Ok(Verdict::Unneeded);
         }
     }
-    let sent = match compose(config, mail, person, address, token.as_deref())? {
-        Some(message) => config.transport.send(message).await.map(drop),
-        None => return Ok(true),
+    let Some(message) = compose(config, mail, delivery, person, address, token.as_deref())? else {
+        return Ok(Verdict::Unneeded);
     };
-    let Err(error) = sent else { return Ok(true) };
-    tracing::warn!(cause = %error, "a mail to an account could not be sent; it will be tried again");
-    // The token would count against the limit, but no user has it. The next attempt creates another.
-    if let Some(token) = token {
+    let verdict = email::send(config, message).await;
+    // The token would count against the limit. The next attempt creates another.
+    if let Some(token) = token.filter(|_| !matches!(verdict, Verdict::Accepted(_))) {
         tokens::cancel(app, &token).await?;
     }
-    Ok(false)
-}
-
-/// Claims one due mail. Two workers never claim the same mail, because the update skips claimed rows.
-async fn claim(app: &App) -> Result<Option<account_mail::Model>> {
-    app.transaction(|tx| {
-        Box::pin(async move {
-            let now = tx.clock().now();
-            let mut sql = Sql::new("UPDATE account_mail SET claimed_until = ");
-            sql.bind(now + CLAIM);
-            sql.push(" WHERE id = (SELECT id FROM account_mail WHERE due_at <= ");
-            sql.bind(now);
-            sql.push(" AND (claimed_until IS NULL OR claimed_until <= ");
-            sql.bind(now);
-            sql.push(") ORDER BY due_at, id LIMIT 1) AND (claimed_until IS NULL OR claimed_until <= ");
-            sql.bind(now);
-            sql.push(&format!(") RETURNING {}", columns::<account_mail::Entity>("account_mail")));
-            Ok(sql.models::<account_mail::Entity>(tx.db()).await?.pop())
-        })
-    })
-    .await
-}
-
-async fn remove(app: &App, id: Uuid) -> Result<()> {
-    app.transaction(|tx| {
-        Box::pin(async move {
-            account_mail::Entity::delete_by_id(id).exec(tx.db()).await?;
-            Ok(())
-        })
-    })
-    .await
-}
-
-/// Postpones an unsent mail, twice as long each time, or gives up one that is too old.
-async fn postpone(app: &App, mail: &account_mail::Model) -> Result<()> {
-    let failures = mail.failures + 1;
-    let due_at = app.clock.now() + chrono::Duration::seconds(15 << failures.min(10));
-    let given_up_after = match mail.purpose {
-        Purpose::ResetPassword | Purpose::ConfirmAddress => GIVEN_UP_AFTER,
-        Purpose::PasswordChanged => NEWS_GIVEN_UP_AFTER,
-    };
-    if due_at > mail.created_at + given_up_after {
-        tracing::warn!("a mail to an account was given up");
-        return remove(app, mail.id).await;
-    }
-    let id = mail.id;
-    app.transaction(|tx| {
-        Box::pin(async move {
-            let mut sql = Sql::new("UPDATE account_mail SET claimed_until = NULL, failures = ");
-            sql.bind(failures);
-            sql.push(", due_at = ");
-            sql.bind(due_at);
-            sql.push(" WHERE id = ");
-            sql.bind(id);
-            sql.run(tx.db()).await?;
-            Ok(())
-        })
-    })
-    .await
+    Ok(verdict)
 }
 
 /// Finds the users to write to, each with an address.
-async fn addressees(app: &App, mail: &account_mail::Model) -> Result<Vec<(user::Model, String)>> {
+async fn addressees(app: &App, mail: &AccountEmail) -> Result<Vec<(user::Model, String)>> {
     let may_sign_in = user::Column::Status.is_in([UserStatus::Active, UserStatus::Deactivated]);
     let db = app.db.read();
     let mut found = Vec::new();
@@ -200,7 +145,8 @@ pub async fn as_written(app: &App, user: UserId, wanted: impl Fn(&str) -> bool) 
 
 fn compose(
     config: &MailConfig,
-    mail: &account_mail::Model,
+    mail: &AccountEmail,
+    delivery: &delivery::Model,
     person: &user::Model,
     address: &str,
     token: Option<&str>,
@@ -228,7 +174,7 @@ fn compose(
             format!(
                 "The password of your account {handle} was changed on {}.\nIf you did not change it, request a new \
                  password where you sign in, and contact an administrator.",
-                mail.created_at.format("%Y-%m-%d at %H:%M UTC")
+                delivery.created_at.format("%Y-%m-%d at %H:%M UTC")
             ),
         ),
     };

@@ -1,30 +1,59 @@
-//! The queue of e-mails to the owners of accounts. Each mail is a row, written in the transaction of the change that it
-//! reports. [`super::account_emails`] sends the mails.
+//! The e-mails to the owners of accounts, as deliveries. [`super::account_emails`] sends them.
 
-use entity::{account_mail, confirmed_email, id::UserId, mail_token::Purpose};
+use chrono::Duration;
+use entity::{
+    confirmed_email,
+    delivery::{DeliveryKind, RetryClass},
+    id::UserId,
+    mail_token::Purpose,
+};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::Tx,
+    deliveries::delivery_rows::{self, NewDelivery},
+    error::Result,
 };
 
-use crate::{app::Tx, error::Result};
+/// The time after which an unsent mail is given up. A user who still waits for it has asked again by then.
+const REQUESTED_FOR: Duration = Duration::minutes(30);
+/// The time after which a mail that no user requested is given up.
+const NEWS_FOR: Duration = Duration::days(2);
 
-/// Adds a mail to the queue. `asked` is the handle or address of the request, unchanged.
+/// The content of a mail to the owner of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountEmail {
+    /// The purpose of the mail.
+    pub purpose: Purpose,
+    /// The user to confirm an address of, or whose password changed. Unset for a password reset, which needs no sign-in.
+    #[serde(default)]
+    pub user_id: Option<UserId>,
+    /// The address to confirm or to notify. For a password reset: the handle or address that the request named.
+    pub asked: String,
+}
+
+/// Enqueues a mail. `asked` is the handle or address of the request, unchanged.
 pub async fn enqueue(tx: &Tx<'_>, purpose: Purpose, user_id: Option<UserId>, asked: String) -> Result<()> {
     let now = tx.clock().now();
-    let id = tx.clock().uuid();
-    let row = account_mail::Model {
-        id,
-        purpose,
-        user_id,
-        asked,
-        created_at: now,
-        due_at: now,
-        claimed_until: None,
-        failures: 0,
+    let kept = match purpose {
+        Purpose::ResetPassword | Purpose::ConfirmAddress => REQUESTED_FOR,
+        Purpose::PasswordChanged => NEWS_FOR,
     };
-    account_mail::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
-    Ok(())
+    let email = AccountEmail { purpose, user_id, asked };
+    let new = NewDelivery {
+        kind: DeliveryKind::AccountEmail,
+        // Requests for unknown accounts are enqueued too, so the lane does not depend on a user.
+        lane: format!("account:{}", tx.clock().uuid()),
+        retry: RetryClass::Safe,
+        payload: &email,
+        user: user_id,
+        due_at: now,
+        expires_at: Some(now + kept),
+    };
+    delivery_rows::enqueue(tx, new).await.map(drop)
 }
 
 /// Reports a changed password to every address that the user has confirmed. The addresses are read at the time of the

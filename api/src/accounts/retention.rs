@@ -17,7 +17,7 @@ const BATCH: u64 = 500;
 
 /// Removes old sessions and tokens every ten minutes until the instance stops.
 pub async fn run(app: App) {
-    app.repeat(EVERY, "the removal of old sessions", || prune(&app)).await;
+    app.background.run_every("session retention", EVERY, || async { prune(&app).await.map(drop) }).await;
 }
 
 /// Removes the sessions and tokens that no longer identify a known device or network.

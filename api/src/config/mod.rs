@@ -3,9 +3,9 @@
 
 mod settings;
 mod raw_settings;
-mod sections;
 pub mod keys;
 pub mod mail;
+mod sections;
 #[cfg(test)]
 mod tests;
 

@@ -22,6 +22,7 @@ pub async fn set(tx: &Tx<'_>, kind: TimerKind, target: Uuid, due_at: DateTime<Ut
         .update_column(timer::Column::DueAt)
         .to_owned();
     timer::Entity::insert(row).on_conflict(again).exec_without_returning(tx.db()).await?;
+    tx.wake_timers_on_commit();
     Ok(())
 }
 
@@ -29,6 +30,11 @@ pub async fn set(tx: &Tx<'_>, kind: TimerKind, target: Uuid, due_at: DateTime<Ut
 pub async fn clear(tx: &Tx<'_>, kind: TimerKind, target: Uuid) -> Result<()> {
     timer::Entity::delete_by_id((kind, target)).exec(tx.db()).await?;
     Ok(())
+}
+
+/// Returns the time of the next timer.
+pub async fn next(db: &impl ConnectionTrait) -> Result<Option<DateTime<Utc>>, DbErr> {
+    Ok(timer::Entity::find().order_by_asc(timer::Column::DueAt).limit(1).one(db).await?.map(|next| next.due_at))
 }
 
 /// Returns the due timers, at most 100, the longest overdue first.

@@ -1,8 +1,8 @@
 //! SQL statements as text that both databases accept, and rows that are read by column position.
 
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _, QueryResult, RuntimeErr,
-    Statement, Value,
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _, QueryResult,
+    RuntimeErr, Statement, Value,
 };
 use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 
@@ -62,6 +62,20 @@ impl Sql {
     /// Appends text without values.
     pub fn push(&mut self, text: &str) {
         self.text.push_str(text);
+    }
+
+    /// Locks the selected rows until the transaction ends. SQLite has one writer and needs no clause.
+    pub fn lock_rows(&mut self, db: &impl ConnectionTrait) {
+        if db.get_database_backend() == DbBackend::Postgres {
+            self.push(" FOR UPDATE");
+        }
+    }
+
+    /// Locks the selected rows like [`Self::lock_rows`], and leaves out rows that another transaction has locked.
+    pub fn lock_free_rows(&mut self, db: &impl ConnectionTrait) {
+        if db.get_database_backend() == DbBackend::Postgres {
+            self.push(" FOR UPDATE SKIP LOCKED");
+        }
     }
 
     /// Returns the text so far.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use entity::event;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use tokio_util::sync::CancellationToken;
 
 use super::sequencer;
 use crate::{
+    background::Runner,
     clock::Clock,
     database::{Database, sql::Sql},
 };
@@ -17,17 +17,10 @@ const EVERY: Duration = Duration::from_secs(60);
 /// The events that one transaction removes.
 const BATCH: u64 = 500;
 
-/// Prunes once a minute until shutdown.
-pub(crate) async fn run(db: Database, clock: Clock, retention: Duration, shutdown: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-        if let Err(error) = prune(&db, &clock, retention).await {
-            tracing::warn!(cause = %error, "the log could not be pruned; retrying");
-        }
-    }
+/// Prunes once a minute, on one of all instances, until the instance stops.
+pub async fn run(runner: &Runner, db: &Database, clock: &Clock, retention: Duration) {
+    let prune = || async move { Ok(prune(db, clock, retention).await.map(drop)?) };
+    runner.run_every("event retention", EVERY, prune).await;
 }
 
 /// Removes all events older than `retention` and returns their number. Sequences the waiting events first.

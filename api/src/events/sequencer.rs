@@ -2,38 +2,31 @@
 //! instance can do it and each position is given once and in order. An event that commits late gets a later position,
 //! so no event is skipped.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use entity::log_head;
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QuerySelect};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use super::log::StreamBounds;
-use crate::database::{Database, sql::Sql};
+use crate::{
+    background::{Next, Runner, Work},
+    database::{Database, sql::Sql},
+};
 
 /// The events that one transaction sequences.
 const BATCH: i64 = 500;
 
 /// Sequences after each wake-up and after each `poll` without one. Calls `sequenced` when it gave positions.
-pub(crate) async fn run(
-    db: Database,
-    wake: Arc<Notify>,
-    poll: Duration,
-    sequenced: impl Fn(),
-    shutdown: CancellationToken,
-) {
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = tokio::time::timeout(poll, wake.notified()) => {}
+pub(crate) async fn run(runner: &Runner, db: &Database, wake: &Notify, poll: Duration, sequenced: impl Fn()) {
+    let sequenced = &sequenced;
+    let step = || async move {
+        if drain(db).await? {
+            sequenced();
         }
-        match drain(&db).await {
-            Ok(true) => sequenced(),
-            Ok(false) => {}
-            Err(error) => tracing::warn!(cause = %error, "the log could not be sequenced; retrying"),
-        }
-    }
+        Ok(Next::Idle)
+    };
+    runner.run(Work { name: "sequencing", longest_sleep: poll, wake }, step).await;
 }
 
 /// Sequences until no event waits. Returns true if any event waited.

@@ -140,6 +140,7 @@ impl Executor {
         let authenticator =
             started.map_err(|error| anyhow::anyhow!("callers cannot be authenticated: {}", error.code()))?;
         let sites = AllowedSites::new(app.clone());
+        let metrics = Metrics::new(&app)?;
         Ok(Self {
             app,
             schema,
@@ -148,7 +149,7 @@ impl Executor {
             documents: Cache::new(MAX_DOCUMENTS, MAX_TOKENS),
             authenticator,
             sites,
-            metrics: Metrics::new()?,
+            metrics,
         })
     }
 

@@ -65,7 +65,7 @@ impl Drop for SubscriptionGauge {
 
 impl Metrics {
     /// Creates counters at zero.
-    pub fn new() -> Result<Self, prometheus::Error> {
+    pub fn new(app: &App) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let by_operation = &["kind", "name"][..];
         let counters = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
@@ -104,7 +104,7 @@ impl Metrics {
             answer_bytes: IntGauge::new("rapport_answer_bytes", "Bytes of memory that pending answers take")?,
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 11] = [
+        let all: [Box<dyn prometheus::core::Collector>; 13] = [
             Box::new(metrics.operations.clone()),
             Box::new(metrics.seconds.clone()),
             Box::new(metrics.refusals.clone()),
@@ -116,6 +116,8 @@ impl Metrics {
             Box::new(metrics.streams.clone()),
             Box::new(metrics.requests.clone()),
             Box::new(metrics.answer_bytes.clone()),
+            Box::new(app.background.steps()),
+            Box::new(app.deliveries.clone()),
         ];
         for one in all {
             metrics.registry.register(one)?;

@@ -1,131 +1,126 @@
-//! The delivery of notifications by e-mail. A worker claims due rows, sends them in one mail and keeps them for a day,
-//! so that the same notification is not mailed again. A mail that could not be sent is tried again later. No mail is
-//! lost. A mail may be sent twice, with the same Message-ID, when a worker dies in between.
+//! The delivery of notifications by e-mail. A delivery sends the due notifications of one user in one mail and keeps them
+//! for a day, so that the same notification is not mailed again. A mail may be sent twice, with the same Message-ID, when
+//! a worker dies in between.
 
 use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use entity::{
-    id::{NotificationId, UserId},
+    delivery::{self, DeliveryKind, RetryClass},
+    id::{DeliveryId, UserId},
     notification::NotificationKind,
     notification_mail,
     user::{self, UserStatus},
 };
-use lettre::{AsyncTransport as _, Message, message::Mailbox};
-use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _};
+use futures_util::future::BoxFuture;
+use lettre::{Message, message::Mailbox};
+use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use crate::{
     accounts::{self, outbox},
-    app::App,
+    app::{App, Tx},
     config::mail::MailConfig,
-    database::sql::{Sql, columns},
+    database::sql::Sql,
+    deliveries::{
+        delivery_rows::{self, NewDelivery, Settlement},
+        email,
+        sender::{RetryPolicy, Sender, Verdict},
+    },
     error::{Error, Result},
 };
 
-/// The pause between two searches for due mails.
-const EVERY: Duration = Duration::from_secs(2);
-/// The time after which another worker may take claimed rows.
-const CLAIM: chrono::Duration = chrono::Duration::minutes(5);
 /// The maximum number of notifications in one mail.
-const TOGETHER: i64 = 100;
-/// The number of failures after which a mail is given up.
-const MAX_FAILURES: i32 = 8;
+const TOGETHER: u64 = 100;
 
-/// Sends due mails until the instance stops. Returns at once when no mail server is configured.
-pub async fn run(app: App) {
-    if app.config.mail.is_none() {
-        return;
-    }
-    app.run_worker(EVERY, "a notification mail", || step(&app)).await;
+/// Enqueues the mail of a user's notifications that are due at `due_at`. A mail that waits and is due earlier or at the
+/// same time stands for it.
+pub async fn enqueue(tx: &Tx<'_>, user: UserId, due_at: DateTime<Utc>) -> Result<()> {
+    let new = NewDelivery {
+        kind: DeliveryKind::NotificationEmail,
+        lane: format!("notifications:{user}"),
+        retry: RetryClass::Safe,
+        payload: &(),
+        user: Some(user),
+        due_at,
+        expires_at: None,
+    };
+    delivery_rows::enqueue_once(tx, new).await
 }
 
-/// Sends one user their due notifications. Returns true when any notification was due.
-pub async fn step(app: &App) -> Result<bool> {
-    let Some(config) = &app.config.mail else { return Ok(false) };
-    let items = claim(app).await?;
-    let Some(to) = items.first().map(|item| item.user_id) else { return Ok(false) };
-    let ids: Vec<NotificationId> = items.iter().map(|item| item.id).collect();
-    if let Some(mail) = compose(app, config, to, &items).await?
-        && let Err(error) = config.transport.send(mail).await
-    {
-        tracing::warn!(cause = %error, items = items.len(), "a mail could not be sent; it will be tried again");
-        postpone(app, &items).await?;
-        return Ok(true);
-    }
-    done_with(app, &ids).await?;
-    Ok(true)
-}
+/// Sends the mails about notifications by the configured mail server.
+pub struct NotificationEmails(pub MailConfig);
 
-/// Claims the due notifications of one user. Two workers never claim the same row, because the update skips claimed
-/// rows.
-async fn claim(app: &App) -> Result<Vec<notification_mail::Model>> {
-    app.transaction(|tx| {
+impl Sender for NotificationEmails {
+    fn kind(&self) -> DeliveryKind {
+        DeliveryKind::NotificationEmail
+    }
+
+    fn policy(&self) -> RetryPolicy {
+        RetryPolicy { first: Duration::from_secs(120), longest: Duration::from_secs(3_600 * 4), attempts: 9 }
+    }
+
+    fn send<'a>(&'a self, app: &'a App, delivery: &'a delivery::Model) -> BoxFuture<'a, Result<Verdict>> {
         Box::pin(async move {
-            let now = tx.clock().now();
-            let mut sql = Sql::new("UPDATE notification_mail SET claimed_until = ");
-            sql.bind(now + CLAIM);
-            sql.push(
-                " WHERE id IN (SELECT id FROM notification_mail WHERE user_id = (SELECT user_id FROM notification_mail",
-            );
-            write_due(&mut sql, " WHERE ", now);
-            sql.push(" ORDER BY due_at, id LIMIT 1)");
-            write_due(&mut sql, " AND ", now);
-            sql.push(" ORDER BY id LIMIT ");
-            sql.bind(TOGETHER);
-            sql.push(")");
-            write_due(&mut sql, " AND ", now);
-            sql.push(&format!(" RETURNING {}", columns::<notification_mail::Entity>("notification_mail")));
-            let mut items = sql.models::<notification_mail::Entity>(tx.db()).await?;
-            items.sort_by_key(|item| item.id);
-            Ok(items)
+            let Some(to) = delivery.user_id else { return Ok(Verdict::Unneeded) };
+            let items = take_due(app, to, delivery.id).await?;
+            match compose(app, &self.0, to, &items).await? {
+                Some(mail) => Ok(email::send(&self.0, mail).await),
+                None => Ok(Verdict::Unneeded),
+            }
         })
-    })
-    .await
-}
+    }
 
-fn write_due(sql: &mut Sql, word: &str, now: DateTime<Utc>) {
-    sql.push(word);
-    sql.push("sent_at IS NULL AND due_at <= ");
-    sql.bind(now);
-    sql.push(" AND (claimed_until IS NULL OR claimed_until <= ");
-    sql.bind(now);
-    sql.push(")");
-}
-
-/// Marks notifications as sent, also those that were given up.
-async fn done_with(app: &App, ids: &[NotificationId]) -> Result<()> {
-    app.transaction(|tx| {
+    /// Marks the notifications of the mail as sent, also those that were given up, and enqueues the mail of later ones.
+    fn settled<'a>(
+        &'a self,
+        tx: &'a Tx<'_>,
+        delivery: &'a delivery::Model,
+        settlement: &'a Settlement,
+    ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
+            let Some(to) = delivery.user_id.filter(|_| !matches!(settlement, Settlement::Again(..))) else {
+                return Ok(());
+            };
             let mut sql = Sql::new("UPDATE notification_mail SET sent_at = ");
             sql.bind(tx.clock().now());
-            sql.push(" WHERE id IN ");
-            sql.bind_list(ids);
+            sql.push(" WHERE user_id = ");
+            sql.bind(to);
+            sql.push(" AND delivery_id = ");
+            sql.bind(delivery.id);
             sql.run(tx.db()).await?;
-            Ok(())
+            let left = notification_mail::Entity::find()
+                .filter(notification_mail::Column::UserId.eq(to))
+                .filter(notification_mail::Column::SentAt.is_null())
+                .order_by_asc(notification_mail::Column::DueAt)
+                .limit(1);
+            match left.one(tx.db()).await? {
+                Some(next) => enqueue(tx, to, next.due_at).await,
+                None => Ok(()),
+            }
         })
-    })
-    .await
+    }
 }
 
-/// Postpones unsent notifications, twice as long each time, or gives them up after too many failures.
-async fn postpone(app: &App, items: &[notification_mail::Model]) -> Result<()> {
-    let failures = items.iter().map(|item| item.failures).max().unwrap_or_default() + 1;
-    let ids: Vec<NotificationId> = items.iter().map(|item| item.id).collect();
-    if failures > MAX_FAILURES {
-        tracing::warn!(items = ids.len(), "a mail was given up");
-        return done_with(app, &ids).await;
-    }
-    let ids = &ids;
+/// Gives a user's due notifications to a delivery and returns them, with those that it already has. No other delivery of
+/// the user is sent meanwhile, because all have one lane.
+async fn take_due(app: &App, user: UserId, delivery: DeliveryId) -> Result<Vec<notification_mail::Model>> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let mut sql = Sql::new("UPDATE notification_mail SET claimed_until = NULL, failures = ");
-            sql.bind(failures);
-            sql.push(", due_at = ");
-            sql.bind(tx.clock().now() + chrono::Duration::minutes(1 << failures));
-            sql.push(" WHERE id IN ");
-            sql.bind_list(ids);
+            let mut sql = Sql::new("UPDATE notification_mail SET delivery_id = ");
+            sql.bind(delivery);
+            sql.push(" WHERE id IN (SELECT id FROM notification_mail WHERE sent_at IS NULL AND user_id = ");
+            sql.bind(user);
+            sql.push(" AND due_at <= ");
+            sql.bind(tx.clock().now());
+            sql.push(" ORDER BY due_at, id LIMIT ");
+            sql.bind(TOGETHER);
+            sql.push(")");
             sql.run(tx.db()).await?;
-            Ok(())
+            let items = notification_mail::Entity::find()
+                .filter(notification_mail::Column::UserId.eq(user))
+                .filter(notification_mail::Column::DeliveryId.eq(delivery))
+                .order_by_asc(notification_mail::Column::Id);
+            Ok(items.all(tx.db()).await?)
         })
     })
     .await

@@ -2,8 +2,8 @@
 //! changes nothing else. Unread notifications are counted on demand. No stored counter exists.
 
 pub mod preferences;
+/// The e-mails about notifications, as deliveries.
+pub mod email_delivery;
 pub mod notification_rows;
 pub mod retention;
-/// The worker that sends notifications by e-mail.
-pub mod email_delivery;
 pub mod graphql;

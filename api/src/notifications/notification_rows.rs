@@ -14,7 +14,7 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::preferences;
+use super::{email_delivery, preferences};
 use crate::{
     app::{App, Tx},
     auth::viewer::Viewer,
@@ -103,12 +103,14 @@ pub async fn notify(tx: &Tx<'_>, notice: NewNotification) -> Result<()> {
             text: Set(row.text),
             created_at: Set(now),
             due_at: Set(due_at),
-            claimed_until: Set(None),
+            delivery_id: Set(None),
             sent_at: Set(None),
-            failures: Set(0),
         };
         let insert = notification_mail::Entity::insert(mail).on_conflict(find_earlier());
-        insert.try_insert().exec_without_returning(tx.db()).await?;
+        let inserted = insert.try_insert().exec_without_returning(tx.db()).await?;
+        if matches!(inserted, TryInsertResult::Inserted(1)) {
+            email_delivery::enqueue(tx, notice.to, due_at).await?;
+        }
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ const BATCH: i64 = 500;
 
 /// Removes old notifications once a minute until the instance stops.
 pub async fn run(app: App) {
-    app.repeat(EVERY, "the removal of old notifications", || prune(&app)).await;
+    app.background.run_every("notification retention", EVERY, || async { prune(&app).await.map(drop) }).await;
 }
 
 #[derive(FromQueryResult)]

@@ -11,37 +11,33 @@ use entity::{
 use super::router;
 use crate::{
     app::App,
+    background::{Next, Work},
     contact_center::timers,
     error::Result,
     tasks::{closing, offer_outcomes, skill_steps, wrap_ups},
 };
 
-/// The pause after a look for due timers that found none, and after a failure.
-const EVERY: Duration = Duration::from_millis(200);
-/// The interval of routing without a wake-up. It finds tasks that a stopped instance left.
-const ROUTE_EVERY: Duration = Duration::from_secs(1);
+/// The longest sleep of the router. It finds tasks within this time that a stopped instance left.
+const LONGEST_ROUTING_SLEEP: Duration = Duration::from_secs(1);
+/// The longest sleep before due timers. It finds timers within this time that a stopped instance left.
+const LONGEST_TIMER_SLEEP: Duration = Duration::from_secs(1);
 
-/// Routes tasks and handles due timers until the instance stops.
+/// Routes tasks and completes timers until the instance stops.
 pub async fn run(app: App) {
-    tokio::join!(route(&app), app.run_worker(EVERY, "a deadline of an agent", || step(&app)));
+    let app = &app;
+    let route = || async move { router::run(app).await.map(|()| Next::Idle) };
+    let routing = Work { name: "routing", longest_sleep: LONGEST_ROUTING_SLEEP, wake: &app.wakes.routing };
+    let time = || async move {
+        if step(app).await? {
+            return Ok(Next::Now);
+        }
+        Ok(timers::next(app.db.read()).await?.map_or(Next::Idle, Next::At))
+    };
+    let timing = Work { name: "timers", longest_sleep: LONGEST_TIMER_SLEEP, wake: &app.wakes.timers };
+    tokio::join!(app.background.run(routing, route), app.background.run(timing, time));
 }
 
-async fn route(app: &App) {
-    while !app.shutdown.is_cancelled() {
-        if let Err(error) = router::run(app).await {
-            tracing::warn!(cause = ?error, "tasks could not be offered; it will be tried again");
-            tokio::time::sleep(EVERY).await;
-            continue;
-        }
-        tokio::select! {
-            () = app.shutdown.cancelled() => {}
-            () = app.routing.notified() => {}
-            () = tokio::time::sleep(ROUTE_EVERY) => {}
-        }
-    }
-}
-
-/// Handles the due timers, each in its own transaction. Returns true if there were any.
+/// Completes the due timers. Returns true if there were any.
 pub async fn step(app: &App) -> Result<bool> {
     let due = timers::due(app.db.read(), app.clock.now()).await?;
     for deadline in &due {

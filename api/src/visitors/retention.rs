@@ -9,5 +9,7 @@ const EVERY: Duration = Duration::from_secs(600);
 
 /// Removes expired visitor tokens every ten minutes.
 pub async fn run(app: App) {
-    app.repeat(EVERY, "the removal of expired visitor tokens", || tokens::forget_ended(&app)).await;
+    app.background
+        .run_every("visitor token retention", EVERY, || async { tokens::forget_ended(&app).await.map(drop) })
+        .await;
 }

@@ -11,6 +11,7 @@ use api::{
     clock::Clock,
     config::Config,
     database::Observer,
+    deliveries::engine,
     server,
     users::{
         people,
@@ -145,6 +146,15 @@ impl TestApp {
     /// Returns a client without a token.
     pub fn anonymous(&self) -> Client {
         Client::new(&self.instances[0].url, None)
+    }
+
+    /// Sends all due deliveries, on every instance at once.
+    pub async fn deliver(&self) {
+        let engines = self.instances.iter().map(|instance| async {
+            let senders = server::senders(&instance.app);
+            while engine::step(&instance.app, &senders).await.expected("a step") {}
+        });
+        futures_util::future::join_all(engines).await;
     }
 
     /// Reads a number from `/metrics` of the first instance, by the start of its line.

@@ -88,7 +88,7 @@ impl NewQueue {
 /// Returns an address on a channel, made from a name.
 pub fn address(channel: Channel, name: &str) -> String {
     let mailbox = || format!("{}@example.com", name.to_lowercase().replace(' ', "."));
-    if channel == Channel::Email { mailbox() } else { name.to_owned() }
+    if channel == Channel::Email && !name.contains('@') { mailbox() } else { name.to_owned() }
 }
 
 fn hours_input(hours: &BusinessHours) -> QueueHoursInput {

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod catalogue;
 pub mod random;
+pub mod receiver;
 pub mod consistency;
 pub mod contacts;
 pub mod database;

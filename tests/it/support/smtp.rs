@@ -25,6 +25,8 @@ pub struct MailServer {
     mails: Arc<Mutex<Vec<Mail>>>,
     /// The number of e-mails to refuse before accepting.
     refusing: Arc<AtomicUsize>,
+    /// The number of e-mails to reject for good before accepting.
+    rejecting: Arc<AtomicUsize>,
 }
 
 impl MailServer {
@@ -45,6 +47,10 @@ impl MailServer {
 
     pub fn refuse(&self, mails: usize) {
         self.refusing.store(mails, Ordering::SeqCst);
+    }
+
+    pub fn reject(&self, mails: usize) {
+        self.rejecting.store(mails, Ordering::SeqCst);
     }
 
     /// Returns the e-mails since the last call.
@@ -75,6 +81,8 @@ impl MailServer {
                     let refused = |left: usize| left.checked_sub(1);
                     if self.refusing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, refused).is_ok() {
                         b"451 later\r\n"
+                    } else if self.rejecting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, refused).is_ok() {
+                        b"554 never\r\n"
                     } else {
                         self.mails.lock().push(mail);
                         b"250 kept\r\n"
