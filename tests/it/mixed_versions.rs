@@ -74,6 +74,7 @@ async fn follow(socket: &mut Socket, stream: &str, argument: &str, id: &str) {
 
 /// Returns the name and the sequence number of the next numbered event.
 async fn numbered(socket: &mut Socket, stream: &str) -> (String, i64) {
+    println!("the next event of {stream}");
     loop {
         let event = socket.event().await.expected(stream);
         if let Some(sequence) = event["sequence"].as_i64() {
