@@ -74,7 +74,6 @@ async fn follow(socket: &mut Socket, stream: &str, argument: &str, id: &str) {
 
 /// Returns the name and the sequence number of the next numbered event.
 async fn numbered(socket: &mut Socket, stream: &str) -> (String, i64) {
-    println!("the next event of {stream}");
     loop {
         let event = socket.event().await.expected(stream);
         if let Some(sequence) = event["sequence"].as_i64() {
@@ -134,7 +133,7 @@ async fn two_versions_serve_one_database_without_a_missed_sequence_number() {
         sue.accepts_on(instance, &sue.offers().await[0]).await.expected("a task");
     }
     assert_eq!(sue.ends(&conversation).await, "");
-    sue.turns("OFFLINE").await;
+    assert_eq!(sue.turns("IDLE").await, "");
     for (stream, socket) in &mut sockets {
         if let Some(last) = last.get(stream) {
             let (name, next) = numbered(socket, stream).await;
