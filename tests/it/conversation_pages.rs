@@ -157,6 +157,7 @@ const SHORT: [&str; 10] = [
     "log_head",
     "routing_lock",
     "multimedia_profile",
+    "entry_point",
     "queue",
     "gone",
     "served",
