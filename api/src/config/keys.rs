@@ -6,11 +6,12 @@ use aws_lc_rs::{
     hmac,
     signature::{Ed25519KeyPair, KeyPair as _},
 };
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use rustls_pki_types::{
+    PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer,
+    pem::{self, PemObject},
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{Secret, raw_settings::RawSettings};
@@ -124,13 +125,13 @@ impl Keyring {
 
     /// Reads an Ed25519 key in PKCS#8 PEM format.
     fn eddsa(private: &Path) -> Result<Self, String> {
-        let der = pem(private, "PRIVATE KEY")?;
-        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der)
+        let key: PrivatePkcs8KeyDer<'_> = pem(private, "PRIVATE KEY")?;
+        let der = key.secret_pkcs8_der();
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
             .map_err(|_| format!("{} contains no Ed25519 key", private.display()))?;
         let public = pair.public_key().as_ref().to_vec();
-        let signing =
-            SigningKey { id: name(&public), algorithm: Algorithm::EdDSA, key: EncodingKey::from_ed_der(&der) };
-        Ok(Self { signing, verifying: vec![ed25519(public)], hiding: vec![hiding(&der)] })
+        let signing = SigningKey { id: name(&public), algorithm: Algorithm::EdDSA, key: EncodingKey::from_ed_der(der) };
+        Ok(Self { signing, verifying: vec![ed25519(public)], hiding: vec![hiding(der)] })
     }
 
     /// Returns the public keys as a JWK set, for other verifiers of the tokens.
@@ -164,7 +165,7 @@ fn shared(secret: &Secret) -> VerifyingKey {
 
 /// Reads an Ed25519 public key in PEM format.
 fn public(path: &Path) -> Result<VerifyingKey, String> {
-    let der = pem(path, "PUBLIC KEY")?;
+    let der: SubjectPublicKeyInfoDer<'_> = pem(path, "PUBLIC KEY")?;
     // The key is the end of the DER form, whose beginning is equal for all Ed25519 keys.
     let at = der.len().checked_sub(32).filter(|at| *at == 12);
     let at = at.ok_or_else(|| format!("{} contains no Ed25519 key", path.display()))?;
@@ -180,15 +181,14 @@ fn ed25519(public: Vec<u8>) -> VerifyingKey {
     }
 }
 
-/// Reads the bytes between the lines of a PEM file.
-fn pem(path: &Path, label: &str) -> Result<Vec<u8>, String> {
-    let cannot = |why: &str| format!("{} {why}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|_| cannot("cannot be read"))?;
-    let body = text
-        .split_once(&format!("-----BEGIN {label}-----"))
-        .and_then(|(_, rest)| rest.split_once(&format!("-----END {label}-----")))
-        .ok_or_else(|| cannot(&format!("contains no {label} in PEM")))?
-        .0;
-    let body: String = body.split_whitespace().collect();
-    STANDARD.decode(body).map_err(|_| cannot("is not PEM"))
+/// Reads the first section of a kind in a PEM file (RFC 7468).
+fn pem<T: PemObject>(path: &Path, what: &str) -> Result<T, String> {
+    T::from_pem_file(path).map_err(|error| {
+        let why = match error {
+            pem::Error::Io(_) => "cannot be read".to_owned(),
+            pem::Error::NoItemsFound => format!("contains no {what} in PEM"),
+            _ => "is not PEM".to_owned(),
+        };
+        format!("{} {why}", path.display())
+    })
 }

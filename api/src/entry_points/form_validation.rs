@@ -35,6 +35,9 @@ const SECRET: std::ops::RangeInclusive<usize> = 16..=200;
 
 const ADDRESS: FieldPath = &["input", "address"];
 const FIELDS: FieldPath = &["input", "fields"];
+const FIELD_NAME: FieldPath = &["input", "fields", "name"];
+const LABEL: FieldPath = &["input", "fields", "label"];
+const OPTIONS: FieldPath = &["input", "fields", "options"];
 const ORIGINS: FieldPath = &["input", "origins"];
 const IDENTITY_SECRET: FieldPath = &["input", "identitySecret"];
 
@@ -79,20 +82,23 @@ pub fn check_form(given: &[EntryPointFieldInput]) -> Result<Form> {
     }
     let mut seen = HashSet::new();
     let mut form = Vec::new();
-    for field in given {
+    for (index, field) in given.iter().enumerate() {
+        let refused = |path, why: String| Err(invalid(path, why).in_item(FIELDS, index));
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if field.name.is_empty() || field.name.len() > MAX_FIELD_NAME || !field.name.chars().all(plain) {
             let why = format!("A field's name must have 1 to {MAX_FIELD_NAME} letters, digits, _ and -.");
-            return Err(invalid(FIELDS, why));
+            return refused(FIELD_NAME, why);
         }
         if !seen.insert(&field.name) {
-            return Err(invalid(FIELDS, format!("Two fields have the name {}.", field.name)));
+            return refused(FIELD_NAME, format!("Two fields have the name {}.", field.name));
         }
-        let Some(label) = detail_validation::line(&field.label, FIELDS, MAX_TEXT)? else {
-            return Err(invalid(FIELDS, "Each field needs a label."));
+        let label = detail_validation::line(&field.label, LABEL, MAX_TEXT);
+        let Some(label) = label.map_err(|error| error.in_item(FIELDS, index))? else {
+            return refused(LABEL, "Each field needs a label.".to_owned());
         };
+        let options = options(field).map_err(|error| error.in_item(FIELDS, index))?;
         let (name, kind, required) = (field.name.clone(), field.kind, field.required);
-        form.push(FormField { name, label, kind, required, options: options(field)? });
+        form.push(FormField { name, label, kind, required, options });
     }
     Ok(Form(form))
 }
@@ -100,14 +106,14 @@ pub fn check_form(given: &[EntryPointFieldInput]) -> Result<Form> {
 fn options(field: &EntryPointFieldInput) -> Result<Vec<String>> {
     let possible = if field.kind == FormFieldKind::Choice { 1..=MAX_OPTIONS } else { 0..=0 };
     if !possible.contains(&field.options.len()) {
-        return Err(invalid(FIELDS, format!("Only a CHOICE has options, from 1 to {MAX_OPTIONS}.")));
+        return Err(invalid(OPTIONS, format!("Only a CHOICE has options, from 1 to {MAX_OPTIONS}.")));
     }
     let mut options: Vec<String> = Vec::new();
     let mut known = HashSet::new();
     for option in &field.options {
-        match detail_validation::line(option, FIELDS, MAX_TEXT)? {
+        match detail_validation::line(option, OPTIONS, MAX_TEXT)? {
             Some(option) if known.insert(plain_text::composed(&option)) => options.push(option),
-            _ => return Err(invalid(FIELDS, "Options must not be empty or repeated.")),
+            _ => return Err(invalid(OPTIONS, "Options must not be empty or repeated.")),
         }
     }
     Ok(options)

@@ -31,16 +31,8 @@ const MAX_TEXT: usize = 1_000;
 
 const FIELDS: FieldPath = &["input", "fields"];
 
-macro_rules! paths {
-    ($part:literal: $($place:literal)*) => { [$(&["input", "fields", $place, $part]),*] };
-}
-
-/// The input paths of the answers' names, by position.
-const NAMES: [FieldPath; MAX_ANSWERS] =
-    paths!("name": "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13" "14" "15" "16" "17" "18" "19");
-/// The input paths of the answers' values, by position.
-const VALUES: [FieldPath; MAX_ANSWERS] =
-    paths!("value": "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13" "14" "15" "16" "17" "18" "19");
+const NAME: FieldPath = &["input", "fields", "name"];
+const VALUE: FieldPath = &["input", "fields", "value"];
 
 /// The answers to a form, after the check.
 #[derive(Clone, Debug, Default)]
@@ -57,25 +49,29 @@ pub fn check(form: &Form, given: &[WebChatAnswerInput]) -> Result<Answers> {
         return Err(Error::refused(UserErrorCode::Invalid, FIELDS, format!("The maximum is {MAX_ANSWERS} answers.")));
     }
     let mut seen = HashSet::new();
-    for (answer, path) in given.iter().zip(NAMES) {
+    for (index, answer) in given.iter().enumerate() {
+        let refused = |why| Err(Error::refused(UserErrorCode::Invalid, NAME, why).in_item(FIELDS, index));
         if !form.0.iter().any(|field| field.name == answer.name) {
-            return Err(Error::refused(UserErrorCode::Invalid, path, "The form has no field with this name."));
+            return refused("The form has no field with this name.");
         }
         if !seen.insert(&answer.name) {
-            return Err(Error::refused(UserErrorCode::Invalid, path, "This field has already been answered."));
+            return refused("This field has already been answered.");
         }
     }
     let mut answers = Answers::default();
     for field in &form.0 {
-        let found = given.iter().zip(VALUES).find(|(answer, _)| answer.name == field.name);
+        let found = given.iter().position(|answer| answer.name == field.name);
         let value = match found {
-            Some((answer, path)) => read(field, &answer.value, path)?,
+            Some(index) => read(field, &given[index].value, VALUE).map_err(|error| error.in_item(FIELDS, index))?,
             None => None,
         };
         let Some(value) = value else {
             if field.required {
                 let why = format!("The field {} is required.", field.name);
-                return Err(Error::refused(UserErrorCode::Invalid, found.map_or(FIELDS, |(_, path)| path), why));
+                return Err(match found {
+                    Some(index) => Error::refused(UserErrorCode::Invalid, VALUE, why).in_item(FIELDS, index),
+                    None => Error::refused(UserErrorCode::Invalid, FIELDS, why),
+                });
             }
             continue;
         };
@@ -159,13 +155,13 @@ mod tests {
         ])
     }
 
-    fn answer(given: &[(&str, &str)]) -> Result<Answers, Vec<&'static str>> {
+    fn answer(given: &[(&str, &str)]) -> Result<Answers, Vec<String>> {
         let given: Vec<_> = given
             .iter()
             .map(|(name, value)| WebChatAnswerInput { name: (*name).to_owned(), value: (*value).to_owned() })
             .collect();
         check(&form(), &given).map_err(|error| match error {
-            Error::Refused(refusal) => refusal.field.to_vec(),
+            Error::Refused(refusal) => refusal.field.into_iter().map(Into::into).collect(),
             _ => vec![],
         })
     }
@@ -228,6 +224,7 @@ mod tests {
             (vec![("name", "Kim"), ("name", "Lee")], vec!["input", "fields", "1", "name"]),
             (vec![("name", "Kim"); 21], vec!["input", "fields"]),
         ] {
+            let path: Vec<String> = path.into_iter().map(str::to_owned).collect();
             assert_eq!(answer(&given).err(), Some(path), "{given:?}");
         }
     }

@@ -110,22 +110,40 @@ pub struct Refusal {
     /// A sentence in English for developers.
     pub message: Cow<'static, str>,
     /// The path of the refused input field. Empty when no field is refused.
-    pub field: &'static [&'static str],
+    pub field: Vec<Cow<'static, str>>,
     /// The seconds after which the same call can succeed.
     pub retry_after: Option<u32>,
+}
+
+/// Returns a path in its owned form.
+fn path(parts: &[&'static str]) -> Vec<Cow<'static, str>> {
+    parts.iter().map(|part| Cow::Borrowed(*part)).collect()
 }
 
 impl Refusal {
     fn not_found(field: &'static [&'static str]) -> Self {
         let message = "Not found.".into();
-        Self { code: UserErrorCode::NotFound, message, field, retry_after: None }
+        Self { code: UserErrorCode::NotFound, message, field: path(field), retry_after: None }
     }
 }
 
 impl Error {
     /// Creates a refusal with a code, the path of the refused field and a message.
     pub fn refused(code: UserErrorCode, field: &'static [&'static str], message: impl Into<Cow<'static, str>>) -> Self {
-        Self::Refused(Refusal { code, message: message.into(), field, retry_after: None })
+        Self::Refused(Refusal { code, message: message.into(), field: path(field), retry_after: None })
+    }
+
+    /// Adds the position in a list to the path of a refused field below it: from `input.fields.value` it makes
+    /// `input.fields.3.value`. Leaves other errors as they are.
+    #[must_use]
+    pub fn in_item(self, list: &'static [&'static str], index: usize) -> Self {
+        match self {
+            Self::Refused(mut refusal) if refusal.field.starts_with(&path(list)) => {
+                refusal.field.insert(list.len(), index.to_string().into());
+                Self::Refused(refusal)
+            }
+            other => other,
+        }
     }
 
     /// Refuses a caller with too many attempts. The answer says after how many seconds to try again.
@@ -135,7 +153,7 @@ impl Error {
         Self::Refused(Refusal {
             code: UserErrorCode::TooManyAttempts,
             message: format!("Too many attempts. Try again in {seconds} seconds.").into(),
-            field: &[],
+            field: Vec::new(),
             retry_after: Some(seconds),
         })
     }

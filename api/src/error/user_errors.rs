@@ -1,8 +1,10 @@
 //! Refusals in payloads. Each is expected, and has a code and the refused field.
 
+use std::borrow::Cow;
+
 use async_graphql::{Enum, SimpleObject};
 
-use super::{Error, Refusal, Result};
+use super::{Error, Refusal, Result, path};
 
 /// A refusal that is part of the answer. The server understood the call and changed nothing.
 #[derive(Clone, Debug, SimpleObject)]
@@ -18,6 +20,12 @@ pub struct UserError {
 }
 
 impl UserError {
+    /// Creates a refusal with a code, the path of the refused field and a message.
+    #[must_use]
+    pub fn new(code: UserErrorCode, field: &'static [&'static str], message: &'static str) -> Self {
+        Refusal { code, message: message.into(), field: path(field), retry_after: None }.into()
+    }
+
     /// Creates the refusal of an id that names nothing visible to the caller.
     #[must_use]
     pub fn not_found(field: &'static [&'static str]) -> Self {
@@ -27,7 +35,7 @@ impl UserError {
 
 impl From<Refusal> for UserError {
     fn from(refusal: Refusal) -> Self {
-        let field = refusal.field.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+        let field: Vec<String> = refusal.field.into_iter().map(Cow::into_owned).collect();
         Self {
             code: refusal.code,
             message: refusal.message.into_owned(),

@@ -63,16 +63,14 @@ pub fn check_hours(given: &QueueHoursInput) -> Result<BusinessHours> {
         return Err(invalid(OPEN, format!("Give at most {MAX_OPEN} weekly hours.")));
     }
     let mut open = Vec::new();
-    for hours in &given.weekly_hours {
+    for (index, hours) in given.weekly_hours.iter().enumerate() {
+        let refused = |why| Err(invalid(OPEN, why).in_item(OPEN, index));
         let (from, to) = (opening_hours::minutes(&hours.from), opening_hours::minutes(&hours.to));
         let (Some(from), Some(to)) = (from, to) else {
-            return Err(invalid(OPEN, "A time looks like 09:30 and is at most 24:00."));
+            return refused("A time looks like 09:30 and is at most 24:00.");
         };
         if from >= to {
-            return Err(invalid(
-                OPEN,
-                "Hours must end after they begin. Enter hours after midnight as hours of the next day.",
-            ));
+            return refused("Hours must end after they begin. Enter hours after midnight as hours of the next day.");
         }
         open.push(OpenHours { weekday: hours.weekday.number(), from, to });
     }
@@ -80,11 +78,11 @@ pub fn check_hours(given: &QueueHoursInput) -> Result<BusinessHours> {
         return Err(invalid(CLOSED, format!("Give at most {MAX_CLOSED} closed days.")));
     }
     let mut closed_on = BTreeSet::new();
-    for day in &given.closed_on {
+    for (index, day) in given.closed_on.iter().enumerate() {
         let read = NaiveDate::parse_from_str(day, "%Y-%m-%d").ok().map(|date| date.format("%Y-%m-%d").to_string());
         match read {
             Some(same) if same == *day => closed_on.insert(same),
-            _ => return Err(invalid(CLOSED, "A day looks like 2026-12-25.")),
+            _ => return Err(invalid(CLOSED, "A day looks like 2026-12-25.").in_item(CLOSED, index)),
         };
     }
     let answer = match &given.closed_message {
@@ -100,28 +98,28 @@ mod tests {
     use crate::error::Error;
     use crate::queues::opening_hours::Weekday;
 
-    fn hours(zone: &str, from: &str, to: &str, day: &str) -> Result<usize, &'static str> {
+    fn hours(zone: &str, from: &str, to: &str, day: &str) -> Result<usize, String> {
         let given = QueueHoursInput {
             time_zone: zone.to_owned(),
-            weekly_hours: vec![OpenHoursInput { weekday: Weekday::Friday, from: from.to_owned(), to: to.to_owned() }],
+            weekly_hours: vec![OpenHoursInput { weekday: Weekday::Fri, from: from.to_owned(), to: to.to_owned() }],
             closed_on: vec![day.to_owned(), day.to_owned()],
             closed_message: None,
         };
         match check_hours(&given) {
             Ok(hours) => Ok(hours.closed_on.len()),
-            Err(Error::Refused(refusal)) => Err(refusal.field[2]),
-            Err(_) => Err("fault"),
+            Err(Error::Refused(refusal)) => Err(refusal.field[2].clone().into_owned()),
+            Err(_) => Err("fault".to_owned()),
         }
     }
 
     #[test]
     fn hours_are_of_a_zone_that_there_is_and_end_after_they_begin() {
         assert_eq!(hours("Europe/Berlin", "09:00", "24:00", "2026-12-25"), Ok(1));
-        assert_eq!(hours("Mars/Olympus", "09:00", "17:00", "2026-12-25"), Err("timeZone"));
-        assert_eq!(hours("Asia/Seoul", "17:00", "09:00", "2026-12-25"), Err("weeklyHours"));
-        assert_eq!(hours("Asia/Seoul", "09:00", "09:00", "2026-12-25"), Err("weeklyHours"));
-        assert_eq!(hours("Asia/Seoul", "9", "17:00", "2026-12-25"), Err("weeklyHours"));
-        assert_eq!(hours("Asia/Seoul", "09:00", "17:00", "2026-02-30"), Err("closedOn"));
-        assert_eq!(hours("Asia/Seoul", "09:00", "17:00", "2026-1-1"), Err("closedOn"));
+        assert_eq!(hours("Mars/Olympus", "09:00", "17:00", "2026-12-25"), Err("timeZone".to_owned()));
+        assert_eq!(hours("Asia/Seoul", "17:00", "09:00", "2026-12-25"), Err("weeklyHours".to_owned()));
+        assert_eq!(hours("Asia/Seoul", "09:00", "09:00", "2026-12-25"), Err("weeklyHours".to_owned()));
+        assert_eq!(hours("Asia/Seoul", "9", "17:00", "2026-12-25"), Err("weeklyHours".to_owned()));
+        assert_eq!(hours("Asia/Seoul", "09:00", "17:00", "2026-02-30"), Err("closedOn".to_owned()));
+        assert_eq!(hours("Asia/Seoul", "09:00", "17:00", "2026-1-1"), Err("closedOn".to_owned()));
     }
 }

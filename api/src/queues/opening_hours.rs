@@ -7,37 +7,42 @@ use entity::queue::{self, BusinessHours, OpenHours};
 
 /// A day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "chrono::Weekday")]
 pub enum Weekday {
     /// The first day of the week.
-    Monday,
+    #[graphql(name = "MONDAY")]
+    Mon,
     /// The second day of the week.
-    Tuesday,
+    #[graphql(name = "TUESDAY")]
+    Tue,
     /// The third day of the week.
-    Wednesday,
+    #[graphql(name = "WEDNESDAY")]
+    Wed,
     /// The fourth day of the week.
-    Thursday,
+    #[graphql(name = "THURSDAY")]
+    Thu,
     /// The fifth day of the week.
-    Friday,
+    #[graphql(name = "FRIDAY")]
+    Fri,
     /// The sixth day of the week.
-    Saturday,
+    #[graphql(name = "SATURDAY")]
+    Sat,
     /// The seventh day of the week.
-    Sunday,
+    #[graphql(name = "SUNDAY")]
+    Sun,
 }
 
 impl Weekday {
-    const ALL: [Self; 7] =
-        [Self::Monday, Self::Tuesday, Self::Wednesday, Self::Thursday, Self::Friday, Self::Saturday, Self::Sunday];
-
     /// Returns the stored number of the day: 1 for Monday to 7 for Sunday.
     #[must_use]
     pub fn number(self) -> u8 {
-        self as u8 + 1
+        chrono::Weekday::from(self).days_since(chrono::Weekday::Mon) as u8 + 1
     }
 
     /// Returns the day with a stored number.
     #[must_use]
     pub fn numbered(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|day| day.number() == number)
+        chrono::Weekday::try_from(number.checked_sub(1)?).ok().map(Self::from)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The GraphQL types, mutations and subscriptions of tasks, offers and supervision.
 
 pub mod types;
+pub mod payloads;
 pub mod offer_types;
 pub mod event_types;
 pub mod mutation;

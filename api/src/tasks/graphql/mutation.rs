@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::{offer_types::Offer, types::Task};
+use super::{
+    offer_types::Offer,
+    payloads::{ExtendWrapUpPayload, WrapUpTaskPayload},
+    types::Task,
+};
 use crate::{
     agents::graphql::types::Agent,
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
     conversations::graphql::types::Conversation,
-    error::{Error, Refusal, Result, UserError, UserErrorCode, into_user_errors},
+    error::{Error, Result, UserError, UserErrorCode, into_user_errors},
     tasks::{
         closing, offer_outcomes,
         wrap_ups::{self, WrapUpSubmission},
@@ -149,10 +153,7 @@ impl TasksMutation {
     ) -> Result<WrapUpTaskPayload> {
         let reasons = input.reason_ids.iter().map(|id| id.to_string()).collect();
         let said = WrapUpSubmission { reasons, note: input.note };
-        Ok(match into_user_errors(wrap_ups::submit(ctx.app()?, ctx.viewer()?, &input.task_id, &said).await)? {
-            Ok(row) => WrapUpTaskPayload { task: Some(row.into()), user_errors: vec![] },
-            Err(user_errors) => WrapUpTaskPayload { task: None, user_errors },
-        })
+        WrapUpTaskPayload::of(wrap_ups::submit(ctx.app()?, ctx.viewer()?, &input.task_id, &said).await)
     }
 
     /// Doubles the time before the viewer's pending wrap-up completes automatically. Possible once. Refuses with
@@ -162,11 +163,8 @@ impl TasksMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The task whose wrap-up is extended.")] input: ExtendWrapUpInput,
-    ) -> Result<WrapUpTaskPayload> {
-        Ok(match into_user_errors(wrap_ups::extend(ctx.app()?, ctx.viewer()?, &input.task_id).await)? {
-            Ok(row) => WrapUpTaskPayload { task: Some(row.into()), user_errors: vec![] },
-            Err(user_errors) => WrapUpTaskPayload { task: None, user_errors },
-        })
+    ) -> Result<ExtendWrapUpPayload> {
+        ExtendWrapUpPayload::of(wrap_ups::extend(ctx.app()?, ctx.viewer()?, &input.task_id).await)
     }
 }
 
@@ -185,8 +183,8 @@ async fn accept(ctx: &Context<'_>, id: &str) -> Result<AcceptOfferPayload> {
                 Some(_) => (UserErrorCode::OfferAlreadyAccepted, "Another agent has accepted the task."),
                 None => (UserErrorCode::OfferExpired, "The offer is no longer available."),
             };
-            let refusal = Refusal { code, message: message.into(), field: &["input", "offerId"], retry_after: None };
-            AcceptOfferPayload { accepted_by, ..refused(vec![refusal.into()]) }
+            let refusal = UserError::new(code, &["input", "offerId"], message);
+            AcceptOfferPayload { accepted_by, ..refused(vec![refusal]) }
         }
         Err(user_errors) => refused(user_errors),
     })
@@ -227,15 +225,6 @@ struct EndConversationPayload {
     /// The conversation after the call. Null when the call was refused.
     conversation: Option<Conversation>,
     /// The ended task. Null when the call was refused.
-    task: Option<Task>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
-}
-
-/// The result of `wrapUpTask` and `extendWrapUp`.
-#[derive(SimpleObject)]
-struct WrapUpTaskPayload {
-    /// The task after the call. Null when the call was refused.
     task: Option<Task>,
     /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,

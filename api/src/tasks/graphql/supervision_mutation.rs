@@ -1,15 +1,17 @@
 //! The mutations of supervisors: `moveTask`, `joinConversation` and `leaveConversation`.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object};
 use entity::conversation;
 
-use super::{transfer_mutation::TargetInput, types::Task};
+use super::{
+    payloads::{JoinConversationPayload, LeaveConversationPayload, MoveTaskPayload},
+    transfer_mutation::TargetInput,
+};
 use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
     conversations::graphql::types::Conversation,
     error::{Result, UserError, into_user_errors},
-    outcome::Outcome,
     tasks::supervision,
 };
 
@@ -22,9 +24,16 @@ struct MoveTaskInput {
     to: TargetInput,
 }
 
-/// The conversation that the supervisor joins or leaves.
+/// The conversation that the supervisor joins.
 #[derive(InputObject)]
-struct AttendanceInput {
+struct JoinConversationInput {
+    /// The id of a conversation with a customer.
+    conversation_id: ID,
+}
+
+/// The conversation that the supervisor leaves.
+#[derive(InputObject)]
+struct LeaveConversationInput {
     /// The id of a conversation with a customer.
     conversation_id: ID,
 }
@@ -46,10 +55,7 @@ impl SupervisionMutation {
         #[graphql(desc = "The task to move, and its target.")] input: MoveTaskInput,
     ) -> Result<MoveTaskPayload> {
         let done = async { supervision::move_task(ctx.app()?, ctx.caller()?, &input.task_id, input.to.read()?).await };
-        Ok(match into_user_errors(done.await)? {
-            Ok(row) => MoveTaskPayload { task: Some(row.into()), user_errors: vec![] },
-            Err(user_errors) => MoveTaskPayload { task: None, user_errors },
-        })
+        MoveTaskPayload::of(done.await)
     }
 
     /// Joins a conversation with a customer beside its agent. For supervisors, who can read any such conversation
@@ -59,9 +65,9 @@ impl SupervisionMutation {
     async fn join_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The conversation to join.")] input: AttendanceInput,
-    ) -> Result<AttendancePayload> {
-        participation_payload(ctx, supervision::join(ctx.app()?, ctx.caller()?, &input.conversation_id).await).await
+        #[graphql(desc = "The conversation to join.")] input: JoinConversationInput,
+    ) -> Result<JoinConversationPayload> {
+        Ok(attended(ctx, supervision::join(ctx.app()?, ctx.caller()?, &input.conversation_id).await).await?.into())
     }
 
     /// Leaves a conversation that the viewer joined. Refuses with NOT_FOUND, or with NOT_ALLOWED when the viewer is not
@@ -70,42 +76,19 @@ impl SupervisionMutation {
     async fn leave_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The conversation to leave.")] input: AttendanceInput,
-    ) -> Result<AttendancePayload> {
-        participation_payload(ctx, supervision::leave(ctx.app()?, ctx.caller()?, &input.conversation_id).await).await
+        #[graphql(desc = "The conversation to leave.")] input: LeaveConversationInput,
+    ) -> Result<LeaveConversationPayload> {
+        Ok(attended(ctx, supervision::leave(ctx.app()?, ctx.caller()?, &input.conversation_id).await).await?.into())
     }
 }
 
-async fn participation_payload(
-    ctx: &Context<'_>,
-    done: Result<(conversation::Model, bool)>,
-) -> Result<AttendancePayload> {
+/// Reads the conversation that a call has changed.
+async fn attended(ctx: &Context<'_>, done: Result<(conversation::Model, bool)>) -> Result<Attendance> {
     Ok(match into_user_errors(done)? {
-        Ok((row, changed)) => AttendancePayload {
-            conversation: Conversation::find(ctx, row.id).await?,
-            outcome: Outcome::of(changed),
-            user_errors: vec![],
-        },
-        Err(user_errors) => AttendancePayload { conversation: None, outcome: Outcome::Refused, user_errors },
+        Ok((row, changed)) => Ok((Conversation::find(ctx, row.id).await?, changed)),
+        Err(user_errors) => Err(user_errors),
     })
 }
 
-/// The result of `moveTask`.
-#[derive(SimpleObject)]
-struct MoveTaskPayload {
-    /// The task after the call. Null when the call was refused.
-    task: Option<Task>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
-}
-
-/// The result of `joinConversation` and `leaveConversation`.
-#[derive(SimpleObject)]
-struct AttendancePayload {
-    /// The conversation after the call. Null when the call was refused.
-    conversation: Option<Conversation>,
-    /// The effect of the call.
-    outcome: Outcome,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
-}
+/// A conversation that a call has changed or left as it was, or the refusals of the call.
+type Attendance = std::result::Result<(Option<Conversation>, bool), Vec<UserError>>;

@@ -1,13 +1,15 @@
 //! The mutations of transfers and conferences.
 
-use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject};
-use entity::task;
+use async_graphql::{Context, ID, InputObject, Object, OneofObject};
 
-use super::types::Task;
+use super::payloads::{
+    CancelConferencePayload, EndConferencePayload, ExitConferencePayload, RemoveFromConferencePayload,
+    RequestConferencePayload, TransferTaskPayload,
+};
 use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
-    error::{Result, UserError, into_user_errors},
+    error::Result,
     tasks::{conferences, transfer_targets::TransferTarget, transfers},
 };
 
@@ -48,9 +50,23 @@ struct RequestConferenceInput {
     to: TargetInput,
 }
 
-/// The task whose conference or invitation changes.
+/// The task whose pending invitation is withdrawn.
 #[derive(InputObject)]
-struct ConferenceInput {
+struct CancelConferenceInput {
+    /// The id of the task.
+    task_id: ID,
+}
+
+/// The task whose conference the viewer leaves.
+#[derive(InputObject)]
+struct ExitConferenceInput {
+    /// The id of the task.
+    task_id: ID,
+}
+
+/// The task whose conference the joined agent has to leave.
+#[derive(InputObject)]
+struct RemoveFromConferenceInput {
     /// The id of the task.
     task_id: ID,
 }
@@ -82,9 +98,9 @@ impl TransfersMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The task to transfer, and its target.")] input: TransferTaskInput,
-    ) -> Result<TaskPayload> {
+    ) -> Result<TransferTaskPayload> {
         let done = async { transfers::transfer(ctx.app()?, ctx.caller()?, &input.task_id, input.to.read()?).await };
-        answer(done.await)
+        TransferTaskPayload::of(done.await)
     }
 
     /// Asks another agent to join the viewer's task. Only one invitation can be pending. With a queue as target, its
@@ -97,9 +113,9 @@ impl TransfersMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The task, and the target of the invitation.")] input: RequestConferenceInput,
-    ) -> Result<TaskPayload> {
+    ) -> Result<RequestConferencePayload> {
         let done = async { conferences::request(ctx.app()?, ctx.caller()?, &input.task_id, input.to.read()?).await };
-        answer(done.await)
+        RequestConferencePayload::of(done.await)
     }
 
     /// Withdraws the pending invitation to the viewer's task. Refuses with NOT_FOUND, NOT_A_PARTICIPANT,
@@ -108,9 +124,9 @@ impl TransfersMutation {
     async fn cancel_conference(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The task of the invitation.")] input: ConferenceInput,
-    ) -> Result<TaskPayload> {
-        answer(conferences::cancel(ctx.app()?, ctx.caller()?, &input.task_id).await)
+        #[graphql(desc = "The task of the invitation.")] input: CancelConferenceInput,
+    ) -> Result<CancelConferencePayload> {
+        CancelConferencePayload::of(conferences::cancel(ctx.app()?, ctx.caller()?, &input.task_id).await)
     }
 
     /// Leaves a conference that the viewer joined. The viewer must submit a wrap-up, and the conversation continues.
@@ -119,9 +135,9 @@ impl TransfersMutation {
     async fn exit_conference(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The task of the conference.")] input: ConferenceInput,
-    ) -> Result<TaskPayload> {
-        answer(conferences::exit(ctx.app()?, ctx.caller()?, &input.task_id).await)
+        #[graphql(desc = "The task of the conference.")] input: ExitConferenceInput,
+    ) -> Result<ExitConferencePayload> {
+        ExitConferencePayload::of(conferences::exit(ctx.app()?, ctx.caller()?, &input.task_id).await)
     }
 
     /// Removes the joined agent from the viewer's conference. That agent must submit a wrap-up, and the conversation
@@ -131,9 +147,9 @@ impl TransfersMutation {
     async fn remove_from_conference(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The task of the conference.")] input: ConferenceInput,
-    ) -> Result<TaskPayload> {
-        answer(conferences::remove(ctx.app()?, ctx.caller()?, &input.task_id).await)
+        #[graphql(desc = "The task of the conference.")] input: RemoveFromConferenceInput,
+    ) -> Result<RemoveFromConferencePayload> {
+        RemoveFromConferencePayload::of(conferences::remove(ctx.app()?, ctx.caller()?, &input.task_id).await)
     }
 
     /// Ends a conference for the customer and both agents. Each agent must submit a wrap-up. Only the owner of the task
@@ -143,23 +159,9 @@ impl TransfersMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The conference to end, and the customer's consent.")] input: EndConferenceInput,
-    ) -> Result<TaskPayload> {
-        answer(conferences::end(ctx.app()?, ctx.caller()?, &input.task_id, input.customer_agreed).await)
+    ) -> Result<EndConferencePayload> {
+        EndConferencePayload::of(
+            conferences::end(ctx.app()?, ctx.caller()?, &input.task_id, input.customer_agreed).await,
+        )
     }
-}
-
-fn answer(done: Result<task::Model>) -> Result<TaskPayload> {
-    Ok(match into_user_errors(done)? {
-        Ok(row) => TaskPayload { task: Some(row.into()), user_errors: vec![] },
-        Err(user_errors) => TaskPayload { task: None, user_errors },
-    })
-}
-
-/// The result of a transfer or conference mutation.
-#[derive(SimpleObject)]
-struct TaskPayload {
-    /// The task after the call. Null when the call was refused.
-    task: Option<Task>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
 }
