@@ -218,7 +218,7 @@ async fn a_supervisor_who_left_sees_everything_until_they_become_an_agent() {
     let scene = Box::pin(Scene::new()).await;
     let (ada, tom) = (scene.app.admin("ada").await, scene.app.supervisor("tom").await);
     let about = |verb: &str| {
-        let input = if verb == "setUserRole" { "SetUserRoleInput" } else { "AttendanceInput" };
+        let input = crate::support::contact_center::input_of(verb);
         format!("mutation($input: {input}!) {{ {verb}(input: $input) {{ userErrors {{ code }} }} }}")
     };
     for verb in ["joinConversation", "leaveConversation"] {

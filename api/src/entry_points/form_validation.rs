@@ -125,9 +125,9 @@ pub fn check_origins(given: &[String]) -> Result<Origins> {
         return Err(invalid(ORIGINS, format!("Allow at most {MAX_ORIGINS} web sites.")));
     }
     let mut origins: Vec<String> = Vec::new();
-    for text in given {
+    for (index, text) in given.iter().enumerate() {
         let why = "A web site looks like https://example.com or http://localhost:3000, without a path.";
-        let origin = web_address::origin(text).ok_or_else(|| invalid(ORIGINS, why))?;
+        let origin = web_address::origin(text).ok_or_else(|| invalid(ORIGINS, why).in_item(ORIGINS, index))?;
         if !origins.contains(&origin) {
             origins.push(origin);
         }

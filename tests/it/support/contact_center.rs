@@ -22,9 +22,14 @@ fn thing(verb: &str) -> &'static str {
     }
 }
 
+/// Returns the name of a mutation's input type.
+pub fn input_of(verb: &str) -> String {
+    format!("{}{}Input", verb[..1].to_uppercase(), &verb[1..])
+}
+
 /// Calls a mutation of the configuration.
 pub async fn arrange(client: &Client, verb: &str, input: Value) -> Answer {
-    let kind = format!("{}{}Input", verb[..1].to_uppercase(), &verb[1..]);
+    let kind = input_of(verb);
     let shown = match verb {
         "deleteSkill" => "deletedId".to_owned(),
         "rotateIdentitySecret" => "entryPoint { id } identitySecret".to_owned(),

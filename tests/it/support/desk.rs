@@ -350,9 +350,10 @@ impl Person {
 
     /// Calls a mutation of a conference. Returns the code of the refusal, or an empty string.
     pub async fn confers_on(&self, instance: usize, verb: &str, task: &str) -> String {
-        let (input, more) = match verb {
-            "endConference" => ("EndConferenceInput", json!({ "taskId": task, "customerAgreed": true })),
-            _ => ("ConferenceInput", json!({ "taskId": task })),
+        let input = super::contact_center::input_of(verb);
+        let more = match verb {
+            "endConference" => json!({ "taskId": task, "customerAgreed": true }),
+            _ => json!({ "taskId": task }),
         };
         let query = format!(
             "mutation($input: {input}!) {{ {verb}(input: $input) {{ task {{ status }} userErrors {{ code }} }} }}"
