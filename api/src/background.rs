@@ -121,12 +121,12 @@ impl Runner {
 
     /// Claims the present period of a work. Returns false when another instance has claimed it.
     pub async fn lease(&self, name: &'static str, period: Duration) -> Result<bool> {
-        // Half a period leaves room for clocks that differ and for timers that are late.
+        // A tenth of a period leaves room for clocks that differ and for timers that are late.
         let (now, period) = (self.clock.now(), chrono::Duration::from_std(period).unwrap_or(chrono::Duration::zero()));
         let mut sql = Sql::new("INSERT INTO background_lease (name, held_until) VALUES (");
         sql.bind(name);
         sql.push(", ");
-        sql.bind(now + period / 2);
+        sql.bind(now + period - period / 10);
         sql.push(
             ") ON CONFLICT (name) DO UPDATE SET held_until = excluded.held_until \
              WHERE background_lease.held_until <= ",

@@ -54,6 +54,9 @@ pub async fn run(app: App, senders: Senders) {
     let (app, senders, free) = (&app, &senders, &Arc::new(Semaphore::new(AT_ONCE)));
     let send = || async move {
         let Ok(permit) = Arc::clone(free).acquire_owned().await else { return Ok(Next::Idle) };
+        if app.shutdown.is_cancelled() {
+            return Ok(Next::Idle);
+        }
         let Some((sender, claimed)) = claim(app, senders).await? else {
             let due = delivery_rows::next_due(app.db.read()).await?;
             return Ok(due.map_or(Next::Idle, Next::At));
