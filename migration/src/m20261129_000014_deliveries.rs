@@ -36,7 +36,7 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX delivery_in_lane ON delivery (lane, id) WHERE status < 3",
                 "CREATE INDEX delivery_due ON delivery (due_at, id) WHERE status = 1 AND ready",
                 "CREATE INDEX delivery_claimed ON delivery (claimed_until) WHERE status = 2",
-                "CREATE INDEX delivery_by_status ON delivery (status, id)",
+                "CREATE INDEX delivery_dead ON delivery (id) WHERE status IN (4, 5)",
                 "CREATE INDEX delivery_settled ON delivery (settled_at) WHERE settled_at IS NOT NULL",
                 "CREATE INDEX delivery_of_user ON delivery (user_id)",
                 r"CREATE TABLE background_lease (

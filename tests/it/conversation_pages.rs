@@ -149,7 +149,7 @@ async fn the_router_finds_the_next_task_without_reading_all_waiting_tasks() {
 
 /// Indexes and tables that may be scanned: indexes of unfinished work, tables with one row, tables that an
 /// administrator keeps small, and results of subqueries.
-const SHORT: [&str; 13] = [
+const SHORT: [&str; 15] = [
     "delivery_due",
     "delivery_claimed",
     "event_entry_unsequenced",
@@ -163,6 +163,8 @@ const SHORT: [&str; 13] = [
     "queue",
     "gone",
     "served",
+    "next_due",
+    "next_claim",
 ];
 /// A part of the SQL of each kind of periodic work.
 const FROM_TIME_TO_TIME: [&str; 7] = [

@@ -1,7 +1,7 @@
 //! The list of deliveries for administrators, and the command to send one again.
 
 use entity::{
-    delivery::{self, DeliveryKind, DeliveryStatus},
+    delivery::{self, DEAD, DeliveryKind, DeliveryStatus},
     id::DeliveryId,
     user::Role,
 };
@@ -39,7 +39,7 @@ impl DeliveryList {
         format!("deliveries {:?} {:?}", self.statuses, self.kind)
     }
 
-    /// Reads one page of the list. Each state is read from the index by itself.
+    /// Reads one page of the list. Deliveries that need attention have an index. The others are read by age.
     pub async fn page(
         &self,
         db: &impl ConnectionTrait,
@@ -50,6 +50,9 @@ impl DeliveryList {
             sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
             sql.push(&format!("SELECT {} FROM delivery d WHERE d.status = ", columns::<delivery::Entity>("d")));
             sql.bind(*status);
+            if matches!(status, DeliveryStatus::Unknown | DeliveryStatus::Failed) {
+                sql.push(&format!(" AND d.status {DEAD}"));
+            }
             if let Some(kind) = self.kind {
                 sql.push(" AND d.kind = ");
                 sql.bind(kind);

@@ -220,7 +220,7 @@ pub async fn next_due(db: &impl ConnectionTrait) -> Result<Option<DateTime<Utc>>
     let due = format!("SELECT due_at AS time FROM delivery WHERE status {QUEUED} AND ready ORDER BY due_at LIMIT 1");
     let claimed =
         format!("SELECT claimed_until AS time FROM delivery WHERE status {SENDING} ORDER BY claimed_until LIMIT 1");
-    let both = format!("SELECT d.time FROM ({due}) AS d UNION ALL SELECT c.time FROM ({claimed}) AS c");
+    let both = format!("SELECT * FROM ({due}) AS next_due UNION ALL SELECT * FROM ({claimed}) AS next_claim");
     let times: Vec<Time> = Sql::new(&both).all(db).await?;
     Ok(times.into_iter().filter_map(|row| row.time).min())
 }
