@@ -17,8 +17,9 @@ use crate::{
 
 /// The pause after the first failure. It doubles with each further failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause after a failure.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause after a failure. Work that may sleep longer pauses up to its longest sleep. The pauses are short,
+/// because an instance must recover soon after its database does.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The shortest sleep before work that is due, so that work that another instance does is not asked for without end.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 
@@ -86,7 +87,7 @@ impl Runner {
                 Err(error) => {
                     failures += 1;
                     self.failed(work.name, &error);
-                    self.pause(failures)
+                    self.pause(failures, work.longest_sleep)
                 }
             };
             if sleep.is_zero() {
@@ -151,8 +152,8 @@ impl Runner {
 
     /// Returns the pause after some failures in a row. Half of it differs from case to case, so that instances that
     /// failed together do not try again together.
-    fn pause(&self, failures: u32) -> Duration {
-        let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(16).saturating_sub(1)).min(LONGEST_PAUSE);
+    fn pause(&self, failures: u32, longest: Duration) -> Duration {
+        let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(16).saturating_sub(1)).min(longest.max(LONGEST_PAUSE));
         pause.mul_f64(0.5 + f64::from(self.clock.uuid().as_bytes()[15]) / 512.0)
     }
 

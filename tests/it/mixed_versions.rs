@@ -63,7 +63,7 @@ async fn follow(socket: &mut Socket, stream: &str, argument: &str, id: &str) {
         "queueEvents" => &["TaskQueued", "TaskDequeued", "TaskAccepted", "TaskReleased"],
         _ => &["ItemAdded", "ItemChanged", "ReceiptAdvanced", "ParticipantChanged", "TaskChanged"],
     };
-    let fields: String = events.iter().map(|event| format!("... on {event} {{ sequence }}")).collect();
+    let fields = events.iter().map(|event| format!("... on {event} {{ sequence }}")).collect::<Vec<_>>().concat();
     let query = format!(
         "subscription{declared} {{ event: {stream}{given} {{ __typename ... on UnknownEvent {{ sequence }} {fields} }} }}"
     );

@@ -1,4 +1,4 @@
-//! The e-mails to the owners of accounts, as deliveries. [`super::account_emails`] sends them.
+//! The e-mails to the owners of accounts, as deliveries. [`crate::accounts::account_emails`] sends them.
 
 use chrono::Duration;
 use entity::{

@@ -36,7 +36,7 @@ impl Weekday {
     /// Returns the stored number of the day: 1 for Monday to 7 for Sunday.
     #[must_use]
     pub fn number(self) -> u8 {
-        chrono::Weekday::from(self).days_since(chrono::Weekday::Mon) as u8 + 1
+        u8::try_from(chrono::Weekday::from(self).number_from_monday()).unwrap_or_default()
     }
 
     /// Returns the day with a stored number.

@@ -160,7 +160,7 @@ async fn available(
     Ok(actions)
 }
 
-/// Checks an audience like [`Pair::is_allowed`](super::pair::Pair::is_allowed), but without a lock and batched for many
+/// Checks an audience like [`Pair::is_allowed`](crate::relationships::pair::Pair::is_allowed), but without a lock and batched for many
 /// people.
 async fn admits(
     ctx: &Context<'_>,
