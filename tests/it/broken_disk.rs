@@ -169,6 +169,9 @@ async fn every_call_fails_once(kind: Kind) {
     let full = rounds(1) >= 100;
     let (mut at, mut refused) = (1, 0);
     loop {
+        // Otherwise the sequencer, which writes after each post, could meet the failure instead of the next post.
+        let waiting = "SELECT count(*) FROM event_entry WHERE position IS NULL";
+        eventually("the log is sequenced", || async { database.number(waiting).await == 0 }).await;
         broken.fails(kind, at, at % 2 == 0);
         let done = story.post().await;
         let count = broken.heals();
