@@ -168,7 +168,7 @@ async function readDocumentation(page) {
   await see(page, '[role="listbox"]', 'Mutation.signIn');
   await picture(page, 'search');
   await choose(page, '[role="option"]', 'Mutation.signIn');
-  await see(page, '.graphiql-doc-explorer-content', 'Signs in by handle and password');
+  await see(page, '.graphiql-doc-explorer-content', 'Signs in with a handle and a password');
   await page.click('[aria-label="Hide Documentation Explorer"]');
 }
 
