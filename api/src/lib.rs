@@ -13,7 +13,7 @@
 //! | [`config`] | the settings, read and checked once at start |
 //! | [`instant`] | times in the format of clients |
 //! | [`plain_text`] | texts and telephone numbers in their stored form |
-//! | [`text`] | normalization, search and order of names |
+//! | [`text`] | normalization, search and order of names, and the languages of sentences |
 //! | [`vcard`] | reading and writing of vCards |
 //! | [`cache`] | bounded caches |
 //! | [`error`] | the common error type: refusals, faults and their codes |

@@ -1,5 +1,7 @@
 // The documents that the page asks, and asking them over HTTP.
 
+import { words } from './words.js';
+
 /** How long an answer may take. */
 const WITHIN = 25_000;
 
@@ -8,7 +10,7 @@ const ITEM = `fragment Item on ThreadItem {
   ... on Message {
     body html status direction clientMessageId editedAt deletedAt author { __typename id displayName }
   }
-  ... on Announcement { kind text actor { displayName } }
+  ... on Announcement { text(locale: "${words.locale}") }
 }`;
 
 const ITEMS = 'nodes { ...Item } pageInfo { hasPreviousPage startCursor }';
@@ -39,7 +41,9 @@ export const EARLIER = `query Earlier($id: ID!, $before: String) {
 }
 ${ITEM}`;
 
-export const TRANSCRIPT = 'query Transcript($id: ID!) { conversation(id: $id) { transcript } }';
+export const TRANSCRIPT = `query Transcript($id: ID!) {
+  conversation(id: $id) { transcript(locale: "${words.locale}") }
+}`;
 
 export const SEND = `mutation Send($input: SendMessageInput!) {
   sendMessage(input: $input) { message { ...Item } userErrors { code field } }

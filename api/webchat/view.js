@@ -137,7 +137,7 @@ export class View {
         last.who = null;
       }
       if (!message) {
-        rows.push({ key: entry.key, text: told(item), make: () => element('p', { class: 'told' }) });
+        rows.push({ key: entry.key, text: item.text, make: () => element('p', { class: 'told' }) });
         last.who = null;
         continue;
       }
@@ -237,15 +237,4 @@ function stored(item, own) {
     parts.push(' · ', element('span', { class: 'state' }, words.state[item.status] ?? ''));
   }
   return parts;
-}
-
-/** What the server says out of hours where nobody has written another text for it. */
-const OUT_OF_HOURS = 'Nobody is here at this time. Your message is kept and will be answered.';
-
-/** An announcement in the visitor's language, where the page knows its kind. */
-function told({ kind, text, actor }) {
-  const known = words.told[kind];
-  const named = ['AGENT_JOINED', 'AGENT_LEFT'].includes(kind);
-  const own = kind === 'OUT_OF_HOURS' && text !== OUT_OF_HOURS;
-  return known && !own && (actor || !named) ? known(actor?.displayName) : text;
 }

@@ -90,16 +90,4 @@ export const words = {
   },
   close: 'Schließen',
   expired: 'Ihr früherer Chat kann nicht fortgesetzt werden. Sie können einen neuen beginnen.',
-  told: {
-    AGENT_JOINED: (name) => `${name} ist dazugekommen.`,
-    AGENT_LEFT: (name) => `${name} ist gegangen.`,
-    CUSTOMER_LEFT: () => 'Sie haben den Chat verlassen.',
-    RECONNECTED: () => 'Sie sind wieder da.',
-    TRANSFERRED: () => 'Sie werden an jemand anderen übergeben.',
-    TRANSFER_DROPPED: () => 'Niemand hat den Chat übernommen; er ist beendet.',
-    QUEUED: () => 'Bitte warten Sie; gleich ist jemand für Sie da.',
-    INACTIVE: () => 'Der Chat wurde beendet, weil niemand mehr schrieb.',
-    ENDED_BY_SYSTEM: () => 'Der Chat ist beendet.',
-    OUT_OF_HOURS: () => 'Zurzeit ist niemand da. Ihre Nachricht bleibt erhalten und wird beantwortet.',
-  },
 };

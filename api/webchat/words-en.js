@@ -89,16 +89,4 @@ export const words = {
   },
   close: 'Close',
   expired: 'Your earlier chat can no longer be continued. You can begin a new one.',
-  told: {
-    AGENT_JOINED: (name) => `${name} has joined.`,
-    AGENT_LEFT: (name) => `${name} has left.`,
-    CUSTOMER_LEFT: () => 'You have left the chat.',
-    RECONNECTED: () => 'You are back.',
-    TRANSFERRED: () => 'You are being handed over to somebody else.',
-    TRANSFER_DROPPED: () => 'Nobody took the chat over; it has ended.',
-    QUEUED: () => 'Please wait; an agent will be with you.',
-    INACTIVE: () => 'The chat has ended because nobody wrote.',
-    ENDED_BY_SYSTEM: () => 'The chat has ended.',
-    OUT_OF_HOURS: () => 'Nobody is here at this time. Your message is kept and will be answered.',
-  },
 };

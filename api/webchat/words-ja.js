@@ -89,16 +89,4 @@ export const words = {
   },
   close: '閉じる',
   expired: '以前のチャットは続けられません。新しいチャットを始めてください。',
-  told: {
-    AGENT_JOINED: (name) => `${name}が参加しました。`,
-    AGENT_LEFT: (name) => `${name}が退出しました。`,
-    CUSTOMER_LEFT: () => 'チャットから退出しました。',
-    RECONNECTED: () => '再接続しました。',
-    TRANSFERRED: () => '別の担当者にお繋ぎしています。',
-    TRANSFER_DROPPED: () => '引き継ぐ担当者がいないため、チャットは終了しました。',
-    QUEUED: () => 'しばらくお待ちください。まもなく担当者が対応します。',
-    INACTIVE: () => 'しばらくメッセージがなかったため、チャットは終了しました。',
-    ENDED_BY_SYSTEM: () => 'チャットは終了しました。',
-    OUT_OF_HOURS: () => 'ただいま受付時間外です。メッセージをお預かりし、後ほどお返事いたします。',
-  },
 };

@@ -89,16 +89,4 @@ export const words = {
   },
   close: '닫기',
   expired: '이전 채팅을 이어갈 수 없습니다. 새 채팅을 시작해 주세요.',
-  told: {
-    AGENT_JOINED: (name) => `${name} 님이 들어왔습니다.`,
-    AGENT_LEFT: (name) => `${name} 님이 나갔습니다.`,
-    CUSTOMER_LEFT: () => '채팅에서 나갔습니다.',
-    RECONNECTED: () => '다시 연결되었습니다.',
-    TRANSFERRED: () => '다른 상담원에게 연결하고 있습니다.',
-    TRANSFER_DROPPED: () => '상담을 이어받은 상담원이 없어 채팅이 종료되었습니다.',
-    QUEUED: () => '잠시만 기다려 주세요. 곧 상담원이 연결됩니다.',
-    INACTIVE: () => '오랫동안 메시지가 없어 채팅이 종료되었습니다.',
-    ENDED_BY_SYSTEM: () => '채팅이 종료되었습니다.',
-    OUT_OF_HOURS: () => '지금은 상담 시간이 아닙니다. 메시지를 보관해 두었다가 답변해 드립니다.',
-  },
 };

@@ -8,6 +8,7 @@ pub mod activity_author;
 pub mod agent;
 pub mod agent_interval;
 pub mod agent_skill;
+pub mod announcement;
 pub mod api_key;
 pub mod assignment;
 pub mod audit_entry;

@@ -52,9 +52,12 @@ pub enum ParticipantRole {
     /// One of the two users of a direct conversation.
     #[sea_orm(num_value = 4)]
     Member = 4,
-    /// A supervisor who joined the conversation.
+    /// A supervisor who joined the conversation. Customers see JOINED.
     #[sea_orm(num_value = 5)]
     Supervisor = 5,
+    /// A supervisor who wrote a note without joining. Customers do not see them.
+    #[sea_orm(num_value = 6)]
+    Observer = 6,
 }
 
 /// The SQL comparison of `role` that holds for participants of conversations with customers. It is a literal, because a

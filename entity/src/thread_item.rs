@@ -7,7 +7,10 @@ use sea_orm::entity::prelude::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ConversationId, ParticipantId, TaskId, ThreadItemId};
+use crate::{
+    announcement::AnnouncementData,
+    id::{ConversationId, ParticipantId, TaskId, ThreadItemId},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "thread_item")]
@@ -21,10 +24,11 @@ pub struct Model {
     pub customer_sequence: Option<i64>,
     pub kind: ItemKind,
     pub visibility: ItemVisibility,
-    /// The author, or the subject of an announcement.
+    /// The author, or the participant whose action an announcement reports.
     pub author_id: Option<ParticipantId>,
     pub inbound: bool,
     pub announcement: Option<AnnouncementKind>,
+    /// The text of a message or note. Empty for an announcement.
     pub body: String,
     pub format: TextFormat,
     pub reply_to_id: Option<ThreadItemId>,
@@ -38,6 +42,9 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub edited_at: Option<DateTimeUtc>,
     pub deleted_at: Option<DateTimeUtc>,
+    /// The facts of an announcement.
+    #[sea_orm(column_type = "Json", nullable)]
+    pub announcement_data: Option<AnnouncementData>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -77,6 +84,7 @@ pub enum ItemVisibility {
     Both = 3,
 }
 
+// Numbers are never used again.
 /// The fact that an announcement reports.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -85,10 +93,10 @@ pub enum AnnouncementKind {
     /// An agent has joined.
     #[sea_orm(num_value = 1)]
     AgentJoined = 1,
-    /// An agent has left.
+    /// An agent has left, or was removed.
     #[sea_orm(num_value = 2)]
     AgentLeft = 2,
-    /// The customer has left.
+    /// The customer has left, and the conversation has ended.
     #[sea_orm(num_value = 3)]
     CustomerLeft = 3,
     /// The conversation was transferred.
@@ -103,30 +111,24 @@ pub enum AnnouncementKind {
     /// The agent who was asked did not join.
     #[sea_orm(num_value = 7)]
     ConferenceNotAccepted = 7,
-    /// The customer waits for an agent.
-    #[sea_orm(num_value = 8)]
-    Queued = 8,
-    /// A workflow reported its result.
-    #[sea_orm(num_value = 9)]
-    WorkflowResult = 9,
-    /// An attachment was not accepted.
-    #[sea_orm(num_value = 10)]
-    AttachmentDropped = 10,
-    /// The customer is back.
-    #[sea_orm(num_value = 11)]
-    Reconnected = 11,
     /// The queue is closed at this time.
     #[sea_orm(num_value = 12)]
     OutOfHours = 12,
     /// The conversation has ended because of inactivity.
     #[sea_orm(num_value = 13)]
     Inactive = 13,
-    /// The conversation has ended.
-    #[sea_orm(num_value = 14)]
-    EndedBySystem = 14,
     /// The customer's answers to the pre-chat form, with the page of the chat.
     #[sea_orm(num_value = 15)]
     FormAnswered = 15,
+    /// The invitation of another agent was withdrawn.
+    #[sea_orm(num_value = 16)]
+    ConferenceCancelled = 16,
+    /// An agent has ended the conversation.
+    #[sea_orm(num_value = 17)]
+    EndedByAgent = 17,
+    /// A supervisor has joined. Customers see AGENT_JOINED.
+    #[sea_orm(num_value = 18)]
+    SupervisorJoined = 18,
 }
 
 /// The markup of a text.

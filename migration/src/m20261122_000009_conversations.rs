@@ -136,9 +136,11 @@ impl MigrationTrait for Migration {
                     created_at timestamptz NOT NULL,
                     edited_at timestamptz,
                     deleted_at timestamptz,
+                    announcement_data json,
                     UNIQUE (conversation_id, sequence),
                     UNIQUE (conversation_id, customer_sequence),
-                    CHECK ((visibility = 1) = (customer_sequence IS NULL))
+                    CHECK ((visibility = 1) = (customer_sequence IS NULL)),
+                    CHECK ((kind = 2) = (announcement IS NOT NULL))
                 )",
                 "CREATE UNIQUE INDEX thread_item_once ON thread_item (author_id, client_message_id)",
                 "CREATE INDEX thread_item_replies ON thread_item (reply_to_id)",

@@ -286,7 +286,7 @@ async function ending() {
   await visitor.click('#end');
   await visitor.click('#end-yes');
   await visitor.see('.ended', 'This chat has ended');
-  await visitor.see('.log', 'You have left the chat.');
+  await visitor.see('.log', 'You have left the conversation.');
   await seen.waitForFunction(() => document.activeElement.id === 'again', { polling: 50 });
   await visitor.look('ended');
   const text = await transcript();
@@ -304,7 +304,7 @@ async function ending() {
   await visitor.see('#standing', 'Ann Archer');
   await desk('end ann');
   await visitor.see('.ended', 'This chat has ended');
-  await visitor.see('.log', 'Ann Archer has left.');
+  await visitor.see('.log', 'Ann Archer has ended the conversation.');
   await desk('wrap ann');
   await visitor.click('#forget');
   await visitor.see('.start', 'Your name');
@@ -371,7 +371,7 @@ async function hostile() {
   await visitor.state('Sent');
   await visitor.look('hostile');
   await desk('end eve');
-  await visitor.see('.log', 'Eve <img src=x onerror=hacked()> has left.');
+  await visitor.see('.log', 'Eve <img src=x onerror=hacked()> has ended the conversation.');
   await desk('wrap eve');
   await visitor.leave();
 }

@@ -2,10 +2,15 @@
 //! and refusals to agents and customers.
 
 use api::{
-    conversations::customers::CustomerDetails,
+    conversations::{announcement_text, conversation_rows::ConversationSide, customers::CustomerDetails},
     inbound::messages::{self, InboundMessage, MessageContent},
+    text::locale::Locale,
 };
-use entity::{channel::Channel, thread_item::TextFormat};
+use entity::{
+    channel::Channel,
+    thread_item::{self, ItemKind, TextFormat},
+};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -40,15 +45,18 @@ pub async fn talk(app: &TestApp, agent: &Person, floor: &Floor, name: &str) -> A
     arrival
 }
 
-/// Returns the announcements in a conversation. The flag is true when the customer sees the announcement.
+/// Returns the announcements in a conversation as agents read them. The flag is true when the customer sees the
+/// announcement.
 pub async fn announced(app: &TestApp, arrival: Arrival) -> Vec<(String, bool)> {
-    let sql = format!(
-        "SELECT CASE WHEN customer_sequence IS NULL THEN '-' ELSE '+' END || body FROM thread_item \
-         WHERE kind = 2 AND conversation_id = {} ORDER BY sequence",
-        app.database.literal(arrival.conversation.0)
-    );
-    let lines = app.database.texts(&sql).await;
-    lines.into_iter().map(|line| (line[1..].to_owned(), line.starts_with('+'))).collect()
+    let db = app.app().db.read();
+    let items = thread_item::Entity::find()
+        .filter(thread_item::Column::ConversationId.eq(arrival.conversation))
+        .filter(thread_item::Column::Kind.eq(ItemKind::Announcement))
+        .order_by_asc(thread_item::Column::Sequence);
+    let rows = items.all(db).await.expected("items");
+    let side = ConversationSide::Staff;
+    let texts = announcement_text::texts(db, &rows, side, Locale::English).await.expected("sentences");
+    rows.iter().map(|row| (texts[&row.id].clone(), row.customer_sequence.is_some())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +132,7 @@ async fn each_channel_announces_agents_and_ends_conversations_by_its_rules() {
         if asks {
             assert_eq!(agent.ends_with(&id, true).await, "");
         }
-        let lines = [(format!("{name} has joined."), told), (format!("{name} has left."), told)];
+        let lines = [(format!("{name} has joined."), told), (format!("{name} has ended the conversation."), told)];
         assert_eq!(announced(&app, by_agent).await, lines, "{channel:?}");
         assert_eq!(agent.ends_with(&id, true).await, "CONVERSATION_ENDED");
         assert_eq!(agent.desk().await["tasks"][0]["status"], "WRAP_UP", "{channel:?}");

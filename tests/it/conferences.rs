@@ -87,7 +87,7 @@ async fn an_invited_agent_joins_writes_and_leaves_and_the_conversation_continues
         let told = TOLD.contains(&channel);
         let lines = [
             (format!("{} has joined.", ann.handle), told),
-            (format!("{} was asked to join.", ben.handle), false),
+            (format!("{} has asked {} to join.", ann.handle, ben.handle), false),
             (format!("{} has joined.", ben.handle), told),
             (format!("{} has left.", ben.handle), told),
         ];
@@ -166,7 +166,11 @@ async fn an_invitation_that_is_not_accepted_changes_nothing_for_the_customer() {
             assert_eq!(ann.sees(&task).await, "CONNECTED", "{channel:?} {end}");
             assert_eq!(told_customer(&app, &arrival).await, before, "{channel:?} {end}");
             let last = announced(&app, arrival).await.pop();
-            assert_eq!(last, Some((format!("{} did not join.", ben.handle), false)));
+            let line = match end {
+                "cancelled" => format!("{} has withdrawn the invitation to {}.", ann.handle, ben.handle),
+                _ => format!("{} did not join.", ben.handle),
+            };
+            assert_eq!(last, Some((line, false)), "{channel:?}");
             assert_eq!(says(&ann, &arrival, "goes on").await, "");
         }
     }

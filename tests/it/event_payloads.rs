@@ -91,6 +91,25 @@ fn every_event_is_written_as_its_golden_file_says_and_every_version_is_read() {
 }
 
 #[test]
+fn an_announcement_of_another_version_is_read_with_defaults() {
+    let mut payload = golden("thread_item", 1).expected("a file");
+    payload["kind"] = json!("ANNOUNCEMENT");
+    payload["announcement"] = json!("AGENT_JOINED");
+    let fields = payload.as_object_mut().expected("fields");
+    fields.remove("announcement_data");
+    let read = |payload: &Value| thread_item::Model::from_payload(payload).expected("a row").announcement_data;
+    assert_eq!(read(&payload), None);
+    payload["announcement_data"] = json!({ "until": "2026-11-30T08:00:00Z", "target": { "planet": "Mars" } });
+    let data = read(&payload).expected("data");
+    assert_eq!((data.target, data.until.is_some()), (None, true));
+    payload["announcement_data"] = json!(data);
+    assert_eq!(
+        thread_item::Model::from_payload(&payload).expected("a row").to_payload().expected("a payload"),
+        payload
+    );
+}
+
+#[test]
 fn an_event_carries_no_secret_of_its_row() {
     let item = golden("thread_item", 1).expected("a file");
     assert!(item.get("digest").is_none());

@@ -5,7 +5,14 @@ use std::{
     io::{Cursor, Read as _},
 };
 
-use api::auth::viewer::Scope;
+use api::{
+    auth::viewer::Scope,
+    conversations::{
+        announcements::{self, NewAnnouncement},
+        conversation_rows, participants,
+    },
+};
+use entity::{id::ConversationId, thread_item::AnnouncementKind};
 use serde_json::{Value, json};
 
 use crate::{
@@ -230,6 +237,31 @@ async fn an_export_contains_the_messages_of_both_sides() {
             json!(["ben", "OUTBOUND", "Yes"]),
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_contains_announcements_as_data_and_in_english() {
+    let app = TestApp::two().await;
+    let ann = app.person("ann").await;
+    let (jane, client) = with_password(&app, "jane").await;
+    let request = jane.asks(&ann).await;
+    ann.must("acceptConnectionRequest", &request).await;
+    let start = "mutation($u: ID!) { started: startDirectConversation(input: { userId: $u }) { conversation { id } } }";
+    let started = jane.ask(start, json!({ "u": ann.id() })).await;
+    let id = ConversationId::parse(started.text("started.conversation.id")).expected("an id");
+    let announced = app.app().transaction(|tx| {
+        Box::pin(async move {
+            let mut row = conversation_rows::lock(tx, id).await?;
+            let author = participants::all(tx.db(), id).await?.remove(0);
+            announcements::announce(tx, &mut row, NewAnnouncement::own(AnnouncementKind::AgentJoined, &author)).await
+        })
+    });
+    let author = announced.await.expected("an announcement").author_id.expected("an author");
+    let files = fetch(&address(&client, None).await).await;
+    let row = &list(&files, "messages.json")[0];
+    assert_eq!(row["announcement"], "AGENT_JOINED");
+    assert_eq!(row["data"]["subject"], json!({ "participant": author.0 }));
+    assert!(["jane has joined.", "ann has joined."].contains(&row["body"].as_str().unwrap_or_default()), "{row}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

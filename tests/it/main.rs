@@ -5,6 +5,8 @@
 mod credentials;
 mod accounts;
 mod activities;
+mod announcement_texts;
+mod announcements;
 mod architecture;
 mod password_attempts;
 mod audit;

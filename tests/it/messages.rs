@@ -300,7 +300,7 @@ async fn only_current_agents_and_supervisors_write_notes() {
         "query($id: ID!) { conversation(id: $id) { participants { role leftAt actor { __typename displayName } } } }";
     let seen = ann.ask(query, json!({ "id": id })).await;
     let of_sue =
-        seen.at("conversation.participants").as_array().into_iter().flatten().find(|one| one["role"] == "SUPERVISOR");
+        seen.at("conversation.participants").as_array().into_iter().flatten().find(|one| one["role"] == "OBSERVER");
     assert!(
         of_sue.is_some_and(|one| one["leftAt"].is_string() && one["actor"]["displayName"] == "sue"),
         "{}",

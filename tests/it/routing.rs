@@ -9,11 +9,14 @@ use entity::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{
-    Expected as _,
-    app::TestApp,
-    database::TestDatabase,
-    desk::{NewQueue, ids},
+use crate::{
+    channel_rules::announced,
+    support::{
+        Expected as _,
+        app::TestApp,
+        database::TestDatabase,
+        desk::{NewQueue, ids},
+    },
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,11 +168,7 @@ async fn a_closed_queue_sends_its_message_and_keeps_the_task() {
     let new = NewQueue { hours: Some(hours), ..NewQueue::of(Channel::Webchat, "chat") };
     let floor = app.floor_of(new, &[&ann]).await;
     let arrival = app.waits(&floor, "cem").await;
-    let told = format!(
-        "SELECT body FROM thread_item WHERE conversation_id = {} AND customer_sequence = 2",
-        app.database.literal(arrival.conversation.0)
-    );
-    assert_eq!(app.database.texts(&told).await, ["We are back on Monday."]);
+    assert_eq!(announced(&app, arrival).await, [("We are back on Monday.".to_owned(), true)]);
     ann.turns("AVAILABLE").await;
     app.settle().await;
     assert_eq!(ann.offers().await.len(), 1, "who works all the same is offered it");

@@ -171,7 +171,7 @@ async fn a_supervisor_reads_without_a_trace_and_joins_visibly() {
     assert_eq!(attends(&sue, "leaveConversation", &id).await, "APPLIED");
     assert_eq!(attends(&sue, "leaveConversation", &id).await, "NO_CHANGE");
     assert_eq!(says("2").await, "NOT_A_PARTICIPANT");
-    let lines = [("ann has joined.", true), ("sue has joined.", true), ("sue has left.", true)];
+    let lines = [("ann has joined.", true), ("sue has joined as a supervisor.", true), ("sue has left.", true)];
     assert_eq!(announced(&app, arrival).await, lines.map(|(line, told)| (line.to_owned(), told)));
     // Losing the role ends the participation of a supervisor.
     assert_eq!(attends(&sue, "joinConversation", &id).await, "APPLIED");

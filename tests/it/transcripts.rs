@@ -2,7 +2,7 @@
 
 use api::{
     conversations::{
-        announcements,
+        announcements::{self, NewAnnouncement},
         conversation_rows::{self, ConversationSide},
         participants::{self, ParticipantRef},
         thread_items::{self, NewItem},
@@ -10,9 +10,11 @@ use api::{
     },
     error::Result,
     inbound::messages::{self, InboundMessage},
+    text::locale::Locale,
 };
 use chrono::Duration;
 use entity::{
+    announcement::AnnouncementTarget,
     channel::Channel,
     conversation,
     id::ConversationId,
@@ -45,10 +47,14 @@ async fn conversation(app: &TestApp, channel: Channel) -> ConversationId {
 }
 
 async fn both(app: &TestApp, id: ConversationId) -> [String; 2] {
+    both_in(app, id, Locale::English).await
+}
+
+async fn both_in(app: &TestApp, id: ConversationId, locale: Locale) -> [String; 2] {
     let db = app.app().db.read();
     let row = conversation::Entity::find_by_id(id).one(db).await.expected("a look").expected("a conversation");
-    let staff = transcripts::write(db, &row, ConversationSide::Staff).await.expected("a transcript");
-    [staff, transcripts::write(db, &row, ConversationSide::Customer).await.expected("a transcript")]
+    let staff = transcripts::write(db, &row, ConversationSide::Staff, locale).await.expected("a transcript");
+    [staff, transcripts::write(db, &row, ConversationSide::Customer, locale).await.expected("a transcript")]
 }
 
 /// An agent joins, adds a note and sends three messages. One is edited and one is deleted.
@@ -59,8 +65,10 @@ async fn answer(app: &TestApp, id: ConversationId, ann: &Person) -> Result<()> {
             let mut held = conversation_rows::lock(tx, id).await?;
             let held = &mut held;
             let me = participants::join(tx, held, ParticipantRef::User(ann), ParticipantRole::Owner).await?;
-            announcements::announce(tx, held, AnnouncementKind::AgentJoined, Some(&me), "ann").await?;
-            announcements::announce(tx, held, AnnouncementKind::Transferred, None, "Sales").await?;
+            announcements::announce(tx, held, NewAnnouncement::own(AnnouncementKind::AgentJoined, &me)).await?;
+            let queue = AnnouncementTarget::Queue(held.queue_id.expected("a queue"));
+            let transferred = NewAnnouncement::new(AnnouncementKind::Transferred).to(queue);
+            announcements::announce(tx, held, transferred).await?;
             let note = NewItem {
                 kind: ItemKind::Note,
                 visibility: ItemVisibility::Agent,
@@ -95,7 +103,9 @@ async fn each_side_reads_what_it_may_see_in_order() {
          {then} ann: How can I help? (edited)\n{then} ann: (removed)\n"
     );
     assert_eq!(customer, seen);
-    let inner = format!("{then} * Handed over to Sales.\n{then} ann noted: A patient one\n");
+    let inner = format!(
+        "{then} * An agent has transferred the conversation to the queue door.\n{then} ann noted: A patient one\n"
+    );
     assert_eq!(staff, seen.replace(&format!("{then} ann: Yes"), &format!("{inner}{then} ann: Yes")));
 }
 

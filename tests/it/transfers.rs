@@ -74,7 +74,7 @@ async fn a_task_can_be_transferred_to_a_queue_on_every_channel() {
         let told = [Channel::Webchat, Channel::Whatsapp].contains(&channel);
         let mut lines = vec![
             (format!("{} has joined.", ann.handle), told),
-            (format!("Handed over to {}.", second.queue.name), false),
+            (format!("{} has transferred the conversation to the queue {}.", ann.handle, second.queue.name), false),
         ];
         if told {
             lines.push((format!("{} has left.", ann.handle), true));
@@ -193,7 +193,7 @@ async fn an_unaccepted_transfer_is_dropped_unless_the_queue_requeues_it() {
             } else {
                 assert_eq!(stands, "DROPPED", "{channel:?}");
                 let last = announced(&app, arrival).await.pop();
-                assert_eq!(last, Some(("Nobody took the conversation over; it has ended.".to_owned(), true)));
+                assert_eq!(last, Some(("The conversation has ended because nobody took it over.".to_owned(), true)));
                 // The customer's next message starts again.
                 let again = app.arrives_at(1, &first, "kim", 10).await;
                 assert_eq!(again.conversation == arrival.conversation, channel != Channel::Webchat, "{channel:?}");

@@ -55,7 +55,7 @@ async fn the_customer_does_not_see_hidden_participants_typing() {
     let (ann, ben) = (app.agent("ann").await, app.agent("ben").await);
     let chat = app.chat(Channel::Webchat, "kim").await;
     app.answers(&chat, &ann, ParticipantRole::Owner).await;
-    app.answers(&chat, &ben, ParticipantRole::Supervisor).await;
+    app.answers(&chat, &ben, ParticipantRole::Observer).await;
     let id = chat.id();
     let mut of_kim = chat.visitor.follow(0, &id, None).await;
     assert_eq!(said(&ben.ask(TYPING, json!({ "c": id, "t": true })).await), "APPLIED");

@@ -51,10 +51,12 @@ async fn a_visitor_answers_the_form_writes_and_waits() {
     let customer = app.database.texts("SELECT display_name || ' ' || email FROM customer").await;
     assert_eq!(customer, ["Kim Lee kim@example.org"]);
     // Agents see the form's answers before the message. The visitor sees only the message.
-    let items = app.database.texts("SELECT body FROM thread_item ORDER BY sequence").await;
-    let told =
+    let query = "query($id: ID!) { conversation(id: $id) { items { nodes { ... on Announcement { kind text } ... on Message { body } } } } }";
+    let items = app.supervisor("sue").await.ask(query, json!({ "id": chat(&begun) })).await;
+    let text =
         "Your name: Kim Lee\nYour email: kim@example.org\nYour colour: blue\nPage: https://shop.example/shoes?size=42";
-    assert_eq!(items, [told, "Hello"]);
+    let expected = json!([{ "kind": "FORM_ANSWERED", "text": text }, { "body": "Hello" }]);
+    assert_eq!(items.at("conversation.items.nodes"), &expected);
     assert_eq!(
         app.database.number("SELECT count(*) FROM thread_item WHERE customer_sequence = 1 AND kind = 1").await,
         1

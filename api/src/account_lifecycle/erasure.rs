@@ -18,7 +18,7 @@ use crate::{
     app::Tx,
     auth::revocation::{self, Subject},
     contacts::memberships,
-    conversations::{announcements, direct_messages},
+    conversations::direct_messages,
     database::sql::Sql,
     error::Result,
     events::{
@@ -68,7 +68,6 @@ const OWN: [(&str, &str); 24] = [
 pub async fn erase(tx: &Tx<'_>, person: user::Model) -> Result<()> {
     let user = person.id;
     offboarding::offboard(tx, user).await?;
-    announcements::anonymize(tx, user, NAME).await?;
     withdraw_notifications(tx, user).await?;
     withdraw_requests(tx, user).await?;
     remove_activities(tx, user).await?;

@@ -1,4 +1,5 @@
-//! The messages of an archive, conversation by conversation. Only the user's direct conversations are included.
+//! The messages and announcements of an archive, conversation by conversation. Only the user's direct conversations are
+//! included.
 
 use entity::{
     conversation,
@@ -11,9 +12,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::export_page::{SectionPage, TOGETHER, enum_label, names};
-use crate::{app::App, conversations::participants, error::Result};
+use crate::{
+    app::App,
+    conversations::{announcement_text, conversation_rows::ConversationSide, participants},
+    error::Result,
+    text::locale::Locale,
+};
 
-/// Reads a page of messages of one conversation. The cursor consists of the conversation's id and the number of the
+/// Reads a page of messages of one conversation. Announcements are included as data and in English. The cursor consists of the conversation's id and the number of the
 /// last item that was read.
 pub async fn messages(app: &App, me: UserId, after: Option<String>) -> Result<SectionPage> {
     let (at, number) = after.as_deref().and_then(place).unwrap_or((ConversationId(Uuid::nil()), i64::MAX));
@@ -45,7 +51,7 @@ async fn page(app: &App, me: UserId, row: &conversation::Model, after: i64) -> R
     let rows = thread_item::Entity::find()
         .filter(thread_item::Column::ConversationId.eq(row.id))
         .filter(thread_item::Column::Sequence.gt(after))
-        .filter(thread_item::Column::Kind.eq(ItemKind::Message))
+        .filter(thread_item::Column::Kind.is_in([ItemKind::Message, ItemKind::Announcement]))
         .order_by_asc(thread_item::Column::Sequence)
         .limit(TOGETHER)
         .all(app.db.read())
@@ -56,7 +62,17 @@ async fn page(app: &App, me: UserId, row: &conversation::Model, after: i64) -> R
     let mine = mine.map(|mine: participant::Model| mine.id);
     let full = rows.len() as u64 == TOGETHER;
     let last = rows.last().filter(|_| full).map_or(i64::MAX, |item| item.sequence);
+    let announced = announcement_text::texts(app.db.read(), &rows, ConversationSide::Staff, Locale::English).await?;
     let items = rows.into_iter().map(|item| {
+        if let Some(kind) = item.announcement {
+            return json!({
+                "person": names.values().next(),
+                "announcement": enum_label(kind),
+                "data": item.announcement_data,
+                "body": announced.get(&item.id),
+                "createdAt": item.created_at,
+            });
+        }
         json!({
             "person": names.values().next(),
             "direction": if item.author_id == mine { "OUTBOUND" } else { "INBOUND" },

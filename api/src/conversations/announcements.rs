@@ -1,49 +1,132 @@
-//! Announcements that the system adds to conversations. The channel's capabilities decide which side sees them.
+//! Announcements that the system adds to conversations, as data. The channel's capabilities decide which side sees
+//! them. `announcement_text` writes their sentences when somebody reads them.
 
+use chrono::{DateTime, Utc};
 use entity::{
+    announcement::{AnnouncementData, AnnouncementParameters, AnnouncementPerson, AnnouncementTarget},
     conversation,
-    id::UserId,
+    id::{ParticipantId, UserId},
     participant, thread_item,
     thread_item::{AnnouncementKind, ItemKind, ItemVisibility, TextFormat},
 };
 
 use super::{
     channel_capabilities,
+    participants::{self, ParticipantRef},
     thread_items::{self, NewItem},
 };
-use crate::{app::Tx, database::sql::Sql, error::Result};
+use crate::{app::Tx, error::Result};
 
-/// Adds an announcement about a participant to a conversation. The conversation must be locked. The channel's
-/// capabilities decide its visibility. Emits `ItemAdded`.
+/// An announcement to be added.
+#[derive(Clone, Debug)]
+pub struct NewAnnouncement {
+    kind: AnnouncementKind,
+    author: Option<ParticipantId>,
+    data: AnnouncementData,
+}
+
+impl NewAnnouncement {
+    /// Returns an announcement of something that the system did.
+    #[must_use]
+    pub fn new(kind: AnnouncementKind) -> Self {
+        Self { kind, author: None, data: AnnouncementData::default() }
+    }
+
+    /// Returns an announcement of something that a participant did, and that is about this participant.
+    #[must_use]
+    pub fn own(kind: AnnouncementKind, participant: &participant::Model) -> Self {
+        let person = AnnouncementPerson::Participant(participant.id);
+        Self::new(kind).by(person).about(person)
+    }
+
+    /// Names the person who acted.
+    #[must_use]
+    pub fn by(mut self, actor: impl Into<Option<AnnouncementPerson>>) -> Self {
+        (self.author, self.data.actor_id) = match actor.into() {
+            Some(AnnouncementPerson::Participant(id)) => (Some(id), None),
+            Some(AnnouncementPerson::User(id)) => (None, Some(id)),
+            None => (None, None),
+        };
+        self
+    }
+
+    /// Names the person whom the announcement is about.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<Option<AnnouncementPerson>>) -> Self {
+        self.data.subject = subject.into();
+        self
+    }
+
+    /// Names the agent or queue to whom something goes.
+    #[must_use]
+    pub fn to(mut self, target: AnnouncementTarget) -> Self {
+        self.data.target = Some(target);
+        self
+    }
+
+    /// Names an agent or queue that was asked for something. An agent is also whom the announcement is about.
+    #[must_use]
+    pub fn asked(self, target: AnnouncementTarget) -> Self {
+        let subject = match target {
+            AnnouncementTarget::Agent(user) => Some(AnnouncementPerson::User(user)),
+            AnnouncementTarget::Queue(_) => None,
+        };
+        self.about(subject).to(target)
+    }
+
+    /// Sets the end of the announced state.
+    #[must_use]
+    pub fn until(mut self, until: Option<DateTime<Utc>>) -> Self {
+        self.data.until = until;
+        self
+    }
+
+    /// Sets the texts that people wrote.
+    #[must_use]
+    pub fn with(mut self, parameters: AnnouncementParameters) -> Self {
+        self.data.parameters = parameters;
+        self
+    }
+}
+
+/// Returns a user as an announcement names them: by their participant, if they have one in the conversation.
+pub async fn person(tx: &Tx<'_>, conversation: &conversation::Model, user: UserId) -> Result<AnnouncementPerson> {
+    let found = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await?;
+    Ok(found.map_or(AnnouncementPerson::User(user), |found| AnnouncementPerson::Participant(found.id)))
+}
+
+/// Adds the announcement that an agent has left. `by` is the user who acted, or `None` for the system. The conversation
+/// must be locked. Emits `ItemAdded`.
+pub async fn announce_departure(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    agent: &participant::Model,
+    by: Option<UserId>,
+) -> Result<thread_item::Model> {
+    let actor = match by {
+        Some(user) => Some(person(tx, conversation, user).await?),
+        None => None,
+    };
+    let subject = AnnouncementPerson::Participant(agent.id);
+    announce(tx, conversation, NewAnnouncement::new(AnnouncementKind::AgentLeft).by(actor).about(subject)).await
+}
+
+/// Adds an announcement to a conversation. The conversation must be locked. The channel's capabilities decide its
+/// visibility. Emits `ItemAdded`.
 pub async fn announce(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
-    kind: AnnouncementKind,
-    of: Option<&participant::Model>,
-    name: &str,
-) -> Result<thread_item::Model> {
-    let text = text(kind, name);
-    announce_text(tx, conversation, kind, of, text).await
-}
-
-/// Adds an announcement with the given text instead of the standard one. The conversation must be locked. The
-/// channel's capabilities decide its visibility. Emits `ItemAdded`.
-pub async fn announce_text(
-    tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
-    kind: AnnouncementKind,
-    of: Option<&participant::Model>,
-    text: String,
+    new: NewAnnouncement,
 ) -> Result<thread_item::Model> {
     let visibility =
-        conversation.channel.map_or(ItemVisibility::Both, |channel| channel_capabilities::audience(channel, kind));
-    let new = NewItem {
+        conversation.channel.map_or(ItemVisibility::Both, |channel| channel_capabilities::audience(channel, new.kind));
+    let item = NewItem {
         kind: ItemKind::Announcement,
         visibility,
-        author: of.map(|participant| participant.id),
+        author: new.author,
         inbound: false,
-        announcement: Some(kind),
-        body: text,
+        announcement: Some((new.kind, new.data)),
+        body: String::new(),
         format: TextFormat::Plain,
         reply_to: None,
         task: None,
@@ -51,40 +134,5 @@ pub async fn announce_text(
         digest: None,
         sent_at: None,
     };
-    thread_items::append(tx, conversation, new).await
-}
-
-/// Replaces a deleted user's name by `name` in every announcement that they joined or left.
-pub async fn anonymize(tx: &Tx<'_>, user: UserId, name: &str) -> Result<()> {
-    for kind in [AnnouncementKind::AgentJoined, AnnouncementKind::AgentLeft] {
-        let mut sql = Sql::new("UPDATE thread_item SET body = ");
-        sql.bind(text(kind, name));
-        sql.push(" WHERE announcement = ");
-        sql.bind(kind);
-        sql.push(" AND author_id IN (SELECT id FROM participant WHERE user_id = ");
-        sql.bind(user);
-        sql.push(")");
-        sql.run(tx.db()).await?;
-    }
-    Ok(())
-}
-
-fn text(kind: AnnouncementKind, name: &str) -> String {
-    match kind {
-        AnnouncementKind::AgentJoined => format!("{name} has joined."),
-        AnnouncementKind::AgentLeft => format!("{name} has left."),
-        AnnouncementKind::CustomerLeft => format!("{name} has left."),
-        AnnouncementKind::Transferred => format!("Handed over to {name}."),
-        AnnouncementKind::TransferDropped => "Nobody took the conversation over; it has ended.".to_owned(),
-        AnnouncementKind::ConferenceRequested => format!("{name} was asked to join."),
-        AnnouncementKind::ConferenceNotAccepted => format!("{name} did not join."),
-        AnnouncementKind::Queued => "Please wait; an agent will be with you.".to_owned(),
-        AnnouncementKind::WorkflowResult => name.to_owned(),
-        AnnouncementKind::AttachmentDropped => format!("The attachment {name} was not taken."),
-        AnnouncementKind::Reconnected => format!("{name} is back."),
-        AnnouncementKind::OutOfHours => "Nobody is here at this time. Your message is kept.".to_owned(),
-        AnnouncementKind::Inactive => "The conversation has ended because nobody wrote.".to_owned(),
-        AnnouncementKind::EndedBySystem => "The conversation has ended.".to_owned(),
-        AnnouncementKind::FormAnswered => name.to_owned(),
-    }
+    thread_items::append(tx, conversation, item).await
 }

@@ -73,7 +73,7 @@ pub struct Capabilities {
     pub end_needs_consent: bool,
     /// True if the customer's next message reopens a closed conversation.
     pub reopens: bool,
-    /// The sides that see agents and the announcements that an agent joined or left.
+    /// The sides that see agents and the announcements that an agent joined, left or ended the conversation.
     pub agents_shown: ItemVisibility,
     /// Time limit for accepting an offer, in seconds, if the queue sets none.
     pub offer_seconds: i32,
@@ -157,19 +157,18 @@ pub const DIRECT_LIMIT: usize = 4_096;
 #[must_use]
 pub fn audience(channel: Channel, kind: AnnouncementKind) -> ItemVisibility {
     match kind {
-        AnnouncementKind::AgentJoined | AnnouncementKind::AgentLeft => of(channel).agents_shown,
+        AnnouncementKind::AgentJoined
+        | AnnouncementKind::SupervisorJoined
+        | AnnouncementKind::AgentLeft
+        | AnnouncementKind::EndedByAgent => of(channel).agents_shown,
         AnnouncementKind::CustomerLeft
         | AnnouncementKind::OutOfHours
         | AnnouncementKind::Inactive
-        | AnnouncementKind::Reconnected
-        | AnnouncementKind::EndedBySystem
-        | AnnouncementKind::Queued
         | AnnouncementKind::TransferDropped => ItemVisibility::Both,
         AnnouncementKind::Transferred
         | AnnouncementKind::ConferenceRequested
         | AnnouncementKind::ConferenceNotAccepted
-        | AnnouncementKind::WorkflowResult
-        | AnnouncementKind::AttachmentDropped
+        | AnnouncementKind::ConferenceCancelled
         | AnnouncementKind::FormAnswered => ItemVisibility::Agent,
     }
 }

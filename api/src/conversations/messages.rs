@@ -348,7 +348,7 @@ pub async fn note(app: &App, by: &Viewer, conversation_id: &str, draft: &Draft) 
                 Some(me) if me.left_at.is_none() => me,
                 me if is_supervisor(tx, by.user).await? => match me {
                     Some(me) => me,
-                    None => participants::record_supervisor(tx, &conversation, by.user).await?,
+                    None => participants::record_observer(tx, &conversation, by.user).await?,
                 },
                 _ => return Err(participants::not_a_participant()),
             };

@@ -172,9 +172,9 @@ pub async fn join(
     Ok(row)
 }
 
-/// Records a supervisor who writes in a conversation without joining it. The participant counts as one who has left,
+/// Records a supervisor who writes in a conversation without joining it, as an observer. The participant counts as one who has left,
 /// and the customer does not see it. The conversation must be locked. Emits `ParticipantChanged`.
-pub async fn record_supervisor(
+pub async fn record_observer(
     tx: &Tx<'_>,
     conversation: &conversation::Model,
     user: UserId,
@@ -185,7 +185,7 @@ pub async fn record_supervisor(
         conversation_id: conversation.id,
         user_id: Some(user),
         customer_id: None,
-        role: ParticipantRole::Supervisor,
+        role: ParticipantRole::Observer,
         joined_at: now,
         left_at: Some(now),
         left_sequence: Some(conversation.last_sequence),
@@ -237,10 +237,10 @@ pub fn visibility(conversation: &conversation::Model, row: &participant::Model) 
 #[must_use]
 pub fn visibility_for_role(channel: Option<Channel>, role: ParticipantRole) -> ItemVisibility {
     match (role, channel) {
-        (ParticipantRole::Owner | ParticipantRole::Joined, Some(channel)) => {
+        (ParticipantRole::Owner | ParticipantRole::Joined | ParticipantRole::Supervisor, Some(channel)) => {
             channel_capabilities::of(channel).agents_shown
         }
-        (ParticipantRole::Supervisor, Some(_)) => ItemVisibility::Agent,
+        (ParticipantRole::Observer, Some(_)) => ItemVisibility::Agent,
         _ => ItemVisibility::Both,
     }
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::{
+    announcement::AnnouncementData,
     conversation::{self, ConversationKind},
     event::EventKind,
     id::{ConversationId, ParticipantId, TaskId, ThreadItemId},
     thread_item::{self, AnnouncementKind, ItemKind, ItemVisibility, TextFormat},
 };
 use sea_orm::{ActiveEnum as _, ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::conversation_rows::{self, ConversationSide};
@@ -34,13 +36,13 @@ pub struct NewItem {
     pub kind: ItemKind,
     /// The sides that see the item.
     pub visibility: ItemVisibility,
-    /// The participant who wrote the item, or whom an announcement is about.
+    /// The participant who wrote the item, or whose action an announcement reports.
     pub author: Option<ParticipantId>,
     /// True if the customer wrote the item.
     pub inbound: bool,
-    /// The fact that an announcement states. `None` for messages and notes.
-    pub announcement: Option<AnnouncementKind>,
-    /// The text, as it is stored.
+    /// The fact that an announcement states, with its data. `None` for messages and notes.
+    pub announcement: Option<(AnnouncementKind, AnnouncementData)>,
+    /// The text, as it is stored. Empty for an announcement.
     pub body: String,
     /// The format of `body`.
     pub format: TextFormat,
@@ -87,6 +89,7 @@ pub async fn append(tx: &Tx<'_>, conversation: &mut conversation::Model, new: Ne
         conversation.last_customer_sequence += 1;
     }
     conversation.last_item_at = conversation.last_item_at.max(now);
+    let (announcement, announcement_data) = new.announcement.unzip();
     let row = thread_item::Model {
         id: ThreadItemId(tx.clock().uuid()),
         conversation_id: conversation.id,
@@ -96,7 +99,7 @@ pub async fn append(tx: &Tx<'_>, conversation: &mut conversation::Model, new: Ne
         visibility: new.visibility,
         author_id: new.author,
         inbound: new.inbound,
-        announcement: new.announcement,
+        announcement,
         body: new.body,
         format: new.format,
         reply_to_id: new.reply_to,
@@ -107,6 +110,7 @@ pub async fn append(tx: &Tx<'_>, conversation: &mut conversation::Model, new: Ne
         created_at: now,
         edited_at: None,
         deleted_at: None,
+        announcement_data,
     };
     thread_item::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
     conversation_rows::save_counters(tx, conversation).await?;
@@ -177,9 +181,9 @@ pub struct ItemPage {
 /// The columns of the item `i`, in the order in which [`read`] reads them.
 const COLUMNS: &str = "i.id, i.conversation_id, i.sequence, i.customer_sequence, i.kind, i.visibility, i.author_id, i.inbound, \
                        i.announcement, i.body, i.format, i.reply_to_id, i.task_id, i.client_message_id, i.digest, i.sent_at, \
-                       i.created_at, i.edited_at, i.deleted_at";
+                       i.created_at, i.edited_at, i.deleted_at, i.announcement_data";
 /// Number of columns in [`COLUMNS`]. Further columns of a statement come after them.
-const WIDTH: usize = 19;
+const WIDTH: usize = 20;
 
 fn read(row: &Columns<'_>) -> Result<thread_item::Model, DbErr> {
     let announcement: Option<i16> = row.get(8)?;
@@ -203,6 +207,7 @@ fn read(row: &Columns<'_>) -> Result<thread_item::Model, DbErr> {
         created_at: row.get(16)?,
         edited_at: row.get(17)?,
         deleted_at: row.get(18)?,
+        announcement_data: row.get::<Option<Json<AnnouncementData>>>(19)?.map(|data| data.0),
     })
 }
 

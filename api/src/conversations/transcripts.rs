@@ -6,15 +6,15 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use entity::{
     conversation, customer,
-    id::ParticipantId,
+    id::{ParticipantId, ThreadItemId},
     participant::{self, ParticipantRole},
     thread_item::{self, ItemKind, ItemVisibility},
     user,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use super::{conversation_rows::ConversationSide, participants};
-use crate::{database::sql::Sql, error::Result};
+use super::{announcement_text, conversation_rows::ConversationSide, participants};
+use crate::{database::sql::Sql, error::Result, text::locale::Locale};
 
 /// Number of items that a statement reads at first. It is small because texts may be long.
 const FEW: i64 = 50;
@@ -27,7 +27,8 @@ pub const MAX_BYTES: usize = 256 << 10;
 /// Minimum length of a part of a streamed transcript, in bytes. Only the last part may be shorter.
 const PART: usize = 256 << 10;
 
-/// Writes the newest items of a conversation as a side sees them. Each item is a paragraph:
+/// Writes the newest items of a conversation as a side sees them, with announcements in a language. Each item is a
+/// paragraph:
 ///
 /// ```text
 /// [2026-11-22 09:30:00 UTC] Jane Doe: Hello
@@ -37,6 +38,7 @@ pub async fn write(
     db: &impl ConnectionTrait,
     conversation: &conversation::Model,
     side: ConversationSide,
+    locale: Locale,
 ) -> Result<String> {
     let names = names(db, conversation, side).await?;
     let (number, last) = numbers(conversation, side);
@@ -44,8 +46,10 @@ pub async fn write(
     let (mut entries, mut bytes, mut left_out, mut together) = (Vec::new(), 0, last, FEW);
     'reading: while left_out > oldest {
         let after = (left_out - together).max(oldest);
-        for row in part(db, conversation, number, after, left_out).await?.iter().rev() {
-            let text = entry(row, &names);
+        let rows = part(db, conversation, number, after, left_out).await?;
+        let announced = announcement_text::texts(db, &rows, side, locale).await?;
+        for row in rows.iter().rev() {
+            let text = entry(row, &names, &announced);
             bytes += text.len();
             if bytes > MAX_BYTES {
                 break 'reading;
@@ -65,17 +69,19 @@ pub async fn write(
 /// A transcript that is sent in parts, from the first item to the item that is the last one at each time.
 pub struct TranscriptStream {
     names: HashMap<ParticipantId, String>,
+    locale: Locale,
     after: i64,
 }
 
 impl TranscriptStream {
-    /// Starts with the first item of a conversation.
+    /// Starts with the first item of a conversation. Announcements are written in a language.
     pub async fn start(
         db: &impl ConnectionTrait,
         conversation: &conversation::Model,
         side: ConversationSide,
+        locale: Locale,
     ) -> Result<Self> {
-        Ok(Self { names: names(db, conversation, side).await?, after: 0 })
+        Ok(Self { names: names(db, conversation, side).await?, locale, after: 0 })
     }
 
     /// Returns the next part, or `None` at the end.
@@ -89,12 +95,14 @@ impl TranscriptStream {
         let mut text = String::new();
         while self.after < last && text.len() < PART {
             let upto = (self.after + FEW).min(last);
-            for row in part(db, conversation, number, self.after, upto).await? {
+            let rows = part(db, conversation, number, self.after, upto).await?;
+            let announced = announcement_text::texts(db, &rows, side, self.locale).await?;
+            for row in &rows {
                 if row.author_id.is_some_and(|author| !self.names.contains_key(&author)) {
                     // A participant joined after the transcript began.
                     self.names = names(db, conversation, side).await?;
                 }
-                text.push_str(&entry(&row, &self.names));
+                text.push_str(&entry(row, &self.names, &announced));
             }
             self.after = upto;
         }
@@ -128,7 +136,11 @@ async fn part(
     Ok(sql.models::<thread_item::Entity>(db).await?)
 }
 
-fn entry(row: &thread_item::Model, names: &HashMap<ParticipantId, String>) -> String {
+fn entry(
+    row: &thread_item::Model,
+    names: &HashMap<ParticipantId, String>,
+    announced: &HashMap<ThreadItemId, String>,
+) -> String {
     let author = row.author_id.and_then(|author| names.get(&author)).map_or("Somebody", String::as_str);
     let said = match (row.kind, row.deleted_at) {
         (ItemKind::Message, Some(_)) => format!("{author}: (removed)"),
@@ -136,7 +148,7 @@ fn entry(row: &thread_item::Model, names: &HashMap<ParticipantId, String>) -> St
         (ItemKind::Message, None) => format!("{author}: {}", row.body),
         (ItemKind::Note, Some(_)) => format!("{author} noted: (removed)"),
         (ItemKind::Note, None) => format!("{author} noted: {}", row.body),
-        (ItemKind::Announcement, _) => format!("* {}", row.body),
+        (ItemKind::Announcement, _) => format!("* {}", announced.get(&row.id).map_or("", String::as_str)),
     };
     // Indented lines cannot pass for the first line of the next item.
     format!("[{}] {}\n", time(row.created_at), said.lines().collect::<Vec<_>>().join("\n    "))

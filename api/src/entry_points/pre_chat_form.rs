@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 
 use async_graphql::InputObject;
-use entity::entry_point::{Form, FormField, FormFieldKind};
+use entity::{
+    announcement::FormAnswer,
+    entry_point::{Form, FormField, FormFieldKind},
+};
 
 use crate::{
     contacts::{
@@ -40,7 +43,7 @@ pub struct Answers {
     /// The customer's details among the answers.
     pub about: CustomerDetails,
     /// Each answer with the label of its field, in the order of the form.
-    pub lines: Vec<String>,
+    pub all: Vec<FormAnswer>,
 }
 
 /// Checks the answers to a form, and returns them. Refuses the first wrong answer.
@@ -75,7 +78,7 @@ pub fn check(form: &Form, given: &[WebChatAnswerInput]) -> Result<Answers> {
             }
             continue;
         };
-        answers.lines.push(format!("{}: {value}", field.label));
+        answers.all.push(FormAnswer { label: field.label.clone(), value: value.clone() });
         match field.kind {
             FormFieldKind::Name => answers.about.name = Some(value),
             FormFieldKind::Email => answers.about.email = Some(value),
@@ -166,12 +169,16 @@ mod tests {
         })
     }
 
+    fn lines(answers: &Answers) -> Vec<String> {
+        answers.all.iter().map(|answer| format!("{}: {}", answer.label, answer.value)).collect()
+    }
+
     #[test]
     fn what_is_answered_is_kept_in_the_order_of_the_form() {
         let given =
             [("colour", "blue"), ("phone", " +49 (30) 1 "), ("name", " Kim "), ("order", "a\nb"), ("email", "")];
         let answers = answer(&given).unwrap_or_default();
-        assert_eq!(answers.lines, ["NAME: Kim", "PHONE: +49 (30) 1", "ORDER: a\nb", "COLOUR: blue"]);
+        assert_eq!(lines(&answers), ["NAME: Kim", "PHONE: +49 (30) 1", "ORDER: a\nb", "COLOUR: blue"]);
         assert_eq!((answers.about.name.as_deref(), answers.about.email), (Some("Kim"), None));
     }
 
@@ -185,7 +192,7 @@ mod tests {
             ("\u{c5}land", "A\u{30a}land"),
         ] {
             let answers = answer(&[("name", "Kim"), ("colour", given)]).unwrap_or_default();
-            assert_eq!(answers.lines, ["NAME: Kim".to_owned(), format!("COLOUR: {kept}")], "{given:?}");
+            assert_eq!(lines(&answers), ["NAME: Kim".to_owned(), format!("COLOUR: {kept}")], "{given:?}");
         }
         for given in ["Cafe", "CAF\u{c9}", "\u{ff52}ed"] {
             assert!(answer(&[("name", "Kim"), ("colour", given)]).is_err(), "{given:?}");

@@ -7,6 +7,7 @@
 
 use entity::{
     activity, agent,
+    announcement::AnnouncementData,
     channel::Channel,
     connection_request,
     id::{
@@ -205,7 +206,7 @@ row_payload! {
         created_at: DateTimeUtc,
         edited_at: Option<DateTimeUtc>,
         deleted_at: Option<DateTimeUtc>,
-    } since {} without { digest = None }
+    } since { announcement_data: Option<AnnouncementData> } without { digest = None }
 }
 
 row_payload! {

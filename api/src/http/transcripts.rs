@@ -1,15 +1,17 @@
 //! `/conversations/{id}/transcript.txt`: a transcript of any length, sent while it is read. The request carries the
-//! caller's own token. Before each part the server checks that the caller may still see the conversation.
+//! caller's own token. The query parameter `locale`, or else `Accept-Language`, chooses the language of its
+//! announcements. Before each part the server checks that the caller may still see the conversation.
 
 use std::sync::Arc;
 
 use axum::{
     body::{Body, Bytes},
-    extract::{Path, Request, State},
-    http::{HeaderValue, StatusCode, header, request::Parts},
+    extract::{Path, Query, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use futures_util::Stream;
+use serde::Deserialize;
 
 use super::{
     content_negotiation::Media,
@@ -26,11 +28,30 @@ use crate::{
     },
     error::{Error, Result},
     quotas::QuotaPermit,
+    text::locale::Locale,
 };
 
 /// The cost of a transcript before its first part, and the bytes that one more unit of cost pays for.
 const COST: u64 = 100;
 const BYTES_PER_COST: u64 = 256;
+
+/// The query parameters.
+#[derive(Deserialize)]
+struct TranscriptQuery {
+    locale: Option<String>,
+}
+
+/// Returns the language that a request asks for: by its query parameter, else by its header. The default is English.
+fn requested_locale(uri: &Uri, headers: &HeaderMap) -> Locale {
+    let named = Query::<TranscriptQuery>::try_from_uri(uri).ok().and_then(|query| query.0.locale);
+    match named.filter(|tag| !tag.is_empty()) {
+        Some(tag) => Locale::of(Some(&tag)),
+        None => {
+            let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+            accepted.and_then(Locale::accepted).unwrap_or_default()
+        }
+    }
+}
 
 /// Sends a transcript.
 pub async fn serve(State(executor): State<Arc<Executor>>, Path(id): Path<String>, request: Request) -> Response {
@@ -61,6 +82,7 @@ pub async fn serve(State(executor): State<Arc<Executor>>, Path(id): Path<String>
 struct TranscriptResponse {
     reader: FileReader,
     id: String,
+    locale: Locale,
     place: QuotaPermit,
 }
 
@@ -70,22 +92,22 @@ async fn begin(executor: &Executor, id: &str, parts: &Parts) -> Result<Transcrip
     reader.pay(app, COST)?;
     conversation_rows::find_by_id(app.db.read(), &reader.caller, id, conversation_rows::FIELD).await?;
     let place = reader.place(app)?;
-    Ok(TranscriptResponse { reader, id: id.to_owned(), place })
+    let locale = requested_locale(&parts.uri, &parts.headers);
+    Ok(TranscriptResponse { reader, id: id.to_owned(), locale, place })
 }
 
 /// Streams the parts. Each is read when the one before it is on its way. The stream breaks off when the caller may no
 /// longer read, so that no client mistakes a part for the whole.
 fn send(executor: Arc<Executor>, begun: TranscriptResponse) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     async_stream::try_stream! {
-        let TranscriptResponse { reader, id, place: _place } = begun;
+        let TranscriptResponse { reader, id, locale, place: _place } = begun;
         let (app, caller) = (executor.app(), reader.caller);
-        let side = ConversationSide::of(&caller);
         let mut sending = None;
         loop {
             if !reader.may_continue(app) {
                 Err(std::io::Error::other("broken off"))?;
             }
-            let part = part(&executor, &caller, &id, side, &mut sending).await;
+            let part = part(&executor, &caller, &id, locale, &mut sending).await;
             let Some(text) = part.map_err(|error| std::io::Error::other(error.code()))? else { break };
             app.rate_limits.settle(caller.limit_subject(), text.len() as u64 / BYTES_PER_COST);
             yield Bytes::from(text);
@@ -97,13 +119,13 @@ async fn part(
     executor: &Executor,
     caller: &Caller,
     id: &str,
-    side: ConversationSide,
+    locale: Locale,
     sending: &mut Option<TranscriptStream>,
 ) -> Result<Option<String>> {
-    let db = executor.app().db.read();
+    let (db, side) = (executor.app().db.read(), ConversationSide::of(caller));
     let conversation = conversation_rows::find_by_id(db, caller, id, conversation_rows::FIELD).await?;
     if sending.is_none() {
-        *sending = Some(TranscriptStream::start(db, &conversation, side).await?);
+        *sending = Some(TranscriptStream::start(db, &conversation, side, locale).await?);
     }
     match sending {
         Some(sending) => sending.next(db, &conversation, side).await,

@@ -106,7 +106,7 @@ pub async fn take(tx: &Tx<'_>, incoming: &InboundMessage) -> Result<InboundRecei
     let author = participants::join(tx, &conversation, who, ParticipantRole::Customer).await?;
     let enqueued = queueing::enqueue(tx, &mut conversation, entry_point).await?;
     let message = write(tx, &mut conversation, &author, written).await?;
-    queueing::post_closed_message(tx, &mut conversation, enqueued).await?;
+    queueing::announce_closed(tx, &mut conversation, enqueued).await?;
     Ok(InboundReceipt { message, conversation, arrival })
 }
 

@@ -38,7 +38,7 @@ pub struct QueueHoursInput {
     #[graphql(default)]
     pub closed_on: Vec<String>,
     /// The message to customers who write at other times, at most 1,000 characters. The default is a message of
-    /// Rapport.
+    /// Rapport in the reader's language.
     pub closed_message: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! The opening hours of queues. All hours are in the queue's own time zone, including days with clock changes.
 
 use async_graphql::Enum;
-use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
+use chrono::{DateTime, Datelike as _, Days, MappedLocalTime, NaiveDate, NaiveTime, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
 use entity::queue::{self, BusinessHours, OpenHours};
 
@@ -65,16 +65,15 @@ pub fn time(minutes: u16) -> String {
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
-/// The message outside of the opening hours when the queue has no message of its own.
-const DEFAULT_CLOSED_MESSAGE: &str = "Nobody is here at this time. Your message is kept and will be answered.";
+/// Number of days in which the next opening is searched. A queue has at most 400 closed days.
+const DAYS: u64 = 408;
 
 /// Returns true if a queue is open at a time. A queue without hours is always open.
 #[must_use]
 pub fn is_open(hours: Option<&BusinessHours>, now: DateTime<Utc>) -> bool {
     let Some(hours) = hours else { return true };
-    let zone: Tz = hours.time_zone.parse().unwrap_or(Tz::UTC);
-    let there = now.with_timezone(&zone);
-    if hours.closed_on.contains(&there.format("%Y-%m-%d").to_string()) {
+    let there = now.with_timezone(&zone(hours));
+    if is_closed_day(hours, there.date_naive()) {
         return false;
     }
     let weekday = there.weekday().number_from_monday();
@@ -85,19 +84,66 @@ pub fn is_open(hours: Option<&BusinessHours>, now: DateTime<Utc>) -> bool {
     hours.open.iter().any(at)
 }
 
-/// Returns the message to a customer who writes outside of the opening hours. None while the queue is open.
+fn zone(hours: &BusinessHours) -> Tz {
+    hours.time_zone.parse().unwrap_or(Tz::UTC)
+}
+
+fn is_closed_day(hours: &BusinessHours, day: NaiveDate) -> bool {
+    hours.closed_on.contains(&day.format("%Y-%m-%d").to_string())
+}
+
+/// The facts for a customer who writes outside of the opening hours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedNotice {
+    /// The closed message of the queue. None if the queue has no message of its own.
+    pub message: Option<String>,
+    /// The time at which the queue opens next. None if it never opens.
+    pub opens_at: Option<DateTime<Utc>>,
+    /// The IANA name of the queue's time zone.
+    pub time_zone: String,
+}
+
+/// Returns the facts for a customer who writes to a queue now. None while the queue is open.
 #[must_use]
-pub fn closed_message(queue: &queue::Model, now: DateTime<Utc>) -> Option<String> {
-    if is_open(queue.hours.as_ref(), now) {
-        return None;
-    }
-    let answer = queue.hours.as_ref().and_then(|hours| hours.answer.clone());
-    Some(answer.unwrap_or_else(|| DEFAULT_CLOSED_MESSAGE.to_owned()))
+pub fn closed_notice(queue: &queue::Model, now: DateTime<Utc>) -> Option<ClosedNotice> {
+    let hours = queue.hours.as_ref().filter(|hours| !is_open(Some(hours), now))?;
+    Some(ClosedNotice {
+        message: hours.answer.clone(),
+        opens_at: next_opening(hours, now),
+        time_zone: hours.time_zone.clone(),
+    })
+}
+
+/// Returns the first time after `now` at which closed hours open. None if they never open.
+#[must_use]
+pub fn next_opening(hours: &BusinessHours, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let today = now.with_timezone(&zone(hours)).date_naive();
+    (0..DAYS).find_map(|ahead| {
+        let day = today.checked_add_days(Days::new(ahead)).filter(|day| !is_closed_day(hours, *day))?;
+        let weekday = day.weekday().number_from_monday();
+        let ranges = hours.open.iter().filter(|open| u32::from(open.weekday) == weekday);
+        ranges.filter_map(|open| opening(hours, day, *open, now)).min()
+    })
+}
+
+/// Returns the first minute after `now` in a range of a day. Where clocks go forward, a range may begin later than it
+/// says.
+fn opening(hours: &BusinessHours, day: NaiveDate, open: OpenHours, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (open.from..open.to).find_map(|minute| {
+        let there = day.and_time(NaiveTime::MIN) + TimeDelta::minutes(minute.into());
+        match there.and_local_timezone(zone(hours)) {
+            MappedLocalTime::Single(at) => Some(at.to_utc()).filter(|at| *at > now),
+            MappedLocalTime::Ambiguous(first, second) => {
+                [first, second].map(|at| at.to_utc()).into_iter().find(|at| *at > now)
+            }
+            MappedLocalTime::None => None,
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DateTime, Utc, is_open, minutes, time};
+    use super::{DateTime, Utc, is_open, minutes, next_opening, time};
     use entity::queue::{BusinessHours, OpenHours};
 
     fn at(time: &str) -> DateTime<Utc> {
@@ -130,5 +176,31 @@ mod tests {
         assert!(!open("2026-01-10T10:00:00Z"), "a Saturday");
         assert!(!open("2026-12-25T10:00:00Z"), "a closed day");
         assert!(is_open(None, at("2026-12-25T10:00:00Z")));
+    }
+
+    #[test]
+    fn the_next_opening_is_the_first_open_minute_of_the_zone() {
+        let hours = BusinessHours {
+            time_zone: "Europe/Berlin".to_owned(),
+            open: [(1, 9 * 60, 17 * 60), (5, 13 * 60, 17 * 60), (5, 9 * 60, 12 * 60), (7, 150, 600)]
+                .map(|(weekday, from, to)| OpenHours { weekday, from, to })
+                .to_vec(),
+            closed_on: vec!["2026-12-25".to_owned()],
+            answer: None,
+        };
+        for (now, opens) in [
+            ("2026-07-06T06:00:00Z", "2026-07-06T07:00:00Z"),
+            ("2026-07-06T15:00:00Z", "2026-07-10T07:00:00Z"),
+            ("2026-07-10T10:30:00Z", "2026-07-10T11:00:00Z"),
+            // The Friday is a closed day, and Sunday is the next day with hours.
+            ("2026-12-24T12:00:00Z", "2026-12-27T01:30:00Z"),
+            // Half past two does not exist on the day on which clocks go forward.
+            ("2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"),
+        ] {
+            assert_eq!(next_opening(&hours, at(now)), Some(at(opens)), "{now}");
+            assert!(is_open(Some(&hours), at(opens)), "{opens}");
+        }
+        let never = BusinessHours { open: vec![], ..hours };
+        assert_eq!(next_opening(&never, at("2026-07-06T06:00:00Z")), None);
     }
 }

@@ -3,6 +3,7 @@
 
 use chrono::Duration;
 use entity::{
+    announcement::{AnnouncementPerson, AnnouncementTarget},
     assignment::AssignmentPhase,
     conversation::{self, ConversationStatus},
     id::{ConversationId, UserId},
@@ -19,12 +20,12 @@ use crate::{
     auth::viewer::{Caller, Viewer},
     contact_center::timers,
     conversations::{
-        announcements, channel_capabilities, conversation_rows,
+        announcements::{self, NewAnnouncement},
+        channel_capabilities, conversation_rows,
         participants::{self, ParticipantRef},
     },
     error::{Error, Result, UserErrorCode},
     queues::queue_rows,
-    users::people,
 };
 
 /// Ends a conversation for the agent who owns its task, or for its customer. `agreed` is the customer's consent. Locks
@@ -44,8 +45,7 @@ pub async fn end(app: &App, by: &Caller, id: &str, agreed: bool) -> Result<task:
                 Caller::Visitor(visitor) => {
                     let who = participants::find(tx.db(), conversation.id, ParticipantRef::Customer(visitor.customer))
                         .await?;
-                    let left = Left { kind: AnnouncementKind::CustomerLeft, who, by: EndedBy::Customer };
-                    close(tx, &mut conversation, task, left, false).await
+                    close(tx, &mut conversation, task, Ending::ByCustomer(who), false).await
                 }
                 Caller::Person(viewer) => end_by_agent(tx, &mut conversation, task, viewer, agreed).await,
                 Caller::Service(_) => Err(Error::PersonsOnly),
@@ -87,15 +87,18 @@ pub async fn end_by_owner(
         return Err(Error::refused(UserErrorCode::CustomerConsentRequired, &["input", "customerAgreed"], why));
     }
     let who = participants::find(tx.db(), conversation.id, ParticipantRef::User(owner)).await?;
-    let left = Left { kind: AnnouncementKind::AgentLeft, who, by: EndedBy::Agent };
-    close(tx, conversation, task, left, agreed).await
+    close(tx, conversation, task, Ending::ByAgent(who), agreed).await
 }
 
-/// Ends a conversation whose transfer to an agent was not accepted. The task becomes DROPPED. The conversation must be
+/// Ends a conversation whose transfer `agent` did not accept. The task becomes DROPPED. The conversation must be
 /// locked.
-pub async fn drop_task(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<()> {
-    let left = Left { kind: AnnouncementKind::TransferDropped, who: None, by: EndedBy::System };
-    close(tx, conversation, task, left, false).await.map(drop)
+pub async fn drop_task(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: task::Model,
+    agent: UserId,
+) -> Result<()> {
+    close(tx, conversation, task, Ending::TransferNotAccepted(agent), false).await.map(drop)
 }
 
 /// Ends a conversation that has been inactive for the time of its queue. Locks the conversation. Sets the timer again
@@ -111,8 +114,7 @@ pub async fn end_inactive(tx: &Tx<'_>, id: ConversationId) -> Result<()> {
     if until > tx.clock().now() {
         return timers::set(tx, TimerKind::Inactivity, id.0, until).await;
     }
-    let left = Left { kind: AnnouncementKind::Inactive, who: None, by: EndedBy::System };
-    close(tx, &mut conversation, task, left, false).await.map(drop)
+    close(tx, &mut conversation, task, Ending::Inactivity, false).await.map(drop)
 }
 
 /// Sets the timer of inactivity, if the queue has a time for it. Later items do not move the timer. It is set again
@@ -128,11 +130,49 @@ pub async fn schedule_inactivity_close(
     timers::set(tx, TimerKind::Inactivity, conversation.id.0, until).await
 }
 
-/// The announcement of an end, its participant and the party that ended the conversation.
-struct Left {
-    kind: AnnouncementKind,
-    who: Option<participant::Model>,
-    by: EndedBy,
+/// The reason why a conversation ends.
+enum Ending {
+    /// The customer left.
+    ByCustomer(Option<participant::Model>),
+    /// The agent who owns the task ended it.
+    ByAgent(Option<participant::Model>),
+    /// The agent did not accept the transfer, and the queue drops such tasks.
+    TransferNotAccepted(UserId),
+    /// Nobody wrote for the time of the queue.
+    Inactivity,
+}
+
+impl Ending {
+    fn ended_by(&self) -> EndedBy {
+        match self {
+            Self::ByCustomer(_) => EndedBy::Customer,
+            Self::ByAgent(_) => EndedBy::Agent,
+            Self::TransferNotAccepted(_) | Self::Inactivity => EndedBy::System,
+        }
+    }
+
+    /// Returns the status of a task that ends, which had the status `before`.
+    fn status(&self, before: TaskStatus) -> TaskStatus {
+        match (self, before) {
+            (Self::TransferNotAccepted(_), _) => TaskStatus::Dropped,
+            (_, TaskStatus::Queued | TaskStatus::Offered) => TaskStatus::Abandoned,
+            _ => TaskStatus::WrapUp,
+        }
+    }
+
+    fn announcement(&self) -> NewAnnouncement {
+        let person = |who: &Option<participant::Model>| who.as_ref().map(|who| AnnouncementPerson::Participant(who.id));
+        match self {
+            Self::ByCustomer(who) => {
+                NewAnnouncement::new(AnnouncementKind::CustomerLeft).by(person(who)).about(person(who))
+            }
+            Self::ByAgent(who) => NewAnnouncement::new(AnnouncementKind::EndedByAgent).by(person(who)),
+            Self::TransferNotAccepted(agent) => {
+                NewAnnouncement::new(AnnouncementKind::TransferDropped).asked(AnnouncementTarget::Agent(*agent))
+            }
+            Self::Inactivity => NewAnnouncement::new(AnnouncementKind::Inactive),
+        }
+    }
 }
 
 /// Closes a conversation and ends its task. The conversation must be locked. Emits `ItemAdded`, `TaskReleased`,
@@ -141,27 +181,18 @@ async fn close(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     mut task: task::Model,
-    left: Left,
+    ending: Ending,
     agreed: bool,
 ) -> Result<task::Model> {
-    let name = match &left.who {
-        Some(participant::Model { user_id: Some(user), .. }) => people::display_name(tx.db(), *user).await?,
-        _ => customer_name(tx, conversation).await?,
-    };
-    announcements::announce(tx, conversation, left.kind, left.who.as_ref(), &name).await?;
-    let ended = match (left.kind, task.status) {
-        (AnnouncementKind::TransferDropped, _) => TaskStatus::Dropped,
-        (_, TaskStatus::Queued | TaskStatus::Offered) => TaskStatus::Abandoned,
-        _ => TaskStatus::WrapUp,
-    };
+    announcements::announce(tx, conversation, ending.announcement()).await?;
     if task.status == TaskStatus::Queued {
         task_rows::emit_dequeued(tx, &task)?;
     }
     offers::cancel(tx, &task).await?;
     task.ended_at = Some(tx.clock().now());
-    task.ended_by = Some(left.by);
+    task.ended_by = Some(ending.ended_by());
     task.customer_agreed = agreed;
-    task.status = ended;
+    task.status = ending.status(task.status);
     task_rows::save(tx, &task).await?;
     task_rows::emit_released(tx, &task, task.queue_id)?;
     conversation_rows::close(tx, conversation).await?;
@@ -177,13 +208,6 @@ async fn close(
     }
     task_rows::emit_changed(tx, &task, true).await?;
     Ok(task)
-}
-
-async fn customer_name(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<String> {
-    use sea_orm::EntityTrait as _;
-    let Some(id) = conversation.customer_id else { return Ok(String::new()) };
-    let customer = entity::customer::Entity::find_by_id(id).one(tx.db()).await?;
-    Ok(customer.map(|customer| customer.display_name).unwrap_or_default())
 }
 
 /// Returns true if a user owns the live task of a conversation. The conversation must be locked.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use entity::{
     agent,
+    announcement::AnnouncementTarget,
     assignment::{self, AssignmentPhase},
     conversation,
     id::UserId,
@@ -29,12 +30,12 @@ use crate::{
     app::{App, Tx},
     auth::viewer::Caller,
     conversations::{
-        announcements, channel_capabilities,
+        announcements::{self, NewAnnouncement},
+        channel_capabilities,
         participants::{self, ParticipantRef},
     },
     error::{Error, Result, UserErrorCode},
     queues::queue_rows,
-    users::people,
 };
 
 /// Asks an agent, or the free agents of a queue in turn, to join the caller's task. Locks the caller, the target and
@@ -55,10 +56,10 @@ pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> 
                 return Err(Error::refused(UserErrorCode::ConferenceNotSupported, transfer_targets::FIELD, why));
             }
             let task = task::Model { status: TaskStatus::ConferenceRequested, ..task };
-            let (mut agent, purpose, name) = match (to, person) {
+            let (mut agent, purpose) = match (to, person) {
                 (TransferTarget::Agent(_), Some(person)) => {
                     let agent = transfer_targets::lock_agent(tx, &task, &person).await?;
-                    (agent, OfferRequest::for_task(OfferKind::Conference, &task), person.display_name)
+                    (agent, OfferRequest::for_task(OfferKind::Conference, &task))
                 }
                 (TransferTarget::Queue(id), _) => {
                     let queue = transfer_targets::find_queue(tx, &task, id).await?;
@@ -66,14 +67,14 @@ pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> 
                     let purpose = OfferRequest { kind: OfferKind::Conference, queue: queue.id, invitation };
                     let agent =
                         next_candidate(tx, &task, purpose).await?.ok_or_else(transfer_targets::agent_unavailable)?;
-                    (agent, purpose, queue.name)
+                    (agent, purpose)
                 }
                 (TransferTarget::Agent(_), None) => return Err(transfer_targets::agent_unavailable()),
             };
             task_rows::save(tx, &task).await?;
-            let owner = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await?;
-            let kind = AnnouncementKind::ConferenceRequested;
-            announcements::announce(tx, &mut conversation, kind, owner.as_ref(), &name).await?;
+            let owner = announcements::person(tx, &conversation, user).await?;
+            let new = NewAnnouncement::new(AnnouncementKind::ConferenceRequested).by(owner).asked(to.into());
+            announcements::announce(tx, &mut conversation, new).await?;
             offers::create(tx, &conversation, &task, &mut agent, purpose).await?;
             Ok(task)
         })
@@ -114,8 +115,7 @@ pub async fn join(
     let task = task::Model { status: TaskStatus::Conference, conference_agent_id: Some(user), ..task };
     task_rows::save(tx, &task).await?;
     let joined = participants::join(tx, conversation, ParticipantRef::User(user), ParticipantRole::Joined).await?;
-    let name = people::display_name(tx.db(), user).await?;
-    announcements::announce(tx, conversation, AnnouncementKind::AgentJoined, Some(&joined), &name).await?;
+    announcements::announce(tx, conversation, NewAnnouncement::own(AnnouncementKind::AgentJoined, &joined)).await?;
     task_rows::emit_changed(tx, &task, false).await?;
     Ok(task)
 }
@@ -135,22 +135,32 @@ pub async fn on_not_accepted(
             return Ok(());
         }
     }
-    end_invitation(tx, conversation, task, offer).await.map(drop)
+    end_invitation(tx, conversation, task, offer, None).await.map(drop)
 }
 
+/// Ends the invitation of an offer that has ended. `cancelled_by` is the agent who withdrew it, or `None` if it was not
+/// accepted.
 async fn end_invitation(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     task: task::Model,
     offer: &offer::Model,
+    cancelled_by: Option<UserId>,
 ) -> Result<task::Model> {
     let task = task::Model { status: TaskStatus::Connected, ..task };
     task_rows::save(tx, &task).await?;
-    let name = match offer.invitation {
-        Some(_) => queue_rows::require(tx.db(), offer.queue_id).await?.name,
-        None => people::display_name(tx.db(), offer.agent_id).await?,
+    let asked = match offer.invitation {
+        Some(_) => AnnouncementTarget::Queue(offer.queue_id),
+        None => AnnouncementTarget::Agent(offer.agent_id),
     };
-    announcements::announce(tx, conversation, AnnouncementKind::ConferenceNotAccepted, None, &name).await?;
+    let new = match cancelled_by {
+        Some(user) => {
+            let owner = announcements::person(tx, conversation, user).await?;
+            NewAnnouncement::new(AnnouncementKind::ConferenceCancelled).by(owner)
+        }
+        None => NewAnnouncement::new(AnnouncementKind::ConferenceNotAccepted),
+    };
+    announcements::announce(tx, conversation, new.asked(asked)).await?;
     task_rows::emit_changed(tx, &task, false).await?;
     Ok(task)
 }
@@ -161,7 +171,7 @@ async fn end_invitation(
 pub async fn cancel(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            agent_state::require_agent(tx, by).await?;
+            let user = agent_state::require_agent(tx, by).await?;
             let (mut conversation, task) = task_rows::lock_owned(tx, by, task).await?;
             let asked = match task.status {
                 TaskStatus::ConferenceRequested => offers::find_pending(tx.db(), &task).await?,
@@ -169,7 +179,7 @@ pub async fn cancel(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
             };
             let asked = asked.ok_or_else(|| not_allowed("No invitation is pending."))?;
             offers::cancel(tx, &task).await?;
-            end_invitation(tx, &mut conversation, task, &asked).await
+            end_invitation(tx, &mut conversation, task, &asked, Some(user)).await
         })
     })
     .await
@@ -185,7 +195,7 @@ pub async fn exit(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
             if task.conference_agent_id != Some(user) || task.status != TaskStatus::Conference {
                 return Err(not_allowed("Only the agent who joined the conference can leave it."));
             }
-            remove_member(tx, &mut conversation, task, user).await
+            remove_member(tx, &mut conversation, task, user, user).await
         })
     })
     .await
@@ -197,11 +207,11 @@ pub async fn exit(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
 pub async fn remove(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            agent_state::require_agent(tx, by).await?;
+            let user = agent_state::require_agent(tx, by).await?;
             let (mut conversation, task) = task_rows::lock_owned(tx, by, task).await?;
             match task.conference_agent_id {
                 Some(joined) if task.status == TaskStatus::Conference => {
-                    remove_member(tx, &mut conversation, task, joined).await
+                    remove_member(tx, &mut conversation, task, joined, user).await
                 }
                 _ => Err(not_allowed("No agent has joined.")),
             }
@@ -229,33 +239,34 @@ pub async fn end(app: &App, by: &Caller, task: &str, agreed: bool) -> Result<tas
     .await
 }
 
-/// Removes a joined agent from a conference and starts their wrap-up. The conversation must be locked.
+/// Removes a joined agent from a conference and starts their wrap-up. `by` is the agent who acted. The conversation must
+/// be locked.
 async fn remove_member(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     task: task::Model,
     user: UserId,
+    by: UserId,
 ) -> Result<task::Model> {
     if let Some(held) = assignments::find(tx.db(), task.id, user).await? {
         wrap_ups::start(tx, held, &queue_rows::require(tx.db(), task.queue_id).await?).await?;
     }
-    remove_without_wrap_up(tx, conversation, task, user).await
+    remove_without_wrap_up(tx, conversation, task, user, Some(by)).await
 }
 
-/// Removes a joined agent from a conference without a wrap-up, when they are offboarded. The conversation must be
-/// locked. Emits `ItemAdded`, `ParticipantChanged` and `TaskChanged`.
+/// Removes a joined agent from a conference without a wrap-up. `by` is the agent who acted, or `None` when the joined
+/// agent is offboarded. The conversation must be locked. Emits `ItemAdded`, `ParticipantChanged` and `TaskChanged`.
 pub async fn remove_without_wrap_up(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     task: task::Model,
     user: UserId,
+    by: Option<UserId>,
 ) -> Result<task::Model> {
     let task = task::Model { status: TaskStatus::Connected, conference_agent_id: None, ..task };
     task_rows::save(tx, &task).await?;
-    let joined = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await?;
-    let name = people::display_name(tx.db(), user).await?;
-    announcements::announce(tx, conversation, AnnouncementKind::AgentLeft, joined.as_ref(), &name).await?;
-    if let Some(joined) = joined {
+    if let Some(joined) = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await? {
+        announcements::announce_departure(tx, conversation, &joined, by).await?;
         participants::leave(tx, conversation, joined).await?;
     }
     let holders = assignments::for_task(tx.db(), task.id).await?;

@@ -59,7 +59,7 @@ pub async fn stop_supervising(tx: &Tx<'_>, user: UserId) -> Result<()> {
         }
         let part = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await?;
         if let Some(part) = part.filter(|part| part.left_at.is_none()) {
-            supervision::remove_participant(tx, &mut conversation, part, user).await?;
+            supervision::remove_participant(tx, &mut conversation, part, None).await?;
         }
     }
     Ok(())
@@ -87,7 +87,7 @@ async fn leave(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assign
     assignments::release(tx, &mut agent, &held).await?;
     agent_state::save(tx, &mut agent).await?;
     if task.conference_agent_id == Some(held.agent_id) {
-        return conferences::remove_without_wrap_up(tx, conversation, task, held.agent_id).await.map(drop);
+        return conferences::remove_without_wrap_up(tx, conversation, task, held.agent_id, None).await.map(drop);
     }
     if let Some(who) = participants::find(tx.db(), conversation.id, ParticipantRef::User(held.agent_id)).await? {
         participants::leave(tx, conversation, who).await?;

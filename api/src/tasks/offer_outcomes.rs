@@ -20,11 +20,11 @@ use crate::{
     auth::viewer::Viewer,
     contact_center::{locks, timers},
     conversations::{
-        announcements, conversation_rows,
+        announcements::{self, NewAnnouncement},
+        conversation_rows,
         participants::{self, ParticipantRef},
     },
     error::{Error, Result, UserErrorCode},
-    users::people,
 };
 
 /// The result of an accepted offer.
@@ -89,8 +89,7 @@ async fn accept_locked(
     timers::clear(tx, TimerKind::Step, task.id.0).await?;
     let owner =
         participants::join(tx, conversation, ParticipantRef::User(agent.user_id), ParticipantRole::Owner).await?;
-    let name = people::display_name(tx.db(), agent.user_id).await?;
-    announcements::announce(tx, conversation, AnnouncementKind::AgentJoined, Some(&owner), &name).await?;
+    announcements::announce(tx, conversation, NewAnnouncement::own(AnnouncementKind::AgentJoined, &owner)).await?;
     closing::schedule_inactivity_close(tx, conversation, &task).await?;
     task_rows::emit_accepted(tx, &task)?;
     task_rows::emit_changed(tx, &task, true).await?;
@@ -170,7 +169,7 @@ async fn end_unaccepted(
             let task = queueing::requeue(tx, conversation, task).await?;
             task_rows::emit_changed_to(tx, &task, task.queue_id != before, [agent.user_id])?;
         }
-        OfferKind::Transfer => transfers::on_not_accepted(tx, conversation, task).await?,
+        OfferKind::Transfer => transfers::on_not_accepted(tx, conversation, task, offer).await?,
         OfferKind::Conference => conferences::on_not_accepted(tx, conversation, task, offer).await?,
     }
     Ok(ended)

@@ -1,6 +1,7 @@
 //! Enqueueing: a task begins to wait in a queue when it arrives, returns or is moved there.
 
 use entity::{
+    announcement::AnnouncementParameters,
     conversation, entry_point,
     event::EventKind,
     id::TaskId,
@@ -14,30 +15,36 @@ use super::{routing_decisions, skill_steps, task_rows};
 use crate::{
     app::Tx,
     contact_center::locks,
-    conversations::{announcements, conversation_rows},
+    conversations::{
+        announcements::{self, NewAnnouncement},
+        conversation_rows,
+    },
     error::Result,
     events::{cursor::queue_of, log::NewEvent},
-    queues::{opening_hours, queue_rows},
+    queues::{
+        opening_hours::{self, ClosedNotice},
+        queue_rows,
+    },
 };
 
 /// The live task of a conversation, after it was enqueued or was found.
 pub struct EnqueuedTask {
     /// The live task.
     pub task: task::Model,
-    /// The closed message of the queue. It is posted after the customer's message was added.
-    answer: Option<String>,
+    /// The facts about a closed queue. They are announced after the customer's message was added.
+    closed: Option<ClosedNotice>,
 }
 
 /// Opens a conversation and enqueues a task for it. A live task stays as it is. The conversation must be locked. Takes
 /// the routing lock in shared mode. Emits `TaskQueued` and `TaskChanged`. The caller adds the customer's message and
-/// then calls [`post_closed_message`].
+/// then calls [`announce_closed`].
 pub async fn enqueue(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     entry_point: &entry_point::Model,
 ) -> Result<EnqueuedTask> {
     if let Some(task) = task_rows::find_live(tx, conversation).await? {
-        return Ok(EnqueuedTask { task, answer: None });
+        return Ok(EnqueuedTask { task, closed: None });
     }
     locks::lock_routing_shared(tx).await?;
     let queue = queue_rows::queue_of_entry_point(tx.db(), entry_point).await?;
@@ -68,18 +75,24 @@ pub async fn enqueue(
     emit_queued(tx, &row)?;
     task_rows::emit_changed(tx, &row, true).await?;
     routing_decisions::record_no_agent(tx, &row).await?;
-    Ok(EnqueuedTask { task: row, answer: opening_hours::closed_message(&queue, now) })
+    Ok(EnqueuedTask { task: row, closed: opening_hours::closed_notice(&queue, now) })
 }
 
-/// Posts the closed message, if the queue was closed when the task was enqueued. The conversation must be locked. Emits
+/// Announces that the queue was closed when the task was enqueued, if it was. The conversation must be locked. Emits
 /// `ItemAdded`.
-pub async fn post_closed_message(
+pub async fn announce_closed(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     enqueued: EnqueuedTask,
 ) -> Result<task::Model> {
-    if let Some(text) = enqueued.answer {
-        announcements::announce_text(tx, conversation, AnnouncementKind::OutOfHours, None, text).await?;
+    if let Some(ClosedNotice { message, opens_at, time_zone }) = enqueued.closed {
+        let parameters = AnnouncementParameters {
+            closed_message: message,
+            time_zone: Some(time_zone),
+            ..AnnouncementParameters::default()
+        };
+        let new = NewAnnouncement::new(AnnouncementKind::OutOfHours).until(opens_at).with(parameters);
+        announcements::announce(tx, conversation, new).await?;
     }
     Ok(enqueued.task)
 }

@@ -18,11 +18,11 @@ use crate::{
     app::{App, Tx},
     auth::viewer::Caller,
     conversations::{
-        announcements, conversation_rows,
+        announcements::{self, NewAnnouncement},
+        conversation_rows,
         participants::{self, ParticipantRef},
     },
     error::{Error, Result, UserErrorCode},
-    users::people,
 };
 
 /// Moves a live task to a queue or an agent. A waiting task keeps its waiting time. An owner must submit a wrap-up.
@@ -31,16 +31,16 @@ use crate::{
 pub async fn move_task(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            agent_state::require_supervisor(tx, by).await?;
+            let user = agent_state::require_supervisor(tx, by).await?;
             let person = transfer_targets::lock_person(tx, to).await?;
             let (mut conversation, task) = task_rows::lock_live(tx, by, task).await?;
-            transfers::transfer_locked(tx, &mut conversation, task, to, person.as_ref()).await
+            transfers::transfer_locked(tx, &mut conversation, task, user, to, person.as_ref()).await
         })
     })
     .await
 }
 
-/// Adds a supervisor to an open conversation with a customer, as a joined agent. Returns false if they took part
+/// Adds a supervisor to an open conversation with a customer, beside its agent. Returns false if they took part
 /// already. Locks the caller and the conversation. Emits `ParticipantChanged` and `ItemAdded`. Refuses with
 /// `NOT_FOUND`, `NOT_ALLOWED` or `CONVERSATION_ENDED`.
 pub async fn join(app: &App, by: &Caller, id: &str) -> Result<(conversation::Model, bool)> {
@@ -56,10 +56,9 @@ pub async fn join(app: &App, by: &Caller, id: &str) -> Result<(conversation::Mod
                 return Ok((conversation, false));
             }
             let joined =
-                participants::join(tx, &conversation, ParticipantRef::User(user), ParticipantRole::Joined).await?;
-            let name = people::display_name(tx.db(), user).await?;
-            let kind = AnnouncementKind::AgentJoined;
-            announcements::announce(tx, &mut conversation, kind, Some(&joined), &name).await?;
+                participants::join(tx, &conversation, ParticipantRef::User(user), ParticipantRole::Supervisor).await?;
+            let new = NewAnnouncement::own(AnnouncementKind::SupervisorJoined, &joined);
+            announcements::announce(tx, &mut conversation, new).await?;
             Ok((conversation, true))
         })
     })
@@ -84,23 +83,22 @@ pub async fn leave(app: &App, by: &Caller, id: &str) -> Result<(conversation::Mo
             let Some(joined) = before.filter(|before| before.left_at.is_none()) else {
                 return Ok((conversation, false));
             };
-            remove_participant(tx, &mut conversation, joined, user).await?;
+            remove_participant(tx, &mut conversation, joined, Some(user)).await?;
             Ok((conversation, true))
         })
     })
     .await
 }
 
-/// Removes a participant from a conversation and announces it. The conversation must be locked. Emits `ItemAdded` and
-/// `ParticipantChanged`.
+/// Removes a participant from a conversation and announces it. `by` is the user who removed them, or `None` for the
+/// system. The conversation must be locked. Emits `ItemAdded` and `ParticipantChanged`.
 pub async fn remove_participant(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     joined: participant::Model,
-    user: UserId,
+    by: Option<UserId>,
 ) -> Result<()> {
-    let name = people::display_name(tx.db(), user).await?;
-    announcements::announce(tx, conversation, AnnouncementKind::AgentLeft, Some(&joined), &name).await?;
+    announcements::announce_departure(tx, conversation, &joined, by).await?;
     participants::leave(tx, conversation, joined).await
 }
 

@@ -3,6 +3,7 @@
 
 use entity::{
     agent::{self, AgentState},
+    announcement::AnnouncementTarget,
     channel::Channel,
     id::{AgentId, QueueId, UserId},
     queue, task,
@@ -50,6 +51,15 @@ impl TransferTarget {
         match self {
             Self::Agent(_) => TargetKind::Agent,
             Self::Queue(_) => TargetKind::Queue,
+        }
+    }
+}
+
+impl From<TransferTarget> for AnnouncementTarget {
+    fn from(target: TransferTarget) -> Self {
+        match target {
+            TransferTarget::Agent(user) => Self::Agent(user),
+            TransferTarget::Queue(queue) => Self::Queue(queue),
         }
     }
 }

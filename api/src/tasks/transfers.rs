@@ -2,9 +2,11 @@
 //! customer waits again. The next agent sees all earlier items.
 
 use entity::{
-    agent, conversation,
+    agent,
+    announcement::AnnouncementPerson,
+    conversation,
     id::UserId,
-    offer::OfferKind,
+    offer::{self, OfferKind},
     queue::UnacceptedTransfer,
     task::{self, TaskStatus},
     thread_item::{AnnouncementKind, ItemVisibility},
@@ -25,12 +27,12 @@ use crate::{
     auth::viewer::Caller,
     contact_center::{locks, timers},
     conversations::{
-        announcements, channel_capabilities,
+        announcements::{self, NewAnnouncement},
+        channel_capabilities,
         participants::{self, ParticipantRef},
     },
     error::{Error, Result, UserErrorCode},
     queues::queue_rows,
-    users::people,
 };
 
 /// Transfers the caller's task. Locks the caller, the target and the conversation. Emits `ItemAdded`,
@@ -40,21 +42,22 @@ use crate::{
 pub async fn transfer(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            agent_state::require_agent(tx, by).await?;
+            let user = agent_state::require_agent(tx, by).await?;
             let person = transfer_targets::lock_person(tx, to).await?;
             let (mut conversation, task) = task_rows::lock_owned(tx, by, task).await?;
-            transfer_locked(tx, &mut conversation, task, to, person.as_ref()).await
+            transfer_locked(tx, &mut conversation, task, user, to, person.as_ref()).await
         })
     })
     .await
 }
 
-/// Transfers a live task of any owner, or one that waits. The conversation and the target's person must be locked.
-/// Refuses with `NOT_ALLOWED`, `TRANSFER_TARGET_REFUSED`, `NOT_FOUND`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
+/// Transfers a live task of any owner, or one that waits, for the user `by`. The conversation and the target's person
+/// must be locked. Refuses with `NOT_ALLOWED`, `TRANSFER_TARGET_REFUSED`, `NOT_FOUND`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
 pub async fn transfer_locked(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     task: task::Model,
+    by: UserId,
     to: TransferTarget,
     person: Option<&user::Model>,
 ) -> Result<task::Model> {
@@ -72,12 +75,12 @@ pub async fn transfer_locked(
             // The lock keeps the queue from being archived after the check.
             locks::lock_routing_shared(tx).await?;
             let queue = transfer_targets::find_queue(tx, &task, id).await?;
-            let task = detach(tx, conversation, task, &queue.name, TaskStatus::Queued).await?;
+            let task = detach(tx, conversation, task, Transfer { by, to }, TaskStatus::Queued).await?;
             queueing::move_to_queue(tx, conversation, task, &queue).await
         }
         (TransferTarget::Agent(_), Some(person)) => {
             let mut agent = transfer_targets::lock_agent(tx, &task, person).await?;
-            let task = detach(tx, conversation, task, &person.display_name, TaskStatus::Offered).await?;
+            let task = detach(tx, conversation, task, Transfer { by, to }, TaskStatus::Offered).await?;
             offer_to_agent(tx, conversation, task, &mut agent).await
         }
         (TransferTarget::Agent(_), None) => Err(transfer_targets::agent_unavailable()),
@@ -96,19 +99,26 @@ async fn offer_to_agent(
     task_rows::require(tx.db(), task.id).await
 }
 
+/// The user who transfers a task, and its target.
+#[derive(Clone, Copy)]
+struct Transfer {
+    by: UserId,
+    to: TransferTarget,
+}
+
 /// Removes the owner or the pending offer of a task, and returns the task with a new status. The caller saves it. A
 /// task with an owner waits from now on. A waiting task keeps its waiting time. Emits `TaskReleased`.
 async fn detach(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
     task: task::Model,
-    to: &str,
+    transfer: Transfer,
     status: TaskStatus,
 ) -> Result<task::Model> {
     let queue = task.queue_id;
     let task = match task.owner_id {
         Some(owner) => {
-            remove_owner(tx, conversation, &task, owner, to).await?;
+            remove_owner(tx, conversation, &task, owner, transfer).await?;
             task::Model { owner_id: None, accepted_at: None, enqueued_at: tx.clock().now(), status, ..task }
         }
         None => {
@@ -116,7 +126,7 @@ async fn detach(
                 task_rows::emit_dequeued(tx, &task)?;
             }
             offers::cancel(tx, &task).await?;
-            announcements::announce(tx, conversation, AnnouncementKind::Transferred, None, to).await?;
+            announce(tx, conversation, transfer, None).await?;
             task::Model { status, ..task }
         }
     };
@@ -130,16 +140,16 @@ async fn remove_owner(
     conversation: &mut conversation::Model,
     task: &task::Model,
     owner: UserId,
-    to: &str,
+    transfer: Transfer,
 ) -> Result<()> {
     let who = participants::find(tx.db(), conversation.id, ParticipantRef::User(owner)).await?;
-    announcements::announce(tx, conversation, AnnouncementKind::Transferred, who.as_ref(), to).await?;
-    // A customer who saw the agent join also sees that the agent left, but not the target.
-    if channel_capabilities::of(task.channel).agents_shown == ItemVisibility::Both {
-        let name = people::display_name(tx.db(), owner).await?;
-        announcements::announce(tx, conversation, AnnouncementKind::AgentLeft, who.as_ref(), &name).await?;
-    }
+    let subject = who.as_ref().map(|who| AnnouncementPerson::Participant(who.id));
+    announce(tx, conversation, transfer, subject).await?;
     if let Some(who) = who {
+        // A customer who saw the agent join also sees that the agent left, but not the target.
+        if channel_capabilities::of(task.channel).agents_shown == ItemVisibility::Both {
+            announcements::announce_departure(tx, conversation, &who, Some(transfer.by)).await?;
+        }
         participants::leave(tx, conversation, who).await?;
     }
     timers::clear(tx, TimerKind::Inactivity, conversation.id.0).await?;
@@ -149,12 +159,29 @@ async fn remove_owner(
     Ok(())
 }
 
+/// Announces a transfer. `subject` is the agent who owned the task.
+async fn announce(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    transfer: Transfer,
+    subject: Option<AnnouncementPerson>,
+) -> Result<()> {
+    let actor = announcements::person(tx, conversation, transfer.by).await?;
+    let new = NewAnnouncement::new(AnnouncementKind::Transferred).by(actor).about(subject).to(transfer.to.into());
+    announcements::announce(tx, conversation, new).await.map(drop)
+}
+
 /// Handles a transfer that the agent did not accept. The queue of the task decides if the task is dropped or enqueued
 /// again. The conversation must be locked, and the routing lock taken in shared mode.
-pub async fn on_not_accepted(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<()> {
+pub async fn on_not_accepted(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    task: task::Model,
+    offer: &offer::Model,
+) -> Result<()> {
     let queue = queue_rows::require(tx.db(), task.queue_id).await?;
     match queue.on_unaccepted_transfer {
-        UnacceptedTransfer::Drop => closing::drop_task(tx, conversation, task).await,
+        UnacceptedTransfer::Drop => closing::drop_task(tx, conversation, task, offer.agent_id).await,
         UnacceptedTransfer::Requeue => {
             let before = task.queue_id;
             let task = queueing::requeue(tx, conversation, task).await?;

@@ -110,8 +110,3 @@ pub async fn lock_self(tx: &Tx<'_>, by: &Viewer) -> Result<user::Model> {
     let me = visible().filter(user::Column::Id.eq(by.user)).lock_exclusive().one(tx.db()).await?;
     me.ok_or(Error::Unauthenticated)
 }
-
-/// Returns the display name of a user, empty when there is no such user.
-pub async fn display_name(db: &impl ConnectionTrait, id: UserId) -> Result<String, DbErr> {
-    Ok(by_id(db, id).await?.map(|person| person.display_name).unwrap_or_default())
-}

@@ -4,6 +4,7 @@
 use async_graphql::{ID, InputObject};
 use chrono::Duration;
 use entity::{
+    announcement::AnnouncementParameters,
     channel::Channel,
     conversation, customer, entry_point,
     id::CustomerId,
@@ -27,7 +28,8 @@ use crate::{
     },
     contacts::details::{MAX_URL, is_page},
     conversations::{
-        announcements, channel_capabilities, customers,
+        announcements::{self, NewAnnouncement},
+        channel_capabilities, customers,
         participants::{self, ParticipantRef},
     },
     entry_points::{
@@ -167,10 +169,14 @@ async fn begin(tx: &Tx<'_>, wish: &StartChat<'_>) -> Result<StartedChat> {
     let (mut conversation, new) = messages::find(tx, entry_point, customer.id, TOPIC).await?;
     let who = ParticipantRef::Customer(customer.id);
     let author = participants::join(tx, &conversation, who, ParticipantRole::Customer).await?;
-    let said = form_summary(&wish.answers, wish.page.as_deref());
-    if new && !said.is_empty() {
-        announcements::announce_text(tx, &mut conversation, AnnouncementKind::FormAnswered, Some(&author), said)
-            .await?;
+    if new && (!wish.answers.all.is_empty() || wish.page.is_some()) {
+        let parameters = AnnouncementParameters {
+            answers: wish.answers.all.clone(),
+            page_url: wish.page.clone(),
+            ..AnnouncementParameters::default()
+        };
+        let answered = NewAnnouncement::own(AnnouncementKind::FormAnswered, &author).with(parameters);
+        announcements::announce(tx, &mut conversation, answered).await?;
     }
     let enqueued = queueing::enqueue(tx, &mut conversation, entry_point).await?;
     // Looked at again now that nobody can archive it, or take the site away, any more.
@@ -184,7 +190,7 @@ async fn begin(tx: &Tx<'_>, wish: &StartChat<'_>) -> Result<StartedChat> {
     {
         messages::write(tx, &mut conversation, &author, first).await?;
     }
-    queueing::post_closed_message(tx, &mut conversation, enqueued).await?;
+    queueing::announce_closed(tx, &mut conversation, enqueued).await?;
     if let Some(key) = &wish.key {
         record_key(tx, &customer, &conversation, key).await?;
     }
@@ -274,12 +280,6 @@ async fn issue_token_if_needed(
     }
     let given = tokens::issue(tx, customer.id, entry_point, wish.origin.site.as_ref()).await?;
     Ok(StartedChat { conversation, visitor: given.visitor, token: Some(given.text), new, replayed })
-}
-
-/// Returns the text that agents see before the first message.
-fn form_summary(answers: &Answers, page: Option<&str>) -> String {
-    let page = page.map(|page| format!("Page: {page}"));
-    answers.lines.iter().cloned().chain(page).collect::<Vec<_>>().join("\n")
 }
 
 fn page(url: Option<&str>) -> Result<Option<String>> {

@@ -5,7 +5,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use api::{
     auth::viewer::{Caller, Scopes, VisitorViewer},
     conversations::{
-        announcements,
+        announcements::{self, NewAnnouncement},
         conversation_rows::{self, ConversationKey},
         customers::{self, CustomerDetails},
         participants::{self, ParticipantRef},
@@ -139,12 +139,13 @@ impl TestApp {
 
     /// Lets an agent join a conversation, as the owner of the task or in another role.
     pub async fn answers(&self, chat: &Chat, agent: &Person, role: ParticipantRole) -> participant::Model {
-        let (id, user, name) = (chat.id, agent.id, &agent.handle);
+        let (id, user) = (chat.id, agent.id);
         let joined = self.app().transaction(|tx| {
             Box::pin(async move {
                 let mut row = conversation_rows::lock(tx, id).await?;
                 let joined = participants::join(tx, &row, ParticipantRef::User(user), role).await?;
-                announcements::announce(tx, &mut row, AnnouncementKind::AgentJoined, Some(&joined), name).await?;
+                let new = NewAnnouncement::own(AnnouncementKind::AgentJoined, &joined);
+                announcements::announce(tx, &mut row, new).await?;
                 Ok(joined)
             })
         });

@@ -11,6 +11,7 @@ use api::{
 };
 use chrono::{DateTime, Duration, Utc};
 use entity::{
+    announcement::{AnnouncementData, AnnouncementPerson},
     assignment::{self, AssignmentPhase},
     channel::Channel,
     conversation::{self, ConversationKind, ConversationStatus},
@@ -285,7 +286,7 @@ impl GeneratedConversation {
             return Ok(());
         }
         let conversation = self.conversation(center);
-        let row = self.item(center, step);
+        let row = self.item(step);
         tx.append(NewEvent::new(EventKind::ItemAdded, &row, streams(&conversation, row.visibility))?);
         let reader = if row.inbound { self.agent_participant() } else { self.customer_participant() };
         let is_read = self.final_state != FinalState::Offered
@@ -310,7 +311,7 @@ impl GeneratedConversation {
         Ok(())
     }
 
-    fn item(&self, center: &ContactCenter, step: u64) -> thread_item::Model {
+    fn item(&self, step: u64) -> thread_item::Model {
         let at = later(self.began, step * ENTRY_SECONDS);
         let from_customer = step.is_multiple_of(2) || self.final_state == FinalState::Offered;
         let (kind, author) = match step {
@@ -320,7 +321,7 @@ impl GeneratedConversation {
             _ => (ItemKind::Message, self.agent_participant()),
         };
         let is_announcement = kind == ItemKind::Announcement;
-        let body = texts::of(kind, from_customer, &self.agent(center).1, self.number, step);
+        let body = texts::of(kind, from_customer, self.number, step);
         thread_item::Model {
             id: ThreadItemId(self.id(at, 100)),
             conversation_id: self.conversation_id(),
@@ -341,6 +342,10 @@ impl GeneratedConversation {
             created_at: at,
             edited_at: None,
             deleted_at: None,
+            announcement_data: is_announcement.then(|| AnnouncementData {
+                subject: Some(AnnouncementPerson::Participant(author)),
+                ..AnnouncementData::default()
+            }),
         }
     }
 

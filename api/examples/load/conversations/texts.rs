@@ -3,9 +3,9 @@
 use entity::thread_item::ItemKind;
 
 /// Returns the text of an entry.
-pub fn of(kind: ItemKind, from_customer: bool, agent: &str, order: usize, step: u64) -> String {
+pub fn of(kind: ItemKind, from_customer: bool, order: usize, step: u64) -> String {
     match kind {
-        ItemKind::Announcement => format!("{agent} has joined."),
+        ItemKind::Announcement => String::new(),
         ItemKind::Note => format!("Asked for the {step}th time; see what was agreed on before."),
         ItemKind::Message if from_customer => {
             format!("My order {order} has not come yet, and it is the {step}th day on which I look for it.")

@@ -8,10 +8,11 @@ use entity::{
     id::{ParticipantId, ThreadItemId},
     participant,
     receipt::ReceiptState,
-    thread_item::{self, AnnouncementKind, ItemKind, TextFormat},
+    thread_item::{self, ItemKind, TextFormat},
 };
 
 use super::{
+    announcement_types::Announcement,
     loader::{ItemById, ReceiptsOf, ReferredParticipant},
     participant_types::actor_of,
 };
@@ -218,51 +219,6 @@ fn is_own(ctx: &Context<'_>, author: &participant::Model) -> bool {
 
 fn author(row: &thread_item::Model) -> Result<ParticipantId> {
     row.author_id.ok_or_else(|| Error::internal(anyhow::anyhow!("a message or note has no author")))
-}
-
-/// A line that the system added to a conversation, for example that an agent joined or left. Only its audience sees
-/// it.
-#[derive(Clone)]
-pub struct Announcement {
-    /// The item's row.
-    pub row: Arc<thread_item::Model>,
-    /// The side that reads the announcement.
-    pub side: ConversationSide,
-}
-
-/// A line that the system added to a conversation, for example that an agent joined or left. Only its audience sees
-/// it.
-#[Object]
-impl Announcement {
-    /// The announcement's id, `msg_…`.
-    pub async fn id(&self) -> ID {
-        self.row.id.into()
-    }
-
-    /// The announcement's number in the conversation as the viewer counts: 1, 2, 3, … without gaps.
-    pub async fn sequence(&self) -> i64 {
-        number(&self.row, self.side).unwrap_or_default()
-    }
-
-    /// The time at which it was added. `sequence` gives the order.
-    pub async fn created_at(&self) -> DateTime<Utc> {
-        self.row.created_at
-    }
-
-    /// The fact that the announcement states.
-    async fn kind(&self) -> AnnouncementKind {
-        self.row.announcement.unwrap_or(AnnouncementKind::EndedBySystem)
-    }
-
-    /// The participant whom the announcement is about. Null if it is about none.
-    async fn actor(&self, ctx: &Context<'_>) -> Option<Result<Actor>> {
-        Some(actor_of(ctx, self.row.author_id?, self.side).await)
-    }
-
-    /// The announcement as a sentence in English.
-    async fn text(&self) -> LongText<&str> {
-        LongText(&self.row.body)
-    }
 }
 
 /// A text for the organization's side. Customers see no trace of it.

@@ -10,6 +10,7 @@ use entity::{
 };
 
 use crate::conversations::{
+    announcement_names::{self, AnnouncementReference},
     conversation_rows::{self, VisibleConversation},
     customers,
     participants::{self, ParticipantRef},
@@ -50,6 +51,21 @@ impl Loader<ItemById> for RequestReads {
         let ids: Vec<ThreadItemId> = keys.iter().map(|key| key.0).collect();
         let found = thread_items::find(self.app.db.read(), self.required_caller()?, &ids).await?;
         Ok(found.into_iter().map(|row| (ItemById(row.id), Arc::new(row))).collect())
+    }
+}
+
+/// Key of the name of a person or queue in a visible announcement. The loader does not check access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AnnouncementName(pub AnnouncementReference);
+
+impl Loader<AnnouncementName> for RequestReads {
+    type Value = String;
+    type Error = Error;
+
+    async fn load(&self, keys: &[AnnouncementName]) -> Result<HashMap<AnnouncementName, String>> {
+        let asked: Vec<AnnouncementReference> = keys.iter().map(|key| key.0).collect();
+        let found = announcement_names::find(self.app.db.read(), &asked).await?;
+        Ok(found.into_iter().map(|(reference, name)| (AnnouncementName(reference), name)).collect())
     }
 }
 

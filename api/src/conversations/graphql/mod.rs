@@ -2,6 +2,7 @@
 
 pub mod types;
 pub mod participant_types;
+pub mod announcement_types;
 pub mod item_types;
 pub mod payloads;
 pub mod query;

@@ -45,9 +45,12 @@ impl Participant {
         actor(ctx, &self.row, self.side).await
     }
 
-    /// The participant's role in the conversation.
+    /// The participant's role in the conversation. Customers see a supervisor as JOINED.
     async fn role(&self) -> ParticipantRole {
-        self.row.role
+        match (self.side, self.row.role) {
+            (ConversationSide::Customer, ParticipantRole::Supervisor) => ParticipantRole::Joined,
+            (_, role) => role,
+        }
     }
 
     /// The time at which they last joined.

@@ -13,6 +13,7 @@ use entity::{
 };
 
 use super::{
+    announcement_types::reader_locale,
     item_types::ThreadItemConnection,
     loader::{ConversationById, ParticipantsOf, UnreadIn},
     participant_types::{Customer, Participant},
@@ -77,12 +78,18 @@ impl Conversation {
 
     /// The conversation as plain text, as the viewer may see it: the author, the time in UTC and the text of each
     /// item. It contains the newest items, at most 5,000 and 256 kB. `transcriptUrl` has all of them.
-    async fn transcript(&self, ctx: &Context<'_>) -> Result<LongText<String>> {
-        transcripts::write(ctx.app()?.db.read(), self.row(), self.side).await.map(LongText)
+    async fn transcript(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The language of announcements, by the rule of `Announcement.text`.")] locale: Option<String>,
+    ) -> Result<LongText<String>> {
+        let locale = reader_locale(ctx, locale.as_deref()).await?;
+        transcripts::write(ctx.app()?.db.read(), self.row(), self.side, locale).await.map(LongText)
     }
 
     /// The path of the complete transcript, a plain-text file of any length. Send the viewer's own token in
-    /// `Authorization`.
+    /// `Authorization`. The query parameter `locale`, or else `Accept-Language`, chooses the language of
+    /// announcements.
     async fn transcript_url(&self) -> String {
         format!("/conversations/{}/transcript.txt", self.row().id)
     }

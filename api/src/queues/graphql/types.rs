@@ -198,7 +198,8 @@ pub struct QueueHours {
     weekly_hours: Vec<OpenHours>,
     /// The days on which the queue is closed, such as `2026-12-25`.
     closed_on: Vec<String>,
-    /// The message to customers who write at other times. Null means the default message of Rapport.
+    /// The message to customers who write at other times. Null means a message of Rapport in the
+    /// reader's language.
     closed_message: Option<String>,
 }
 

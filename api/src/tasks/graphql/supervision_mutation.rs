@@ -59,8 +59,8 @@ impl SupervisionMutation {
     }
 
     /// Joins a conversation with a customer beside its agent. For supervisors, who can read any such conversation
-    /// unseen without joining. Participants see the viewer like any agent who joined. Refuses with NOT_FOUND or
-    /// CONVERSATION_ENDED, or with NOT_ALLOWED when the viewer is not a supervisor.
+    /// unseen without joining. Agents see the viewer as SUPERVISOR, customers like any agent who joined. Refuses with
+    /// NOT_FOUND or CONVERSATION_ENDED, or with NOT_ALLOWED when the viewer is not a supervisor.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn join_conversation(
         &self,

@@ -29,7 +29,8 @@ use crate::{
         visibility::{EmailAddress, Phone, PostalAddress, VisibleDetails, WebAddress},
     },
     conversations::graphql::{
-        item_types::{Announcement, Message, Note, ThreadItem},
+        announcement_types::Announcement,
+        item_types::{Message, Note, ThreadItem},
         participant_types::{Customer, Representative},
         types::Conversation,
     },
