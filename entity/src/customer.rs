@@ -16,6 +16,9 @@ pub struct Model {
     pub display_name: String,
     pub email: Option<String>,
     pub phone: Option<String>,
+    /// The customer who has this customer's addresses and conversations since the two were found to be one person. It
+    /// names a customer who is not merged.
+    pub merged_into_id: Option<CustomerId>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

@@ -42,6 +42,7 @@ pub mod offer;
 pub mod participant;
 pub mod personal_contact;
 pub mod personal_email;
+pub mod provider_message;
 pub mod queue;
 pub mod queue_agent;
 pub mod queue_member;

@@ -38,6 +38,8 @@ pub struct Model {
     pub customer_agreed: bool,
     /// The task before this one, when the conversation was reopened.
     pub previous_id: Option<TaskId>,
+    /// The conversation in which the customer continues, when a merge of two customers ended the task.
+    pub continued_in_id: Option<ConversationId>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -77,6 +79,9 @@ pub enum TaskStatus {
     /// The task ended because no agent took it over.
     #[sea_orm(num_value = 9)]
     Dropped = 9,
+    /// The task ended before an agent accepted it, because its customer was merged with another one.
+    #[sea_orm(num_value = 10)]
+    Merged = 10,
 }
 
 // Comparisons of the column `status` in SQL. They are literals, because a partial index serves a query only when the
@@ -93,7 +98,7 @@ pub const LIVE: &str = "< 6";
 /// The comparison that holds for tasks that ended before an agent accepted them.
 pub const ABANDONED: &str = "= 8";
 
-/// The party that ended a conversation or a task.
+/// The party or the change that ended a conversation or a task.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
@@ -107,6 +112,9 @@ pub enum EndedBy {
     /// The system ended it.
     #[sea_orm(num_value = 3)]
     System = 3,
+    /// Two customers were merged, and their conversations became one.
+    #[sea_orm(num_value = 4)]
+    Merge = 4,
 }
 
 #[cfg(test)]

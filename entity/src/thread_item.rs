@@ -33,7 +33,7 @@ pub struct Model {
     pub format: TextFormat,
     pub reply_to_id: Option<ThreadItemId>,
     pub task_id: Option<TaskId>,
-    /// Unique for its author.
+    /// The id that the author's client gave. Unique for its author.
     pub client_message_id: Option<String>,
     /// The digest of the input that came with `client_message_id`.
     pub digest: Option<Vec<u8>>,
@@ -129,6 +129,9 @@ pub enum AnnouncementKind {
     /// A supervisor has joined. Customers see AGENT_JOINED.
     #[sea_orm(num_value = 18)]
     SupervisorJoined = 18,
+    /// The customer was merged with another one, and continues in that customer's conversation.
+    #[sea_orm(num_value = 19)]
+    Merged = 19,
 }
 
 /// The markup of a text.

@@ -20,9 +20,11 @@ impl MigrationTrait for Migration {
                     display_name text NOT NULL,
                     email text,
                     phone text,
+                    merged_into_id uuid REFERENCES customer (id),
                     created_at timestamptz NOT NULL,
                     updated_at timestamptz NOT NULL
                 )",
+                "CREATE INDEX customer_merged_into ON customer (merged_into_id) WHERE merged_into_id IS NOT NULL",
                 r"CREATE TABLE customer_identity (
                     channel smallint NOT NULL,
                     address text NOT NULL,
@@ -144,6 +146,15 @@ impl MigrationTrait for Migration {
                 )",
                 "CREATE UNIQUE INDEX thread_item_once ON thread_item (author_id, client_message_id)",
                 "CREATE INDEX thread_item_replies ON thread_item (reply_to_id)",
+                r"CREATE TABLE provider_message (
+                    entry_point_id uuid NOT NULL REFERENCES entry_point (id),
+                    provider_id text NOT NULL,
+                    thread_item_id uuid NOT NULL REFERENCES thread_item (id),
+                    direction smallint NOT NULL,
+                    created_at timestamptz NOT NULL,
+                    PRIMARY KEY (entry_point_id, provider_id)
+                ) {clustered}",
+                "CREATE INDEX provider_message_of_item ON provider_message (thread_item_id)",
                 r"CREATE TABLE rendering (
                     item_id uuid NOT NULL PRIMARY KEY REFERENCES thread_item (id) ON DELETE CASCADE,
                     version smallint NOT NULL,

@@ -135,7 +135,8 @@ impl MigrationTrait for Migration {
                     ended_at timestamptz,
                     ended_by smallint,
                     customer_agreed boolean NOT NULL,
-                    previous_id uuid REFERENCES task (id)
+                    previous_id uuid REFERENCES task (id),
+                    continued_in_id uuid REFERENCES conversation (id)
                 )",
                 "CREATE UNIQUE INDEX task_live ON task (conversation_id) WHERE status < 6",
                 "CREATE INDEX task_waiting ON task (priority, enqueued_at, id) WHERE status = 1",
@@ -147,6 +148,7 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX task_of_owner ON task (owner_id, id)",
                 "CREATE INDEX task_of_joined ON task (conference_agent_id, id)",
                 "CREATE INDEX task_after ON task (previous_id)",
+                "CREATE INDEX task_continued_in ON task (continued_in_id) WHERE continued_in_id IS NOT NULL",
                 r"CREATE TABLE assignment (
                     id uuid NOT NULL PRIMARY KEY,
                     task_id uuid NOT NULL REFERENCES task (id),

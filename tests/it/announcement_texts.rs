@@ -55,7 +55,8 @@ fn named(kind: AnnouncementKind, side: ConversationSide) -> &'static [&'static s
         | AnnouncementKind::TransferDropped
         | AnnouncementKind::OutOfHours
         | AnnouncementKind::Inactive
-        | AnnouncementKind::FormAnswered => &[],
+        | AnnouncementKind::FormAnswered
+        | AnnouncementKind::Merged => &[],
     }
 }
 

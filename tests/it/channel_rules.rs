@@ -2,8 +2,11 @@
 //! and refusals to agents and customers.
 
 use api::{
-    conversations::{announcement_text, conversation_rows::ConversationSide, customers::CustomerDetails},
-    inbound::messages::{self, InboundMessage, MessageContent},
+    conversations::{
+        announcement_text, conversation_rows::ConversationSide, customers::CustomerDetails,
+        message_content::MessageContent,
+    },
+    inbound::messages::{self, InboundMessage},
     text::locale::Locale,
 };
 use entity::{
@@ -16,6 +19,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Expected as _,
     app::TestApp,
+    arrivals::address_of,
     conversations::{SEND, code},
     desk::{Arrival, Floor, NewQueue, ids},
     person::Person,
@@ -75,7 +79,7 @@ async fn offer_previews_show_the_details_of_their_channel() {
                 json!({ "customerName": null, "customerEmail": null, "customerPhone": "+4915550100", "sourceNumber": "Queue Sms", "sourcePage": null }),
             ),
             Channel::Webchat => (
-                "visit:1",
+                "kim",
                 Some("Kim"),
                 json!({ "customerName": "Kim", "customerEmail": "kim@example.org", "customerPhone": null, "sourceNumber": null, "sourcePage": null }),
             ),
@@ -91,20 +95,12 @@ async fn offer_previews_show_the_details_of_their_channel() {
             ),
         };
         let email = (channel == Channel::Webchat).then(|| "kim@example.org".to_owned());
+        let content = MessageContent::delivered("Hello", TextFormat::Plain, None);
         let incoming = InboundMessage {
-            entry_point: floor.entry_point.clone(),
-            address: address.to_owned(),
-            about: CustomerDetails { name: name.map(str::to_owned), email, phone: None },
-            topic: String::new(),
-            written: MessageContent {
-                id: "1".to_owned(),
-                body: "Hello".to_owned(),
-                format: TextFormat::Plain,
-                sent_at: None,
-                digest: None,
-            },
+            details: CustomerDetails { name: name.map(str::to_owned), email, phone: None },
+            ..InboundMessage::delivered(address_of(&floor.entry_point, address), "1", content)
         };
-        messages::receive(app.app(), &incoming).await.expected("a message");
+        messages::deliver(app.app(), floor.entry_point.id, &incoming).await.expected("a message");
         app.clock.advance(chrono::Duration::seconds(5));
         app.settle().await;
         let mut shown = agent.desk().await["offers"][0]["preview"].clone();

@@ -3,6 +3,7 @@
 //! sets the rounds of randomised tests.
 
 mod credentials;
+mod customer_merges;
 mod accounts;
 mod activities;
 mod announcement_texts;
@@ -88,4 +89,5 @@ mod transfers;
 mod typing;
 mod validation;
 mod variables;
+mod message_check;
 mod messages;

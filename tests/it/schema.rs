@@ -59,5 +59,5 @@ async fn every_entity_selects_from_the_migrated_database() {
             entity::$entity::Entity::find().limit(1).all(db).await.expected(stringify!($entity));
         )*};
     }
-    select!(connection_request contact credential directory_count event event_entry log_head personal_contact personal_email relationship stream user user_detail user_email user_bigram user_search);
+    select!(connection_request contact credential customer customer_identity directory_count event event_entry log_head personal_contact personal_email provider_message relationship stream task user user_detail user_email user_bigram user_search);
 }

@@ -4,6 +4,8 @@ use api::{
     conversations::{
         announcements::{self, NewAnnouncement},
         conversation_rows::{self, ConversationSide},
+        customers::CustomerDetails,
+        message_content::MessageContent,
         participants::{self, ParticipantRef},
         thread_items::{self, NewItem},
         transcripts,
@@ -19,31 +21,18 @@ use entity::{
     conversation,
     id::ConversationId,
     participant::ParticipantRole,
-    thread_item::{AnnouncementKind, ItemKind, ItemVisibility},
+    thread_item::{AnnouncementKind, ItemKind, ItemVisibility, TextFormat},
 };
 use sea_orm::EntityTrait as _;
 
-use crate::support::{Expected as _, app::TestApp, person::Person, visitors::Door};
+use crate::support::{Expected as _, app::TestApp, arrivals::address_of, person::Person, visitors::Door};
 
 async fn conversation(app: &TestApp, channel: Channel) -> ConversationId {
     let at = app.entry_point(channel, "door", Door::default()).await;
-    let incoming = InboundMessage {
-        entry_point: at,
-        address: "kim".to_owned(),
-        about: api::conversations::customers::CustomerDetails {
-            name: Some("Kim  Lee".to_owned()),
-            ..Default::default()
-        },
-        topic: String::new(),
-        written: messages::MessageContent {
-            id: "1".to_owned(),
-            body: "Hello\nis anybody there?".to_owned(),
-            format: entity::thread_item::TextFormat::Plain,
-            sent_at: None,
-            digest: None,
-        },
-    };
-    messages::receive(app.app(), &incoming).await.expected("a message").conversation.id
+    let content = MessageContent::delivered("Hello\nis anybody there?", TextFormat::Plain, None);
+    let details = CustomerDetails { name: Some("Kim  Lee".to_owned()), ..CustomerDetails::default() };
+    let incoming = InboundMessage { details, ..InboundMessage::delivered(address_of(&at, "kim"), "1", content) };
+    messages::deliver(app.app(), at.id, &incoming).await.expected("a message").conversation.id
 }
 
 async fn both(app: &TestApp, id: ConversationId) -> [String; 2] {

@@ -337,6 +337,24 @@ async fn one_idempotency_key_starts_one_chat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_start_of_a_chat_reads_its_entry_point_once() {
+    let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
+    let fields = vec![field("name", FormFieldKind::Name, true)];
+    let at = app.entry_point(Channel::Webchat, "shop", Door { fields, origins: vec![SITE], ..Door::default() }).await;
+    let mut input = message("m1", "Hello");
+    input["entryPointId"] = json!(at.id.to_string());
+    input["fields"] = json!([{ "name": "name", "value": "Kim" }]);
+    let page = Page { client: &app.anonymous(), origin: SITE };
+    app.statements();
+    assert_eq!(refusal(&page.ask(START, json!({ "input": input })).await), "");
+    let statements = app.statements();
+    // The sites of all entry points are read apart, for the answer to the browser.
+    let by_id = "WHERE \"entry_point\".\"id\" =";
+    let reads = statements.iter().filter(|statement| statement.sql.contains(by_id)).count();
+    assert_eq!(reads, 1, "{statements:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn chats_from_one_address_are_limited_per_hour() {
     let app = TestApp::with(1, &[("RAPPORT_WEB_CHATS_PER_HOUR", "5")]).await;
     let at = app.web_site("shop").await;

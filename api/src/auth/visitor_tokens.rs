@@ -3,10 +3,13 @@
 
 use chrono::{DateTime, Duration, Utc};
 use entity::{
-    id::{EntryPointId, VisitorTokenId},
+    id::{CustomerId, EntryPointId, VisitorTokenId},
     visitor_token,
 };
-use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait, QueryFilter as _, QuerySelect as _,
+    sea_query::{ExprTrait as _, SimpleExpr},
+};
 
 use super::{
     revocation::{self, Subject},
@@ -83,11 +86,17 @@ pub async fn revoke_for_sites(tx: &Tx<'_>, entry_point: EntryPointId, sites: &[S
     if sites.is_empty() {
         return Ok(());
     }
-    let given = visitor_token::Entity::find()
-        .select_only()
-        .column(visitor_token::Column::Id)
-        .filter(visitor_token::Column::EntryPointId.eq(entry_point))
-        .filter(visitor_token::Column::Origin.is_in(sites.iter().map(String::as_str)));
+    let given = visitor_token::Column::EntryPointId.eq(entry_point);
+    revoke(tx, given.and(visitor_token::Column::Origin.is_in(sites.iter().map(String::as_str)))).await
+}
+
+/// Ends the tokens of a customer, and what is live by them. The customer must be locked. Emits `RightsEnded`.
+pub async fn revoke_for_customer(tx: &Tx<'_>, customer: CustomerId) -> Result<()> {
+    revoke(tx, visitor_token::Column::CustomerId.eq(customer)).await
+}
+
+async fn revoke(tx: &Tx<'_>, which: SimpleExpr) -> Result<()> {
+    let given = visitor_token::Entity::find().select_only().column(visitor_token::Column::Id).filter(which);
     let given: Vec<VisitorTokenId> = given.into_tuple().all(tx.db()).await?;
     for some in given.chunks(TOGETHER) {
         visitor_token::Entity::delete_many()

@@ -98,7 +98,8 @@ fn names_people(kind: AnnouncementKind) -> bool {
         | AnnouncementKind::ConferenceNotAccepted
         | AnnouncementKind::ConferenceCancelled
         | AnnouncementKind::OutOfHours
-        | AnnouncementKind::Inactive => false,
+        | AnnouncementKind::Inactive
+        | AnnouncementKind::Merged => false,
     }
 }
 

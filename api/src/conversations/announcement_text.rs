@@ -195,6 +195,7 @@ fn english(kind: AnnouncementKind, facts: &Facts) -> String {
         },
         (AnnouncementKind::Inactive, _) => "The conversation has ended because nobody wrote for some time.".to_owned(),
         (AnnouncementKind::FormAnswered, _) => "The customer has started the chat.".to_owned(),
+        (AnnouncementKind::Merged, _) => "The customer continues in another conversation.".to_owned(),
     }
 }
 
@@ -246,6 +247,7 @@ fn german(kind: AnnouncementKind, facts: &Facts) -> String {
             "Das Gespräch wurde beendet, weil längere Zeit niemand geschrieben hat.".to_owned()
         }
         (AnnouncementKind::FormAnswered, _) => "Der Chat wurde begonnen.".to_owned(),
+        (AnnouncementKind::Merged, _) => "Das Gespräch wird an anderer Stelle fortgesetzt.".to_owned(),
     }
 }
 
@@ -294,6 +296,7 @@ fn korean(kind: AnnouncementKind, facts: &Facts) -> String {
         },
         (AnnouncementKind::Inactive, _) => "오랫동안 메시지가 없어 대화가 종료되었습니다.".to_owned(),
         (AnnouncementKind::FormAnswered, _) => "고객이 채팅을 시작했습니다.".to_owned(),
+        (AnnouncementKind::Merged, _) => "고객이 다른 대화에서 상담을 이어 갑니다.".to_owned(),
     }
 }
 
@@ -336,5 +339,6 @@ fn japanese(kind: AnnouncementKind, facts: &Facts) -> String {
         },
         (AnnouncementKind::Inactive, _) => "しばらくメッセージがなかったため、会話は終了しました。".to_owned(),
         (AnnouncementKind::FormAnswered, _) => "お客様がチャットを開始しました。".to_owned(),
+        (AnnouncementKind::Merged, _) => "お客様は別の会話で続けています。".to_owned(),
     }
 }

@@ -118,9 +118,16 @@ pub async fn announce(
     conversation: &mut conversation::Model,
     new: NewAnnouncement,
 ) -> Result<thread_item::Model> {
+    let new = item(conversation, new);
+    thread_items::append(tx, conversation, new).await
+}
+
+/// Returns an announcement as an item to add to the conversation.
+#[must_use]
+pub fn item(conversation: &conversation::Model, new: NewAnnouncement) -> NewItem {
     let visibility =
         conversation.channel.map_or(ItemVisibility::Both, |channel| channel_capabilities::audience(channel, new.kind));
-    let item = NewItem {
+    NewItem {
         kind: ItemKind::Announcement,
         visibility,
         author: new.author,
@@ -133,6 +140,5 @@ pub async fn announce(
         client_message_id: None,
         digest: None,
         sent_at: None,
-    };
-    thread_items::append(tx, conversation, item).await
+    }
 }

@@ -25,15 +25,15 @@ pub enum TargetKind {
     Queue,
 }
 
-/// The kind of address at which a channel reaches customers.
+/// The form of an entry point's address on a channel. A customer's address has a kind of its own, whatever the channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddressKind {
-    /// An id of the provider, without a meaning for people.
+pub enum EntryPointAddress {
+    /// An id of the provider or of the organization, without a meaning for people.
     Opaque,
-    /// A telephone number.
-    Phone,
-    /// An e-mail address.
-    Email,
+    /// A telephone number or a short code.
+    Number,
+    /// A mailbox.
+    Mailbox,
 }
 
 /// The capabilities of a channel, and the rules for its conversations.
@@ -41,8 +41,8 @@ pub enum AddressKind {
 pub struct Capabilities {
     /// The capacity that the channel's tasks use.
     pub media: CapacityGroup,
-    /// The kind of address at which the channel reaches customers.
-    pub address: AddressKind,
+    /// The form of the addresses of entry points.
+    pub entry_point_address: EntryPointAddress,
     /// Maximum length of a message, in Unicode scalar values. `None` if there is no limit.
     pub character_limit: Option<usize>,
     /// True if messages may be Markdown.
@@ -86,7 +86,7 @@ const QUEUE: &[TargetKind] = &[TargetKind::Queue];
 /// The values that the channels for short messages share. Other channels override some of them.
 const SOCIAL: Capabilities = Capabilities {
     media: CapacityGroup::Social,
-    address: AddressKind::Opaque,
+    entry_point_address: EntryPointAddress::Opaque,
     character_limit: Some(1_000),
     rich_text: false,
     emoji: false,
@@ -111,7 +111,7 @@ const SOCIAL: Capabilities = Capabilities {
 pub const fn of(channel: Channel) -> Capabilities {
     match channel {
         Channel::Messenger => Capabilities { rich_text: true, ..SOCIAL },
-        Channel::Sms => Capabilities { address: AddressKind::Phone, attachments: false, ..SOCIAL },
+        Channel::Sms => Capabilities { entry_point_address: EntryPointAddress::Number, attachments: false, ..SOCIAL },
         Channel::Webchat => Capabilities {
             media: CapacityGroup::Chat,
             supervisors_are_targets: true,
@@ -125,7 +125,7 @@ pub const fn of(channel: Channel) -> Capabilities {
         },
         Channel::Email => Capabilities {
             media: CapacityGroup::Email,
-            address: AddressKind::Email,
+            entry_point_address: EntryPointAddress::Mailbox,
             character_limit: None,
             rich_text: true,
             templates: false,
@@ -135,7 +135,7 @@ pub const fn of(channel: Channel) -> Capabilities {
             ..SOCIAL
         },
         Channel::Whatsapp => Capabilities {
-            address: AddressKind::Phone,
+            entry_point_address: EntryPointAddress::Number,
             character_limit: Some(4_096),
             rich_text: true,
             emoji: true,
@@ -169,6 +169,7 @@ pub fn audience(channel: Channel, kind: AnnouncementKind) -> ItemVisibility {
         | AnnouncementKind::ConferenceRequested
         | AnnouncementKind::ConferenceNotAccepted
         | AnnouncementKind::ConferenceCancelled
-        | AnnouncementKind::FormAnswered => ItemVisibility::Agent,
+        | AnnouncementKind::FormAnswered
+        | AnnouncementKind::Merged => ItemVisibility::Agent,
     }
 }

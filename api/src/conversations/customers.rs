@@ -1,15 +1,14 @@
 //! Customers and their addresses. An address on a channel belongs to one customer. The primary key of the identities
-//! guarantees it, however many first messages arrive at once.
+//! guarantees it, however many first messages arrive at once. A message locks the row of its customer first, so that two
+//! customers become one between messages and never within one.
 
 use entity::{channel::Channel, customer, customer_identity, id::CustomerId};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, TryInsertResult,
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QuerySelect as _,
+    TryInsertResult,
 };
 
-use super::{
-    channel_capabilities::{self, AddressKind},
-    conversation_rows,
-};
+use super::{addresses::Address, conversation_rows};
 use crate::{
     app::Tx,
     auth::viewer::Caller,
@@ -31,32 +30,35 @@ pub struct CustomerDetails {
 /// Maximum length of a customer's name, in characters.
 pub const MAX_NAME: usize = 200;
 
-/// Returns the customer with an address, or creates one. Saves the details in `about`. Details that are `None` there
+/// Locks the customer with an address, or creates one. Saves the details in `about`. Details that are `None` there
 /// stay as they are.
 pub async fn identify(
     tx: &Tx<'_>,
     channel: Channel,
-    address: &str,
+    address: &Address,
     about: &CustomerDetails,
 ) -> Result<customer::Model> {
-    if let Some(known) = find_by_address(tx, channel, address).await? {
+    let form = address.to_string();
+    if let Some(known) = customer_identity::Entity::find_by_id((channel, form.clone())).one(tx.db()).await? {
+        // A merge may have moved the address meanwhile. The transaction begins again and finds its customer.
+        let known = lock(tx, known.customer_id).await?.ok_or(Error::Again)?;
         return update_details(tx, known, about).await;
     }
     let now = tx.clock().now();
     // The address may be the e-mail address or telephone number that agents want to see.
-    let of_kind = |kind| (channel_capabilities::of(channel).address == kind).then(|| address.to_owned());
     let row = customer::Model {
         id: CustomerId(tx.clock().uuid()),
-        display_name: about.name.clone().unwrap_or_else(|| address.to_owned()),
-        email: about.email.clone().or_else(|| of_kind(AddressKind::Email)),
-        phone: about.phone.clone().or_else(|| of_kind(AddressKind::Phone)),
+        display_name: about.name.clone().unwrap_or_else(|| address.default_name().to_owned()),
+        email: about.email.clone().or_else(|| address.email_address().map(str::to_owned)),
+        phone: about.phone.clone().or_else(|| address.phone_number().map(str::to_owned)),
+        merged_into_id: None,
         created_at: now,
         updated_at: now,
     };
     customer::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
     let identity = customer_identity::ActiveModel {
         channel: Set(channel),
-        address: Set(address.to_owned()),
+        address: Set(form),
         customer_id: Set(row.id),
         created_at: Set(now),
     };
@@ -68,16 +70,55 @@ pub async fn identify(
     }
 }
 
-/// Returns the customer with an address, if there is one.
-pub async fn find_by_address(tx: &Tx<'_>, channel: Channel, address: &str) -> Result<Option<customer::Model>> {
-    let Some(identity) = customer_identity::Entity::find_by_id((channel, address.to_owned())).one(tx.db()).await?
-    else {
-        return Ok(None);
-    };
-    Ok(customer::Entity::find_by_id(identity.customer_id).one(tx.db()).await?)
+/// Locks a customer until the transaction ends, and returns the row. Returns `None` if there is no such customer, or if
+/// it was merged into another.
+pub async fn lock(tx: &Tx<'_>, id: CustomerId) -> Result<Option<customer::Model>> {
+    let row = customer::Entity::find_by_id(id).lock_exclusive().one(tx.db()).await?;
+    Ok(row.filter(|row| row.merged_into_id.is_none()))
 }
 
-/// Saves the details of a customer. Details that are `None` in `about` stay as they are.
+/// Returns the customer that a customer is by now: itself, or the one into which it was merged. Locks nothing. Fails if
+/// there is no such customer.
+pub async fn current_id(tx: &Tx<'_>, mut id: CustomerId) -> Result<CustomerId> {
+    loop {
+        let row = customer::Entity::find_by_id(id).one(tx.db()).await?;
+        match row.ok_or_else(|| Error::internal(anyhow::anyhow!("{id} does not exist")))?.merged_into_id {
+            Some(other) => id = other,
+            None => return Ok(id),
+        }
+    }
+}
+
+/// Marks a customer as merged into another, who gets the details that only the merged one has. Both must be locked.
+pub async fn mark_merged(tx: &Tx<'_>, kept: customer::Model, merged: customer::Model) -> Result<()> {
+    let mut sql = Sql::new("UPDATE customer SET merged_into_id = ");
+    sql.bind(kept.id);
+    sql.push(" WHERE merged_into_id = ");
+    sql.bind(merged.id);
+    sql.run(tx.db()).await?;
+    let details = CustomerDetails {
+        name: None,
+        email: kept.email.is_none().then(|| merged.email.clone()).flatten(),
+        phone: kept.phone.is_none().then(|| merged.phone.clone()).flatten(),
+    };
+    let (into, now) = (kept.id, tx.clock().now());
+    update_details(tx, kept, &details).await?;
+    let row = customer::Model { merged_into_id: Some(into), updated_at: now, ..merged };
+    row.into_active_model().reset_all().update(tx.db()).await?;
+    Ok(())
+}
+
+/// Moves all addresses of a customer to another. Both must be locked.
+pub async fn move_identities(tx: &Tx<'_>, from: CustomerId, to: CustomerId) -> Result<()> {
+    let mut sql = Sql::new("UPDATE customer_identity SET customer_id = ");
+    sql.bind(to);
+    sql.push(" WHERE customer_id = ");
+    sql.bind(from);
+    sql.run(tx.db()).await?;
+    Ok(())
+}
+
+/// Saves the details of a locked customer. Details that are `None` in `about` stay as they are.
 pub async fn update_details(tx: &Tx<'_>, before: customer::Model, about: &CustomerDetails) -> Result<customer::Model> {
     let mut row = before.clone();
     if let Some(name) = &about.name {

@@ -3,7 +3,7 @@
 
 use entity::{
     conversation::{self, ConversationKind, ConversationStatus},
-    id::UserId,
+    id::{ParticipantId, UserId},
     participant,
     relationship::{self, Connection},
     thread_item::{self, ItemKind, ItemVisibility, TextFormat},
@@ -12,47 +12,22 @@ use entity::{
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::{
-    channel_capabilities, conversation_rows, direct_messages, markdown, participants, receipts, renderings,
+    channel_capabilities, conversation_rows, direct_messages,
+    message_content::{ClientMessageId, Draft, MessageFields, MessageRules},
+    participants, receipts,
+    renderings::{self, RenderedText},
     thread_items::{self, NewItem},
 };
 use crate::{
     app::{App, Tx},
-    auth::{
-        secret,
-        viewer::{Caller, Viewer},
-    },
+    auth::viewer::{Caller, Viewer},
     error::{Error, Result, UserErrorCode},
-    plain_text,
     rate_limit::RateLimited,
-    text,
     users::people,
 };
 
-/// Maximum length of a client message id, in characters.
-const MAX_CLIENT_ID: usize = 100;
-/// Maximum length of a note, in Unicode scalar values.
-pub const MAX_NOTE: usize = 4_096;
-/// Maximum length of a message on a channel without a limit, in Unicode scalar values.
-pub const MAX_BODY: usize = 32_768;
-
-const BODY: &[&str] = &["input", "body"];
-const FORMAT: &[&str] = &["input", "format"];
 const REPLY: &[&str] = &["input", "replyToId"];
-const CLIENT_ID: &[&str] = &["input", "clientMessageId"];
 const MESSAGE: &[&str] = &["input", "messageId"];
-
-/// A message or note to send.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    /// The id that the client created. It makes the call idempotent.
-    pub client_message_id: String,
-    /// The text, as the client sent it.
-    pub body: String,
-    /// The format of `body`.
-    pub format: TextFormat,
-    /// The id of the message that this one answers, if any.
-    pub reply_to: Option<String>,
-}
 
 /// A message or note that this call or an earlier one sent.
 #[derive(Clone, Debug)]
@@ -63,78 +38,117 @@ pub struct SentMessage {
     pub replayed: bool,
 }
 
-impl Draft {
-    /// Returns a digest that differs for another kind, text, format or answered message.
-    fn digest(&self, kind: ItemKind) -> Vec<u8> {
-        let format = self.format as i16;
-        secret::digest(&serde_json::json!([kind as i16, self.body, format, self.reply_to]).to_string())
+/// A call that sends a message, before its transaction.
+pub struct Sending<'a> {
+    by: &'a Caller,
+    conversation_id: &'a str,
+    draft: &'a Draft,
+    id: ClientMessageId,
+    rendered: Option<RenderedText>,
+}
+
+/// A message that may be written now, in its locked conversation.
+pub struct CheckedMessage {
+    /// The conversation.
+    pub conversation: conversation::Model,
+    /// The message.
+    pub item: NewItem,
+    author: Option<UserId>,
+    bond: Option<relationship::Model>,
+}
+
+/// The result of the check of a message.
+pub enum MessageCheck {
+    /// An earlier call with the same id has written the message.
+    Replayed(Box<thread_item::Model>),
+    /// The message may be written.
+    New(Box<CheckedMessage>),
+}
+
+impl<'a> Sending<'a> {
+    /// Counts the message towards the caller's rate limit, checks its id and renders it. Refuses with `INVALID`.
+    pub async fn begin(app: &App, by: &'a Caller, conversation_id: &'a str, draft: &'a Draft) -> Result<Self> {
+        let id = draft.check_id(ItemKind::Message)?;
+        check_rate(app, by)?;
+        let rendered = renderings::prepare(&draft.body, draft.format).await?;
+        Ok(Self { by, conversation_id, draft, id, rendered })
     }
 
-    fn check_id(&self) -> Result<()> {
-        let id = &self.client_message_id;
-        if id.is_empty() || id.chars().count() > MAX_CLIENT_ID || id.chars().any(char::is_control) {
-            let why = format!("A client message id has 1 to {MAX_CLIENT_ID} printable characters.");
-            return Err(Error::refused(UserErrorCode::Invalid, CLIENT_ID, why));
+    /// Returns the conversation of the message, not locked. Refuses with `NOT_FOUND`.
+    pub async fn find_conversation(&self, tx: &Tx<'_>) -> Result<conversation::Model> {
+        conversation_rows::find_by_id(tx.db(), self.by, self.conversation_id, conversation_rows::FIELD).await
+    }
+
+    /// Checks the message, and marks its conversation as read up to it. Locks the relationship of a direct
+    /// conversation, then the conversation. Emits `ReceiptAdvanced` if earlier messages were unread. Refuses with
+    /// `NOT_FOUND`, `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`, `NOT_ALLOWED`, `TOO_LONG`, `INVALID` or
+    /// `IDEMPOTENCY_KEY_REUSED`.
+    pub async fn check(&self, tx: &Tx<'_>, found: &conversation::Model) -> Result<MessageCheck> {
+        let bond = lock_relationship(tx, found).await?;
+        let conversation = conversation_rows::lock(tx, found.id).await?;
+        let me = participants::find_caller(tx.db(), conversation.id, self.by).await?;
+        let me = me.ok_or_else(participants::not_a_participant)?;
+        if let Some(earlier) = find_duplicate(tx, me.id, &self.id).await? {
+            return Ok(MessageCheck::Replayed(Box::new(earlier)));
         }
-        Ok(())
+        check_may_write(tx, &conversation, &me, bond.as_ref(), reopens(&conversation, &me)).await?;
+        let content = self.draft.check(&self.id, MessageRules::of(conversation.channel))?;
+        let reply_to = match &self.draft.reply_to {
+            Some(id) => {
+                let target = thread_items::find_message_by_id(tx.db(), self.by, id, REPLY).await?;
+                if target.conversation_id != conversation.id {
+                    return Err(Error::not_found(REPLY));
+                }
+                Some(target.id)
+            }
+            None => None,
+        };
+        let item = NewItem { inbound: me.customer_id.is_some(), reply_to, ..content.into_item(me.id) };
+        let author = me.user_id;
+        receipts::read_before_answer(tx, &conversation, me).await?;
+        Ok(MessageCheck::New(Box::new(CheckedMessage { conversation, item, author, bond })))
+    }
+
+    /// Stores the HTML of the written message, if it is Markdown.
+    pub async fn keep_rendering(&self, tx: &Tx<'_>, item: &thread_item::Model) -> Result<()> {
+        match item.format {
+            TextFormat::Markdown => renderings::keep(tx, item, self.rendered.as_ref()).await,
+            TextFormat::Plain | TextFormat::Html => Ok(()),
+        }
     }
 }
 
-/// Sends a message of the caller, and marks the conversation as read up to it. Locks the relationship of a direct
-/// conversation, then the conversation. Emits `ItemAdded`, and `ReceiptAdvanced` if earlier messages were unread.
-/// Notifies the other user of a direct conversation. A repeated call returns the first message. Refuses with
-/// `NOT_FOUND`, `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`, `NOT_ALLOWED`, `TOO_LONG`, `INVALID` or
-/// `IDEMPOTENCY_KEY_REUSED`.
+/// Sends a message of a user, and marks the conversation as read up to it. A customer's message goes through
+/// `inbound::messages::send`. Locks the relationship of a direct conversation, then the conversation. Emits
+/// `ItemAdded`, and `ReceiptAdvanced` if earlier messages were unread. Notifies the other user of a direct
+/// conversation. A repeated call returns the first message. Refuses as [`Sending::check`] does.
 pub async fn send(app: &App, by: &Caller, conversation_id: &str, draft: &Draft) -> Result<SentMessage> {
-    draft.check_id()?;
-    check_rate(app, by)?;
-    let rendered = &renderings::prepare(&draft.body, draft.format).await?;
+    let sending = &Sending::begin(app, by, conversation_id, draft).await?;
     app.transaction(|tx| {
         Box::pin(async move {
-            let named = conversation_rows::find_by_id(tx.db(), by, conversation_id, conversation_rows::FIELD).await?;
-            let bond = lock_relationship(tx, &named).await?;
-            let mut conversation = conversation_rows::lock(tx, named.id).await?;
-            let me = participants::find_caller(tx.db(), conversation.id, by)
-                .await?
-                .ok_or_else(participants::not_a_participant)?;
-            let digest = draft.digest(ItemKind::Message);
-            if let Some(sent) = find_duplicate(tx, &me, draft, &digest).await? {
-                return Ok(sent);
-            }
-            check_may_write(tx, &conversation, &me, bond.as_ref()).await?;
-            let body = check_body(&draft.body, limit(&conversation, draft.format))?;
-            check_format(&conversation, draft.format)?;
-            let reply_to = match &draft.reply_to {
-                Some(id) => {
-                    let target = thread_items::find_message_by_id(tx.db(), by, id, REPLY).await?;
-                    if target.conversation_id != conversation.id {
-                        return Err(Error::not_found(REPLY));
-                    }
-                    Some(target.id)
-                }
-                None => None,
+            let found = sending.find_conversation(tx).await?;
+            let CheckedMessage { mut conversation, item, author, bond } = match sending.check(tx, &found).await? {
+                MessageCheck::Replayed(item) => return Ok(SentMessage { item: *item, replayed: true }),
+                MessageCheck::New(checked) => *checked,
             };
-            let new = NewItem {
-                inbound: me.customer_id.is_some(),
-                format: draft.format,
-                reply_to,
-                client_message_id: Some(draft.client_message_id.clone()),
-                digest: Some(digest),
-                ..NewItem::message(me.id, body)
-            };
-            let author = me.user_id;
-            receipts::read_before_answer(tx, &conversation, me).await?;
-            let item = thread_items::append(tx, &mut conversation, new).await?;
-            if item.format == TextFormat::Markdown {
-                renderings::keep(tx, &item, rendered.as_ref()).await?;
-            }
-            if let (Some(bond), Some(user)) = (&bond, author) {
-                direct_messages::notify(tx, &conversation, user, bond).await?;
+            let author = author.ok_or_else(|| Error::internal(anyhow::anyhow!("a customer's message is inbound")))?;
+            let item = thread_items::append(tx, &mut conversation, item).await?;
+            sending.keep_rendering(tx, &item).await?;
+            if let Some(bond) = &bond {
+                direct_messages::notify(tx, &conversation, author, bond).await?;
             }
             Ok(SentMessage { item, replayed: false })
         })
     })
     .await
+}
+
+/// Returns true if a message of the participant opens the conversation again after its end.
+#[must_use]
+pub fn reopens(conversation: &conversation::Model, author: &participant::Model) -> bool {
+    author.customer_id.is_some()
+        && conversation.topic.is_some()
+        && conversation.channel.is_some_and(|channel| channel_capabilities::of(channel).reopens)
 }
 
 /// Counts a message, a note or an edit of the caller towards their rate limit. Visitors have a limit of their own.
@@ -144,26 +158,24 @@ fn check_rate(app: &App, by: &Caller) -> Result<()> {
     counted.map_err(|RateLimited(retry_after)| Error::RateLimited { retry_after })
 }
 
-/// Returns the item that the same author sent earlier with the same client message id. Refuses with
-/// `IDEMPOTENCY_KEY_REUSED` if that item has another digest.
-async fn find_duplicate(
+/// Returns the item that a participant wrote earlier with the same client message id, if any. The conversation must be
+/// locked. Refuses with `IDEMPOTENCY_KEY_REUSED` if that item has another digest.
+pub async fn find_duplicate(
     tx: &Tx<'_>,
-    me: &participant::Model,
-    draft: &Draft,
-    digest: &[u8],
-) -> Result<Option<SentMessage>> {
+    author: ParticipantId,
+    id: &ClientMessageId,
+) -> Result<Option<thread_item::Model>> {
     let found = thread_item::Entity::find()
-        .filter(thread_item::Column::AuthorId.eq(me.id))
-        .filter(thread_item::Column::ClientMessageId.eq(draft.client_message_id.as_str()))
+        .filter(thread_item::Column::AuthorId.eq(author))
+        .filter(thread_item::Column::ClientMessageId.eq(id.id.as_str()))
         .one(tx.db())
         .await?;
     match found {
-        None => Ok(None),
-        Some(item) if item.digest.as_deref() == Some(digest) => Ok(Some(SentMessage { item, replayed: true })),
-        Some(_) => {
+        Some(item) if item.digest.as_deref() != Some(&id.digest) => {
             let why = "This client message id was used for another message.";
-            Err(Error::refused(UserErrorCode::IdempotencyKeyReused, CLIENT_ID, why))
+            Err(Error::refused(UserErrorCode::IdempotencyKeyReused, id.field, why))
         }
+        found => Ok(found),
     }
 }
 
@@ -175,14 +187,16 @@ async fn lock_relationship(tx: &Tx<'_>, conversation: &conversation::Model) -> R
     }
 }
 
-/// Refuses if the participant may not write now. The conversation must be locked.
+/// Refuses if the participant may not write now. `reopens` is true if the message opens a conversation that has ended.
+/// The conversation must be locked.
 async fn check_may_write(
     tx: &Tx<'_>,
     conversation: &conversation::Model,
     me: &participant::Model,
     bond: Option<&relationship::Model>,
+    reopens: bool,
 ) -> Result<()> {
-    if conversation.status == ConversationStatus::Closed {
+    if conversation.status == ConversationStatus::Closed && !reopens {
         return Err(conversation_rows::conversation_ended(conversation_rows::FIELD));
     }
     if me.left_at.is_some() {
@@ -196,51 +210,6 @@ async fn check_may_write(
         }
     }
     Ok(())
-}
-
-/// Returns the maximum length of a message in a conversation, in Unicode scalar values. `None` if its channel has no
-/// limit.
-#[must_use]
-pub fn channel_limit(conversation: &conversation::Model) -> Option<usize> {
-    match conversation.channel {
-        Some(channel) => channel_capabilities::of(channel).character_limit,
-        None => Some(channel_capabilities::DIRECT_LIMIT),
-    }
-}
-
-fn limit(conversation: &conversation::Model, format: TextFormat) -> usize {
-    let most = channel_limit(conversation).unwrap_or(MAX_BODY);
-    if format == TextFormat::Plain { most } else { most.min(markdown::LONGEST) }
-}
-
-/// Returns true if the messages of a conversation may be Markdown.
-#[must_use]
-pub fn rich_text(conversation: &conversation::Model) -> bool {
-    conversation.channel.is_none_or(|channel| channel_capabilities::of(channel).rich_text)
-}
-
-fn check_format(conversation: &conversation::Model, format: TextFormat) -> Result<()> {
-    let why = match format {
-        TextFormat::Plain => return Ok(()),
-        TextFormat::Markdown if rich_text(conversation) => return Ok(()),
-        TextFormat::Markdown => "This channel does not support rich text.",
-        TextFormat::Html => "HTML is not supported. Use Markdown.",
-    };
-    Err(Error::refused(UserErrorCode::Invalid, FORMAT, why))
-}
-
-fn check_body(body: &str, most: usize) -> Result<String> {
-    let body = plain_text::lines(body);
-    if text::is_blank(&body) {
-        return Err(Error::refused(UserErrorCode::Invalid, BODY, "The message has no text."));
-    }
-    if body.chars().count() > most {
-        return Err(Error::refused(UserErrorCode::TooLong, BODY, format!("At most {most} characters are allowed.")));
-    }
-    if plain_text::has_control(&body) {
-        return Err(Error::refused(UserErrorCode::Invalid, BODY, "Control characters are not allowed."));
-    }
-    Ok(body)
 }
 
 /// Changes the text of a message of the caller. Returns the message, and true if its text or format changed. Locks
@@ -261,8 +230,8 @@ pub async fn edit(
             if item.deleted_at.is_some() {
                 return Err(Error::refused(UserErrorCode::NotAllowed, MESSAGE, "The message was deleted."));
             }
-            let body = check_body(body, limit(&conversation, format))?;
-            check_format(&conversation, format)?;
+            let rules = MessageRules::of(conversation.channel);
+            let body = rules.check(body, format, MessageFields::OF_INPUT)?;
             if item.body == body && item.format == format {
                 return Ok((item, false));
             }
@@ -315,7 +284,7 @@ async fn lock_own_message(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(convers
         let why = "This channel does not support changing or deleting messages.";
         return Err(Error::refused(UserErrorCode::NotAllowed, MESSAGE, why));
     }
-    check_may_write(tx, &conversation, &me, bond.as_ref()).await?;
+    check_may_write(tx, &conversation, &me, bond.as_ref(), false).await?;
     let item = thread_items::reread(tx, named.id).await?;
     Ok((conversation, item))
 }
@@ -324,7 +293,7 @@ async fn lock_own_message(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(convers
 /// Locks the conversation. Emits `ItemAdded`, and `ParticipantChanged` for a supervisor who was never a participant.
 /// A repeated call returns the first note.
 pub async fn note(app: &App, by: &Viewer, conversation_id: &str, draft: &Draft) -> Result<SentMessage> {
-    draft.check_id()?;
+    let key = &draft.check_id(ItemKind::Note)?;
     check_rate(app, &Caller::Person(*by))?;
     app.transaction(|tx| {
         Box::pin(async move {
@@ -337,13 +306,12 @@ pub async fn note(app: &App, by: &Viewer, conversation_id: &str, draft: &Draft) 
             }
             let mut conversation = conversation_rows::lock(tx, named.id).await?;
             let me = participants::find_caller(tx.db(), conversation.id, caller).await?;
-            let digest = draft.digest(ItemKind::Note);
             if let Some(me) = &me
-                && let Some(sent) = find_duplicate(tx, me, draft, &digest).await?
+                && let Some(item) = find_duplicate(tx, me.id, key).await?
             {
-                return Ok(sent);
+                return Ok(SentMessage { item, replayed: true });
             }
-            let body = check_body(&draft.body, MAX_NOTE)?;
+            let content = draft.check(key, MessageRules::NOTE)?;
             let me = match me {
                 Some(me) if me.left_at.is_none() => me,
                 me if is_supervisor(tx, by.user).await? => match me {
@@ -352,13 +320,7 @@ pub async fn note(app: &App, by: &Viewer, conversation_id: &str, draft: &Draft) 
                 },
                 _ => return Err(participants::not_a_participant()),
             };
-            let new = NewItem {
-                kind: ItemKind::Note,
-                visibility: ItemVisibility::Agent,
-                client_message_id: Some(draft.client_message_id.clone()),
-                digest: Some(digest),
-                ..NewItem::message(me.id, body)
-            };
+            let new = NewItem { kind: ItemKind::Note, visibility: ItemVisibility::Agent, ..content.into_item(me.id) };
             let item = thread_items::append(tx, &mut conversation, new).await?;
             Ok(SentMessage { item, replayed: false })
         })

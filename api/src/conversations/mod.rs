@@ -3,6 +3,7 @@
 //! numberings. The customer sees no trace of items that are hidden from them.
 
 pub mod channel_capabilities;
+pub mod addresses;
 pub mod conversation_rows;
 pub mod thread_items;
 pub mod participants;
@@ -17,6 +18,7 @@ pub mod direct_messages;
 pub mod receipts;
 pub mod markdown;
 pub mod renderings;
+pub mod message_content;
 pub mod messages;
 pub mod typing;
 pub mod transcripts;

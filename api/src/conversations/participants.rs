@@ -197,6 +197,20 @@ pub async fn record_observer(
     Ok(row)
 }
 
+/// Puts another customer in the place of a customer in a conversation. The participant keeps its id, its messages and
+/// its read position. The conversation must be locked. Emits `ParticipantChanged`.
+pub async fn replace_customer(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+    from: CustomerId,
+    to: CustomerId,
+) -> Result<()> {
+    let Some(row) = find(tx.db(), conversation.id, ParticipantRef::Customer(from)).await? else { return Ok(()) };
+    let mut row = row.into_active_model();
+    row.customer_id = Set(Some(to));
+    emit_changed(tx, conversation, &row.update(tx.db()).await?)
+}
+
 /// Lets a participant leave a conversation. If it is with a customer, the participant still sees the items up to now
 /// and no later ones. The conversation must be locked. Emits `ParticipantChanged`, unless they had already left.
 pub async fn leave(tx: &Tx<'_>, conversation: &conversation::Model, row: participant::Model) -> Result<()> {

@@ -21,6 +21,7 @@ use crate::{
     },
     database::sql::Sql,
     error::{Error, Result},
+    plain_text,
 };
 
 /// Maximum length of a text that is rendered on the current thread, in bytes. Rendering such a text takes less time
@@ -39,7 +40,7 @@ pub async fn prepare(body: &str, format: TextFormat) -> Result<Option<RenderedTe
     if format != TextFormat::Markdown || body.chars().nth(markdown::LONGEST).is_some() {
         return Ok(None);
     }
-    let text = body.replace("\r\n", "\n");
+    let text = plain_text::lines(body);
     let html = render(&text).await?;
     Ok(Some(RenderedText { text, html }))
 }

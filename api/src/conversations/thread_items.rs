@@ -265,7 +265,7 @@ pub async fn find_message_by_id(
     found.ok_or_else(not_found)
 }
 
-/// Reads an item of a locked conversation again. Fails if the item does not exist.
+/// Reads an item again. Fails if the item does not exist.
 pub async fn reread(tx: &Tx<'_>, id: ThreadItemId) -> Result<thread_item::Model> {
     let row = thread_item::Entity::find_by_id(id).one(tx.db()).await?;
     row.ok_or_else(|| Error::internal(anyhow::anyhow!("the thread item does not exist")))

@@ -6,22 +6,29 @@ use std::collections::HashSet;
 use entity::{channel::Channel, entry_point, id::EntryPointId};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
-use super::entry_point_rows;
-use crate::{auth::request_context::Site, error::Result};
+use super::entry_point_rows::{self, LockedEntryPoint};
+use crate::{app::Tx, auth::request_context::Site, error::Result};
 
 /// Returns an entry point by its id, if a chat can be started there from this site.
 pub async fn find(db: &impl ConnectionTrait, id: &str, site: Option<&Site>) -> Result<Option<entry_point::Model>> {
     let Some(id) = EntryPointId::parse(id) else { return Ok(None) };
     let found = entry_point_rows::find(db, id).await?;
-    Ok(found.filter(|row| row.channel == Channel::Webchat && is_allowed(row, site)))
+    Ok(found.filter(|row| is_allowed(row, site)))
 }
 
-/// Returns true if a chat may be started from a site. The site must be listed, with the same scheme, host and port,
-/// or be the server's own. Programs have no site and are allowed, because a site that they claim would prove nothing.
-#[must_use]
-pub fn is_allowed(entry_point: &entry_point::Model, site: Option<&Site>) -> bool {
+/// Locks an entry point in shared mode, and returns it if a chat can be started there from this site. No administrator
+/// takes the site away until the transaction ends.
+pub async fn lock(tx: &Tx<'_>, id: EntryPointId, site: Option<&Site>) -> Result<Option<LockedEntryPoint>> {
+    let found = entry_point_rows::lock(tx, id).await?;
+    Ok(found.filter(|row| row.archived_at.is_none() && is_allowed(row, site)))
+}
+
+/// Returns true if a chat may be started at an entry point from a site. The site must be listed, with the same scheme,
+/// host and port, or be the server's own. Programs have no site and are allowed, because a site that they claim would
+/// prove nothing.
+fn is_allowed(entry_point: &entry_point::Model, site: Option<&Site>) -> bool {
     let listed = |site: &Site| origins(entry_point).any(|origin| *origin == *site.origin);
-    site.is_none_or(|site| site.own || listed(site))
+    entry_point.channel == Channel::Webchat && site.is_none_or(|site| site.own || listed(site))
 }
 
 /// Returns the web sites of all entry points at which chats can be started.

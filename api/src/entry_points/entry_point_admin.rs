@@ -21,7 +21,6 @@ use crate::{
     auth::{secret, visitor_tokens},
     contact_center::{
         admin_change::{self, AdminActor, Created, to_value},
-        locks,
         name_validation::{self, invalid},
     },
     contacts::detail_validation::FieldPath,
@@ -175,8 +174,7 @@ pub async fn create(
 }
 
 /// Changes an entry point. Returns it, and true if anything changed. Existing conversations continue as they began.
-/// Locks the configuration, and the routing lock when a web site is removed. Emits `RightsEnded` for visitors of
-/// removed web sites.
+/// Locks the configuration and the entry point. Emits `RightsEnded` for visitors of removed web sites.
 pub async fn update(
     app: &App,
     by: AdminActor<'_>,
@@ -198,20 +196,17 @@ pub async fn update(
             unique(tx, &row).await?;
             row.clone().into_active_model().reset_all().update(tx.db()).await.on_unique(name_validation::name_taken)?;
             // Visitor tokens of removed web sites end with the change.
+            // Their chats began before the entry point was locked, so no token is missed.
             let gone = allowed_origins::removed_origins(&before, &row);
-            if !gone.is_empty() {
-                // No visitor can begin a chat from these sites after the change is answered.
-                locks::lock_routing_exclusive(tx).await?;
-                visitor_tokens::revoke_for_sites(tx, row.id, &gone).await?;
-            }
+            visitor_tokens::revoke_for_sites(tx, row.id, &gone).await?;
             Ok((row, true))
         })
     })
     .await
 }
 
-/// Archives an entry point. Returns it, and true if it was in use. Locks the configuration and the routing lock.
-/// Refuses with `NOT_FOUND`.
+/// Archives an entry point. Returns it, and true if it was in use. Locks the configuration and the entry point. Refuses
+/// with `NOT_FOUND`.
 pub async fn archive(
     app: &App,
     by: AdminActor<'_>,
@@ -224,8 +219,7 @@ pub async fn archive(
             if row.archived_at.is_some() {
                 return Ok((row, false));
             }
-            // No customer can begin a conversation here after the change is answered.
-            locks::lock_routing_exclusive(tx).await?;
+            // The row is locked by its change, so no customer begins a conversation here after the answer.
             let row = entry_point::Model { archived_at: Some(tx.clock().now()), ..row };
             row.clone().into_active_model().reset_all().update(tx.db()).await?;
             admin_change::record_created(tx, &by, "archiveEntryPoint", &row.id, json!({ "name": row.name })).await?;

@@ -15,7 +15,7 @@ use crate::{
         detail_validation::{self, FieldPath},
         details,
     },
-    conversations::channel_capabilities::{self, AddressKind},
+    conversations::channel_capabilities::{self, EntryPointAddress},
     error::Result,
     plain_text, text, web_address,
 };
@@ -60,12 +60,12 @@ pub struct EntryPointFieldInput {
 
 /// Checks an address and returns it in its stored form. Refuses with `INVALID`.
 pub fn check_address(channel: Channel, given: &str) -> Result<String> {
-    let kind = channel_capabilities::of(channel).address;
-    let given = if kind == AddressKind::Phone { plain_text::telephone(given) } else { given.to_owned() };
+    let form = channel_capabilities::of(channel).entry_point_address;
+    let given = if form == EntryPointAddress::Number { plain_text::telephone(given) } else { given.to_owned() };
     let Some(address) = detail_validation::line(&given, ADDRESS, MAX_ADDRESS)? else {
         return Err(invalid(ADDRESS, "Enter an address."));
     };
-    if kind != AddressKind::Email {
+    if form != EntryPointAddress::Mailbox {
         return Ok(address);
     }
     let address = text::email_address(&address);

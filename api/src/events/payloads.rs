@@ -129,7 +129,7 @@ row_payload! {
         ended_by: Option<task::EndedBy>,
         customer_agreed: bool,
         previous_id: Option<TaskId>,
-    } since {} without {}
+    } since { continued_in_id: Option<ConversationId> } without {}
 }
 
 row_payload! {

@@ -1,58 +1,81 @@
-//! Storage of inbound messages. The customer, the entry point and the topic identify the conversation. A permanent
-//! constraint on the author and the message's id guarantees that each message is stored once.
+//! The one way in for what customers write. A message of a provider, the start of a web chat and a visitor's later
+//! message take the same steps in one transaction: customer, conversation, once only, task, item, closed message.
 
-use chrono::{DateTime, Utc};
 use entity::{
+    announcement::AnnouncementParameters,
     conversation::{self, ConversationStatus},
-    entry_point,
-    id::{CustomerId, ParticipantId},
+    id::{CustomerId, EntryPointId},
     participant::{self, ParticipantRole},
-    thread_item::{self, TextFormat},
+    provider_message::MessageDirection,
+    thread_item::{self, AnnouncementKind, ItemKind},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
+use super::once_only::{self, ProviderMessageId, StartKey};
 use crate::{
     app::{App, Tx},
+    auth::viewer::{Caller, VisitorViewer},
     conversations::{
+        addresses::Address,
+        announcements::{self, NewAnnouncement},
         conversation_rows::{self, ConversationKey},
         customers::{self, CustomerDetails},
+        message_content::{Draft, MessageContent},
+        messages::{self, CheckedMessage, MessageCheck, Sending, SentMessage},
         participants::{self, ParticipantRef},
-        thread_items::{self, NewItem},
+        thread_items::NewItem,
     },
-    error::{Error, Result, UserErrorCode},
-    plain_text,
+    entry_points::entry_point_rows::{self, LockedEntryPoint},
+    error::{Error, Result},
     tasks::queueing,
 };
 
-/// A message that a customer wrote and a channel delivered.
+/// The input field of an entry point, for refusals.
+const ENTRY_POINT: &[&str] = &["input", "entryPointId"];
+
+/// What a customer wrote to an entry point.
 #[derive(Clone, Debug)]
 pub struct InboundMessage {
-    /// The entry point to which the customer wrote.
-    pub entry_point: entry_point::Model,
-    /// The customer's address, in the one form in which the channel writes it.
-    pub address: String,
+    /// The customer who wrote.
+    pub sender: Sender,
     /// The customer's details that came with the message.
-    pub about: CustomerDetails,
+    pub details: CustomerDetails,
     /// The text that separates the customer's conversations at the entry point. Empty if there is only one, else for
-    /// example the subject of an e-mail or the thread of a web chat.
+    /// example the subject of an e-mail.
     pub topic: String,
-    /// The content of the message.
-    pub written: MessageContent,
+    /// What agents see before the first message of a new conversation: the answers to a form, or the page of the chat.
+    pub introduction: Option<AnnouncementParameters>,
+    /// The content of the message. `None` if the customer only begins or continues the conversation.
+    pub message: Option<MessageContent>,
+    /// The id that the provider gave to the message. If senders may choose it, it is joined with a digest of the
+    /// message. Else somebody could keep a message out by guessing its id.
+    pub provider_id: Option<ProviderMessageId>,
+    /// The key by which the visitor's call takes effect once.
+    pub start_key: Option<StartKey>,
 }
 
-/// The content of an inbound message.
+/// The customer who writes.
 #[derive(Clone, Debug)]
-pub struct MessageContent {
-    /// The id that the provider or the visitor's client gave the message.
-    pub id: String,
-    /// The text of the message.
-    pub body: String,
-    /// The format of `body`.
-    pub format: TextFormat,
-    /// The time at which the message was sent, according to the provider.
-    pub sent_at: Option<DateTime<Utc>>,
-    /// Digest of the visitor's call with this id. `None` for providers, whose repetitions need not be consistent.
-    pub digest: Option<Vec<u8>>,
+pub enum Sender {
+    /// The customer with an address, who may be new.
+    Address(Address),
+    /// A customer whom a token names.
+    Customer(CustomerId),
+}
+
+impl InboundMessage {
+    /// Describes a message that a provider delivered.
+    #[must_use]
+    pub fn delivered(from: Address, provider_id: &str, message: MessageContent) -> Self {
+        Self {
+            sender: Sender::Address(from),
+            details: CustomerDetails::default(),
+            topic: String::new(),
+            introduction: None,
+            message: Some(message),
+            provider_id: Some(ProviderMessageId::new(provider_id)),
+            start_key: None,
+        }
+    }
 }
 
 /// The effect of a message on its conversation.
@@ -63,107 +86,143 @@ pub enum InboundOutcome {
     /// A closed conversation was reopened, with a new task.
     Reopened,
     /// An open conversation continued.
-    WentOn,
-    /// The message had already arrived. Nothing was written.
+    Continued,
+    /// It had already arrived, by the provider's id or the visitor's key. Nothing was written.
     Replayed,
 }
 
 /// An inbound message that is stored.
 #[derive(Clone, Debug)]
 pub struct InboundReceipt {
-    /// The stored message.
-    pub message: thread_item::Model,
+    /// The stored message, if there is one.
+    pub message: Option<thread_item::Model>,
     /// The conversation of the message.
     pub conversation: conversation::Model,
     /// The effect of the message on the conversation.
-    pub arrival: InboundOutcome,
+    pub outcome: InboundOutcome,
 }
 
-/// Stores an inbound message in a transaction of its own.
-pub async fn receive(app: &App, incoming: &InboundMessage) -> Result<InboundReceipt> {
-    app.transaction(|tx| Box::pin(take(tx, incoming))).await
+/// Receives a message in a transaction of its own. Locks the entry point. Refuses as [`receive`] does.
+pub async fn deliver(app: &App, to: EntryPointId, incoming: &InboundMessage) -> Result<InboundReceipt> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let at = entry_point_rows::lock(tx, to).await?.ok_or_else(|| Error::not_found(ENTRY_POINT))?;
+            receive(tx, &at, incoming).await
+        })
+    })
+    .await
 }
 
-/// Stores an inbound message within a transaction. Creates the customer, the conversation and the task if they do not
-/// exist. Locks the conversation. Emits `ItemAdded`, unless the message had already arrived.
-pub async fn take(tx: &Tx<'_>, incoming: &InboundMessage) -> Result<InboundReceipt> {
-    let InboundMessage { entry_point, address, about, topic, written } = incoming;
-    let customer = customers::identify(tx, entry_point.channel, address, about).await?;
-    let (mut conversation, began) = find(tx, entry_point, customer.id, topic).await?;
-    let who = ParticipantRef::Customer(customer.id);
-    let author = participants::find(tx.db(), conversation.id, who).await?;
-    // This check comes first, so that a repeated message does not reopen the conversation.
-    if let Some(author) = author
-        && let Some(message) = find_duplicate(tx, author.id, written).await?
+/// Receives what a customer wrote. Creates the customer, the conversation and the task if they do not exist. Locks the
+/// customer and the conversation, and takes the routing lock in shared mode. Emits `ItemAdded`, `ParticipantChanged`,
+/// `TaskQueued` and `TaskChanged`, or nothing if it had already arrived. Refuses with `NOT_FOUND` if a conversation
+/// would begin at an archived entry point, or with `IDEMPOTENCY_KEY_REUSED`.
+pub async fn receive(tx: &Tx<'_>, at: &LockedEntryPoint, incoming: &InboundMessage) -> Result<InboundReceipt> {
+    // This check comes first, because the message stays in its conversation even if its customer has changed.
+    if let Some(id) = &incoming.provider_id
+        && let Some((conversation, message)) = once_only::find_delivered(tx, at.id, id).await?
     {
-        return Ok(InboundReceipt { message, conversation, arrival: InboundOutcome::Replayed });
+        return Ok(InboundReceipt { message: Some(message), conversation, outcome: InboundOutcome::Replayed });
     }
-    let arrival = match conversation.status {
-        _ if began => InboundOutcome::Began,
-        ConversationStatus::Closed => InboundOutcome::Reopened,
-        ConversationStatus::Open => InboundOutcome::WentOn,
-    };
-    let author = participants::join(tx, &conversation, who, ParticipantRole::Customer).await?;
-    let enqueued = queueing::enqueue(tx, &mut conversation, entry_point).await?;
-    let message = write(tx, &mut conversation, &author, written).await?;
-    queueing::announce_closed(tx, &mut conversation, enqueued).await?;
-    Ok(InboundReceipt { message, conversation, arrival })
-}
-
-/// Locks the conversation of a customer for a topic at an entry point, or creates it. Returns it, and true if it is
-/// new.
-pub async fn find(
-    tx: &Tx<'_>,
-    entry_point: &entry_point::Model,
-    customer: CustomerId,
-    topic: &str,
-) -> Result<(conversation::Model, bool)> {
-    let place = ConversationKey {
-        channel: entry_point.channel,
-        entry_point: entry_point.id,
-        queue: entry_point.queue_id,
+    let customer = identify(tx, at, incoming).await?;
+    if let Some(key) = &incoming.start_key
+        && let Some(conversation) = once_only::find_started(tx, customer, key).await?
+    {
+        return Ok(InboundReceipt { message: None, conversation, outcome: InboundOutcome::Replayed });
+    }
+    let key = ConversationKey {
+        channel: at.channel,
+        entry_point: at.id,
+        queue: at.queue_id,
         customer,
-        topic: topic.to_owned(),
+        topic: incoming.topic.clone(),
     };
-    conversation_rows::find_or_create(tx, &place).await
-}
-
-/// Returns the message that an author wrote earlier with the same id, if any. The conversation must be locked.
-/// Refuses with `IDEMPOTENCY_KEY_REUSED` if that message has another digest.
-pub async fn find_duplicate(
-    tx: &Tx<'_>,
-    author: ParticipantId,
-    written: &MessageContent,
-) -> Result<Option<thread_item::Model>> {
-    let found = thread_item::Entity::find()
-        .filter(thread_item::Column::AuthorId.eq(author))
-        .filter(thread_item::Column::ClientMessageId.eq(written.id.as_str()))
-        .one(tx.db())
-        .await?;
-    match found {
-        Some(earlier) if written.digest.is_some() && earlier.digest != written.digest => {
-            let why = "This client message id was used for another message.";
-            Err(Error::refused(UserErrorCode::IdempotencyKeyReused, &["input", "message", "clientMessageId"], why))
-        }
-        found => Ok(found),
+    let (mut conversation, began) = conversation_rows::find_or_create(tx, &key).await?;
+    if began && at.archived_at.is_some() {
+        return Err(Error::not_found(ENTRY_POINT));
     }
+    let who = ParticipantRef::Customer(customer);
+    let author = participants::join(tx, &conversation, who, ParticipantRole::Customer).await?;
+    let earlier = match incoming.message.as_ref().and_then(MessageContent::client_id) {
+        Some(id) if !began => messages::find_duplicate(tx, author.id, id).await?,
+        _ => None,
+    };
+    let outcome = match conversation.status {
+        _ if began => InboundOutcome::Began,
+        ConversationStatus::Closed if earlier.is_none() => InboundOutcome::Reopened,
+        _ => InboundOutcome::Continued,
+    };
+    let message = match earlier {
+        Some(earlier) => Some(earlier),
+        None => write(tx, &mut conversation, at, &author, incoming, began).await?,
+    };
+    if let (Some(id), Some(message)) = (&incoming.provider_id, &message) {
+        once_only::record_provider_message(tx, at.id, id, message.id, MessageDirection::Inbound).await?;
+    }
+    if let Some(key) = &incoming.start_key {
+        once_only::record_start(tx, customer, conversation.id, key).await?;
+    }
+    Ok(InboundReceipt { message, conversation, outcome })
 }
 
-/// Adds a customer's message to a conversation. The conversation must be locked. Emits `ItemAdded`.
-pub async fn write(
+/// Locks the customer who writes, or creates them.
+async fn identify(tx: &Tx<'_>, at: &LockedEntryPoint, incoming: &InboundMessage) -> Result<CustomerId> {
+    let row = match &incoming.sender {
+        Sender::Address(address) => customers::identify(tx, at.channel, address, &incoming.details).await?,
+        Sender::Customer(id) => {
+            // The tokens of a merged customer have ended.
+            let known = customers::lock(tx, *id).await?.ok_or(Error::Unauthenticated)?;
+            customers::update_details(tx, known, &incoming.details).await?
+        }
+    };
+    Ok(row.id)
+}
+
+/// Adds the introduction of a new conversation and the message, with a task if none is live. Returns the message.
+async fn write(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
+    at: &LockedEntryPoint,
     author: &participant::Model,
-    written: &MessageContent,
-) -> Result<thread_item::Model> {
-    let new = NewItem {
-        inbound: true,
-        format: written.format,
-        client_message_id: Some(written.id.clone()),
-        digest: written.digest.clone(),
-        sent_at: written.sent_at,
-        // No database stores U+0000 in a text, and no reader misses it.
-        ..NewItem::message(author.id, plain_text::lines(&written.body).replace('\0', ""))
-    };
-    thread_items::append(tx, conversation, new).await
+    incoming: &InboundMessage,
+    began: bool,
+) -> Result<Option<thread_item::Model>> {
+    let introduction = incoming.introduction.clone().filter(|_| began).map(|parameters| {
+        let answered = NewAnnouncement::own(AnnouncementKind::FormAnswered, author).with(parameters);
+        announcements::item(conversation, answered)
+    });
+    let message = incoming.message.clone();
+    let message = message.map(|content| NewItem { inbound: true, ..content.into_item(author.id) });
+    let items = introduction.into_iter().chain(message).collect();
+    let added = queueing::enqueue(tx, conversation, Some(at), items).await?;
+    Ok(added.into_iter().find(|item| item.kind == ItemKind::Message))
+}
+
+/// Sends a message of a visitor in their conversation, and marks the conversation as read up to it. A conversation that
+/// has ended is opened again with a new task, if its channel reopens conversations. Locks the conversation. Emits what
+/// [`receive`] emits, and `ReceiptAdvanced` if earlier messages were unread. A repeated call returns the first message.
+/// Refuses as [`Sending::check`] does.
+pub async fn send(app: &App, by: &VisitorViewer, conversation_id: &str, draft: &Draft) -> Result<SentMessage> {
+    let caller = &Caller::Visitor(*by);
+    let sending = &Sending::begin(app, caller, conversation_id, draft).await?;
+    app.transaction(|tx| {
+        Box::pin(async move {
+            // An entry point is locked before the conversation. It is needed for a new task only.
+            let found = sending.find_conversation(tx).await?;
+            let at = match found.entry_point_id {
+                Some(id) if found.status == ConversationStatus::Closed => entry_point_rows::lock(tx, id).await?,
+                _ => None,
+            };
+            let CheckedMessage { mut conversation, item, .. } = match sending.check(tx, &found).await? {
+                MessageCheck::Replayed(item) => return Ok(SentMessage { item: *item, replayed: true }),
+                MessageCheck::New(checked) => *checked,
+            };
+            let added = queueing::enqueue(tx, &mut conversation, at.as_deref(), vec![item]).await?;
+            let item = added.into_iter().next();
+            let item = item.ok_or_else(|| Error::internal(anyhow::anyhow!("the message was not written")))?;
+            sending.keep_rendering(tx, &item).await?;
+            Ok(SentMessage { item, replayed: false })
+        })
+    })
+    .await
 }

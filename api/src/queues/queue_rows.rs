@@ -49,11 +49,3 @@ async fn successor(db: &impl ConnectionTrait, mut queue: queue::Model) -> Result
     }
     Ok(Some(queue))
 }
-
-/// Returns the queue that an entry point feeds now, even if `entry_point` was read earlier. The routing lock must be
-/// taken.
-pub async fn queue_of_entry_point(db: &impl ConnectionTrait, entry_point: &entry_point::Model) -> Result<queue::Model> {
-    let now = entry_point::Entity::find_by_id(entry_point.id).one(db).await?;
-    let queue = now.map_or(entry_point.queue_id, |row| row.queue_id);
-    current_queue(db, require(db, queue).await?, None).await
-}

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 
 use async_graphql::ID;
 use entity::{entry_point, id::QueueId, queue};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder as _, QuerySelect as _,
+    sea_query::Expr,
+};
 use serde_json::json;
 
 use super::requeue;
@@ -67,8 +70,9 @@ pub async fn update(app: &App, by: AdminActor<'_>, input: &UpdateQueueInput) -> 
     .await
 }
 
-/// Archives a queue. Returns false if it was archived before. Locks the configuration, and takes the routing lock in
-/// exclusive mode. Emits the events of the moved tasks. Refuses with `NOT_FOUND`, `INVALID` or `NOT_ALLOWED`.
+/// Archives a queue. Returns false if it was archived before. Locks the configuration and the queue's entry points, and
+/// takes the routing lock in exclusive mode. Emits the events of the moved tasks. Refuses with `NOT_FOUND`, `INVALID`
+/// or `NOT_ALLOWED`.
 pub async fn archive(app: &App, by: AdminActor<'_>, input: &ArchiveQueueInput) -> Result<(queue::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -78,7 +82,8 @@ pub async fn archive(app: &App, by: AdminActor<'_>, input: &ArchiveQueueInput) -
             if row.archived_at.is_some() {
                 return Ok((row, false));
             }
-            // From here on no task begins to wait in the queue.
+            // From here on no task begins to wait in the queue. Entry points are locked first, as customers lock them.
+            lock_entry_points(tx, row.id).await?;
             locks::lock_routing_exclusive(tx).await?;
             let target = target(tx, &row, input.move_to.as_ref()).await?;
             let successor_id = target.as_ref().map(|target| target.id);
@@ -94,6 +99,16 @@ pub async fn archive(app: &App, by: AdminActor<'_>, input: &ArchiveQueueInput) -
         })
     })
     .await
+}
+
+/// Locks the entry points that feed a queue. The configuration must be locked, so that no other begins to feed it.
+async fn lock_entry_points(tx: &Tx<'_>, queue: QueueId) -> Result<()> {
+    let feeding = entry_point::Entity::find()
+        .filter(entry_point::Column::QueueId.eq(queue))
+        .order_by_asc(entry_point::Column::Id)
+        .lock_exclusive();
+    feeding.all(tx.db()).await?;
+    Ok(())
 }
 
 /// Returns the queue that replaces another, if one is named.

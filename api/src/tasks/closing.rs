@@ -1,5 +1,5 @@
-//! The end of a conversation: by the agent, by the customer, or after inactivity. First the conversation is closed.
-//! Then each agent in it must submit a wrap-up.
+//! The end of a conversation: by the agent, by the customer, after inactivity, or by a merge of customers. First the
+//! conversation is closed. Then each agent in it must submit a wrap-up.
 
 use chrono::Duration;
 use entity::{
@@ -101,6 +101,20 @@ pub async fn drop_task(
     close(tx, conversation, task, Ending::TransferNotAccepted(agent), false).await.map(drop)
 }
 
+/// Ends a conversation whose customer was merged with another one and continues in that customer's conversation. The
+/// live task becomes MERGED, or WRAP_UP if an agent has accepted it. The conversation must be locked, and the caller
+/// has removed its topic. Emits `ItemAdded`, `TaskReleased`, `ParticipantChanged` and `TaskChanged`.
+pub async fn end_merged(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    continued_in: ConversationId,
+) -> Result<()> {
+    let Some(task) = task_rows::find_live(tx, conversation).await? else {
+        return conversation_rows::close(tx, conversation).await;
+    };
+    close(tx, conversation, task, Ending::Merge(continued_in), false).await.map(drop)
+}
+
 /// Ends a conversation that has been inactive for the time of its queue. Locks the conversation. Sets the timer again
 /// if an item came meanwhile.
 pub async fn end_inactive(tx: &Tx<'_>, id: ConversationId) -> Result<()> {
@@ -140,6 +154,8 @@ enum Ending {
     TransferNotAccepted(UserId),
     /// Nobody wrote for the time of the queue.
     Inactivity,
+    /// The customer was merged with another one, and continues in this conversation.
+    Merge(ConversationId),
 }
 
 impl Ending {
@@ -148,6 +164,7 @@ impl Ending {
             Self::ByCustomer(_) => EndedBy::Customer,
             Self::ByAgent(_) => EndedBy::Agent,
             Self::TransferNotAccepted(_) | Self::Inactivity => EndedBy::System,
+            Self::Merge(_) => EndedBy::Merge,
         }
     }
 
@@ -155,6 +172,7 @@ impl Ending {
     fn status(&self, before: TaskStatus) -> TaskStatus {
         match (self, before) {
             (Self::TransferNotAccepted(_), _) => TaskStatus::Dropped,
+            (Self::Merge(_), TaskStatus::Queued | TaskStatus::Offered) => TaskStatus::Merged,
             (_, TaskStatus::Queued | TaskStatus::Offered) => TaskStatus::Abandoned,
             _ => TaskStatus::WrapUp,
         }
@@ -171,6 +189,7 @@ impl Ending {
                 NewAnnouncement::new(AnnouncementKind::TransferDropped).asked(AnnouncementTarget::Agent(*agent))
             }
             Self::Inactivity => NewAnnouncement::new(AnnouncementKind::Inactive),
+            Self::Merge(_) => NewAnnouncement::new(AnnouncementKind::Merged),
         }
     }
 }
@@ -191,6 +210,9 @@ async fn close(
     offers::cancel(tx, &task).await?;
     task.ended_at = Some(tx.clock().now());
     task.ended_by = Some(ending.ended_by());
+    if let Ending::Merge(conversation) = ending {
+        task.continued_in_id = Some(conversation);
+    }
     task.customer_agreed = agreed;
     task.status = ending.status(task.status);
     task_rows::save(tx, &task).await?;

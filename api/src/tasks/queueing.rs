@@ -7,7 +7,7 @@ use entity::{
     id::TaskId,
     queue,
     task::{self, TaskStatus},
-    thread_item::AnnouncementKind,
+    thread_item::{self, AnnouncementKind},
 };
 use sea_orm::{EntityTrait, IntoActiveModel as _};
 
@@ -18,8 +18,9 @@ use crate::{
     conversations::{
         announcements::{self, NewAnnouncement},
         conversation_rows,
+        thread_items::{self, NewItem},
     },
-    error::Result,
+    error::{Error, Result},
     events::{cursor::queue_of, log::NewEvent},
     queues::{
         opening_hours::{self, ClosedNotice},
@@ -27,27 +28,47 @@ use crate::{
     },
 };
 
-/// The live task of a conversation, after it was enqueued or was found.
-pub struct EnqueuedTask {
-    /// The live task.
-    pub task: task::Model,
-    /// The facts about a closed queue. They are announced after the customer's message was added.
-    closed: Option<ClosedNotice>,
-}
-
-/// Opens a conversation and enqueues a task for it. A live task stays as it is. The conversation must be locked. Takes
-/// the routing lock in shared mode. Emits `TaskQueued` and `TaskChanged`. The caller adds the customer's message and
-/// then calls [`announce_closed`].
+/// Adds what a customer wrote to a conversation, and makes sure that a live task is there for it. Without one, opens
+/// the conversation and enqueues a task. If the queue is closed then, announces that after the customer's items.
+/// Returns the customer's items. The conversation must be locked. Takes the routing lock in shared mode. Emits
+/// `ItemAdded`, and `TaskQueued` and `TaskChanged` for a new task. The entry point must be locked in shared mode. It is
+/// needed for a new task only: without it, the transaction begins again.
 pub async fn enqueue(
     tx: &Tx<'_>,
     conversation: &mut conversation::Model,
-    entry_point: &entry_point::Model,
-) -> Result<EnqueuedTask> {
-    if let Some(task) = task_rows::find_live(tx, conversation).await? {
-        return Ok(EnqueuedTask { task, closed: None });
+    entry_point: Option<&entry_point::Model>,
+    items: Vec<NewItem>,
+) -> Result<Vec<thread_item::Model>> {
+    let closed = match task_rows::find_live(tx, conversation).await? {
+        Some(_) => None,
+        None => create_task(tx, conversation, entry_point.ok_or(Error::Again)?).await?,
+    };
+    let mut added = Vec::with_capacity(items.len());
+    for item in items {
+        added.push(thread_items::append(tx, conversation, item).await?);
     }
+    if let Some(ClosedNotice { message, opens_at, time_zone }) = closed {
+        let parameters = AnnouncementParameters {
+            closed_message: message,
+            time_zone: Some(time_zone),
+            ..AnnouncementParameters::default()
+        };
+        let new = NewAnnouncement::new(AnnouncementKind::OutOfHours).until(opens_at).with(parameters);
+        announcements::announce(tx, conversation, new).await?;
+    }
+    Ok(added)
+}
+
+/// Creates the task of a conversation in the queue that its entry point feeds. Returns the facts about the queue's
+/// closing, if it is closed now.
+async fn create_task(
+    tx: &Tx<'_>,
+    conversation: &mut conversation::Model,
+    entry_point: &entry_point::Model,
+) -> Result<Option<ClosedNotice>> {
     locks::lock_routing_shared(tx).await?;
-    let queue = queue_rows::queue_of_entry_point(tx.db(), entry_point).await?;
+    let queue = queue_rows::require(tx.db(), entry_point.queue_id).await?;
+    let queue = queue_rows::current_queue(tx.db(), queue, None).await?;
     let now = tx.clock().now();
     let row = task::Model {
         id: TaskId(tx.clock().uuid()),
@@ -66,35 +87,20 @@ pub async fn enqueue(
         ended_by: None,
         customer_agreed: false,
         previous_id: conversation.task_id,
+        continued_in_id: None,
     };
     task::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
     conversation.queue_id = Some(queue.id);
     conversation.task_id = Some(row.id);
     conversation_rows::open(tx, conversation).await?;
-    skill_steps::schedule(tx, &row, &queue).await?;
-    emit_queued(tx, &row)?;
-    task_rows::emit_changed(tx, &row, true).await?;
-    routing_decisions::record_no_agent(tx, &row).await?;
-    Ok(EnqueuedTask { task: row, closed: opening_hours::closed_notice(&queue, now) })
-}
-
-/// Announces that the queue was closed when the task was enqueued, if it was. The conversation must be locked. Emits
-/// `ItemAdded`.
-pub async fn announce_closed(
-    tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
-    enqueued: EnqueuedTask,
-) -> Result<task::Model> {
-    if let Some(ClosedNotice { message, opens_at, time_zone }) = enqueued.closed {
-        let parameters = AnnouncementParameters {
-            closed_message: message,
-            time_zone: Some(time_zone),
-            ..AnnouncementParameters::default()
-        };
-        let new = NewAnnouncement::new(AnnouncementKind::OutOfHours).until(opens_at).with(parameters);
-        announcements::announce(tx, conversation, new).await?;
+    if queue.skills.0.len() > 1 {
+        skill_steps::schedule(tx, &row, &queue).await?;
     }
-    Ok(enqueued.task)
+    emit_queued(tx, &row)?;
+    // No agent has a new task.
+    task_rows::emit_changed_to(tx, &row, true, [])?;
+    routing_decisions::record_no_agent(tx, &row).await?;
+    Ok(opening_hours::closed_notice(&queue, now))
 }
 
 fn emit_queued(tx: &Tx<'_>, task: &task::Model) -> Result<()> {

@@ -71,7 +71,14 @@ pub async fn lock_owned(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversat
 /// Returns true for a task that waits or is in conversation. A conversation has at most one such task.
 #[must_use]
 pub fn is_live(status: TaskStatus) -> bool {
-    !matches!(status, TaskStatus::WrapUp | TaskStatus::Completed | TaskStatus::Abandoned | TaskStatus::Dropped)
+    matches!(
+        status,
+        TaskStatus::Queued
+            | TaskStatus::Offered
+            | TaskStatus::Connected
+            | TaskStatus::ConferenceRequested
+            | TaskStatus::Conference
+    )
 }
 
 /// Returns the live task of a conversation, if there is one. The conversation must be locked.

@@ -4,7 +4,7 @@
 use async_graphql::InputObject;
 use aws_lc_rs::hmac;
 use chrono::{DateTime, Utc};
-use entity::{entry_point, id::EntryPointId};
+use entity::entry_point;
 
 use crate::{
     contacts::detail_validation::{self, FieldPath},
@@ -81,13 +81,6 @@ pub fn verify(
         phone: None,
     };
     Ok(SignedIdentity { external_id, about })
-}
-
-/// Returns the address of a visitor with a signed identity. The address contains the entry point, because two entry
-/// points may belong to two sites that number their visitors separately.
-#[must_use]
-pub fn address(entry_point: EntryPointId, external_id: &str) -> String {
-    format!("id:{entry_point}:{external_id}")
 }
 
 /// Returns the text that a site signs.

@@ -3,7 +3,7 @@
 use super::database::TestDatabase;
 
 /// The invariants. Each statement counts the violations.
-const INVARIANTS: [(&str, &str); 25] = [
+const INVARIANTS: [(&str, &str); 28] = [
     (
         "the directory counts its people",
         "SELECT abs((SELECT people FROM directory_count) - (SELECT count(*) FROM \"user\" WHERE status = 1))",
@@ -158,6 +158,23 @@ const INVARIANTS: [(&str, &str); 25] = [
         "nobody has read further than there is, and nobody has a receipt on what they wrote",
         "SELECT (SELECT count(*) FROM participant p JOIN conversation c ON c.id = p.conversation_id WHERE p.read_up_to > c.last_sequence) \
          + (SELECT count(*) FROM receipt r JOIN thread_item i ON i.id = r.item_id WHERE i.author_id = r.participant_id)",
+    ),
+    (
+        "a customer who was merged has nothing, and the one who has it was not merged",
+        "SELECT (SELECT count(*) FROM conversation c JOIN customer k ON k.id = c.customer_id WHERE k.merged_into_id IS NOT NULL) \
+         + (SELECT count(*) FROM customer_identity n JOIN customer k ON k.id = n.customer_id WHERE k.merged_into_id IS NOT NULL) \
+         + (SELECT count(*) FROM visitor_token v JOIN customer k ON k.id = v.customer_id WHERE k.merged_into_id IS NOT NULL) \
+         + (SELECT count(*) FROM customer k JOIN customer o ON o.id = k.merged_into_id WHERE o.merged_into_id IS NOT NULL)",
+    ),
+    (
+        "the customer who takes part in a conversation is the customer of the conversation",
+        "SELECT count(*) FROM participant p JOIN conversation c ON c.id = p.conversation_id WHERE p.customer_id <> c.customer_id",
+    ),
+    (
+        "a provider's id names a message at its own entry point, in its own direction",
+        "SELECT count(*) FROM provider_message m JOIN thread_item i ON i.id = m.thread_item_id \
+         JOIN conversation c ON c.id = i.conversation_id \
+         WHERE i.kind <> 1 OR c.entry_point_id <> m.entry_point_id OR (m.direction = 1) <> i.inbound",
     ),
     (
         "each entry was told once when it was made",

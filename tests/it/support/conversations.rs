@@ -6,27 +6,35 @@ use api::{
     auth::viewer::{Caller, Scopes, VisitorViewer},
     conversations::{
         announcements::{self, NewAnnouncement},
-        conversation_rows::{self, ConversationKey},
-        customers::{self, CustomerDetails},
+        conversation_rows,
+        customers::CustomerDetails,
+        message_content::MessageContent,
         participants::{self, ParticipantRef},
-        thread_items::{self, NewItem},
     },
     http::executor::{Executor, Params, RequestOrigin},
+    inbound::messages::{self, InboundMessage, Sender},
+    tasks::task_rows,
 };
 use entity::{
     channel::Channel,
-    conversation, entry_point,
+    entry_point,
     id::{ConversationId, CustomerId, EntryPointId, QueueId, VisitorTokenId},
     participant::{self, ParticipantRole},
-    queue::{self, SkillSteps, UnacceptedTransfer},
-    thread_item::AnnouncementKind,
+    task::{self, TaskStatus},
+    thread_item::{AnnouncementKind, TextFormat},
     user::Role,
 };
 use futures_util::{Stream, StreamExt as _};
-use sea_orm::{EntityTrait as _, IntoActiveModel as _};
 use serde_json::{Value, json};
 
-use super::{Expected as _, app::TestApp, graphql::Answer, person::Person};
+use super::{
+    Expected as _,
+    app::TestApp,
+    arrivals::address_of,
+    desk::{Floor, NewQueue},
+    graphql::Answer,
+    person::Person,
+};
 
 /// A subscription to every kind of event of a conversation.
 pub const EVENTS: &str = "subscription($id: ID!, $after: Cursor) { event: conversationEvents(conversationId: $id, after: $after) { __typename \
@@ -46,8 +54,10 @@ pub const SEND: &str = "mutation($c: ID!, $m: String!, $b: String!, $f: TextForm
 pub struct Chat {
     pub id: ConversationId,
     pub queue: QueueId,
+    pub entry_point: entry_point::Model,
     pub customer: CustomerId,
     pub visitor: Visitor,
+    name: String,
 }
 
 /// A customer as a visitor, with an executor for each instance.
@@ -65,61 +75,28 @@ impl TestApp {
         self.person_of(handle, handle, Role::Supervisor, Scopes::all()).await
     }
 
-    /// Creates a customer's open conversation on a channel. Each customer needs a different name.
+    /// Creates a customer's open conversation on a channel, as a web chat begins without a message. Each customer needs
+    /// a different name.
     pub async fn chat(&self, channel: Channel, name: &str) -> Chat {
-        let now = self.clock.now();
-        let (queue, entry_point) = (QueueId(self.clock.uuid()), EntryPointId(self.clock.uuid()));
-        let (name_key, search_text) = api::text::named::keys(&format!("{channel:?} {name}"));
-        let rows = &(
-            queue::Model {
-                id: queue,
-                name: format!("{channel:?} {name}"),
-                name_key: name_key.clone(),
-                search_text: search_text.clone(),
-                channel,
-                offer_seconds: None,
-                on_unaccepted_transfer: UnacceptedTransfer::Drop,
-                auto_wrap_up_seconds: None,
-                inactivity_seconds: None,
-                service_level_seconds: None,
-                skills: SkillSteps::default(),
-                hours: None,
-                created_at: now,
-                archived_at: None,
-                successor_id: None,
+        let Floor { queue, entry_point } =
+            self.floor_of(NewQueue::of(channel, &format!("{channel:?} {name}")), &[]).await;
+        let incoming = InboundMessage {
+            sender: Sender::Address(address_of(&entry_point, name)),
+            details: CustomerDetails {
+                name: Some(name.to_owned()),
+                email: Some(format!("{name}@example.org")),
+                phone: None,
             },
-            entry_point::Model {
-                id: entry_point,
-                name: format!("{channel:?} {name}"),
-                name_key,
-                search_text,
-                channel,
-                address: name.to_owned(),
-                queue_id: queue,
-                priority: 10,
-                form: entry_point::Form::default(),
-                origins: entry_point::Origins::default(),
-                identity_secret: None,
-                created_at: now,
-                archived_at: None,
-            },
-        );
-        let about =
-            &CustomerDetails { name: Some(name.to_owned()), email: Some(format!("{name}@example.org")), phone: None };
-        let made = self.app().transaction(|tx| {
-            Box::pin(async move {
-                queue::Entity::insert(rows.0.clone().into_active_model()).exec_without_returning(tx.db()).await?;
-                entry_point::Entity::insert(rows.1.clone().into_active_model()).exec_without_returning(tx.db()).await?;
-                let customer = customers::identify(tx, channel, name, about).await?;
-                let place =
-                    ConversationKey { channel, entry_point, queue, customer: customer.id, topic: String::new() };
-                let (row, _) = conversation_rows::find_or_create(tx, &place).await?;
-                participants::join(tx, &row, ParticipantRef::Customer(customer.id), ParticipantRole::Customer).await?;
-                Ok((row.id, customer.id))
-            })
-        });
-        let (id, customer) = made.await.expected("a conversation");
-        Chat { id, queue, customer, visitor: self.visitor(customer, entry_point).await }
+            topic: String::new(),
+            introduction: None,
+            message: None,
+            provider_id: None,
+            start_key: None,
+        };
+        let began = messages::deliver(self.app(), entry_point.id, &incoming).await.expected("a conversation");
+        let customer = began.conversation.customer_id.expected("a customer");
+        let visitor = self.visitor(customer, entry_point.id).await;
+        Chat { id: began.conversation.id, queue: queue.id, entry_point, customer, visitor, name: name.to_owned() }
     }
 
     /// Returns a visitor for a customer at an entry point.
@@ -152,12 +129,15 @@ impl TestApp {
         joined.await.expected("an agent who answers")
     }
 
-    /// Closes a conversation and removes its agents.
+    /// Closes a conversation without an announcement, with its task, and removes its agents.
     pub async fn ends(&self, chat: &Chat) {
         let id = chat.id;
         let ended = self.app().transaction(|tx| {
             Box::pin(async move {
                 let mut row = conversation_rows::lock(tx, id).await?;
+                if let Some(task) = task_rows::find_live(tx, &row).await? {
+                    task_rows::save(tx, &task::Model { status: TaskStatus::Completed, ..task }).await?;
+                }
                 conversation_rows::close(tx, &mut row).await?;
                 participants::remove_agents(tx, &row).await
             })
@@ -180,19 +160,12 @@ impl TestApp {
         left.await.expected("an agent who leaves");
     }
 
-    /// Adds a message of the customer, as a provider delivers it.
+    /// Receives a message of the customer, as a provider delivers it.
     pub async fn arrives(&self, chat: &Chat, body: &str) {
-        let (id, customer) = (chat.id, chat.customer);
-        let appended = self.app().transaction(|tx| {
-            Box::pin(async move {
-                let mut row: conversation::Model = conversation_rows::lock(tx, id).await?;
-                let author =
-                    participants::join(tx, &row, ParticipantRef::Customer(customer), ParticipantRole::Customer).await?;
-                let new = NewItem { inbound: true, ..NewItem::message(author.id, body.to_owned()) };
-                thread_items::append(tx, &mut row, new).await
-            })
-        });
-        appended.await.expected("a message");
+        let from = address_of(&chat.entry_point, &chat.name);
+        let content = MessageContent::delivered(body, TextFormat::Plain, None);
+        let incoming = InboundMessage::delivered(from, &self.clock.uuid().to_string(), content);
+        messages::deliver(self.app(), chat.entry_point.id, &incoming).await.expected("a message");
     }
 
     /// Adds an agent to the queue of a conversation.
@@ -254,12 +227,17 @@ impl Visitor {
 }
 
 impl Following {
-    /// Returns the next event. None at the end of the stream.
+    /// Returns the next event, except queue positions. None at the end of the stream.
     pub async fn event(&mut self) -> Option<Value> {
-        let next = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await.expected("an event in time");
-        let answer = serde_json::to_value(next?).expected("JSON");
-        assert!(answer.get("errors").is_none(), "{answer}");
-        Some(answer["data"]["event"].clone())
+        loop {
+            let next = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await.expected("an event in time");
+            let answer = serde_json::to_value(next?).expected("JSON");
+            assert!(answer.get("errors").is_none(), "{answer}");
+            let event = answer["data"]["event"].clone();
+            if event["__typename"] != "QueuePositionUpdate" {
+                return Some(event);
+            }
+        }
     }
 }
 

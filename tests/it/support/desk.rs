@@ -7,9 +7,7 @@ use api::{
     },
     auth::viewer::Scopes,
     contact_center::admin_change::AdminActor,
-    conversations::customers::CustomerDetails,
     entry_points::entry_point_admin::{self, CreateEntryPointInput},
-    inbound::messages::{self, InboundMessage, MessageContent},
     queues::{
         hours_input::{OpenHoursInput, QueueHoursInput},
         opening_hours::{self, Weekday},
@@ -24,7 +22,6 @@ use entity::{
     entry_point,
     id::{AgentId, ConversationId, QueueId, SkillId, TaskId, UserId, WrapUpReasonId},
     queue::{self, BusinessHours, SkillSteps, UnacceptedTransfer},
-    thread_item::TextFormat,
     user::Role,
 };
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
@@ -154,30 +151,6 @@ impl TestApp {
             ..UpdateQueueInput::of(queue)
         };
         queue_changes::update(self.app(), AdminActor::System, &update).await.expected("the agents of a queue");
-    }
-
-    /// Receives the first message of a customer on an instance, with a priority.
-    pub async fn arrives_at(&self, instance: usize, floor: &Floor, name: &str, priority: i16) -> Arrival {
-        let app = &self.instances[instance % self.instances.len()].app;
-        let message = InboundMessage {
-            entry_point: entry_point::Model { priority, ..floor.entry_point.clone() },
-            address: name.to_owned(),
-            about: CustomerDetails { name: Some(name.to_owned()), ..CustomerDetails::default() },
-            topic: String::new(),
-            written: MessageContent {
-                id: app.clock.uuid().to_string(),
-                body: format!("I am {name}"),
-                format: TextFormat::Plain,
-                sent_at: None,
-                digest: None,
-            },
-        };
-        let conversation = messages::receive(app, &message).await.expected("a message").conversation;
-        Arrival { task: conversation.task_id.expected("a task"), conversation: conversation.id }
-    }
-
-    pub async fn waits(&self, floor: &Floor, name: &str) -> Arrival {
-        self.arrives_at(0, floor, name, 10).await
     }
 
     /// Creates a wrap-up reason. Returns its id.

@@ -1,6 +1,7 @@
 //! The test harness: databases, instances on real ports, and people as the subjects of the tests.
 
 pub mod app;
+pub mod arrivals;
 pub mod catalogue;
 pub mod random;
 pub mod receiver;

@@ -2,7 +2,12 @@
 
 use api::{
     app::Tx,
-    conversations::{participants, receipts::ReceiptUpdate, thread_items::streams},
+    conversations::{
+        addresses::{Address, VisitorId},
+        participants,
+        receipts::ReceiptUpdate,
+        thread_items::streams,
+    },
     error::Result,
     events::{
         cursor::{conversation_of, customer_side_of, desk_of, queue_of, requests_of},
@@ -165,6 +170,7 @@ impl GeneratedConversation {
             ended_by: closed.then_some(EndedBy::Agent),
             customer_agreed: false,
             previous_id: None,
+            continued_in_id: None,
         }
     }
 
@@ -206,12 +212,15 @@ impl GeneratedConversation {
             display_name: name,
             email: Some(format!("customer{}@example.com", self.number)),
             phone: None,
+            merged_into_id: None,
             created_at: self.began,
             updated_at: self.began,
         });
+        let number = self.number.to_string();
+        let address = Address::visitor(self.entry_point(center).0, &VisitorId::Signed(&number));
         rows.identities.push(customer_identity::Model {
             channel: Channel::Webchat,
-            address: self.customer_id().to_string(),
+            address: address.to_string(),
             customer_id: self.customer_id(),
             created_at: self.began,
         });

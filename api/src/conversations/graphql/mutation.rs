@@ -13,8 +13,13 @@ use super::{
 };
 use crate::conversations::{conversation_rows::ConversationSide, direct_messages, messages, receipts, typing};
 use crate::{
-    auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
+    auth::{
+        guard::Needs,
+        request_context::ContextExt,
+        viewer::{Caller, Scope},
+    },
     error::{Result, into_user_errors},
+    inbound,
     outcome::Outcome,
 };
 
@@ -36,11 +41,12 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The message to send.")] input: SendMessageInput,
     ) -> Result<SendMessagePayload> {
-        let (caller, id) = (ctx.caller()?, input.conversation_id.clone());
-        SendMessagePayload::of(
-            messages::send(ctx.app()?, caller, &id, &input.draft()).await,
-            ConversationSide::of(caller),
-        )
+        let (app, caller, id) = (ctx.app()?, ctx.caller()?, input.conversation_id.clone());
+        let sent = match caller {
+            Caller::Visitor(visitor) => inbound::messages::send(app, visitor, &id, &input.draft()).await,
+            Caller::Person(_) | Caller::Service(_) => messages::send(app, caller, &id, &input.draft()).await,
+        };
+        SendMessagePayload::of(sent, ConversationSide::of(caller))
     }
 
     /// Changes the text of the viewer's own message, if the channel supports edits. Idempotent. Refuses with

@@ -7,7 +7,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
-    customer,
+    customer, customer_identity,
     id::{CustomerId, ParticipantId},
     participant::{self, ParticipantRole},
 };
@@ -15,7 +15,10 @@ use entity::{
 use super::loader::{CustomerById, CustomerNumber, IdentitiesOf, ReferredCustomer, ReferredParticipant};
 use crate::{
     auth::request_context::ContextExt,
-    conversations::conversation_rows::ConversationSide,
+    conversations::{
+        addresses::{Address, AddressKind},
+        conversation_rows::ConversationSide,
+    },
     error::{Error, Result},
     memory_budget::LongText,
     users::graphql::types::{Actor, User},
@@ -163,7 +166,8 @@ impl Customer {
             return Ok(vec![]);
         }
         let rows = ctx.load(IdentitiesOf(self.0.id)).await?.unwrap_or_default();
-        Ok(rows.into_iter().map(|row| CustomerIdentity { channel: row.channel, address: row.address }).collect())
+        // An address in a form of a newer version is left out.
+        Ok(rows.iter().filter_map(CustomerIdentity::of).collect())
     }
 
     /// The time at which the customer first wrote.
@@ -194,6 +198,15 @@ impl Customer {
 pub struct CustomerIdentity {
     /// The channel of the address.
     pub channel: Channel,
-    /// The address, in the form that the channel uses.
+    /// The kind of the address.
+    pub kind: AddressKind,
+    /// The address as the provider or the web site writes it, such as `+4930123456`.
     pub address: String,
+}
+
+impl CustomerIdentity {
+    fn of(row: &customer_identity::Model) -> Option<Self> {
+        let address = Address::parse(&row.address)?;
+        Some(Self { channel: row.channel, kind: address.kind(), address: address.shown().to_owned() })
+    }
 }

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::conversations::{
     conversation_rows::ConversationSide,
-    messages::{Draft, SentMessage},
+    message_content::{Draft, MessageFields},
+    messages::SentMessage,
 };
 use crate::{
     error::{Result, UserError, into_user_errors},
@@ -102,6 +103,7 @@ impl SendMessageInput {
             body: self.body,
             format: self.format,
             reply_to: self.reply_to_id.map(|id| id.0),
+            fields: MessageFields::OF_INPUT,
         }
     }
 }
@@ -110,7 +112,13 @@ impl AddNoteInput {
     /// Returns the note as a [`Draft`].
     #[must_use]
     pub fn draft(self) -> Draft {
-        Draft { client_message_id: self.client_message_id, body: self.body, format: TextFormat::Plain, reply_to: None }
+        Draft {
+            client_message_id: self.client_message_id,
+            body: self.body,
+            format: TextFormat::Plain,
+            reply_to: None,
+            fields: MessageFields::OF_INPUT,
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
         channel_capabilities::{self, TargetKind},
         conversation_rows::{ConversationSide, VisibleConversation},
         listing::Conversations,
+        message_content::MessageRules,
         messages,
         participants::{self, ParticipantRef},
         thread_items::ItemPage,
@@ -152,11 +153,11 @@ impl Conversation {
     /// The messages that the viewer may send now.
     async fn reply_capability(&self, ctx: &Context<'_>) -> Result<ReplyCapability> {
         let row = self.row();
-        let rich = messages::rich_text(row);
+        let MessageRules { character_limit, rich_text } = MessageRules::of(row.channel);
         Ok(ReplyCapability {
             reason: self.refusal(ctx).await?,
-            character_limit: messages::channel_limit(row).and_then(|limit| i32::try_from(limit).ok()),
-            formats: if rich { vec![TextFormat::Plain, TextFormat::Markdown] } else { vec![TextFormat::Plain] },
+            character_limit: character_limit.and_then(|limit| i32::try_from(limit).ok()),
+            formats: if rich_text { vec![TextFormat::Plain, TextFormat::Markdown] } else { vec![TextFormat::Plain] },
         })
     }
 
@@ -203,7 +204,7 @@ impl Conversation {
         let Some(who) = ParticipantRef::of(ctx.caller()?) else { return Ok(Some(UserErrorCode::NotAParticipant)) };
         let all = self.all(ctx).await?;
         let me = all.iter().find(|participant| who.is(participant));
-        if let (Some(_), ConversationStatus::Closed) = (me, row.status) {
+        if row.status == ConversationStatus::Closed && me.is_some_and(|me| !messages::reopens(row, me)) {
             return Ok(Some(UserErrorCode::ConversationEnded));
         }
         if me.is_none_or(|me| me.left_at.is_some()) {

@@ -90,7 +90,8 @@ pub struct OfferPreview {
     queue_name: String,
     /// The time at which the customer began to wait. A timer of the wait counts from it.
     received_at: DateTime<Utc>,
-    /// The customer's name. Set on WEBCHAT, EMAIL, WHATSAPP and MESSENGER.
+    /// The customer's name. Set on WEBCHAT, EMAIL, WHATSAPP and MESSENGER, and on SMS for a customer without a
+    /// telephone number.
     customer_name: Option<String>,
     /// The customer's email address. Set on WEBCHAT and EMAIL.
     customer_email: Option<String>,
@@ -107,11 +108,12 @@ impl OfferPreview {
         let Some(row) = ctx.load(DetailsOf(offer.task_id)).await? else { return Ok(None) };
         let on = |channels: &[Channel]| channels.contains(&row.channel);
         let phone = on(&[Channel::Sms, Channel::Whatsapp]);
+        let by_number = row.channel == Channel::Sms && row.customer_phone.is_some();
         Ok(Some(Self {
             channel: row.channel,
             queue_name: row.queue_name.clone(),
             received_at: row.received_at,
-            customer_name: row.customer_name.clone().filter(|_| row.channel != Channel::Sms),
+            customer_name: row.customer_name.clone().filter(|_| !by_number),
             customer_email: row.customer_email.clone().filter(|_| on(&[Channel::Webchat, Channel::Email])),
             customer_phone: row.customer_phone.clone().filter(|_| phone),
             source_page: row.source_page.clone().filter(|_| row.channel == Channel::Messenger),

@@ -111,9 +111,15 @@ impl Task {
         self.0.ended_at
     }
 
-    /// The party that ended the conversation. Null until then.
+    /// The party or the change that ended the conversation. Null until then.
     async fn ended_by(&self) -> Option<EndedBy> {
         self.0.ended_by
+    }
+
+    /// The conversation in which the customer continues. Null unless a merge of two customers ended the task. Also null
+    /// when the viewer may not see that conversation.
+    async fn continued_in(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
+        Conversation::find(ctx, self.0.continued_in_id?).await.transpose()
     }
 
     /// The position in the queue, beginning with 1. Null when the task no longer waits.
@@ -239,7 +245,7 @@ fn shown(status: TaskStatus) -> TaskStatus {
     match status {
         TaskStatus::Queued | TaskStatus::Offered => TaskStatus::Queued,
         TaskStatus::Connected | TaskStatus::ConferenceRequested | TaskStatus::Conference => TaskStatus::Connected,
-        TaskStatus::WrapUp | TaskStatus::Completed | TaskStatus::Dropped => TaskStatus::Completed,
+        TaskStatus::WrapUp | TaskStatus::Completed | TaskStatus::Dropped | TaskStatus::Merged => TaskStatus::Completed,
         TaskStatus::Abandoned => TaskStatus::Abandoned,
     }
 }

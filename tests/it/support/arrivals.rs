@@ -1,0 +1,71 @@
+//! Customers who write to an entry point, as providers deliver their messages.
+
+use api::{
+    contact_center::admin_change::AdminActor,
+    conversations::{
+        addresses::{Address, VisitorId},
+        customers::CustomerDetails,
+        message_content::MessageContent,
+    },
+    entry_points::entry_point_admin::{self, UpdateEntryPointInput},
+    inbound::messages::{self, InboundMessage},
+};
+use async_graphql::MaybeUndefined;
+use entity::{channel::Channel, entry_point, thread_item::TextFormat};
+use sea_orm::EntityTrait as _;
+
+use super::{
+    Expected as _,
+    app::TestApp,
+    desk::{Arrival, Floor, address},
+};
+
+/// Returns the address of a customer who writes to an entry point, made from a name.
+pub fn address_of(at: &entry_point::Model, name: &str) -> Address {
+    let address = match at.channel {
+        Channel::Webchat => Some(Address::visitor(at.id, &VisitorId::Signed(name))),
+        Channel::Messenger => Address::page_scoped(&at.address, name),
+        Channel::Sms | Channel::Whatsapp => Address::sender(name),
+        Channel::Email => Address::email(&address(Channel::Email, name)),
+    };
+    address.expected("an address")
+}
+
+impl TestApp {
+    /// Receives a message of a customer on an instance, at an entry point that has a priority then.
+    pub async fn arrives_at(&self, instance: usize, floor: &Floor, name: &str, priority: i16) -> Arrival {
+        let app = &self.instances[instance % self.instances.len()].app;
+        self.sets_priority(floor, priority).await;
+        let content = MessageContent::delivered(&format!("I am {name}"), TextFormat::Plain, None);
+        let from = address_of(&floor.entry_point, name);
+        let details = CustomerDetails { name: Some(name.to_owned()), ..CustomerDetails::default() };
+        let incoming =
+            InboundMessage { details, ..InboundMessage::delivered(from, &app.clock.uuid().to_string(), content) };
+        let received = messages::deliver(app, floor.entry_point.id, &incoming).await.expected("a message");
+        let conversation = received.conversation;
+        Arrival { task: conversation.task_id.expected("a task"), conversation: conversation.id }
+    }
+
+    /// Sets the priority of an entry point's tasks. 10 stands for none.
+    async fn sets_priority(&self, floor: &Floor, priority: i16) {
+        let row = entry_point::Entity::find_by_id(floor.entry_point.id).one(self.app().db.read()).await;
+        if row.expected("a look").expected("an entry point").priority == priority {
+            return;
+        }
+        let update = UpdateEntryPointInput {
+            entry_point_id: floor.entry_point.id.into(),
+            name: None,
+            address: None,
+            queue_id: None,
+            priority: if priority == 10 { MaybeUndefined::Null } else { MaybeUndefined::Value(priority.into()) },
+            fields: None,
+            origins: None,
+            identity_secret: MaybeUndefined::Undefined,
+        };
+        entry_point_admin::update(self.app(), AdminActor::System, &update).await.expected("a priority");
+    }
+
+    pub async fn waits(&self, floor: &Floor, name: &str) -> Arrival {
+        self.arrives_at(0, floor, name, 10).await
+    }
+}
