@@ -42,6 +42,10 @@ use crate::{
     rate_limit::RateLimits,
 };
 
+mod locked;
+
+pub use locked::{Locked, LockedRow, SharedLock};
+
 tokio::task_local! {
     /// True once the operation of this task has committed a transaction.
     static COMMITTED: Arc<AtomicBool>;

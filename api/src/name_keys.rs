@@ -9,7 +9,7 @@ use entity::{
     id::{PersonalContactId, UserId},
     text_keys,
 };
-use sea_orm::{ActiveModelTrait as _, EntityTrait as _, FromQueryResult, IntoActiveModel as _, QuerySelect as _};
+use sea_orm::{ActiveModelTrait as _, EntityTrait as _, FromQueryResult, IntoActiveModel as _};
 use uuid::Uuid;
 
 use crate::{
@@ -66,8 +66,9 @@ pub async fn step(app: &App, rows: u64) -> Result<bool> {
 
 async fn rebuild_some(tx: &Tx<'_>, rows: u64) -> Result<bool> {
     let version = text::version();
-    let state = text_keys::Entity::find().lock_exclusive().one(tx.db()).await?;
-    let mut state = state.ok_or_else(|| Error::internal(anyhow::anyhow!("the row of the keys' version is missing")))?;
+    let state = tx.lock_one(text_keys::Entity::find()).await?;
+    let state = state.ok_or_else(|| Error::internal(anyhow::anyhow!("the row of the keys' version is missing")))?;
+    let mut state = state.into_row();
     if state.version == version {
         return Ok(false);
     }

@@ -158,6 +158,21 @@ fn every_file_has_a_module_comment_and_at_most_400_lines() {
 }
 
 #[test]
+fn rows_are_locked_only_where_the_types_of_locked_rows_are_made() {
+    // The log's own transactions are below those of the product.
+    let allowed = ["app/locked.rs", "database/sql.rs", "events/sequencer.rs"];
+    for file in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        if allowed.iter().any(|place| file.ends_with(place)) {
+            continue;
+        }
+        let text = code(&read(&file));
+        for lock in ["lock_exclusive(", "lock_shared(", "FOR UPDATE", "FOR SHARE"] {
+            assert!(!text.contains(lock), "{} locks rows itself: {lock}", file.display());
+        }
+    }
+}
+
+#[test]
 fn sql_that_differs_between_databases_is_in_one_place() {
     let source = Path::new(ROOT).join("api/src");
     for file in rust_files(&source) {

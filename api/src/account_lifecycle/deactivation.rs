@@ -19,7 +19,7 @@ use crate::{
 pub async fn deactivate(app: &App, by: &Viewer, whose: &AccountScope, origin: &Origin) -> Result<bool> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let held = whose.lock(tx, by).await?;
+            let mut held = whose.lock(tx, by).await?;
             held.refuse_last_administrator()?;
             let user = held.person.id;
             match held.person.status {
@@ -30,8 +30,8 @@ pub async fn deactivate(app: &App, by: &Viewer, whose: &AccountScope, origin: &O
                 }
                 UserStatus::Deactivated | UserStatus::Deleted => return Ok(false),
             }
-            account_status::set_status(tx, held.person, UserStatus::Deactivated).await?;
-            offboarding::offboard(tx, user).await?;
+            account_status::set_status(tx, &mut held.person, UserStatus::Deactivated).await?;
+            offboarding::offboard(tx, &held.person).await?;
             if whose.is_another() {
                 entries::record(tx, by, AuditedAction::on("deactivateAccount", &user, origin)).await?;
             }

@@ -15,7 +15,7 @@ use sea_orm::{ActiveModelTrait as _, ColumnTrait, EntityTrait, FromQueryResult, 
 use crate::{
     accounts::{api_keys, sessions},
     activities::publish,
-    app::Tx,
+    app::{Locked, Tx},
     auth::revocation::{self, Subject},
     contacts::memberships,
     conversations::direct_messages,
@@ -63,11 +63,11 @@ const OWN: [(&str, &str); 24] = [
     ("agent_skill", "agent_id"),
 ];
 
-/// Erases a user. The user's row must be locked exclusively. Emits `NotificationsRemoved`, `ConnectionRequestChanged`
+/// Erases a user. Emits `NotificationsRemoved`, `ConnectionRequestChanged`
 /// and `ActivityRemoved`, and revokes the user's rights.
-pub async fn erase(tx: &Tx<'_>, person: user::Model) -> Result<()> {
+pub async fn erase(tx: &Tx<'_>, person: Locked<user::Model>) -> Result<()> {
     let user = person.id;
-    offboarding::offboard(tx, user).await?;
+    offboarding::offboard(tx, &person).await?;
     withdraw_notifications(tx, user).await?;
     withdraw_requests(tx, user).await?;
     remove_activities(tx, user).await?;
@@ -78,8 +78,8 @@ pub async fn erase(tx: &Tx<'_>, person: user::Model) -> Result<()> {
         sql.run(tx.db()).await?;
     }
     direct_messages::close_all(tx, user).await?;
-    sessions::forget_all(tx, user).await?;
-    api_keys::forget_all(tx, user).await?;
+    sessions::forget_all(tx, &person).await?;
+    api_keys::forget_all(tx, &person).await?;
     let mut sql = Sql::new("DELETE FROM credential WHERE user_id = ");
     sql.bind(user);
     sql.run(tx.db()).await?;

@@ -9,7 +9,7 @@ use sea_orm::EntityTrait as _;
 
 use crate::{
     accounts::passwords,
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     auth::{
         request_context::Origin,
         viewer::{Scope, Viewer},
@@ -51,7 +51,7 @@ impl AccountScope {
         match self {
             Self::Own(proven) => {
                 let held = lock(tx, by, by.user).await?;
-                passwords::set_password(tx, by.user, proven).await?;
+                passwords::check_unchanged(tx, &held.person, proven).await?;
                 Ok(held)
             }
             Self::Another(user) => lock(tx, by, *user).await,
@@ -78,7 +78,7 @@ pub fn another(by: &Viewer, user_id: Option<&str>) -> Result<Option<UserId>> {
 /// A locked account that is about to change.
 pub struct LockedAccount {
     /// The owner of the account.
-    pub person: user::Model,
+    pub person: Locked<user::Model>,
     last_administrator: bool,
 }
 
@@ -106,7 +106,7 @@ pub async fn lock(tx: &Tx<'_>, by: &Viewer, user: UserId) -> Result<LockedAccoun
     }
     let held = people::lock_several(tx, &ids).await?;
     let find = |id: UserId| held.iter().find(|person| person.id == id);
-    if user != by.user && !find(by.user).is_some_and(administers) {
+    if user != by.user && !find(by.user).is_some_and(|me| administers(me)) {
         return Err(Error::Forbidden(Scope::Admin.name()));
     }
     let person = find(user).filter(|person| person.status != UserStatus::Deleted);

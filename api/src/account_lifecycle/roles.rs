@@ -5,7 +5,6 @@ use entity::{
     id::UserId,
     user::{self, Role},
 };
-use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, IntoActiveModel as _};
 use serde_json::json;
 
 use super::permissions::{self, FIELD};
@@ -29,35 +28,35 @@ pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin
     let user = UserId::parse(user).ok_or_else(|| Error::not_found(FIELD))?;
     app.transaction(|tx| {
         Box::pin(async move {
-            let held = permissions::lock_as_administrator(tx, by, user).await?;
+            let mut held = permissions::lock_as_administrator(tx, by, user).await?;
             let before = held.person.role;
             if before == role {
                 if role >= Role::Agent {
-                    agent_state::create_agent(tx, user).await?;
+                    agent_state::create_agent(tx, &held.person).await?;
                 }
-                return Ok((held.person, false));
+                return Ok((held.person.into_row(), false));
             }
             if role != Role::Admin {
                 held.refuse_last_administrator()?;
             }
-            let mut row = held.person.into_active_model();
-            row.role = Set(role);
-            row.updated_at = Set(tx.clock().now());
-            let person = row.update(tx.db()).await?;
+            held.person.role = role;
+            held.person.updated_at = tx.clock().now();
+            tx.save(&held.person).await?;
+            let person = held.person;
             if role < Role::Agent {
-                offboarding::offboard(tx, user).await?;
+                offboarding::offboard(tx, &person).await?;
             } else {
-                agent_state::create_agent(tx, user).await?;
+                agent_state::create_agent(tx, &person).await?;
             }
             if before >= Role::Supervisor && role == Role::Agent {
-                offboarding::stop_supervising(tx, user).await?;
+                offboarding::stop_supervising(tx, &person).await?;
             }
             if role < before {
                 revocation::reduce(tx, vec![user])?;
             }
             if Scopes::of(before).and(Scopes::of(role)) != Scopes::of(before) {
                 // Live access closes on every instance and can be opened again with the scopes of the new role.
-                sessions::renew_all(tx, user).await?;
+                sessions::renew_all(tx, &person).await?;
                 revocation::revoke(tx, &Subject::User(user))?;
                 if person.status == user::UserStatus::Active {
                     revocation::restore(tx, user)?;
@@ -66,7 +65,7 @@ pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin
             let details =
                 json!({ "from": format!("{before:?}").to_uppercase(), "to": format!("{role:?}").to_uppercase() });
             entries::record(tx, by, AuditedAction::on("setUserRole", &user, origin).with(details)).await?;
-            Ok((person, true))
+            Ok((person.into_row(), true))
         })
     })
     .await

@@ -40,16 +40,16 @@ async fn change(
             if user == by.user {
                 return Err(Error::refused(UserErrorCode::CannotTargetSelf, FIELD, "You cannot do this to yourself."));
             }
-            let person = permissions::lock(tx, by, user).await?.person;
+            let mut person = permissions::lock(tx, by, user).await?.person;
             if person.status == status {
-                return Ok((person, false));
+                return Ok((person.into_row(), false));
             }
-            let person = account_status::set_status(tx, person, status).await?;
+            account_status::set_status(tx, &mut person, status).await?;
             if status != UserStatus::Active {
-                offboarding::offboard(tx, user).await?;
+                offboarding::offboard(tx, &person).await?;
             }
             entries::record(tx, by, act.clone()).await?;
-            Ok((person, true))
+            Ok((person.into_row(), true))
         })
     })
     .await

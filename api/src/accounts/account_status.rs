@@ -2,31 +2,28 @@
 //! has no live access and is in no contact list. Its relationships are kept and become visible again with the account.
 
 use entity::user::{self, UserStatus};
-use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, IntoActiveModel as _};
 
 use super::sessions;
 use crate::{
-    app::Tx,
+    app::{Locked, Tx},
     auth::revocation::{self, Subject},
     contacts::memberships,
     error::Result,
     users::profiles,
 };
 
-/// Changes the status of a user with all consequences. The user's row must be locked exclusively. An account that
-/// becomes inactive leaves all contact lists, and its sessions and rights end. An account that becomes active enters
+/// Changes the status of a user with all consequences. An account that becomes inactive leaves all contact lists, and its sessions and rights end. An account that becomes active enters
 /// the lists again.
-pub async fn set_status(tx: &Tx<'_>, person: user::Model, status: UserStatus) -> Result<user::Model> {
+pub async fn set_status(tx: &Tx<'_>, person: &mut Locked<user::Model>, status: UserStatus) -> Result<()> {
     let (took_part, takes_part) = (person.status == UserStatus::Active, status == UserStatus::Active);
     let user = person.id;
-    let mut row = person.into_active_model();
-    row.status = Set(status);
-    row.updated_at = Set(tx.clock().now());
-    let person = row.update(tx.db()).await?;
+    person.status = status;
+    person.updated_at = tx.clock().now();
+    tx.save(person).await?;
     if took_part && !takes_part {
         memberships::hide(tx, user).await?;
         profiles::count_in(tx.db(), -1).await?;
-        sessions::end_all(tx, user, None).await?;
+        sessions::end_all(tx, person, None).await?;
         revocation::revoke(tx, &Subject::User(user))?;
     }
     if takes_part && !took_part {
@@ -34,5 +31,5 @@ pub async fn set_status(tx: &Tx<'_>, person: user::Model, status: UserStatus) ->
         profiles::count_in(tx.db(), 1).await?;
         revocation::restore(tx, user)?;
     }
-    Ok(person)
+    Ok(())
 }

@@ -6,16 +6,17 @@ use chrono::Duration;
 use entity::{
     api_key::{self, ApiKeyKind},
     id::{ApiKeyId, UserId},
+    user,
     user::Role,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    PaginatorTrait, QueryFilter, QueryOrder,
 };
 use serde_json::json;
 
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     audit::entries::{self, AuditedAction},
     auth::{
         api_keys,
@@ -201,13 +202,13 @@ pub async fn revoke(app: &App, by: &Viewer, id: &str, origin: &Origin) -> Result
     .await
 }
 
-/// Revokes all personal keys of a user. The user must be locked.
-pub async fn revoke_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
-    let own = owned(user, ApiKeyKind::Personal).filter(api_key::Column::RevokedAt.is_null());
-    let own = own.order_by_asc(api_key::Column::Id).lock_exclusive().all(tx.db()).await?;
+/// Revokes all personal keys of a user.
+pub async fn revoke_all(tx: &Tx<'_>, user: &Locked<user::Model>) -> Result<()> {
+    let own = owned(user.id, ApiKeyKind::Personal).filter(api_key::Column::RevokedAt.is_null());
+    let own = tx.lock_all(own.order_by_asc(api_key::Column::Id)).await?;
     for key in own {
         let id = key.id;
-        let mut row = key.into_active_model();
+        let mut row = key.into_row().into_active_model();
         row.revoked_at = Set(Some(tx.clock().now()));
         row.update(tx.db()).await?;
         revocation::revoke(tx, &Subject::Key(id))?;
@@ -235,10 +236,10 @@ async fn audit(tx: &Tx<'_>, by: &Viewer, key: &api_key::Model, act: AuditedActio
     entries::record(tx, by, act.with(details)).await
 }
 
-/// Deletes all personal keys of a user. The user must be locked.
-pub async fn forget_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
+/// Deletes all personal keys of a user.
+pub async fn forget_all(tx: &Tx<'_>, user: &Locked<user::Model>) -> Result<()> {
     api_key::Entity::delete_many()
-        .filter(api_key::Column::OwnerId.eq(user))
+        .filter(api_key::Column::OwnerId.eq(user.id))
         .filter(api_key::Column::Kind.eq(ApiKeyKind::Personal))
         .exec(tx.db())
         .await?;
@@ -271,12 +272,12 @@ async fn admit(tx: &Tx<'_>, by: &Viewer, kind: ApiKeyKind) -> Result<()> {
 async fn find(tx: &Tx<'_>, by: &Viewer, id: &str) -> Result<api_key::Model> {
     let not_found = || Error::not_found(&["input", "apiKeyId"]);
     let id = ApiKeyId::parse(id).ok_or_else(not_found)?;
-    let key = api_key::Entity::find_by_id(id).lock_exclusive().one(tx.db()).await?.ok_or_else(not_found)?;
+    let key = tx.lock_one(api_key::Entity::find_by_id(id)).await?.ok_or_else(not_found)?;
     match key.kind {
-        ApiKeyKind::Personal if key.owner_id == by.user => Ok(key),
+        ApiKeyKind::Personal if key.owner_id == by.user => Ok(key.into_row()),
         ApiKeyKind::Organization if by.scopes.has(Scope::Admin) => {
             let role = people::role(tx.db(), by.user).await?;
-            if role == Some(Role::Admin) { Ok(key) } else { Err(not_found()) }
+            if role == Some(Role::Admin) { Ok(key.into_row()) } else { Err(not_found()) }
         }
         _ => Err(not_found()),
     }

@@ -21,7 +21,7 @@ use super::{
     tokens,
 };
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, LockedRow, Tx},
     auth::{
         password,
         request_context::Origin,
@@ -189,8 +189,8 @@ fn not_the_password(field: &'static [&'static str]) -> Error {
     Error::refused(UserErrorCode::NotAllowed, field, "This is not the current password.")
 }
 
-/// Refuses with `NotAllowed` when the password changed since it was verified. The user must be locked.
-pub async fn set_password(tx: &Tx<'_>, user: UserId, proven: &str) -> Result<()> {
+/// Refuses with `NotAllowed` when the password changed since it was verified.
+pub async fn check_unchanged(tx: &Tx<'_>, user: &Locked<user::Model>, proven: &str) -> Result<()> {
     still(tx, user, proven).await?.map(drop).ok_or_else(|| not_the_password(&["input", "password"]))
 }
 
@@ -209,8 +209,8 @@ pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: 
     app.transaction(|tx| {
         Box::pin(async move {
             // The lock prevents a sign-in or another change in the meantime.
-            people::lock_self(tx, by).await?;
-            let row = still(tx, by.user, proven).await?.ok_or_else(not_present)?;
+            let me = people::lock_self(tx, by).await?;
+            let row = still(tx, &me, proven).await?.ok_or_else(not_present)?;
             let mut row = row.into_active_model();
             row.password_hash = Set(hash.clone());
             row.updated_at = Set(tx.clock().now());
@@ -218,7 +218,7 @@ pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: 
             tokens::delete_all(tx, by.user, Purpose::ResetPassword).await?;
             outbox::password_changed(tx, by.user).await?;
             let own = if let Credential::Session(session) = by.proof { Some(session) } else { None };
-            sessions::end_all(tx, by.user, own).await
+            sessions::end_all(tx, &me, own).await
         })
     })
     .await
@@ -230,24 +230,30 @@ async fn begin(app: &App, person: user::Model, proven: &str, origin: &Origin) ->
     let begun = app.transaction(|tx| {
         Box::pin(async move {
             // The lock prevents a session for a user who is suspended, or whose password changes, at this moment.
-            let held = if resting { people::lock_any(tx, id).await? } else { people::lock(tx, id).await? };
-            let held = held.ok_or_else(no_match)?;
-            still(tx, id, proven).await?.ok_or_else(no_match)?;
-            let person = match held.status {
-                UserStatus::Active => held,
-                UserStatus::Deactivated => account_status::set_status(tx, held, UserStatus::Active).await?,
+            if !resting {
+                let held = people::lock(tx, id).await?.ok_or_else(no_match)?;
+                still(tx, &held, proven).await?.ok_or_else(no_match)?;
+                let tokens = sessions::begin(tx, &held, origin).await?;
+                return Ok((held.into_row(), tokens));
+            }
+            let mut held = people::lock_any(tx, id).await?.ok_or_else(no_match)?;
+            still(tx, &held, proven).await?.ok_or_else(no_match)?;
+            match held.status {
+                UserStatus::Active => {}
+                UserStatus::Deactivated => account_status::set_status(tx, &mut held, UserStatus::Active).await?,
                 UserStatus::Suspended | UserStatus::Deleted => return Err(no_match()),
-            };
-            Ok((person, sessions::begin(tx, id, origin).await?))
+            }
+            let tokens = sessions::begin(tx, &held, origin).await?;
+            Ok((held.into_row(), tokens))
         })
     });
     let (person, handout) = begun.await?;
     sessions::sign(app, person, handout)
 }
 
-/// Returns the user's credential if it still has the verified hash. The user must be locked.
-async fn still(tx: &Tx<'_>, user: UserId, proven: &str) -> Result<Option<credential::Model>> {
-    let row = credential::Entity::find_by_id(user).one(tx.db()).await?;
+/// Returns the user's credential if it still has the verified hash.
+async fn still(tx: &Tx<'_>, user: &impl LockedRow<user::Model>, proven: &str) -> Result<Option<credential::Model>> {
+    let row = credential::Entity::find_by_id(user.id).one(tx.db()).await?;
     Ok(row.filter(|row| row.password_hash == proven))
 }
 

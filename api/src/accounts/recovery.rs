@@ -106,10 +106,10 @@ pub async fn reset(app: &App, input: ResetPasswordInput, origin: &Origin) -> Res
             let mut again = OnConflict::column(credential::Column::UserId);
             again.update_columns([credential::Column::PasswordHash, credential::Column::UpdatedAt]);
             credential::Entity::insert(row).on_conflict(again).exec_without_returning(tx.db()).await?;
-            sessions::end_all(tx, user, None).await?;
-            sessions::disown_all(tx, user).await?;
+            sessions::end_all(tx, &held, None).await?;
+            sessions::disown_all(tx, &held).await?;
             sign_in_origin::remember(tx, user, place).await?;
-            api_keys::revoke_all(tx, user).await?;
+            api_keys::revoke_all(tx, &held).await?;
             outbox::password_changed(tx, user).await
         })
     })

@@ -59,9 +59,8 @@ async fn forget_sessions(app: &App, first: session::Column, old: &Condition) -> 
                 .column(session::Column::Id)
                 .filter(old.clone())
                 .order_by_asc(first)
-                .limit(BATCH)
-                .lock_exclusive();
-            let some: Vec<SessionId> = some.into_tuple().all(tx.db()).await?;
+                .limit(BATCH);
+            let some: Vec<SessionId> = tx.lock_columns(some).await?;
             if some.is_empty() {
                 return Ok(false);
             }

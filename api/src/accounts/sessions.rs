@@ -15,7 +15,7 @@ use sea_orm::{
 
 use super::sign_in_origin;
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, LockedRow, Tx},
     auth::{
         jwt::{self, AccessToken},
         request_context::Origin,
@@ -58,22 +58,22 @@ pub struct IssuedTokens {
     refresh_token: String,
 }
 
-/// Begins a session of a user and ends the least recently used ones above the maximum. The user must be locked.
-pub async fn begin(tx: &Tx<'_>, user: UserId, origin: &Origin) -> Result<IssuedTokens> {
+/// Begins a session of a user and ends the least recently used ones above the maximum.
+pub async fn begin(tx: &Tx<'_>, person: &impl LockedRow<user::Model>, origin: &Origin) -> Result<IssuedTokens> {
     let now = tx.clock().now();
-    let open = open_sessions(tx.db(), user, now).await?;
+    let open = open_sessions(tx.db(), person.id, now).await?;
     let too_many: Vec<SessionId> = open.iter().skip(MAX_SESSIONS - 1).map(|session| session.id).collect();
     end(tx, &too_many).await?;
     let networks = Networks::new(tx.config().connections.ipv6_prefix);
     let row = session::Model {
         id: SessionId(tx.clock().uuid()),
-        user_id: user,
+        user_id: person.id,
         created_at: now,
         used_at: now,
         expires_at: now + tx.config().tokens.session_lifetime,
         ended_at: None,
         user_agent: origin.agent.as_ref().map(|agent| agent.chars().take(LONGEST_AGENT).collect()),
-        network: sign_in_origin::network_digest(tx, user, AttemptOrigin::of(networks, origin.address)),
+        network: sign_in_origin::network_digest(tx, person.id, AttemptOrigin::of(networks, origin.address)),
     };
     let session = row.id;
     session::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
@@ -109,7 +109,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<SignedIn> {
             let Some(token) = refresh_token::Entity::find_by_id(hash.clone()).one(tx.db()).await? else {
                 return Ok(None);
             };
-            let session = session::Entity::find_by_id(token.session_id).lock_exclusive().one(tx.db()).await?;
+            let session = tx.lock_one(session::Entity::find_by_id(token.session_id)).await?;
             let token = refresh_token::Entity::find_by_id(hash.clone()).one(tx.db()).await?;
             let (Some(session), Some(token)) = (session, token) else { return Ok(None) };
             // The session got a new id in the meantime.
@@ -131,7 +131,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<SignedIn> {
             used.used_at = Set(Some(now));
             used.update(tx.db()).await?;
             let id = session.id;
-            let mut session = session.into_active_model();
+            let mut session = session.into_row().into_active_model();
             session.used_at = Set(now);
             session.expires_at = Set(now + tx.config().tokens.session_lifetime);
             session.update(tx.db()).await?;
@@ -177,11 +177,8 @@ pub async fn revoke(app: &App, by: &Viewer, session: &str) -> Result<bool> {
 async fn end_one(app: &App, by: &Viewer, session: SessionId) -> Result<Option<bool>> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let found = session::Entity::find_by_id(session)
-                .filter(session::Column::UserId.eq(by.user))
-                .lock_exclusive()
-                .one(tx.db())
-                .await?;
+            let found =
+                tx.lock_one(session::Entity::find_by_id(session).filter(session::Column::UserId.eq(by.user))).await?;
             let Some(found) = found else { return Ok(None) };
             if found.ended_at.is_some() {
                 return Ok(Some(false));
@@ -193,18 +190,18 @@ async fn end_one(app: &App, by: &Viewer, session: SessionId) -> Result<Option<bo
     .await
 }
 
-/// Ends all sessions of a user except `but`. The user must be locked.
-pub async fn end_all(tx: &Tx<'_>, user: UserId, but: Option<SessionId>) -> Result<()> {
-    let open = select_for_update(user).filter(session::Column::EndedAt.is_null()).all(tx.db()).await?;
+/// Ends all sessions of a user except `but`.
+pub async fn end_all(tx: &Tx<'_>, user: &Locked<user::Model>, but: Option<SessionId>) -> Result<()> {
+    let open = tx.lock_all(all_of(user.id).filter(session::Column::EndedAt.is_null())).await?;
     let others: Vec<SessionId> = open.iter().map(|session| session.id).filter(|id| Some(*id) != but).collect();
     end(tx, &others).await
 }
 
 /// Removes the tokens and networks of all sessions of a user, so that no device or network of theirs is recognized. The
-/// user must be locked, and the sessions must have ended.
-pub async fn disown_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
+/// sessions must have ended.
+pub async fn disown_all(tx: &Tx<'_>, user: &Locked<user::Model>) -> Result<()> {
     let all = session::Entity::find().select_only().column(session::Column::Id);
-    let all: Vec<SessionId> = all.filter(session::Column::UserId.eq(user)).into_tuple().all(tx.db()).await?;
+    let all: Vec<SessionId> = all.filter(session::Column::UserId.eq(user.id)).into_tuple().all(tx.db()).await?;
     disown(tx, &all).await
 }
 
@@ -223,13 +220,13 @@ async fn disown(tx: &Tx<'_>, sessions: &[SessionId]) -> Result<()> {
 }
 
 /// Gives each open session of a user a new id. Its access tokens become invalid, and its refresh token then issues
-/// tokens with the user's current scopes. The user must be locked.
-pub async fn renew_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
-    let open = select_for_update(user).filter(session::Column::EndedAt.is_null()).all(tx.db()).await?;
+/// tokens with the user's current scopes.
+pub async fn renew_all(tx: &Tx<'_>, user: &Locked<user::Model>) -> Result<()> {
+    let open = tx.lock_all(all_of(user.id).filter(session::Column::EndedAt.is_null())).await?;
     let earlier: Vec<SessionId> = open.iter().map(|session| session.id).collect();
     for session in open {
         let (before, id) = (session.id, SessionId(tx.clock().uuid()));
-        let row = session::Model { id, ..session };
+        let row = session::Model { id, ..session.into_row() };
         session::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
         refresh_token::Entity::update_many()
             .col_expr(refresh_token::Column::SessionId, id.into())
@@ -242,20 +239,21 @@ pub async fn renew_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
     disown(tx, &earlier).await
 }
 
-/// Deletes all sessions of a user with their tokens. The user must be locked.
-pub async fn forget_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
+/// Deletes all sessions of a user with their tokens.
+pub async fn forget_all(tx: &Tx<'_>, user: &Locked<user::Model>) -> Result<()> {
     // The lock waits for a running refresh, so that its new token is deleted too.
-    let all: Vec<SessionId> = select_for_update(user).all(tx.db()).await?.iter().map(|session| session.id).collect();
+    let all: Vec<SessionId> = tx.lock_all(all_of(user.id)).await?.iter().map(|session| session.id).collect();
     for some in all.chunks(TOGETHER) {
         let tokens = refresh_token::Column::SessionId.is_in(some.iter().copied());
         refresh_token::Entity::delete_many().filter(tokens).exec(tx.db()).await?;
     }
-    session::Entity::delete_many().filter(session::Column::UserId.eq(user)).exec(tx.db()).await?;
+    session::Entity::delete_many().filter(session::Column::UserId.eq(user.id)).exec(tx.db()).await?;
     Ok(())
 }
 
-fn select_for_update(user: UserId) -> Select<session::Entity> {
-    session::Entity::find().filter(session::Column::UserId.eq(user)).order_by_asc(session::Column::Id).lock_exclusive()
+/// Selects all sessions of a user, in the order in which they are locked.
+fn all_of(user: UserId) -> Select<session::Entity> {
+    session::Entity::find().filter(session::Column::UserId.eq(user)).order_by_asc(session::Column::Id)
 }
 
 /// Ends sessions and revokes their rights on every instance.

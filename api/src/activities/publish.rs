@@ -6,14 +6,12 @@ use entity::{
     activity_author,
     event::EventKind,
     id::{ActivityId, UserId},
-    latest_activity,
+    latest_activity, user,
 };
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder as _, QuerySelect as _,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder as _};
 
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     auth::{active_caller, idempotency, viewer::Viewer},
     database::sql::Sql,
     error::{Error, Result, UserErrorCode},
@@ -76,18 +74,19 @@ pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<ActivityId> {
     let id = ActivityId::parse(id).ok_or_else(|| Error::not_found(FIELD))?;
     app.transaction(|tx| {
         Box::pin(async move {
-            let found = activity::Entity::find_by_id(id)
-                .filter(activity::Column::ActorId.eq(by.user))
-                .filter(activity::Column::Kind.eq(ActivityKind::StatusPosted))
-                .lock_exclusive()
-                .one(tx.db())
+            let found = tx
+                .lock_one(
+                    activity::Entity::find_by_id(id)
+                        .filter(activity::Column::ActorId.eq(by.user))
+                        .filter(activity::Column::Kind.eq(ActivityKind::StatusPosted)),
+                )
                 .await?;
             let row = found.ok_or_else(|| Error::not_found(FIELD))?;
             let authors = activity_author::Column::ActivityId.eq(id);
             activity_author::Entity::delete_many().filter(authors).exec(tx.db()).await?;
             activity::Entity::delete_by_id(id).exec(tx.db()).await?;
             refresh(tx, &[by.user]).await?;
-            tx.append(NewEvent::new(EventKind::ActivityRemoved, &row, vec![activities_of(by.user)])?);
+            tx.append(NewEvent::new(EventKind::ActivityRemoved, &*row, vec![activities_of(by.user)])?);
             Ok(id)
         })
     })
@@ -101,11 +100,11 @@ pub async fn publish_connected(tx: &Tx<'_>, actor: UserId, subject: UserId) -> R
 }
 
 /// Records that a person has changed their profile. Records nothing when the newest activity is such a change of the
-/// last day. The person's row must be locked. Emits `ActivityPosted`.
-pub async fn publish_profile_changed(tx: &Tx<'_>, user: UserId) -> Result<()> {
+/// last day. Emits `ActivityPosted`.
+pub async fn publish_profile_changed(tx: &Tx<'_>, person: &Locked<user::Model>) -> Result<()> {
     let mut sql =
         Sql::select::<activity::Entity>("a", "JOIN activity_author n ON n.activity_id = a.id WHERE n.user_id = ");
-    sql.bind(user);
+    sql.bind(person.id);
     sql.push(" ORDER BY n.activity_id DESC LIMIT 1");
     let newest = sql.models::<activity::Entity>(tx.db()).await?.pop();
     let recent = |row: &activity::Model| {
@@ -114,7 +113,7 @@ pub async fn publish_profile_changed(tx: &Tx<'_>, user: UserId) -> Result<()> {
     if newest.as_ref().is_some_and(recent) {
         return Ok(());
     }
-    record(tx, new_activity(tx, ActivityKind::ProfileChanged, user)).await.map(drop)
+    record(tx, new_activity(tx, ActivityKind::ProfileChanged, person.id)).await.map(drop)
 }
 
 fn new_activity(tx: &Tx<'_>, kind: ActivityKind, actor: UserId) -> activity::Model {
@@ -189,12 +188,12 @@ pub async fn begin(tx: &Tx<'_>, users: &[UserId]) -> Result<()> {
 /// Finds the latest activity of some people again, after some of their activities were deleted. Locks their rows of
 /// `latest_activity` first, so that it sees what other transactions have added.
 pub async fn refresh(tx: &Tx<'_>, users: &[UserId]) -> Result<()> {
-    latest_activity::Entity::find()
-        .filter(latest_activity::Column::UserId.is_in(users.iter().copied()))
-        .order_by_asc(latest_activity::Column::UserId)
-        .lock_exclusive()
-        .all(tx.db())
-        .await?;
+    tx.lock_all(
+        latest_activity::Entity::find()
+            .filter(latest_activity::Column::UserId.is_in(users.iter().copied()))
+            .order_by_asc(latest_activity::Column::UserId),
+    )
+    .await?;
     let newest = |column: &str| {
         format!(
             "(SELECT n.{column} FROM activity_author n WHERE n.user_id = latest_activity.user_id \

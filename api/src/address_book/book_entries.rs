@@ -5,7 +5,7 @@ use async_graphql::{ID, InputObject, MaybeUndefined};
 use entity::{
     details::Details,
     id::{PersonalContactId, UserId},
-    personal_contact, personal_email,
+    personal_contact, personal_email, user,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     auth::{idempotency, viewer::Viewer},
     contacts::{
         detail_validation::{self, MAX_NAME, patch},
@@ -79,9 +79,9 @@ pub struct SavedContact {
 pub async fn save(app: &App, by: &Viewer, input: &SavePersonalContactInput) -> Result<SavedContact> {
     app.transaction(|tx| {
         Box::pin(async move {
-            people::lock_self(tx, by).await?;
+            let owner = &people::lock_self(tx, by).await?;
             let before = match &input.id {
-                Some(id) => Some(lock_by_id(tx.db(), by.user, id, &["input", "id"]).await?),
+                Some(id) => Some(find_locked(tx.db(), owner, id, &["input", "id"]).await?),
                 None => None,
             };
             let mut row = before.clone().unwrap_or_else(|| blank(tx, by.user));
@@ -92,7 +92,7 @@ pub async fn save(app: &App, by: &Viewer, input: &SavePersonalContactInput) -> R
             }
             row.updated_at = tx.clock().now();
             if before.is_some() {
-                update(tx, &row).await?;
+                update(tx, owner, &row).await?;
             } else {
                 let blank = personal_contact::Model { id: PersonalContactId(uuid::Uuid::nil()), ..row.clone() };
                 let at = chrono::DateTime::UNIX_EPOCH;
@@ -100,14 +100,14 @@ pub async fn save(app: &App, by: &Viewer, input: &SavePersonalContactInput) -> R
                 let key = input.idempotency_key.as_deref();
                 if let Some(id) = idempotency::claim(tx, by.user, key, &asked, row.id.0).await? {
                     let id = PersonalContactId(id).to_string();
-                    let contact = lock_by_id(tx.db(), by.user, &id, &["input", "idempotencyKey"]).await?;
+                    let contact = find_locked(tx.db(), owner, &id, &["input", "idempotencyKey"]).await?;
                     return Ok(SavedContact { contact, changed: false });
                 }
                 if size(tx.db(), by.user).await? >= MAX_CONTACTS {
                     let why = format!("An address book holds at most {MAX_CONTACTS} contacts.");
                     return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
                 }
-                insert(tx, std::slice::from_ref(&row)).await?;
+                insert(tx, owner, std::slice::from_ref(&row)).await?;
             }
             Ok(SavedContact { contact: row, changed: true })
         })
@@ -119,8 +119,8 @@ pub async fn save(app: &App, by: &Viewer, input: &SavePersonalContactInput) -> R
 pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<PersonalContactId> {
     app.transaction(|tx| {
         Box::pin(async move {
-            people::lock_self(tx, by).await?;
-            let row = lock_by_id(tx.db(), by.user, id, &["input", "id"]).await?;
+            let owner = &people::lock_self(tx, by).await?;
+            let row = find_locked(tx.db(), owner, id, &["input", "id"]).await?;
             forget_emails(tx, row.id).await?;
             personal_contact::Entity::delete_by_id(row.id).exec(tx.db()).await?;
             Ok(row.id)
@@ -142,16 +142,15 @@ pub async fn find(
     sql.models::<personal_contact::Entity>(db).await
 }
 
-/// Returns the entry with an id of the API. The owner's row must be locked. Refuses with NOT_FOUND, also for an entry
-/// of another book.
-async fn lock_by_id(
+/// Returns the entry with an id of the API. Refuses with NOT_FOUND, also for an entry of another book.
+async fn find_locked(
     db: &impl ConnectionTrait,
-    owner: UserId,
+    owner: &Locked<user::Model>,
     id: &str,
     field: detail_validation::FieldPath,
 ) -> Result<personal_contact::Model> {
     let id = PersonalContactId::parse(id).ok_or_else(|| Error::not_found(field))?;
-    find(db, owner, &[id]).await?.pop().ok_or_else(|| Error::not_found(field))
+    find(db, owner.id, &[id]).await?.pop().ok_or_else(|| Error::not_found(field))
 }
 
 /// Counts the entries of an address book.
@@ -244,7 +243,7 @@ pub async fn rebuild(
     if let Some(after) = after {
         found = found.filter(personal_contact::Column::Id.gt(after));
     }
-    let rows = found.lock_exclusive().all(tx.db()).await?;
+    let rows = tx.lock_all(found).await?;
     for before in &rows {
         let mut row = before.clone();
         list_position(&mut row);
@@ -252,9 +251,9 @@ pub async fn rebuild(
             continue;
         }
         let mut sql = Sql::new("UPDATE personal_contact SET name_key = ");
-        sql.bind(row.name_key);
+        sql.bind(row.name_key.clone());
         sql.push(", search_text = ");
-        sql.bind(row.search_text);
+        sql.bind(row.search_text.clone());
         sql.push(" WHERE id = ");
         sql.bind(row.id);
         sql.run(tx.db()).await?;
@@ -262,17 +261,17 @@ pub async fn rebuild(
     Ok((rows.len() as u64, rows.last().map(|row| row.id)))
 }
 
-/// Adds new entries to an address book. The owner's row must be locked. Refuses with DUPLICATE when another entry has
-/// one of the e-mail addresses.
-pub async fn insert(tx: &Tx<'_>, rows: &[personal_contact::Model]) -> Result<()> {
+/// Adds new entries to the owner's address book. Refuses with DUPLICATE when another entry has one of the e-mail
+/// addresses.
+pub async fn insert(tx: &Tx<'_>, _owner: &Locked<user::Model>, rows: &[personal_contact::Model]) -> Result<()> {
     let new = rows.iter().cloned().map(IntoActiveModel::into_active_model);
     personal_contact::Entity::insert_many(new).exec_without_returning(tx.db()).await?;
     keep_emails(tx, rows).await
 }
 
-/// Saves a changed entry of an address book. The owner's row must be locked. Refuses with DUPLICATE when another entry
-/// has one of the e-mail addresses.
-pub async fn update(tx: &Tx<'_>, row: &personal_contact::Model) -> Result<()> {
+/// Saves a changed entry of the owner's address book. Refuses with DUPLICATE when another entry has one of the e-mail
+/// addresses.
+pub async fn update(tx: &Tx<'_>, _owner: &Locked<user::Model>, row: &personal_contact::Model) -> Result<()> {
     row.clone().into_active_model().reset_all().update(tx.db()).await?;
     forget_emails(tx, row.id).await?;
     keep_emails(tx, std::slice::from_ref(row)).await

@@ -17,7 +17,7 @@ use super::{agent_state, eligibility, profiles, skills};
 use crate::{
     app::{App, Tx},
     contact_center::{
-        admin_change::{self, AdminActor},
+        admin_change::{self, AdminActor, LockedConfiguration},
         name_validation::invalid,
     },
     contacts::detail_validation::FieldPath,
@@ -62,34 +62,34 @@ pub async fn update(app: &App, by: AdminActor<'_>, input: &UpdateAgentInput) -> 
     let wanted = &input.skills.as_deref().map(levels).transpose()?;
     app.transaction(|tx| {
         Box::pin(async move {
-            let answering = admin_change::lock_config(tx, &by, &BTreeSet::from([user])).await?;
-            if answering.is_empty() {
+            let config = &admin_change::lock_config(tx, &by, &BTreeSet::from([user])).await?;
+            let [person] = config.agents.as_slice() else {
                 return Err(not_an_agent(tx, user, field).await?);
-            }
+            };
             let profile = match &input.profile_id {
-                Some(id) => Some(profiles::in_use(tx, id, &["input", "profileId"]).await?),
+                Some(id) => Some(profiles::in_use(tx, config, id, &["input", "profileId"]).await?),
                 None => None,
             };
             if let Some(wanted) = wanted {
                 skills::check_exist(tx.db(), &wanted.iter().map(|(skill, _)| *skill).collect(), SKILLS).await?;
             }
             let known = agent_state::find(tx.db(), user).await?;
-            let mut agent = agent_state::create_agent(tx, user).await?;
+            let mut agent = agent_state::create_agent(tx, person).await?;
             let had = current_skills(tx, user).await?;
             let has = wanted.clone().map_or_else(|| had.clone(), |wanted| wanted.into_iter().collect());
             let was = known.map_or_else(|| json!({}), |known| to_audit_value(&known, &had));
             let is = to_audit_value(
-                &agent::Model { profile_id: profile_id(&agent, profile.as_ref()), ..agent.clone() },
+                &agent::Model { profile_id: profile_id(&agent, profile.as_ref()), ..agent.clone().into_row() },
                 &has,
             );
             if !admin_change::record_changed(tx, &by, "updateAgent", &AgentId(user.0), &was, &is).await? {
-                return Ok((agent, false));
+                return Ok((agent.into_row(), false));
             }
             if let Some(profile) = &profile {
                 profiles::assign(tx, &mut agent, profile).await?;
             }
-            set_skills(tx, user, &had, &has).await?;
-            Ok((agent, true))
+            set_skills(tx, config, user, &had, &has).await?;
+            Ok((agent.into_row(), true))
         })
     })
     .await
@@ -135,6 +135,7 @@ async fn current_skills(tx: &Tx<'_>, agent: UserId) -> Result<BTreeSet<(SkillId,
 /// Replaces an agent's skills. Recomputes the eligible agents of the queues that require a changed skill.
 async fn set_skills(
     tx: &Tx<'_>,
+    config: &LockedConfiguration,
     agent: UserId,
     had: &BTreeSet<(SkillId, i16)>,
     has: &BTreeSet<(SkillId, i16)>,
@@ -152,7 +153,7 @@ async fn set_skills(
     if !has.is_empty() {
         agent_skill::Entity::insert_many(has.iter().map(row)).exec_without_returning(tx.db()).await?;
     }
-    eligibility::refresh_requiring(tx, &different).await
+    eligibility::refresh_requiring(tx, config, &different).await
 }
 
 /// Returns an agent in the form of the audit log.

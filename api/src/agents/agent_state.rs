@@ -11,17 +11,14 @@ use entity::{
     multimedia_profile,
     user::{self, Role, UserStatus},
 };
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _,
-    QueryFilter, QueryResult, QuerySelect, TryInsertResult,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult};
 
 use super::{
     assignments, capacity,
     state_history::{self, StateInterval},
 };
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, LockedRow, SharedLock, Tx},
     auth::viewer::{Caller, Viewer},
     database::sql::{Sql, columns},
     error::{Error, Result, UserErrorCode},
@@ -74,32 +71,30 @@ pub async fn find(db: &impl ConnectionTrait, id: UserId) -> Result<Option<agent:
 }
 
 /// Locks and returns a person's agent row, if there is one.
-pub async fn lock(tx: &Tx<'_>, id: UserId) -> Result<Option<agent::Model>, DbErr> {
-    agent::Entity::find_by_id(id).lock_exclusive().one(tx.db()).await
+pub async fn lock(tx: &Tx<'_>, id: UserId) -> Result<Option<Locked<agent::Model>>, DbErr> {
+    tx.lock_one(agent::Entity::find_by_id(id)).await
 }
 
 /// Locks and returns a person's agent row. A missing row is a fault.
-pub async fn lock_existing(tx: &Tx<'_>, id: UserId) -> Result<agent::Model> {
+pub async fn lock_existing(tx: &Tx<'_>, id: UserId) -> Result<Locked<agent::Model>> {
     lock(tx, id).await?.ok_or_else(|| Error::internal(anyhow::anyhow!("an agent is gone")))
 }
 
-/// Creates the agent row of a person, or locks and returns the existing one. The person's row must be locked. A new
-/// agent is OFFLINE and has the default profile. Fails with `Error::Again` when another transaction interferes.
-pub async fn create_agent(tx: &Tx<'_>, id: UserId) -> Result<agent::Model> {
-    if let Some(agent) = lock(tx, id).await? {
+/// Creates the agent row of a person, or locks and returns the existing one. A new agent is
+/// OFFLINE and has the default profile. Fails with `Error::Again` when another transaction interferes.
+pub async fn create_agent(tx: &Tx<'_>, person: &impl LockedRow<user::Model>) -> Result<Locked<agent::Model>> {
+    if let Some(agent) = lock(tx, person.id).await? {
         return Ok(agent);
     }
-    let profile = multimedia_profile::Entity::find()
-        .filter(multimedia_profile::Column::IsDefault.eq(true))
-        // A change of a profile updates all its agents. The lock makes it wait for this new agent.
-        .lock_shared()
-        .one(tx.db())
+    // A change of a profile updates all its agents. The lock makes it wait for this new agent.
+    let profile = tx
+        .share_one(multimedia_profile::Entity::find().filter(multimedia_profile::Column::IsDefault.eq(true)))
         .await?
         // No row is found while another profile becomes the default.
         .ok_or(Error::Again)?;
     let now = tx.clock().now();
     let row = agent::Model {
-        user_id: id,
+        user_id: person.id,
         profile_id: profile.id,
         mode: profile.mode,
         chat_limit: profile.chat,
@@ -116,25 +111,22 @@ pub async fn create_agent(tx: &Tx<'_>, id: UserId) -> Result<agent::Model> {
         available_since: now,
         interval: 1,
     };
-    let insert = agent::Entity::insert(row.clone().into_active_model()).on_conflict_do_nothing();
-    let TryInsertResult::Inserted(1) = insert.exec_without_returning(tx.db()).await? else {
-        // Another call created the row at the same time.
-        return Err(Error::Again);
-    };
+    // Another call may create the row at the same time.
+    let row = tx.insert_locked(row).await?.ok_or(Error::Again)?;
     state_history::insert_interval(tx, &row, now).await?;
     Ok(row)
 }
 
-/// Saves an agent's row with the channels on which the agent can be offered tasks. The agent must be locked. Wakes the
-/// router when a channel was added. Emits `AgentChanged`.
-pub async fn save(tx: &Tx<'_>, agent: &mut agent::Model) -> Result<()> {
+/// Saves an agent's row with the channels on which the agent can be offered tasks. Wakes the router when a channel was
+/// added. Emits `AgentChanged`.
+pub async fn save(tx: &Tx<'_>, agent: &mut Locked<agent::Model>) -> Result<()> {
     let before = agent.offerable_channels;
     agent.offerable_channels = capacity::offerable_channels(agent);
-    agent.clone().into_active_model().reset_all().update(tx.db()).await?;
+    tx.save(agent).await?;
     if agent.offerable_channels & !before != 0 {
         tx.wake_router_on_commit();
     }
-    tx.append(NewEvent::new(EventKind::AgentChanged, agent, vec![desk_of(agent.user_id)])?);
+    tx.append(NewEvent::new(EventKind::AgentChanged, &**agent, vec![desk_of(agent.user_id)])?);
     Ok(())
 }
 
@@ -143,10 +135,10 @@ pub async fn save(tx: &Tx<'_>, agent: &mut agent::Model) -> Result<()> {
 pub async fn set_own(app: &App, by: &Viewer, choice: &RequestedState) -> Result<agent::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            check_answers_customers(tx, by).await?;
-            let mut agent = create_agent(tx, by.user).await?;
+            let person = lock_person(tx, by).await?;
+            let mut agent = create_agent(tx, &person).await?;
             set(tx, &mut agent, choice).await?;
-            Ok(agent)
+            Ok(agent.into_row())
         })
     })
     .await
@@ -162,15 +154,15 @@ pub async fn set_for(app: &App, by: &Caller, agent: &str, choice: &RequestedStat
             let id = AgentId::parse(agent).ok_or_else(|| Error::not_found(FIELD))?;
             let mut agent = lock(tx, UserId(id.0)).await?.ok_or_else(|| Error::not_found(FIELD))?;
             set(tx, &mut agent, choice).await?;
-            Ok(agent)
+            Ok(agent.into_row())
         })
     })
     .await
 }
 
-/// Sets the state of an agent to a requested one. The agent must be locked. Refuses with `INVALID_STATE_TRANSITION`,
-/// `INVALID_REASON`, `INVALID` or `WRAP_UP_PENDING`.
-pub async fn set(tx: &Tx<'_>, agent: &mut agent::Model, choice: &RequestedState) -> Result<()> {
+/// Sets the state of an agent to a requested one. Refuses with `INVALID_STATE_TRANSITION`, `INVALID_REASON`, `INVALID`
+/// or `WRAP_UP_PENDING`.
+pub async fn set(tx: &Tx<'_>, agent: &mut Locked<agent::Model>, choice: &RequestedState) -> Result<()> {
     let to = check_requested(tx, agent, choice).await?;
     if to.state == AgentState::Offline {
         check_nothing_assigned(tx, agent).await?;
@@ -182,8 +174,8 @@ pub async fn set(tx: &Tx<'_>, agent: &mut agent::Model, choice: &RequestedState)
 }
 
 /// Sets an agent to IDLE after a declined offer, or to RONA after an unanswered one. An OFFLINE agent stays OFFLINE.
-/// The agent must be locked, and the caller saves the row.
-pub async fn set_unavailable(tx: &Tx<'_>, agent: &mut agent::Model, cause: SystemReason) -> Result<()> {
+/// The caller saves the row.
+pub async fn set_unavailable(tx: &Tx<'_>, agent: &mut Locked<agent::Model>, cause: SystemReason) -> Result<()> {
     // A missed or declined offer must not bring back an agent who has left.
     if agent.state == AgentState::Offline {
         return Ok(());
@@ -253,30 +245,31 @@ async fn check_nothing_assigned(tx: &Tx<'_>, agent: &agent::Model) -> Result<()>
 
 /// Returns the caller's user id and locks their row as an agent. Refuses with `NOT_ALLOWED`.
 pub async fn require_agent(tx: &Tx<'_>, by: &Caller) -> Result<UserId> {
-    require_role(tx, by, Role::Agent, "Only agents can do this.").await
+    lock_with_role(tx, by, Role::Agent, "Only agents can do this.").await.map(|person| person.id)
 }
 
 /// Returns the caller's user id and locks their row as a supervisor. Refuses with `NOT_ALLOWED`.
 pub async fn require_supervisor(tx: &Tx<'_>, by: &Caller) -> Result<UserId> {
-    require_role(tx, by, Role::Supervisor, "Only supervisors can do this.").await
+    lock_with_role(tx, by, Role::Supervisor, "Only supervisors can do this.").await.map(|person| person.id)
 }
 
-/// Refuses with `NOT_ALLOWED` if the viewer is not an agent now.
-pub async fn check_answers_customers(tx: &Tx<'_>, by: &Viewer) -> Result<()> {
-    require_agent(tx, &Caller::Person(*by)).await.map(drop)
+/// Locks the viewer's row as an agent. Refuses with `NOT_ALLOWED` if they are not an agent now.
+pub async fn lock_person(tx: &Tx<'_>, by: &Viewer) -> Result<SharedLock<user::Model>> {
+    lock_with_role(tx, &Caller::Person(*by), Role::Agent, "Only agents can do this.").await
 }
 
 /// Returns the person that a caller is, if they have at least `role` now. A shared lock keeps the role until the
 /// transaction ends.
-async fn require_role(tx: &Tx<'_>, by: &Caller, role: Role, why: &'static str) -> Result<UserId> {
+async fn lock_with_role(tx: &Tx<'_>, by: &Caller, role: Role, why: &'static str) -> Result<SharedLock<user::Model>> {
     let Caller::Person(viewer) = by else { return Err(Error::PersonsOnly) };
-    let held = user::Entity::find_by_id(viewer.user)
-        .filter(user::Column::Status.eq(UserStatus::Active))
-        .filter(user::Column::Role.gte(role))
-        .lock_shared()
-        .one(tx.db())
+    let held = tx
+        .share_one(
+            user::Entity::find_by_id(viewer.user)
+                .filter(user::Column::Status.eq(UserStatus::Active))
+                .filter(user::Column::Role.gte(role)),
+        )
         .await?;
-    held.map(|person| person.id).ok_or_else(|| Error::refused(UserErrorCode::NotAllowed, &[], why))
+    held.ok_or_else(|| Error::refused(UserErrorCode::NotAllowed, &[], why))
 }
 
 fn invalid_transition(why: &'static str) -> Error {

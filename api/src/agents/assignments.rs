@@ -15,7 +15,7 @@ use sea_orm::{
 
 use super::capacity;
 use crate::{
-    app::Tx,
+    app::{Locked, Tx},
     auth::viewer::Caller,
     conversations::conversation_rows::{self, VisibleConversation},
     database::sql::Sql,
@@ -116,9 +116,8 @@ pub async fn find_several(
     sql.models::<assignment::Entity>(db).await
 }
 
-/// Creates the assignment of an agent to an offered task and counts it. The agent must be locked, and the caller saves
-/// the row.
-pub async fn create(tx: &Tx<'_>, agent: &mut agent::Model, task: &task::Model, joined: bool) -> Result<()> {
+/// Creates the assignment of an agent to an offered task and counts it. The caller saves the row.
+pub async fn create(tx: &Tx<'_>, agent: &mut Locked<agent::Model>, task: &task::Model, joined: bool) -> Result<()> {
     let row = assignment::Model {
         id: AssignmentId(tx.clock().uuid()),
         task_id: task.id,
@@ -140,9 +139,8 @@ pub async fn set_phase(tx: &Tx<'_>, row: assignment::Model, phase: AssignmentPha
     Ok(row)
 }
 
-/// Deletes an assignment and stops counting it. From now on the agent waits for a task. The agent must be locked, and
-/// the caller saves the row.
-pub async fn release(tx: &Tx<'_>, agent: &mut agent::Model, row: &assignment::Model) -> Result<()> {
+/// Deletes an assignment and stops counting it. From now on the agent waits for a task. The caller saves the row.
+pub async fn release(tx: &Tx<'_>, agent: &mut Locked<agent::Model>, row: &assignment::Model) -> Result<()> {
     assignment::Entity::delete_by_id(row.id).exec(tx.db()).await?;
     capacity::adjust_used(agent, row.channel, -1);
     agent.available_since = tx.clock().now();

@@ -17,15 +17,16 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait
 use crate::{
     app::Tx,
     auth::revocation,
+    contact_center::admin_change::LockedConfiguration,
     database::sql::{Sql, columns},
     error::Result,
 };
 
 type SkillLevels = BTreeMap<SkillId, i16>;
 
-/// Computes the eligible agents of a queue again and wakes the router. The configuration must be locked. Emits
+/// Computes the eligible agents of a queue again and wakes the router. Emits
 /// `RightsEnded` for agents who are no longer eligible.
-pub async fn refresh(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
+pub async fn refresh(tx: &Tx<'_>, _config: &LockedConfiguration, queue: &queue::Model) -> Result<()> {
     let named: BTreeSet<UserId> = queue_agent::Entity::find()
         .filter(queue_agent::Column::QueueId.eq(queue.id))
         .select_only()
@@ -72,7 +73,7 @@ pub async fn refresh(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
 
 /// Computes the eligible agents again of every queue that requires one of `skills`. Archived queues with live tasks are
 /// included. A task that returns to an archived queue without a successor waits there.
-pub async fn refresh_requiring(tx: &Tx<'_>, skills: &[SkillId]) -> Result<()> {
+pub async fn refresh_requiring(tx: &Tx<'_>, config: &LockedConfiguration, skills: &[SkillId]) -> Result<()> {
     let live = format!(
         "WHERE q.archived_at IS NULL \
          OR EXISTS (SELECT 1 FROM task t WHERE t.queue_id = q.id AND t.status {WAITING}) \
@@ -81,7 +82,7 @@ pub async fn refresh_requiring(tx: &Tx<'_>, skills: &[SkillId]) -> Result<()> {
     let sql = Sql::select::<queue::Entity>("q", &live);
     for queue in sql.models::<queue::Entity>(tx.db()).await? {
         if queue.skills.asks_for(skills) {
-            refresh(tx, &queue).await?;
+            refresh(tx, config, &queue).await?;
         }
     }
     Ok(())

@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 
 use super::agent_state;
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     contact_center::{
-        admin_change::{self, AdminActor, Created, to_value},
+        admin_change::{self, AdminActor, Created, LockedConfiguration, to_value},
         name_validation::{self, NAME, invalid},
     },
     contacts::detail_validation::FieldPath,
@@ -91,7 +91,7 @@ pub async fn create(
 ) -> Result<Created<multimedia_profile::Model>> {
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let mut row = multimedia_profile::Model {
                 id: MultimediaProfileId(tx.clock().uuid()),
                 name: name(&input.name)?,
@@ -115,9 +115,9 @@ pub async fn create(
                 return Ok(Created { row, replayed: true });
             }
             let in_use = multimedia_profile::Entity::find().filter(multimedia_profile::Column::ArchivedAt.is_null());
-            name_validation::check_count(tx.db(), in_use).await?;
+            name_validation::check_count(tx.db(), config, in_use).await?;
             if row.is_default {
-                clear_default(tx).await?;
+                clear_default(tx, config).await?;
             }
             let insert = multimedia_profile::Entity::insert(row.clone().into_active_model());
             insert.exec_without_returning(tx.db()).await.on_unique(name_validation::name_taken)?;
@@ -137,8 +137,8 @@ pub async fn update(
 ) -> Result<(multimedia_profile::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
-            let before = in_use(tx, &input.profile_id, PROFILE).await?;
+            let config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let before = in_use(tx, config, &input.profile_id, PROFILE).await?;
             let mut row = before.clone();
             apply(&mut row, input)?;
             let (was, is) = (to_audit_value(&before), to_audit_value(&row));
@@ -146,10 +146,10 @@ pub async fn update(
                 return Ok((row, false));
             }
             if row.is_default && !before.is_default {
-                clear_default(tx).await?;
+                clear_default(tx, config).await?;
             }
             // A new agent must not get the earlier values of the profile.
-            multimedia_profile::Entity::find_by_id(row.id).lock_exclusive().one(tx.db()).await?;
+            tx.lock_one(multimedia_profile::Entity::find_by_id(row.id)).await?;
             row.clone().into_active_model().reset_all().update(tx.db()).await.on_unique(name_validation::name_taken)?;
             for mut agent in agents_with(tx, row.id).await? {
                 assign(tx, &mut agent, &row).await?;
@@ -169,7 +169,7 @@ pub async fn archive(
 ) -> Result<(multimedia_profile::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let _config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let row = find_by_id(tx, &input.profile_id, PROFILE).await?;
             if row.archived_at.is_some() {
                 return Ok((row, false));
@@ -200,9 +200,8 @@ pub async fn archive(
     .await
 }
 
-/// Gives an agent a profile and its limits, which can change the offerable channels at once. The agent must be locked.
-/// Emits `AgentChanged`.
-pub async fn assign(tx: &Tx<'_>, agent: &mut agent::Model, profile: &multimedia_profile::Model) -> Result<()> {
+/// Gives an agent a profile and its limits, which can change the offerable channels at once. Emits `AgentChanged`.
+pub async fn assign(tx: &Tx<'_>, agent: &mut Locked<agent::Model>, profile: &multimedia_profile::Model) -> Result<()> {
     let before = agent.clone();
     agent.profile_id = profile.id;
     agent.mode = profile.mode;
@@ -215,9 +214,14 @@ pub async fn assign(tx: &Tx<'_>, agent: &mut agent::Model, profile: &multimedia_
     Ok(())
 }
 
-/// Returns the profile with an id of the API. The configuration must be locked. Refuses with `NOT_FOUND`, or with
+/// Returns the profile with an id of the API. Refuses with `NOT_FOUND`, or with
 /// `NOT_ALLOWED` when the profile is archived.
-pub async fn in_use(tx: &Tx<'_>, id: &str, field: FieldPath) -> Result<multimedia_profile::Model> {
+pub async fn in_use(
+    tx: &Tx<'_>,
+    _config: &LockedConfiguration,
+    id: &str,
+    field: FieldPath,
+) -> Result<multimedia_profile::Model> {
     let row = find_by_id(tx, id, field).await?;
     if row.archived_at.is_some() { Err(name_validation::is_archived(field)) } else { Ok(row) }
 }
@@ -228,9 +232,9 @@ async fn find_by_id(tx: &Tx<'_>, id: &str, field: FieldPath) -> Result<multimedi
 }
 
 /// Locks and returns the agents with a profile, in the order of their ids.
-async fn agents_with(tx: &Tx<'_>, profile: MultimediaProfileId) -> Result<Vec<agent::Model>> {
+async fn agents_with(tx: &Tx<'_>, profile: MultimediaProfileId) -> Result<Vec<Locked<agent::Model>>> {
     let found = agent::Entity::find().filter(agent::Column::ProfileId.eq(profile));
-    Ok(found.order_by_asc(agent::Column::UserId).lock_exclusive().all(tx.db()).await?)
+    Ok(tx.lock_all(found.order_by_asc(agent::Column::UserId)).await?)
 }
 
 /// Returns true if an active user with the role AGENT or a higher one has the profile.
@@ -247,8 +251,8 @@ async fn is_used(tx: &Tx<'_>, profile: MultimediaProfileId) -> Result<bool> {
     Ok(answering.count(tx.db()).await? > 0)
 }
 
-/// Clears the mark of the default profile, before another profile gets it. The configuration must be locked.
-async fn clear_default(tx: &Tx<'_>) -> Result<()> {
+/// Clears the mark of the default profile, before another profile gets it.
+async fn clear_default(tx: &Tx<'_>, _config: &LockedConfiguration) -> Result<()> {
     multimedia_profile::Entity::update_many()
         .col_expr(multimedia_profile::Column::IsDefault, Expr::value(false))
         .filter(multimedia_profile::Column::IsDefault.eq(true))

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{App, Tx},
     contact_center::{
-        admin_change::{self, AdminActor, Created},
+        admin_change::{self, AdminActor, Created, LockedConfiguration},
         name_validation::{self, invalid},
     },
     contacts::detail_validation::FieldPath,
@@ -89,14 +89,14 @@ pub async fn create(app: &App, by: AdminActor<'_>, input: &CreateSkillInput) -> 
     let name = &name_validation::check_name(&input.name)?;
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let id = tx.clock().uuid();
             let asked = format!("createSkill {name}");
             let key = input.idempotency_key.as_deref();
             if let Some(id) = admin_change::claim_key(tx, &by, key, &asked, id).await? {
                 return Ok(Created { row: find(tx, SkillId(id)).await?, replayed: true });
             }
-            name_validation::check_count(tx.db(), skill::Entity::find()).await?;
+            name_validation::check_count(tx.db(), config, skill::Entity::find()).await?;
             let row = insert(tx, SkillId(id), name).await?;
             admin_change::record_created(tx, &by, "createSkill", &row.id, json!({ "name": name })).await?;
             Ok(Created { row, replayed: false })
@@ -111,7 +111,7 @@ pub async fn update(app: &App, by: AdminActor<'_>, input: &UpdateSkillInput) -> 
     let name = &name_validation::check_name(&input.name)?;
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let _config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let before = find_by_id(tx, &input.skill_id, SKILL).await?;
             let mut row = skill::Model { name: name.clone(), ..before.clone() };
             row.refresh_keys();
@@ -133,7 +133,7 @@ pub async fn update(app: &App, by: AdminActor<'_>, input: &UpdateSkillInput) -> 
 pub async fn delete(app: &App, by: AdminActor<'_>, input: &DeleteSkillInput) -> Result<SkillId> {
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let _config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let row = find_by_id(tx, &input.skill_id, SKILL).await?;
             let queues = queue::Entity::find().filter(queue::Column::ArchivedAt.is_null()).all(tx.db()).await?;
             if let Some(queue) = queues.iter().find(|queue| queue.skills.asks_for(&[row.id])) {
@@ -149,9 +149,9 @@ pub async fn delete(app: &App, by: AdminActor<'_>, input: &DeleteSkillInput) -> 
     .await
 }
 
-/// Checks the skill steps of a queue. The configuration must be locked. Refuses with `INVALID`, or with `NOT_FOUND` for
+/// Checks the skill steps of a queue. Refuses with `INVALID`, or with `NOT_FOUND` for
 /// a missing skill.
-pub async fn steps(tx: &Tx<'_>, given: &[SkillStepInput]) -> Result<SkillSteps> {
+pub async fn steps(tx: &Tx<'_>, _config: &LockedConfiguration, given: &[SkillStepInput]) -> Result<SkillSteps> {
     if given.len() > MAX_STEPS {
         return Err(invalid(STEPS, format!("A queue has at most {MAX_STEPS} skill steps.")));
     }

@@ -12,7 +12,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, 
 
 use super::capacity;
 use crate::{
-    app::Tx,
+    app::{Locked, Tx},
     database::sql::{Sql, columns},
     error::{Error, Result},
     events::{cursor::all_agents, log::NewEvent},
@@ -37,9 +37,9 @@ impl StateInterval {
     }
 }
 
-/// Changes an agent's state and begins a new interval. Returns false if the state is the same. The agent must be
-/// locked, and the caller saves the row. Emits `AgentStateChanged`.
-pub async fn change_state(tx: &Tx<'_>, agent: &mut agent::Model, to: StateInterval) -> Result<bool> {
+/// Changes an agent's state and begins a new interval. Returns false if the state is the same. The caller saves the
+/// row. Emits `AgentStateChanged`.
+pub async fn change_state(tx: &Tx<'_>, agent: &mut Locked<agent::Model>, to: StateInterval) -> Result<bool> {
     let from = StateInterval::of(agent);
     if from == to {
         return Ok(false);
@@ -65,7 +65,7 @@ pub async fn change_state(tx: &Tx<'_>, agent: &mut agent::Model, to: StateInterv
         agent.available_since = now;
     }
     insert_interval(tx, agent, now).await?;
-    let turned = agent::Model { offerable_channels: capacity::offerable_channels(agent), ..agent.clone() };
+    let turned = agent::Model { offerable_channels: capacity::offerable_channels(agent), ..agent.clone().into_row() };
     tx.append(NewEvent::new(EventKind::AgentStateChanged, &turned, vec![all_agents()])?);
     Ok(true)
 }

@@ -15,13 +15,10 @@ use crate::{
 /// Locks the caller's row, shared, until the transaction ends. Refuses with UNAUTHENTICATED when the caller is not
 /// active.
 pub async fn lock(tx: &Tx<'_>, caller: UserId) -> Result<()> {
-    let held = user::Entity::find_by_id(caller)
+    let active = user::Entity::find_by_id(caller)
         .filter(user::Column::Status.eq(UserStatus::Active))
         .select_only()
-        .column(user::Column::Id)
-        .lock_shared()
-        .into_tuple::<UserId>()
-        .one(tx.db())
-        .await?;
-    held.map(drop).ok_or(Error::Unauthenticated)
+        .column(user::Column::Id);
+    let held: Vec<UserId> = tx.share_columns(active).await?;
+    if held.is_empty() { Err(Error::Unauthenticated) } else { Ok(()) }
 }

@@ -3,7 +3,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use entity::{
-    id::{CustomerId, EntryPointId, VisitorTokenId},
+    customer,
+    id::{EntryPointId, VisitorTokenId},
     visitor_token,
 };
 use sea_orm::{
@@ -17,7 +18,7 @@ use super::{
     viewer::{Caller, VisitorViewer},
 };
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     config::Config,
     database::sql::Sql,
     error::{Error, Result},
@@ -90,9 +91,9 @@ pub async fn revoke_for_sites(tx: &Tx<'_>, entry_point: EntryPointId, sites: &[S
     revoke(tx, given.and(visitor_token::Column::Origin.is_in(sites.iter().map(String::as_str)))).await
 }
 
-/// Ends the tokens of a customer, and what is live by them. The customer must be locked. Emits `RightsEnded`.
-pub async fn revoke_for_customer(tx: &Tx<'_>, customer: CustomerId) -> Result<()> {
-    revoke(tx, visitor_token::Column::CustomerId.eq(customer)).await
+/// Ends the tokens of a customer, and what is live by them. Emits `RightsEnded`.
+pub async fn revoke_for_customer(tx: &Tx<'_>, customer: &Locked<customer::Model>) -> Result<()> {
+    revoke(tx, visitor_token::Column::CustomerId.eq(customer.id)).await
 }
 
 async fn revoke(tx: &Tx<'_>, which: SimpleExpr) -> Result<()> {

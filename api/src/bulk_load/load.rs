@@ -266,16 +266,12 @@ async fn names(tx: &Tx<'_>, people: BTreeSet<UserId>) -> Result<BTreeMap<UserId,
     let people: Vec<UserId> = people.into_iter().collect();
     let mut names = BTreeMap::new();
     for together in people.chunks(1_000) {
-        let rows: Vec<(UserId, Vec<u8>)> = user::Entity::find()
+        let some = user::Entity::find()
             .select_only()
             .columns([user::Column::Id, user::Column::NameKey])
             .filter(user::Column::Id.is_in(together.iter().copied()))
-            .order_by_asc(user::Column::Id)
-            .lock_shared()
-            .into_tuple()
-            .all(tx.db())
-            .await?;
-        names.extend(rows);
+            .order_by_asc(user::Column::Id);
+        names.extend(tx.share_columns::<_, (UserId, Vec<u8>)>(some).await?);
     }
     Ok(names)
 }

@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 
 use async_graphql::InputType;
 use entity::{
+    config_lock,
     id::UserId,
     user::{self, Role, UserStatus},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::locks;
 use crate::{
-    app::Tx,
+    app::{Locked, SharedLock, Tx},
     audit::entries::{self, AuditedAction},
     auth::{
         idempotency,
@@ -47,20 +48,36 @@ pub struct Created<T> {
     pub replayed: bool,
 }
 
+/// The configuration of the contact center, locked for one change.
+pub struct LockedConfiguration {
+    /// Those of the named people who are agents now.
+    pub agents: Vec<SharedLock<user::Model>>,
+    _row: Locked<config_lock::Model>,
+}
+
+impl LockedConfiguration {
+    /// Returns true if a named person is an agent now.
+    #[must_use]
+    pub fn has_agent(&self, id: UserId) -> bool {
+        self.agents.iter().any(|agent| agent.id == id)
+    }
+}
+
 /// Locks the configuration for an administrator. Before that, takes shared locks of the administrator's row and of the
-/// rows of `others`. Returns those of `others` who are agents now. Fails with `UNAUTHENTICATED` or `FORBIDDEN` when the
+/// rows of `others`, the people whom the change names. Fails with `UNAUTHENTICATED` or `FORBIDDEN` when the
 /// caller is not an active administrator.
-pub async fn lock_config(tx: &Tx<'_>, by: &AdminActor<'_>, others: &BTreeSet<UserId>) -> Result<Vec<UserId>> {
+pub async fn lock_config(tx: &Tx<'_>, by: &AdminActor<'_>, others: &BTreeSet<UserId>) -> Result<LockedConfiguration> {
     let me = match by {
         AdminActor::Administrator { viewer, .. } => Some(viewer.user),
         AdminActor::System => None,
     };
-    let held = user::Entity::find()
-        .filter(user::Column::Id.is_in(others.iter().copied().chain(me)))
-        .filter(user::Column::Status.eq(UserStatus::Active))
-        .order_by_asc(user::Column::Id)
-        .lock_shared()
-        .all(tx.db())
+    let held = tx
+        .share_all(
+            user::Entity::find()
+                .filter(user::Column::Id.is_in(others.iter().copied().chain(me)))
+                .filter(user::Column::Status.eq(UserStatus::Active))
+                .order_by_asc(user::Column::Id),
+        )
         .await?;
     if let Some(me) = me {
         let role = held.iter().find(|person| person.id == me).ok_or(Error::Unauthenticated)?.role;
@@ -68,9 +85,9 @@ pub async fn lock_config(tx: &Tx<'_>, by: &AdminActor<'_>, others: &BTreeSet<Use
             return Err(Error::Forbidden(Scope::Admin.name()));
         }
     }
-    locks::lock_configuration(tx).await?;
-    let answers = |person: &&user::Model| person.role >= Role::Agent && others.contains(&person.id);
-    Ok(held.iter().filter(answers).map(|person| person.id).collect())
+    let row = locks::lock_configuration(tx).await?;
+    let agents = held.into_iter().filter(|person| person.role >= Role::Agent && others.contains(&person.id)).collect();
+    Ok(LockedConfiguration { agents, _row: row })
 }
 
 /// Records in the audit log that an object was created, or any other change with its details.

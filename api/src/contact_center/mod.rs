@@ -3,6 +3,6 @@
 
 pub mod locks;
 pub mod timers;
-pub mod name_validation;
 pub mod admin_change;
+pub mod name_validation;
 pub mod graphql;

@@ -3,6 +3,7 @@
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, Select};
 
 use crate::{
+    contact_center::admin_change::LockedConfiguration,
     contacts::detail_validation::{self, FieldPath},
     error::{Error, Result, UserErrorCode},
 };
@@ -21,8 +22,8 @@ pub fn check_name(name: &str) -> Result<String> {
     detail_validation::line(name, NAME, MAX_NAME)?.ok_or_else(needed)
 }
 
-/// Refuses with `NOT_ALLOWED` when the maximum number of objects is in use. The configuration must be locked.
-pub async fn check_count<E>(db: &impl ConnectionTrait, in_use: Select<E>) -> Result<()>
+/// Refuses with `NOT_ALLOWED` when the maximum number of objects is in use.
+pub async fn check_count<E>(db: &impl ConnectionTrait, _config: &LockedConfiguration, in_use: Select<E>) -> Result<()>
 where
     E: EntityTrait,
     E::Model: Send + Sync,

@@ -18,7 +18,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    app::Tx,
+    app::{Locked, Tx},
     database::sql::Sql,
     error::Result,
     events::payloads::own_payload,
@@ -122,12 +122,12 @@ fn emit_list_changes(
     Ok(())
 }
 
-/// Moves a person to a new position in all lists. The person's row must be locked.
-pub async fn rename(db: &impl ConnectionTrait, user: UserId, name_key: Vec<u8>) -> Result<(), DbErr> {
+/// Moves a person to the position of their name in all lists.
+pub async fn rename(db: &impl ConnectionTrait, person: &Locked<user::Model>) -> Result<(), DbErr> {
     let mut sql = Sql::new("UPDATE contact SET name_key = ");
-    sql.bind(name_key);
+    sql.bind(person.name_key.clone());
     sql.push(" WHERE user_id = ");
-    sql.bind(user);
+    sql.bind(person.id);
     sql.run(db).await.map(drop)
 }
 

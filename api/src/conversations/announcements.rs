@@ -15,7 +15,10 @@ use super::{
     participants::{self, ParticipantRef},
     thread_items::{self, NewItem},
 };
-use crate::{app::Tx, error::Result};
+use crate::{
+    app::{Locked, Tx},
+    error::Result,
+};
 
 /// An announcement to be added.
 #[derive(Clone, Debug)]
@@ -95,11 +98,11 @@ pub async fn person(tx: &Tx<'_>, conversation: &conversation::Model, user: UserI
     Ok(found.map_or(AnnouncementPerson::User(user), |found| AnnouncementPerson::Participant(found.id)))
 }
 
-/// Adds the announcement that an agent has left. `by` is the user who acted, or `None` for the system. The conversation
-/// must be locked. Emits `ItemAdded`.
+/// Adds the announcement that an agent has left. `by` is the user who acted, or `None` for the system. Emits
+/// `ItemAdded`.
 pub async fn announce_departure(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     agent: &participant::Model,
     by: Option<UserId>,
 ) -> Result<thread_item::Model> {
@@ -111,11 +114,10 @@ pub async fn announce_departure(
     announce(tx, conversation, NewAnnouncement::new(AnnouncementKind::AgentLeft).by(actor).about(subject)).await
 }
 
-/// Adds an announcement to a conversation. The conversation must be locked. The channel's capabilities decide its
-/// visibility. Emits `ItemAdded`.
+/// Adds an announcement to a conversation. The channel's capabilities decide its visibility. Emits `ItemAdded`.
 pub async fn announce(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     new: NewAnnouncement,
 ) -> Result<thread_item::Model> {
     let new = item(conversation, new);

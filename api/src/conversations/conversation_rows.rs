@@ -9,14 +9,11 @@ use entity::{
     offer::PENDING,
     user::{Role, UserStatus},
 };
-use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _, QueryResult,
-    QuerySelect as _, TryInsertResult, sea_query::OnConflict,
-};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult};
 
 use super::channel_capabilities;
 use crate::{
-    app::Tx,
+    app::{Locked, Tx},
     auth::viewer::Caller,
     database::sql::{Sql, columns},
     error::{Error, Result, UserErrorCode},
@@ -261,21 +258,20 @@ pub fn conversation_ended(field: &'static [&'static str]) -> Error {
 }
 
 /// Locks a conversation until the transaction ends, and returns it. Fails if it does not exist.
-pub async fn lock(tx: &Tx<'_>, id: ConversationId) -> Result<conversation::Model> {
-    let held = conversation::Entity::find_by_id(id).lock_exclusive().one(tx.db()).await?;
+pub async fn lock(tx: &Tx<'_>, id: ConversationId) -> Result<Locked<conversation::Model>> {
+    let held = tx.lock_one(conversation::Entity::find_by_id(id)).await?;
     held.ok_or_else(|| Error::internal(anyhow::anyhow!("the conversation does not exist")))
 }
 
-/// Saves a conversation. It must be locked.
-pub async fn save(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
-    row.clone().into_active_model().reset_all().update(tx.db()).await?;
-    Ok(())
+/// Saves a conversation.
+pub async fn save(tx: &Tx<'_>, row: &Locked<conversation::Model>) -> Result<()> {
+    Ok(tx.save(row).await?)
 }
 
-/// Saves the item counters of a conversation and the time of its newest item. It must be locked. No other column is
+/// Saves the item counters of a conversation and the time of its newest item. No other column is
 /// written, so that a message causes no needless checks of indexes and references. A closed conversation may still
 /// get a note, so this also saves `settled_at` for its participants.
-pub async fn save_counters(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
+pub async fn save_counters(tx: &Tx<'_>, row: &Locked<conversation::Model>) -> Result<()> {
     let mut sql = Sql::new("UPDATE conversation SET last_sequence = ");
     sql.bind(row.last_sequence);
     sql.push(", last_customer_sequence = ");
@@ -297,7 +293,7 @@ pub fn settled_at(row: &conversation::Model) -> Option<DateTime<Utc>> {
 }
 
 /// Saves `settled_at` for the participants of a conversation with a customer. Does nothing for a direct conversation.
-async fn save_settled_at(tx: &Tx<'_>, row: &conversation::Model) -> Result<()> {
+async fn save_settled_at(tx: &Tx<'_>, row: &Locked<conversation::Model>) -> Result<()> {
     if row.customer_id.is_none() {
         return Ok(());
     }
@@ -325,7 +321,7 @@ pub struct ConversationKey {
 }
 
 /// Locks the conversation with a key, or creates it. Returns it, and true if it is new. It may be closed.
-pub async fn find_or_create(tx: &Tx<'_>, place: &ConversationKey) -> Result<(conversation::Model, bool)> {
+pub async fn find_or_create(tx: &Tx<'_>, place: &ConversationKey) -> Result<(Locked<conversation::Model>, bool)> {
     if let Some(found) = find_by_key(tx, place).await? {
         return Ok((found, false));
     }
@@ -347,42 +343,33 @@ pub async fn find_or_create(tx: &Tx<'_>, place: &ConversationKey) -> Result<(con
         last_item_at: now,
         created_at: now,
     };
-    if insert(tx, &row).await? {
+    if let Some(row) = tx.insert_locked(row).await? {
         return Ok((row, true));
     }
     // Another call was faster. Its conversation exists now, unless its transaction failed.
     find_by_key(tx, place).await?.map(|row| (row, false)).ok_or(Error::Again)
 }
 
-/// Inserts a conversation, unless a constraint finds that it exists already. Returns true if it was inserted.
-pub async fn insert(tx: &Tx<'_>, row: &conversation::Model) -> Result<bool> {
-    // The clause names no column, so that a conflict with any constraint counts, not only one of the id.
-    let insert = conversation::Entity::insert(row.clone().into_active_model());
-    let insert = insert.on_conflict(OnConflict::new().do_nothing().to_owned()).try_insert();
-    Ok(matches!(insert.exec_without_returning(tx.db()).await?, TryInsertResult::Inserted(1)))
-}
-
-async fn find_by_key(tx: &Tx<'_>, place: &ConversationKey) -> Result<Option<conversation::Model>, DbErr> {
+async fn find_by_key(tx: &Tx<'_>, place: &ConversationKey) -> Result<Option<Locked<conversation::Model>>, DbErr> {
     use sea_orm::{ColumnTrait as _, QueryFilter as _};
-    conversation::Entity::find()
-        .filter(conversation::Column::EntryPointId.eq(place.entry_point))
-        .filter(conversation::Column::CustomerId.eq(place.customer))
-        .filter(conversation::Column::Topic.eq(place.topic.as_str()))
-        .lock_exclusive()
-        .one(tx.db())
-        .await
+    tx.lock_one(
+        conversation::Entity::find()
+            .filter(conversation::Column::EntryPointId.eq(place.entry_point))
+            .filter(conversation::Column::CustomerId.eq(place.customer))
+            .filter(conversation::Column::Topic.eq(place.topic.as_str())),
+    )
+    .await
 }
 
-/// Opens a conversation if it is closed, and saves it. It must be locked.
-pub async fn open(tx: &Tx<'_>, row: &mut conversation::Model) -> Result<()> {
+/// Opens a conversation if it is closed, and saves it.
+pub async fn open(tx: &Tx<'_>, row: &mut Locked<conversation::Model>) -> Result<()> {
     let before = std::mem::replace(&mut row.status, ConversationStatus::Open);
     save(tx, row).await?;
     if before == ConversationStatus::Closed { save_settled_at(tx, row).await } else { Ok(()) }
 }
 
-/// Closes a conversation and saves it. It must be locked. If its channel never reopens conversations, it loses its
-/// topic, so that the customer's next message begins another.
-pub async fn close(tx: &Tx<'_>, row: &mut conversation::Model) -> Result<()> {
+/// Closes a conversation and saves it. If its channel never reopens conversations, it loses its topic, so that the customer's next message begins another.
+pub async fn close(tx: &Tx<'_>, row: &mut Locked<conversation::Model>) -> Result<()> {
     row.status = ConversationStatus::Closed;
     if row.channel.is_some_and(|channel| !channel_capabilities::of(channel).reopens) {
         row.topic = None;

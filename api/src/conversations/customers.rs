@@ -4,13 +4,12 @@
 
 use entity::{channel::Channel, customer, customer_identity, id::CustomerId};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QuerySelect as _,
-    TryInsertResult,
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, TryInsertResult,
 };
 
 use super::{addresses::Address, conversation_rows};
 use crate::{
-    app::Tx,
+    app::{Locked, Tx},
     auth::viewer::Caller,
     database::sql::Sql,
     error::{Error, Result},
@@ -37,7 +36,7 @@ pub async fn identify(
     channel: Channel,
     address: &Address,
     about: &CustomerDetails,
-) -> Result<customer::Model> {
+) -> Result<Locked<customer::Model>> {
     let form = address.to_string();
     if let Some(known) = customer_identity::Entity::find_by_id((channel, form.clone())).one(tx.db()).await? {
         // A merge may have moved the address meanwhile. The transaction begins again and finds its customer.
@@ -55,7 +54,7 @@ pub async fn identify(
         created_at: now,
         updated_at: now,
     };
-    customer::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
+    let row = tx.insert_locked(row).await?.ok_or(Error::Again)?;
     let identity = customer_identity::ActiveModel {
         channel: Set(channel),
         address: Set(form),
@@ -72,8 +71,8 @@ pub async fn identify(
 
 /// Locks a customer until the transaction ends, and returns the row. Returns `None` if there is no such customer, or if
 /// it was merged into another.
-pub async fn lock(tx: &Tx<'_>, id: CustomerId) -> Result<Option<customer::Model>> {
-    let row = customer::Entity::find_by_id(id).lock_exclusive().one(tx.db()).await?;
+pub async fn lock(tx: &Tx<'_>, id: CustomerId) -> Result<Option<Locked<customer::Model>>> {
+    let row = tx.lock_one(customer::Entity::find_by_id(id)).await?;
     Ok(row.filter(|row| row.merged_into_id.is_none()))
 }
 
@@ -89,8 +88,8 @@ pub async fn current_id(tx: &Tx<'_>, mut id: CustomerId) -> Result<CustomerId> {
     }
 }
 
-/// Marks a customer as merged into another, who gets the details that only the merged one has. Both must be locked.
-pub async fn mark_merged(tx: &Tx<'_>, kept: customer::Model, merged: customer::Model) -> Result<()> {
+/// Marks a customer as merged into another, who gets the details that only the merged one has.
+pub async fn mark_merged(tx: &Tx<'_>, kept: Locked<customer::Model>, merged: Locked<customer::Model>) -> Result<()> {
     let mut sql = Sql::new("UPDATE customer SET merged_into_id = ");
     sql.bind(kept.id);
     sql.push(" WHERE merged_into_id = ");
@@ -103,35 +102,40 @@ pub async fn mark_merged(tx: &Tx<'_>, kept: customer::Model, merged: customer::M
     };
     let (into, now) = (kept.id, tx.clock().now());
     update_details(tx, kept, &details).await?;
-    let row = customer::Model { merged_into_id: Some(into), updated_at: now, ..merged };
+    let row = customer::Model { merged_into_id: Some(into), updated_at: now, ..merged.into_row() };
     row.into_active_model().reset_all().update(tx.db()).await?;
     Ok(())
 }
 
-/// Moves all addresses of a customer to another. Both must be locked.
-pub async fn move_identities(tx: &Tx<'_>, from: CustomerId, to: CustomerId) -> Result<()> {
+/// Moves all addresses of a customer to another.
+pub async fn move_identities(tx: &Tx<'_>, from: &Locked<customer::Model>, to: &Locked<customer::Model>) -> Result<()> {
     let mut sql = Sql::new("UPDATE customer_identity SET customer_id = ");
-    sql.bind(to);
+    sql.bind(to.id);
     sql.push(" WHERE customer_id = ");
-    sql.bind(from);
+    sql.bind(from.id);
     sql.run(tx.db()).await?;
     Ok(())
 }
 
-/// Saves the details of a locked customer. Details that are `None` in `about` stay as they are.
-pub async fn update_details(tx: &Tx<'_>, before: customer::Model, about: &CustomerDetails) -> Result<customer::Model> {
+/// Saves the details of a customer. Details that are `None` in `about` stay as they are.
+pub async fn update_details(
+    tx: &Tx<'_>,
+    before: Locked<customer::Model>,
+    about: &CustomerDetails,
+) -> Result<Locked<customer::Model>> {
     let mut row = before.clone();
     if let Some(name) = &about.name {
         row.display_name.clone_from(name);
     }
-    for (kept, said) in [(&mut row.email, &about.email), (&mut row.phone, &about.phone)] {
+    let known = &mut *row;
+    for (kept, said) in [(&mut known.email, &about.email), (&mut known.phone, &about.phone)] {
         if said.is_some() {
             kept.clone_from(said);
         }
     }
     if row != before {
         row.updated_at = tx.clock().now();
-        row.clone().into_active_model().reset_all().update(tx.db()).await?;
+        tx.save(&row).await?;
     }
     Ok(row)
 }

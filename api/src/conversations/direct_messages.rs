@@ -10,7 +10,7 @@ use entity::{
     relationship::{self, Connection},
     thread_item,
 };
-use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _};
 
 use super::{
     conversation_rows,
@@ -18,7 +18,7 @@ use super::{
     unread,
 };
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, SharedLock, Tx},
     auth::viewer::Viewer,
     database::sql::{Sql, columns},
     error::{Error, Result, UserErrorCode},
@@ -29,13 +29,15 @@ use crate::{
 const FIELD: &[&str] = &["input", "userId"];
 
 /// Locks the relationship of two users in shared mode until the transaction ends, and returns it.
-pub async fn lock_relationship(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<Option<relationship::Model>, DbErr> {
-    relationship::Entity::find()
-        .filter(relationship::Column::Lo.eq(lo))
-        .filter(relationship::Column::Hi.eq(hi))
-        .lock_shared()
-        .one(tx.db())
-        .await
+pub async fn lock_relationship(
+    tx: &Tx<'_>,
+    lo: UserId,
+    hi: UserId,
+) -> Result<Option<SharedLock<relationship::Model>>, DbErr> {
+    tx.share_one(
+        relationship::Entity::find().filter(relationship::Column::Lo.eq(lo)).filter(relationship::Column::Hi.eq(hi)),
+    )
+    .await
 }
 
 /// Creates or reopens the caller's conversation with a connected person. Returns its id, and true if it was created
@@ -78,16 +80,14 @@ pub async fn start(app: &App, by: &Viewer, user_id: &str) -> Result<(Conversatio
 }
 
 /// Locks the conversation of two users, if there is one.
-async fn lock_between(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<Option<conversation::Model>, DbErr> {
-    conversation::Entity::find()
-        .filter(conversation::Column::Lo.eq(lo))
-        .filter(conversation::Column::Hi.eq(hi))
-        .lock_exclusive()
-        .one(tx.db())
-        .await
+async fn lock_between(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<Option<Locked<conversation::Model>>, DbErr> {
+    tx.lock_one(
+        conversation::Entity::find().filter(conversation::Column::Lo.eq(lo)).filter(conversation::Column::Hi.eq(hi)),
+    )
+    .await
 }
 
-async fn create(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<conversation::Model> {
+async fn create(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<Locked<conversation::Model>> {
     let now = tx.clock().now();
     let row = conversation::Model {
         id: ConversationId(tx.clock().uuid()),
@@ -107,7 +107,7 @@ async fn create(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<conversation::Mod
         created_at: now,
     };
     // The other user may have created it first.
-    if conversation_rows::insert(tx, &row).await? { Ok(row) } else { Err(Error::Again) }
+    tx.insert_locked(row).await?.ok_or(Error::Again)
 }
 
 /// Closes the conversation of two users, if there is one, because their connection has ended. Their relationship must

@@ -19,7 +19,7 @@ use super::{
     thread_items::{self, NewItem},
 };
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, SharedLock, Tx},
     auth::viewer::{Caller, Viewer},
     error::{Error, Result, UserErrorCode},
     rate_limit::RateLimited,
@@ -50,11 +50,11 @@ pub struct Sending<'a> {
 /// A message that may be written now, in its locked conversation.
 pub struct CheckedMessage {
     /// The conversation.
-    pub conversation: conversation::Model,
+    pub conversation: Locked<conversation::Model>,
     /// The message.
     pub item: NewItem,
     author: Option<UserId>,
-    bond: Option<relationship::Model>,
+    bond: Option<SharedLock<relationship::Model>>,
 }
 
 /// The result of the check of a message.
@@ -180,7 +180,10 @@ pub async fn find_duplicate(
 }
 
 /// Locks the relationship of the two users of a direct conversation. It must be locked before the conversation.
-async fn lock_relationship(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<Option<relationship::Model>> {
+async fn lock_relationship(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+) -> Result<Option<SharedLock<relationship::Model>>> {
     match (conversation.lo, conversation.hi) {
         (Some(lo), Some(hi)) => Ok(direct_messages::lock_relationship(tx, lo, hi).await?),
         _ => Ok(None),
@@ -188,12 +191,11 @@ async fn lock_relationship(tx: &Tx<'_>, conversation: &conversation::Model) -> R
 }
 
 /// Refuses if the participant may not write now. `reopens` is true if the message opens a conversation that has ended.
-/// The conversation must be locked.
 async fn check_may_write(
     tx: &Tx<'_>,
-    conversation: &conversation::Model,
+    conversation: &Locked<conversation::Model>,
     me: &participant::Model,
-    bond: Option<&relationship::Model>,
+    bond: Option<&SharedLock<relationship::Model>>,
     reopens: bool,
 ) -> Result<()> {
     if conversation.status == ConversationStatus::Closed && !reopens {
@@ -270,7 +272,11 @@ pub async fn delete(app: &App, by: &Caller, id: &str) -> Result<(thread_item::Mo
 
 /// Locks the conversation of a message that the caller may change, and returns both. Locks the relationship of a
 /// direct conversation first. Refuses if the caller is not the author or the channel has no edits.
-async fn lock_own_message(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation::Model, thread_item::Model)> {
+async fn lock_own_message(
+    tx: &Tx<'_>,
+    by: &Caller,
+    id: &str,
+) -> Result<(Locked<conversation::Model>, thread_item::Model)> {
     let named = thread_items::find_message_by_id(tx.db(), by, id, MESSAGE).await?;
     let conversation = conversation_rows::find_rows(tx.db(), by, &[named.conversation_id]).await?.pop();
     let conversation = conversation.ok_or_else(|| Error::not_found(MESSAGE))?;

@@ -20,7 +20,7 @@ use super::{
     thread_items,
 };
 use crate::{
-    app::Tx,
+    app::{Locked, Tx},
     auth::viewer::Caller,
     database::sql::Sql,
     error::{Error, Result, UserErrorCode},
@@ -129,11 +129,11 @@ pub async fn open_with_customers(db: &impl ConnectionTrait, user: UserId) -> Res
     Ok(rows.into_iter().map(|row| row.conversation_id).collect())
 }
 
-/// Makes a user or customer a current participant with a role. The conversation must be locked. Emits
-/// `ParticipantChanged`, unless they already have that role.
+/// Makes a user or customer a current participant with a role. Emits `ParticipantChanged`, unless they already have
+/// that role.
 pub async fn join(
     tx: &Tx<'_>,
-    conversation: &conversation::Model,
+    conversation: &Locked<conversation::Model>,
     who: ParticipantRef,
     role: ParticipantRole,
 ) -> Result<participant::Model> {
@@ -172,11 +172,11 @@ pub async fn join(
     Ok(row)
 }
 
-/// Records a supervisor who writes in a conversation without joining it, as an observer. The participant counts as one who has left,
-/// and the customer does not see it. The conversation must be locked. Emits `ParticipantChanged`.
+/// Records a supervisor who writes in a conversation without joining it, as an observer. The participant counts as one
+/// who has left, and the customer does not see it. Emits `ParticipantChanged`.
 pub async fn record_observer(
     tx: &Tx<'_>,
-    conversation: &conversation::Model,
+    conversation: &Locked<conversation::Model>,
     user: UserId,
 ) -> Result<participant::Model> {
     let now = tx.clock().now();
@@ -198,10 +198,10 @@ pub async fn record_observer(
 }
 
 /// Puts another customer in the place of a customer in a conversation. The participant keeps its id, its messages and
-/// its read position. The conversation must be locked. Emits `ParticipantChanged`.
+/// its read position. Emits `ParticipantChanged`.
 pub async fn replace_customer(
     tx: &Tx<'_>,
-    conversation: &conversation::Model,
+    conversation: &Locked<conversation::Model>,
     from: CustomerId,
     to: CustomerId,
 ) -> Result<()> {
@@ -212,8 +212,8 @@ pub async fn replace_customer(
 }
 
 /// Lets a participant leave a conversation. If it is with a customer, the participant still sees the items up to now
-/// and no later ones. The conversation must be locked. Emits `ParticipantChanged`, unless they had already left.
-pub async fn leave(tx: &Tx<'_>, conversation: &conversation::Model, row: participant::Model) -> Result<()> {
+/// and no later ones. Emits `ParticipantChanged`, unless they had already left.
+pub async fn leave(tx: &Tx<'_>, conversation: &Locked<conversation::Model>, row: participant::Model) -> Result<()> {
     if row.left_at.is_some() {
         return Ok(());
     }
@@ -223,9 +223,8 @@ pub async fn leave(tx: &Tx<'_>, conversation: &conversation::Model, row: partici
     emit_changed(tx, conversation, &row.update(tx.db()).await?)
 }
 
-/// Lets all users leave a conversation that has ended. The conversation must be locked. Emits `ParticipantChanged`
-/// for each of them.
-pub async fn remove_agents(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<()> {
+/// Lets all users leave a conversation that has ended. Emits `ParticipantChanged` for each of them.
+pub async fn remove_agents(tx: &Tx<'_>, conversation: &Locked<conversation::Model>) -> Result<()> {
     for row in all(tx.db(), conversation.id).await? {
         if row.user_id.is_some() {
             leave(tx, conversation, row).await?;

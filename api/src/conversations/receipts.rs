@@ -22,7 +22,7 @@ use super::{
     direct_messages, participants, thread_items,
 };
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     auth::viewer::Caller,
     database::sql::{Columns, Sql, columns},
     error::{Error, Result, UserErrorCode},
@@ -158,10 +158,13 @@ pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(
     .await
 }
 
-/// Marks a conversation as read by a participant up to the message that they are about to write. The conversation
-/// must be locked. If an earlier message was unread, emits `ReceiptAdvanced` and settles the participant's
-/// notification.
-pub async fn read_before_answer(tx: &Tx<'_>, conversation: &conversation::Model, me: participant::Model) -> Result<()> {
+/// Marks a conversation as read by a participant up to the message that they are about to write. If an earlier message
+/// was unread, emits `ReceiptAdvanced` and settles the participant's notification.
+pub async fn read_before_answer(
+    tx: &Tx<'_>,
+    conversation: &Locked<conversation::Model>,
+    me: participant::Model,
+) -> Result<()> {
     let before = me.read_up_to;
     let mut me = me.into_active_model();
     me.read_up_to = Set(conversation.last_sequence + 1);

@@ -9,7 +9,7 @@ use entity::{
     rendering,
     thread_item::{self, TextFormat},
 };
-use sea_orm::{ConnectionTrait, EntityTrait as _, QuerySelect as _};
+use sea_orm::{ConnectionTrait, EntityTrait as _};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::markdown;
@@ -119,7 +119,7 @@ async fn renew(app: &App, item: thread_item::Model, html: String) {
     let kept = app.transaction(|tx| {
         Box::pin(async move {
             // The lock prevents storing the HTML of a message that is deleted meanwhile.
-            let now = thread_item::Entity::find_by_id(item.id).lock_exclusive().one(tx.db()).await?;
+            let now = tx.lock_one(thread_item::Entity::find_by_id(item.id)).await?;
             match now {
                 Some(now) if now.body == item.body && now.deleted_at.is_none() => {
                     write(tx.db(), &now, html.clone()).await

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::conversation_rows::{self, ConversationSide};
 use crate::{
-    app::Tx,
+    app::{Locked, Tx},
     auth::viewer::Caller,
     database::sql::{Columns, Sql},
     error::{Error, Result},
@@ -79,9 +79,12 @@ impl NewItem {
     }
 }
 
-/// Adds an item to a conversation, and saves the conversation's counters. The conversation must be locked. Emits
-/// `ItemAdded`.
-pub async fn append(tx: &Tx<'_>, conversation: &mut conversation::Model, new: NewItem) -> Result<thread_item::Model> {
+/// Adds an item to a conversation, and saves the conversation's counters. Emits `ItemAdded`.
+pub async fn append(
+    tx: &Tx<'_>,
+    conversation: &mut Locked<conversation::Model>,
+    new: NewItem,
+) -> Result<thread_item::Model> {
     let now = tx.clock().now();
     conversation.last_sequence += 1;
     let to_customer = new.visibility != ItemVisibility::Agent;
@@ -118,8 +121,12 @@ pub async fn append(tx: &Tx<'_>, conversation: &mut conversation::Model, new: Ne
     Ok(row)
 }
 
-/// Saves an item that has changed. Its conversation must be locked. Emits `ItemChanged`.
-pub async fn save_changed(tx: &Tx<'_>, conversation: &conversation::Model, row: &thread_item::Model) -> Result<()> {
+/// Saves an item that has changed. Emits `ItemChanged`.
+pub async fn save_changed(
+    tx: &Tx<'_>,
+    conversation: &Locked<conversation::Model>,
+    row: &thread_item::Model,
+) -> Result<()> {
     row.clone().into_active_model().reset_all().update(tx.db()).await?;
     emit(tx, conversation, EventKind::ItemChanged, row)
 }

@@ -78,7 +78,7 @@ pub async fn send_again(app: &App, by: &Viewer, id: &str, origin: &Origin) -> Re
             }
             let found = delivery_rows::lock(tx, id).await?.ok_or_else(|| Error::not_found(FIELD))?;
             match found.status {
-                DeliveryStatus::Queued | DeliveryStatus::Sending => return Ok((found, false)),
+                DeliveryStatus::Queued | DeliveryStatus::Sending => return Ok((found.into_row(), false)),
                 DeliveryStatus::Sent | DeliveryStatus::Canceled => {
                     let why = "Only a delivery that failed or whose outcome is unknown can be sent again.";
                     return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, why));
@@ -88,7 +88,7 @@ pub async fn send_again(app: &App, by: &Viewer, id: &str, origin: &Origin) -> Re
             delivery_rows::send_again(tx, id).await?;
             entries::record(tx, by, AuditedAction::on("sendDeliveryAgain", &id, origin)).await?;
             let queued = delivery_rows::lock(tx, id).await?.ok_or_else(|| Error::not_found(FIELD))?;
-            Ok((queued, true))
+            Ok((queued.into_row(), true))
         })
     })
     .await

@@ -5,11 +5,11 @@ use entity::{
     delivery::{self, DEAD, DeliveryKind, DeliveryStatus, QUEUED, RetryClass, SENDING, UNSETTLED},
     id::{DeliveryId, UserId},
 };
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _, QuerySelect as _};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _};
 use serde::Serialize;
 
 use crate::{
-    app::Tx,
+    app::{Locked, Tx},
     database::sql::{Sql, columns},
     error::{Error, Result},
 };
@@ -226,8 +226,8 @@ pub async fn next_due(db: &impl ConnectionTrait) -> Result<Option<DateTime<Utc>>
 }
 
 /// Locks and returns a delivery.
-pub async fn lock(tx: &Tx<'_>, id: DeliveryId) -> Result<Option<delivery::Model>, DbErr> {
-    delivery::Entity::find_by_id(id).lock_exclusive().one(tx.db()).await
+pub async fn lock(tx: &Tx<'_>, id: DeliveryId) -> Result<Option<Locked<delivery::Model>>, DbErr> {
+    tx.lock_one(delivery::Entity::find_by_id(id)).await
 }
 
 /// Queues a failed or unknown delivery again, due at once and without an expiry. Returns false when it is neither.

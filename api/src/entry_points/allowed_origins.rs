@@ -6,8 +6,12 @@ use std::collections::HashSet;
 use entity::{channel::Channel, entry_point, id::EntryPointId};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
-use super::entry_point_rows::{self, LockedEntryPoint};
-use crate::{app::Tx, auth::request_context::Site, error::Result};
+use super::entry_point_rows;
+use crate::{
+    app::{SharedLock, Tx},
+    auth::request_context::Site,
+    error::Result,
+};
 
 /// Returns an entry point by its id, if a chat can be started there from this site.
 pub async fn find(db: &impl ConnectionTrait, id: &str, site: Option<&Site>) -> Result<Option<entry_point::Model>> {
@@ -18,7 +22,11 @@ pub async fn find(db: &impl ConnectionTrait, id: &str, site: Option<&Site>) -> R
 
 /// Locks an entry point in shared mode, and returns it if a chat can be started there from this site. No administrator
 /// takes the site away until the transaction ends.
-pub async fn lock(tx: &Tx<'_>, id: EntryPointId, site: Option<&Site>) -> Result<Option<LockedEntryPoint>> {
+pub async fn lock(
+    tx: &Tx<'_>,
+    id: EntryPointId,
+    site: Option<&Site>,
+) -> Result<Option<SharedLock<entry_point::Model>>> {
     let found = entry_point_rows::lock(tx, id).await?;
     Ok(found.filter(|row| row.archived_at.is_none() && is_allowed(row, site)))
 }

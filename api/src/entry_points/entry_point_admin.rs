@@ -20,7 +20,7 @@ use crate::{
     app::{App, Tx},
     auth::{secret, visitor_tokens},
     contact_center::{
-        admin_change::{self, AdminActor, Created, to_value},
+        admin_change::{self, AdminActor, Created, LockedConfiguration, to_value},
         name_validation::{self, invalid},
     },
     contacts::detail_validation::FieldPath,
@@ -133,7 +133,7 @@ pub async fn create(
     let wish = &changes_of(input);
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let mut row = entry_point::Model {
                 id: EntryPointId(tx.clock().uuid()),
                 name: String::new(),
@@ -149,7 +149,7 @@ pub async fn create(
                 created_at: tx.clock().now(),
                 archived_at: None,
             };
-            apply(tx, &mut row, wish).await?;
+            apply(tx, config, &mut row, wish).await?;
             let told = to_audit_value(&row);
             let digest = row.identity_secret.as_deref().map(secret::name);
             let asked = format!("createEntryPoint {told} {digest:?}");
@@ -162,8 +162,8 @@ pub async fn create(
             let of_channel = entry_point::Entity::find()
                 .filter(entry_point::Column::Channel.eq(row.channel))
                 .filter(entry_point::Column::ArchivedAt.is_null());
-            name_validation::check_count(tx.db(), of_channel).await?;
-            unique(tx, &row).await?;
+            name_validation::check_count(tx.db(), config, of_channel).await?;
+            unique(tx, config, &row).await?;
             let insert = entry_point::Entity::insert(row.clone().into_active_model());
             insert.exec_without_returning(tx.db()).await.on_unique(name_validation::name_taken)?;
             admin_change::record_created(tx, &by, "createEntryPoint", &row.id, told).await?;
@@ -182,10 +182,10 @@ pub async fn update(
 ) -> Result<(entry_point::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let before = in_use(tx, &input.entry_point_id).await?;
             let mut row = before.clone();
-            apply(tx, &mut row, input).await?;
+            apply(tx, config, &mut row, input).await?;
             let (was, mut is) = (to_audit_value(&before), to_audit_value(&row));
             if row.identity_secret.is_some() && row.identity_secret != before.identity_secret {
                 is["identitySecret"] = json!("set anew");
@@ -193,7 +193,7 @@ pub async fn update(
             if !admin_change::record_changed(tx, &by, "updateEntryPoint", &row.id, &was, &is).await? {
                 return Ok((row, false));
             }
-            unique(tx, &row).await?;
+            unique(tx, config, &row).await?;
             row.clone().into_active_model().reset_all().update(tx.db()).await.on_unique(name_validation::name_taken)?;
             // Visitor tokens of removed web sites end with the change.
             // Their chats began before the entry point was locked, so no token is missed.
@@ -214,7 +214,7 @@ pub async fn archive(
 ) -> Result<(entry_point::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let _config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let row = find_by_id(tx, &input.entry_point_id).await?;
             if row.archived_at.is_some() {
                 return Ok((row, false));
@@ -238,7 +238,7 @@ pub async fn rotate_secret(
 ) -> Result<(entry_point::Model, String)> {
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let _config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let row = in_use(tx, &input.entry_point_id).await?;
             if row.channel != Channel::Webchat {
                 return Err(invalid(ENTRY_POINT, "Only entry points of the channel WEBCHAT have a secret."));
@@ -268,8 +268,13 @@ fn changes_of(input: &CreateEntryPointInput) -> UpdateEntryPointInput {
     }
 }
 
-/// Applies changes to a row. The configuration must be locked.
-async fn apply(tx: &Tx<'_>, row: &mut entry_point::Model, wish: &UpdateEntryPointInput) -> Result<()> {
+/// Applies changes to a row.
+async fn apply(
+    tx: &Tx<'_>,
+    config: &LockedConfiguration,
+    row: &mut entry_point::Model,
+    wish: &UpdateEntryPointInput,
+) -> Result<()> {
     if let Some(name) = &wish.name {
         row.name = name_validation::check_name(name)?;
         row.refresh_keys();
@@ -278,7 +283,7 @@ async fn apply(tx: &Tx<'_>, row: &mut entry_point::Model, wish: &UpdateEntryPoin
         row.address = form_validation::check_address(row.channel, address)?;
     }
     if let Some(id) = &wish.queue_id {
-        let queue = queue_admin::in_use(tx.db(), id, QUEUE).await?;
+        let queue = queue_admin::in_use(tx.db(), config, id, QUEUE).await?;
         if queue.channel != row.channel {
             return Err(invalid(QUEUE, "The queue has another channel."));
         }
@@ -319,9 +324,9 @@ fn of_web_chats(row: &entry_point::Model) -> Result<()> {
     }
 }
 
-/// Refuses with `DUPLICATE` an address that another entry point in use has. The configuration must be locked. A
+/// Refuses with `DUPLICATE` an address that another entry point in use has. A
 /// constraint ensures the same.
-async fn unique(tx: &Tx<'_>, row: &entry_point::Model) -> Result<()> {
+async fn unique(tx: &Tx<'_>, _config: &LockedConfiguration, row: &entry_point::Model) -> Result<()> {
     let others = entry_point::Entity::find()
         .filter(entry_point::Column::Id.ne(row.id))
         .filter(entry_point::Column::ArchivedAt.is_null());

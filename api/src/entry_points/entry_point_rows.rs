@@ -1,29 +1,18 @@
 //! The rows of entry points. A transaction that begins a conversation or a task at an entry point locks its row in shared
 //! mode. So the row is read once and stays as it was read.
 
-use std::ops::Deref;
-
 use entity::{entry_point, id::EntryPointId};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QuerySelect as _};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
 
-use crate::{app::Tx, error::Result};
-
-/// An entry point whose row is locked in shared mode until the transaction ends. It may be archived.
-#[derive(Clone, Debug)]
-pub struct LockedEntryPoint(entry_point::Model);
-
-impl Deref for LockedEntryPoint {
-    type Target = entry_point::Model;
-
-    fn deref(&self) -> &entry_point::Model {
-        &self.0
-    }
-}
+use crate::{
+    app::{SharedLock, Tx},
+    error::Result,
+};
 
 /// Locks an entry point in shared mode, and returns it, also an archived one. Must be locked before the routing lock,
 /// customers and conversations. No administrator changes the entry point until the transaction ends.
-pub async fn lock(tx: &Tx<'_>, id: EntryPointId) -> Result<Option<LockedEntryPoint>> {
-    Ok(entry_point::Entity::find_by_id(id).lock_shared().one(tx.db()).await?.map(LockedEntryPoint))
+pub async fn lock(tx: &Tx<'_>, id: EntryPointId) -> Result<Option<SharedLock<entry_point::Model>>> {
+    Ok(tx.share_one(entry_point::Entity::find_by_id(id)).await?)
 }
 
 /// Returns the entry point with an id, if it is in use.

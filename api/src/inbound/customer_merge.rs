@@ -8,13 +8,11 @@ use entity::{
     customer,
     id::{ConversationId, CustomerId},
 };
-use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::once_only;
 use crate::{
-    app::Tx,
+    app::{Locked, Tx},
     auth::visitor_tokens,
     conversations::{conversation_rows, customers, participants},
     error::{Error, Result},
@@ -36,7 +34,7 @@ pub async fn merge(tx: &Tx<'_>, kept: CustomerId, merged: CustomerId) -> Result<
         return Ok(false);
     }
     let (kept, merged) = lock_both(tx, kept, merged).await?;
-    let all = lock_conversations(tx, kept.id, merged.id).await?;
+    let all = lock_conversations(tx, &kept, &merged).await?;
     let (moved, mut own): (Vec<_>, Vec<_>) = all.into_iter().partition(|row| row.customer_id == Some(merged.id));
     for mut conversation in moved {
         settle_topic(tx, &mut own, &mut conversation).await?;
@@ -44,35 +42,46 @@ pub async fn merge(tx: &Tx<'_>, kept: CustomerId, merged: CustomerId) -> Result<
         conversation_rows::save(tx, &conversation).await?;
         participants::replace_customer(tx, &conversation, merged.id, kept.id).await?;
     }
-    customers::move_identities(tx, merged.id, kept.id).await?;
-    once_only::move_start_keys(tx, merged.id, kept.id).await?;
+    customers::move_identities(tx, &merged, &kept).await?;
+    once_only::move_start_keys(tx, &merged, &kept).await?;
     // A token names its customer, and an instance may have cached it.
-    visitor_tokens::revoke_for_customer(tx, merged.id).await?;
+    visitor_tokens::revoke_for_customer(tx, &merged).await?;
     customers::mark_merged(tx, kept, merged).await?;
     Ok(true)
 }
 
 /// Locks both customers in the order of their ids.
-async fn lock_both(tx: &Tx<'_>, kept: CustomerId, merged: CustomerId) -> Result<(customer::Model, customer::Model)> {
+async fn lock_both(
+    tx: &Tx<'_>,
+    kept: CustomerId,
+    merged: CustomerId,
+) -> Result<(Locked<customer::Model>, Locked<customer::Model>)> {
     let first = customers::lock(tx, Ord::min(kept, merged)).await?.ok_or(Error::Again)?;
     let second = customers::lock(tx, Ord::max(kept, merged)).await?.ok_or(Error::Again)?;
     Ok(if first.id == kept { (first, second) } else { (second, first) })
 }
 
 /// Locks all conversations of the merged customer, and those of the kept one that have a topic, in the order of their
-/// ids. Both customers must be locked, so that no conversation begins meanwhile.
-async fn lock_conversations(tx: &Tx<'_>, kept: CustomerId, merged: CustomerId) -> Result<Vec<conversation::Model>> {
-    let current = conversation::Column::CustomerId.eq(kept).and(conversation::Column::Topic.is_not_null());
+/// ids. No conversation begins meanwhile, because both customers are locked.
+async fn lock_conversations(
+    tx: &Tx<'_>,
+    kept: &Locked<customer::Model>,
+    merged: &Locked<customer::Model>,
+) -> Result<Vec<Locked<conversation::Model>>> {
+    let current = conversation::Column::CustomerId.eq(kept.id).and(conversation::Column::Topic.is_not_null());
     let both = conversation::Entity::find()
-        .filter(conversation::Column::CustomerId.eq(merged).or(current))
-        .order_by_asc(conversation::Column::Id)
-        .lock_exclusive();
-    Ok(both.all(tx.db()).await?)
+        .filter(conversation::Column::CustomerId.eq(merged.id).or(current))
+        .order_by_asc(conversation::Column::Id);
+    Ok(tx.lock_all(both).await?)
 }
 
 /// Takes the topic from a moved conversation or from the one of the kept customer that has the same, if there is one.
-async fn settle_topic(tx: &Tx<'_>, own: &mut [conversation::Model], moved: &mut conversation::Model) -> Result<()> {
-    let same = |row: &&mut conversation::Model| {
+async fn settle_topic(
+    tx: &Tx<'_>,
+    own: &mut [Locked<conversation::Model>],
+    moved: &mut Locked<conversation::Model>,
+) -> Result<()> {
+    let same = |row: &&mut Locked<conversation::Model>| {
         row.topic.is_some() && row.topic == moved.topic && row.entry_point_id == moved.entry_point_id
     };
     match own.iter_mut().find(same) {
@@ -89,7 +98,11 @@ fn by_currency(a: &conversation::Model, b: &conversation::Model) -> Ordering {
 }
 
 /// Takes the topic from a conversation, and ends it if it is open. Its customer continues in another one.
-async fn retire(tx: &Tx<'_>, conversation: &mut conversation::Model, continued_in: ConversationId) -> Result<()> {
+async fn retire(
+    tx: &Tx<'_>,
+    conversation: &mut Locked<conversation::Model>,
+    continued_in: ConversationId,
+) -> Result<()> {
     conversation.topic = None;
     match conversation.status {
         ConversationStatus::Open => closing::end_merged(tx, conversation, continued_in).await,

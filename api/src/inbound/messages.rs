@@ -4,6 +4,7 @@
 use entity::{
     announcement::AnnouncementParameters,
     conversation::{self, ConversationStatus},
+    customer, entry_point,
     id::{CustomerId, EntryPointId},
     participant::{self, ParticipantRole},
     provider_message::MessageDirection,
@@ -12,7 +13,7 @@ use entity::{
 
 use super::once_only::{self, ProviderMessageId, StartKey};
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, SharedLock, Tx},
     auth::viewer::{Caller, VisitorViewer},
     conversations::{
         addresses::Address,
@@ -24,7 +25,7 @@ use crate::{
         participants::{self, ParticipantRef},
         thread_items::NewItem,
     },
-    entry_points::entry_point_rows::{self, LockedEntryPoint},
+    entry_points::entry_point_rows,
     error::{Error, Result},
     tasks::queueing,
 };
@@ -117,7 +118,11 @@ pub async fn deliver(app: &App, to: EntryPointId, incoming: &InboundMessage) -> 
 /// customer and the conversation, and takes the routing lock in shared mode. Emits `ItemAdded`, `ParticipantChanged`,
 /// `TaskQueued` and `TaskChanged`, or nothing if it had already arrived. Refuses with `NOT_FOUND` if a conversation
 /// would begin at an archived entry point, or with `IDEMPOTENCY_KEY_REUSED`.
-pub async fn receive(tx: &Tx<'_>, at: &LockedEntryPoint, incoming: &InboundMessage) -> Result<InboundReceipt> {
+pub async fn receive(
+    tx: &Tx<'_>,
+    at: &SharedLock<entry_point::Model>,
+    incoming: &InboundMessage,
+) -> Result<InboundReceipt> {
     // This check comes first, because the message stays in its conversation even if its customer has changed.
     if let Some(id) = &incoming.provider_id
         && let Some((conversation, message)) = once_only::find_delivered(tx, at.id, id).await?
@@ -126,7 +131,7 @@ pub async fn receive(tx: &Tx<'_>, at: &LockedEntryPoint, incoming: &InboundMessa
     }
     let customer = identify(tx, at, incoming).await?;
     if let Some(key) = &incoming.start_key
-        && let Some(conversation) = once_only::find_started(tx, customer, key).await?
+        && let Some(conversation) = once_only::find_started(tx, &customer, key).await?
     {
         return Ok(InboundReceipt { message: None, conversation, outcome: InboundOutcome::Replayed });
     }
@@ -134,14 +139,14 @@ pub async fn receive(tx: &Tx<'_>, at: &LockedEntryPoint, incoming: &InboundMessa
         channel: at.channel,
         entry_point: at.id,
         queue: at.queue_id,
-        customer,
+        customer: customer.id,
         topic: incoming.topic.clone(),
     };
     let (mut conversation, began) = conversation_rows::find_or_create(tx, &key).await?;
     if began && at.archived_at.is_some() {
         return Err(Error::not_found(ENTRY_POINT));
     }
-    let who = ParticipantRef::Customer(customer);
+    let who = ParticipantRef::Customer(customer.id);
     let author = participants::join(tx, &conversation, who, ParticipantRole::Customer).await?;
     let earlier = match incoming.message.as_ref().and_then(MessageContent::client_id) {
         Some(id) if !began => messages::find_duplicate(tx, author.id, id).await?,
@@ -160,13 +165,17 @@ pub async fn receive(tx: &Tx<'_>, at: &LockedEntryPoint, incoming: &InboundMessa
         once_only::record_provider_message(tx, at.id, id, message.id, MessageDirection::Inbound).await?;
     }
     if let Some(key) = &incoming.start_key {
-        once_only::record_start(tx, customer, conversation.id, key).await?;
+        once_only::record_start(tx, &customer, conversation.id, key).await?;
     }
-    Ok(InboundReceipt { message, conversation, outcome })
+    Ok(InboundReceipt { message, conversation: conversation.into_row(), outcome })
 }
 
 /// Locks the customer who writes, or creates them.
-async fn identify(tx: &Tx<'_>, at: &LockedEntryPoint, incoming: &InboundMessage) -> Result<CustomerId> {
+async fn identify(
+    tx: &Tx<'_>,
+    at: &SharedLock<entry_point::Model>,
+    incoming: &InboundMessage,
+) -> Result<Locked<customer::Model>> {
     let row = match &incoming.sender {
         Sender::Address(address) => customers::identify(tx, at.channel, address, &incoming.details).await?,
         Sender::Customer(id) => {
@@ -175,14 +184,14 @@ async fn identify(tx: &Tx<'_>, at: &LockedEntryPoint, incoming: &InboundMessage)
             customers::update_details(tx, known, &incoming.details).await?
         }
     };
-    Ok(row.id)
+    Ok(row)
 }
 
 /// Adds the introduction of a new conversation and the message, with a task if none is live. Returns the message.
 async fn write(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
-    at: &LockedEntryPoint,
+    conversation: &mut Locked<conversation::Model>,
+    at: &SharedLock<entry_point::Model>,
     author: &participant::Model,
     incoming: &InboundMessage,
     began: bool,
@@ -217,7 +226,7 @@ pub async fn send(app: &App, by: &VisitorViewer, conversation_id: &str, draft: &
                 MessageCheck::Replayed(item) => return Ok(SentMessage { item: *item, replayed: true }),
                 MessageCheck::New(checked) => *checked,
             };
-            let added = queueing::enqueue(tx, &mut conversation, at.as_deref(), vec![item]).await?;
+            let added = queueing::enqueue(tx, &mut conversation, at.as_ref(), vec![item]).await?;
             let item = added.into_iter().next();
             let item = item.ok_or_else(|| Error::internal(anyhow::anyhow!("the message was not written")))?;
             sending.keep_rendering(tx, &item).await?;

@@ -4,15 +4,15 @@
 
 use chrono::Duration;
 use entity::{
-    conversation,
-    id::{ConversationId, CustomerId, EntryPointId, ThreadItemId},
+    conversation, customer,
+    id::{ConversationId, EntryPointId, ThreadItemId},
     provider_message::{self, MessageDirection},
     thread_item, web_chat_key,
 };
 use sea_orm::{ActiveValue::Set, EntityTrait, TryInsertResult};
 
 use crate::{
-    app::Tx,
+    app::{Locked, Tx},
     auth::secret,
     conversations::thread_items,
     database::sql::Sql,
@@ -82,10 +82,14 @@ pub struct StartKey {
     pub field: &'static [&'static str],
 }
 
-/// Returns the conversation that an earlier call with the same key started. The customer must be locked. Refuses with
+/// Returns the conversation that an earlier call with the same key started. Refuses with
 /// `IDEMPOTENCY_KEY_REUSED` if the input was different, or if the key is no longer valid.
-pub async fn find_started(tx: &Tx<'_>, customer: CustomerId, key: &StartKey) -> Result<Option<conversation::Model>> {
-    let found = web_chat_key::Entity::find_by_id((customer, key.hash.clone())).one(tx.db()).await?;
+pub async fn find_started(
+    tx: &Tx<'_>,
+    customer: &Locked<customer::Model>,
+    key: &StartKey,
+) -> Result<Option<conversation::Model>> {
+    let found = web_chat_key::Entity::find_by_id((customer.id, key.hash.clone())).one(tx.db()).await?;
     let Some(found) = found else { return Ok(None) };
     let reused = |why: &'static str| Err(Error::refused(UserErrorCode::IdempotencyKeyReused, key.field, why));
     if found.digest != key.digest {
@@ -97,15 +101,15 @@ pub async fn find_started(tx: &Tx<'_>, customer: CustomerId, key: &StartKey) -> 
     Ok(conversation::Entity::find_by_id(found.conversation_id).one(tx.db()).await?)
 }
 
-/// Saves a key with the conversation that it started. The customer must be locked.
+/// Saves a key with the conversation that it started.
 pub async fn record_start(
     tx: &Tx<'_>,
-    customer: CustomerId,
+    customer: &Locked<customer::Model>,
     conversation: ConversationId,
     key: &StartKey,
 ) -> Result<()> {
     let row = web_chat_key::ActiveModel {
-        customer_id: Set(customer),
+        customer_id: Set(customer.id),
         key_hash: Set(key.hash.clone()),
         digest: Set(key.digest.clone()),
         conversation_id: Set(conversation),
@@ -115,15 +119,14 @@ pub async fn record_start(
     check_inserted(&insert.exec_without_returning(tx.db()).await?)
 }
 
-/// Moves the keys of a customer to another. A key that both have used stays where it is, and nobody finds it. Both
-/// customers must be locked.
-pub async fn move_start_keys(tx: &Tx<'_>, from: CustomerId, to: CustomerId) -> Result<()> {
+/// Moves the keys of a customer to another. A key that both have used stays where it is, and nobody finds it.
+pub async fn move_start_keys(tx: &Tx<'_>, from: &Locked<customer::Model>, to: &Locked<customer::Model>) -> Result<()> {
     let mut sql = Sql::new("UPDATE web_chat_key SET customer_id = ");
-    sql.bind(to);
+    sql.bind(to.id);
     sql.push(" WHERE customer_id = ");
-    sql.bind(from);
+    sql.bind(from.id);
     sql.push(" AND key_hash NOT IN (SELECT o.key_hash FROM web_chat_key o WHERE o.customer_id = ");
-    sql.bind(to);
+    sql.bind(to.id);
     sql.push(")");
     sql.run(tx.db()).await?;
     Ok(())

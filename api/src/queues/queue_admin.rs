@@ -27,7 +27,7 @@ use crate::{
     },
     app::{App, Tx},
     contact_center::{
-        admin_change::{self, AdminActor, Created, to_value},
+        admin_change::{self, AdminActor, Created, LockedConfiguration, to_value},
         name_validation::{self, invalid},
     },
     contacts::detail_validation::FieldPath,
@@ -163,7 +163,7 @@ pub async fn create(app: &App, by: AdminActor<'_>, input: &CreateQueueInput) -> 
     let agents = &agent_ids(&input.agent_ids)?;
     app.transaction(|tx| {
         Box::pin(async move {
-            let answering = admin_change::lock_config(tx, &by, agents).await?;
+            let config = &admin_change::lock_config(tx, &by, agents).await?;
             let mut row = queue::Model {
                 id: QueueId(tx.clock().uuid()),
                 name: String::new(),
@@ -181,7 +181,7 @@ pub async fn create(app: &App, by: AdminActor<'_>, input: &CreateQueueInput) -> 
                 archived_at: None,
                 successor_id: None,
             };
-            apply(tx, &mut row, wish).await?;
+            apply(tx, config, &mut row, wish).await?;
             let told = to_audit_value(&row, agents);
             let asked = format!("createQueue {told}");
             let key = input.idempotency_key.as_deref();
@@ -190,11 +190,11 @@ pub async fn create(app: &App, by: AdminActor<'_>, input: &CreateQueueInput) -> 
                 let row = made.ok_or_else(|| Error::not_found(&["input", "idempotencyKey"]))?;
                 return Ok(Created { row, replayed: true });
             }
-            if agents.iter().any(|agent| !answering.contains(agent)) {
+            if agents.iter().any(|agent| !config.has_agent(*agent)) {
                 return Err(Error::not_found(AGENTS));
             }
-            add_queue(tx, &row).await?;
-            assign_agents(tx, &row, &sorted(agents)).await?;
+            add_queue(tx, config, &row).await?;
+            assign_agents(tx, config, &row, &sorted(agents)).await?;
             admin_change::record_created(tx, &by, "createQueue", &row.id, told).await?;
             Ok(Created { row, replayed: false })
         })
@@ -220,15 +220,20 @@ fn changes_of(input: &CreateQueueInput) -> UpdateQueueInput {
     }
 }
 
-/// Applies changes to a row, except for the agents. The configuration must be locked. Refuses with `INVALID` or
+/// Applies changes to a row, except for the agents. Refuses with `INVALID` or
 /// `NOT_FOUND`.
-pub async fn apply(tx: &Tx<'_>, row: &mut queue::Model, wish: &UpdateQueueInput) -> Result<()> {
+pub async fn apply(
+    tx: &Tx<'_>,
+    config: &LockedConfiguration,
+    row: &mut queue::Model,
+    wish: &UpdateQueueInput,
+) -> Result<()> {
     if let Some(name) = &wish.name {
         row.name = name_validation::check_name(name)?;
         row.refresh_keys();
     }
     if let Some(steps) = &wish.skill_relaxation {
-        row.skills = skills::steps(tx, steps).await?;
+        row.skills = skills::steps(tx, config, steps).await?;
     }
     seconds(&mut row.offer_seconds, wish.offer_seconds, MAX_OFFER, &["input", "offerSeconds"])?;
     seconds(&mut row.auto_wrap_up_seconds, wish.auto_wrap_up_seconds, MAX_WAIT, &["input", "autoWrapUpSeconds"])?;
@@ -278,9 +283,14 @@ pub async fn assigned_agents(db: &impl ConnectionTrait, queue: QueueId) -> Resul
     Ok(named.into_tuple().all(db).await?.into_iter().collect())
 }
 
-/// Returns the queue with an id of the API. The configuration must be locked. Refuses with `NOT_FOUND`, or with
+/// Returns the queue with an id of the API. Refuses with `NOT_FOUND`, or with
 /// `NOT_ALLOWED` when the queue is archived.
-pub async fn in_use(db: &impl ConnectionTrait, id: &str, field: FieldPath) -> Result<queue::Model> {
+pub async fn in_use(
+    db: &impl ConnectionTrait,
+    _config: &LockedConfiguration,
+    id: &str,
+    field: FieldPath,
+) -> Result<queue::Model> {
     let id = QueueId::parse(id).ok_or_else(|| Error::not_found(field))?;
     let found = queue_rows::find(db, id).await?.ok_or_else(|| Error::not_found(field))?;
     if found.archived_at.is_some() { Err(name_validation::is_archived(field)) } else { Ok(found) }
@@ -302,22 +312,29 @@ pub fn to_audit_value(row: &queue::Model, agents: &BTreeSet<UserId>) -> Value {
     })
 }
 
-/// Inserts a queue and computes its eligible agents. The configuration must be locked. Refuses with `DUPLICATE`.
-async fn add_queue(tx: &Tx<'_>, row: &queue::Model) -> Result<()> {
+/// Inserts a queue and computes its eligible agents. Refuses with `DUPLICATE`.
+async fn add_queue(tx: &Tx<'_>, config: &LockedConfiguration, row: &queue::Model) -> Result<()> {
     let insert = queue::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await;
     insert
         .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "name"], "Another queue has this name."))?;
-    eligibility::refresh(tx, row).await
+    eligibility::refresh(tx, config, row).await
 }
 
-/// Replaces the agents that a queue names and computes its eligible agents. Creates missing agent rows. The
-/// configuration and the rows of new agents must be locked.
-pub async fn assign_agents(tx: &Tx<'_>, queue: &queue::Model, agents: &[UserId]) -> Result<()> {
+/// Replaces the agents that a queue names and computes its eligible agents. Creates missing agent rows.
+pub async fn assign_agents(
+    tx: &Tx<'_>,
+    config: &LockedConfiguration,
+    queue: &queue::Model,
+    agents: &[UserId],
+) -> Result<()> {
     queue_agent::Entity::delete_many().filter(queue_agent::Column::QueueId.eq(queue.id)).exec(tx.db()).await?;
+    // Whoever was an agent before has a row.
+    for person in config.agents.iter().filter(|person| agents.contains(&person.id)) {
+        agent_state::create_agent(tx, person).await?;
+    }
     for agent in agents {
-        agent_state::create_agent(tx, *agent).await?;
         let row = queue_agent::ActiveModel { queue_id: Set(queue.id), agent_id: Set(*agent) };
         queue_agent::Entity::insert(row).on_conflict_do_nothing().exec_without_returning(tx.db()).await?;
     }
-    eligibility::refresh(tx, queue).await
+    eligibility::refresh(tx, config, queue).await
 }

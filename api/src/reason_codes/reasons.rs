@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     app::{App, Tx},
     contact_center::{
-        admin_change::{self, AdminActor, Created},
+        admin_change::{self, AdminActor, Created, LockedConfiguration},
         name_validation,
     },
     contacts::detail_validation::FieldPath,
@@ -105,15 +105,15 @@ impl ReasonKind {
         }
     }
 
-    async fn one_more(self, tx: &Tx<'_>) -> Result<()> {
+    async fn one_more(self, tx: &Tx<'_>, config: &LockedConfiguration) -> Result<()> {
         match self {
             Self::WrapUp => {
                 let in_use = wrap_up_reason::Entity::find().filter(wrap_up_reason::Column::ArchivedAt.is_null());
-                name_validation::check_count(tx.db(), in_use).await
+                name_validation::check_count(tx.db(), config, in_use).await
             }
             Self::Idle => {
                 let in_use = idle_reason::Entity::find().filter(idle_reason::Column::ArchivedAt.is_null());
-                name_validation::check_count(tx.db(), in_use).await
+                name_validation::check_count(tx.db(), config, in_use).await
             }
         }
     }
@@ -126,7 +126,7 @@ pub async fn create(app: &App, by: AdminActor<'_>, kind: ReasonKind, input: &New
     let [action, ..] = kind.actions();
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let id = tx.clock().uuid();
             let told = json!({ "name": name, "isDefault": input.is_default });
             let asked = format!("{action} {told}");
@@ -134,9 +134,9 @@ pub async fn create(app: &App, by: AdminActor<'_>, kind: ReasonKind, input: &New
             if let Some(row) = admin_change::claim_key(tx, &by, key, &asked, id).await? {
                 return Ok(Created { row, replayed: true });
             }
-            kind.one_more(tx).await?;
+            kind.one_more(tx, config).await?;
             if input.is_default {
-                clear_default(tx, kind).await?;
+                clear_default(tx, config, kind).await?;
             }
             let mut sql = Sql::new(&format!(
                 "INSERT INTO {} (id, name, name_key, search_text, is_default) VALUES (",
@@ -174,8 +174,8 @@ pub async fn update(
     let [_, action, _] = kind.actions();
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
-            let before = find_changeable(tx, kind, id).await?;
+            let config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let before = find_changeable(tx, config, kind, id).await?;
             if before.archived_at.is_some() {
                 return Err(name_validation::is_archived(REASON));
             }
@@ -194,7 +194,7 @@ pub async fn update(
                 return Ok((row.id, false));
             }
             if row.is_default && !before.is_default {
-                clear_default(tx, kind).await?;
+                clear_default(tx, config, kind).await?;
             }
             let mut sql = Sql::new(&format!("UPDATE {} SET name = ", kind.table()));
             let (name_key, search_text) = keys(&row.name);
@@ -220,8 +220,8 @@ pub async fn archive(app: &App, by: AdminActor<'_>, kind: ReasonKind, id: &str) 
     let [.., action] = kind.actions();
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
-            let row = find_changeable(tx, kind, id).await?;
+            let config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let row = find_changeable(tx, config, kind, id).await?;
             if row.archived_at.is_some() {
                 return Ok((row.id, false));
             }
@@ -242,16 +242,16 @@ pub async fn archive(app: &App, by: AdminActor<'_>, kind: ReasonKind, id: &str) 
     .await
 }
 
-/// Clears the mark of the default reason, before another reason gets it. The configuration must be locked.
-async fn clear_default(tx: &Tx<'_>, kind: ReasonKind) -> Result<()> {
+/// Clears the mark of the default reason, before another reason gets it.
+async fn clear_default(tx: &Tx<'_>, _config: &LockedConfiguration, kind: ReasonKind) -> Result<()> {
     let sql = Sql::new(&format!("UPDATE {} SET is_default = FALSE WHERE is_default", kind.table()));
     sql.run(tx.db()).await?;
     Ok(())
 }
 
-/// Returns the reason with an id of the API. The configuration must be locked. Refuses with `NOT_FOUND`, or with
+/// Returns the reason with an id of the API. Refuses with `NOT_FOUND`, or with
 /// `NOT_ALLOWED` for a reason of the system.
-async fn find_changeable(tx: &Tx<'_>, kind: ReasonKind, id: &str) -> Result<Reason> {
+async fn find_changeable(tx: &Tx<'_>, _config: &LockedConfiguration, kind: ReasonKind, id: &str) -> Result<Reason> {
     let id = kind.id(id).ok_or_else(|| Error::not_found(REASON))?;
     let columns = format!("id, name, is_default, archived_at, {} AS system", kind.system());
     let mut sql = Sql::new(&format!("SELECT {columns} FROM {} WHERE id = ", kind.table()));

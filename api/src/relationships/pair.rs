@@ -11,8 +11,7 @@ use entity::{
     user::{self, Audience},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    TryInsertResult,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, TryInsertResult,
 };
 
 use crate::{
@@ -217,11 +216,12 @@ pub async fn lock(tx: &Tx<'_>, by: &Viewer, other: UserId, field: &'static [&'st
         return Err(Error::refused(UserErrorCode::CannotTargetSelf, field, "You cannot do this to yourself."));
     }
     let (me, other) = people::lock_both(tx, by, other, field).await?;
-    let row = relationship::Entity::find()
-        .filter(relationship::Column::Lo.eq(me.id.min(other.id)))
-        .filter(relationship::Column::Hi.eq(me.id.max(other.id)))
-        .lock_exclusive()
-        .one(tx.db())
+    let row = tx
+        .lock_one(
+            relationship::Entity::find()
+                .filter(relationship::Column::Lo.eq(me.id.min(other.id)))
+                .filter(relationship::Column::Hi.eq(me.id.max(other.id))),
+        )
         .await?;
     let before = row.map(|row| OrientedRelationship::of(&row, me.id));
     let view = before.clone().unwrap_or_else(OrientedRelationship::strangers);

@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 use async_graphql::ID;
 use entity::{entry_point, id::QueueId, queue};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder as _, QuerySelect as _,
-    sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder as _, sea_query::Expr,
 };
 use serde_json::json;
 
@@ -17,7 +16,7 @@ use crate::{
     agents::eligibility,
     app::{App, Tx},
     contact_center::{
-        admin_change::{self, AdminActor},
+        admin_change::{self, AdminActor, LockedConfiguration},
         locks,
         name_validation::{self, invalid},
     },
@@ -38,15 +37,15 @@ pub async fn update(app: &App, by: AdminActor<'_>, input: &UpdateQueueInput) -> 
     let wanted = &input.agent_ids.as_deref().map(queue_admin::agent_ids).transpose()?;
     app.transaction(|tx| {
         Box::pin(async move {
-            let answering = admin_change::lock_config(tx, &by, wanted.as_ref().unwrap_or(&BTreeSet::new())).await?;
-            let before = queue_admin::in_use(tx.db(), &input.queue_id, QUEUE).await?;
+            let config = &admin_change::lock_config(tx, &by, wanted.as_ref().unwrap_or(&BTreeSet::new())).await?;
+            let before = queue_admin::in_use(tx.db(), config, &input.queue_id, QUEUE).await?;
             let named = queue_admin::assigned_agents(tx.db(), before.id).await?;
             let agents = wanted.as_ref().unwrap_or(&named);
-            if agents.iter().any(|agent| !answering.contains(agent) && !named.contains(agent)) {
+            if agents.iter().any(|agent| !config.has_agent(*agent) && !named.contains(agent)) {
                 return Err(Error::not_found(AGENTS));
             }
             let mut row = before.clone();
-            queue_admin::apply(tx, &mut row, input).await?;
+            queue_admin::apply(tx, config, &mut row, input).await?;
             let (was, is) = (queue_admin::to_audit_value(&before, &named), queue_admin::to_audit_value(&row, agents));
             if !admin_change::record_changed(tx, &by, "updateQueue", &row.id, &was, &is).await? {
                 return Ok((row, false));
@@ -60,9 +59,9 @@ pub async fn update(app: &App, by: AdminActor<'_>, input: &UpdateQueueInput) -> 
                 requeue::recompute_skill_steps(tx, &row).await?;
             }
             if *agents != named {
-                queue_admin::assign_agents(tx, &row, &queue_admin::sorted(agents)).await?;
+                queue_admin::assign_agents(tx, config, &row, &queue_admin::sorted(agents)).await?;
             } else if asks_anew {
-                eligibility::refresh(tx, &row).await?;
+                eligibility::refresh(tx, config, &row).await?;
             }
             Ok((row, true))
         })
@@ -76,16 +75,16 @@ pub async fn update(app: &App, by: AdminActor<'_>, input: &UpdateQueueInput) -> 
 pub async fn archive(app: &App, by: AdminActor<'_>, input: &ArchiveQueueInput) -> Result<(queue::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
-            admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
+            let config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let id = QueueId::parse(&input.queue_id).ok_or_else(|| Error::not_found(QUEUE))?;
             let row = queue_rows::find(tx.db(), id).await?.ok_or_else(|| Error::not_found(QUEUE))?;
             if row.archived_at.is_some() {
                 return Ok((row, false));
             }
             // From here on no task begins to wait in the queue. Entry points are locked first, as customers lock them.
-            lock_entry_points(tx, row.id).await?;
+            lock_entry_points(tx, config, row.id).await?;
             locks::lock_routing_exclusive(tx).await?;
-            let target = target(tx, &row, input.move_to.as_ref()).await?;
+            let target = target(tx, config, &row, input.move_to.as_ref()).await?;
             let successor_id = target.as_ref().map(|target| target.id);
             let row = queue::Model { archived_at: Some(tx.clock().now()), successor_id, ..row };
             row.clone().into_active_model().reset_all().update(tx.db()).await?;
@@ -101,20 +100,24 @@ pub async fn archive(app: &App, by: AdminActor<'_>, input: &ArchiveQueueInput) -
     .await
 }
 
-/// Locks the entry points that feed a queue. The configuration must be locked, so that no other begins to feed it.
-async fn lock_entry_points(tx: &Tx<'_>, queue: QueueId) -> Result<()> {
+/// Locks the entry points that feed a queue. No other begins to feed it, because the configuration is locked.
+async fn lock_entry_points(tx: &Tx<'_>, _config: &LockedConfiguration, queue: QueueId) -> Result<()> {
     let feeding = entry_point::Entity::find()
         .filter(entry_point::Column::QueueId.eq(queue))
-        .order_by_asc(entry_point::Column::Id)
-        .lock_exclusive();
-    feeding.all(tx.db()).await?;
+        .order_by_asc(entry_point::Column::Id);
+    tx.lock_all(feeding).await?;
     Ok(())
 }
 
 /// Returns the queue that replaces another, if one is named.
-async fn target(tx: &Tx<'_>, from: &queue::Model, id: Option<&ID>) -> Result<Option<queue::Model>> {
+async fn target(
+    tx: &Tx<'_>,
+    config: &LockedConfiguration,
+    from: &queue::Model,
+    id: Option<&ID>,
+) -> Result<Option<queue::Model>> {
     let Some(id) = id else { return Ok(None) };
-    let found = queue_admin::in_use(tx.db(), id, MOVE_TO).await?;
+    let found = queue_admin::in_use(tx.db(), config, id, MOVE_TO).await?;
     if found.id == from.id || found.channel != from.channel {
         return Err(invalid(MOVE_TO, "Name another queue of the same channel."));
     }

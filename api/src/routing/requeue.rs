@@ -42,10 +42,10 @@ pub async fn move_all(tx: &Tx<'_>, from: QueueId, to: &queue::Model) -> Result<(
 /// in exclusive mode. Locks the conversations.
 pub async fn recompute_skill_steps(tx: &Tx<'_>, queue: &queue::Model) -> Result<()> {
     for seen in queued_tasks(tx.db(), queue.id).await? {
-        conversation_rows::lock(tx, seen.conversation_id).await?;
+        let conversation = &conversation_rows::lock(tx, seen.conversation_id).await?;
         let task = task_rows::require(tx.db(), seen.id).await?;
         if task.status == TaskStatus::Queued && task.queue_id == queue.id {
-            skill_steps::reset(tx, task, queue).await?;
+            skill_steps::reset(tx, conversation, task, queue).await?;
         }
     }
     Ok(())

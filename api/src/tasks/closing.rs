@@ -16,7 +16,7 @@ use entity::{
 use super::{offers, task_rows, wrap_ups};
 use crate::{
     agents::assignments,
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     auth::viewer::{Caller, Viewer},
     contact_center::timers,
     conversations::{
@@ -57,7 +57,7 @@ pub async fn end(app: &App, by: &Caller, id: &str, agreed: bool) -> Result<task:
 
 async fn end_by_agent(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     by: &Viewer,
     agreed: bool,
@@ -73,11 +73,11 @@ async fn end_by_agent(
     end_by_owner(tx, conversation, task, by.user, agreed).await
 }
 
-/// Ends a conversation for all participants, on behalf of the agent who owns its task. The conversation must be locked.
-/// Refuses with `CUSTOMER_CONSENT_REQUIRED`.
+/// Ends a conversation for all participants, on behalf of the agent who owns its task. Refuses with
+/// `CUSTOMER_CONSENT_REQUIRED`.
 pub async fn end_by_owner(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     owner: UserId,
     agreed: bool,
@@ -90,11 +90,10 @@ pub async fn end_by_owner(
     close(tx, conversation, task, Ending::ByAgent(who), agreed).await
 }
 
-/// Ends a conversation whose transfer `agent` did not accept. The task becomes DROPPED. The conversation must be
-/// locked.
+/// Ends a conversation whose transfer `agent` did not accept. The task becomes DROPPED.
 pub async fn drop_task(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     agent: UserId,
 ) -> Result<()> {
@@ -102,11 +101,11 @@ pub async fn drop_task(
 }
 
 /// Ends a conversation whose customer was merged with another one and continues in that customer's conversation. The
-/// live task becomes MERGED, or WRAP_UP if an agent has accepted it. The conversation must be locked, and the caller
-/// has removed its topic. Emits `ItemAdded`, `TaskReleased`, `ParticipantChanged` and `TaskChanged`.
+/// live task becomes MERGED, or WRAP_UP if an agent has accepted it. The caller has removed its topic. Emits
+/// `ItemAdded`, `TaskReleased`, `ParticipantChanged` and `TaskChanged`.
 pub async fn end_merged(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     continued_in: ConversationId,
 ) -> Result<()> {
     let Some(task) = task_rows::find_live(tx, conversation).await? else {
@@ -194,11 +193,11 @@ impl Ending {
     }
 }
 
-/// Closes a conversation and ends its task. The conversation must be locked. Emits `ItemAdded`, `TaskReleased`,
-/// `ParticipantChanged` and `TaskChanged`, and `TaskDequeued` if the task was QUEUED.
+/// Closes a conversation and ends its task. Emits `ItemAdded`, `TaskReleased`, `ParticipantChanged` and `TaskChanged`,
+/// and `TaskDequeued` if the task was QUEUED.
 async fn close(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     mut task: task::Model,
     ending: Ending,
     agreed: bool,
@@ -207,7 +206,7 @@ async fn close(
     if task.status == TaskStatus::Queued {
         task_rows::emit_dequeued(tx, &task)?;
     }
-    offers::cancel(tx, &task).await?;
+    offers::cancel(tx, conversation, &task).await?;
     task.ended_at = Some(tx.clock().now());
     task.ended_by = Some(ending.ended_by());
     if let Ending::Merge(conversation) = ending {
@@ -215,7 +214,7 @@ async fn close(
     }
     task.customer_agreed = agreed;
     task.status = ending.status(task.status);
-    task_rows::save(tx, &task).await?;
+    task_rows::save(tx, conversation, &task).await?;
     task_rows::emit_released(tx, &task, task.queue_id)?;
     conversation_rows::close(tx, conversation).await?;
     participants::remove_agents(tx, conversation).await?;
@@ -226,13 +225,13 @@ async fn close(
     let queue = queue_rows::require(tx.db(), task.queue_id).await?;
     let holders = assignments::for_task(tx.db(), task.id).await?;
     for holder in holders.into_iter().filter(|holder| holder.phase == AssignmentPhase::Active) {
-        wrap_ups::start(tx, holder, &queue).await?;
+        wrap_ups::start(tx, conversation, holder, &queue).await?;
     }
     task_rows::emit_changed(tx, &task, true).await?;
     Ok(task)
 }
 
-/// Returns true if a user owns the live task of a conversation. The conversation must be locked.
-pub async fn is_owner(tx: &Tx<'_>, conversation: &conversation::Model, user: UserId) -> Result<bool> {
+/// Returns true if a user owns the live task of a conversation.
+pub async fn is_owner(tx: &Tx<'_>, conversation: &Locked<conversation::Model>, user: UserId) -> Result<bool> {
     Ok(task_rows::find_live(tx, conversation).await?.is_some_and(|task| task.owner_id == Some(user)))
 }

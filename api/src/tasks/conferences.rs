@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     agents::{agent_state, assignments},
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     auth::viewer::Caller,
     conversations::{
         announcements::{self, NewAnnouncement},
@@ -71,7 +71,7 @@ pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> 
                 }
                 (TransferTarget::Agent(_), None) => return Err(transfer_targets::agent_unavailable()),
             };
-            task_rows::save(tx, &task).await?;
+            task_rows::save(tx, &conversation, &task).await?;
             let owner = announcements::person(tx, &conversation, user).await?;
             let new = NewAnnouncement::new(AnnouncementKind::ConferenceRequested).by(owner).asked(to.into());
             announcements::announce(tx, &mut conversation, new).await?;
@@ -84,7 +84,11 @@ pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> 
 
 /// Locks and returns the free agent of a queue who is asked next in an invitation. It is the one who has been available
 /// longest of those who were not asked before.
-async fn next_candidate(tx: &Tx<'_>, task: &task::Model, purpose: OfferRequest) -> Result<Option<agent::Model>> {
+async fn next_candidate(
+    tx: &Tx<'_>,
+    task: &task::Model,
+    purpose: OfferRequest,
+) -> Result<Option<Locked<agent::Model>>> {
     let asked: Vec<UserId> = offer::Entity::find()
         .filter(offer::Column::TaskId.eq(task.id))
         .filter(offer::Column::Invitation.eq(purpose.invitation.unwrap_or_else(Uuid::nil)))
@@ -104,16 +108,16 @@ async fn next_candidate(tx: &Tx<'_>, task: &task::Model, purpose: OfferRequest) 
     Ok(None)
 }
 
-/// Adds an agent who accepted an invitation to the conversation. The conversation must be locked. Emits
-/// `ParticipantChanged`, `ItemAdded` and `TaskChanged`.
+/// Adds an agent who accepted an invitation to the conversation. Emits `ParticipantChanged`, `ItemAdded` and
+/// `TaskChanged`.
 pub async fn join(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     user: UserId,
 ) -> Result<task::Model> {
     let task = task::Model { status: TaskStatus::Conference, conference_agent_id: Some(user), ..task };
-    task_rows::save(tx, &task).await?;
+    task_rows::save(tx, conversation, &task).await?;
     let joined = participants::join(tx, conversation, ParticipantRef::User(user), ParticipantRole::Joined).await?;
     announcements::announce(tx, conversation, NewAnnouncement::own(AnnouncementKind::AgentJoined, &joined)).await?;
     task_rows::emit_changed(tx, &task, false).await?;
@@ -121,10 +125,10 @@ pub async fn join(
 }
 
 /// Handles an invitation that an agent did not accept. For a queue the next free agent gets an offer. Otherwise the
-/// invitation ends and the conversation continues. The conversation must be locked.
+/// invitation ends and the conversation continues.
 pub async fn on_not_accepted(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     offer: &offer::Model,
 ) -> Result<()> {
@@ -142,13 +146,13 @@ pub async fn on_not_accepted(
 /// accepted.
 async fn end_invitation(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     offer: &offer::Model,
     cancelled_by: Option<UserId>,
 ) -> Result<task::Model> {
     let task = task::Model { status: TaskStatus::Connected, ..task };
-    task_rows::save(tx, &task).await?;
+    task_rows::save(tx, conversation, &task).await?;
     let asked = match offer.invitation {
         Some(_) => AnnouncementTarget::Queue(offer.queue_id),
         None => AnnouncementTarget::Agent(offer.agent_id),
@@ -178,7 +182,7 @@ pub async fn cancel(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
                 _ => None,
             };
             let asked = asked.ok_or_else(|| not_allowed("No invitation is pending."))?;
-            offers::cancel(tx, &task).await?;
+            offers::cancel(tx, &conversation, &task).await?;
             end_invitation(tx, &mut conversation, task, &asked, Some(user)).await
         })
     })
@@ -239,32 +243,31 @@ pub async fn end(app: &App, by: &Caller, task: &str, agreed: bool) -> Result<tas
     .await
 }
 
-/// Removes a joined agent from a conference and starts their wrap-up. `by` is the agent who acted. The conversation must
-/// be locked.
+/// Removes a joined agent from a conference and starts their wrap-up. `by` is the agent who acted.
 async fn remove_member(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     user: UserId,
     by: UserId,
 ) -> Result<task::Model> {
     if let Some(held) = assignments::find(tx.db(), task.id, user).await? {
-        wrap_ups::start(tx, held, &queue_rows::require(tx.db(), task.queue_id).await?).await?;
+        wrap_ups::start(tx, conversation, held, &queue_rows::require(tx.db(), task.queue_id).await?).await?;
     }
     remove_without_wrap_up(tx, conversation, task, user, Some(by)).await
 }
 
 /// Removes a joined agent from a conference without a wrap-up. `by` is the agent who acted, or `None` when the joined
-/// agent is offboarded. The conversation must be locked. Emits `ItemAdded`, `ParticipantChanged` and `TaskChanged`.
+/// agent is offboarded. Emits `ItemAdded`, `ParticipantChanged` and `TaskChanged`.
 pub async fn remove_without_wrap_up(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     user: UserId,
     by: Option<UserId>,
 ) -> Result<task::Model> {
     let task = task::Model { status: TaskStatus::Connected, conference_agent_id: None, ..task };
-    task_rows::save(tx, &task).await?;
+    task_rows::save(tx, conversation, &task).await?;
     if let Some(joined) = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await? {
         announcements::announce_departure(tx, conversation, &joined, by).await?;
         participants::leave(tx, conversation, joined).await?;
@@ -275,15 +278,19 @@ pub async fn remove_without_wrap_up(
     Ok(task)
 }
 
-/// Makes the joined agent the owner of a task whose owner is offboarded. Does nothing if no agent has joined. The
-/// conversation must be locked. Emits `ParticipantChanged` and `TaskChanged`.
-pub async fn promote_to_owner(tx: &Tx<'_>, conversation: &conversation::Model, task: task::Model) -> Result<()> {
+/// Makes the joined agent the owner of a task whose owner is offboarded. Does nothing if no agent has joined. Emits
+/// `ParticipantChanged` and `TaskChanged`.
+pub async fn promote_to_owner(
+    tx: &Tx<'_>,
+    conversation: &Locked<conversation::Model>,
+    task: task::Model,
+) -> Result<()> {
     let Some(heir) = task.conference_agent_id else { return Ok(()) };
     if let Some(held) = assignments::find(tx.db(), task.id, heir).await? {
         assignments::set_phase(tx, assignment::Model { joined: false, ..held }, AssignmentPhase::Active).await?;
     }
     let task = task::Model { owner_id: Some(heir), conference_agent_id: None, status: TaskStatus::Connected, ..task };
-    task_rows::save(tx, &task).await?;
+    task_rows::save(tx, conversation, &task).await?;
     participants::join(tx, conversation, ParticipantRef::User(heir), ParticipantRole::Owner).await?;
     task_rows::emit_changed(tx, &task, false).await
 }

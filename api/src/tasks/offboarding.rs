@@ -5,8 +5,8 @@ use entity::{
     agent::AgentState,
     assignment::{self, AssignmentPhase},
     conversation,
-    id::UserId,
     task::TaskStatus,
+    user,
 };
 
 use super::{conferences, offer_outcomes, offers, queueing, supervision, task_rows, wrap_ups};
@@ -15,7 +15,7 @@ use crate::{
         agent_state, assignments,
         state_history::{self, StateInterval},
     },
-    app::Tx,
+    app::{Locked, Tx},
     contact_center::locks,
     conversations::{
         conversation_rows,
@@ -25,10 +25,11 @@ use crate::{
 };
 
 /// Ends all assignments of an agent and sets them to OFFLINE. Ends the supervisor's part in conversations, also for a
-/// person without an agent row. The person's row must be locked. Locks the conversations and then the agent.
-pub async fn offboard(tx: &Tx<'_>, user: UserId) -> Result<()> {
+/// person without an agent row. Locks the conversations and then the agent.
+pub async fn offboard(tx: &Tx<'_>, person: &Locked<user::Model>) -> Result<()> {
+    let user = person.id;
     if agent_state::find(tx.db(), user).await?.is_none() {
-        return stop_supervising(tx, user).await;
+        return stop_supervising(tx, person).await;
     }
     // The person's lock prevents new offers. The agent is locked after the conversations, in the order of all locks.
     for held in assignments::for_agent(tx.db(), user).await? {
@@ -38,7 +39,7 @@ pub async fn offboard(tx: &Tx<'_>, user: UserId) -> Result<()> {
             return_task(tx, &mut conversation, held).await?;
         }
     }
-    stop_supervising(tx, user).await?;
+    stop_supervising(tx, person).await?;
     let mut agent = agent_state::lock_existing(tx, user).await?;
     let offline = StateInterval { state: AgentState::Offline, reason: None, idle_channels: 0 };
     if state_history::change_state(tx, &mut agent, offline).await? {
@@ -47,9 +48,10 @@ pub async fn offboard(tx: &Tx<'_>, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Removes a person from the conversations with customers that they joined as a supervisor, without a task. The
-/// person's row must be locked. Locks the conversations. Emits `ItemAdded` and `ParticipantChanged`.
-pub async fn stop_supervising(tx: &Tx<'_>, user: UserId) -> Result<()> {
+/// Removes a person from the conversations with customers that they joined as a supervisor, without a task.
+/// Locks the conversations. Emits `ItemAdded` and `ParticipantChanged`.
+pub async fn stop_supervising(tx: &Tx<'_>, person: &Locked<user::Model>) -> Result<()> {
+    let user = person.id;
     for conversation in participants::open_with_customers(tx.db(), user).await? {
         let mut conversation = conversation_rows::lock(tx, conversation).await?;
         if let Some(task) = conversation.task_id
@@ -65,10 +67,14 @@ pub async fn stop_supervising(tx: &Tx<'_>, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Ends an assignment. The conversation must be locked.
-async fn return_task(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assignment::Model) -> Result<()> {
+/// Ends an assignment.
+async fn return_task(
+    tx: &Tx<'_>,
+    conversation: &mut Locked<conversation::Model>,
+    held: assignment::Model,
+) -> Result<()> {
     match held.phase {
-        AssignmentPhase::WrapUp => wrap_ups::skip(tx, held.id).await,
+        AssignmentPhase::WrapUp => wrap_ups::skip(tx, conversation, held.id).await,
         AssignmentPhase::Offered => {
             let task = task_rows::require(tx.db(), held.task_id).await?;
             offer_outcomes::revoke(tx, conversation, &task).await
@@ -77,11 +83,11 @@ async fn return_task(tx: &Tx<'_>, conversation: &mut conversation::Model, held: 
     }
 }
 
-async fn leave(tx: &Tx<'_>, conversation: &mut conversation::Model, held: assignment::Model) -> Result<()> {
+async fn leave(tx: &Tx<'_>, conversation: &mut Locked<conversation::Model>, held: assignment::Model) -> Result<()> {
     let mut task = task_rows::require(tx.db(), held.task_id).await?;
     locks::lock_routing_shared(tx).await?;
     if task.owner_id == Some(held.agent_id) && task.status == TaskStatus::ConferenceRequested {
-        offers::cancel(tx, &task).await?;
+        offers::cancel(tx, conversation, &task).await?;
     }
     let mut agent = agent_state::lock_existing(tx, held.agent_id).await?;
     assignments::release(tx, &mut agent, &held).await?;

@@ -16,7 +16,7 @@ use sea_orm::EntityTrait;
 use super::{closing, conferences, offers, queueing, task_rows, transfers};
 use crate::{
     agents::{agent_state, assignments},
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     auth::viewer::Viewer,
     contact_center::{locks, timers},
     conversations::{
@@ -45,7 +45,7 @@ pub struct AcceptConflict {
 pub async fn accept(app: &App, by: &Viewer, id: &str) -> Result<std::result::Result<AcceptedOffer, AcceptConflict>> {
     app.transaction(|tx| {
         Box::pin(async move {
-            agent_state::check_answers_customers(tx, by).await?;
+            agent_state::lock_person(tx, by).await?;
             let (mut conversation, offer) = offers::lock(tx, by.user, id).await?;
             let task = task_rows::require(tx.db(), offer.task_id).await?;
             let in_time = offer.expires_at > tx.clock().now();
@@ -70,12 +70,12 @@ pub async fn accept(app: &App, by: &Viewer, id: &str) -> Result<std::result::Res
 
 async fn accept_locked(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     mut task: task::Model,
     offer: &offer::Model,
 ) -> Result<task::Model> {
     let agent = agent_state::lock_existing(tx, offer.agent_id).await?;
-    offers::end(tx, offer, OfferStatus::Accepted).await?;
+    offers::end(tx, conversation, offer, OfferStatus::Accepted).await?;
     if let Some(held) = assignments::find(tx.db(), task.id, agent.user_id).await? {
         assignments::set_phase(tx, held, AssignmentPhase::Active).await?;
     }
@@ -85,7 +85,7 @@ async fn accept_locked(
     task.status = TaskStatus::Connected;
     task.owner_id = Some(agent.user_id);
     task.accepted_at = Some(tx.clock().now());
-    task_rows::save(tx, &task).await?;
+    task_rows::save(tx, conversation, &task).await?;
     timers::clear(tx, TimerKind::Step, task.id.0).await?;
     let owner =
         participants::join(tx, conversation, ParticipantRef::User(agent.user_id), ParticipantRole::Owner).await?;
@@ -102,7 +102,7 @@ async fn accept_locked(
 pub async fn decline(app: &App, by: &Viewer, id: &str) -> Result<offer::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            agent_state::check_answers_customers(tx, by).await?;
+            agent_state::lock_person(tx, by).await?;
             let (mut conversation, offer) = offers::lock(tx, by.user, id).await?;
             match offer.status {
                 OfferStatus::Declined => Ok(offer),
@@ -136,17 +136,17 @@ pub async fn expire(tx: &Tx<'_>, id: OfferId) -> Result<()> {
     end_unaccepted(tx, &mut conversation, &offer, OfferStatus::Expired, Some(SystemReason::Rona)).await.map(drop)
 }
 
-/// Withdraws the pending offer of a task because its agent is offboarded. The conversation must be locked.
-pub async fn revoke(tx: &Tx<'_>, conversation: &mut conversation::Model, task: &task::Model) -> Result<()> {
+/// Withdraws the pending offer of a task because its agent is offboarded.
+pub async fn revoke(tx: &Tx<'_>, conversation: &mut Locked<conversation::Model>, task: &task::Model) -> Result<()> {
     let Some(offer) = offers::find_pending(tx.db(), task).await? else { return Ok(()) };
     end_unaccepted(tx, conversation, &offer, OfferStatus::Withdrawn, None).await.map(drop)
 }
 
-/// Ends an offer that its agent did not accept. The kind of the offer decides what happens to the task. The
-/// conversation must be locked. Takes the routing lock in shared mode, and locks the agent.
+/// Ends an offer that its agent did not accept. The kind of the offer decides what happens to the task. Takes the
+/// routing lock in shared mode, and locks the agent.
 async fn end_unaccepted(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     offer: &offer::Model,
     status: OfferStatus,
     cause: Option<SystemReason>,
@@ -155,7 +155,7 @@ async fn end_unaccepted(
     // A router locks agents while it has the routing lock. The routing lock therefore comes first.
     locks::lock_routing_shared(tx).await?;
     let mut agent = agent_state::lock_existing(tx, offer.agent_id).await?;
-    let ended = offers::end(tx, offer, status).await?;
+    let ended = offers::end(tx, conversation, offer, status).await?;
     if let Some(held) = assignments::find(tx.db(), task.id, agent.user_id).await? {
         assignments::release(tx, &mut agent, &held).await?;
     }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::task_rows;
 use crate::{
     agents::{agent_state, assignments},
-    app::Tx,
+    app::{Locked, Tx},
     auth::revocation,
     contact_center::timers,
     conversations::{channel_capabilities, conversation_rows},
@@ -51,13 +51,13 @@ impl OfferRequest {
     }
 }
 
-/// Offers a task to an agent, assigns it to them and sets the timer of the offer. The conversation and the agent must
-/// be locked. Emits `OfferCreated`, `AgentChanged` and `TaskChanged`, and `TaskDequeued` if the task was QUEUED.
+/// Offers a task to an agent, assigns it to them and sets the timer of the offer.
+/// Emits `OfferCreated`, `AgentChanged` and `TaskChanged`, and `TaskDequeued` if the task was QUEUED.
 pub async fn create(
     tx: &Tx<'_>,
-    conversation: &conversation::Model,
+    conversation: &Locked<conversation::Model>,
     task: &task::Model,
-    agent: &mut agent::Model,
+    agent: &mut Locked<agent::Model>,
     purpose: OfferRequest,
 ) -> Result<offer::Model> {
     debug_assert_eq!(conversation.id, task.conversation_id);
@@ -89,7 +89,7 @@ pub async fn create(
         return Ok(row);
     }
     let offered = task::Model { status: TaskStatus::Offered, ..task.clone() };
-    task_rows::save(tx, &offered).await?;
+    task_rows::save(tx, conversation, &offered).await?;
     if task.status == TaskStatus::Queued {
         task_rows::emit_dequeued(tx, &offered)?;
     }
@@ -98,21 +98,26 @@ pub async fn create(
     Ok(row)
 }
 
-/// Withdraws the pending offer of a task, if there is one. The conversation must be locked. Locks the agent. Emits
-/// `OfferEnded` and `AgentChanged`.
-pub async fn cancel(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+/// Withdraws the pending offer of a task, if there is one. Locks the agent. Emits `OfferEnded`
+/// and `AgentChanged`.
+pub async fn cancel(tx: &Tx<'_>, conversation: &Locked<conversation::Model>, task: &task::Model) -> Result<()> {
     let Some(offer) = find_pending(tx.db(), task).await? else { return Ok(()) };
     let mut agent = agent_state::lock_existing(tx, offer.agent_id).await?;
-    end(tx, &offer, OfferStatus::Withdrawn).await?;
+    end(tx, conversation, &offer, OfferStatus::Withdrawn).await?;
     if let Some(held) = assignments::find(tx.db(), task.id, agent.user_id).await? {
         assignments::release(tx, &mut agent, &held).await?;
     }
     agent_state::save(tx, &mut agent).await
 }
 
-/// Ends an offer with a status and clears its timer. The conversation must be locked. Emits `OfferEnded`, and
-/// `RightsEnded` if the agent no longer sees the conversation by the offer.
-pub async fn end(tx: &Tx<'_>, offer: &offer::Model, status: OfferStatus) -> Result<offer::Model> {
+/// Ends an offer with a status and clears its timer. Emits `OfferEnded`, and `RightsEnded`
+/// if the agent no longer sees the conversation by the offer.
+pub async fn end(
+    tx: &Tx<'_>,
+    _conversation: &Locked<conversation::Model>,
+    offer: &offer::Model,
+    status: OfferStatus,
+) -> Result<offer::Model> {
     let row = offer::Model { status, ended_at: Some(tx.clock().now()), ..offer.clone() };
     row.clone().into_active_model().reset_all().update(tx.db()).await?;
     timers::clear(tx, TimerKind::Offer, row.id.0).await?;
@@ -130,7 +135,7 @@ fn emit(tx: &Tx<'_>, kind: EventKind, offer: &offer::Model) -> Result<()> {
 }
 
 /// Locks the conversation of an agent's offer. Returns both, read under the lock. Refuses with `NOT_FOUND`.
-pub async fn lock(tx: &Tx<'_>, agent: UserId, id: &str) -> Result<(conversation::Model, offer::Model)> {
+pub async fn lock(tx: &Tx<'_>, agent: UserId, id: &str) -> Result<(Locked<conversation::Model>, offer::Model)> {
     let of_agent = || async {
         let id = OfferId::parse(id)?;
         offer::Entity::find_by_id(id).filter(offer::Column::AgentId.eq(agent)).one(tx.db()).await.transpose()

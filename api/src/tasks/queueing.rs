@@ -13,7 +13,7 @@ use sea_orm::{EntityTrait, IntoActiveModel as _};
 
 use super::{routing_decisions, skill_steps, task_rows};
 use crate::{
-    app::Tx,
+    app::{Locked, SharedLock, Tx},
     contact_center::locks,
     conversations::{
         announcements::{self, NewAnnouncement},
@@ -30,13 +30,13 @@ use crate::{
 
 /// Adds what a customer wrote to a conversation, and makes sure that a live task is there for it. Without one, opens
 /// the conversation and enqueues a task. If the queue is closed then, announces that after the customer's items.
-/// Returns the customer's items. The conversation must be locked. Takes the routing lock in shared mode. Emits
-/// `ItemAdded`, and `TaskQueued` and `TaskChanged` for a new task. The entry point must be locked in shared mode. It is
-/// needed for a new task only: without it, the transaction begins again.
+/// Returns the customer's items. Takes the routing lock in shared mode. Emits `ItemAdded`, and `TaskQueued` and
+/// `TaskChanged` for a new task. The entry point is needed for a new task only: without it, the transaction begins
+/// again.
 pub async fn enqueue(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
-    entry_point: Option<&entry_point::Model>,
+    conversation: &mut Locked<conversation::Model>,
+    entry_point: Option<&SharedLock<entry_point::Model>>,
     items: Vec<NewItem>,
 ) -> Result<Vec<thread_item::Model>> {
     let closed = match task_rows::find_live(tx, conversation).await? {
@@ -63,7 +63,7 @@ pub async fn enqueue(
 /// closing, if it is closed now.
 async fn create_task(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     entry_point: &entry_point::Model,
 ) -> Result<Option<ClosedNotice>> {
     locks::lock_routing_shared(tx).await?;
@@ -110,19 +110,22 @@ fn emit_queued(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
 }
 
 /// Enqueues a task again that no agent accepted, at its earlier place. It returns to its queue, or to the successor of
-/// an archived one. The conversation must be locked, and the routing lock taken in shared mode. Emits `TaskQueued`. The
-/// caller emits `TaskChanged`.
-pub async fn requeue(tx: &Tx<'_>, conversation: &mut conversation::Model, task: task::Model) -> Result<task::Model> {
+/// an archived one. The routing lock must be taken in shared mode. Emits `TaskQueued`. The caller emits `TaskChanged`.
+pub async fn requeue(
+    tx: &Tx<'_>,
+    conversation: &mut Locked<conversation::Model>,
+    task: task::Model,
+) -> Result<task::Model> {
     let queue = queue_rows::require(tx.db(), task.queue_id).await?;
     let queue = queue_rows::current_queue(tx.db(), queue, conversation.entry_point_id).await?;
     set_queued(tx, conversation, task, &queue).await
 }
 
-/// Moves the task to `queue`, resets its skill step, and records a decision if no agent is free. The conversation must
-/// be locked, and the routing lock taken. Emits `TaskQueued` and `TaskChanged`.
+/// Moves the task to `queue`, resets its skill step, and records a decision if no agent is free. The routing lock must
+/// be taken. Emits `TaskQueued` and `TaskChanged`.
 pub async fn move_to_queue(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     queue: &queue::Model,
 ) -> Result<task::Model> {
@@ -135,7 +138,7 @@ pub async fn move_to_queue(
 /// Sets the task to QUEUED in `queue`. It keeps its waiting time.
 async fn set_queued(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     queue: &queue::Model,
 ) -> Result<task::Model> {
@@ -144,7 +147,7 @@ async fn set_queued(
         conversation_rows::save(tx, conversation).await?;
     }
     let task = task::Model { status: TaskStatus::Queued, queue_id: queue.id, ..task };
-    let task = skill_steps::reset(tx, task, queue).await?;
+    let task = skill_steps::reset(tx, conversation, task, queue).await?;
     emit_queued(tx, &task)?;
     Ok(task)
 }

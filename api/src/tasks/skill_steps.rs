@@ -3,6 +3,7 @@
 
 use chrono::Duration;
 use entity::{
+    conversation,
     id::TaskId,
     queue::{self, SkillSteps},
     task,
@@ -10,7 +11,13 @@ use entity::{
 };
 
 use super::task_rows;
-use crate::{app::Tx, contact_center::timers, conversations::conversation_rows, error::Result, queues::queue_rows};
+use crate::{
+    app::{Locked, Tx},
+    contact_center::timers,
+    conversations::conversation_rows,
+    error::Result,
+    queues::queue_rows,
+};
 
 /// Sets the timer of the next skill step of a task. Clears the timer if there is no next step.
 pub async fn schedule(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> Result<()> {
@@ -22,10 +29,15 @@ pub async fn schedule(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> 
 }
 
 /// Computes the skill step of a task from its waiting time, saves the task and sets the timer of the next step. The
-/// step can become earlier. Wakes the router. The conversation must be locked.
-pub async fn reset(tx: &Tx<'_>, task: task::Model, queue: &queue::Model) -> Result<task::Model> {
+/// step can become earlier. Wakes the router.
+pub async fn reset(
+    tx: &Tx<'_>,
+    conversation: &Locked<conversation::Model>,
+    task: task::Model,
+    queue: &queue::Model,
+) -> Result<task::Model> {
     let task = task::Model { step: step_at(&queue.skills, tx.clock().now() - task.enqueued_at), ..task };
-    task_rows::save(tx, &task).await?;
+    task_rows::save(tx, conversation, &task).await?;
     schedule(tx, &task, queue).await?;
     tx.wake_router_on_commit();
     Ok(task)
@@ -46,14 +58,14 @@ fn next_step(task: &task::Model) -> usize {
 /// becomes earlier. Locks the conversation. Clears the timer of a task that no longer waits.
 pub async fn advance(tx: &Tx<'_>, id: TaskId) -> Result<()> {
     let task = task_rows::require(tx.db(), id).await?;
-    conversation_rows::lock(tx, task.conversation_id).await?;
+    let conversation = &conversation_rows::lock(tx, task.conversation_id).await?;
     let mut task = task_rows::require(tx.db(), id).await?;
     if !task_rows::is_live(task.status) || task.owner_id.is_some() {
         return timers::clear(tx, TimerKind::Step, id.0).await;
     }
     let queue = queue_rows::require(tx.db(), task.queue_id).await?;
     task.step = step_at(&queue.skills, tx.clock().now() - task.enqueued_at).max(task.step);
-    task_rows::save(tx, &task).await?;
+    task_rows::save(tx, conversation, &task).await?;
     schedule(tx, &task, &queue).await?;
     tx.wake_router_on_commit();
     Ok(())

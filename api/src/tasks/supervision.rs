@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     agents::{agent_state, assignments},
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     auth::viewer::Caller,
     conversations::{
         announcements::{self, NewAnnouncement},
@@ -53,13 +53,13 @@ pub async fn join(app: &App, by: &Caller, id: &str) -> Result<(conversation::Mod
             }
             let before = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await?;
             if before.is_some_and(|before| before.left_at.is_none()) {
-                return Ok((conversation, false));
+                return Ok((conversation.into_row(), false));
             }
             let joined =
                 participants::join(tx, &conversation, ParticipantRef::User(user), ParticipantRole::Supervisor).await?;
             let new = NewAnnouncement::own(AnnouncementKind::SupervisorJoined, &joined);
             announcements::announce(tx, &mut conversation, new).await?;
-            Ok((conversation, true))
+            Ok((conversation.into_row(), true))
         })
     })
     .await
@@ -81,20 +81,20 @@ pub async fn leave(app: &App, by: &Caller, id: &str) -> Result<(conversation::Mo
             }
             let before = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await?;
             let Some(joined) = before.filter(|before| before.left_at.is_none()) else {
-                return Ok((conversation, false));
+                return Ok((conversation.into_row(), false));
             };
             remove_participant(tx, &mut conversation, joined, Some(user)).await?;
-            Ok((conversation, true))
+            Ok((conversation.into_row(), true))
         })
     })
     .await
 }
 
 /// Removes a participant from a conversation and announces it. `by` is the user who removed them, or `None` for the
-/// system. The conversation must be locked. Emits `ItemAdded` and `ParticipantChanged`.
+/// system. Emits `ItemAdded` and `ParticipantChanged`.
 pub async fn remove_participant(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     joined: participant::Model,
     by: Option<UserId>,
 ) -> Result<()> {
@@ -102,7 +102,7 @@ pub async fn remove_participant(
     participants::leave(tx, conversation, joined).await
 }
 
-async fn lock_conversation(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<conversation::Model> {
+async fn lock_conversation(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<Locked<conversation::Model>> {
     let seen = conversation_rows::find_by_id(tx.db(), by, id, conversation_rows::FIELD).await?;
     if seen.kind != ConversationKind::Customer {
         return Err(Error::not_found(conversation_rows::FIELD));

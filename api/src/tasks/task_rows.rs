@@ -11,7 +11,7 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveM
 
 use crate::{
     agents::assignments,
-    app::Tx,
+    app::{Locked, Tx},
     auth::viewer::Caller,
     conversations::conversation_rows,
     error::{Error, Result, UserErrorCode},
@@ -38,7 +38,7 @@ pub async fn require(db: &impl ConnectionTrait, id: TaskId) -> Result<task::Mode
 pub const FIELD: &[&str] = &["input", "taskId"];
 
 /// Locks the conversation of a task that the caller may see. Returns both. Refuses with `NOT_FOUND`.
-pub async fn lock_visible(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation::Model, task::Model)> {
+pub async fn lock_visible(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(Locked<conversation::Model>, task::Model)> {
     let id = TaskId::parse(id).ok_or_else(|| Error::not_found(FIELD))?;
     let found = find(tx.db(), id).await?.ok_or_else(|| Error::not_found(FIELD))?;
     if conversation_rows::find_rows(tx.db(), by, &[found.conversation_id]).await?.is_empty() {
@@ -50,14 +50,14 @@ pub async fn lock_visible(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(convers
 
 /// Locks the conversation of a live task that the caller may see. Returns both. Refuses with `NOT_FOUND`, or with
 /// `CONVERSATION_ENDED` when the task is not live.
-pub async fn lock_live(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation::Model, task::Model)> {
+pub async fn lock_live(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(Locked<conversation::Model>, task::Model)> {
     let (conversation, task) = lock_visible(tx, by, id).await?;
     if is_live(task.status) { Ok((conversation, task)) } else { Err(conversation_rows::conversation_ended(FIELD)) }
 }
 
 /// Locks the conversation of a live task that the caller owns. Returns both. Refuses with `NOT_FOUND`,
 /// `CONVERSATION_ENDED` or `NOT_A_PARTICIPANT`.
-pub async fn lock_owned(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(conversation::Model, task::Model)> {
+pub async fn lock_owned(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(Locked<conversation::Model>, task::Model)> {
     let (conversation, task) = lock_live(tx, by, id).await?;
     match by {
         Caller::Person(viewer) if task.owner_id == Some(viewer.user) => Ok((conversation, task)),
@@ -81,14 +81,15 @@ pub fn is_live(status: TaskStatus) -> bool {
     )
 }
 
-/// Returns the live task of a conversation, if there is one. The conversation must be locked.
-pub async fn find_live(tx: &Tx<'_>, conversation: &conversation::Model) -> Result<Option<task::Model>> {
+/// Returns the live task of a conversation, if there is one.
+pub async fn find_live(tx: &Tx<'_>, conversation: &Locked<conversation::Model>) -> Result<Option<task::Model>> {
     let Some(id) = conversation.task_id else { return Ok(None) };
     Ok(find(tx.db(), id).await?.filter(|task| is_live(task.status)))
 }
 
-/// Saves a task. Its conversation must be locked.
-pub async fn save(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+/// Saves a task of a conversation.
+pub async fn save(tx: &Tx<'_>, conversation: &Locked<conversation::Model>, task: &task::Model) -> Result<()> {
+    debug_assert_eq!(conversation.id, task.conversation_id);
     task.clone().into_active_model().reset_all().update(tx.db()).await?;
     Ok(())
 }

@@ -9,11 +9,11 @@ use entity::{
     queue, task,
     user::{self, Role, UserStatus},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{
     agents::{agent_state, assignments, capacity},
-    app::Tx,
+    app::{Locked, SharedLock, Tx},
     conversations::channel_capabilities::{self, TargetKind},
     error::{Error, Result, UserErrorCode},
     queues::queue_rows,
@@ -66,20 +66,25 @@ impl From<TransferTarget> for AnnouncementTarget {
 
 /// Takes a shared lock of the person that a target names, so that they remain an agent. Returns `None` for a queue.
 /// Must be locked before any conversation. Refuses with `NOT_FOUND`.
-pub async fn lock_person(tx: &Tx<'_>, to: TransferTarget) -> Result<Option<user::Model>> {
+pub async fn lock_person(tx: &Tx<'_>, to: TransferTarget) -> Result<Option<SharedLock<user::Model>>> {
     let TransferTarget::Agent(id) = to else { return Ok(None) };
-    let person = user::Entity::find_by_id(id)
-        .filter(user::Column::Status.eq(UserStatus::Active))
-        .filter(user::Column::Role.gte(Role::Agent))
-        .lock_shared()
-        .one(tx.db())
+    let person = tx
+        .share_one(
+            user::Entity::find_by_id(id)
+                .filter(user::Column::Status.eq(UserStatus::Active))
+                .filter(user::Column::Role.gte(Role::Agent)),
+        )
         .await?;
     person.map(Some).ok_or_else(|| Error::not_found(AGENT))
 }
 
 /// Locks and returns the agent who is to get or join a task. The conversation must be locked. Refuses with
 /// `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
-pub async fn lock_agent(tx: &Tx<'_>, task: &task::Model, person: &user::Model) -> Result<agent::Model> {
+pub async fn lock_agent(
+    tx: &Tx<'_>,
+    task: &task::Model,
+    person: &SharedLock<user::Model>,
+) -> Result<Locked<agent::Model>> {
     if person.role >= Role::Supervisor && !channel_capabilities::of(task.channel).supervisors_are_targets {
         return Err(target_refused("This channel does not allow supervisors as targets."));
     }

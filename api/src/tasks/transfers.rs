@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     agents::{agent_state, assignments},
-    app::{App, Tx},
+    app::{App, Locked, SharedLock, Tx},
     auth::viewer::Caller,
     contact_center::{locks, timers},
     conversations::{
@@ -55,11 +55,11 @@ pub async fn transfer(app: &App, by: &Caller, task: &str, to: TransferTarget) ->
 /// must be locked. Refuses with `NOT_ALLOWED`, `TRANSFER_TARGET_REFUSED`, `NOT_FOUND`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
 pub async fn transfer_locked(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     by: UserId,
     to: TransferTarget,
-    person: Option<&user::Model>,
+    person: Option<&SharedLock<user::Model>>,
 ) -> Result<task::Model> {
     if matches!(task.status, TaskStatus::Conference | TaskStatus::ConferenceRequested) {
         let why = "End the conference or the invitation before a transfer.";
@@ -89,9 +89,9 @@ pub async fn transfer_locked(
 
 async fn offer_to_agent(
     tx: &Tx<'_>,
-    conversation: &conversation::Model,
+    conversation: &Locked<conversation::Model>,
     task: task::Model,
-    agent: &mut agent::Model,
+    agent: &mut Locked<agent::Model>,
 ) -> Result<task::Model> {
     routing_decisions::record_direct_assignment(tx, &task, agent.user_id).await?;
     let purpose = OfferRequest::for_task(OfferKind::Transfer, &task);
@@ -110,7 +110,7 @@ struct Transfer {
 /// task with an owner waits from now on. A waiting task keeps its waiting time. Emits `TaskReleased`.
 async fn detach(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     transfer: Transfer,
     status: TaskStatus,
@@ -125,7 +125,7 @@ async fn detach(
             if task.status == TaskStatus::Queued {
                 task_rows::emit_dequeued(tx, &task)?;
             }
-            offers::cancel(tx, &task).await?;
+            offers::cancel(tx, conversation, &task).await?;
             announce(tx, conversation, transfer, None).await?;
             task::Model { status, ..task }
         }
@@ -137,7 +137,7 @@ async fn detach(
 /// Removes the owner of a task from the conversation and starts their wrap-up.
 async fn remove_owner(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: &task::Model,
     owner: UserId,
     transfer: Transfer,
@@ -154,7 +154,7 @@ async fn remove_owner(
     }
     timers::clear(tx, TimerKind::Inactivity, conversation.id.0).await?;
     if let Some(held) = assignments::find(tx.db(), task.id, owner).await? {
-        wrap_ups::start(tx, held, &queue_rows::require(tx.db(), task.queue_id).await?).await?;
+        wrap_ups::start(tx, conversation, held, &queue_rows::require(tx.db(), task.queue_id).await?).await?;
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ async fn remove_owner(
 /// Announces a transfer. `subject` is the agent who owned the task.
 async fn announce(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     transfer: Transfer,
     subject: Option<AnnouncementPerson>,
 ) -> Result<()> {
@@ -172,10 +172,10 @@ async fn announce(
 }
 
 /// Handles a transfer that the agent did not accept. The queue of the task decides if the task is dropped or enqueued
-/// again. The conversation must be locked, and the routing lock taken in shared mode.
+/// again. The routing lock must be taken in shared mode.
 pub async fn on_not_accepted(
     tx: &Tx<'_>,
-    conversation: &mut conversation::Model,
+    conversation: &mut Locked<conversation::Model>,
     task: task::Model,
     offer: &offer::Model,
 ) -> Result<()> {

@@ -4,6 +4,7 @@
 use chrono::Duration;
 use entity::{
     assignment::{self, AssignmentPhase},
+    conversation,
     id::{AssignmentId, TaskId, UserId, WrapUpReasonId},
     queue,
     task::{self, TaskStatus},
@@ -18,7 +19,7 @@ use sea_orm::{
 use super::task_rows;
 use crate::{
     agents::{agent_state, assignments},
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     auth::viewer::Viewer,
     contact_center::timers,
     contacts::detail_validation,
@@ -42,9 +43,13 @@ pub struct WrapUpSubmission {
     pub note: Option<String>,
 }
 
-/// Starts the wrap-up of an assignment and sets its timer, if the queue has a time for it. The conversation must be
-/// locked.
-pub async fn start(tx: &Tx<'_>, holder: assignment::Model, queue: &queue::Model) -> Result<()> {
+/// Starts the wrap-up of an assignment and sets its timer, if the queue has a time for it.
+pub async fn start(
+    tx: &Tx<'_>,
+    _conversation: &Locked<conversation::Model>,
+    holder: assignment::Model,
+    queue: &queue::Model,
+) -> Result<()> {
     let now = tx.clock().now();
     let holder = assignments::set_phase(tx, holder, AssignmentPhase::WrapUp).await?;
     let row = wrap_up::Model {
@@ -71,13 +76,13 @@ pub async fn start(tx: &Tx<'_>, holder: assignment::Model, queue: &queue::Model)
 pub async fn submit(app: &App, by: &Viewer, task: &str, said: &WrapUpSubmission) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let (task, row) = lock_pending(tx, by.user, task).await?;
+            let (conversation, task, row) = lock_pending(tx, by.user, task).await?;
             let reasons = resolve_reasons(tx, &task, &said.reasons).await?;
             let note = match &said.note {
                 Some(note) => detail_validation::lines(note, &["input", "note"], MAX_NOTE)?,
                 None => None,
             };
-            finish(tx, task, wrap_up::Model { reasons, note, ..row }).await
+            finish(tx, &conversation, task, wrap_up::Model { reasons, note, ..row }).await
         })
     })
     .await
@@ -88,7 +93,7 @@ pub async fn submit(app: &App, by: &Viewer, task: &str, said: &WrapUpSubmission)
 pub async fn extend(app: &App, by: &Viewer, task: &str) -> Result<task::Model> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let (task, row) = lock_pending(tx, by.user, task).await?;
+            let (_, task, row) = lock_pending(tx, by.user, task).await?;
             let Some(due_at) = row.due_at else {
                 return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "This wrap-up has no time limit."));
             };
@@ -111,7 +116,7 @@ pub async fn extend(app: &App, by: &Viewer, task: &str) -> Result<task::Model> {
 pub async fn finish_due(tx: &Tx<'_>, id: AssignmentId) -> Result<()> {
     let Some(row) = wrap_up::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
     let task = task_rows::require(tx.db(), row.task_id).await?;
-    conversation_rows::lock(tx, task.conversation_id).await?;
+    let conversation = &conversation_rows::lock(tx, task.conversation_id).await?;
     let Some(row) = wrap_up::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
     let over = row.due_at.is_some_and(|due_at| due_at <= tx.clock().now());
     if row.submitted_at.is_some() || !over {
@@ -121,25 +126,35 @@ pub async fn finish_due(tx: &Tx<'_>, id: AssignmentId) -> Result<()> {
         };
     }
     let task = task_rows::require(tx.db(), row.task_id).await?;
-    finish_automatically(tx, task, row).await
+    finish_automatically(tx, conversation, task, row).await
 }
 
-/// Completes the wrap-up of an offboarded agent automatically with the default reason. The conversation must be locked.
+/// Completes the wrap-up of an offboarded agent automatically with the default reason.
 /// Locks the agent. Emits `AgentChanged` and `TaskChanged`.
-pub async fn skip(tx: &Tx<'_>, id: AssignmentId) -> Result<()> {
+pub async fn skip(tx: &Tx<'_>, conversation: &Locked<conversation::Model>, id: AssignmentId) -> Result<()> {
     let Some(row) = wrap_up::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };
     let task = task_rows::require(tx.db(), row.task_id).await?;
-    finish_automatically(tx, task, row).await
+    finish_automatically(tx, conversation, task, row).await
 }
 
-async fn finish_automatically(tx: &Tx<'_>, task: task::Model, row: wrap_up::Model) -> Result<()> {
+async fn finish_automatically(
+    tx: &Tx<'_>,
+    conversation: &Locked<conversation::Model>,
+    task: task::Model,
+    row: wrap_up::Model,
+) -> Result<()> {
     let default =
         wrap_up_reason::Entity::find().filter(wrap_up_reason::Column::IsDefault.eq(true)).one(tx.db()).await?;
     let reasons = Reasons(default.into_iter().map(|reason| reason.id).collect());
-    finish(tx, task, wrap_up::Model { reasons, automatic: true, ..row }).await.map(drop)
+    finish(tx, conversation, task, wrap_up::Model { reasons, automatic: true, ..row }).await.map(drop)
 }
 
-async fn finish(tx: &Tx<'_>, mut task: task::Model, row: wrap_up::Model) -> Result<task::Model> {
+async fn finish(
+    tx: &Tx<'_>,
+    conversation: &Locked<conversation::Model>,
+    mut task: task::Model,
+    row: wrap_up::Model,
+) -> Result<task::Model> {
     let row = wrap_up::Model { submitted_at: Some(tx.clock().now()), ..row };
     row.clone().into_active_model().reset_all().update(tx.db()).await?;
     timers::clear(tx, TimerKind::WrapUp, row.id.0).await?;
@@ -155,16 +170,20 @@ async fn finish(tx: &Tx<'_>, mut task: task::Model, row: wrap_up::Model) -> Resu
     let left = assignments::for_task(tx.db(), task.id).await?;
     if left.is_empty() && task.status == TaskStatus::WrapUp {
         task.status = TaskStatus::Completed;
-        task_rows::save(tx, &task).await?;
+        task_rows::save(tx, conversation, &task).await?;
     }
     let desks = left.iter().map(|holder| holder.agent_id).chain([row.agent_id]);
     task_rows::emit_changed_to(tx, &task, false, desks)?;
     Ok(task)
 }
 
-/// Locks the conversation of an agent's pending wrap-up. Returns the task and the wrap-up, read under the lock. Refuses
+/// Locks the conversation of an agent's pending wrap-up. Returns it, the task and the wrap-up, read under the lock. Refuses
 /// with `NOT_FOUND` or `NOT_ALLOWED`.
-async fn lock_pending(tx: &Tx<'_>, agent: UserId, task: &str) -> Result<(task::Model, wrap_up::Model)> {
+async fn lock_pending(
+    tx: &Tx<'_>,
+    agent: UserId,
+    task: &str,
+) -> Result<(Locked<conversation::Model>, task::Model, wrap_up::Model)> {
     let id = TaskId::parse(task).ok_or_else(|| Error::not_found(FIELD))?;
     let holds = assignments::find(tx.db(), id, agent).await?;
     let mine = match holds {
@@ -175,10 +194,10 @@ async fn lock_pending(tx: &Tx<'_>, agent: UserId, task: &str) -> Result<(task::M
         return Err(Error::not_found(FIELD));
     }
     let task = task_rows::require(tx.db(), id).await?;
-    conversation_rows::lock(tx, task.conversation_id).await?;
+    let conversation = conversation_rows::lock(tx, task.conversation_id).await?;
     let task = task_rows::require(tx.db(), id).await?;
     match find_latest(tx.db(), id, agent).await?.filter(|row| row.submitted_at.is_none()) {
-        Some(row) => Ok((task, row)),
+        Some(row) => Ok((conversation, task, row)),
         None => Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "You have no pending wrap-up for this task.")),
     }
 }

@@ -12,7 +12,13 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect as _,
 };
 
-use crate::{app::Tx, contacts::details, database::sql::Sql, error::Result, text};
+use crate::{
+    app::{Locked, Tx},
+    contacts::details,
+    database::sql::Sql,
+    error::Result,
+    text,
+};
 
 /// Maximum number of rows in one insert statement. SQLite takes at most 32,766 values.
 const ROWS: usize = 10_000;
@@ -52,8 +58,8 @@ pub fn search_texts(person: &user::Model, details: &Details) -> (String, String)
     (text, if connections.is_empty() { String::new() } else { text::search_text(&[&connections]) })
 }
 
-/// Replaces a person's rows in the search index. The person's row must be locked.
-pub async fn write(db: &impl ConnectionTrait, person: &user::Model, details: &Details) -> Result<(), DbErr> {
+/// Replaces a person's rows in the search index.
+pub async fn write(db: &impl ConnectionTrait, person: &Locked<user::Model>, details: &Details) -> Result<(), DbErr> {
     user_bigram::Entity::delete_many().filter(user_bigram::Column::UserId.eq(person.id)).exec(db).await?;
     user_search::Entity::delete_by_id(person.id).exec(db).await?;
     let (grams, search) = rows(person, &person.name_key, details);
@@ -85,7 +91,7 @@ pub async fn rebuild(tx: &Tx<'_>, after: Option<UserId>, limit: u64) -> Result<(
     if let Some(after) = after {
         found = found.filter(user::Column::Id.gt(after));
     }
-    let people = found.lock_exclusive().all(tx.db()).await?;
+    let people = tx.lock_all(found).await?;
     let Some(last) = people.last().map(|person| person.id) else { return Ok((0, None)) };
     let ids: Vec<UserId> = people.iter().map(|person| person.id).collect();
     let details =

@@ -9,7 +9,7 @@ use entity::{
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::{
-    app::Tx,
+    app::{Locked, SharedLock, Tx},
     auth::viewer::Viewer,
     contacts::user_rows::{RowDetail, whole},
     database::sql::Sql,
@@ -63,24 +63,20 @@ pub async fn administrators(db: &impl ConnectionTrait) -> Result<Vec<UserId>, Db
 /// Locks some people's rows until the transaction ends, whether or not the accounts are active. No other transaction
 /// can lock or change them meanwhile. Rows are locked in the order of their ids, as in every transaction that locks
 /// several.
-pub async fn lock_several(tx: &Tx<'_>, ids: &[UserId]) -> Result<Vec<user::Model>, DbErr> {
-    user::Entity::find()
-        .filter(user::Column::Id.is_in(ids.iter().copied()))
-        .order_by_asc(user::Column::Id)
-        .lock_exclusive()
-        .all(tx.db())
+pub async fn lock_several(tx: &Tx<'_>, ids: &[UserId]) -> Result<Vec<Locked<user::Model>>, DbErr> {
+    tx.lock_all(user::Entity::find().filter(user::Column::Id.is_in(ids.iter().copied())).order_by_asc(user::Column::Id))
         .await
 }
 
 /// Locks an active person's row in shared mode until the transaction ends, so that it cannot change.
-pub async fn lock(tx: &Tx<'_>, id: UserId) -> Result<Option<user::Model>, DbErr> {
-    visible().filter(user::Column::Id.eq(id)).lock_shared().one(tx.db()).await
+pub async fn lock(tx: &Tx<'_>, id: UserId) -> Result<Option<SharedLock<user::Model>>, DbErr> {
+    tx.share_one(visible().filter(user::Column::Id.eq(id))).await
 }
 
 /// Locks a person's row until the transaction ends, whether or not the account is active. No other transaction can lock
 /// or change it meanwhile.
-pub async fn lock_any(tx: &Tx<'_>, id: UserId) -> Result<Option<user::Model>, DbErr> {
-    user::Entity::find_by_id(id).lock_exclusive().one(tx.db()).await
+pub async fn lock_any(tx: &Tx<'_>, id: UserId) -> Result<Option<Locked<user::Model>>, DbErr> {
+    tx.lock_one(user::Entity::find_by_id(id)).await
 }
 
 /// Locks the active rows of the caller and another person in shared mode until the transaction ends. Neither can be
@@ -92,13 +88,10 @@ pub async fn lock_both(
     other: UserId,
     field: &'static [&'static str],
 ) -> Result<(Arc<user::Model>, Arc<user::Model>)> {
-    let both = visible()
-        .filter(user::Column::Id.is_in([by.user, other]))
-        .order_by_asc(user::Column::Id)
-        .lock_shared()
-        .all(tx.db())
-        .await?;
-    let find = |id: UserId| both.iter().find(|person| person.id == id).cloned().map(Arc::new);
+    let both =
+        tx.share_all(visible().filter(user::Column::Id.is_in([by.user, other])).order_by_asc(user::Column::Id)).await?;
+    let find =
+        |id: UserId| both.iter().find(|person| person.id == id).cloned().map(|person| Arc::new(person.into_row()));
     let me = find(by.user).ok_or(Error::Unauthenticated)?;
     let other = find(other).ok_or_else(|| Error::not_found(field))?;
     Ok((me, other))
@@ -106,7 +99,7 @@ pub async fn lock_both(
 
 /// Locks the caller's row until the transaction ends. No other transaction can lock or change it meanwhile. Returns
 /// [`Error::Unauthenticated`] when the caller's account is not active.
-pub async fn lock_self(tx: &Tx<'_>, by: &Viewer) -> Result<user::Model> {
-    let me = visible().filter(user::Column::Id.eq(by.user)).lock_exclusive().one(tx.db()).await?;
+pub async fn lock_self(tx: &Tx<'_>, by: &Viewer) -> Result<Locked<user::Model>> {
+    let me = tx.lock_one(visible().filter(user::Column::Id.eq(by.user))).await?;
     me.ok_or(Error::Unauthenticated)
 }

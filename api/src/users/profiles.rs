@@ -10,9 +10,7 @@ use entity::{
     user::{self, Audience, Role, UserStatus},
     user_detail, user_email,
 };
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::{index, people};
 use crate::{
@@ -25,7 +23,7 @@ use crate::{
         memberships,
     },
     database::sql::Sql,
-    error::{Error, OnConstraint, Result, UserErrorCode},
+    error::{Error, Result, UserErrorCode},
     web_address,
 };
 
@@ -139,14 +137,12 @@ pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
     let blank = blank(UserId(tx.clock().uuid()), handle, display_name, tx.clock().now());
     let mut row = user::Model { given_name, family_name, role: person.role, ..blank };
     row.name_key = index::name_key(&row);
-    user::Entity::insert(row.clone().into_active_model())
-        .exec_without_returning(tx.db())
-        .await
-        .on_unique(|| Error::refused(UserErrorCode::Duplicate, &["input", "handle"], "This handle is taken."))?;
+    let taken = || Error::refused(UserErrorCode::Duplicate, &["input", "handle"], "This handle is taken.");
+    let row = tx.insert_locked(row).await?.ok_or_else(taken)?;
     index::write(tx.db(), &row, &Details::default()).await?;
     publish::begin(tx, &[row.id]).await?;
     count_in(tx.db(), 1).await?;
-    Ok(row)
+    Ok(row.into_row())
 }
 
 /// Adds `people` to the stored number of people in the organization.
@@ -185,13 +181,13 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
             let reached = reached.map(|row| row.details).unwrap_or_default();
             let reachable = input.details().apply(&reached)?;
             if row == before && reachable == reached {
-                return Ok(row);
+                return Ok(row.into_row());
             }
             row.updated_at = tx.clock().now();
             let moved = row.name_key != before.name_key;
-            let row = save(tx, row).await?;
+            tx.save(&row).await?;
             if moved {
-                memberships::rename(tx.db(), row.id, row.name_key.clone()).await?;
+                memberships::rename(tx.db(), &row).await?;
             }
             if reachable != reached {
                 save_details(tx, row.id, &reachable).await?;
@@ -203,9 +199,9 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
                 (row.display_name.clone(), row.title.clone(), row.organization.clone(), row.avatar_url.clone())
             };
             if shown(&row) != shown(&before) {
-                publish::publish_profile_changed(tx, row.id).await?;
+                publish::publish_profile_changed(tx, &row).await?;
             }
-            Ok(row)
+            Ok(row.into_row())
         })
     })
     .await
@@ -219,14 +215,11 @@ pub async fn update_settings(app: &App, by: &Viewer, input: UpdateSettingsInput)
             row.who_may_request_connection = input.who_may_request_connection.unwrap_or(row.who_may_request_connection);
             row.who_may_follow = input.who_may_follow.unwrap_or(row.who_may_follow);
             row.updated_at = tx.clock().now();
-            save(tx, row).await
+            tx.save(&row).await?;
+            Ok(row.into_row())
         })
     })
     .await
-}
-
-async fn save(tx: &Tx<'_>, row: user::Model) -> Result<user::Model> {
-    Ok(row.into_active_model().reset_all().update(tx.db()).await?)
 }
 
 /// Replaces a person's contact details and the index of their e-mail addresses.

@@ -10,7 +10,7 @@ use async_graphql::Enum;
 use encoding_rs::Encoding;
 use entity::{
     id::{PersonalContactId, UserId},
-    personal_contact, personal_email,
+    personal_contact, personal_email, user,
 };
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::validate::{self, ParsedCard};
 use crate::{
     address_book::book_entries::{self, MAX_CONTACTS},
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     auth::viewer::Viewer,
     contacts::{detail_validation::FieldPath, details},
     database::sql::Sql,
@@ -126,20 +126,20 @@ struct ExistingContacts {
 }
 
 async fn import_batch(tx: &Tx<'_>, by: &Viewer, cards: &[NumberedCard]) -> Result<Vec<ImportedCard>> {
-    people::lock_self(tx, by).await?;
+    let owner = &people::lock_self(tx, by).await?;
     let entries: Vec<&ParsedCard> = cards.iter().filter_map(|(_, card)| card.as_ref().ok()).collect();
     let mut shelf = ExistingContacts::read(tx.db(), by.user, &entries).await?;
     let mut outcomes = Vec::with_capacity(cards.len());
     for (again, card) in cards {
         outcomes.push(match card {
-            Ok(entry) => shelf.take(tx, by.user, entry, *again).await?,
+            Ok(entry) => shelf.take(tx, owner, entry, *again).await?,
             Err(why) => ImportedCard::refused(why),
         });
     }
     let new: Vec<personal_contact::Model> =
         shelf.new.iter().filter_map(|id| shelf.contacts.get(id)).map(|row| (**row).clone()).collect();
     if !new.is_empty() {
-        book_entries::insert(tx, &new).await?;
+        book_entries::insert(tx, owner, &new).await?;
     }
     Ok(outcomes)
 }
@@ -186,7 +186,13 @@ impl ExistingContacts {
         self.contacts.get(&id)
     }
 
-    async fn take(&mut self, tx: &Tx<'_>, owner: UserId, entry: &ParsedCard, again: bool) -> Result<ImportedCard> {
+    async fn take(
+        &mut self,
+        tx: &Tx<'_>,
+        owner: &Locked<user::Model>,
+        entry: &ParsedCard,
+        again: bool,
+    ) -> Result<ImportedCard> {
         let before = self.of(&entry.uid).cloned();
         if let Some(before) = &before {
             let mut row = (**before).clone();
@@ -214,7 +220,7 @@ impl ExistingContacts {
             None if self.room <= 0 => {
                 return Ok(ImportedCard::refused(format!("An address book holds at most {MAX_CONTACTS} contacts.")));
             }
-            None => (book_entries::blank(tx, owner), VCardImportOutcome::Created),
+            None => (book_entries::blank(tx, owner.id), VCardImportOutcome::Created),
         };
         entry.write(&mut row);
         row.updated_at = tx.clock().now();
@@ -224,7 +230,7 @@ impl ExistingContacts {
             self.new.push(row.id);
             self.room -= 1;
         } else {
-            book_entries::update(tx, &row).await?;
+            book_entries::update(tx, owner, &row).await?;
         }
         self.by_email.retain(|_, contact| *contact != row.id);
         self.by_email.extend(keys(entry).into_iter().map(|key| (key, row.id)));

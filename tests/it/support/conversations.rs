@@ -136,7 +136,7 @@ impl TestApp {
             Box::pin(async move {
                 let mut row = conversation_rows::lock(tx, id).await?;
                 if let Some(task) = task_rows::find_live(tx, &row).await? {
-                    task_rows::save(tx, &task::Model { status: TaskStatus::Completed, ..task }).await?;
+                    task_rows::save(tx, &row, &task::Model { status: TaskStatus::Completed, ..task }).await?;
                 }
                 conversation_rows::close(tx, &mut row).await?;
                 participants::remove_agents(tx, &row).await

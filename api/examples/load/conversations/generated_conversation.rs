@@ -37,14 +37,7 @@ use entity::{
 };
 use uuid::Uuid;
 
-use super::{
-    ContactCenter, ENTRIES,
-    final_state::FinalState,
-    later,
-    notes::{is_note, notes},
-    rows::Rows,
-    texts,
-};
+use super::{ContactCenter, ENTRIES, final_state::FinalState, later, notes, rows::Rows, texts};
 
 /// The seconds between two entries.
 const ENTRY_SECONDS: u64 = 20;
@@ -140,7 +133,7 @@ impl GeneratedConversation {
             queue_id: Some(queue),
             task_id: Some(self.task_id()),
             last_sequence: number(last),
-            last_customer_sequence: number(last - notes(last)),
+            last_customer_sequence: number(last - notes::notes(last)),
             last_item_at: self.last_item_at(),
             created_at: self.began,
         }
@@ -325,7 +318,7 @@ impl GeneratedConversation {
         let from_customer = step.is_multiple_of(2) || self.final_state == FinalState::Offered;
         let (kind, author) = match step {
             JOIN_ENTRY if self.final_state != FinalState::Offered => (ItemKind::Announcement, self.agent_participant()),
-            _ if is_note(step) => (ItemKind::Note, self.agent_participant()),
+            _ if notes::is_note(step) => (ItemKind::Note, self.agent_participant()),
             _ if from_customer => (ItemKind::Message, self.customer_participant()),
             _ => (ItemKind::Message, self.agent_participant()),
         };
@@ -335,7 +328,7 @@ impl GeneratedConversation {
             id: ThreadItemId(self.id(at, 100)),
             conversation_id: self.conversation_id(),
             sequence: number(step + 1),
-            customer_sequence: (kind != ItemKind::Note).then(|| number(step + 1 - notes(step + 1))),
+            customer_sequence: (kind != ItemKind::Note).then(|| number(step + 1 - notes::notes(step + 1))),
             kind,
             visibility: if kind == ItemKind::Note { ItemVisibility::Agent } else { ItemVisibility::Both },
             author_id: Some(author),
