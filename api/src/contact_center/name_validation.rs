@@ -2,8 +2,8 @@
 
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, Select};
 
+use super::admin_change::LockedConfiguration;
 use crate::{
-    contact_center::admin_change::LockedConfiguration,
     contacts::detail_validation::{self, FieldPath},
     error::{Error, Result, UserErrorCode},
 };
