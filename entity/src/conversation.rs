@@ -38,6 +38,15 @@ pub struct Model {
     pub created_at: DateTimeUtc,
 }
 
+impl Model {
+    /// Returns the time from which the conversation counts as settled for the users who take or took part in it. It is
+    /// the time of the last item if the conversation is with a customer and closed, else `None`.
+    #[must_use]
+    pub fn settled_at(&self) -> Option<DateTimeUtc> {
+        (self.customer_id.is_some() && self.status == ConversationStatus::Closed).then_some(self.last_item_at)
+    }
+}
+
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

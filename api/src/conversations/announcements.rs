@@ -92,12 +92,6 @@ impl NewAnnouncement {
     }
 }
 
-/// Returns a user as an announcement names them: by their participant, if they have one in the conversation.
-pub async fn person(tx: &Tx<'_>, conversation: &conversation::Model, user: UserId) -> Result<AnnouncementPerson> {
-    let found = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await?;
-    Ok(found.map_or(AnnouncementPerson::User(user), |found| AnnouncementPerson::Participant(found.id)))
-}
-
 /// Adds the announcement that an agent has left. `by` is the user who acted, or `None` for the system. Emits
 /// `ItemAdded`.
 pub async fn announce_departure(
@@ -106,20 +100,22 @@ pub async fn announce_departure(
     agent: &participant::Model,
     by: Option<UserId>,
 ) -> Result<thread_item::Model> {
-    let actor = match by {
-        Some(user) => Some(person(tx, conversation, user).await?),
-        None => None,
-    };
     let subject = AnnouncementPerson::Participant(agent.id);
-    announce(tx, conversation, NewAnnouncement::new(AnnouncementKind::AgentLeft).by(actor).about(subject)).await
+    let by = by.map(AnnouncementPerson::User);
+    announce(tx, conversation, NewAnnouncement::new(AnnouncementKind::AgentLeft).by(by).about(subject)).await
 }
 
-/// Adds an announcement to a conversation. The channel's capabilities decide its visibility. Emits `ItemAdded`.
+/// Adds an announcement to a conversation. The channel's capabilities decide its visibility. A user who acted and has a
+/// participant in the conversation is named by it. Emits `ItemAdded`.
 pub async fn announce(
     tx: &Tx<'_>,
     conversation: &mut Locked<conversation::Model>,
-    new: NewAnnouncement,
+    mut new: NewAnnouncement,
 ) -> Result<thread_item::Model> {
+    if let Some(user) = new.data.actor_id {
+        let actor = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await?;
+        new = new.by(actor.map_or(AnnouncementPerson::User(user), |actor| AnnouncementPerson::Participant(actor.id)));
+    }
     let new = item(conversation, new);
     thread_items::append(tx, conversation, new).await
 }

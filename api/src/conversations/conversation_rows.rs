@@ -7,9 +7,11 @@ use entity::{
     conversation::{self, ConversationKind, ConversationStatus},
     id::{ConversationId, CustomerId, EntryPointId, QueueId, UserId},
     offer::PENDING,
+    participant,
+    thread_item::ItemVisibility,
     user::{Role, UserStatus},
 };
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult};
 
 use super::channel_capabilities;
 use crate::{
@@ -268,41 +270,42 @@ pub async fn save(tx: &Tx<'_>, row: &Locked<conversation::Model>) -> Result<()> 
     Ok(tx.save(row).await?)
 }
 
-/// Saves the item counters of a conversation and the time of its newest item. No other column is
-/// written, so that a message causes no needless checks of indexes and references. A closed conversation may still
-/// get a note, so this also saves `settled_at` for its participants.
+/// Saves the item counters of a conversation and the time of its newest item. No other column is written, so that a
+/// message causes no needless checks of indexes and references. A closed conversation may still get a note, so this
+/// also saves `settled_at` for its participants.
 pub async fn save_counters(tx: &Tx<'_>, row: &Locked<conversation::Model>) -> Result<()> {
-    let mut sql = Sql::new("UPDATE conversation SET last_sequence = ");
-    sql.bind(row.last_sequence);
-    sql.push(", last_customer_sequence = ");
-    sql.bind(row.last_customer_sequence);
-    sql.push(", last_item_at = ");
-    sql.bind(row.last_item_at);
-    sql.push(" WHERE id = ");
-    sql.bind(row.id);
-    sql.run(tx.db()).await?;
+    conversation::Entity::update_many()
+        .col_expr(conversation::Column::LastSequence, row.last_sequence.into())
+        .col_expr(conversation::Column::LastCustomerSequence, row.last_customer_sequence.into())
+        .col_expr(conversation::Column::LastItemAt, row.last_item_at.into())
+        .filter(conversation::Column::Id.eq(row.id))
+        .exec(tx.db())
+        .await?;
     if row.status == ConversationStatus::Closed { save_settled_at(tx, row).await } else { Ok(()) }
-}
-
-/// Returns `settled_at` for the users who take or took part in a conversation. It is the time of the last item if the
-/// conversation is with a customer and closed, else `None`.
-#[must_use]
-pub fn settled_at(row: &conversation::Model) -> Option<DateTime<Utc>> {
-    let settled = row.customer_id.is_some() && row.status == ConversationStatus::Closed;
-    settled.then_some(row.last_item_at)
 }
 
 /// Saves `settled_at` for the participants of a conversation with a customer. Does nothing for a direct conversation.
 async fn save_settled_at(tx: &Tx<'_>, row: &Locked<conversation::Model>) -> Result<()> {
-    if row.customer_id.is_none() {
-        return Ok(());
+    if row.customer_id.is_some() {
+        participant::Entity::update_many()
+            .col_expr(participant::Column::SettledAt, row.settled_at().into())
+            .filter(participant::Column::ConversationId.eq(row.id))
+            .filter(participant::Column::UserId.is_not_null())
+            .exec(tx.db())
+            .await?;
     }
-    let mut sql = Sql::new("UPDATE participant SET settled_at = ");
-    sql.bind(settled_at(row));
-    sql.push(" WHERE user_id IS NOT NULL AND conversation_id = ");
-    sql.bind(row.id);
-    sql.run(tx.db()).await?;
     Ok(())
+}
+
+/// Returns the streams of a conversation whose readers may see an event with this visibility.
+#[must_use]
+pub fn streams(conversation: &conversation::Model, seen_by: ItemVisibility) -> Vec<Stream> {
+    let (staff, customer) = (conversation_of(conversation.id), customer_side_of(conversation.id));
+    match (conversation.kind, seen_by) {
+        (ConversationKind::Direct, _) | (_, ItemVisibility::Agent) => vec![staff],
+        // The organization's side sees everything.
+        (_, ItemVisibility::Customer | ItemVisibility::Both) => vec![staff, customer],
+    }
 }
 
 /// The values that identify a conversation with a customer, with its channel and queue.
@@ -351,7 +354,6 @@ pub async fn find_or_create(tx: &Tx<'_>, place: &ConversationKey) -> Result<(Loc
 }
 
 async fn find_by_key(tx: &Tx<'_>, place: &ConversationKey) -> Result<Option<Locked<conversation::Model>>, DbErr> {
-    use sea_orm::{ColumnTrait as _, QueryFilter as _};
     tx.lock_one(
         conversation::Entity::find()
             .filter(conversation::Column::EntryPointId.eq(place.entry_point))

@@ -29,9 +29,33 @@ pub struct CustomerDetails {
 /// Maximum length of a customer's name, in characters.
 pub const MAX_NAME: usize = 200;
 
-/// Locks the customer with an address, or creates one. Saves the details in `about`. Details that are `None` there
-/// stay as they are.
+/// A customer, as a channel or a token names them.
+#[derive(Clone, Debug)]
+pub enum CustomerReference {
+    /// The customer with an address, who may be new.
+    Address(Address),
+    /// A customer whom a token names.
+    Known(CustomerId),
+}
+
+/// Locks a customer, or creates the one with a new address. Saves the details in `about`. Details that are `None` there
+/// stay as they are. Refuses with `UNAUTHENTICATED` if a token's customer was merged into another.
 pub async fn identify(
+    tx: &Tx<'_>,
+    channel: Channel,
+    who: &CustomerReference,
+    about: &CustomerDetails,
+) -> Result<Locked<customer::Model>> {
+    match who {
+        CustomerReference::Address(address) => find_or_create_by_address(tx, channel, address, about).await,
+        CustomerReference::Known(id) => {
+            let known = lock(tx, *id).await?.ok_or(Error::Unauthenticated)?;
+            update_details(tx, known, about).await
+        }
+    }
+}
+
+async fn find_or_create_by_address(
     tx: &Tx<'_>,
     channel: Channel,
     address: &Address,

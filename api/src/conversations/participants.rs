@@ -17,7 +17,6 @@ use sea_orm::{
 use super::{
     channel_capabilities,
     conversation_rows::{self, FIELD},
-    thread_items,
 };
 use crate::{
     app::{Locked, Tx},
@@ -162,7 +161,7 @@ pub async fn join(
                 left_at: None,
                 left_sequence: None,
                 read_up_to: 0,
-                settled_at: user_id.and_then(|_| conversation_rows::settled_at(conversation)),
+                settled_at: user_id.and_then(|_| conversation.settled_at()),
             };
             participant::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
             row
@@ -190,7 +189,7 @@ pub async fn record_observer(
         left_at: Some(now),
         left_sequence: Some(conversation.last_sequence),
         read_up_to: 0,
-        settled_at: conversation_rows::settled_at(conversation),
+        settled_at: conversation.settled_at(),
     };
     participant::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
     emit_changed(tx, conversation, &row)?;
@@ -235,7 +234,8 @@ pub async fn remove_agents(tx: &Tx<'_>, conversation: &Locked<conversation::Mode
 
 /// Emits `ParticipantChanged` to the streams whose readers may see the participant.
 pub fn emit_changed(tx: &Tx<'_>, conversation: &conversation::Model, row: &participant::Model) -> Result<()> {
-    let streams = thread_items::streams(conversation, visibility(conversation, row));
+    let seen_by = visibility(conversation, row);
+    let streams = conversation_rows::streams(conversation, seen_by);
     tx.append(NewEvent::new(EventKind::ParticipantChanged, row, streams)?);
     Ok(())
 }

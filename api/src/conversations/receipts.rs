@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::{
     conversation_rows::{self, ConversationSide},
-    direct_messages, participants, thread_items,
+    direct_messages, participants,
 };
 use crate::{
     app::{App, Locked, Tx},
@@ -120,7 +120,7 @@ fn emit_advanced(
         (ItemVisibility::Agent, _) | (_, ItemVisibility::Agent) => ItemVisibility::Agent,
         _ => ItemVisibility::Both,
     };
-    tx.append(NewEvent::new(EventKind::ReceiptAdvanced, advance, thread_items::streams(conversation, seen_by))?);
+    tx.append(NewEvent::new(EventKind::ReceiptAdvanced, advance, conversation_rows::streams(conversation, seen_by))?);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use entity::{
     announcement::AnnouncementData,
-    conversation::{self, ConversationKind},
+    conversation::{self},
     event::EventKind,
     id::{ConversationId, ParticipantId, TaskId, ThreadItemId},
     thread_item::{self, AnnouncementKind, ItemKind, ItemVisibility, TextFormat},
@@ -22,10 +22,7 @@ use crate::{
     auth::viewer::Caller,
     database::sql::{Columns, Sql},
     error::{Error, Result},
-    events::{
-        cursor::{conversation_of, customer_side_of},
-        log::{NewEvent, Stream},
-    },
+    events::log::NewEvent,
     pagination::{ByNumber, Page, PageSlice},
 };
 
@@ -117,7 +114,8 @@ pub async fn append(
     };
     thread_item::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
     conversation_rows::save_counters(tx, conversation).await?;
-    emit(tx, conversation, EventKind::ItemAdded, &row)?;
+    let streams = conversation_rows::streams(conversation, row.visibility);
+    tx.append(NewEvent::new(EventKind::ItemAdded, &row, streams)?);
     Ok(row)
 }
 
@@ -128,23 +126,9 @@ pub async fn save_changed(
     row: &thread_item::Model,
 ) -> Result<()> {
     row.clone().into_active_model().reset_all().update(tx.db()).await?;
-    emit(tx, conversation, EventKind::ItemChanged, row)
-}
-
-fn emit(tx: &Tx<'_>, conversation: &conversation::Model, kind: EventKind, row: &thread_item::Model) -> Result<()> {
-    tx.append(NewEvent::new(kind, row, streams(conversation, row.visibility))?);
+    let streams = conversation_rows::streams(conversation, row.visibility);
+    tx.append(NewEvent::new(EventKind::ItemChanged, row, streams)?);
     Ok(())
-}
-
-/// Returns the streams of a conversation whose readers may see an event with this visibility.
-#[must_use]
-pub fn streams(conversation: &conversation::Model, seen_by: ItemVisibility) -> Vec<Stream> {
-    let (staff, customer) = (conversation_of(conversation.id), customer_side_of(conversation.id));
-    match (conversation.kind, seen_by) {
-        (ConversationKind::Direct, _) | (_, ItemVisibility::Agent) => vec![staff],
-        // The organization's side sees everything.
-        (_, ItemVisibility::Customer | ItemVisibility::Both) => vec![staff, customer],
-    }
 }
 
 /// Returns the items with the given ids that the caller may see.

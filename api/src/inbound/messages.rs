@@ -4,22 +4,22 @@
 use entity::{
     announcement::AnnouncementParameters,
     conversation::{self, ConversationStatus},
-    customer, entry_point,
-    id::{CustomerId, EntryPointId},
-    participant::{self, ParticipantRole},
+    entry_point,
+    id::EntryPointId,
+    participant::ParticipantRole,
     provider_message::MessageDirection,
     thread_item::{self, AnnouncementKind, ItemKind},
 };
 
 use super::once_only::{self, ProviderMessageId, StartKey};
 use crate::{
-    app::{App, Locked, SharedLock, Tx},
+    app::{App, SharedLock, Tx},
     auth::viewer::{Caller, VisitorViewer},
     conversations::{
         addresses::Address,
         announcements::{self, NewAnnouncement},
         conversation_rows::{self, ConversationKey},
-        customers::{self, CustomerDetails},
+        customers::{self, CustomerDetails, CustomerReference},
         message_content::{Draft, MessageContent},
         messages::{self, CheckedMessage, MessageCheck, Sending, SentMessage},
         participants::{self, ParticipantRef},
@@ -37,7 +37,7 @@ const ENTRY_POINT: &[&str] = &["input", "entryPointId"];
 #[derive(Clone, Debug)]
 pub struct InboundMessage {
     /// The customer who wrote.
-    pub sender: Sender,
+    pub customer: CustomerReference,
     /// The customer's details that came with the message.
     pub details: CustomerDetails,
     /// The text that separates the customer's conversations at the entry point. Empty if there is only one, else for
@@ -54,21 +54,12 @@ pub struct InboundMessage {
     pub start_key: Option<StartKey>,
 }
 
-/// The customer who writes.
-#[derive(Clone, Debug)]
-pub enum Sender {
-    /// The customer with an address, who may be new.
-    Address(Address),
-    /// A customer whom a token names.
-    Customer(CustomerId),
-}
-
 impl InboundMessage {
     /// Describes a message that a provider delivered.
     #[must_use]
     pub fn delivered(from: Address, provider_id: &str, message: MessageContent) -> Self {
         Self {
-            sender: Sender::Address(from),
+            customer: CustomerReference::Address(from),
             details: CustomerDetails::default(),
             topic: String::new(),
             introduction: None,
@@ -129,7 +120,7 @@ pub async fn receive(
     {
         return Ok(InboundReceipt { message: Some(message), conversation, outcome: InboundOutcome::Replayed });
     }
-    let customer = identify(tx, at, incoming).await?;
+    let customer = customers::identify(tx, at.channel, &incoming.customer, &incoming.details).await?;
     if let Some(key) = &incoming.start_key
         && let Some(conversation) = once_only::find_started(tx, &customer, key).await?
     {
@@ -159,7 +150,17 @@ pub async fn receive(
     };
     let message = match earlier {
         Some(earlier) => Some(earlier),
-        None => write(tx, &mut conversation, at, &author, incoming, began).await?,
+        None => {
+            let introduction = incoming.introduction.clone().filter(|_| began).map(|parameters| {
+                let answered = NewAnnouncement::own(AnnouncementKind::FormAnswered, &author).with(parameters);
+                announcements::item(&conversation, answered)
+            });
+            let message = incoming.message.clone();
+            let message = message.map(|content| NewItem { inbound: true, ..content.into_item(author.id) });
+            let items = introduction.into_iter().chain(message).collect();
+            let added = queueing::enqueue(tx, &mut conversation, Some(at), items).await?;
+            added.into_iter().find(|item| item.kind == ItemKind::Message)
+        }
     };
     if let (Some(id), Some(message)) = (&incoming.provider_id, &message) {
         once_only::record_provider_message(tx, at.id, id, message.id, MessageDirection::Inbound).await?;
@@ -168,43 +169,6 @@ pub async fn receive(
         once_only::record_start(tx, &customer, conversation.id, key).await?;
     }
     Ok(InboundReceipt { message, conversation: conversation.into_row(), outcome })
-}
-
-/// Locks the customer who writes, or creates them.
-async fn identify(
-    tx: &Tx<'_>,
-    at: &SharedLock<entry_point::Model>,
-    incoming: &InboundMessage,
-) -> Result<Locked<customer::Model>> {
-    let row = match &incoming.sender {
-        Sender::Address(address) => customers::identify(tx, at.channel, address, &incoming.details).await?,
-        Sender::Customer(id) => {
-            // The tokens of a merged customer have ended.
-            let known = customers::lock(tx, *id).await?.ok_or(Error::Unauthenticated)?;
-            customers::update_details(tx, known, &incoming.details).await?
-        }
-    };
-    Ok(row)
-}
-
-/// Adds the introduction of a new conversation and the message, with a task if none is live. Returns the message.
-async fn write(
-    tx: &Tx<'_>,
-    conversation: &mut Locked<conversation::Model>,
-    at: &SharedLock<entry_point::Model>,
-    author: &participant::Model,
-    incoming: &InboundMessage,
-    began: bool,
-) -> Result<Option<thread_item::Model>> {
-    let introduction = incoming.introduction.clone().filter(|_| began).map(|parameters| {
-        let answered = NewAnnouncement::own(AnnouncementKind::FormAnswered, author).with(parameters);
-        announcements::item(conversation, answered)
-    });
-    let message = incoming.message.clone();
-    let message = message.map(|content| NewItem { inbound: true, ..content.into_item(author.id) });
-    let items = introduction.into_iter().chain(message).collect();
-    let added = queueing::enqueue(tx, conversation, Some(at), items).await?;
-    Ok(added.into_iter().find(|item| item.kind == ItemKind::Message))
 }
 
 /// Sends a message of a visitor in their conversation, and marks the conversation as read up to it. A conversation that

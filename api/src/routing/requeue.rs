@@ -45,7 +45,9 @@ pub async fn recompute_skill_steps(tx: &Tx<'_>, queue: &queue::Model) -> Result<
         let conversation = &conversation_rows::lock(tx, seen.conversation_id).await?;
         let task = task_rows::require(tx.db(), seen.id).await?;
         if task.status == TaskStatus::Queued && task.queue_id == queue.id {
-            skill_steps::reset(tx, conversation, task, queue).await?;
+            let task = skill_steps::reset(tx, conversation, task, queue).await?;
+            task_rows::save(tx, conversation, &task).await?;
+            tx.wake_router_on_commit();
         }
     }
     Ok(())

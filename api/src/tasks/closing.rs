@@ -203,9 +203,7 @@ async fn close(
     agreed: bool,
 ) -> Result<task::Model> {
     announcements::announce(tx, conversation, ending.announcement()).await?;
-    if task.status == TaskStatus::Queued {
-        task_rows::emit_dequeued(tx, &task)?;
-    }
+    let before = task.clone();
     offers::cancel(tx, conversation, &task).await?;
     task.ended_at = Some(tx.clock().now());
     task.ended_by = Some(ending.ended_by());
@@ -215,7 +213,7 @@ async fn close(
     task.customer_agreed = agreed;
     task.status = ending.status(task.status);
     task_rows::save(tx, conversation, &task).await?;
-    task_rows::emit_released(tx, &task, task.queue_id)?;
+    task_rows::emit_left(tx, &task, &before)?;
     conversation_rows::close(tx, conversation).await?;
     participants::remove_agents(tx, conversation).await?;
     for kind in [TimerKind::Step, TimerKind::Inactivity] {
@@ -229,9 +227,4 @@ async fn close(
     }
     task_rows::emit_changed(tx, &task, true).await?;
     Ok(task)
-}
-
-/// Returns true if a user owns the live task of a conversation.
-pub async fn is_owner(tx: &Tx<'_>, conversation: &Locked<conversation::Model>, user: UserId) -> Result<bool> {
-    Ok(task_rows::find_live(tx, conversation).await?.is_some_and(|task| task.owner_id == Some(user)))
 }

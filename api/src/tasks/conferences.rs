@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use entity::{
     agent,
-    announcement::AnnouncementTarget,
+    announcement::{AnnouncementPerson, AnnouncementTarget},
     assignment::{self, AssignmentPhase},
     conversation,
     id::UserId,
@@ -72,8 +72,9 @@ pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> 
                 (TransferTarget::Agent(_), None) => return Err(transfer_targets::agent_unavailable()),
             };
             task_rows::save(tx, &conversation, &task).await?;
-            let owner = announcements::person(tx, &conversation, user).await?;
-            let new = NewAnnouncement::new(AnnouncementKind::ConferenceRequested).by(owner).asked(to.into());
+            let new = NewAnnouncement::new(AnnouncementKind::ConferenceRequested)
+                .by(AnnouncementPerson::User(user))
+                .asked(to.into());
             announcements::announce(tx, &mut conversation, new).await?;
             offers::create(tx, &conversation, &task, &mut agent, purpose).await?;
             Ok(task)
@@ -158,10 +159,7 @@ async fn end_invitation(
         None => AnnouncementTarget::Agent(offer.agent_id),
     };
     let new = match cancelled_by {
-        Some(user) => {
-            let owner = announcements::person(tx, conversation, user).await?;
-            NewAnnouncement::new(AnnouncementKind::ConferenceCancelled).by(owner)
-        }
+        Some(user) => NewAnnouncement::new(AnnouncementKind::ConferenceCancelled).by(AnnouncementPerson::User(user)),
         None => NewAnnouncement::new(AnnouncementKind::ConferenceNotAccepted),
     };
     announcements::announce(tx, conversation, new.asked(asked)).await?;

@@ -103,10 +103,11 @@ async fn leave(tx: &Tx<'_>, conversation: &mut Locked<conversation::Model>, held
     }
     if task.owner_id == Some(held.agent_id) {
         // `enqueued_at` is unchanged, so the task returns to its first place.
+        let before = task.clone();
         task.owner_id = None;
         task.accepted_at = None;
         task.status = TaskStatus::Queued;
-        task_rows::emit_released(tx, &task, task.queue_id)?;
+        task_rows::emit_left(tx, &task, &before)?;
         task = queueing::requeue(tx, conversation, task).await?;
     }
     task_rows::emit_changed_to(tx, &task, true, [held.agent_id])

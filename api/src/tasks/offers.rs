@@ -51,8 +51,8 @@ impl OfferRequest {
     }
 }
 
-/// Offers a task to an agent, assigns it to them and sets the timer of the offer.
-/// Emits `OfferCreated`, `AgentChanged` and `TaskChanged`, and `TaskDequeued` if the task was QUEUED.
+/// Offers a task to an agent, assigns it to them and sets the timer of the offer. Emits `OfferCreated`, `AgentChanged`
+/// and `TaskChanged`, and `TaskDequeued` if the task was QUEUED.
 pub async fn create(
     tx: &Tx<'_>,
     conversation: &Locked<conversation::Model>,
@@ -120,8 +120,8 @@ pub async fn end(
 ) -> Result<offer::Model> {
     let row = offer::Model { status, ended_at: Some(tx.clock().now()), ..offer.clone() };
     row.clone().into_active_model().reset_all().update(tx.db()).await?;
-    timers::clear(tx, TimerKind::Offer, row.id.0).await?;
     emit(tx, EventKind::OfferEnded, &row)?;
+    timers::clear(tx, TimerKind::Offer, row.id.0).await?;
     if status != OfferStatus::Accepted && row.kind != OfferKind::Queue {
         // An agent outside the queue may have seen the conversation by the offer alone.
         revocation::reduce(tx, vec![row.agent_id])?;

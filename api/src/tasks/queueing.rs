@@ -3,7 +3,6 @@
 use entity::{
     announcement::AnnouncementParameters,
     conversation, entry_point,
-    event::EventKind,
     id::TaskId,
     queue,
     task::{self, TaskStatus},
@@ -13,6 +12,7 @@ use sea_orm::{EntityTrait, IntoActiveModel as _};
 
 use super::{routing_decisions, skill_steps, task_rows};
 use crate::{
+    agents::assignments,
     app::{Locked, SharedLock, Tx},
     contact_center::locks,
     conversations::{
@@ -21,7 +21,6 @@ use crate::{
         thread_items::{self, NewItem},
     },
     error::{Error, Result},
-    events::{cursor::queue_of, log::NewEvent},
     queues::{
         opening_hours::{self, ClosedNotice},
         queue_rows,
@@ -43,19 +42,21 @@ pub async fn enqueue(
         Some(_) => None,
         None => create_task(tx, conversation, entry_point.ok_or(Error::Again)?).await?,
     };
-    let mut added = Vec::with_capacity(items.len());
-    for item in items {
-        added.push(thread_items::append(tx, conversation, item).await?);
-    }
-    if let Some(ClosedNotice { message, opens_at, time_zone }) = closed {
+    let closed = closed.map(|ClosedNotice { message, opens_at, time_zone }| {
         let parameters = AnnouncementParameters {
             closed_message: message,
             time_zone: Some(time_zone),
             ..AnnouncementParameters::default()
         };
         let new = NewAnnouncement::new(AnnouncementKind::OutOfHours).until(opens_at).with(parameters);
-        announcements::announce(tx, conversation, new).await?;
+        announcements::item(conversation, new)
+    });
+    let customers_items = items.len();
+    let mut added = Vec::with_capacity(customers_items + 1);
+    for item in items.into_iter().chain(closed) {
+        added.push(thread_items::append(tx, conversation, item).await?);
     }
+    added.truncate(customers_items);
     Ok(added)
 }
 
@@ -93,20 +94,12 @@ async fn create_task(
     conversation.queue_id = Some(queue.id);
     conversation.task_id = Some(row.id);
     conversation_rows::open(tx, conversation).await?;
+    task_rows::emit_enqueued(tx, &row, [])?;
     if queue.skills.0.len() > 1 {
         skill_steps::schedule(tx, &row, &queue).await?;
     }
-    emit_queued(tx, &row)?;
-    // No agent has a new task.
-    task_rows::emit_changed_to(tx, &row, true, [])?;
     routing_decisions::record_no_agent(tx, &row).await?;
     Ok(opening_hours::closed_notice(&queue, now))
-}
-
-fn emit_queued(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
-    tx.append(NewEvent::new(EventKind::TaskQueued, task, vec![queue_of(task.queue_id)])?);
-    tx.wake_router_on_commit();
-    Ok(())
 }
 
 /// Enqueues a task again that no agent accepted, at its earlier place. It returns to its queue, or to the successor of
@@ -118,7 +111,9 @@ pub async fn requeue(
 ) -> Result<task::Model> {
     let queue = queue_rows::require(tx.db(), task.queue_id).await?;
     let queue = queue_rows::current_queue(tx.db(), queue, conversation.entry_point_id).await?;
-    set_queued(tx, conversation, task, &queue).await
+    let task = set_queued(tx, conversation, task, &queue).await?;
+    task_rows::emit_requeued(tx, &task)?;
+    Ok(task)
 }
 
 /// Moves the task to `queue`, resets its skill step, and records a decision if no agent is free. The routing lock must
@@ -129,13 +124,14 @@ pub async fn move_to_queue(
     task: task::Model,
     queue: &queue::Model,
 ) -> Result<task::Model> {
+    let agents = assignments::for_task(tx.db(), task.id).await?;
     let task = set_queued(tx, conversation, task, queue).await?;
-    task_rows::emit_changed(tx, &task, true).await?;
+    task_rows::emit_enqueued(tx, &task, agents.iter().map(|held| held.agent_id))?;
     routing_decisions::record_no_agent(tx, &task).await?;
     Ok(task)
 }
 
-/// Sets the task to QUEUED in `queue`. It keeps its waiting time.
+/// Sets the task to QUEUED in `queue`, at the skill step that its waiting time has reached. It keeps its waiting time.
 async fn set_queued(
     tx: &Tx<'_>,
     conversation: &mut Locked<conversation::Model>,
@@ -148,6 +144,6 @@ async fn set_queued(
     }
     let task = task::Model { status: TaskStatus::Queued, queue_id: queue.id, ..task };
     let task = skill_steps::reset(tx, conversation, task, queue).await?;
-    emit_queued(tx, &task)?;
+    task_rows::save(tx, conversation, &task).await?;
     Ok(task)
 }

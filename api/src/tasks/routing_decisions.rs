@@ -52,8 +52,9 @@ pub async fn for_tasks(
 
 /// Records that no agent is free for a task that has just been enqueued. Records nothing if one is free.
 pub async fn record_no_agent(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+    let decision = decision(tx, task, RoutingCause::NoAgentAvailable, &[]);
     if candidates::eligible_agents(tx.db(), task, task.queue_id).await?.is_empty() {
-        record(tx, task, RoutingCause::NoAgentAvailable, &[]).await?;
+        routing_decision::Entity::insert(decision).exec_without_returning(tx.db()).await?;
     }
     Ok(())
 }
@@ -65,7 +66,18 @@ pub async fn record_direct_assignment(tx: &Tx<'_>, task: &task::Model, agent: Us
 
 /// Records a decision. The first of `candidates` is the chosen agent. Without candidates nobody is chosen.
 pub async fn record(tx: &Tx<'_>, task: &task::Model, cause: RoutingCause, candidates: &[UserId]) -> Result<()> {
-    let row = routing_decision::ActiveModel {
+    let decision = decision(tx, task, cause, candidates);
+    routing_decision::Entity::insert(decision).exec_without_returning(tx.db()).await?;
+    Ok(())
+}
+
+fn decision(
+    tx: &Tx<'_>,
+    task: &task::Model,
+    cause: RoutingCause,
+    candidates: &[UserId],
+) -> routing_decision::ActiveModel {
+    routing_decision::ActiveModel {
         id: Set(RoutingDecisionId(tx.clock().uuid())),
         task_id: Set(task.id),
         decided_at: Set(tx.clock().now()),
@@ -74,7 +86,5 @@ pub async fn record(tx: &Tx<'_>, task: &task::Model, cause: RoutingCause, candid
         step: Set(task.step),
         candidates: Set(i32::try_from(candidates.len()).unwrap_or(i32::MAX)),
         first: Set(Candidates(candidates.iter().take(MAX_NAMED_CANDIDATES).copied().collect())),
-    };
-    routing_decision::Entity::insert(row).exec_without_returning(tx.db()).await?;
-    Ok(())
+    }
 }

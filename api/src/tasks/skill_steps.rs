@@ -28,18 +28,16 @@ pub async fn schedule(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> 
     timers::set(tx, TimerKind::Step, task.id.0, due_at).await
 }
 
-/// Computes the skill step of a task from its waiting time, saves the task and sets the timer of the next step. The
-/// step can become earlier. Wakes the router.
+/// Returns a task at the skill step that its waiting time has reached, and sets the timer of the next step. The step can
+/// become earlier. The caller saves the task.
 pub async fn reset(
     tx: &Tx<'_>,
-    conversation: &Locked<conversation::Model>,
+    _conversation: &Locked<conversation::Model>,
     task: task::Model,
     queue: &queue::Model,
 ) -> Result<task::Model> {
     let task = task::Model { step: step_at(&queue.skills, tx.clock().now() - task.enqueued_at), ..task };
-    task_rows::save(tx, conversation, &task).await?;
     schedule(tx, &task, queue).await?;
-    tx.wake_router_on_commit();
     Ok(task)
 }
 

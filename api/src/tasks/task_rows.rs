@@ -4,7 +4,7 @@
 use entity::{
     conversation,
     event::EventKind,
-    id::{QueueId, TaskId, UserId},
+    id::{TaskId, UserId},
     task::{self, TaskStatus},
 };
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _};
@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result, UserErrorCode},
     events::{
         cursor::{conversation_of, customer_side_of, desk_of, queue_of},
-        log::NewEvent,
+        log::{NewEvent, Stream},
     },
 };
 
@@ -109,12 +109,34 @@ pub fn emit_changed_to(
     to_customer: bool,
     desks: impl IntoIterator<Item = UserId>,
 ) -> Result<()> {
+    tx.append(NewEvent::new(EventKind::TaskChanged, task, changed_streams(task, to_customer, desks))?);
+    Ok(())
+}
+
+fn changed_streams(task: &task::Model, to_customer: bool, desks: impl IntoIterator<Item = UserId>) -> Vec<Stream> {
     let mut streams = vec![conversation_of(task.conversation_id)];
     if to_customer {
         streams.push(customer_side_of(task.conversation_id));
     }
     streams.extend(desks.into_iter().map(desk_of));
-    tx.append(NewEvent::new(EventKind::TaskChanged, task, streams)?);
+    streams
+}
+
+/// Emits `TaskQueued` and `TaskChanged` for a task that begins to wait, and wakes the router. `agents` are assigned the
+/// task.
+pub fn emit_enqueued(tx: &Tx<'_>, task: &task::Model, agents: impl IntoIterator<Item = UserId>) -> Result<()> {
+    let changed = changed_streams(task, true, agents);
+    tx.append(NewEvent::new(EventKind::TaskQueued, task, vec![queue_of(task.queue_id)])?);
+    tx.append(NewEvent::new(EventKind::TaskChanged, task, changed)?);
+    tx.wake_router_on_commit();
+    Ok(())
+}
+
+/// Emits `TaskQueued` for a task that returns to its place in a queue, and wakes the router. The caller emits
+/// `TaskChanged`.
+pub fn emit_requeued(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
+    tx.append(NewEvent::new(EventKind::TaskQueued, task, vec![queue_of(task.queue_id)])?);
+    tx.wake_router_on_commit();
     Ok(())
 }
 
@@ -124,10 +146,13 @@ pub fn emit_accepted(tx: &Tx<'_>, task: &task::Model) -> Result<()> {
     Ok(())
 }
 
-/// Emits `TaskReleased` in the stream of `queue`, which the task or its agent left. The status of the task tells the
-/// reason.
-pub fn emit_released(tx: &Tx<'_>, task: &task::Model, queue: QueueId) -> Result<()> {
-    tx.append(NewEvent::new(EventKind::TaskReleased, task, vec![queue_of(queue)])?);
+/// Emits `TaskReleased` in the stream of the queue that the task or its agent left, and `TaskDequeued` if it was QUEUED
+/// there. `before` is the task before that. The status of `task` tells the reason.
+pub fn emit_left(tx: &Tx<'_>, task: &task::Model, before: &task::Model) -> Result<()> {
+    if before.status == TaskStatus::Queued {
+        emit_dequeued(tx, before)?;
+    }
+    tx.append(NewEvent::new(EventKind::TaskReleased, task, vec![queue_of(before.queue_id)])?);
     Ok(())
 }
 

@@ -6,7 +6,8 @@ use entity::{
     announcement::AnnouncementTarget,
     channel::Channel,
     id::{AgentId, QueueId, UserId},
-    queue, task,
+    queue,
+    task::{self, TaskStatus},
     user::{self, Role, UserStatus},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -14,6 +15,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use crate::{
     agents::{agent_state, assignments, capacity},
     app::{Locked, SharedLock, Tx},
+    contact_center::locks,
     conversations::channel_capabilities::{self, TargetKind},
     error::{Error, Result, UserErrorCode},
     queues::queue_rows,
@@ -64,6 +66,44 @@ impl From<TransferTarget> for AnnouncementTarget {
     }
 }
 
+/// A target that can take a task until the transaction ends.
+pub enum LockedTarget {
+    /// A queue in use. The routing lock keeps it from being archived.
+    Queue(queue::Model),
+    /// A free agent.
+    Agent(Locked<agent::Model>),
+}
+
+impl LockedTarget {
+    /// Returns the status of a task that the target gets.
+    #[must_use]
+    pub fn status(&self) -> TaskStatus {
+        match self {
+            Self::Queue(_) => TaskStatus::Queued,
+            Self::Agent(_) => TaskStatus::Offered,
+        }
+    }
+}
+
+/// Locks the target of a transfer. `person` is the target's person, or `None` for a queue. Takes the routing lock in
+/// shared mode or locks the agent. Refuses with `NOT_FOUND`, `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE` or
+/// `OVER_CAPACITY`.
+pub async fn lock(
+    tx: &Tx<'_>,
+    task: &task::Model,
+    to: TransferTarget,
+    person: Option<&SharedLock<user::Model>>,
+) -> Result<LockedTarget> {
+    match (to, person) {
+        (TransferTarget::Queue(id), _) => {
+            locks::lock_routing_shared(tx).await?;
+            find_queue(tx, task, id).await.map(LockedTarget::Queue)
+        }
+        (TransferTarget::Agent(_), Some(person)) => lock_agent(tx, task, person).await.map(LockedTarget::Agent),
+        (TransferTarget::Agent(_), None) => Err(agent_unavailable()),
+    }
+}
+
 /// Takes a shared lock of the person that a target names, so that they remain an agent. Returns `None` for a queue.
 /// Must be locked before any conversation. Refuses with `NOT_FOUND`.
 pub async fn lock_person(tx: &Tx<'_>, to: TransferTarget) -> Result<Option<SharedLock<user::Model>>> {
@@ -78,8 +118,7 @@ pub async fn lock_person(tx: &Tx<'_>, to: TransferTarget) -> Result<Option<Share
     person.map(Some).ok_or_else(|| Error::not_found(AGENT))
 }
 
-/// Locks and returns the agent who is to get or join a task. The conversation must be locked. Refuses with
-/// `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
+/// Locks and returns the agent who is to get or join a task. Refuses with `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
 pub async fn lock_agent(
     tx: &Tx<'_>,
     task: &task::Model,

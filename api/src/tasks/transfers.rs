@@ -2,7 +2,6 @@
 //! customer waits again. The next agent sees all earlier items.
 
 use entity::{
-    agent,
     announcement::AnnouncementPerson,
     conversation,
     id::UserId,
@@ -18,14 +17,14 @@ use super::{
     closing,
     offers::{self, OfferRequest},
     queueing, routing_decisions, task_rows,
-    transfer_targets::{self, TransferTarget},
+    transfer_targets::{self, LockedTarget, TransferTarget},
     wrap_ups,
 };
 use crate::{
     agents::{agent_state, assignments},
     app::{App, Locked, SharedLock, Tx},
     auth::viewer::Caller,
-    contact_center::{locks, timers},
+    contact_center::timers,
     conversations::{
         announcements::{self, NewAnnouncement},
         channel_capabilities,
@@ -51,8 +50,7 @@ pub async fn transfer(app: &App, by: &Caller, task: &str, to: TransferTarget) ->
     .await
 }
 
-/// Transfers a live task of any owner, or one that waits, for the user `by`. The conversation and the target's person
-/// must be locked. Refuses with `NOT_ALLOWED`, `TRANSFER_TARGET_REFUSED`, `NOT_FOUND`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
+/// Transfers a live task of any owner, or one that waits, for the user `by`. Refuses with `NOT_ALLOWED`, `TRANSFER_TARGET_REFUSED`, `NOT_FOUND`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
 pub async fn transfer_locked(
     tx: &Tx<'_>,
     conversation: &mut Locked<conversation::Model>,
@@ -70,105 +68,60 @@ pub async fn transfer_locked(
         return Err(Error::refused(UserErrorCode::TransferTargetRefused, transfer_targets::FIELD, why));
     }
     // The target is checked before the owner loses the task.
-    match (to, person) {
-        (TransferTarget::Queue(id), _) => {
-            // The lock keeps the queue from being archived after the check.
-            locks::lock_routing_shared(tx).await?;
-            let queue = transfer_targets::find_queue(tx, &task, id).await?;
-            let task = detach(tx, conversation, task, Transfer { by, to }, TaskStatus::Queued).await?;
-            queueing::move_to_queue(tx, conversation, task, &queue).await
-        }
-        (TransferTarget::Agent(_), Some(person)) => {
-            let mut agent = transfer_targets::lock_agent(tx, &task, person).await?;
-            let task = detach(tx, conversation, task, Transfer { by, to }, TaskStatus::Offered).await?;
-            offer_to_agent(tx, conversation, task, &mut agent).await
-        }
-        (TransferTarget::Agent(_), None) => Err(transfer_targets::agent_unavailable()),
-    }
-}
-
-async fn offer_to_agent(
-    tx: &Tx<'_>,
-    conversation: &Locked<conversation::Model>,
-    task: task::Model,
-    agent: &mut Locked<agent::Model>,
-) -> Result<task::Model> {
-    routing_decisions::record_direct_assignment(tx, &task, agent.user_id).await?;
-    let purpose = OfferRequest::for_task(OfferKind::Transfer, &task);
-    offers::create(tx, conversation, &task, agent, purpose).await?;
-    task_rows::require(tx.db(), task.id).await
-}
-
-/// The user who transfers a task, and its target.
-#[derive(Clone, Copy)]
-struct Transfer {
-    by: UserId,
-    to: TransferTarget,
-}
-
-/// Removes the owner or the pending offer of a task, and returns the task with a new status. The caller saves it. A
-/// task with an owner waits from now on. A waiting task keeps its waiting time. Emits `TaskReleased`.
-async fn detach(
-    tx: &Tx<'_>,
-    conversation: &mut Locked<conversation::Model>,
-    task: task::Model,
-    transfer: Transfer,
-    status: TaskStatus,
-) -> Result<task::Model> {
-    let queue = task.queue_id;
-    let task = match task.owner_id {
-        Some(owner) => {
-            remove_owner(tx, conversation, &task, owner, transfer).await?;
-            task::Model { owner_id: None, accepted_at: None, enqueued_at: tx.clock().now(), status, ..task }
-        }
-        None => {
-            if task.status == TaskStatus::Queued {
-                task_rows::emit_dequeued(tx, &task)?;
-            }
-            offers::cancel(tx, conversation, &task).await?;
-            announce(tx, conversation, transfer, None).await?;
-            task::Model { status, ..task }
-        }
+    let target = transfer_targets::lock(tx, &task, to, person).await?;
+    let owner = task.owner_id;
+    let task = detach(tx, conversation, task, target.status()).await?;
+    let owner = match owner {
+        Some(owner) => participants::find(tx.db(), conversation.id, ParticipantRef::User(owner)).await?,
+        None => None,
     };
-    task_rows::emit_released(tx, &task, queue)?;
-    Ok(task)
-}
-
-/// Removes the owner of a task from the conversation and starts their wrap-up.
-async fn remove_owner(
-    tx: &Tx<'_>,
-    conversation: &mut Locked<conversation::Model>,
-    task: &task::Model,
-    owner: UserId,
-    transfer: Transfer,
-) -> Result<()> {
-    let who = participants::find(tx.db(), conversation.id, ParticipantRef::User(owner)).await?;
-    let subject = who.as_ref().map(|who| AnnouncementPerson::Participant(who.id));
-    announce(tx, conversation, transfer, subject).await?;
-    if let Some(who) = who {
+    let subject = owner.as_ref().map(|owner| AnnouncementPerson::Participant(owner.id));
+    let new = NewAnnouncement::new(AnnouncementKind::Transferred).by(AnnouncementPerson::User(by)).about(subject);
+    announcements::announce(tx, conversation, new.to(to.into())).await?;
+    if let Some(owner) = owner {
         // A customer who saw the agent join also sees that the agent left, but not the target.
         if channel_capabilities::of(task.channel).agents_shown == ItemVisibility::Both {
-            announcements::announce_departure(tx, conversation, &who, Some(transfer.by)).await?;
+            announcements::announce_departure(tx, conversation, &owner, Some(by)).await?;
         }
-        participants::leave(tx, conversation, who).await?;
+        participants::leave(tx, conversation, owner).await?;
     }
-    timers::clear(tx, TimerKind::Inactivity, conversation.id.0).await?;
-    if let Some(held) = assignments::find(tx.db(), task.id, owner).await? {
-        wrap_ups::start(tx, conversation, held, &queue_rows::require(tx.db(), task.queue_id).await?).await?;
+    match target {
+        LockedTarget::Queue(queue) => queueing::move_to_queue(tx, conversation, task, &queue).await,
+        LockedTarget::Agent(mut agent) => {
+            routing_decisions::record_direct_assignment(tx, &task, agent.user_id).await?;
+            let purpose = OfferRequest::for_task(OfferKind::Transfer, &task);
+            offers::create(tx, conversation, &task, &mut agent, purpose).await?;
+            task_rows::require(tx.db(), task.id).await
+        }
     }
-    Ok(())
 }
 
-/// Announces a transfer. `subject` is the agent who owned the task.
-async fn announce(
+/// Ends the pending offer of a task, or starts the wrap-up of its owner. Returns the task without an owner and with
+/// a new status. The caller saves it. A task with an owner waits from now on. A waiting task keeps its waiting time. Emits
+/// `TaskReleased`, and `TaskDequeued` if the task was QUEUED.
+async fn detach(
     tx: &Tx<'_>,
-    conversation: &mut Locked<conversation::Model>,
-    transfer: Transfer,
-    subject: Option<AnnouncementPerson>,
-) -> Result<()> {
-    let actor = announcements::person(tx, conversation, transfer.by).await?;
-    let new = NewAnnouncement::new(AnnouncementKind::Transferred).by(actor).about(subject).to(transfer.to.into());
-    announcements::announce(tx, conversation, new).await.map(drop)
+    conversation: &Locked<conversation::Model>,
+    before: task::Model,
+    status: TaskStatus,
+) -> Result<task::Model> {
+    let task = match before.owner_id {
+        Some(owner) => {
+            if let Some(held) = assignments::find(tx.db(), before.id, owner).await? {
+                let queue = queue_rows::require(tx.db(), before.queue_id).await?;
+                wrap_ups::start(tx, conversation, held, &queue).await?;
+            }
+            timers::clear(tx, TimerKind::Inactivity, conversation.id.0).await?;
+            let now = tx.clock().now();
+            task::Model { owner_id: None, accepted_at: None, enqueued_at: now, status, ..before.clone() }
+        }
+        None => {
+            offers::cancel(tx, conversation, &before).await?;
+            task::Model { status, ..before.clone() }
+        }
+    };
+    task_rows::emit_left(tx, &task, &before)?;
+    Ok(task)
 }
 
 /// Handles a transfer that the agent did not accept. The queue of the task decides if the task is dropped or enqueued

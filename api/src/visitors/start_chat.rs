@@ -12,7 +12,7 @@ use entity::{
 };
 
 use super::{
-    signed_identity::{self, SignedIdentity, VisitorIdentityInput},
+    signed_identity::{self, VisitorIdentityInput},
     tokens,
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
     contacts::details::{MAX_URL, is_page},
     conversations::{
         addresses::{Address, VisitorId},
+        customers::CustomerReference,
         message_content::{Draft, MessageContent, MessageFields, MessageRules},
     },
     entry_points::{
@@ -33,7 +34,7 @@ use crate::{
     },
     error::{Error, Result, UserErrorCode},
     inbound::{
-        messages::{self, InboundMessage, InboundOutcome, InboundReceipt, Sender},
+        messages::{self, InboundMessage, InboundOutcome, InboundReceipt},
         once_only::StartKey,
     },
     plain_text,
@@ -145,55 +146,41 @@ pub async fn start(app: &App, by: Option<&Caller>, origin: &Origin, input: &Star
 
 async fn begin(tx: &Tx<'_>, call: &StartChat<'_>) -> Result<StartedChat> {
     // The lock keeps the site allowed until the commit, so the entry point is read once.
-    let entry_point = allowed_origins::lock(tx, call.entry_point, call.origin.site.as_ref()).await?;
-    let entry_point = entry_point.ok_or_else(not_found)?;
-    let answers = pre_chat_form::check(&entry_point.form, &call.input.fields)?;
+    let at = allowed_origins::lock(tx, call.entry_point, call.origin.site.as_ref()).await?.ok_or_else(not_found)?;
+    let Answers { about: mut details, all: answers } = pre_chat_form::check(&at.form, &call.input.fields)?;
     let signed = call.input.identity.as_ref();
-    let signed = signed.map(|given| signed_identity::verify(&entry_point, given, tx.clock().now())).transpose()?;
-    let incoming = call.inbound_message(tx, answers, signed);
-    let received = messages::receive(tx, &entry_point, &incoming).await?;
-    issue_token_if_needed(tx, call, received).await
-}
-
-impl StartChat<'_> {
-    fn inbound_message(&self, tx: &Tx<'_>, answers: Answers, signed: Option<SignedIdentity>) -> InboundMessage {
-        let Answers { about: mut details, all } = answers;
-        let entry_point = self.entry_point;
-        let introduction =
-            AnnouncementParameters { answers: all, page_url: self.page.clone(), ..AnnouncementParameters::default() };
-        let sender = match (signed, self.visitor, &self.key) {
-            (Some(signed), ..) => {
-                details.name = details.name.or(signed.about.name);
-                details.email = details.email.or(signed.about.email);
-                Sender::Address(Address::visitor(entry_point, &VisitorId::Signed(&signed.external_id)))
-            }
-            (None, Some(visitor), _) => Sender::Customer(visitor.customer),
-            (None, None, Some(key)) => Sender::Address(Address::visitor(entry_point, &VisitorId::Key(&key.name))),
-            (None, None, None) => Sender::Address(Address::visitor(entry_point, &VisitorId::New(tx.clock().uuid()))),
-        };
-        InboundMessage {
-            sender,
-            details,
-            topic: TOPIC.to_owned(),
-            introduction: Some(introduction).filter(|given| *given != AnnouncementParameters::default()),
-            message: self.first.clone(),
-            provider_id: None,
-            start_key: self.key.as_ref().map(|key| key.start.clone()),
+    let signed = signed.map(|given| signed_identity::verify(&at, given, tx.clock().now())).transpose()?;
+    let customer = match (signed, call.visitor, &call.key) {
+        (Some(signed), ..) => {
+            details.name = details.name.or(signed.about.name);
+            details.email = details.email.or(signed.about.email);
+            CustomerReference::Address(Address::visitor(at.id, &VisitorId::Signed(&signed.external_id)))
         }
-    }
-}
-
-/// Returns the chat, with a new token if the visitor has none that opens it.
-async fn issue_token_if_needed(tx: &Tx<'_>, call: &StartChat<'_>, received: InboundReceipt) -> Result<StartedChat> {
-    let InboundReceipt { conversation, outcome, .. } = received;
+        (None, Some(visitor), _) => CustomerReference::Known(visitor.customer),
+        (None, None, Some(key)) => CustomerReference::Address(Address::visitor(at.id, &VisitorId::Key(&key.name))),
+        (None, None, None) => CustomerReference::Address(Address::visitor(at.id, &VisitorId::New(tx.clock().uuid()))),
+    };
+    let introduction =
+        AnnouncementParameters { answers, page_url: call.page.clone(), ..AnnouncementParameters::default() };
+    let incoming = InboundMessage {
+        customer,
+        details,
+        topic: TOPIC.to_owned(),
+        introduction: Some(introduction).filter(|given| *given != AnnouncementParameters::default()),
+        message: call.first.clone(),
+        provider_id: None,
+        start_key: call.key.as_ref().map(|key| key.start.clone()),
+    };
+    let InboundReceipt { conversation, outcome, .. } = messages::receive(tx, &at, &incoming).await?;
     let (new, replayed) = (outcome == InboundOutcome::Began, outcome == InboundOutcome::Replayed);
     let customer =
         conversation.customer_id.ok_or_else(|| Error::internal(anyhow::anyhow!("a chat has no customer")))?;
-    let opens = |visitor: &&VisitorViewer| visitor.customer == customer && visitor.entry_point == call.entry_point;
+    // The visitor gets a new token, unless the call's own token opens the chat.
+    let opens = |visitor: &&VisitorViewer| visitor.customer == customer && visitor.entry_point == at.id;
     if let Some(visitor) = call.visitor.filter(opens) {
         return Ok(StartedChat { conversation, visitor: *visitor, token: None, new, replayed });
     }
-    let given = tokens::issue(tx, customer, call.entry_point, call.origin.site.as_ref()).await?;
+    let given = tokens::issue(tx, customer, at.id, call.origin.site.as_ref()).await?;
     Ok(StartedChat { conversation, visitor: given.visitor, token: Some(given.text), new, replayed })
 }
 

@@ -7,12 +7,12 @@ use api::{
     conversations::{
         announcements::{self, NewAnnouncement},
         conversation_rows,
-        customers::CustomerDetails,
+        customers::{CustomerDetails, CustomerReference},
         message_content::MessageContent,
         participants::{self, ParticipantRef},
     },
     http::executor::{Executor, Params, RequestOrigin},
-    inbound::messages::{self, InboundMessage, Sender},
+    inbound::messages::{self, InboundMessage},
     tasks::task_rows,
 };
 use entity::{
@@ -81,7 +81,7 @@ impl TestApp {
         let Floor { queue, entry_point } =
             self.floor_of(NewQueue::of(channel, &format!("{channel:?} {name}")), &[]).await;
         let incoming = InboundMessage {
-            sender: Sender::Address(address_of(&entry_point, name)),
+            customer: CustomerReference::Address(address_of(&entry_point, name)),
             details: CustomerDetails {
                 name: Some(name.to_owned()),
                 email: Some(format!("{name}@example.org")),

@@ -4,9 +4,9 @@ use api::{
     app::Tx,
     conversations::{
         addresses::{Address, VisitorId},
+        conversation_rows::streams,
         participants,
         receipts::ReceiptUpdate,
-        thread_items::streams,
     },
     error::Result,
     events::{
