@@ -2,38 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    credentials::{ME, key, next, sign_in, sign_up},
-    rights_revoked::{all_end, follow_everywhere},
-    support::{
-        Expected as _,
-        app::TestApp,
-        consistency, eventually,
-        graphql::{Answer, Client},
-        person::Person,
-        rounds,
-    },
+use crate::support::{
+    Expected as _,
+    accounts::{ME, about_account, key, next, refusal, sign_in, sign_up, with_password},
+    app::TestApp,
+    consistency, eventually,
+    graphql::{Answer, Client},
+    live_connections::{all_end, follow_everywhere},
+    person::Person,
+    rounds,
 };
-
-/// Calls a mutation about the caller's own account or about another user's account.
-pub async fn about_account(client: &Client, mutation: &str, input: Value) -> Answer {
-    let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
-    let query = format!(
-        "mutation($input: {kind}!) {{ done: {mutation}(input: $input) {{ __typename userErrors {{ code field }} }} }}"
-    );
-    client.ask(&query, json!({ "input": input })).await
-}
-
-/// Returns the code of the refusal, or an empty string.
-pub fn refusal(answer: &Answer) -> String {
-    answer.at("done")["userErrors"][0]["code"].as_str().unwrap_or_default().to_owned()
-}
-
-/// Signs up a person with the password `correct horse`. Returns the person and the client that signed up.
-pub async fn with_password(app: &TestApp, handle: &str) -> (Person, Client) {
-    let (client, _) = sign_up(app, handle).await;
-    (app.known(handle).await, client)
-}
 
 /// Reactivates an account by signing in.
 async fn sign_in_again(app: &TestApp, handle: &str, password: &str) -> Answer {
@@ -192,8 +170,7 @@ async fn a_suspended_user_cannot_reactivate_their_own_account() {
     consistency::check(&app.database).await;
 }
 
-const SET_ROLE: &str = "mutation($id: ID!, $role: Role!) { done: setUserRole(input: { userId: $id, role: $role }) \
-                        { outcome user { role } userErrors { code field } } }";
+const SET_ROLE: &str = include_str!("operations/account_closure/set_role.graphql");
 
 async fn set_role(by: &Person, whom: &Person, role: &str) -> Answer {
     by.ask(SET_ROLE, json!({ "id": whom.id(), "role": role })).await

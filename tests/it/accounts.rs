@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, graphql::Client};
 
-const SIGN_UP: &str = "mutation($input: SignUpInput!) { signUp(input: $input) { accessToken expiresAt user { handle role } \
-    userErrors { code field } } }";
-const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) { accessToken user { handle } userErrors { code message field } } }";
+const SIGN_UP: &str = include_str!("operations/accounts/sign_up.graphql");
+const SIGN_IN: &str = include_str!("operations/accounts/sign_in.graphql");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_user_signs_up_signs_in_and_reads_their_account() {

@@ -5,11 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, consistency, person::Person};
 
-const POST: &str = "mutation($text: String!, $audience: StatusAudience! = EVERYONE) { postStatus(input: { text: $text, \
-    audience: $audience }) { activity { id } userErrors { code field } } }";
-const LIVE: &str = "subscription($after: Cursor) { event: activityFeed(after: $after) { __typename \
-    ... on SubscriptionStarted { cursor } ... on ResyncRequired { reason } \
-    ... on ActivityPosted { cursor activity { text kind actor { handle } } } ... on ActivityRemoved { cursor activityId } } }";
+const POST: &str = include_str!("operations/activities/post.graphql");
+const LIVE: &str = include_str!("operations/activities/live.graphql");
 
 async fn post(person: &Person, text: &str) -> String {
     person.ask(POST, json!({ "text": text })).await.text("postStatus.activity.id").to_owned()

@@ -1,19 +1,16 @@
 //! Tests of contact details with their visibility, and of private address books.
 
+use entity::user::UserStatus;
 use serde_json::{Value, json};
 
-use crate::{
-    credentials,
-    support::{Expected as _, app::TestApp, consistency, graphql::Client, person::Person, rounds},
+use crate::support::accounts;
+use crate::support::{
+    Expected as _, accounts::set_status, app::TestApp, consistency, graphql::Client, person::Person, rounds,
 };
 
-const UPDATE: &str = "mutation($input: UpdateProfileInput!) { updateProfile(input: $input) \
-    { user { emails { address visibility } } userErrors { code field message } } }";
-const SEE: &str = "query($id: ID!) { user(id: $id) { emails { address label preferred visibility } phones { number } \
-    addresses { city } urls { address } vCard } }";
-const SAVE: &str = "mutation($input: SavePersonalContactInput!) { saved: savePersonalContact(input: $input) \
-    { outcome contact { id displayName sortHeading title organization note name { family given } emails { address visibility } \
-    phones { number } suggestedUser { handle } } userErrors { code field } } }";
+const UPDATE: &str = include_str!("operations/address_book/update.graphql");
+const SEE: &str = include_str!("operations/address_book/see.graphql");
+const SAVE: &str = include_str!("operations/address_book/save.graphql");
 
 async fn describes(person: &Person, input: Value) -> Value {
     person.ask(UPDATE, json!({ "input": input })).await.at("updateProfile.userErrors").clone()
@@ -54,7 +51,7 @@ async fn contact_details_follow_their_visibility_at_once() {
     jane.must("acceptConnectionRequest", &request).await;
     jane.must("blockUser", &cem.id()).await;
     let input = json!({ "name": "x", "kind": "ORGANIZATION", "scopes": ["PROFILE_READ", "CONTACTS_READ"] });
-    let (key, _) = credentials::key(&app.admin("ada").await.clients[0], input).await;
+    let (key, _) = accounts::key(&app.admin("ada").await.clients[0], input).await;
     let key = Client::new(&app.instances[0].url, Some(key));
     let narrow = app.limited(&ann, &[api::auth::viewer::Scope::ProfileRead]);
     let expected = [
@@ -187,9 +184,10 @@ async fn only_the_owner_reads_and_changes_an_address_book() {
     );
     assert_eq!(seen.text("node.id"), id);
     // A partial input changes only its fields. An input without changes answers `NO_CHANGE`.
-    for (change, outcome) in
-        [(json!({ "id": id, "note": null, "title": "Poet" }), "APPLIED"), (json!({ "id": id }), "NO_CHANGE")]
-    {
+    for (change, outcome) in [
+        (json!({ "contactId": id, "note": null, "title": "Poet" }), "APPLIED"),
+        (json!({ "contactId": id }), "NO_CHANGE"),
+    ] {
         let saved = ann.ask(SAVE, json!({ "input": change })).await;
         assert_eq!(saved.at("saved.outcome"), outcome);
         assert_eq!(saved.at("saved.contact")["note"], Value::Null);
@@ -199,13 +197,13 @@ async fn only_the_owner_reads_and_changes_an_address_book() {
     let strange = json!({ "id": "contact_01m7xnapkeess9yf3kt8ay0ya3" });
     let nothing = ben.ask(look, strange.clone()).await.body;
     assert_eq!(ben.ask(look, json!({ "id": id })).await.body, nothing);
-    let delete = "mutation($id: ID!) { deletePersonalContact(input: { id: $id }) { deletedId userErrors { code field message } } }";
+    let delete = "mutation($id: ID!) { deletePersonalContact(input: { contactId: $id }) { deletedId userErrors { code field message } } }";
     assert_eq!(ben.ask(delete, json!({ "id": id })).await.body, ben.ask(delete, strange).await.body);
     for forged in [id.clone(), ann.id(), "contact_".to_owned(), "x".to_owned()] {
-        assert_eq!(refusal(&ben, json!({ "id": forged, "note": "mine" })).await, "NOT_FOUND");
+        assert_eq!(refusal(&ben, json!({ "contactId": forged, "note": "mine" })).await, "NOT_FOUND");
     }
     assert_eq!(refusal(&ann, json!({ "note": "nobody" })).await, "INVALID");
-    assert_eq!(refusal(&ann, json!({ "id": id, "displayName": null })).await, "INVALID");
+    assert_eq!(refusal(&ann, json!({ "contactId": id, "displayName": null })).await, "INVALID");
     assert_eq!(ann.ask(delete, json!({ "id": id })).await.text("deletePersonalContact.deletedId"), id);
     assert_eq!(ann.ask(look, json!({ "id": id })).await.body["data"]["personalContact"], Value::Null);
     assert_eq!(app.database.number("SELECT count(*) FROM personal_email").await, 0);
@@ -234,7 +232,7 @@ async fn an_address_appears_once_in_a_book_also_when_two_instances_race() {
     let one = keeps(&ann, json!({ "displayName": "one" })).await;
     let other = keeps(&ann, json!({ "displayName": "other" })).await;
     let take = async |instance: usize, id: &str| {
-        let input = json!({ "id": id, "emails": email("both@x.org".to_owned()) });
+        let input = json!({ "contactId": id, "emails": email("both@x.org".to_owned()) });
         let client = &ann.clients[instance % ann.clients.len()];
         client.ask(SAVE, json!({ "input": input })).await.text("saved.outcome").to_owned()
     };
@@ -267,7 +265,7 @@ async fn a_contact_suggests_the_person_whose_address_the_owner_may_see() {
     app.statements();
     suggested().await;
     assert_eq!(app.statements().len(), 2, "one for the contacts and one for whom they suggest");
-    app.database.run("UPDATE \"user\" SET status = 2 WHERE handle = 'jane'").await;
+    set_status(&app, "jane", UserStatus::Suspended).await;
     assert_eq!(suggested().await, [false, false, false]);
     // The owner's own address suggests nobody.
     assert_eq!(describes(&ann, json!({ "emails": [{ "address": "ann@x.org" }] })).await, json!([]));

@@ -11,26 +11,22 @@ use entity::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    account_closure::about_account,
-    channel_rules::talk,
-    conversation_pages::keep_from_counting,
-    support::{
-        Expected as _,
-        app::TestApp,
-        conversations::EVENTS,
-        desk::{Arrival, Floor, NewQueue},
-        graphql::Client,
-        person::Person,
-        plans::{self, Budget, Planned},
-        socket::Socket,
-        visitors::{Door, accepted_chat, by, chat, message, start, visitor},
-    },
+use crate::support::{
+    Expected as _,
+    accounts::about_account,
+    app::TestApp,
+    arrivals::connected_task,
+    conversations::EVENTS,
+    desk::{Arrival, NewQueue, QueueSetup},
+    graphql::Client,
+    person::Person,
+    plans::keep_from_counting,
+    plans::{self, Budget, Planned},
+    socket::Socket,
+    visitors::{EntryPointSetup, accepted_chat, by, chat, message, start, visitor},
 };
 
-const ITEMS: &str = "query($id: ID!, $l: String) { conversation(id: $id) { items(first: 50) { nodes { \
-    ... on Announcement { kind until text(locale: $l) actor { __typename displayName } subject { __typename displayName } \
-    target { __typename ... on Agent { displayName } ... on Queue { name } } } } } } }";
+const ITEMS: &str = include_str!("operations/announcements/items.graphql");
 
 /// The maximum number of statements of a page: the conversation, its items, participants, users, agents, queues, the
 /// names in the sentences, and the viewer's profile. Loads at another moment may take one more.
@@ -211,9 +207,9 @@ async fn a_supervisor_who_joins_is_a_supervisor_to_agents_and_an_agent_to_the_cu
 async fn a_deleted_user_has_no_name_in_announcements() {
     let app = TestApp::two().await;
     let (ada, boss, ann) = (app.admin("ada").await, app.supervisor("boss").await, app.agent("ann").await);
-    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&ann]).await;
     ann.turns("AVAILABLE").await;
-    let arrival = talk(&app, &ann, &floor, "kim").await;
+    let arrival = connected_task(&app, &ann, &queue_setup, "kim").await;
     let id = arrival.conversation.to_string();
     ann.ends(&id).await;
     let before = texts(&boss.clients[0], &id, None).await;
@@ -228,13 +224,13 @@ async fn a_deleted_user_has_no_name_in_announcements() {
 }
 
 /// Creates a WhatsApp conversation of an agent, and a queue of another agent.
-async fn conference(app: &TestApp) -> (Person, Person, Floor, Arrival) {
+async fn conference(app: &TestApp) -> (Person, Person, QueueSetup, Arrival) {
     let [ann, ben] = app.agents(["ann", "ben"]).await;
     let first = app.floor_of(NewQueue::of(Channel::Whatsapp, "First"), &[&ann]).await;
     let second = app.floor_of(NewQueue::of(Channel::Whatsapp, "Second"), &[&ben]).await;
     ann.turns("AVAILABLE").await;
     ben.turns("AVAILABLE").await;
-    let arrival = talk(app, &ann, &first, "kim").await;
+    let arrival = connected_task(app, &ann, &first, "kim").await;
     (ann, ben, second, arrival)
 }
 
@@ -294,8 +290,8 @@ async fn a_closed_queue_announces_its_next_opening_or_its_own_message() {
         app.clock.advance(chrono::Duration::hours(2));
     }
     let opens = next_opening(&hours(None), app.clock.now()).expected("an opening");
-    let door = |hours| Door { hours: Some(hours), ..Door::default() };
-    let at = app.entry_point(Channel::Webchat, "plain", door(hours(None))).await;
+    let entry_setup = |hours| EntryPointSetup { hours: Some(hours), ..EntryPointSetup::default() };
+    let at = app.entry_point(Channel::Webchat, "plain", entry_setup(hours(None))).await;
     let (kim, id) = visitor(&app, &at).await;
     for (locale, day, words) in [
         ("en", "at 09:00 (KST)", "open again on Monday, "),
@@ -310,7 +306,7 @@ async fn a_closed_queue_announces_its_next_opening_or_its_own_message() {
         let until = shown[0]["until"].as_str().and_then(|until| until.parse::<chrono::DateTime<chrono::Utc>>().ok());
         assert_eq!(until, Some(opens));
     }
-    let at = app.entry_point(Channel::Webchat, "own", door(hours(Some("We are back on Monday.")))).await;
+    let at = app.entry_point(Channel::Webchat, "own", entry_setup(hours(Some("We are back on Monday.")))).await;
     let begun = start(&app.anonymous(), &at, message("1", "Hello")).await;
     let lee = by(&app, &begun);
     for locale in ["en", "de", "ko", "ja"] {

@@ -158,6 +158,29 @@ fn every_file_has_a_module_comment_and_at_most_400_lines() {
 }
 
 #[test]
+fn no_test_imports_another_test() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/it");
+    for file in rust_files(&tests) {
+        let inside = file.strip_prefix(&tests).expected("a path inside").to_owned();
+        let own = inside.components().next().expected("a name").as_os_str().to_string_lossy().into_owned();
+        let own = own.trim_end_matches(".rs");
+        // This file names such paths in its texts.
+        if own == "architecture" {
+            continue;
+        }
+        let text = code(&read(&file));
+        let used =
+            text.split("use crate::").skip(1).flat_map(|rest| leaves(rest.split(';').next().unwrap_or_default()));
+        let named = text.split(" crate::").skip(1).map(str::to_owned);
+        for path in used.chain(named) {
+            let module = path.split([':', '{', ' ', ';']).next().unwrap_or_default();
+            let allowed = ["", "support", own].contains(&module);
+            assert!(allowed, "{} imports {module}; what tests share belongs into support", inside.display());
+        }
+    }
+}
+
+#[test]
 fn rows_are_locked_only_where_the_types_of_locked_rows_are_made() {
     // The log's own transactions are below those of the product.
     let allowed = ["app/locked.rs", "database/sql.rs", "events/sequencer.rs"];

@@ -3,15 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    account_closure::{about_account, refusal, with_password},
-    credentials::key,
-    support::{Expected as _, app::TestApp, consistency, graphql::Client, person::Person, plans},
-};
+use crate::support::accounts::{about_account, key, refusal, with_password};
+use crate::support::{Expected as _, app::TestApp, consistency, graphql::Client, person::Person, plans};
 
-const AUDIT: &str = "query($u: ID, $a: String, $t: ID, $f: Int, $c: String) { auditEntries(userId: $u, action: $a, target: $t, \
-    first: $f, after: $c) { nodes { id action target details address occurredAt actor { handle displayName } key { id name } } \
-    edges { cursor } pageInfo { hasNextPage endCursor } } }";
+const AUDIT: &str = include_str!("operations/audit/audit.graphql");
 
 async fn entries(by: &Person, filter: Value) -> Vec<Value> {
     by.ask(AUDIT, filter).await.at("auditEntries.nodes").as_array().cloned().unwrap_or_default()

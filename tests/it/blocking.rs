@@ -102,7 +102,7 @@ async fn look(seeker: &Person, target: &Person, request: Option<&str>) -> Vec<Va
     }
     for verb in ["requestConnection", "followUser", "unfollowUser", "removeFollower", "disconnect", "unblockUser"] {
         let query = format!(
-            "mutation($id: ID!) {{ deed: {verb}(input: {{ userId: $id }}) {{ outcome user {{ displayName relationship {{ connection \
+            "mutation($id: ID!) {{ action: {verb}(input: {{ userId: $id }}) {{ outcome user {{ displayName relationship {{ connection \
              following availableActions }} }} userErrors {{ code message field }} }} }}"
         );
         let answer = seeker.ask(&query, json!({ "id": target.id() })).await;
@@ -126,8 +126,8 @@ async fn look(seeker: &Person, target: &Person, request: Option<&str>) -> Vec<Va
             &people,
         ));
         for verb in crate::support::person::ABOUT_A_REQUEST {
-            let deed = seeker.does(verb, request).await;
-            seen.push(json!([verb, deed.said(), deed.request_status, deed.connection]));
+            let action = seeker.does(verb, request).await;
+            seen.push(json!([verb, action.said(), action.request_status, action.connection]));
         }
         let again = seeker.does("requestConnection", &target.id()).await;
         seen.push(json!(["again", again.said()]));

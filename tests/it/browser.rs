@@ -25,18 +25,15 @@ use crate::support::{
     app::TestApp,
     eventually,
     person::Person,
-    visitors::{Door, chat, field, leave, message, start},
+    visitors::{EntryPointSetup, chat, field, leave, message, start},
 };
 
 const SCRIPT: &str = "webchat.mjs";
-const SEND: &str = "mutation($c: ID!, $m: String!, $b: String!) { sendMessage(input: { conversationId: $c, clientMessageId: $m, \
-    body: $b }) { userErrors { code } } }";
+const SEND: &str = include_str!("operations/browser/send.graphql");
 const TYPE: &str =
     "mutation($c: ID!, $t: Boolean!) { setTyping(input: { conversationId: $c, typing: $t }) { outcome } }";
-const READ: &str =
-    "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 1000 }) { outcome } }";
-const ITEMS: &str =
-    "query($c: ID!) { conversation(id: $c) { items(last: 100) { nodes { __typename ... on Message { body } } } } }";
+const READ: &str = include_str!("operations/browser/read.graphql");
+const ITEMS: &str = include_str!("operations/browser/items.graphql");
 
 /// The browser script. It prints a line and waits for the answer.
 struct Script {
@@ -46,10 +43,10 @@ struct Script {
 }
 
 impl Script {
-    fn start(directory: &str, doors: &Value) -> Self {
+    fn start(directory: &str, entry_setups: &Value) -> Self {
         let mut child = Command::new("node")
             .arg(SCRIPT)
-            .arg(doors.to_string())
+            .arg(entry_setups.to_string())
             .current_dir(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -161,19 +158,20 @@ impl Desk<'_> {
             "another" => leave(self.app, &self.other).await,
             // Creates an entry point for a site, because the site's address is known only now.
             "site" => {
-                let door = Door { origins: vec![who.to_owned().leak()], ..Door::default() };
-                return open(self.app, &self.agents, who, door).await.id.to_string();
+                let entry_setup =
+                    EntryPointSetup { origins: vec![who.to_owned().leak()], ..EntryPointSetup::default() };
+                return open(self.app, &self.agents, who, entry_setup).await.id.to_string();
             }
             // Creates an entry point whose site signs its visitors with the secret `the secret of the site`.
             "signing" => {
                 let fields = vec![field("name", FormFieldKind::Name, true)];
-                let door = Door {
+                let entry_setup = EntryPointSetup {
                     origins: vec![who.to_owned().leak()],
                     secret: Some("the secret of the site"),
                     fields,
-                    ..Door::default()
+                    ..EntryPointSetup::default()
                 };
-                return open(self.app, &self.agents, &format!("signing {who}"), door).await.id.to_string();
+                return open(self.app, &self.agents, &format!("signing {who}"), entry_setup).await.id.to_string();
             }
             _ => panic!("what is {line}?"),
         }
@@ -203,8 +201,8 @@ impl Desk<'_> {
 }
 
 /// Creates an entry point whose queue the given agents serve.
-async fn open(app: &TestApp, agents: &[Person], name: &str, door: Door) -> entry_point::Model {
-    let at = app.entry_point(Channel::Webchat, name, door).await;
+async fn open(app: &TestApp, agents: &[Person], name: &str, entry_setup: EntryPointSetup) -> entry_point::Model {
+    let at = app.entry_point(Channel::Webchat, name, entry_setup).await;
     app.assigns(at.queue_id, &agents.iter().map(|agent| agent.id).collect::<Vec<_>>()).await;
     at
 }
@@ -234,14 +232,14 @@ async fn a_customer_chats_in_a_browser() {
     for (handle, name) in [("ann", "Ann Archer"), ("ben", "Ben Baker"), ("eve", "Eve <img src=x onerror=hacked()>")] {
         agents.push(app.person_of(handle, name, Role::Agent, Scopes::all()).await);
     }
-    let door = |hours| Door { fields: form(), hours, ..Door::default() };
+    let entry_setup = |hours| EntryPointSetup { fields: form(), hours, ..EntryPointSetup::default() };
     let never = BusinessHours { time_zone: "UTC".to_owned(), open: vec![], closed_on: vec![], answer: None };
-    let shop = open(&app, &agents, "Corner Shop", door(None)).await;
-    let closed = open(&app, &agents, "Night Shop", door(Some(never))).await;
-    let plain = open(&app, &agents, "Bare Shop", Door::default()).await;
-    let doors = json!({ "server": app.instances[0].url, "shop": shop.id.to_string(), "closed": closed.id.to_string(),
+    let shop = open(&app, &agents, "Corner Shop", entry_setup(None)).await;
+    let closed = open(&app, &agents, "Night Shop", entry_setup(Some(never))).await;
+    let plain = open(&app, &agents, "Bare Shop", EntryPointSetup::default()).await;
+    let entry_setups = json!({ "server": app.instances[0].url, "shop": shop.id.to_string(), "closed": closed.id.to_string(),
                         "plain": plain.id.to_string() });
-    let mut script = Script::start(&directory, &doors);
+    let mut script = Script::start(&directory, &entry_setups);
     let mut desk = Desk {
         app: &app,
         agents,

@@ -2,76 +2,47 @@
 //! and refusals to agents and customers.
 
 use api::{
-    conversations::{
-        announcement_text, conversation_rows::ConversationSide, customers::CustomerDetails,
-        message_content::MessageContent,
-    },
+    conversations::{customers::CustomerDetails, message_content::MessageContent},
     inbound::messages::{self, InboundMessage},
-    text::locale::Locale,
 };
-use entity::{
-    channel::Channel,
-    thread_item::{self, ItemKind, TextFormat},
-};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use entity::{channel::Channel, thread_item::TextFormat};
 use serde_json::{Value, json};
 
 use crate::support::{
     Expected as _,
     app::TestApp,
     arrivals::address_of,
+    arrivals::{announced, connected_task},
     conversations::{SEND, code},
-    desk::{Arrival, Floor, NewQueue, ids},
+    desk::{Arrival, NewQueue, QueueSetup, ids},
     person::Person,
     socket::Socket,
     visitors::{by, chat, leave, message, start},
 };
 
-const WAITS: &str = "subscription($id: ID!) { event: conversationEvents(conversationId: $id) { __typename ... on QueuePositionUpdate { position } } }";
+const WAITS: &str = include_str!("operations/channel_rules/waits.graphql");
 
 /// Creates a queue with one agent for each channel.
-async fn channels(app: &TestApp) -> Vec<(Channel, Person, Floor)> {
+async fn channels(app: &TestApp) -> Vec<(Channel, Person, QueueSetup)> {
     let mut all = Vec::new();
     for channel in Channel::ALL {
         let agent = app.agent(&format!("{channel:?}").to_lowercase()).await;
-        let floor = app.floor_of(NewQueue::of(channel, &format!("Queue {channel:?}")), &[&agent]).await;
+        let queue_setup = app.floor_of(NewQueue::of(channel, &format!("Queue {channel:?}")), &[&agent]).await;
         assert_eq!(agent.turns("AVAILABLE").await, "");
-        all.push((channel, agent, floor));
+        all.push((channel, agent, queue_setup));
     }
     all
-}
-
-/// Creates a customer whose task the agent has accepted.
-pub async fn talk(app: &TestApp, agent: &Person, floor: &Floor, name: &str) -> Arrival {
-    let arrival = app.waits(floor, name).await;
-    app.settle().await;
-    assert_eq!(agent.accepts_it().await, arrival.task.to_string());
-    arrival
-}
-
-/// Returns the announcements in a conversation as agents read them. The flag is true when the customer sees the
-/// announcement.
-pub async fn announced(app: &TestApp, arrival: Arrival) -> Vec<(String, bool)> {
-    let db = app.app().db.read();
-    let items = thread_item::Entity::find()
-        .filter(thread_item::Column::ConversationId.eq(arrival.conversation))
-        .filter(thread_item::Column::Kind.eq(ItemKind::Announcement))
-        .order_by_asc(thread_item::Column::Sequence);
-    let rows = items.all(db).await.expected("items");
-    let side = ConversationSide::Staff;
-    let texts = announcement_text::texts(db, &rows, side, Locale::English).await.expected("sentences");
-    rows.iter().map(|row| (texts[&row.id].clone(), row.customer_sequence.is_some())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn offer_previews_show_the_details_of_their_channel() {
     let app = TestApp::new().await;
-    for (channel, agent, floor) in channels(&app).await {
+    for (channel, agent, queue_setup) in channels(&app).await {
         let (address, name, expected) = match channel {
             Channel::Messenger => (
                 "psid-1",
                 Some("Kim"),
-                json!({ "customerName": "Kim", "customerEmail": null, "customerPhone": null, "sourceNumber": null, "sourcePage": "Queue Messenger door" }),
+                json!({ "customerName": "Kim", "customerEmail": null, "customerPhone": null, "sourceNumber": null, "sourcePage": "Queue Messenger entry_setup" }),
             ),
             Channel::Sms => (
                 "+4915550100",
@@ -98,9 +69,9 @@ async fn offer_previews_show_the_details_of_their_channel() {
         let content = MessageContent::delivered("Hello", TextFormat::Plain, None);
         let incoming = InboundMessage {
             details: CustomerDetails { name: name.map(str::to_owned), email, phone: None },
-            ..InboundMessage::delivered(address_of(&floor.entry_point, address), "1", content)
+            ..InboundMessage::delivered(address_of(&queue_setup.entry_point, address), "1", content)
         };
-        messages::deliver(app.app(), floor.entry_point.id, &incoming).await.expected("a message");
+        messages::deliver(app.app(), queue_setup.entry_point.id, &incoming).await.expected("a message");
         app.clock.advance(chrono::Duration::seconds(5));
         app.settle().await;
         let mut shown = agent.desk().await["offers"][0]["preview"].clone();
@@ -117,12 +88,12 @@ async fn offer_previews_show_the_details_of_their_channel() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_channel_announces_agents_and_ends_conversations_by_its_rules() {
     let app = TestApp::new().await;
-    for (channel, agent, floor) in channels(&app).await {
+    for (channel, agent, queue_setup) in channels(&app).await {
         // Only customers of web chats and WhatsApp learn that an agent has joined or left.
         let told = [Channel::Webchat, Channel::Whatsapp].contains(&channel);
         let asks = [Channel::Messenger, Channel::Sms].contains(&channel);
         let name = &agent.handle;
-        let by_agent = talk(&app, &agent, &floor, "kim").await;
+        let by_agent = connected_task(&app, &agent, &queue_setup, "kim").await;
         let id = by_agent.conversation.to_string();
         assert_eq!(agent.ends(&id).await, if asks { "CUSTOMER_CONSENT_REQUIRED" } else { "" }, "{channel:?}");
         if asks {
@@ -134,7 +105,7 @@ async fn each_channel_announces_agents_and_ends_conversations_by_its_rules() {
         assert_eq!(agent.desk().await["tasks"][0]["status"], "WRAP_UP", "{channel:?}");
         assert_eq!(agent.wraps_up(&by_agent.task.to_string()).await, "");
 
-        let by_customer = talk(&app, &agent, &floor, "lee").await;
+        let by_customer = connected_task(&app, &agent, &queue_setup, "lee").await;
         leave(&app, &by_customer.conversation.to_string()).await;
         let lines = [(format!("{name} has joined."), told), ("lee has left.".to_owned(), true)];
         assert_eq!(announced(&app, by_customer).await, lines, "{channel:?}");
@@ -151,7 +122,7 @@ async fn each_channel_announces_agents_and_ends_conversations_by_its_rules() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_shows_its_available_actions_in_every_status() {
     let app = TestApp::new().await;
-    for (channel, agent, floor) in channels(&app).await {
+    for (channel, agent, queue_setup) in channels(&app).await {
         let asked = "query($id: ID!) { node(id: $id) { ... on Task { status availableActions position acceptedAt endedAt priority } } }";
         let stands = async |arrival: &Arrival| {
             let answer = agent.ask(asked, json!({ "id": arrival.task.to_string() })).await;
@@ -159,7 +130,7 @@ async fn a_task_shows_its_available_actions_in_every_status() {
             (task["status"].as_str().unwrap_or_default().to_owned(), task["availableActions"].clone(), task)
         };
         assert_eq!(agent.turns("IDLE").await, "");
-        let arrival = app.waits(&floor, "kim").await;
+        let arrival = app.waits(&queue_setup, "kim").await;
         app.settle().await;
         let (status, actions, task) = stands(&arrival).await;
         assert_eq!((status.as_str(), &actions), ("QUEUED", &json!([])), "{channel:?}");
@@ -186,7 +157,7 @@ async fn a_task_shows_its_available_actions_in_every_status() {
         assert_eq!((status.as_str(), actions), ("COMPLETED", json!([])), "{channel:?}");
         // A task is abandoned when its customer leaves before an agent accepts it.
         assert_eq!(agent.turns("IDLE").await, "");
-        let gone = app.waits(&floor, "lee").await;
+        let gone = app.waits(&queue_setup, "lee").await;
         leave(&app, &gone.conversation.to_string()).await;
         assert_eq!(stands(&gone).await.0, "ABANDONED", "{channel:?}");
     }
@@ -195,8 +166,8 @@ async fn a_task_shows_its_available_actions_in_every_status() {
 #[tokio::test(flavor = "multi_thread")]
 async fn offers_expire_after_30_seconds_or_after_the_queues_own_time() {
     let app = TestApp::new().await;
-    for (channel, agent, floor) in channels(&app).await {
-        app.waits(&floor, "kim").await;
+    for (channel, agent, queue_setup) in channels(&app).await {
+        app.waits(&queue_setup, "kim").await;
         app.settle().await;
         let expires = agent.desk().await["offers"][0]["expiresAt"].clone();
         let expires = expires.as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
@@ -204,9 +175,9 @@ async fn offers_expire_after_30_seconds_or_after_the_queues_own_time() {
     }
     let ann = app.agent("ann").await;
     let queue = NewQueue { offer_seconds: Some(6_000), ..NewQueue::of(Channel::Sms, "Slow") };
-    let floor = app.floor_of(queue, &[&ann]).await;
+    let queue_setup = app.floor_of(queue, &[&ann]).await;
     ann.turns("AVAILABLE").await;
-    app.waits(&floor, "kim").await;
+    app.waits(&queue_setup, "kim").await;
     app.settle().await;
     app.pass(5_999).await;
     assert_eq!(ann.offers().await.len(), 1);
@@ -222,8 +193,8 @@ async fn every_forbidden_action_is_refused_with_its_own_code() {
     let idle = ben.ask("{ idleReasons { id system } }", Value::Null).await;
     let idle = idle.at("idleReasons").as_array().into_iter().flatten().find(|reason| reason["system"] == false);
     let idle = idle.expected("a reason")["id"].clone();
-    for (channel, agent, floor) in channels(&app).await {
-        let arrival = app.waits(&floor, "kim").await;
+    for (channel, agent, queue_setup) in channels(&app).await {
+        let arrival = app.waits(&queue_setup, "kim").await;
         app.settle().await;
         let id = arrival.conversation.to_string();
         let offer = agent.offers().await.remove(0);
@@ -279,13 +250,13 @@ async fn every_forbidden_action_is_refused_with_its_own_code() {
 async fn waiting_customers_receive_every_change_of_their_queue_position() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
-    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&ann]).await;
     let mut others = Vec::new();
     for name in ["a", "b"] {
-        others.push(app.waits(&floor, name).await);
+        others.push(app.waits(&queue_setup, name).await);
         app.clock.advance(chrono::Duration::seconds(1));
     }
-    let begun = start(&app.anonymous(), &floor.entry_point, message("1", "Hello")).await;
+    let begun = start(&app.anonymous(), &queue_setup.entry_point, message("1", "Hello")).await;
     let (kim, id) = (by(&app, &begun), chat(&begun).to_owned());
     // With two instances, this is the instance that did not create the chat.
     let url = &app.instances[app.instances.len() - 1].url;

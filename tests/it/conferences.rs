@@ -4,17 +4,15 @@
 use entity::channel::Channel;
 use serde_json::{Value, json};
 
-use crate::{
-    channel_rules::{announced, talk},
-    routing::nothing_contradicts_itself,
-    support::{
-        Expected as _,
-        app::TestApp,
-        conversations::{SEND, code},
-        desk::{Arrival, Floor, NewQueue},
-        person::Person,
-        visitors::leave,
-    },
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    arrivals::{announced, connected_task},
+    consistency,
+    conversations::{SEND, code},
+    desk::{Arrival, NewQueue, QueueSetup},
+    person::Person,
+    visitors::leave,
 };
 
 /// The channels that have conferences.
@@ -23,14 +21,14 @@ const CONFERENCES: [Channel; 4] = [Channel::Messenger, Channel::Sms, Channel::We
 const TOLD: [Channel; 2] = [Channel::Webchat, Channel::Whatsapp];
 
 /// Creates an agent in a conversation of the channel, and an agent who could join.
-async fn pair(app: &TestApp, channel: Channel, more: &str) -> (Person, Person, Floor, Arrival) {
+async fn pair(app: &TestApp, channel: Channel, more: &str) -> (Person, Person, QueueSetup, Arrival) {
     let names = ["ann", "ben"].map(|name| format!("{name}{more}.{}", channel as i16));
     let [ann, ben] = app.agents(names.each_ref().map(String::as_str)).await;
-    let floor = app.floor_of(NewQueue::of(channel, &format!("First{more} {channel:?}")), &[&ann]).await;
+    let queue_setup = app.floor_of(NewQueue::of(channel, &format!("First{more} {channel:?}")), &[&ann]).await;
     ann.turns("AVAILABLE").await;
     ben.turns("AVAILABLE").await;
-    let arrival = talk(app, &ann, &floor, "kim").await;
-    (ann, ben, floor, arrival)
+    let arrival = connected_task(app, &ann, &queue_setup, "kim").await;
+    (ann, ben, queue_setup, arrival)
 }
 
 async fn says(by: &Person, arrival: &Arrival, key: &str) -> String {
@@ -93,7 +91,7 @@ async fn an_invited_agent_joins_writes_and_leaves_and_the_conversation_continues
         ];
         assert_eq!(announced(&app, arrival).await, lines, "{channel:?}");
     }
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +127,7 @@ async fn the_owner_ends_a_conference_for_both_agents_and_each_must_wrap_up() {
             assert_eq!(ann.sees(&task).await, "COMPLETED");
         }
     }
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,14 +172,14 @@ async fn an_invitation_that_is_not_accepted_changes_nothing_for_the_customer() {
             assert_eq!(says(&ann, &arrival, "goes on").await, "");
         }
     }
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn email_has_no_conferences_and_only_whatsapp_invites_queues() {
     let app = TestApp::two().await;
     for channel in Channel::ALL {
-        let (ann, ben, floor, arrival) = pair(&app, channel, "").await;
+        let (ann, ben, queue_setup, arrival) = pair(&app, channel, "").await;
         let task = arrival.task.to_string();
         let second = app.floor_of(NewQueue::of(channel, &format!("Second {channel:?}")), &[&ben]).await;
         if channel == Channel::Email {
@@ -198,7 +196,7 @@ async fn email_has_no_conferences_and_only_whatsapp_invites_queues() {
         app.clock.advance(chrono::Duration::seconds(1));
         cem.turns("AVAILABLE").await;
         assert_eq!(
-            ann.invites(&task, floor.as_target()).await,
+            ann.invites(&task, queue_setup.as_target()).await,
             "AGENT_NOT_AVAILABLE",
             "nobody but the owner serves it"
         );
@@ -216,7 +214,7 @@ async fn email_has_no_conferences_and_only_whatsapp_invites_queues() {
         assert_eq!(ann.confers("removeFromConference", &task).await, "");
         assert_eq!((ann.sees(&task).await.as_str(), actions(&ben).await), ("CONNECTED", json!(["WRAP_UP"])));
     }
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,6 +265,6 @@ async fn a_conference_continues_when_one_agent_loses_the_role() {
             assert_eq!(stays.ends(&arrival.conversation.to_string()).await, "", "{who}");
             assert_eq!(stays.wraps_up(&task).await, "", "{who}");
         }
-        nothing_contradicts_itself(&app.database).await;
+        consistency::check(&app.database).await;
     }
 }

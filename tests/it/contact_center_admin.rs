@@ -7,12 +7,10 @@ mod secrets;
 use entity::id::AgentId;
 use serde_json::{Value, json};
 
-use crate::{
-    routing::nothing_contradicts_itself,
-    support::{Expected as _, app::TestApp, person::Person},
-};
+use crate::support::consistency;
+use crate::support::{Expected as _, app::TestApp, person::Person};
 
-const SEND: &str = "mutation($c: ID!, $m: String!) { sendMessage(input: { conversationId: $c, clientMessageId: $m, body: \"More\" }) { userErrors { code } } }";
+const SEND: &str = include_str!("operations/contact_center_admin/send.graphql");
 
 fn agent_id(person: &Person) -> String {
     AgentId(person.id.0).to_string()
@@ -92,7 +90,7 @@ async fn a_queue_created_through_the_api_routes_web_chats_to_skilled_agents() {
     assert_eq!(ann.offers().await.len(), 0, "not good enough yet");
     app.pass(1).await;
     assert_eq!(ann.is_offered().await, [second]);
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,9 +205,9 @@ async fn archiving_a_queue_moves_waiting_tasks_and_keeps_offers_and_conversation
     let (old, entry_point) = app.web_queue(&ada, "Old", named(&[&ann, &cem])).await;
     let (new, other) = app.web_queue(&ada, "New", named(&[&ben])).await;
     let mut tasks = Vec::new();
-    for door in [&entry_point, &entry_point, &entry_point, &other] {
+    for entry_setup in [&entry_point, &entry_point, &entry_point, &other] {
         app.clock.advance(chrono::Duration::seconds(1));
-        tasks.push(app.chats_at(door).await.expected("a chat").2);
+        tasks.push(app.chats_at(entry_setup).await.expected("a chat").2);
     }
     ann.turns("AVAILABLE").await;
     app.settle().await;
@@ -218,7 +216,7 @@ async fn archiving_a_queue_moves_waiting_tasks_and_keeps_offers_and_conversation
     }
     // Ann is in three conversations and has one more offer. Another task will wait.
     app.clock.advance(chrono::Duration::seconds(1));
-    let talks = tasks[..3].to_vec();
+    let conversations = tasks[..3].to_vec();
     let held = app.chats_at(&entry_point).await.expected("a chat").2;
     app.settle().await;
     assert_eq!(ann.is_offered().await, std::slice::from_ref(&held));
@@ -233,8 +231,8 @@ async fn archiving_a_queue_moves_waiting_tasks_and_keeps_offers_and_conversation
     assert_eq!(stands(&ada, &held).await, ("OFFERED".to_owned(), "Old".to_owned()));
     let place = ada.reads(&waiting, "Task", "position").await;
     assert_eq!(place["position"], 2, "behind whom it came after");
-    let doors = ada.finds("entryPoints", "Old", "queue { name }").await;
-    assert_eq!(doors["queue"]["name"], "New");
+    let entry_setups = ada.finds("entryPoints", "Old", "queue { name }").await;
+    assert_eq!(entry_setups["queue"]["name"], "New");
     let later = app.chats_at(&entry_point).await.expected("a chat").2;
     assert_eq!(stands(&ada, &later).await.1, "New");
     let listed = ada
@@ -252,15 +250,19 @@ async fn archiving_a_queue_moves_waiting_tasks_and_keeps_offers_and_conversation
     assert_eq!(ada.reads(&held, "Task", "position").await["position"], 2);
     let query = "mutation($id: ID!) { setUserRole(input: { userId: $id, role: MEMBER }) { userErrors { code } } }";
     assert_eq!(ada.ask(query, json!({ "id": ann.id() })).await.at("setUserRole.userErrors"), &json!([]));
-    for talk in &talks {
-        assert_eq!(stands(&ada, talk).await, ("QUEUED".to_owned(), "New".to_owned()), "a talk whose agent is gone");
+    for conversation in &conversations {
+        assert_eq!(
+            stands(&ada, conversation).await,
+            ("QUEUED".to_owned(), "New".to_owned()),
+            "a conversation whose agent is gone"
+        );
     }
     ben.turns("AVAILABLE").await;
     app.settle().await;
-    assert_eq!(ben.is_offered().await[..3], talks, "who has waited longest comes first");
+    assert_eq!(ben.is_offered().await[..3], conversations, "who has waited longest comes first");
     // The name of an archived queue is available again.
     ada.makes("createQueue", json!({ "name": "Old", "channel": "WEBCHAT" })).await;
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
     let stranded = "SELECT count(*) FROM task t JOIN queue q ON q.id = t.queue_id WHERE t.status < 3 AND q.archived_at IS NOT NULL";
     assert_eq!(app.database.number(stranded).await, 0);
 }
@@ -339,7 +341,7 @@ async fn changed_agents_and_skills_affect_waiting_tasks_at_once_but_not_offers()
     ada.makes("updateQueue", json!({ "queueId": queue, "skillRelaxation": soon })).await;
     app.settle().await;
     assert!(ben.is_offered().await.contains(&fifth));
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,10 +5,8 @@ use entity::id::AgentId;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::{
-    routing::nothing_contradicts_itself,
-    support::{Expected as _, app::TestApp, contact_center::refused, desk::ids, person::Person, rounds},
-};
+use crate::support::consistency;
+use crate::support::{Expected as _, app::TestApp, contact_center::refused, desk::ids, person::Person, rounds};
 
 fn agent_id(person: &Person) -> String {
     AgentId(person.id.0).to_string()
@@ -24,8 +22,8 @@ async fn each_kind_keeps_one_default_under_concurrent_changes() {
     let [ada, eve] = [app.admin("ada").await, app.admin("eve").await];
     let profile = |name: &str| json!({ "name": name, "mode": "BLENDED", "chat": 1, "email": 1, "social": 1 });
     for (create, update, field, table) in [
-        ("createWrapUpReason", "updateWrapUpReason", "reasonId", "wrap_up_reason"),
-        ("createIdleReason", "updateIdleReason", "reasonId", "idle_reason"),
+        ("createWrapUpReason", "updateWrapUpReason", "wrapUpReasonId", "wrap_up_reason"),
+        ("createIdleReason", "updateIdleReason", "idleReasonId", "idle_reason"),
         ("createMultimediaProfile", "updateMultimediaProfile", "profileId", "multimedia_profile"),
     ] {
         let mut made = Vec::new();
@@ -84,9 +82,9 @@ async fn no_entry_point_leads_to_a_queue_that_is_archived_at_the_same_time() {
     let ada = app.admin("ada").await;
     for round in 0..rounds(5) {
         let queue = ada.makes("createQueue", json!({ "name": format!("q{round}"), "channel": "WEBCHAT" })).await;
-        let door = json!({ "name": format!("d{round}"), "channel": "WEBCHAT", "address": format!("d{round}"), "queueId": queue });
+        let entry_setup = json!({ "name": format!("d{round}"), "channel": "WEBCHAT", "address": format!("d{round}"), "queueId": queue });
         let (made, archived) = tokio::join!(
-            ada.arranges_on(round, "createEntryPoint", door),
+            ada.arranges_on(round, "createEntryPoint", entry_setup),
             ada.arranges_on(round + 1, "archiveQueue", json!({ "queueId": queue })),
         );
         let said = (refused(&made), refused(&archived));
@@ -268,11 +266,11 @@ async fn archiving_queues_under_load_strands_no_task() {
             came += 1;
         }
         assert_eq!(app.database.number(STRANDED).await, 0, "after {chain}");
-        nothing_contradicts_itself(&app.database).await;
+        consistency::check(&app.database).await;
         present = next;
     }
     finishes_all(&app, &ada, &agents, &present).await;
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
     let served = "SELECT count(*) FROM conversation c JOIN task t ON t.id = c.task_id WHERE t.status = 7";
     assert_eq!(app.database.number(served).await, i64::from(came));
 }

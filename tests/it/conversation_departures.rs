@@ -4,28 +4,23 @@
 use entity::user::Role;
 use serde_json::{Value, json};
 
-use crate::{
-    credentials::key,
-    support::{
-        Expected as _,
-        app::TestApp,
-        consistency,
-        conversations::{EVENTS, SEND},
-        desk::Floor,
-        eventually,
-        graphql::Client,
-        person::Person,
-        socket::Socket,
-        visitors::{self, AcceptedChat},
-    },
+use crate::support::{
+    Expected as _,
+    accounts::key,
+    app::TestApp,
+    consistency,
+    conversations::{EVENTS, SEND},
+    desk::QueueSetup,
+    eventually,
+    graphql::Client,
+    person::Person,
+    socket::Socket,
+    visitors::{self, AcceptedChat},
 };
 
-const NOTE: &str = "mutation($c: ID!, $m: String!) { noted: addNote(input: { conversationId: $c, clientMessageId: $m, \
-    body: \"a later note\" }) { note { id } userErrors { code } } }";
-const READ: &str = "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 10000 }) { userErrors { code } } }";
-const LOOK: &str = "query($c: ID!) { conversation(id: $c) { unreadCount transcript participants { readUpTo } \
-    items(last: 100) { pageInfo { hasNextPage } nodes { id sequence ... on Message { body status receipts { state } } ... on Note { body } } } } \
-    conversations(first: 10) { nodes { id unreadCount items(last: 1) { nodes { id } } } } }";
+const NOTE: &str = include_str!("operations/conversation_departures/note.graphql");
+const READ: &str = include_str!("operations/conversation_departures/read.graphql");
+const LOOK: &str = include_str!("operations/conversation_departures/look.graphql");
 
 /// A customer in a conversation with an agent of one queue. Another agent serves a second queue.
 struct Scene {
@@ -35,7 +30,7 @@ struct Scene {
     task: String,
     sue: Person,
     ann: Person,
-    sales: Floor,
+    sales: QueueSetup,
 }
 
 impl Scene {

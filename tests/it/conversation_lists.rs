@@ -10,28 +10,22 @@ use entity::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    conversation_pages::keep_from_counting,
-    credentials,
-    support::{
-        Expected as _,
-        app::TestApp,
-        consistency,
-        conversations::{Visitor, code},
-        desk::{Arrival, Floor, NewQueue},
-        graphql::{Answer, Client},
-        person::Person,
-        plans,
-    },
+use crate::support::{
+    Expected as _, accounts,
+    app::TestApp,
+    consistency,
+    conversations::{Visitor, code},
+    desk::{Arrival, NewQueue, QueueSetup},
+    graphql::{Answer, Client},
+    person::Person,
+    plans,
+    plans::keep_from_counting,
 };
 
-const LIST: &str = "query($f: ConversationFilter, $a: String) { conversations(filter: $f, first: 3, after: $a) { \
-    nodes { id } pageInfo { hasNextPage endCursor } } }";
-const BACKWARDS: &str = "query($f: ConversationFilter, $b: String) { conversations(filter: $f, last: 2, before: $b) { \
-    nodes { id } pageInfo { hasPreviousPage startCursor } } }";
+const LIST: &str = include_str!("operations/conversation_lists/list.graphql");
+const BACKWARDS: &str = include_str!("operations/conversation_lists/backwards.graphql");
 const ONE: &str = "query($id: ID!) { conversation(id: $id) { id kind status channel lastItemAt customer { id } } }";
-const NOTE: &str = "mutation($c: ID!, $m: String!) { addNote(input: { conversationId: $c, clientMessageId: $m, body: \"later\" }) \
-    { userErrors { code } } }";
+const NOTE: &str = include_str!("operations/conversation_lists/note.graphql");
 const START: &str = "mutation($u: ID!) { startDirectConversation(input: { userId: $u }) { conversation { id } } }";
 
 /// People with different rights to see conversations.
@@ -53,39 +47,39 @@ impl TestApp {
         let [ann, ben] = self.agents(["ann", "ben"]).await;
         let (sue, mia) = (self.supervisor("sue").await, self.person("mia").await);
         let key = json!({ "name": "crm", "kind": "ORGANIZATION", "scopes": ["CONVERSATIONS_READ"] });
-        let (secret, _) = credentials::key(&self.admin("ada").await.clients[0], key).await;
+        let (secret, _) = accounts::key(&self.admin("ada").await.clients[0], key).await;
         let crm = Client::new(&sue.clients[0].url, Some(secret));
-        let chats = self.floor(Channel::Webchat, &[&ann]).await;
-        let texts = self.floor(Channel::Sms, &[&ann]).await;
-        let mails = self.floor(Channel::Email, &[&ben]).await;
+        let chats = self.queue_setup(Channel::Webchat, &[&ann]).await;
+        let texts = self.queue_setup(Channel::Sms, &[&ann]).await;
+        let mails = self.queue_setup(Channel::Email, &[&ben]).await;
         assert_eq!(ann.turns("AVAILABLE").await, "");
-        let mut talks = Vec::new();
-        for (number, floor) in [&chats, &texts, &texts, &chats, &chats].into_iter().enumerate() {
-            talks.push(self.taken(floor, &format!("kim{number}"), &ann).await);
+        let mut conversations = Vec::new();
+        for (number, queue_setup) in [&chats, &texts, &texts, &chats, &chats].into_iter().enumerate() {
+            conversations.push(self.taken(queue_setup, &format!("kim{number}"), &ann).await);
         }
         for over in [0, 1, 2, 4] {
             self.clock.advance(chrono::Duration::seconds(1));
-            assert_eq!(ann.ends_with(&talks[over].conversation.to_string(), true).await, "");
-            assert_eq!(ann.wraps_up(&talks[over].task.to_string()).await, "");
+            assert_eq!(ann.ends_with(&conversations[over].conversation.to_string(), true).await, "");
+            assert_eq!(ann.wraps_up(&conversations[over].task.to_string()).await, "");
         }
         assert_eq!(ann.turns("IDLE").await, "");
         // One task is transferred and continues without its first agent.
         assert_eq!(ben.turns("AVAILABLE").await, "");
-        assert_eq!(ann.transfers(&talks[3].task.to_string(), ben.as_target()).await, "");
+        assert_eq!(ann.transfers(&conversations[3].task.to_string(), ben.as_target()).await, "");
         self.settle().await;
         ben.accepts_it().await;
-        assert_eq!(ann.wraps_up(&talks[3].task.to_string()).await, "");
+        assert_eq!(ann.wraps_up(&conversations[3].task.to_string()).await, "");
         // Two customers return: a text message reopens its conversation, and a chat starts a new one. A closed
         // conversation gets a note from a person who never took part.
         self.clock.advance(chrono::Duration::seconds(1));
         self.waits(&texts, "kim1").await;
         self.waits(&chats, "kim0").await;
         self.clock.advance(chrono::Duration::seconds(1));
-        let closed = talks[0].conversation.to_string();
+        let closed = conversations[0].conversation.to_string();
         let noted = sue.ask(NOTE, json!({ "c": closed, "m": "1" })).await;
         assert_eq!(noted.at("addNote.userErrors"), &json!([]));
-        for floor in [&chats, &texts] {
-            self.is_served_by(floor, &[]).await;
+        for queue_setup in [&chats, &texts] {
+            self.is_served_by(queue_setup, &[]).await;
         }
         self.waits(&mails, "mail").await;
         let others = self.floor_of(NewQueue::of(Channel::Webchat, "others"), &[&ben]).await;
@@ -98,25 +92,25 @@ impl TestApp {
         assert_eq!(ben.transfers(&held_out.task.to_string(), ann.as_target()).await, "");
         self.settle().await;
         assert_eq!(ann.offers().await.len(), 1);
-        let talk = self.direct(&ann, &ben).await;
+        let chat_conversation = self.direct(&ann, &ben).await;
         self.direct(&mia, &ann).await;
         self.clock.advance(chrono::Duration::seconds(1));
-        assert_eq!(code(&ben.sends(0, &talk, "1", "Lunch?").await), "");
+        assert_eq!(code(&ben.sends(0, &chat_conversation, "1", "Lunch?").await), "");
         let customer = sue.ask(ONE, json!({ "id": closed })).await.at("conversation.customer.id").clone();
         let known = customer.as_str().and_then(CustomerId::parse).expected("a customer");
         let kim = self.visitor(known, chats.entry_point.id).await;
         Office { ann, ben, sue, mia, crm, kim, customer }
     }
 
-    async fn taken(&self, floor: &Floor, name: &str, agent: &Person) -> Arrival {
-        let arrival = self.waits(floor, name).await;
+    async fn taken(&self, queue_setup: &QueueSetup, name: &str, agent: &Person) -> Arrival {
+        let arrival = self.waits(queue_setup, name).await;
         self.settle().await;
         assert_eq!(agent.accepts_it().await, arrival.task.to_string());
         arrival
     }
 
-    async fn is_served_by(&self, floor: &Floor, agents: &[UserId]) {
-        self.assigns(floor.queue.id, agents).await;
+    async fn is_served_by(&self, queue_setup: &QueueSetup, agents: &[UserId]) {
+        self.assigns(queue_setup.queue.id, agents).await;
     }
 
     async fn direct(&self, one: &Person, other: &Person) -> String {

@@ -23,7 +23,7 @@ use crate::support::{
     desk::{Arrival, NewQueue},
     eventually,
     person::Person,
-    plans::{self, Budget, Planned},
+    plans::{self, Budget, Planned, keep_from_counting},
 };
 
 /// The operations of an agent, each with its maximum number of statements.
@@ -61,12 +61,12 @@ const BUDGETS: [(&str, usize); 9] = [
 async fn busy(app: &TestApp) -> (Person, Arrival) {
     keep_from_counting(app).await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
-    let floors = [Channel::Webchat, Channel::Whatsapp];
+    let queue_setups = [Channel::Webchat, Channel::Whatsapp];
     let mut first = None;
-    for channel in floors {
-        let floor = app.floor(channel, &[&ann, &ben]).await;
+    for channel in queue_setups {
+        let queue_setup = app.queue_setup(channel, &[&ann, &ben]).await;
         for number in 0..12 {
-            let arrival = app.waits(&floor, &format!("{channel:?} {number}")).await;
+            let arrival = app.waits(&queue_setup, &format!("{channel:?} {number}")).await;
             first.get_or_insert(arrival);
         }
     }
@@ -79,51 +79,28 @@ async fn busy(app: &TestApp) -> (Person, Arrival) {
             agent.accepts(offer).await.expected("a task");
         }
     }
-    let talks = ann.desk().await["tasks"].as_array().cloned().unwrap_or_default();
-    assert!(talks.len() > 2, "{talks:?}");
-    for (number, talk) in talks.iter().enumerate() {
+    let conversations = ann.desk().await["tasks"].as_array().cloned().unwrap_or_default();
+    assert!(conversations.len() > 2, "{conversations:?}");
+    for (number, chat_conversation) in conversations.iter().enumerate() {
         for message in 0..6 {
             let id = format!("{number} {message}");
-            let variables = json!({ "c": talk["conversation"]["id"], "m": id, "b": "Hello" });
+            let variables = json!({ "c": chat_conversation["conversation"]["id"], "m": id, "b": "Hello" });
             assert_eq!(ann.ask(SEND, variables).await.at("sent.userErrors"), &json!([]));
         }
     }
-    let conversation = talks[0]["conversation"]["id"].as_str().unwrap_or_default();
-    let ended = talks[1]["conversation"]["id"].as_str().unwrap_or_default();
+    let conversation = conversations[0]["conversation"]["id"].as_str().unwrap_or_default();
+    let ended = conversations[1]["conversation"]["id"].as_str().unwrap_or_default();
     assert_eq!(ann.ends(ended).await, "");
     let id = entity::id::ConversationId::parse(conversation).expected("an id");
-    let task = talks[0]["id"].as_str().and_then(entity::id::TaskId::parse).expected("an id");
+    let task = conversations[0]["id"].as_str().and_then(entity::id::TaskId::parse).expected("an id");
     (ann, Arrival { task, conversation: id })
-}
-
-/// Keeps PostgreSQL from collecting statistics. Without statistics both databases plan for large tables.
-pub async fn keep_from_counting(app: &TestApp) {
-    const TABLES: [&str; 12] = [
-        "agent",
-        "assignment",
-        "conversation",
-        "customer",
-        "offer",
-        "participant",
-        "queue",
-        "queue_member",
-        "receipt",
-        "task",
-        "thread_item",
-        "wrap_up",
-    ];
-    if app.database.is_postgres() {
-        for table in TABLES {
-            app.database.run(&format!("ALTER TABLE {table} SET (autovacuum_enabled = off)")).await;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn agent_desktops_and_conversations_take_a_fixed_number_of_indexed_statements() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
-    let (ann, talk) = busy(&app).await;
-    let variables = json!({ "id": talk.conversation.to_string(), "task": talk.task.to_string() });
+    let (ann, conversation) = busy(&app).await;
+    let variables = json!({ "id": conversation.conversation.to_string(), "task": conversation.task.to_string() });
     plans::check(&app, &ann, &variables, &BUDGETS, Budget::AtMost, Planned::ForMany).await;
 }
 
@@ -213,8 +190,7 @@ async fn no_background_work_reads_a_whole_table() {
 }
 
 /// The fields of a page of queues. `OF_QUEUES` is the maximum number of statements.
-const QUEUES: &str = "{ queues(first: 50) { nodes { name waiting longestWaitSeconds estimatedWaitSeconds openNow \
-    agents { state displayName } } } }";
+const QUEUES: &str = include_str!("operations/conversation_pages/queues.graphql");
 const OF_QUEUES: usize = 7;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -276,7 +252,7 @@ const WRITES: [(&str, usize); 4] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_to_a_conversation_take_a_fixed_number_of_indexed_statements() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
-    let (ann, talk) = busy(&app).await;
+    let (ann, conversation) = busy(&app).await;
     // The agent's answers have read everything before them, so the test resets the receipts.
     app.database.run("UPDATE participant SET read_up_to = 0").await;
     app.database.run("DELETE FROM receipt").await;
@@ -286,7 +262,7 @@ async fn writes_to_a_conversation_take_a_fixed_number_of_indexed_statements() {
     plans::check(
         &app,
         &ann,
-        &json!({ "id": talk.conversation.to_string() }),
+        &json!({ "id": conversation.conversation.to_string() }),
         &writes,
         Budget::Exactly,
         Planned::ForMany,
@@ -310,8 +286,8 @@ async fn no_page_of_many_conversations_reads_a_table() {
     let app = TestApp::on(TestDatabase::existing(&url), 1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     for number in [0, 7] {
         let agent = app.known(&format!("agent{number}")).await;
-        let talk = agent.desk().await["tasks"][0].clone();
-        let variables = json!({ "id": talk["conversation"]["id"], "task": talk["id"] });
+        let conversation = agent.desk().await["tasks"][0].clone();
+        let variables = json!({ "id": conversation["conversation"]["id"], "task": conversation["id"] });
         plans::check(&app, &agent, &variables, &BUDGETS, Budget::AtMost, Planned::ForFewAgents).await;
     }
 }

@@ -25,15 +25,9 @@ use crate::support::{
     rounds,
 };
 
-const THREAD: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String) { conversation(id: $id) { id kind channel status unreadCount \
-    streamCursor customer { displayName email identities { channel address } } \
-    participants { role leftAt readUpTo actor { __typename id displayName } } \
-    items(first: $first, after: $after, last: $last, before: $before) { pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor } \
-    nodes { __typename id sequence ... on Message { body direction status author { __typename displayName } \
-    receipts { state participant { __typename displayName } } } ... on Announcement { text actor { __typename } } ... on Note { body } } } } }";
-const NOTE: &str = "mutation($c: ID!, $m: String!) { addNote(input: { conversationId: $c, clientMessageId: $m, body: \"between us\" }) { userErrors { code } } }";
-const READ: &str = "mutation($c: ID!, $to: Int!) { done: markConversationRead(input: { conversationId: $c, upToSequence: $to }) { outcome \
-    conversation { unreadCount } userErrors { code } } }";
+const THREAD: &str = include_str!("operations/conversation_views/thread.graphql");
+const NOTE: &str = include_str!("operations/conversation_views/note.graphql");
+const READ: &str = include_str!("operations/conversation_views/read.graphql");
 
 async fn note(by: &Person, chat: &Chat, client_id: &str) {
     let noted = by.ask(NOTE, json!({ "c": chat.id(), "m": client_id })).await;

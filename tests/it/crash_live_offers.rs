@@ -5,19 +5,17 @@ use entity::channel::Channel;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::{
-    routing::nothing_contradicts_itself,
-    support::{
-        Expected as _,
-        app::TestApp,
-        conversations::SEND,
-        database::TestDatabase,
-        desk::{NewQueue, ids},
-        eventually,
-        graphql::Client,
-        person::Person,
-        process::Server,
-    },
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    consistency,
+    conversations::SEND,
+    database::TestDatabase,
+    desk::{NewQueue, ids},
+    eventually,
+    graphql::Client,
+    person::Person,
+    process::Server,
 };
 
 /// The number of agents. Each has five offers of chats, a hundred in total.
@@ -107,9 +105,9 @@ async fn a_hundred_live_offers_survive_kill_nine_of_their_instance() {
         agents.push(app.agent(&format!("agent{number}")).await);
     }
     let queue = NewQueue { offer_seconds: Some(OFFER_SECONDS), ..NewQueue::of(Channel::Webchat, "Chats") };
-    let floor = app.floor_of(queue, &agents.iter().collect::<Vec<_>>()).await;
+    let queue_setup = app.floor_of(queue, &agents.iter().collect::<Vec<_>>()).await;
     for number in 0..AGENTS * 5 {
-        app.waits(&floor, &format!("customer {number}")).await;
+        app.waits(&queue_setup, &format!("customer {number}")).await;
     }
     for agent in &agents {
         assert_eq!(agent.turns("AVAILABLE").await, "");
@@ -139,7 +137,7 @@ async fn a_hundred_live_offers_survive_kill_nine_of_their_instance() {
         database.number(LIVE).await == 0
     })
     .await;
-    nothing_contradicts_itself(&database).await;
+    consistency::check(&database).await;
     for (agent, told) in agents.iter().zip(&told) {
         let desk = agent.desk().await;
         let held = ids(&desk["tasks"]);
@@ -167,7 +165,7 @@ async fn a_hundred_live_offers_survive_kill_nine_of_their_instance() {
         assert!(tries < 1_000, "not everything can be worked off");
         join_all(agents.iter().map(works_off)).await;
     }
-    nothing_contradicts_itself(&database).await;
+    consistency::check(&database).await;
     assert_eq!(database.number("SELECT count(*) FROM assignment").await, 0);
     assert_eq!(database.number("SELECT count(*) FROM task WHERE status = 7").await, 100, "each was talked about");
 }

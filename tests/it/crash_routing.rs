@@ -16,20 +16,19 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
-use crate::{
-    routing::{nobody_was_passed, nothing_contradicts_itself},
-    support::{
-        Expected as _,
-        app::TestApp,
-        database::TestDatabase,
-        desk::{Floor, NewQueue, ids},
-        graphql::Client,
-        person::Person,
-        process::Server,
-        random::Chance,
-        rounds,
-        visitors::START,
-    },
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    consistency,
+    database::TestDatabase,
+    desk::{NewQueue, QueueSetup, ids},
+    graphql::Client,
+    person::Person,
+    process::Server,
+    queue_log::nobody_was_passed,
+    random::Chance,
+    rounds,
+    visitors::START,
 };
 
 const AGENTS: usize = 12;
@@ -84,7 +83,7 @@ struct Everybody {
     database: TestDatabase,
     urls: Vec<String>,
     agents: Vec<Person>,
-    floors: [Floor; 2],
+    queue_setups: [QueueSetup; 2],
     /// The customers with a chat: their client and their conversation.
     customers: Mutex<Vec<(Client, String)>>,
     /// The client ids of all acknowledged messages.
@@ -101,18 +100,18 @@ impl Everybody {
         let url = &self.urls[number % self.urls.len()];
         let client = before.map_or_else(|| Client::patient(url, None), |(client, _)| client);
         let id = format!("{actor:04}-{number:08}-of-some-length");
-        let door = &self.floors[chance.below(2)].entry_point;
-        if client.token.is_some() && door.id != self.floors[0].entry_point.id {
+        let entry_setup = &self.queue_setups[chance.below(2)].entry_point;
+        if client.token.is_some() && entry_setup.id != self.queue_setups[0].entry_point.id {
             return;
         }
-        let input = json!({ "entryPointId": door.id.to_string(), "idempotencyKey": id, "message": { "clientMessageId": id, "body": "Hello" } });
+        let input = json!({ "entryPointId": entry_setup.id.to_string(), "idempotencyKey": id, "message": { "clientMessageId": id, "body": "Hello" } });
         let answer = client.ask(START, json!({ "input": input })).await;
         let started = answer.at("startWebChat");
         let Some(conversation) = started["conversation"]["id"].as_str() else {
             panic!("{started}");
         };
         self.note(&id);
-        if door.id == self.floors[0].entry_point.id {
+        if entry_setup.id == self.queue_setups[0].entry_point.id {
             let token = started["visitorToken"].as_str().map(str::to_owned).or(client.token);
             let mut customers = self.customers.lock();
             customers.push((Client::patient(url, token), conversation.to_owned()));
@@ -152,7 +151,7 @@ impl Everybody {
             }
             8..=9 => self.work_together(agent, instance, chance).await,
             10 => {
-                for (_, conversation) in talks(agent).await {
+                for (_, conversation) in find_conversations(agent).await {
                     let id = format!("{actor} {number} {conversation}");
                     let said = agent.sends(instance, &conversation, &id, "Hello").await;
                     if said["message"]["id"].is_string() {
@@ -161,7 +160,7 @@ impl Everybody {
                 }
             }
             _ => {
-                for (task, conversation) in talks(agent).await {
+                for (task, conversation) in find_conversations(agent).await {
                     agent.ends_with(&conversation, true).await;
                     agent.wraps_up(&task).await;
                 }
@@ -170,10 +169,12 @@ impl Everybody {
     }
 
     async fn work_together(&self, agent: &Person, instance: usize, chance: &mut Chance) {
-        for (task, _) in talks(agent).await {
+        for (task, _) in find_conversations(agent).await {
             let other = chance.pick(&self.agents).as_target();
             match chance.below(8) {
-                0 => agent.directs_on(instance, "transferTask", &task, chance.pick(&self.floors).as_target()).await,
+                0 => {
+                    agent.directs_on(instance, "transferTask", &task, chance.pick(&self.queue_setups).as_target()).await
+                }
                 1 => agent.directs_on(instance, "transferTask", &task, other).await,
                 2..=3 => agent.directs_on(instance, "requestConference", &task, other).await,
                 4 => agent.confers_on(instance, "cancelConference", &task).await,
@@ -186,7 +187,7 @@ impl Everybody {
 }
 
 /// Returns the tasks of an agent with their conversations.
-async fn talks(agent: &Person) -> Vec<(String, String)> {
+async fn find_conversations(agent: &Person) -> Vec<(String, String)> {
     let desk = agent.desk().await;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let tasks = desk["tasks"].as_array().cloned().unwrap_or_default();
@@ -199,7 +200,7 @@ async fn work_off(agent: &Person) {
     for offer in ids(&agent.desk().await["offers"]) {
         drop(agent.accepts(&offer).await);
     }
-    for (task, conversation) in talks(agent).await {
+    for (task, conversation) in find_conversations(agent).await {
         agent.confers("cancelConference", &task).await;
         agent.confers("endConference", &task).await;
         agent.ends_with(&conversation, true).await;
@@ -217,7 +218,8 @@ async fn kills_at_random_among_many_actors_leave_nothing_wrong() {
     }
     let serving: Vec<&Person> = agents.iter().collect();
     let queue = |name| NewQueue { offer_seconds: Some(OFFER_SECONDS), ..NewQueue::of(Channel::Webchat, name) };
-    let floors = [app.floor_of(queue("Chats"), &serving).await, app.floor_of(queue("More chats"), &serving[..6]).await];
+    let queue_setups =
+        [app.floor_of(queue("Chats"), &serving).await, app.floor_of(queue("More chats"), &serving[..6]).await];
     let TestApp { instances, database, .. } = app;
     drop(instances);
 
@@ -231,7 +233,7 @@ async fn kills_at_random_among_many_actors_leave_nothing_wrong() {
     };
     let agents = agents.into_iter().map(at).collect();
     let (customers, sent) = (Mutex::default(), Mutex::default());
-    let everybody = Arc::new(Everybody { database, urls, agents, floors, customers, sent });
+    let everybody = Arc::new(Everybody { database, urls, agents, queue_setups, customers, sent });
     let done = Arc::new(AtomicUsize::new(0));
     let actors: Vec<_> = (0..AGENTS)
         .map(|actor| {
@@ -265,8 +267,8 @@ async fn kills_at_random_among_many_actors_leave_nothing_wrong() {
     }
     assert!(kills > 10, "{kills}");
 
-    let Everybody { database, agents, floors, sent, .. } = &*everybody;
-    nothing_contradicts_itself(database).await;
+    let Everybody { database, agents, queue_setups, sent, .. } = &*everybody;
+    consistency::check(database).await;
     for tries in 0.. {
         join_all(agents.iter().map(work_off)).await;
         if database.number("SELECT count(*) FROM task WHERE status < 7").await == 0 {
@@ -275,9 +277,9 @@ async fn kills_at_random_among_many_actors_leave_nothing_wrong() {
         assert!(tries < 2_000, "not everything can be worked off");
     }
     places.iter().for_each(Place::check);
-    nothing_contradicts_itself(database).await;
+    consistency::check(database).await;
     assert_eq!(database.number("SELECT count(*) FROM assignment").await, 0);
-    assert!(nobody_was_passed(database, floors[0].queue.id.0).await > 0);
+    assert!(nobody_was_passed(database, queue_setups[0].queue.id.0).await > 0);
     // An acknowledged message exists once, however often it was sent. An unacknowledged message exists at most once.
     let sql = "SELECT client_message_id FROM thread_item WHERE client_message_id IS NOT NULL";
     let stored = database.texts(sql).await;

@@ -16,10 +16,8 @@ use crate::support::{
     rounds,
 };
 
-const ASK: &str =
-    "mutation($id: ID!) { requestConnection(input: { userId: $id }) { outcome request { id } userErrors { code } } }";
-const WITHDRAW: &str =
-    "mutation($id: ID!) { withdrawConnectionRequest(input: { requestId: $id }) { outcome userErrors { code } } }";
+const ASK: &str = include_str!("operations/crash_writes/ask.graphql");
+const WITHDRAW: &str = include_str!("operations/crash_writes/withdraw.graphql");
 const FOLLOW: &str = "mutation($id: ID!) { followUser(input: { userId: $id }) { outcome userErrors { code } } }";
 
 /// Returns the number of kills: 20 in a full run.

@@ -4,39 +4,10 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Expected as _,
+    accounts::{CREATE_KEY, ME, REFRESH, key, next, sign_in, sign_up},
     app::TestApp,
-    graphql::{Answer, Client},
+    graphql::Client,
 };
-
-const SIGN_UP: &str = "mutation($input: SignUpInput!) { signUp(input: $input) \
-                       { accessToken refreshToken expiresAt user { id } userErrors { code } } }";
-const SIGN_IN: &str =
-    "mutation($input: SignInInput!) { signIn(input: $input) { accessToken refreshToken userErrors { code message } } }";
-const REFRESH: &str = "mutation($token: String!) { refreshSession(input: { refreshToken: $token }) \
-                       { accessToken refreshToken user { handle } userErrors { code field } } }";
-pub const ME: &str = "{ viewer { user { handle } sessions { id current userAgent } } }";
-
-pub async fn sign_up(app: &TestApp, handle: &str) -> (Client, String) {
-    let input = json!({ "handle": handle, "password": "correct horse", "displayName": handle });
-    let answer = app.anonymous().ask(SIGN_UP, json!({ "input": input })).await;
-    let client = Client::new(&app.instances[0].url, Some(answer.text("signUp.accessToken").to_owned()));
-    (client, answer.text("signUp.refreshToken").to_owned())
-}
-
-pub async fn sign_in(app: &TestApp, handle: &str, password: &str) -> Answer {
-    let input = json!({ "handle": handle, "password": password });
-    app.anonymous().ask(SIGN_IN, json!({ "input": input })).await
-}
-
-/// Exchanges a refresh token. Returns the new client with its refresh token, or the code of the refusal.
-pub async fn next(app: &TestApp, token: &str) -> Result<(Client, String), String> {
-    let answer = app.anonymous().ask(REFRESH, json!({ "token": token })).await;
-    if answer.body["data"]["refreshSession"]["accessToken"].is_null() {
-        return Err(answer.text("refreshSession.userErrors.0.code").to_owned());
-    }
-    let client = Client::new(&app.instances[0].url, Some(answer.text("refreshSession.accessToken").to_owned()));
-    Ok((client, answer.text("refreshSession.refreshToken").to_owned()))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_continues_by_refresh_tokens_each_used_once() {
@@ -150,15 +121,6 @@ async fn password_guesses_are_slowed_down_whether_or_not_the_account_exists() {
     }
     app.clock.advance(chrono::Duration::seconds(61));
     assert!(!sign_in(&app, "jane", "correct horse").await.text("signIn.accessToken").is_empty());
-}
-
-const CREATE_KEY: &str = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) \
-    { secret apiKey { id prefix kind scopes expiresAt lastUsedAt } userErrors { code field } } }";
-
-/// Creates an API key. Returns its secret and its id.
-pub async fn key(client: &Client, input: Value) -> (String, String) {
-    let answer = client.ask(CREATE_KEY, json!({ "input": input })).await;
-    (answer.text("createApiKey.secret").to_owned(), answer.text("createApiKey.apiKey.id").to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,11 +17,11 @@ use crate::support::{
     Expected as _,
     app::TestApp,
     consistency,
-    desk::Floor,
+    desk::QueueSetup,
     eventually,
     person::Person,
     rounds,
-    visitors::{Door, START, by, chat, identity, is_taken, leave},
+    visitors::{EntryPointSetup, START, by, chat, identity, is_taken, leave},
 };
 
 fn phone(number: &str) -> Address {
@@ -56,9 +56,7 @@ async fn items(app: &TestApp) -> Vec<String> {
     app.database.texts(&sql).await
 }
 
-const SEEN: &str = "query($id: ID!) { conversation(id: $id) { status customer { id phone identities { kind address } } \
-    participants { role actor { ... on Customer { id } } } task { status endedBy continuedIn { id } } \
-    items(last: 1) { nodes { ... on Announcement { kind } } } } }";
+const SEEN: &str = include_str!("operations/customer_merges/seen.graphql");
 
 async fn seen(by: &Person, received: &InboundReceipt) -> Value {
     by.ask(SEEN, json!({ "id": received.conversation.id.to_string() })).await.at("conversation").clone()
@@ -68,8 +66,8 @@ async fn seen(by: &Person, received: &InboundReceipt) -> Value {
 async fn the_kept_customer_gets_the_addresses_the_conversations_and_the_missing_details() {
     let app = TestApp::two().await;
     let sue = app.supervisor("sue").await;
-    let sms = app.entry_point(Channel::Sms, "+4930100", Door::default()).await;
-    let whatsapp = app.entry_point(Channel::Whatsapp, "+4930200", Door::default()).await;
+    let sms = app.entry_point(Channel::Sms, "+4930100", EntryPointSetup::default()).await;
+    let whatsapp = app.entry_point(Channel::Whatsapp, "+4930200", EntryPointSetup::default()).await;
     let known = write(&app, 0, &whatsapp, &scoped("US.1"), "1").await;
     let other = write(&app, 1, &sms, &phone("+15550001"), "2").await;
     let before = items(&app).await;
@@ -101,7 +99,7 @@ async fn of_two_conversations_for_one_topic_the_newer_one_stays_current() {
     let sue = app.supervisor("sue").await;
     for newer_is_kept in [true, false] {
         let name = format!("+4930{}", u8::from(newer_is_kept));
-        let at = app.entry_point(Channel::Whatsapp, &name, Door::default()).await;
+        let at = app.entry_point(Channel::Whatsapp, &name, EntryPointSetup::default()).await;
         let (number, id) = (phone(&format!("+1555000{}", u8::from(newer_is_kept))), scoped(&format!("US.{name}")));
         let older = write(&app, 0, &at, &number, "1").await;
         app.clock.advance(chrono::Duration::seconds(1));
@@ -136,8 +134,8 @@ async fn of_two_conversations_for_one_topic_the_newer_one_stays_current() {
 async fn an_open_conversation_stays_current_and_an_agent_wraps_up_the_other_one() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
-    let floor: Floor = app.floor(Channel::Whatsapp, &[&ann]).await;
-    let at = &floor.entry_point;
+    let queue_setup: QueueSetup = app.queue_setup(Channel::Whatsapp, &[&ann]).await;
+    let at = &queue_setup.entry_point;
     assert_eq!(ann.turns("AVAILABLE").await, "");
     let served = write(&app, 0, at, &phone("+15550001"), "1").await;
     app.settle().await;
@@ -174,8 +172,8 @@ async fn an_open_conversation_stays_current_and_an_agent_wraps_up_the_other_one(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_merge_ends_the_visitor_tokens_of_the_merged_customer() {
     let app = TestApp::two().await;
-    let door = Door { secret: Some("a secret of the site"), ..Door::default() };
-    let at = app.entry_point(Channel::Webchat, "shop", door).await;
+    let entry_setup = EntryPointSetup { secret: Some("a secret of the site"), ..EntryPointSetup::default() };
+    let at = app.entry_point(Channel::Webchat, "shop", entry_setup).await;
     let until = (app.clock.now() + chrono::Duration::hours(1)).timestamp();
     let begin = async |id: &str| {
         let identity = identity("a secret of the site", id, until);
@@ -203,7 +201,7 @@ async fn a_merge_ends_the_visitor_tokens_of_the_merged_customer() {
 async fn messages_that_arrive_for_both_during_a_merge_are_stored_once_in_conversations_of_one_customer() {
     const EACH: usize = 12;
     let app = TestApp::two().await;
-    let at = app.entry_point(Channel::Whatsapp, "+4930100", Door::default()).await;
+    let at = app.entry_point(Channel::Whatsapp, "+4930100", EntryPointSetup::default()).await;
     for round in 0..rounds(4) {
         let (number, id) = (phone(&format!("+1555{round:04}")), scoped(&format!("US.{round}")));
         let (first, second) = (
@@ -247,7 +245,7 @@ async fn messages_that_arrive_for_both_during_a_merge_are_stored_once_in_convers
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_customer_is_not_merged() {
     let app = TestApp::new().await;
-    let at = app.entry_point(Channel::Sms, "+4930100", Door::default()).await;
+    let at = app.entry_point(Channel::Sms, "+4930100", EntryPointSetup::default()).await;
     let kim = customer(&write(&app, 0, &at, &phone("+15550001"), "1").await);
     let nobody = CustomerId(app.clock.uuid());
     let failed = app.app().transaction(|tx| Box::pin(customer_merge::merge(tx, kim, nobody))).await;

@@ -8,24 +8,24 @@ const START: &str =
     "mutation($u: ID!) { done: startDirectConversation(input: { userId: $u }) { conversation { id } } }";
 const DELETE: &str =
     "mutation($m: ID!) { done: deleteMessage(input: { messageId: $m }) { outcome userErrors { code } } }";
-const READ: &str = "mutation($c: ID!, $n: Int!) { done: markConversationRead(input: { conversationId: $c, upToSequence: $n }) { outcome } }";
+const READ: &str = include_str!("operations/deleted_messages/read.graphql");
 
-async fn talk(one: &Person, other: &Person) -> String {
+async fn direct_conversation(one: &Person, other: &Person) -> String {
     let request = one.asks(other).await;
     other.must("acceptConnectionRequest", &request).await;
     one.ask(START, json!({ "u": other.id() })).await.text("done.conversation.id").to_owned()
 }
 
-async fn says(person: &Person, talk: &str, id: &str) -> String {
-    let sent = person.sends(0, talk, id, &format!("Message {id}")).await;
+async fn says(person: &Person, conversation: &str, id: &str) -> String {
+    let sent = person.sends(0, conversation, id, &format!("Message {id}")).await;
     assert_eq!(code(&sent), "");
     sent["message"]["id"].as_str().expected("a message").to_owned()
 }
 
 /// Returns the number of message notifications and the number of unread messages of a person.
-async fn told(person: &Person, talk: &str) -> (usize, i64) {
+async fn told(person: &Person, conversation: &str) -> (usize, i64) {
     let query = "query($c: ID!) { notifications(kind: MESSAGE) { nodes { id } } conversation(id: $c) { unreadCount } }";
-    let answer = person.ask(query, json!({ "c": talk })).await;
+    let answer = person.ask(query, json!({ "c": conversation })).await;
     let notices = answer.at("notifications.nodes").as_array().map_or(0, Vec::len);
     (notices, answer.at("conversation.unreadCount").as_i64().unwrap_or_default())
 }
@@ -34,52 +34,52 @@ async fn told(person: &Person, talk: &str) -> (usize, i64) {
 async fn deleting_the_last_unread_message_removes_its_notification() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
-    let talk = talk(&ann, &ben).await;
+    let conversation = direct_conversation(&ann, &ben).await;
     let mut messages = Vec::new();
     for id in ["1", "2", "3"] {
-        messages.push(says(&ann, &talk, id).await);
+        messages.push(says(&ann, &conversation, id).await);
     }
-    assert_eq!(told(&ben, &talk).await, (1, 3));
+    assert_eq!(told(&ben, &conversation).await, (1, 3));
     for (message, left) in messages.iter().zip([(1, 2), (1, 1), (0, 0)]) {
         assert_eq!(ann.ask(DELETE, json!({ "m": message })).await.at("done.userErrors"), &json!([]));
-        assert_eq!(told(&ben, &talk).await, left);
+        assert_eq!(told(&ben, &conversation).await, left);
     }
     // Notifications of messages that were read stay. Only unread messages count.
-    let first = says(&ann, &talk, "4").await;
-    ben.ask(READ, json!({ "c": talk, "n": 100 })).await.at("done");
-    let second = says(&ann, &talk, "5").await;
-    assert_eq!(told(&ben, &talk).await, (1, 1));
+    let first = says(&ann, &conversation, "4").await;
+    ben.ask(READ, json!({ "c": conversation, "n": 100 })).await.at("done");
+    let second = says(&ann, &conversation, "5").await;
+    assert_eq!(told(&ben, &conversation).await, (1, 1));
     ann.ask(DELETE, json!({ "m": first })).await.at("done");
-    assert_eq!(told(&ben, &talk).await, (1, 1));
+    assert_eq!(told(&ben, &conversation).await, (1, 1));
     ann.ask(DELETE, json!({ "m": second })).await.at("done");
-    assert_eq!(told(&ben, &talk).await, (0, 0));
+    assert_eq!(told(&ben, &conversation).await, (0, 0));
     // Deleting an unread message removes no notification of a message that was read.
-    let third = says(&ann, &talk, "6").await;
-    ben.ask(READ, json!({ "c": talk, "n": 100 })).await.at("done");
+    let third = says(&ann, &conversation, "6").await;
+    ben.ask(READ, json!({ "c": conversation, "n": 100 })).await.at("done");
     ann.ask(DELETE, json!({ "m": third })).await.at("done");
-    assert_eq!(told(&ben, &talk).await, (1, 0));
+    assert_eq!(told(&ben, &conversation).await, (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sending_a_message_marks_earlier_messages_as_read() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
-    let talk = talk(&ann, &ben).await;
-    let message = says(&ann, &talk, "1").await;
-    says(&ann, &talk, "2").await;
-    assert_eq!(told(&ben, &talk).await, (1, 2));
-    says(&ben, &talk, "1").await;
-    assert_eq!(told(&ben, &talk).await.1, 0);
+    let conversation = direct_conversation(&ann, &ben).await;
+    let message = says(&ann, &conversation, "1").await;
+    says(&ann, &conversation, "2").await;
+    assert_eq!(told(&ben, &conversation).await, (1, 2));
+    says(&ben, &conversation, "1").await;
+    assert_eq!(told(&ben, &conversation).await.1, 0);
     let query = "{ notifications(kind: MESSAGE) { nodes { readAt } } }";
     assert!(ben.ask(query, Value::Null).await.at("notifications.nodes.0.readAt").is_string());
     let status = "query($m: ID!) { node(id: $m) { ... on Message { status } } }";
     assert_eq!(ann.ask(status, json!({ "m": message })).await.at("node.status"), "READ");
-    assert_eq!(told(&ann, &talk).await, (1, 1));
-    says(&ann, &talk, "3").await;
-    assert_eq!((told(&ann, &talk).await.1, told(&ben, &talk).await.1), (0, 1));
+    assert_eq!(told(&ann, &conversation).await, (1, 1));
+    says(&ann, &conversation, "3").await;
+    assert_eq!((told(&ann, &conversation).await.1, told(&ben, &conversation).await.1), (0, 1));
     // A repeated answer marks nothing as read.
-    says(&ben, &talk, "1").await;
-    assert_eq!(told(&ben, &talk).await.1, 1);
+    says(&ben, &conversation, "1").await;
+    assert_eq!(told(&ben, &conversation).await.1, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

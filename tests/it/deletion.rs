@@ -7,16 +7,13 @@ use entity::channel::Channel;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{
-    account_closure::{about_account, refusal, with_password},
-    credentials::{ME, key, sign_in, sign_up},
-    support::{
-        Expected as _,
-        app::TestApp,
-        consistency, eventually,
-        graphql::Client,
-        person::{ABOUT_A_USER, Person},
-    },
+use crate::support::{
+    Expected as _,
+    accounts::{ME, about_account, key, refusal, sign_in, sign_up, with_password},
+    app::TestApp,
+    consistency, eventually,
+    graphql::Client,
+    person::{ABOUT_A_USER, Person},
 };
 
 /// The columns that may still name a deleted person: the remaining user row, the log, conversations, the audit log, and
@@ -57,7 +54,7 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
     eli.must("acceptConnectionRequest", &of_eli).await;
     // One pair is before and one after in the order of ids. A later block ends the second conversation.
     for other in [ann, eli] {
-        let id = talk(jane, other).await;
+        let id = direct_conversation(jane, other).await;
         other.sends(0, &id, "1", "Hello").await;
         jane.sends(0, &id, "1", "Hello too").await;
     }
@@ -127,10 +124,10 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
     }
 }
 
-const START: &str = "mutation($u: ID!) { started: startDirectConversation(input: { userId: $u }) { conversation { id } userErrors { code } } }";
+const START: &str = include_str!("operations/deletion/start.graphql");
 
 /// Returns the conversation of two connected people.
-async fn talk(one: &Person, other: &Person) -> String {
+async fn direct_conversation(one: &Person, other: &Person) -> String {
     one.ask(START, json!({ "u": other.id() })).await.text("started.conversation.id").to_owned()
 }
 
@@ -141,7 +138,7 @@ async fn messages_of_a_deleted_user_stay_without_their_name() {
     let (jane, client) = with_password(&app, "jane.zanzibar").await;
     let request = jane.asks(&ann).await;
     ann.must("acceptConnectionRequest", &request).await;
-    let id = talk(&jane, &ann).await;
+    let id = direct_conversation(&jane, &ann).await;
     jane.sends(0, &id, "1", "Lunch?").await;
     ann.sends(0, &id, "1", "Yes").await;
     let mut socket = ann.socket(1).await;
@@ -172,15 +169,15 @@ async fn messages_of_a_deleted_user_stay_without_their_name() {
 async fn answer_somebody(app: &TestApp, person: &Person) {
     let me = app.database.literal(person.id.0);
     app.database.run(&format!("UPDATE \"user\" SET role = 2 WHERE id = {me}")).await;
-    let floor = app.floor(Channel::Webchat, &[person]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[person]).await;
     app.skill("Zulu", &[(person, 5)]).await;
     assert_eq!(person.turns("AVAILABLE").await, "");
-    let first = app.waits(&floor, "first").await;
+    let first = app.waits(&queue_setup, "first").await;
     app.settle().await;
     let task = person.accepts_it().await;
     person.ends(&first.conversation.to_string()).await;
     assert_eq!(person.wraps_up(&task).await, "");
-    app.waits(&floor, "second").await;
+    app.waits(&queue_setup, "second").await;
     app.settle().await;
     app.database.run(&format!("UPDATE task SET conference_agent_id = owner_id WHERE owner_id = {me}")).await;
 }

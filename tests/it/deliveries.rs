@@ -182,10 +182,8 @@ async fn an_attempt_that_has_begun_is_completed_when_the_instance_stops() {
     assert_eq!(app.database.number(&left).await, 2, "no attempt is left without an outcome");
 }
 
-const LIST: &str = "query($statuses: [DeliveryStatus!]) { deliveries(statuses: $statuses) { nodes { id kind status retry attempts \
-                    error user { handle } nextAttemptAt settledAt } } }";
-const AGAIN: &str = "mutation($id: ID!) { sendDeliveryAgain(input: { deliveryId: $id }) { outcome delivery { status } \
-                     userErrors { code field } } }";
+const LIST: &str = include_str!("operations/deliveries/list.graphql");
+const AGAIN: &str = include_str!("operations/deliveries/again.graphql");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn administrators_list_failed_deliveries_and_send_them_again() {
@@ -193,7 +191,7 @@ async fn administrators_list_failed_deliveries_and_send_them_again() {
     let settings = [("RAPPORT_SMTP_URL", url.as_str()), ("RAPPORT_MAIL_FROM", "Rapport <rapport@example.org>")];
     let app = TestApp::with(1, &settings).await;
     let (ada, ann) = (app.admin("ada").await, app.person("ann").await);
-    crate::recovery::addresses(&ann.clients[0], &["ann@example.org"]).await;
+    crate::support::emails::addresses(&ann.clients[0], &["ann@example.org"]).await;
     server.reject(1);
     let asks = "mutation { requestEmailConfirmation(input: { address: \"ann@example.org\" }) { outcome } }";
     assert_eq!(ann.ask(asks, Value::Null).await.text("requestEmailConfirmation.outcome"), "APPLIED");

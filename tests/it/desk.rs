@@ -4,17 +4,15 @@
 use entity::channel::Channel;
 use serde_json::{Value, json};
 
-use crate::{
-    routing::nothing_contradicts_itself,
-    support::{Expected as _, app::TestApp, desk::NewQueue, person::Person},
-};
+use crate::support::consistency;
+use crate::support::{Expected as _, app::TestApp, desk::NewQueue, person::Person};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_available_agent_gets_the_waiting_task_with_a_preview_of_the_customer() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
-    let floor = app.floor(Channel::Whatsapp, &[&ann]).await;
-    let waiting = app.waits(&floor, "+15550199").await;
+    let queue_setup = app.queue_setup(Channel::Whatsapp, &[&ann]).await;
+    let waiting = app.waits(&queue_setup, "+15550199").await;
     app.settle().await;
     assert_eq!(ann.state().await, "OFFLINE", "whoever has not turned to anything is not at work");
     assert_eq!(ann.turns("AVAILABLE").await, "");
@@ -38,11 +36,11 @@ async fn an_available_agent_gets_the_waiting_task_with_a_preview_of_the_customer
 async fn an_unanswered_offer_goes_to_the_next_agent_and_sets_rona() {
     let app = TestApp::two().await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
-    let floor = app.floor(Channel::Webchat, &[&ann, &ben]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&ann, &ben]).await;
     ann.turns("AVAILABLE").await;
     app.clock.advance(chrono::Duration::seconds(1));
     ben.turns("AVAILABLE").await;
-    let task = app.waits(&floor, "cem").await.task.to_string();
+    let task = app.waits(&queue_setup, "cem").await.task.to_string();
     app.settle().await;
     let late = ann.offers().await.pop().expected("the one who has waited longest");
     app.pass(29).await;
@@ -54,7 +52,7 @@ async fn an_unanswered_offer_goes_to_the_next_agent_and_sets_rona() {
     assert_eq!(ann.accepts(&late).await, Err(("OFFER_EXPIRED".to_owned(), None)));
     ben.accepts_it().await;
     assert_eq!(ann.accepts(&late).await, Err(("OFFER_ALREADY_ACCEPTED".to_owned(), Some("ben".to_owned()))));
-    app.waits(&floor, "dan").await;
+    app.waits(&queue_setup, "dan").await;
     ben.turns("IDLE").await;
     app.settle().await;
     assert_eq!(ann.offers().await.len(), 0, "who is RONA is offered nothing");
@@ -68,11 +66,11 @@ async fn an_unanswered_offer_goes_to_the_next_agent_and_sets_rona() {
 async fn declining_sets_idle_and_returns_the_task_to_its_position() {
     let app = TestApp::two().await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
-    let floor = app.floor(Channel::Sms, &[&ann, &ben]).await;
+    let queue_setup = app.queue_setup(Channel::Sms, &[&ann, &ben]).await;
     ann.turns("AVAILABLE").await;
-    let first = app.waits(&floor, "1").await.task.to_string();
+    let first = app.waits(&queue_setup, "1").await.task.to_string();
     app.settle().await;
-    let second = app.waits(&floor, "2").await.task.to_string();
+    let second = app.waits(&queue_setup, "2").await.task.to_string();
     let offer = ann.offers().await.pop().expected("an offer");
     assert_eq!(ann.declines(&offer).await, "");
     assert_eq!(ann.declines(&offer).await, "", "again is the same");
@@ -88,10 +86,10 @@ async fn declining_sets_idle_and_returns_the_task_to_its_position() {
 async fn an_offer_is_for_one_agent_and_no_other_can_answer_it() {
     let app = TestApp::two().await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
-    let floor = app.floor(Channel::Webchat, &[&ann, &ben]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&ann, &ben]).await;
     let jane = app.person("jane").await;
     ann.turns("AVAILABLE").await;
-    app.waits(&floor, "cem").await;
+    app.waits(&queue_setup, "cem").await;
     app.settle().await;
     let offer = ann.offers().await.pop().expected("an offer");
     for other in [&ben, &jane] {
@@ -109,13 +107,13 @@ async fn an_offer_is_for_one_agent_and_no_other_can_answer_it() {
 async fn no_agent_goes_offline_with_open_tasks_or_offers() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
-    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&ann]).await;
     ann.turns("AVAILABLE").await;
-    let arrival = app.waits(&floor, "cem").await;
+    let arrival = app.waits(&queue_setup, "cem").await;
     app.settle().await;
     assert_eq!(ann.turns("OFFLINE").await, "INVALID_STATE_TRANSITION", "an offer");
     let task = ann.accepts_it().await;
-    assert_eq!(ann.turns("OFFLINE").await, "INVALID_STATE_TRANSITION", "a talk");
+    assert_eq!(ann.turns("OFFLINE").await, "INVALID_STATE_TRANSITION", "a conversation");
     assert_eq!(ann.turns("IDLE").await, "", "an idle agent keeps what they hold");
     assert_eq!(ann.ends(&arrival.conversation.to_string()).await, "");
     assert_eq!(ann.turns("OFFLINE").await, "WRAP_UP_PENDING");
@@ -147,8 +145,8 @@ async fn only_active_reasons_of_the_right_kind_are_accepted() {
 async fn an_agent_can_be_idle_on_single_channels() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
-    let sms = app.floor(Channel::Sms, &[&ann]).await;
-    let chat = app.floor(Channel::Webchat, &[&ann]).await;
+    let sms = app.queue_setup(Channel::Sms, &[&ann]).await;
+    let chat = app.queue_setup(Channel::Webchat, &[&ann]).await;
     ann.turns("AVAILABLE").await;
     assert_eq!(ann.turns_with(json!({ "state": "IDLE", "channels": ["SMS"] })).await, "");
     app.waits(&sms, "1").await;
@@ -160,10 +158,10 @@ async fn an_agent_can_be_idle_on_single_channels() {
     assert_eq!(ann.offers().await.len(), 2);
 }
 
-async fn talk(app: &TestApp, ann: &Person, channel: Channel, new: NewQueue) -> (String, String) {
-    let floor = app.floor_of(NewQueue { channel, ..new }, &[ann]).await;
+async fn connected_task(app: &TestApp, ann: &Person, channel: Channel, new: NewQueue) -> (String, String) {
+    let queue_setup = app.floor_of(NewQueue { channel, ..new }, &[ann]).await;
     ann.turns("AVAILABLE").await;
-    let arrival = app.waits(&floor, "cem").await;
+    let arrival = app.waits(&queue_setup, "cem").await;
     app.settle().await;
     (ann.accepts_it().await, arrival.conversation.to_string())
 }
@@ -173,7 +171,7 @@ async fn a_wrap_up_is_completed_automatically_and_can_be_extended_once() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let new = NewQueue { auto_wrap_up_seconds: Some(60), ..NewQueue::of(Channel::Webchat, "chat") };
-    let (task, conversation) = talk(&app, &ann, Channel::Webchat, new).await;
+    let (task, conversation) = connected_task(&app, &ann, Channel::Webchat, new).await;
     assert_eq!(ann.ends(&conversation).await, "");
     assert_eq!(ann.desk().await["tasks"][0]["availableActions"], json!(["WRAP_UP", "EXTEND_WRAP_UP"]));
     app.pass(50).await;
@@ -205,7 +203,8 @@ async fn the_channel_limits_the_number_of_wrap_up_reasons() {
         (Channel::Email, false),
     ] {
         let ann = app.agent(&format!("ann.{}", channel as i16)).await;
-        let (task, conversation) = talk(&app, &ann, channel, NewQueue::of(channel, &format!("{channel:?}"))).await;
+        let (task, conversation) =
+            connected_task(&app, &ann, channel, NewQueue::of(channel, &format!("{channel:?}"))).await;
         ann.ends_with(&conversation, true).await;
         let other = ann.reason("Other").await;
         let more = app.reason(&format!("Reason {channel:?}")).await;
@@ -230,7 +229,8 @@ async fn ending_requires_the_customers_consent_on_some_channels() {
         (Channel::Email, false),
     ] {
         let ann = app.agent(&format!("ann.{}", channel as i16)).await;
-        let (_, conversation) = talk(&app, &ann, channel, NewQueue::of(channel, &format!("{channel:?}"))).await;
+        let (_, conversation) =
+            connected_task(&app, &ann, channel, NewQueue::of(channel, &format!("{channel:?}"))).await;
         let said = ann.ends(&conversation).await;
         assert_eq!(said, if asks { "CUSTOMER_CONSENT_REQUIRED" } else { "" }, "{channel:?}");
         if asks {
@@ -245,7 +245,7 @@ async fn an_inactive_conversation_is_closed_automatically() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
     let new = NewQueue { inactivity_seconds: Some(300), ..NewQueue::of(Channel::Webchat, "chat") };
-    let (task, _) = talk(&app, &ann, Channel::Webchat, new).await;
+    let (task, _) = connected_task(&app, &ann, Channel::Webchat, new).await;
     app.pass(299).await;
     assert_eq!(ann.desk().await["tasks"][0]["status"], "CONNECTED");
     app.pass(1).await;
@@ -258,7 +258,7 @@ async fn an_inactive_conversation_is_closed_automatically() {
 async fn the_intervals_of_agent_states_have_no_gaps_also_when_the_clock_goes_back() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
-    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&ann]).await;
     let began = app.clock.now();
     ann.turns("AVAILABLE").await;
     app.pass(10).await;
@@ -266,11 +266,11 @@ async fn the_intervals_of_agent_states_have_no_gaps_also_when_the_clock_goes_bac
     app.clock.advance(chrono::Duration::seconds(-3_600));
     ann.turns("AVAILABLE").await;
     app.clock.advance(chrono::Duration::seconds(3_700));
-    app.waits(&floor, "cem").await;
+    app.waits(&queue_setup, "cem").await;
     app.settle().await;
     app.pass(30).await;
     assert_eq!(ann.state().await, "RONA");
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
     assert_eq!(app.database.number("SELECT count(*) FROM agent_interval").await, 5);
     assert!(began <= app.clock.now());
 }

@@ -6,14 +6,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, consistency, conversations::code, person::Person};
 
-const START: &str = "mutation($u: ID!) { started: startDirectConversation(input: { userId: $u }) { outcome conversation { id kind status unreadCount } \
-    userErrors { code message field } } }";
-const READ: &str =
-    "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 100000 }) { outcome } }";
-const LOOK: &str = "query($c: ID!) { conversation(id: $c) { status unreadCount replyCapability { open reason characterLimit formats } \
-    participants { role leftAt readUpTo actor { displayName } } items { nodes { sequence ... on Message { body status direction author { displayName } } } } } \
-    conversations(filter: { kind: DIRECT }) { nodes { status } } open: conversations(filter: { mine: true }) { nodes { id } } \
-    notifications { nodes { kind } } }";
+const START: &str = include_str!("operations/direct_messages/start.graphql");
+const READ: &str = include_str!("operations/direct_messages/read.graphql");
+const LOOK: &str = include_str!("operations/direct_messages/look.graphql");
 
 async fn start(by: &Person, other: &Person) -> Value {
     by.ask(START, json!({ "u": other.id() })).await.at("started").clone()
@@ -24,7 +19,7 @@ async fn connect(one: &Person, other: &Person) {
     other.must("acceptConnectionRequest", &request).await;
 }
 
-async fn talk(one: &Person, other: &Person) -> String {
+async fn direct_conversation(one: &Person, other: &Person) -> String {
     connect(one, other).await;
     start(one, other).await["conversation"]["id"].as_str().expected("a conversation").to_owned()
 }
@@ -127,7 +122,7 @@ async fn a_block_closes_the_conversation_as_disconnecting_does() {
     let mut ids = Vec::new();
     let mut sockets = Vec::new();
     for (seeker, target) in [(&one, &blocker), (&two, &leaver)] {
-        let id = talk(seeker, target).await;
+        let id = direct_conversation(seeker, target).await;
         assert_eq!(code(&seeker.sends(0, &id, "1", "Lunch?").await), "");
         assert_eq!(code(&target.sends(0, &id, "1", "Yes").await), "");
         let mut socket = seeker.socket(0).await;
@@ -167,7 +162,7 @@ async fn a_block_closes_the_conversation_as_disconnecting_does() {
 async fn connecting_again_reopens_the_same_conversation() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
-    let id = talk(&ann, &ben).await;
+    let id = direct_conversation(&ann, &ben).await;
     ann.sends(0, &id, "1", "Lunch?").await;
     ben.must("disconnect", &ann.id()).await;
     assert_eq!(code(&start(&ann, &ben).await), "NOT_ALLOWED");
@@ -193,7 +188,7 @@ async fn connecting_again_reopens_the_same_conversation() {
 async fn unread_messages_cause_one_notification_until_they_are_read() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
-    let id = talk(&ann, &ben).await;
+    let id = direct_conversation(&ann, &ben).await;
     for number in 0..3 {
         ann.sends(0, &id, &number.to_string(), "Hello").await;
     }
@@ -227,7 +222,7 @@ async fn nobody_writes_to_a_suspended_user() {
     let app = TestApp::new().await;
     let ada = app.admin("ada").await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
-    let id = talk(&ann, &ben).await;
+    let id = direct_conversation(&ann, &ben).await;
     let suspend = "mutation($id: ID!) { suspendUser(input: { userId: $id }) { userErrors { code } } }";
     ada.ask(suspend, json!({ "id": ben.id() })).await.at("");
     assert_eq!(code(&ann.sends(0, &id, "1", "Hello?").await), "NOT_ALLOWED");
@@ -240,7 +235,7 @@ async fn no_message_is_accepted_after_an_acknowledged_block() {
     let app = TestApp::two().await;
     for round in 0..crate::support::rounds(6).min(40) {
         let (ann, ben) = (app.person(&format!("ann{round}")).await, app.person(&format!("ben{round}")).await);
-        let id = &talk(&ann, &ben).await;
+        let id = &direct_conversation(&ann, &ben).await;
         let writing = join_all((0..6).map(|turn| {
             let by = if turn % 2 == 0 { &ann } else { &ben };
             async move { by.sends(turn, id, &turn.to_string(), "Hello").await }

@@ -115,8 +115,7 @@ async fn only_its_author_sees_a_note() {
     assert_eq!(note("a\u{7}b").await["userErrors"][0]["code"], "INVALID");
 }
 
-const BULK: &str = "mutation($action: ContactAction!, $ids: [ID!]!) { updateContacts(input: { action: $action, userIds: $ids }) { \
-    results { userId outcome user { handle } userErrors { code field } } userErrors { code field } } }";
+const BULK: &str = include_str!("operations/directory/bulk.graphql");
 
 /// Returns the handle and the outcome of each person in a bulk action.
 async fn bulk(person: &Person, instance: usize, action: &str, ids: &[String]) -> Vec<(String, String)> {
@@ -195,7 +194,7 @@ async fn concurrent_bulk_actions_of_everybody_cause_no_deadlock_and_no_contradic
     consistency::check(&app.database).await;
 }
 
-const REACH: &str = "mutation($emails: [EmailAddressInput!]) { updateProfile(input: { emails: $emails }) { userErrors { code field } } }";
+const REACH: &str = include_str!("operations/directory/reach.graphql");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_are_found_by_the_addresses_that_the_viewer_may_see() {

@@ -15,11 +15,8 @@ use api::{
 use entity::{id::ConversationId, thread_item::AnnouncementKind};
 use serde_json::{Value, json};
 
-use crate::{
-    account_closure::{about_account, refusal, with_password},
-    credentials::key,
-    support::{Expected as _, app::TestApp, graphql::Client},
-};
+use crate::support::accounts::{about_account, key, refusal, with_password};
+use crate::support::{Expected as _, app::TestApp, graphql::Client};
 
 const EXPORT: &str =
     "mutation($id: ID) { exportAccount(input: { userId: $id }) { url expiresAt userErrors { code } } }";
@@ -144,14 +141,14 @@ async fn a_download_ticket_is_valid_for_one_export_and_ten_minutes() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let address = address(&ann.clients[0], None).await;
-    let (door, ticket) = address.split_once("ticket=").expected("a ticket");
+    let (entry_setup, ticket) = address.split_once("ticket=").expected("a ticket");
     assert_eq!(status(&address).await, 200);
     let as_token = Client::new(&ann.clients[0].url, Some(ticket.to_owned()));
     assert_eq!(as_token.ask("{ viewer { scopes } }", Value::Null).await.status, 401, "no access token");
     for wrong in [String::new(), "x".to_owned(), ann.token.clone(), format!("{ticket}x"), "%00".to_owned()] {
-        assert_eq!(status(&format!("{door}ticket={wrong}")).await, 404, "{wrong}");
+        assert_eq!(status(&format!("{entry_setup}ticket={wrong}")).await, 404, "{wrong}");
     }
-    assert_eq!(status(door.trim_end_matches('?')).await, 404);
+    assert_eq!(status(entry_setup.trim_end_matches('?')).await, 404);
     assert_eq!(ben.ask(EXPORT, json!({ "id": ann.id() })).await.code(), "FORBIDDEN");
     assert_eq!(
         refusal(&about_account(&ben.clients[0], "exportAccount", json!({ "userId": "user_x" })).await),
@@ -267,9 +264,9 @@ async fn an_export_contains_announcements_as_data_and_in_english() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_address_ends_with_the_session_and_with_the_password() {
     let app = TestApp::new().await;
-    let (jane, _) = crate::credentials::sign_up(&app, "jane").await;
+    let (jane, _) = crate::support::accounts::sign_up(&app, "jane").await;
     let signed_in = async || {
-        let answer = crate::credentials::sign_in(&app, "jane", "correct horse").await;
+        let answer = crate::support::accounts::sign_in(&app, "jane", "correct horse").await;
         Client::new(&jane.url, Some(answer.text("signIn.accessToken").to_owned()))
     };
     let (leaving, staying) = (signed_in().await, signed_in().await);
@@ -280,7 +277,7 @@ async fn a_download_address_ends_with_the_session_and_with_the_password() {
     // Ending a session from another device ends its download address too.
     let elsewhere = signed_in().await;
     let of_elsewhere = address(&elsewhere, None).await;
-    let sessions = elsewhere.ask(crate::credentials::ME, Value::Null).await.at("viewer.sessions").clone();
+    let sessions = elsewhere.ask(crate::support::accounts::ME, Value::Null).await.at("viewer.sessions").clone();
     let current = sessions.as_array().into_iter().flatten().find(|session| session["current"] == true);
     let revoke = "mutation($id: ID!) { revokeSession(input: { sessionId: $id }) { outcome } }";
     let revoked = jane.ask(revoke, json!({ "id": current.expected("a session")["id"] })).await;

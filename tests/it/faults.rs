@@ -116,9 +116,9 @@ async fn changes(app: &TestApp) -> Vec<Change> {
     let [jane, ada, ben] = app.people(["jane", "ada", "ben"]).await;
     let [sue, tom] = app.agents(["sue", "tom"]).await;
     let site = app.web_site("site").await;
-    let floor = app.floor(Channel::Webchat, &[&sue]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&sue]).await;
     assert_eq!(sue.turns("AVAILABLE").await, "");
-    app.waits(&floor, "Kim").await;
+    app.waits(&queue_setup, "Kim").await;
     app.settle().await;
     let offer = sue.offers().await.pop().expected("an offer");
     let (visitor, conversation) = visitors::visitor(app, &site).await;

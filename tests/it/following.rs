@@ -22,18 +22,14 @@ use crate::support::{
     visitors::{by, chat, message, start},
 };
 
-const FOLLOW: &str = "subscription($id: ID!, $after: Cursor) { event: conversationEvents(conversationId: $id, after: $after) { __typename \
-    ... on SubscriptionStarted { cursor } ... on ResyncRequired { reason } ... on Event { cursor } \
-    ... on ItemAdded { sequence item { ...Item } } ... on ItemChanged { sequence item { ...Item } } \
-    ... on ReceiptAdvanced { sequence } ... on ParticipantChanged { sequence } ... on TaskChanged { sequence } } } \
-    fragment Item on ThreadItem { __typename sequence ... on Message { body } ... on Note { body } ... on Announcement { text } }";
-const NOTE: &str = "mutation($c: ID!, $m: String!) { addNote(input: { conversationId: $c, clientMessageId: $m, body: \"between us\" }) { userErrors { code } } }";
-const READ: &str = "mutation($c: ID!) { markConversationRead(input: { conversationId: $c, upToSequence: 100000 }) { userErrors { code } } }";
+const FOLLOW: &str = include_str!("operations/following/follow.graphql");
+const NOTE: &str = include_str!("operations/conversation_views/note.graphql");
+const READ: &str = include_str!("operations/following/read.graphql");
 /// The last message of each conversation.
 const END: &str = "That is all";
 
 /// A conversation between a customer and an agent, each with a client for every instance.
-struct Talk {
+struct FollowedConversation {
     id: String,
     agent: Vec<Client>,
     customer: Vec<Client>,
@@ -53,7 +49,7 @@ fn on_all(app: &TestApp, token: Option<&str>) -> Vec<Client> {
     app.instances.iter().map(|instance| Client::new(&instance.url, token.map(str::to_owned))).collect()
 }
 
-impl Talk {
+impl FollowedConversation {
     async fn says(&self, by: &[Client], turn: usize, body: &str) {
         let variables = json!({ "c": self.id, "m": format!("{turn} {body}"), "b": body });
         let sent = by[turn % by.len()].ask(SEND, variables).await.at("sent").clone();
@@ -127,18 +123,18 @@ impl Follower {
 }
 
 /// Creates conversations that agents with free capacity have accepted.
-async fn talks(app: &TestApp, number: usize) -> Vec<Talk> {
+async fn find_conversations(app: &TestApp, number: usize) -> Vec<FollowedConversation> {
     let mut agents = Vec::new();
     for agent in 0..number.div_ceil(5) {
         agents.push(app.agent(&format!("agent{agent}")).await);
     }
-    let floor = app.floor_of(NewQueue::of(Channel::Webchat, "Chats"), &agents.iter().collect::<Vec<_>>()).await;
+    let queue_setup = app.floor_of(NewQueue::of(Channel::Webchat, "Chats"), &agents.iter().collect::<Vec<_>>()).await;
     let mut customers = std::collections::BTreeMap::new();
     for customer in 0..number {
-        let begun = start(&app.anonymous(), &floor.entry_point, message("1", &format!("I am {customer}"))).await;
+        let begun = start(&app.anonymous(), &queue_setup.entry_point, message("1", &format!("I am {customer}"))).await;
         customers.insert(chat(&begun).to_owned(), by(app, &begun));
     }
-    let mut talks = Vec::new();
+    let mut conversations = Vec::new();
     for agent in &agents {
         assert_eq!(agent.turns("AVAILABLE").await, "");
         app.settle().await;
@@ -148,11 +144,15 @@ async fn talks(app: &TestApp, number: usize) -> Vec<Talk> {
         let answer = agent.ask("{ conversations(filter: { mine: true }) { nodes { id } } }", Value::Null).await;
         for id in ids(answer.at("conversations.nodes")) {
             let customer = customers.remove(&id).expected("a customer");
-            talks.push(Talk { id, agent: agent.clients.clone(), customer: on_all(app, customer.token.as_deref()) });
+            conversations.push(FollowedConversation {
+                id,
+                agent: agent.clients.clone(),
+                customer: on_all(app, customer.token.as_deref()),
+            });
         }
     }
-    assert_eq!(talks.len(), number);
-    talks
+    assert_eq!(conversations.len(), number);
+    conversations
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,22 +163,23 @@ async fn followers_cut_off_at_random_receive_every_event_once() {
     let (number, of_each) = if is_full { (20, 10) } else { (3, 5) };
     let messages = messages.min(5_000) / number;
     let sue = app.supervisor("sue").await;
-    let talks = Arc::new(talks(&app, number).await);
+    let conversations = Arc::new(find_conversations(&app, number).await);
     let mut following = Vec::new();
-    for (place, talk) in talks.iter().enumerate() {
+    for (place, conversation) in conversations.iter().enumerate() {
         for which in 0..of_each {
             let (side, clients) = match which % 5 {
-                0 | 1 => (ConversationSide::Staff, talk.agent.clone()),
+                0 | 1 => (ConversationSide::Staff, conversation.agent.clone()),
                 2 => (ConversationSide::Staff, sue.clients.clone()),
-                _ => (ConversationSide::Customer, talk.customer.clone()),
+                _ => (ConversationSide::Customer, conversation.customer.clone()),
             };
             // There are more events than messages, so five stretches of at most a fifth each end before the last
             // message.
-            let follower = Follower { id: talk.id.clone(), side, clients, cuts: 5, stretch: (messages / 5).max(1) };
+            let follower =
+                Follower { id: conversation.id.clone(), side, clients, cuts: 5, stretch: (messages / 5).max(1) };
             following.push(tokio::spawn(follower.follows((place * of_each + which) as u64)));
         }
     }
-    join_all(talks.iter().map(|talk| talk.goes_on(messages))).await;
+    join_all(conversations.iter().map(|conversation| conversation.goes_on(messages))).await;
     let mut cuts = 0;
     for told in join_all(following).await {
         let (told, cut) = told.expected("a follower");

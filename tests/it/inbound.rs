@@ -28,7 +28,7 @@ use crate::support::{
     consistency,
     conversations::code,
     rounds,
-    visitors::{Door, leave},
+    visitors::{EntryPointSetup, leave},
 };
 
 /// Returns a message as a provider delivers it.
@@ -77,7 +77,7 @@ async fn numbered(app: &TestApp) {
 async fn concurrent_first_messages_create_one_conversation_and_task_for_each_customer() {
     const EACH: usize = 20;
     let app = TestApp::two().await;
-    let at = app.entry_point(Channel::Whatsapp, "+49 30 1", Door::default()).await;
+    let at = app.entry_point(Channel::Whatsapp, "+49 30 1", EntryPointSetup::default()).await;
     let customers = rounds(6);
     // Several customers send all their messages at the same moment, over all instances.
     for some in (0..customers).collect::<Vec<_>>().chunks(5) {
@@ -100,7 +100,7 @@ async fn concurrent_first_messages_create_one_conversation_and_task_for_each_cus
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redelivered_message_is_stored_once_also_concurrently_and_after_the_end() {
     let app = TestApp::two().await;
-    let at = app.entry_point(Channel::Sms, "+49 30 2", Door::default()).await;
+    let at = app.entry_point(Channel::Sms, "+49 30 2", EntryPointSetup::default()).await;
     let copy = incoming(&at, "+15550001", "SM1");
     let received = join_all((0..50).map(|n| receive(&app, n, &at, &copy))).await;
     let first = received.iter().find(|received| received.outcome == InboundOutcome::Began).expected("the first");
@@ -113,7 +113,7 @@ async fn a_redelivered_message_is_stored_once_also_concurrently_and_after_the_en
     assert_eq!(counts(&app).await, [1, 1, 1, 1]);
     assert_eq!(app.database.number("SELECT count(*) FROM conversation WHERE status = 2").await, 1, "it stays closed");
     // The same id at another entry point is another message.
-    let other = app.entry_point(Channel::Sms, "+49 30 3", Door::default()).await;
+    let other = app.entry_point(Channel::Sms, "+49 30 3", EntryPointSetup::default()).await;
     assert_eq!(receive(&app, 0, &other, &incoming(&other, "+15550001", "SM1")).await.outcome, InboundOutcome::Began);
     assert_eq!(counts(&app).await, [1, 2, 2, 2]);
     numbered(&app).await;
@@ -122,7 +122,7 @@ async fn a_redelivered_message_is_stored_once_also_concurrently_and_after_the_en
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redelivered_message_is_the_same_one_even_if_its_customer_has_changed() {
     let app = TestApp::two().await;
-    let at = app.entry_point(Channel::Whatsapp, "+49 30 4", Door::default()).await;
+    let at = app.entry_point(Channel::Whatsapp, "+49 30 4", EntryPointSetup::default()).await;
     // The provider names the sender differently in each of twenty simultaneous deliveries.
     let copies: Vec<_> = (0..20).map(|n| incoming(&at, &format!("+1555000{n:02}"), "wamid.1")).collect();
     let received = join_all(copies.iter().enumerate().map(|(n, copy)| receive(&app, n, &at, copy))).await;
@@ -142,11 +142,11 @@ async fn a_redelivered_message_is_the_same_one_even_if_its_customer_has_changed(
 async fn the_kind_of_an_address_is_its_own_and_only_a_telephone_number_is_shown_as_one() {
     let app = TestApp::new().await;
     let sue = app.supervisor("sue").await;
-    let page = app.entry_point(Channel::Messenger, "page1", Door::default()).await;
-    let other_page = app.entry_point(Channel::Messenger, "page2", Door::default()).await;
-    let sms = app.entry_point(Channel::Sms, "+49 30 5", Door::default()).await;
-    let whatsapp = app.entry_point(Channel::Whatsapp, "+49 30 6", Door::default()).await;
-    let mail = app.entry_point(Channel::Email, "help@example.com", Door::default()).await;
+    let page = app.entry_point(Channel::Messenger, "page1", EntryPointSetup::default()).await;
+    let other_page = app.entry_point(Channel::Messenger, "page2", EntryPointSetup::default()).await;
+    let sms = app.entry_point(Channel::Sms, "+49 30 5", EntryPointSetup::default()).await;
+    let whatsapp = app.entry_point(Channel::Whatsapp, "+49 30 6", EntryPointSetup::default()).await;
+    let mail = app.entry_point(Channel::Email, "help@example.com", EntryPointSetup::default()).await;
     for (at, from, kind, shown, phone) in [
         (&sms, Address::sender("+1 555-000-1"), "PHONE", "+15550001", Some("+15550001")),
         (&sms, Address::sender("68849"), "SHORT_CODE", "68849", None),
@@ -173,7 +173,7 @@ async fn the_kind_of_an_address_is_its_own_and_only_a_telephone_number_is_shown_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archived_entry_point_begins_no_conversation_and_continues_those_that_it_has() {
     let app = TestApp::new().await;
-    let at = app.entry_point(Channel::Sms, "+49 30 7", Door::default()).await;
+    let at = app.entry_point(Channel::Sms, "+49 30 7", EntryPointSetup::default()).await;
     let first = receive(&app, 0, &at, &incoming(&at, "+15550001", "1")).await;
     let input = ArchiveEntryPointInput { entry_point_id: at.id.into() };
     entry_point_admin::archive(app.app(), AdminActor::System, &input).await.expected("the archive");
@@ -190,8 +190,8 @@ async fn a_later_message_of_a_visitor_takes_the_same_steps_as_a_delivered_one() 
     let app = TestApp::new().await;
     let never = BusinessHours { time_zone: "UTC".to_owned(), open: vec![], closed_on: vec![], answer: None };
     for (channel, reopens) in [(Channel::Sms, true), (Channel::Webchat, false)] {
-        let door = Door { hours: Some(never.clone()), ..Door::default() };
-        let at = app.entry_point(channel, &format!("{channel:?} 8"), door).await;
+        let entry_setup = EntryPointSetup { hours: Some(never.clone()), ..EntryPointSetup::default() };
+        let at = app.entry_point(channel, &format!("{channel:?} 8"), entry_setup).await;
         let first = receive(&app, 0, &at, &incoming(&at, "+15550001", &format!("{channel:?}"))).await;
         let id = first.conversation.id.to_string();
         let kim = app.visitor(first.conversation.customer_id.expected("a customer"), at.id).await;
@@ -221,7 +221,7 @@ async fn a_later_message_of_a_visitor_takes_the_same_steps_as_a_delivered_one() 
 async fn a_message_reopens_a_closed_conversation_with_a_new_task() {
     let app = TestApp::two().await;
     for channel in [Channel::Messenger, Channel::Sms, Channel::Email, Channel::Whatsapp] {
-        let at = app.entry_point(channel, &format!("{channel:?}"), Door::default()).await;
+        let at = app.entry_point(channel, &format!("{channel:?}"), EntryPointSetup::default()).await;
         let first = receive(&app, 0, &at, &incoming(&at, "kim", "1")).await;
         let second = receive(&app, 1, &at, &incoming(&at, "kim", "2")).await;
         assert_eq!((second.outcome, second.conversation.id), (InboundOutcome::Continued, first.conversation.id));
@@ -256,7 +256,7 @@ async fn a_web_chat_is_never_reopened() {
 #[tokio::test(flavor = "multi_thread")]
 async fn emails_about_different_topics_are_different_conversations() {
     let app = TestApp::new().await;
-    let at = app.entry_point(Channel::Email, "help@example.com", Door::default()).await;
+    let at = app.entry_point(Channel::Email, "help@example.com", EntryPointSetup::default()).await;
     let about =
         |topic: &str, id: &str| InboundMessage { topic: topic.to_owned(), ..incoming(&at, "kim@example.org", id) };
     let first = receive(&app, 0, &at, &about("invoice", "1")).await;
@@ -273,7 +273,7 @@ async fn emails_about_different_topics_are_different_conversations() {
 #[tokio::test(flavor = "multi_thread")]
 async fn customer_details_are_stored_and_nul_characters_are_removed() {
     let app = TestApp::new().await;
-    let at = app.entry_point(Channel::Messenger, "page", Door::default()).await;
+    let at = app.entry_point(Channel::Messenger, "page", EntryPointSetup::default()).await;
     receive(&app, 0, &at, &incoming(&at, "psid", "1")).await;
     let details = CustomerDetails { name: None, email: Some("kim@example.org".to_owned()), phone: None };
     let mut more = InboundMessage { details, ..incoming(&at, "psid", "2") };
@@ -295,7 +295,9 @@ async fn outside_opening_hours_the_customer_gets_one_answer_and_the_task_waits()
         closed_on: vec![],
         answer: Some("Back on Monday".to_owned()),
     };
-    let at = app.entry_point(Channel::Sms, "+82", Door { hours: Some(never), ..Door::default() }).await;
+    let at = app
+        .entry_point(Channel::Sms, "+82", EntryPointSetup { hours: Some(never), ..EntryPointSetup::default() })
+        .await;
     for id in ["1", "2", "3"] {
         receive(&app, 0, &at, &incoming(&at, "+82 2", id)).await;
     }

@@ -17,10 +17,8 @@ use crate::support::{
     visitors::{refusal, start},
 };
 
-const NOTE: &str = "mutation($c: ID!, $m: String!, $b: String!) { done: addNote(input: { conversationId: $c, clientMessageId: $m, body: $b }) \
-    { note { body } userErrors { code field } } }";
-const EDIT: &str = "mutation($m: ID!, $b: String!) { done: editMessage(input: { messageId: $m, body: $b }) \
-    { message { body } userErrors { code field } } }";
+const NOTE: &str = include_str!("operations/message_check/note.graphql");
+const EDIT: &str = include_str!("operations/message_check/edit.graphql");
 
 /// A text as it is stored, or the code of its refusal and the last part of the refused field.
 type Verdict = Result<String, String>;

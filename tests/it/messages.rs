@@ -157,16 +157,14 @@ async fn twenty_concurrent_senders_leave_no_gap_in_the_sequence() {
     crate::support::consistency::check(&app.database).await;
 }
 
-const NOTE: &str = "mutation($c: ID!, $m: String!, $b: String!) { noted: addNote(input: { conversationId: $c, clientMessageId: $m, body: $b }) \
-    { replayed note { id sequence body author { __typename displayName } } userErrors { code } } }";
+const NOTE: &str = include_str!("operations/messages/note.graphql");
 
 async fn note(by: &Person, conversation: &str, client_id: &str, body: &str) -> Value {
     by.ask(NOTE, json!({ "c": conversation, "m": client_id, "b": body })).await.at("noted").clone()
 }
 
-const EDIT: &str = "mutation($m: ID!, $b: String!, $f: TextFormat! = PLAIN) { done: editMessage(input: { messageId: $m, body: $b, format: $f }) { outcome \
-    message { body editedAt } userErrors { code } } }";
-const DELETE: &str = "mutation($m: ID!) { done: deleteMessage(input: { messageId: $m }) { outcome message { body sequence deletedAt } userErrors { code } } }";
+const EDIT: &str = include_str!("operations/messages/edit.graphql");
+const DELETE: &str = include_str!("operations/messages/delete.graphql");
 
 fn done(answer: &Answer) -> String {
     let done = answer.at("done");

@@ -87,9 +87,9 @@ async fn two_versions_serve_one_database_without_a_missed_sequence_number() {
     let app = TestApp::with(2, &[("RAPPORT_EVENT_POLL", "50ms")]).await;
     let sue = app.person_of("sue", "sue", Role::Supervisor, Scopes::all()).await;
     let (jane, ben) = (app.person("jane").await, app.person("ben").await);
-    let floor = app.floor(Channel::Webchat, &[&sue]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&sue]).await;
     sue.turns("AVAILABLE").await;
-    let arrival = app.waits(&floor, "kim").await;
+    let arrival = app.waits(&queue_setup, "kim").await;
     app.settle().await;
     sue.accepts_it().await;
     // These calls start every stream, including the stream of revoked rights.
@@ -102,7 +102,7 @@ async fn two_versions_serve_one_database_without_a_missed_sequence_number() {
     let ended = app.app().transaction(|tx| Box::pin(async move { revocation::revoke(tx, gone) }));
     ended.await.expected("the end of rights");
     let conversation = arrival.conversation.to_string();
-    let queue = floor.queue.id.to_string();
+    let queue = queue_setup.queue.id.to_string();
     let mut sockets = BTreeMap::new();
     for (number, (stream, argument)) in FOLLOWED.into_iter().enumerate() {
         let mut socket = sue.socket(number % 2).await;
@@ -128,7 +128,7 @@ async fn two_versions_serve_one_database_without_a_missed_sequence_number() {
         let other = app.person(&format!("other{instance}")).await;
         assert_eq!(other.does_on(instance, "requestConnection", &sue.id()).await.outcome, "APPLIED");
         assert_eq!(other.does_on(instance, "followUser", &sue.id()).await.outcome, "APPLIED");
-        app.waits(&floor, &format!("lee{instance}")).await;
+        app.waits(&queue_setup, &format!("lee{instance}")).await;
         app.settle().await;
         sue.accepts_on(instance, &sue.offers().await[0]).await.expected("a task");
     }

@@ -14,17 +14,15 @@ use entity::{
     id::{CustomerId, VisitorTokenId},
 };
 
-use crate::{
-    routing::nothing_contradicts_itself,
-    support::{
-        Expected as _,
-        app::TestApp,
-        desk::{Arrival, Floor, NewQueue},
-        model::{Model, QUEUES, Stand, State},
-        person::Person,
-        random::Chance,
-        rounds,
-    },
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    consistency,
+    desk::{Arrival, NewQueue, QueueSetup},
+    model::{Model, QUEUES, Stand, State},
+    person::Person,
+    random::Chance,
+    rounds,
 };
 
 /// No customer arrives while this many tasks are live.
@@ -34,7 +32,7 @@ const MAX_WAITING: usize = 1_000;
 struct Both {
     app: TestApp,
     people: Vec<Person>,
-    floors: Vec<Floor>,
+    queue_setups: Vec<QueueSetup>,
     model: Model,
     /// The customer of each task, and the customer's name.
     arrivals: Vec<(Arrival, String)>,
@@ -49,7 +47,7 @@ impl Both {
         for index in 0..agents {
             people.push(app.agent(&format!("agent.{index}")).await);
         }
-        let mut floors = Vec::new();
+        let mut queue_setups = Vec::new();
         for queue in 0..QUEUES {
             let channel = if queue < 2 { Channel::Webchat } else { Channel::Sms };
             let serving: Vec<&Person> = people
@@ -58,10 +56,10 @@ impl Both {
                 .filter(|(agent, _)| Model::serves(*agent, queue))
                 .map(|(_, one)| one)
                 .collect();
-            floors.push(app.floor_of(NewQueue::of(channel, &format!("Queue {queue}")), &serving).await);
+            queue_setups.push(app.floor_of(NewQueue::of(channel, &format!("Queue {queue}")), &serving).await);
         }
         let model = Model::new(people.iter().map(|person| person.id));
-        Self { app, people, floors, model, arrivals: vec![], chance: Chance::seeded(seed) }
+        Self { app, people, queue_setups, model, arrivals: vec![], chance: Chance::seeded(seed) }
     }
 
     async fn tick(&mut self, millis: i64) {
@@ -105,7 +103,10 @@ impl Both {
         let (arrival, name) = self.arrivals[before].clone();
         let last = self.arrivals.iter().rposition(|(other, _)| other.conversation == arrival.conversation);
         let ended = last.is_some_and(|last| self.model.tasks[last].stand.is_over());
-        let Some(queue) = self.floors.iter().position(|floor| name.ends_with(&floor.queue.name)) else { return };
+        let Some(queue) = self.queue_setups.iter().position(|queue_setup| name.ends_with(&queue_setup.queue.name))
+        else {
+            return;
+        };
         if ended && queue >= 2 {
             let again = self.arrive_as(queue, name).await;
             assert_eq!(again.conversation, arrival.conversation);
@@ -114,9 +115,9 @@ impl Both {
 
     async fn arrive_as(&mut self, queue: usize, name: String) -> Arrival {
         let priority = *self.chance.pick(&[1, 5, 10, 10, 10]);
-        let door = &self.floors[queue];
-        let name = if name.contains("Queue") { name } else { format!("{name} at {}", door.queue.name) };
-        let arrival = self.app.arrives_at(self.arrivals.len(), door, &name, priority).await;
+        let entry_setup = &self.queue_setups[queue];
+        let name = if name.contains("Queue") { name } else { format!("{name} at {}", entry_setup.queue.name) };
+        let arrival = self.app.arrives_at(self.arrivals.len(), entry_setup, &name, priority).await;
         self.arrivals.push((arrival, name));
         self.model.arrive(queue, priority);
         arrival
@@ -199,7 +200,7 @@ impl Both {
         let (id, by) = (self.id(task), &self.people[owner]);
         if self.chance.below(2) == 0 {
             let queue = self.chance.below(QUEUES);
-            let said = by.directs_on(task, "transferTask", &id, self.floors[queue].as_target()).await;
+            let said = by.directs_on(task, "transferTask", &id, self.queue_setups[queue].as_target()).await;
             let same = queue / 2 == self.model.tasks[task].queue / 2;
             assert_eq!(said, if same { "" } else { "TRANSFER_TARGET_REFUSED" });
             if same {
@@ -342,5 +343,5 @@ async fn agents_and_tasks_follow_the_rules_under_random_actions() {
             both.compare(at).await;
         }
     }
-    nothing_contradicts_itself(&both.app.database).await;
+    consistency::check(&both.app.database).await;
 }

@@ -9,7 +9,7 @@ use crate::support::{
     app::TestApp,
     conversations::code,
     person::Person,
-    visitors::{Door, field, message, start},
+    visitors::{EntryPointSetup, field, message, start},
 };
 
 /// Returns the number of hits of a search in each list that can be searched.
@@ -179,9 +179,9 @@ async fn a_text_without_visible_characters_is_refused() {
     let request = ann.asks(&ben).await;
     ben.must("acceptConnectionRequest", &request).await;
     let begin = "mutation($u: ID!) { startDirectConversation(input: { userId: $u }) { conversation { id } } }";
-    let talk =
+    let conversation =
         ann.ask(begin, json!({ "u": ben.id() })).await.text("startDirectConversation.conversation.id").to_owned();
-    let said = ann.sends(0, &talk, "said", "Hello").await["message"]["id"].clone();
+    let said = ann.sends(0, &conversation, "said", "Hello").await["message"]["id"].clone();
     for (index, nothing) in ["\u{200b}", "\u{3164}", "\u{fe0f}", " \u{2060}\u{ad}", "\u{2800}"].into_iter().enumerate()
     {
         let sign_up = json!({ "handle": format!("new{index}"), "password": "correct horse", "displayName": nothing });
@@ -207,13 +207,14 @@ async fn a_text_without_visible_characters_is_refused() {
         let import = "mutation($file: String!) { importVCard(input: { vCard: $file }) { results { outcome } } }";
         let answer = ann.ask(import, json!({ "file": card })).await;
         assert_eq!(answer.at("importVCard.results")[0]["outcome"], "REFUSED", "{nothing:?}");
-        assert_eq!(code(&ann.sends(0, &talk, &index.to_string(), nothing).await), "INVALID", "{nothing:?}");
+        assert_eq!(code(&ann.sends(0, &conversation, &index.to_string(), nothing).await), "INVALID", "{nothing:?}");
         let edit = "mutation($m: ID!, $b: String!) { done: editMessage(input: { messageId: $m, body: $b }) { userErrors { code } } }";
         let answer = ann.ask(edit, json!({ "m": said, "b": nothing })).await;
         assert_eq!(code(answer.at("done")), "INVALID", "{nothing:?}");
     }
-    let door = Door { fields: vec![field("name", FormFieldKind::Name, true)], ..Door::default() };
-    let site = app.entry_point(Channel::Webchat, "Site", door).await;
+    let entry_setup =
+        EntryPointSetup { fields: vec![field("name", FormFieldKind::Name, true)], ..EntryPointSetup::default() };
+    let site = app.entry_point(Channel::Webchat, "Site", entry_setup).await;
     for nothing in ["\u{200b}", "\u{3164}", "\u{fe0f}"] {
         let answers = json!({ "fields": [{ "name": "name", "value": nothing }] });
         let answer = start(&app.anonymous(), &site, answers).await;

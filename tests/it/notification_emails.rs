@@ -3,14 +3,12 @@
 use chrono::Duration;
 use serde_json::json;
 
-use crate::{
-    recovery,
-    support::{
-        Expected as _,
-        app::TestApp,
-        person::Person,
-        smtp::{Mail, MailServer},
-    },
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    emails,
+    person::Person,
+    smtp::{Mail, MailServer},
 };
 
 async fn with_mail() -> (TestApp, MailServer) {
@@ -25,7 +23,7 @@ async fn wants(app: &TestApp, server: &MailServer, person: &Person, kind: &str, 
                    { address: $a, preferred: true, visibility: NOBODY }] }) { userErrors { code } } }";
     let address = format!("{}@example.org", person.handle);
     assert_eq!(person.ask(profile, json!({ "a": address })).await.at("updateProfile.userErrors"), &json!([]));
-    recovery::confirm(app, server, &person.clients[0], &address).await;
+    emails::confirm(app, server, &person.clients[0], &address).await;
     let wish = "mutation($kind: NotificationKind!, $email: EmailFrequency!) { updateNotificationPreferences(input: { preferences: \
                 [{ kind: $kind, email: $email }] }) { userErrors { code } } }";
     person.ask(wish, json!({ "kind": kind, "email": email })).await.at("updateNotificationPreferences");
@@ -177,7 +175,7 @@ async fn no_email_goes_to_an_unconfirmed_address() {
     ben.must("followUser", &ann.id()).await;
     assert!(deliver(&app, &server).await.is_empty());
     // The preferred address is not confirmed, so the confirmed one is used.
-    recovery::confirm(&app, &server, &ann.clients[0], "b@example.org").await;
+    emails::confirm(&app, &server, &ann.clients[0], "b@example.org").await;
     cem.must("followUser", &ann.id()).await;
     let sent = deliver(&app, &server).await;
     assert_eq!(sent.iter().map(|mail| mail.to.clone()).collect::<Vec<_>>(), [["b@example.org"]]);

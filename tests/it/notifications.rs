@@ -5,13 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, consistency, person::Person};
 
-const LIST: &str = "query($filter: NotificationFilter! = ALL, $kind: NotificationKind, $order: NotificationOrder! = NEWEST_FIRST) { \
-    notifications(filter: $filter, kind: $kind, orderBy: $order, first: 100) { totalCount streamCursor nodes { id kind readAt \
-    actor { ... on User { handle } } request { status } } } }";
-const LIVE: &str = "subscription($after: Cursor) { event: notifications(after: $after) { __typename \
-    ... on SubscriptionStarted { cursor } ... on NotificationAdded { sequence notification { id kind actor { displayName } } } \
-    ... on NotificationsRead { sequence notificationIds } ... on NotificationsUnread { sequence notificationIds } \
-    ... on NotificationsRemoved { sequence notificationIds } } }";
+const LIST: &str = include_str!("operations/notifications/list.graphql");
+const LIVE: &str = include_str!("operations/notifications/live.graphql");
 
 /// Returns a person's notifications: the kind, the actor, and true when unread.
 async fn told(person: &Person, variables: Value) -> Vec<(String, String, bool)> {

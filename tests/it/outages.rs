@@ -25,10 +25,8 @@ use crate::support::{
     socket::Socket,
 };
 
-const ASK: &str =
-    "mutation($id: ID!) { requestConnection(input: { userId: $id }) { request { id } userErrors { code } } }";
-const WITHDRAW: &str =
-    "mutation($id: ID!) { withdrawConnectionRequest(input: { requestId: $id }) { outcome userErrors { code } } }";
+const ASK: &str = include_str!("operations/outages/ask.graphql");
+const WITHDRAW: &str = include_str!("operations/crash_writes/withdraw.graphql");
 
 /// The maximum time to a refusal, and to recovery after the database is back.
 const WITHIN: Duration = Duration::from_secs(5);

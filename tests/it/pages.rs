@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, database::TestDatabase, person::Person, plans, random::Chance};
 
-const FOLLOWERS: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String) { followers(userId: $id, \
-    first: $first, after: $after, last: $last, before: $before) { nodes { handle } edges { cursor node { handle } } \
-    pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
+const FOLLOWERS: &str = include_str!("operations/pages/followers.graphql");
 
 async fn page(person: &Person, variables: Value) -> (Vec<String>, Value) {
     let mut all = json!({ "id": person.id() });

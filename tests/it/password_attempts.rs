@@ -5,10 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, graphql::Client};
 
-const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) \
-    { accessToken refreshToken userErrors { code message field retryAfter } } }";
-const SIGN_UP: &str = "mutation($input: SignUpInput!) { signUp(input: $input) \
-    { accessToken refreshToken userErrors { code field retryAfter } } }";
+const SIGN_IN: &str = include_str!("operations/password_attempts/sign_in.graphql");
+const SIGN_UP: &str = include_str!("operations/password_attempts/sign_up.graphql");
 
 /// Tries to sign in from an address that a trusted proxy names.
 async fn sign_in_from(app: &TestApp, address: &str, token: Option<&str>, input: Value) -> Value {

@@ -6,24 +6,19 @@ use api::accounts::retention;
 use chrono::Duration;
 use serde_json::{Value, json};
 
-use crate::{
-    credentials::{next, sign_up},
-    recovery::{addresses, confirm, deliver, request, reset, token, with_mail},
-    support::{
-        Expected as _,
-        app::{Instance, TestApp},
-        eventually,
-        graphql::Client,
-        plans,
-    },
+use crate::support::{
+    Expected as _,
+    accounts::{next, sign_up},
+    app::{Instance, TestApp},
+    emails::{addresses, confirm, deliver, request, reset, token, with_mail},
+    eventually,
+    graphql::Client,
+    plans,
 };
 
-const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) \
-    { accessToken refreshToken userErrors { code retryAfter } } }";
-const RESET: &str = "mutation($token: String!, $new: String!) { resetPassword(input: { token: $token, newPassword: $new }) \
-    { outcome userErrors { code } } }";
-const CHANGE: &str = "mutation { changePassword(input: { currentPassword: \"correct horse\", newPassword: \"battery staple\" }) \
-    { outcome userErrors { code } } }";
+const SIGN_IN: &str = include_str!("operations/places/sign_in.graphql");
+const RESET: &str = include_str!("operations/places/reset.graphql");
+const CHANGE: &str = include_str!("operations/places/change.graphql");
 const PROXY: (&str, &str) = ("RAPPORT_TRUSTED_PROXIES", "1");
 const TEN: (&str, &str) = ("RAPPORT_SIGN_IN_ATTEMPTS", "10");
 

@@ -8,7 +8,7 @@ use crate::support::{
     app::TestApp,
     conversations::code,
     person::Person,
-    visitors::{Door, field, refusal, start},
+    visitors::{EntryPointSetup, field, refusal, start},
 };
 
 /// Multi-line texts, each with its stored form.
@@ -40,7 +40,8 @@ async fn every_multi_line_text_has_the_same_line_breaks() {
     let request = ann.asks(&ben).await;
     ben.must("acceptConnectionRequest", &request).await;
     let begin = "mutation($id: ID!) { done: startDirectConversation(input: { userId: $id }) { conversation { id } userErrors { code } } }";
-    let talk = done(&ann, begin, "", &ben.id()).await["conversation"]["id"].as_str().expected("an id").to_owned();
+    let conversation =
+        done(&ann, begin, "", &ben.id()).await["conversation"]["id"].as_str().expected("an id").to_owned();
     for (number, (text, kept)) in SEVERAL.into_iter().enumerate() {
         let post = "mutation($text: String!) { done: postStatus(input: { text: $text }) { activity { text } userErrors { code } } }";
         assert_eq!(done(&ann, post, text, "").await["activity"]["text"], kept);
@@ -56,7 +57,7 @@ async fn every_multi_line_text_has_the_same_line_breaks() {
             { request { message } userErrors { code } } }";
         assert_eq!(done(&ann, connect, text, &other.id()).await["request"]["message"], kept);
         // A message is not trimmed.
-        let sent = ann.sends(0, &talk, &number.to_string(), text).await;
+        let sent = ann.sends(0, &conversation, &number.to_string(), text).await;
         assert_eq!(code(&sent), "");
         let bodies = app.database.texts("SELECT body FROM thread_item WHERE body <> '' ORDER BY sequence DESC").await;
         assert_eq!(bodies[0].trim(), kept);
@@ -65,7 +66,7 @@ async fn every_multi_line_text_has_the_same_line_breaks() {
     let at = app.entry_point(
         Channel::Webchat,
         "shop",
-        Door { fields: vec![field("order", FormFieldKind::Text, false)], ..Door::default() },
+        EntryPointSetup { fields: vec![field("order", FormFieldKind::Text, false)], ..EntryPointSetup::default() },
     );
     let input = json!({ "message": { "clientMessageId": "1", "body": "a\rb\u{2029}c" }, "fields": [{ "name": "order", "value": "d\u{85}e" }] });
     assert_eq!(refusal(&start(&app.anonymous(), &at.await, input).await), "");
@@ -161,7 +162,7 @@ async fn phone_numbers_are_stored_as_they_are_dialled() {
     let app = TestApp::new().await;
     let ann = app.person("ann").await;
     let fields = vec![field("phone", FormFieldKind::Phone, true)];
-    let at = app.entry_point(Channel::Webchat, "shop", Door { fields, ..Door::default() }).await;
+    let at = app.entry_point(Channel::Webchat, "shop", EntryPointSetup { fields, ..EntryPointSetup::default() }).await;
     for (number, kept) in [
         ("０９０－１２３４－５６７８", "090-1234-5678"),
         ("٠٥٠١٢٣٤٥٦٧", "0501234567"),
@@ -249,11 +250,11 @@ async fn the_end_of_a_mute_has_a_four_digit_year_and_all_lists_agree() {
 async fn a_period_may_begin_in_any_four_digit_year() {
     let app = TestApp::new().await;
     let sue = app.supervisor("sue").await;
-    let floor = app.floor(Channel::Webchat, &[]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[]).await;
     let query = "query($id: ID!, $since: DateTime) { queue(id: $id) { statistics(since: $since) { accepted } } }";
     let queue = app.database.texts("SELECT name FROM queue").await;
     assert_eq!(queue.len(), 1);
-    let id = floor.queue.id.to_string();
+    let id = queue_setup.queue.id.to_string();
     let now = app.clock.now().to_rfc3339();
     assert_eq!(sue.ask(query, json!({ "id": id, "since": now })).await.at("queue.statistics.accepted"), 0);
     for since in ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "-4800-01-01T00:00:00Z", "+12030-01-01T00:00:00Z"] {

@@ -1,78 +1,18 @@
 //! Tests of password resets and of the confirmation of e-mail addresses.
 
 use chrono::Duration;
+use entity::user::UserStatus;
 use serde_json::{Value, json};
 
-use crate::{
-    credentials::{ME, sign_in, sign_up},
-    support::{
-        Expected as _,
-        app::TestApp,
-        eventually,
-        graphql::Client,
-        smtp::{Mail, MailServer},
-    },
+use crate::support::{
+    Expected as _,
+    accounts::{ME, set_status, sign_in, sign_up},
+    app::TestApp,
+    emails::{CONFIRM, REQUEST_CONFIRMATION, addresses, confirm, deliver, request, reset, token, with_mail},
+    eventually,
 };
 
-const REQUEST: &str = "mutation($of: String!) { requestPasswordReset(input: { handleOrEmail: $of }) { userErrors { code field retryAfter } } }";
-const RESET: &str = "mutation($token: String!, $new: String!) { resetPassword(input: { token: $token, newPassword: $new }) \
-    { outcome userErrors { code field } } }";
-const REQUEST_CONFIRMATION: &str = "mutation($address: String!) { requestEmailConfirmation(input: { address: $address }) \
-    { outcome userErrors { code field } } }";
-const CONFIRM: &str =
-    "mutation($token: String!) { confirmEmail(input: { token: $token }) { outcome userErrors { code field } } }";
 const CONFIRMED: &str = "{ viewer { confirmedEmails } }";
-
-pub async fn with_mail(more: &[(&str, &str)]) -> (TestApp, MailServer) {
-    let (server, url) = MailServer::start().await;
-    let settings = [("RAPPORT_SMTP_URL", url.as_str()), ("RAPPORT_MAIL_FROM", "Rapport <rapport@example.org>")];
-    (TestApp::with(2, &[&settings[..], more].concat()).await, server)
-}
-
-/// Sends all due e-mails, on every instance at once.
-pub async fn deliver(app: &TestApp, server: &MailServer) -> Vec<Mail> {
-    app.deliver().await;
-    server.take()
-}
-
-/// Returns the token in an e-mail, which is the only line of 43 characters.
-pub fn token(mail: &Mail) -> String {
-    let text = mail.text.replace("=\n", "");
-    let found = text.lines().find(|line| line.len() == 43 && !line.contains(' '));
-    found.expected("a token").to_owned()
-}
-
-/// Sets a person's addresses. The first is preferred.
-pub async fn addresses(client: &Client, addresses: &[&str]) {
-    let profile =
-        "mutation($emails: [EmailAddressInput!]) { updateProfile(input: { emails: $emails }) { userErrors { code } } }";
-    let emails: Vec<Value> = addresses
-        .iter()
-        .enumerate()
-        .map(|(number, address)| json!({ "address": address, "preferred": number == 0 }))
-        .collect();
-    assert_eq!(client.ask(profile, json!({ "emails": emails })).await.at("updateProfile.userErrors"), &json!([]));
-}
-
-/// Confirms an address with the token from the e-mail.
-pub async fn confirm(app: &TestApp, server: &MailServer, client: &Client, address: &str) {
-    let asked = client.ask(REQUEST_CONFIRMATION, json!({ "address": address })).await;
-    assert_eq!(asked.text("requestEmailConfirmation.outcome"), "APPLIED");
-    let sent = deliver(app, server).await;
-    assert_eq!(sent.len(), 1, "{sent:?}");
-    let confirmed = app.anonymous().ask(CONFIRM, json!({ "token": token(&sent[0]) })).await;
-    assert_eq!(confirmed.text("confirmEmail.outcome"), "APPLIED");
-}
-
-pub async fn request(app: &TestApp, of: &str) -> Value {
-    app.anonymous().ask(REQUEST, json!({ "of": of })).await.body
-}
-
-pub async fn reset(app: &TestApp, token: &str, new: &str) -> String {
-    let answer = app.anonymous().ask(RESET, json!({ "token": token, "new": new })).await;
-    let code = &answer.at("resetPassword.userErrors")[0]["code"];
-    code.as_str().unwrap_or(answer.text("resetPassword.outcome")).to_owned()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_reset_token_works_once_and_expires() {
@@ -109,7 +49,7 @@ async fn a_password_reset_token_works_once_and_expires() {
     }
     eventually("all sessions end", || async { jane.ask(ME, Value::Null).await.status == 401 }).await;
     assert_eq!(reqwest::get(&export).await.expected("an answer").status(), 404, "so does the address of an export");
-    assert!(crate::credentials::next(&app, &refresh).await.is_err());
+    assert!(crate::support::accounts::next(&app, &refresh).await.is_err());
     assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
     assert!(!sign_in(&app, "jane", "battery staple").await.text("signIn.accessToken").is_empty());
     let told = deliver(&app, &server).await;
@@ -151,7 +91,7 @@ async fn a_reset_request_reveals_nothing_about_accounts() {
     // A suspended user gets no e-mail, and their token is refused.
     request(&app, "jane").await;
     let open = token(&deliver(&app, &server).await[0]);
-    app.database.run("UPDATE \"user\" SET status = 2 WHERE handle = 'jane'").await;
+    set_status(&app, "jane", UserStatus::Suspended).await;
     assert_eq!(reset(&app, &open, "battery staple").await, "NOT_ALLOWED");
     request(&app, "jane").await;
     assert!(deliver(&app, &server).await.is_empty());

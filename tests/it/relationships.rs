@@ -1,12 +1,12 @@
 //! Tests of connection requests, audiences, follows, lists and counts.
 
 use chrono::Duration;
+use entity::user::UserStatus;
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, consistency};
+use crate::support::{accounts::set_status, app::TestApp, consistency};
 
-const REQUESTS: &str = "query($d: ConnectionRequestDirection!, $s: ConnectionRequestStatus) { connectionRequests(direction: $d, \
-    status: $s) { totalCount nodes { id status decidedAt message } } }";
+const REQUESTS: &str = include_str!("operations/relationships/requests.graphql");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_requester_sees_an_ignored_request_pending_until_the_cool_down_ends() {
@@ -290,7 +290,7 @@ async fn a_request_of_a_deactivated_user_still_names_them() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
-    app.database.run("UPDATE \"user\" SET status = 3 WHERE handle = 'ann'").await;
+    set_status(&app, "ann", UserStatus::Deactivated).await;
     let query = "query($id: ID!) { connectionRequests { totalCount } node(id: $id) { ... on ConnectionRequest { requester { handle } } } }";
     let answer = ben.ask(query, json!({ "id": request })).await;
     assert_eq!(answer.at("node.requester.handle"), "ann");

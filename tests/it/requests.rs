@@ -91,7 +91,7 @@ async fn a_request_must_have_exactly_one_valid_host() {
 async fn empty_credentials_count_as_none_and_stale_ones_do_not_prevent_a_sign_in() {
     let app = TestApp::new().await;
     let url = app.instances[0].url.clone();
-    let (_, refresh) = crate::credentials::sign_up(&app, "jane").await;
+    let (_, refresh) = crate::support::accounts::sign_up(&app, "jane").await;
     let at = app.web_site("shop").await.id.to_string();
     let ask = async |authorization: &str, query: &str| {
         let request = reqwest::Client::new().post(format!("{url}/graphql")).header("authorization", authorization);
@@ -146,7 +146,7 @@ async fn empty_credentials_count_as_none_and_stale_ones_do_not_prevent_a_sign_in
         }
     }
     // A token that was valid until now is treated like any stale token.
-    let (left, _) = crate::credentials::sign_up(&app, "left").await;
+    let (left, _) = crate::support::accounts::sign_up(&app, "left").await;
     left.ask("mutation { signOut { outcome } }", Value::Null).await.at("signOut");
     eventually("the session has ended", || async { left.ask(QUERY, Value::Null).await.status == 401 }).await;
     let late = app.person("late").await;

@@ -3,19 +3,16 @@
 use chrono::Duration;
 use serde_json::{Value, json};
 
-use crate::{
-    credentials::{key, sign_in, sign_up},
-    recovery::{addresses, confirm, deliver, request, reset, token, with_mail},
-    support::{
-        app::TestApp,
-        eventually,
-        graphql::Client,
-        smtp::{Mail, MailServer},
-    },
+use crate::support::{
+    accounts::{key, sign_in, sign_up},
+    app::TestApp,
+    emails::{addresses, confirm, deliver, request, reset, token, with_mail},
+    eventually,
+    graphql::Client,
+    smtp::{Mail, MailServer},
 };
 
-const CHANGE: &str = "mutation($old: String!, $new: String!) { changePassword(input: { currentPassword: $old, newPassword: $new }) \
-    { outcome userErrors { code } } }";
+const CHANGE: &str = include_str!("operations/resets/change.graphql");
 
 async fn jane(app: &TestApp, server: &MailServer) -> Client {
     let (jane, _) = sign_up(app, "jane").await;

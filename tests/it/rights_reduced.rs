@@ -7,17 +7,15 @@ use api::auth::viewer::Scopes;
 use entity::{channel::Channel, user::Role};
 use serde_json::{Value, json};
 
-use crate::{
-    credentials::key,
-    support::{
-        Expected as _,
-        app::TestApp,
-        desk::Floor,
-        graphql::Client,
-        person::Person,
-        socket::Socket,
-        visitors::{self, AcceptedChat},
-    },
+use crate::support::{
+    Expected as _,
+    accounts::key,
+    app::TestApp,
+    desk::QueueSetup,
+    graphql::Client,
+    person::Person,
+    socket::Socket,
+    visitors::{self, AcceptedChat},
 };
 
 /// The maximum time until a subscription ends.
@@ -71,8 +69,8 @@ struct Scene {
     ada: Person,
     sue: Person,
     ann: Person,
-    support: Floor,
-    sales: Floor,
+    support: QueueSetup,
+    sales: QueueSetup,
     visitor: Client,
     conversation: String,
     task: String,
@@ -112,7 +110,7 @@ impl Scene {
                 (secret, losing)
             }
             Session => {
-                let (client, _) = crate::credentials::sign_up(&self.app, "tom").await;
+                let (client, _) = crate::support::accounts::sign_up(&self.app, "tom").await;
                 let id = client.ask("{ viewer { user { id } } }", Value::Null).await.text("viewer.user.id").to_owned();
                 self.becomes(&id, "SUPERVISOR").await;
                 (client.token.clone().expected("a token"), Losing::Session(client))
@@ -257,10 +255,10 @@ async fn try_open(url: &str, token: &str) -> Option<Socket> {
 async fn every_lower_role_ends_the_subscriptions_of_a_supervisor() {
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
-    let floor = app.floor(Channel::Webchat, &[]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[]).await;
     let query = |field: &str| match field {
         "queueEvents" => {
-            format!("subscription {{ event: queueEvents(queueId: \"{}\") {{ __typename }} }}", floor.queue.id)
+            format!("subscription {{ event: queueEvents(queueId: \"{}\") {{ __typename }} }}", queue_setup.queue.id)
         }
         _ => format!("subscription {{ event: {field} {{ __typename }} }}"),
     };

@@ -3,61 +3,18 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use api::auth::{jwt, viewer::Scopes};
 
-use crate::{
-    credentials::{key, sign_up},
-    support::{
-        Expected as _,
-        app::TestApp,
-        graphql::Client,
-        socket::{INCOMING, Socket},
-    },
+use crate::support::{
+    Expected as _,
+    accounts::{key, sign_up},
+    app::TestApp,
+    graphql::Client,
+    live_connections::{WITHIN, all_end, follow_everywhere},
+    socket::{INCOMING, Socket},
 };
-
-/// The maximum time until a connection ends.
-const WITHIN: Duration = Duration::from_secs(2);
-
-/// Opens one socket and one stream of server-sent events on each instance, both with a subscription.
-pub async fn follow_everywhere(app: &TestApp, token: &str) -> (Vec<Socket>, Vec<reqwest::Response>) {
-    let (mut sockets, mut streams) = (Vec::new(), Vec::new());
-    for instance in &app.instances {
-        let mut socket = Socket::open(&instance.url, Some(token)).await;
-        socket.follow(None).await;
-        sockets.push(socket);
-        let request = reqwest::Client::new()
-            .post(format!("{}/graphql", instance.url))
-            .bearer_auth(token)
-            .header("accept", "text/event-stream")
-            .json(&json!({ "query": INCOMING }));
-        let mut stream = request.send().await.expected("a stream");
-        let first = stream.chunk().await.expected("an event").expected("an event");
-        assert!(String::from_utf8_lossy(&first).contains("SubscriptionStarted"));
-        streams.push(stream);
-    }
-    (sockets, streams)
-}
-
-/// Checks that all connections end in time, the sockets with 4403, and that the token is refused afterwards.
-pub async fn all_end(app: &TestApp, what: &str, token: &str, live: (Vec<Socket>, Vec<reqwest::Response>)) {
-    let since = Instant::now();
-    let (sockets, streams) = live;
-    for mut socket in sockets {
-        let said = timeout(WITHIN, socket.hear()).await.expected(what);
-        assert_eq!(said, Err(4403), "{what}");
-    }
-    for mut stream in streams {
-        let ended = timeout(WITHIN, async { while stream.chunk().await.expected("more or the end").is_some() {} });
-        ended.await.expected(what);
-    }
-    assert!(since.elapsed() <= WITHIN, "{what} took {:?}", since.elapsed());
-    for instance in &app.instances {
-        let answer = Client::new(&instance.url, Some(token.to_owned())).ask("{ viewer { scopes } }", Value::Null).await;
-        assert_eq!(answer.status, 401, "{what}");
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn six_kinds_of_revocation_end_sockets_and_streams_on_every_instance() {

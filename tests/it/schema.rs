@@ -1,8 +1,9 @@
 //! Tests of the schema: the stored file is up to date, every element has a description, and the entities match the
 //! database.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
+use apollo_compiler::{ExecutableDocument, Schema, validation::Valid};
 use sea_orm::{EntityTrait as _, QuerySelect as _};
 use serde_json::Value;
 
@@ -54,10 +55,55 @@ async fn every_element_is_described() {
 async fn every_entity_selects_from_the_migrated_database() {
     let app = TestApp::new().await;
     let db = app.app().db.read();
+    let mut selected = BTreeSet::new();
     macro_rules! select {
         ($($entity:ident)*) => {$(
             entity::$entity::Entity::find().limit(1).all(db).await.expected(stringify!($entity));
+            selected.insert(stringify!($entity).to_owned());
         )*};
     }
-    select!(connection_request contact credential customer customer_identity directory_count event event_entry log_head personal_contact personal_email provider_message relationship stream task user user_detail user_email user_bigram user_search);
+    select!(
+        activity activity_author agent agent_interval agent_skill api_key assignment audit_entry config_lock
+        confirmed_email connection_request contact conversation credential customer customer_identity delivery
+        directory_count entry_point event event_entry idempotency_key idle_reason latest_activity log_head
+        mail_token multimedia_profile note notification notification_mail notification_preference offer
+        participant personal_contact personal_email provider_message queue queue_agent queue_member receipt
+        refresh_token relationship rendering routing_decision routing_lock session skill stream task text_keys
+        thread_item timer user user_bigram user_detail user_email user_search visitor_token web_chat_key
+        wrap_up wrap_up_reason
+    );
+    let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../entity/src")).expected("the entities");
+    for file in sources.map(|file| file.expected("a file").path()) {
+        let entity = file.file_stem().expected("a name").to_string_lossy().into_owned();
+        let is_entity = std::fs::read_to_string(&file).expected("text").contains("DeriveEntityModel");
+        assert_eq!(selected.contains(&entity), is_entity, "{entity}");
+    }
+}
+
+#[test]
+fn every_operation_of_the_tests_is_valid() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/it/operations");
+    let schema = Schema::parse_and_validate(api::schema::sdl(), "schema.graphql").expected("a valid schema");
+    let mut checked = 0;
+    for directory in std::fs::read_dir(&tests).expected("the operations") {
+        checked += check_operations(&schema, &directory.expected("a directory").path());
+    }
+    assert!(checked >= 87, "only {checked} operations were found");
+}
+
+/// Checks the operations in a directory and in those inside it. Returns their number.
+fn check_operations(schema: &Valid<Schema>, directory: &Path) -> usize {
+    let mut checked = 0;
+    for file in std::fs::read_dir(directory).expected("a directory") {
+        let file = file.expected("a file").path();
+        if file.is_dir() {
+            checked += check_operations(schema, &file);
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).expected("text");
+        let valid = ExecutableDocument::parse_and_validate(schema, text, &file);
+        assert!(valid.is_ok(), "{}: {}", file.display(), valid.err().expected("errors").errors);
+        checked += 1;
+    }
+    checked
 }

@@ -9,19 +9,19 @@ use serde_json::{Value, json};
 use crate::support::{
     Expected as _,
     app::TestApp,
-    desk::{Floor, NewQueue},
+    desk::{NewQueue, QueueSetup},
     graphql::Client,
     person::Person,
     probes::{Place, Schema, told},
     visitors::{by, chat, message, start},
 };
 
-const ALL_OF_IT: &str = "query($id: ID!) { conversation(id: $id) { id customer { id } task { id } participants { id } items(first: 100) { nodes { id __typename } } } }";
-const NOTE: &str = "mutation($c: ID!) { addNote(input: { conversationId: $c, clientMessageId: \"note\", body: \"between us\" }) { note { id } } }";
+const ALL_OF_IT: &str = include_str!("operations/secrecy/all_of_it.graphql");
+const NOTE: &str = include_str!("operations/secrecy/note.graphql");
 
 /// Creates a customer with a waiting chat.
-async fn comes(app: &TestApp, floor: &Floor) -> (Client, String) {
-    let begun = start(&app.anonymous(), &floor.entry_point, message("1", "In confidence")).await;
+async fn comes(app: &TestApp, queue_setup: &QueueSetup) -> (Client, String) {
+    let begun = start(&app.anonymous(), &queue_setup.entry_point, message("1", "In confidence")).await;
     app.settle().await;
     (by(app, &begun), chat(&begun).to_owned())
 }
@@ -83,30 +83,30 @@ async fn outsiders_get_the_same_answers_for_a_conversation_as_for_nothing() {
     let ann = app.agent("ann").await;
     let elsewhere = app.agent("cem").await;
     let jane = app.person("jane").await;
-    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&ann]).await;
     let other = app.floor_of(NewQueue::of(Channel::Webchat, "Elsewhere"), &[&elsewhere]).await;
     ann.turns("AVAILABLE").await;
     elsewhere.turns("AVAILABLE").await;
 
     // The test data has a live conversation, an ended one before its wrap-up, and an open offer.
-    let (_, talk) = comes(&app, &floor).await;
+    let (_, chat_conversation) = comes(&app, &queue_setup).await;
     ann.accepts_it().await;
-    ann.sends(0, &talk, "2", "Hello").await;
-    assert!(ann.ask(NOTE, json!({ "c": talk })).await.at("addNote.note.id").is_string());
-    let (_, ended) = comes(&app, &floor).await;
+    ann.sends(0, &chat_conversation, "2", "Hello").await;
+    assert!(ann.ask(NOTE, json!({ "c": chat_conversation })).await.at("addNote.note.id").is_string());
+    let (_, ended) = comes(&app, &queue_setup).await;
     ann.accepts_it().await;
     assert_eq!(ann.ends(&ended).await, "");
-    comes(&app, &floor).await;
-    let ids = ids_of(&ann, &talk).await;
+    comes(&app, &queue_setup).await;
+    let ids = ids_of(&ann, &chat_conversation).await;
     let mut hidden = ann.offers().await;
     hidden.extend(ids.as_object().into_iter().flatten().filter_map(|(_, id)| id.as_str().map(str::to_owned)));
     hidden.extend(ids_of(&ann, &ended).await["taskId"].as_str().map(str::to_owned));
     assert_eq!(hidden.len(), 9, "{hidden:?}");
 
     // Some outsiders have a conversation of their own, so that a refusal is about the other conversation.
-    let (lee, own_talk) = comes(&app, &other).await;
+    let (lee, own_conversation) = comes(&app, &other).await;
     elsewhere.accepts_it().await;
-    let mut own = ids_of(&elsewhere, &own_talk).await;
+    let mut own = ids_of(&elsewhere, &own_conversation).await;
     own["userId"] = json!(jane.id());
     own["agentId"] = ann.as_target()["agentId"].clone();
     let schema = Schema::read(&ann.clients[0]).await;
@@ -115,7 +115,7 @@ async fn outsiders_get_the_same_answers_for_a_conversation_as_for_nothing() {
     let streams = format!(
         "SELECT CAST(coalesce(sum(last_sequence), 0) AS bigint) FROM stream WHERE owner_id IN ({}, {})",
         app.database.literal(ann.id.0),
-        app.database.literal(ConversationId::parse(&talk).expected("an id").0)
+        app.database.literal(ConversationId::parse(&chat_conversation).expected("an id").0)
     );
     let before = app.database.number(&streams).await;
     let mut asked = 0;
@@ -140,7 +140,7 @@ async fn outsiders_get_the_same_answers_for_a_conversation_as_for_nothing() {
 
     // An authorized agent gets different answers from the same operations, so the comparison above is meaningful.
     let mut telling = BTreeSet::new();
-    let mut own = json!({ "conversationId": talk, "reasonIds": ann.reason("Other").await, "agentId": elsewhere.as_target()["agentId"] });
+    let mut own = json!({ "conversationId": chat_conversation, "reasonIds": ann.reason("Other").await, "agentId": elsewhere.as_target()["agentId"] });
     // Operations that end the conversation or delete a message run last.
     let ends = |place: &Place| {
         ["endConversation", "deleteMessage", "transferTask", "Conference"]

@@ -192,10 +192,10 @@ async fn every_action_in_every_state_does_what_the_table_says() {
             let request = bring(me, other, *state, action).await;
             let (said, after) = table(action, *state);
             let id = if action.ends_with("Request") { request.clone() } else { other.id() };
-            let deed = me.does_on(index, action, &id).await;
+            let answer = me.does_on(index, action, &id).await;
             let what = format!("{action} in {state:?}");
-            assert_eq!(deed.said(), said, "{what}");
-            assert_eq!(deed.code.is_some(), deed.outcome == "REFUSED", "{what}");
+            assert_eq!(answer.said(), said, "{what}");
+            assert_eq!(answer.code.is_some(), answer.outcome == "REFUSED", "{what}");
             assert_state(me, other, after, &what).await;
             // A repeated action changes nothing.
             if said == "APPLIED" && action != "acceptConnectionRequest" {
@@ -249,8 +249,8 @@ async fn no_action_targets_oneself_or_an_unknown_user() {
         assert_eq!(ann.does(verb, &ann.id()).await.said(), "CANNOT_TARGET_SELF", "{verb}");
         let nobody = ann.id().replace("user_0", "user_7");
         for id in [nobody.as_str(), "", "user_", "request_01m7xnbjqae3s9dcdjf0qgrmxr", "\u{1}", "☃"] {
-            let deed = ann.does(verb, id).await;
-            assert_eq!(deed.said(), "NOT_FOUND", "{verb} {id:?}");
+            let action = ann.does(verb, id).await;
+            assert_eq!(action.said(), "NOT_FOUND", "{verb} {id:?}");
         }
     }
     let request = ann.asks(&ben).await;

@@ -17,13 +17,9 @@ const LISTS: [(&str, &str); 7] = [
     ("MUTED", "muted"),
 ];
 
-const CONTACTS: &str = "subscription($after: Cursor) { event: contacts(after: $after) { ... on ContactAdded { cursor user { id } \
-    in: list } ... on ContactRemoved { cursor user { id } out: list } } }";
-const REQUESTS: &str = "subscription($after: Cursor) { event: incomingRequests(after: $after) { \
-    ... on ConnectionRequestReceived { cursor request { id status } } ... on ConnectionRequestChanged { cursor request { id status } } } }";
-const NOTICES: &str = "subscription($after: Cursor) { event: notifications(after: $after) { \
-    ... on NotificationAdded { cursor notification { id } } ... on NotificationsRead { cursor read: notificationIds } \
-    ... on NotificationsUnread { cursor unread: notificationIds } ... on NotificationsRemoved { cursor removed: notificationIds } } }";
+const CONTACTS: &str = include_str!("operations/stream_sequences/contacts.graphql");
+const REQUESTS: &str = include_str!("operations/stream_sequences/requests.graphql");
+const NOTICES: &str = include_str!("operations/stream_sequences/notices.graphql");
 
 /// A client's copy of the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

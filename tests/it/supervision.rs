@@ -7,30 +7,25 @@ use chrono::{DateTime, Utc};
 use entity::channel::Channel;
 use serde_json::{Value, json};
 
-use crate::{
-    channel_rules::{announced, talk},
-    routing::nothing_contradicts_itself,
-    support::{
-        Expected as _,
-        app::TestApp,
-        conversations::{SEND, code},
-        desk::{Floor, NewQueue, ids},
-        person::Person,
-        random::Chance,
-        rounds,
-        visitors::leave,
-    },
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    arrivals::{announced, connected_task},
+    consistency,
+    conversations::{SEND, code},
+    desk::{NewQueue, QueueSetup, ids},
+    person::Person,
+    random::Chance,
+    rounds,
+    visitors::leave,
 };
 
-const STATES: &str = "subscription($after: Cursor) { event: agentStates(after: $after) { __typename ... on SubscriptionStarted { cursor } \
-    ... on AgentStateChanged { cursor sequence agent { displayName state } } } }";
-const QUEUE: &str = "subscription($id: ID!, $after: Cursor) { event: queueEvents(queueId: $id, after: $after) { __typename \
-    ... on Event { cursor } ... on TaskQueued { sequence task { id status } } ... on TaskDequeued { sequence task { id status } } \
-    ... on TaskAccepted { sequence task { id status acceptedAt } } ... on TaskReleased { sequence task { id status } } } }";
-const COUNTS: &str = "query($id: ID!) { queue(id: $id) { statistics { streamCursor waiting longestWaitSeconds inService accepted abandoned serviceLevel } } }";
+const STATES: &str = include_str!("operations/supervision/states.graphql");
+const QUEUE: &str = include_str!("operations/supervision/queue.graphql");
+const COUNTS: &str = include_str!("operations/supervision/counts.graphql");
 
-async fn counts(by: &Person, floor: &Floor) -> Value {
-    by.ask(COUNTS, json!({ "id": floor.queue.id.to_string() })).await.at("queue")["statistics"].clone()
+async fn counts(by: &Person, queue_setup: &QueueSetup) -> Value {
+    by.ask(COUNTS, json!({ "id": queue_setup.queue.id.to_string() })).await.at("queue")["statistics"].clone()
 }
 
 async fn set(by: &Person, of: &Person, state: &str) -> String {
@@ -52,29 +47,29 @@ async fn only_supervisors_follow_agents_and_queues() {
     let app = TestApp::two().await;
     let sue = app.supervisor("sue").await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
-    let floor = app.floor(Channel::Webchat, &[&ann]).await;
-    let id = floor.queue.id.to_string();
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&ann]).await;
+    let id = queue_setup.queue.id.to_string();
     for (query, variables) in [(STATES, json!({})), (QUEUE, json!({ "id": id }))] {
         let mut socket = ann.socket(0).await;
         socket.subscribe("1", query, variables).await;
         let heard = socket.hear().await.expected("an answer").to_string();
         assert!(heard.contains("FORBIDDEN"), "{heard}");
     }
-    assert_eq!(counts(&ann, &floor).await, Value::Null);
+    assert_eq!(counts(&ann, &queue_setup).await, Value::Null);
     let follow = async |query: &str, variables: Value| {
         let mut socket = sue.socket(1).await;
         socket.subscribe("1", query, variables).await;
         assert_eq!(socket.event().await.expected("the first")["__typename"], "SubscriptionStarted");
         socket
     };
-    let before = counts(&sue, &floor).await;
+    let before = counts(&sue, &queue_setup).await;
     let mut states = follow(STATES, json!({})).await;
     let mut queue = follow(QUEUE, json!({ "id": id, "after": before["streamCursor"] })).await;
     ann.turns("AVAILABLE").await;
     let turned = states.event().await.expected("a turn");
     assert_eq!(turned["agent"], json!({ "displayName": "ann", "state": "AVAILABLE" }));
-    let arrival = talk(&app, &ann, &floor, "kim").await;
-    assert_eq!(counts(&sue, &floor).await["inService"], 1);
+    let arrival = connected_task(&app, &ann, &queue_setup, "kim").await;
+    assert_eq!(counts(&sue, &queue_setup).await["inService"], 1);
     leave(&app, &arrival.conversation.to_string()).await;
     let mut told = Vec::new();
     for sequence in 1..=4 {
@@ -141,7 +136,7 @@ async fn a_supervisor_moves_waiting_offered_and_live_tasks() {
     ben.accepts(offer["id"].as_str().unwrap_or_default()).await.expected("a task");
     leave(&app, &waits.conversation.to_string()).await;
     assert_eq!(sue.directs_on(0, "moveTask", &task, first.as_target()).await, "CONVERSATION_ENDED");
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,9 +144,9 @@ async fn a_supervisor_reads_without_a_trace_and_joins_visibly() {
     let app = TestApp::two().await;
     let sue = app.supervisor("sue").await;
     let ann = app.agent("ann").await;
-    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&ann]).await;
     ann.turns("AVAILABLE").await;
-    let arrival = talk(&app, &ann, &floor, "kim").await;
+    let arrival = connected_task(&app, &ann, &queue_setup, "kim").await;
     let id = arrival.conversation.to_string();
     let says =
         async |key: &str| code(sue.ask(SEND, json!({ "c": id, "m": key, "b": "Hello" })).await.at("sent")).to_owned();
@@ -188,10 +183,10 @@ async fn a_supervisor_reads_without_a_trace_and_joins_visibly() {
 }
 
 /// Counts from the log of a queue: waiting, in service, accepted, accepted in time and abandoned tasks.
-async fn recount(app: &TestApp, floor: &Floor, level: i64) -> [usize; 5] {
+async fn recount(app: &TestApp, queue_setup: &QueueSetup, level: i64) -> [usize; 5] {
     let (mut waiting, mut serving) = (BTreeSet::new(), BTreeSet::new());
     let [mut accepted, mut in_time, mut abandoned] = [0; 3];
-    for (kind, task) in crate::routing::log_of(&app.database, floor.queue.id.0).await {
+    for (kind, task) in crate::support::queue_log::log_of(&app.database, queue_setup.queue.id.0).await {
         let text = |field: &str| task[field].as_str().unwrap_or_default().to_owned();
         let time = |field: &str| text(field).parse::<DateTime<Utc>>().expected("a time");
         match (kind.as_str(), text("status").as_str()) {
@@ -222,7 +217,7 @@ async fn live_counts_equal_the_counts_from_the_log() {
     app.database.run("UPDATE multimedia_profile SET chat = 5").await;
     let sue = app.supervisor("sue").await;
     let agents = app.agents(["ann", "ben", "cem", "dan"]).await;
-    let floors = [
+    let queue_setups = [
         app.floor_of(NewQueue::of(Channel::Webchat, "First"), &agents.iter().collect::<Vec<_>>()).await,
         app.floor_of(NewQueue::of(Channel::Webchat, "Second"), &agents[..2].iter().collect::<Vec<_>>()).await,
     ];
@@ -230,7 +225,7 @@ async fn live_counts_equal_the_counts_from_the_log() {
     let mut chance = Chance::seeded(3);
     let mut arrivals = BTreeMap::new();
     for number in 0..rounds(150).min(10_000) {
-        let arrival = app.waits(&floors[chance.below(2)], &format!("customer {number}")).await;
+        let arrival = app.waits(&queue_setups[chance.below(2)], &format!("customer {number}")).await;
         arrivals.insert(arrival.task.to_string(), arrival);
         if chance.below(6) == 0 {
             leave_quietly(&app, &arrivals, &arrival.task.to_string()).await;
@@ -250,7 +245,7 @@ async fn live_counts_equal_the_counts_from_the_log() {
         }
         for task in ids(&desk["tasks"]) {
             match chance.below(5) {
-                0 => drop(agent.transfers(&task, floors[chance.below(2)].as_target()).await),
+                0 => drop(agent.transfers(&task, queue_setups[chance.below(2)].as_target()).await),
                 1 => drop(agent.transfers(&task, agents[chance.below(4)].as_target()).await),
                 2 => leave_quietly(&app, &arrivals, &task).await,
                 _ => drop(agent.ends(&arrivals[&task].conversation.to_string()).await),
@@ -263,9 +258,9 @@ async fn live_counts_equal_the_counts_from_the_log() {
             leave_quietly(&app, &arrivals, &some).await;
         }
     }
-    for floor in &floors {
-        let shown = counts(&sue, floor).await;
-        let [waiting, serving, accepted, in_time, abandoned] = recount(&app, floor, 20).await;
+    for queue_setup in &queue_setups {
+        let shown = counts(&sue, queue_setup).await;
+        let [waiting, serving, accepted, in_time, abandoned] = recount(&app, queue_setup, 20).await;
         let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
         assert_eq!(number(&shown["waiting"]), Some(waiting), "{shown}");
         assert_eq!(number(&shown["inService"]), Some(serving), "{shown}");
@@ -277,7 +272,7 @@ async fn live_counts_equal_the_counts_from_the_log() {
         assert!((level - expected).abs() < 1e-9, "{shown} {expected}");
         assert!(accepted > 10 && abandoned > 3 && in_time < accepted, "{shown}");
     }
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
 }
 
 /// The customer of a task ends the conversation, if it is open.
@@ -297,13 +292,13 @@ async fn the_intervals_of_an_agents_states_sum_to_the_total_time() {
     let app = TestApp::two().await;
     let sue = app.supervisor("sue").await;
     let ann = app.agent("ann").await;
-    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&ann]).await;
     let begun = app.clock.now();
     let mut chance = Chance::seeded(5);
     for number in 0..rounds(60).min(2_000) {
         ann.turns(["AVAILABLE", "IDLE", "AVAILABLE", "OFFLINE"][chance.below(4)]).await;
         if chance.below(4) == 0 {
-            app.waits(&floor, &format!("customer {number}")).await;
+            app.waits(&queue_setup, &format!("customer {number}")).await;
         }
         // Some offers expire, and the clock jumps in both directions.
         app.pass(i64::try_from(chance.below(90)).unwrap_or_default()).await;

@@ -25,10 +25,10 @@ use entity::{
 };
 use sea_orm::EntityTrait as _;
 
-use crate::support::{Expected as _, app::TestApp, arrivals::address_of, person::Person, visitors::Door};
+use crate::support::{Expected as _, app::TestApp, arrivals::address_of, person::Person, visitors::EntryPointSetup};
 
 async fn conversation(app: &TestApp, channel: Channel) -> ConversationId {
-    let at = app.entry_point(channel, "door", Door::default()).await;
+    let at = app.entry_point(channel, "entry_setup", EntryPointSetup::default()).await;
     let content = MessageContent::delivered("Hello\nis anybody there?", TextFormat::Plain, None);
     let details = CustomerDetails { name: Some("Kim  Lee".to_owned()), ..CustomerDetails::default() };
     let incoming = InboundMessage { details, ..InboundMessage::delivered(address_of(&at, "kim"), "1", content) };
@@ -93,7 +93,7 @@ async fn each_side_reads_what_it_may_see_in_order() {
     );
     assert_eq!(customer, seen);
     let inner = format!(
-        "{then} * An agent has transferred the conversation to the queue door.\n{then} ann noted: A patient one\n"
+        "{then} * An agent has transferred the conversation to the queue entry_setup.\n{then} ann noted: A patient one\n"
     );
     assert_eq!(staff, seen.replace(&format!("{then} ann: Yes"), &format!("{inner}{then} ann: Yes")));
 }

@@ -4,24 +4,22 @@
 use entity::channel::Channel;
 use serde_json::{Value, json};
 
-use crate::{
-    channel_rules::{announced, talk},
-    routing::nothing_contradicts_itself,
-    support::{
-        app::TestApp,
-        conversations::{SEND, code},
-        desk::{Floor, NewQueue, ids},
-        person::Person,
-        random::Chance,
-        visitors::leave,
-    },
+use crate::support::{
+    app::TestApp,
+    arrivals::{announced, connected_task},
+    consistency,
+    conversations::{SEND, code},
+    desk::{NewQueue, QueueSetup, ids},
+    person::Person,
+    random::Chance,
+    visitors::leave,
 };
 
-const NOTE: &str = "mutation($c: ID!) { addNote(input: { conversationId: $c, clientMessageId: \"note\", body: \"between us\" }) { userErrors { code } } }";
+const NOTE: &str = include_str!("operations/transfers/note.graphql");
 /// The channels on which a task can be transferred to an agent.
 const TO_AGENTS: [Channel; 4] = [Channel::Messenger, Channel::Sms, Channel::Webchat, Channel::Whatsapp];
 
-async fn floor(app: &TestApp, channel: Channel, name: &str, agents: &[&Person]) -> Floor {
+async fn queue_setup(app: &TestApp, channel: Channel, name: &str, agents: &[&Person]) -> QueueSetup {
     app.floor_of(NewQueue::of(channel, &format!("{name} {channel:?}")), agents).await
 }
 
@@ -46,10 +44,10 @@ async fn a_task_can_be_transferred_to_a_queue_on_every_channel() {
         let [ann, ben] =
             [app.agent(&format!("ann.{}", channel as i16)).await, app.agent(&format!("ben.{}", channel as i16)).await];
         let (first, second) =
-            (floor(&app, channel, "First", &[&ann]).await, floor(&app, channel, "Second", &[&ben]).await);
+            (queue_setup(&app, channel, "First", &[&ann]).await, queue_setup(&app, channel, "Second", &[&ben]).await);
         ann.turns("AVAILABLE").await;
         ben.turns("AVAILABLE").await;
-        let arrival = talk(&app, &ann, &first, "kim").await;
+        let arrival = connected_task(&app, &ann, &first, "kim").await;
         let (task, id) = (arrival.task.to_string(), arrival.conversation.to_string());
         assert_eq!(says(&ann, &id, "1").await, "");
         assert_eq!(ann.ask(NOTE, json!({ "c": id })).await.at("addNote.userErrors"), &json!([]));
@@ -82,12 +80,12 @@ async fn a_task_can_be_transferred_to_a_queue_on_every_channel() {
         lines.push((format!("{} has joined.", ben.handle), told));
         assert_eq!(announced(&app, arrival).await, lines, "{channel:?}");
         assert_eq!(ann.wraps_up(&task).await, "");
-        assert_eq!(ben.sees(&task).await, "CONNECTED", "the talk goes on");
+        assert_eq!(ben.sees(&task).await, "CONNECTED", "the conversation goes on");
         assert_eq!(ben.ends_with(&id, true).await, "");
         assert_eq!(ben.wraps_up(&task).await, "");
         assert_eq!(ben.sees(&task).await, "COMPLETED");
     }
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,11 +95,11 @@ async fn a_task_can_be_transferred_only_to_an_available_agent_with_capacity() {
     for channel in Channel::ALL {
         let names = ["ann", "ben", "off", "idle"].map(|name| format!("{name}.{}", channel as i16));
         let [ann, ben, off, idle] = app.agents(names.each_ref().map(String::as_str)).await;
-        let first = floor(&app, channel, "First", &[&ann]).await;
+        let first = queue_setup(&app, channel, "First", &[&ann]).await;
         ann.turns("AVAILABLE").await;
         ben.turns("AVAILABLE").await;
         idle.turns("IDLE").await;
-        let arrival = talk(&app, &ann, &first, "kim").await;
+        let arrival = connected_task(&app, &ann, &first, "kim").await;
         let task = arrival.task.to_string();
         if channel == Channel::Email {
             assert_eq!(ann.transfers(&task, ben.as_target()).await, "TRANSFER_TARGET_REFUSED", "mails go to queues");
@@ -154,7 +152,7 @@ async fn a_task_can_be_transferred_only_to_an_available_agent_with_capacity() {
             assert_eq!(agent.turns("OFFLINE").await, "");
         }
     }
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,14 +164,14 @@ async fn an_unaccepted_transfer_is_dropped_unless_the_queue_requeues_it() {
         {
             let names = ["ann", "ben"].map(|name| format!("{name}.{}.{number}", channel as i16));
             let [ann, ben] = app.agents(names.each_ref().map(String::as_str)).await;
-            let first = floor(&app, channel, &format!("First {number}"), &[&ann]).await;
+            let first = queue_setup(&app, channel, &format!("First {number}"), &[&ann]).await;
             if requeue {
                 let queue = app.database.literal(first.queue.id.0);
                 app.database.run(&format!("UPDATE queue SET on_unaccepted_transfer = 2 WHERE id = {queue}")).await;
             }
             ann.turns("AVAILABLE").await;
             ben.turns("AVAILABLE").await;
-            let arrival = talk(&app, &ann, &first, "kim").await;
+            let arrival = connected_task(&app, &ann, &first, "kim").await;
             let task = arrival.task.to_string();
             ann.turns("IDLE").await;
             assert_eq!(ann.transfers(&task, ben.as_target()).await, "");
@@ -206,7 +204,7 @@ async fn an_unaccepted_transfer_is_dropped_unless_the_queue_requeues_it() {
             assert_eq!(ann.turns("OFFLINE").await, "");
         }
     }
-    nothing_contradicts_itself(&app.database).await;
+    consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,9 +214,9 @@ async fn available_supervisors_receive_transfers_of_web_chats_only() {
     sue.turns("AVAILABLE").await;
     for channel in TO_AGENTS {
         let ann = app.agent(&format!("ann.{}", channel as i16)).await;
-        let first = floor(&app, channel, "First", &[&ann]).await;
+        let first = queue_setup(&app, channel, "First", &[&ann]).await;
         ann.turns("AVAILABLE").await;
-        let task = talk(&app, &ann, &first, "kim").await.task.to_string();
+        let task = connected_task(&app, &ann, &first, "kim").await.task.to_string();
         let web = channel == Channel::Webchat;
         let shown = listed(&ann, "agents", "forTransferOf", &task).await;
         assert_eq!(shown.contains(&sue.handle), web, "{channel:?} {shown:?}");
@@ -231,10 +229,10 @@ async fn available_supervisors_receive_transfers_of_web_chats_only() {
 async fn a_task_transferred_to_ones_own_queue_is_offered_again_after_the_wrap_up() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
-    let first = floor(&app, Channel::Webchat, "First", &[&ann]).await;
-    let other = floor(&app, Channel::Sms, "Other", &[&ann]).await;
+    let first = queue_setup(&app, Channel::Webchat, "First", &[&ann]).await;
+    let other = queue_setup(&app, Channel::Sms, "Other", &[&ann]).await;
     ann.turns("AVAILABLE").await;
-    let task = talk(&app, &ann, &first, "kim").await.task.to_string();
+    let task = connected_task(&app, &ann, &first, "kim").await.task.to_string();
     assert_eq!(ann.transfers(&task, other.as_target()).await, "TRANSFER_TARGET_REFUSED", "of another channel");
     let gone = json!({ "queueId": "queue_01m7xnapkeess9yf3kt8ay0ya3" });
     assert_eq!(ann.transfers(&task, gone).await, "NOT_FOUND");
@@ -250,14 +248,14 @@ async fn a_task_transferred_to_ones_own_queue_is_offered_again_after_the_wrap_up
 async fn of_concurrent_actions_on_a_task_one_wins_and_one_agent_has_it() {
     let app = TestApp::two().await;
     let [ann, ben, cem] = app.agents(["ann", "ben", "cem"]).await;
-    let first = floor(&app, Channel::Webchat, "First", &[&ann]).await;
-    let second = floor(&app, Channel::Webchat, "Second", &[&cem]).await;
+    let first = queue_setup(&app, Channel::Webchat, "First", &[&ann]).await;
+    let second = queue_setup(&app, Channel::Webchat, "Second", &[&cem]).await;
     let mut chance = Chance::seeded(7);
     for round in 0..crate::support::rounds(12) {
         for agent in [&ann, &ben, &cem] {
             agent.turns("AVAILABLE").await;
         }
-        let arrival = talk(&app, &ann, &first, &format!("kim {round}")).await;
+        let arrival = connected_task(&app, &ann, &first, &format!("kim {round}")).await;
         let (task, id) = (arrival.task.to_string(), arrival.conversation.to_string());
         let (to_ben, to_queue, leaves) = tokio::join!(
             ann.directs_on(round, "transferTask", &task, ben.as_target()),
@@ -277,7 +275,7 @@ async fn of_concurrent_actions_on_a_task_one_wins_and_one_agent_has_it() {
             assert!(["", "NOT_A_PARTICIPANT", "CONVERSATION_ENDED"].contains(&said.as_str()), "{said}");
         }
         app.settle().await;
-        nothing_contradicts_itself(&app.database).await;
+        consistency::check(&app.database).await;
         // Whatever the outcome, everything can be ended.
         for agent in [&ben, &cem] {
             for offer in agent.offers().await {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{Expected as _, app::TestApp, conversations::code, graphql::Answer};
 
-const TYPING: &str = "mutation($c: ID!, $t: Boolean!) { said: setTyping(input: { conversationId: $c, typing: $t }) { outcome userErrors { code } } }";
+const TYPING: &str = include_str!("operations/typing/typing.graphql");
 
 fn said(answer: &Answer) -> String {
     let said = answer.at("said");

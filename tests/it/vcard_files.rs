@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Expected as _, app::TestApp, person::Person};
 
-const CONTACT: &str = "query($id: ID!) { personalContact(id: $id) { displayName title organization note \
-    name { given family } emails { address preferred } phones { number extension preferred } addresses { label street city } urls { address } } }";
+const CONTACT: &str = include_str!("operations/vcard_files/contact.graphql");
 
 async fn brings(person: &Person, kind: &str, file: &[u8]) -> (u16, Value) {
     let client = &person.clients[0];

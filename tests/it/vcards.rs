@@ -6,20 +6,17 @@ mod imports;
 use std::collections::BTreeMap;
 
 use api::auth::viewer::Scope;
+use entity::user::UserStatus;
 use serde_json::{Value, json};
 
-use crate::{
-    credentials,
-    support::{Expected as _, app::TestApp, contacts::contacts, graphql::Client, person::Person, plans},
+use crate::support::accounts;
+use crate::support::{
+    Expected as _, accounts::set_status, app::TestApp, contacts::contacts, graphql::Client, person::Person, plans,
 };
 
-const UPDATE: &str =
-    "mutation($input: UpdateProfileInput!) { updateProfile(input: $input) { user { id } userErrors { code } } }";
-const SAVE: &str = "mutation($input: SavePersonalContactInput!) { savePersonalContact(input: $input) \
-    { contact { id } userErrors { code field message } } }";
-const BOOK: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on PersonalContact { displayName title organization note \
-    name { given family additional prefix suffix } emails { address label preferred } phones { number label extension preferred } \
-    addresses { label street city region postalCode country preferred } urls { address label } } } }";
+const UPDATE: &str = include_str!("operations/vcards/update.graphql");
+const SAVE: &str = include_str!("operations/vcards/save.graphql");
+const BOOK: &str = include_str!("operations/vcards/book.graphql");
 
 /// A downloaded file.
 struct Download {
@@ -134,7 +131,7 @@ async fn a_card_is_a_file_with_the_details_that_its_reader_may_see() {
     assert_eq!(get(&cem.clients[0], &path).await.text, card.text);
     assert!(get(&jane.clients[0], &path).await.text.contains("TEL"));
     let input = json!({ "name": "x", "kind": "ORGANIZATION", "scopes": ["CONTACTS_READ"] });
-    let (key, _) = credentials::key(&app.admin("ada").await.clients[0], input).await;
+    let (key, _) = accounts::key(&app.admin("ada").await.clients[0], input).await;
     let key = Client::new(&app.instances[0].url, Some(key));
     assert_eq!(get(&key, &path).await.text, card.text);
     // The owner's notes are only in the owner's file, and only on request.
@@ -188,7 +185,7 @@ async fn invalid_requests_get_a_short_refusal() {
     let long = post(client, "text/vcard", vec![b'x'; (8 << 20) + 1]).await;
     assert_eq!((long.status, long.code().as_str()), (413, "LIMIT_EXCEEDED"));
     let input = json!({ "name": "x", "kind": "ORGANIZATION", "scopes": ["CONTACTS_READ"] });
-    let (key, _) = credentials::key(&app.admin("ada").await.clients[0], input).await;
+    let (key, _) = accounts::key(&app.admin("ada").await.clients[0], input).await;
     let answer = get(&Client::new(&client.url, Some(key)), "/contacts.vcf?list=CONNECTIONS").await;
     assert_eq!((answer.status, answer.code().as_str()), (403, "FORBIDDEN"));
 }
@@ -219,7 +216,7 @@ async fn several_cards_arrive_once_in_the_requested_order_and_missing_ids_are_na
     // A GET request is limited by the length of its first line.
     let line = vec![ann.id(); 950].join(",");
     assert_eq!(get(&ann.clients[0], &format!("/contacts.vcf?ids={line}")).await.names(), ["ann"]);
-    app.database.run("UPDATE \"user\" SET status = 2 WHERE handle = 'cem'").await;
+    set_status(&app, "cem", UserStatus::Suspended).await;
     assert_eq!(ann.ask(query, json!({ "ids": [cem.id()] })).await.at("vCard.omittedIds"), &json!([cem.id()]));
 }
 

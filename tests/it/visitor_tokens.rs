@@ -7,29 +7,27 @@ use entity::channel::Channel;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::{
-    authorization::{INTROSPECTION, OPEN, operation, refusal as refused_with},
-    support::{
-        Expected as _,
-        app::TestApp,
-        eventually,
-        graphql::Client,
-        socket::Socket,
-        visitors::{Door, Page, START, by, chat, is_taken, message, start, visitor},
-    },
+use crate::support::{
+    Expected as _,
+    app::TestApp,
+    eventually,
+    graphql::Client,
+    introspection::{INTROSPECTION, OPEN, operation, refusal as refused_with},
+    socket::Socket,
+    visitors::{EntryPointSetup, Page, START, by, chat, is_taken, message, start, visitor},
 };
 
 const END_VISIT: &str = "mutation { revokeVisitorToken { outcome userErrors { code } } }";
 const SITE: &str = "https://shop.example";
-const SEND: &str = "mutation($id: ID!, $key: String!, $body: String!) { sendMessage(input: { conversationId: $id, \
-    clientMessageId: $key, body: $body }) { message { id direction author { displayName } } replayed userErrors { code } } }";
-const FOLLOW: &str = "subscription($id: ID!, $after: Cursor) { event: conversationEvents(conversationId: $id, after: $after) \
-    { __typename ... on ItemAdded { sequence item { ... on Message { body } } } } }";
+const SEND: &str = include_str!("operations/visitor_tokens/send.graphql");
+const FOLLOW: &str = include_str!("operations/visitor_tokens/follow.graphql");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_damaged_and_foreign_tokens_are_refused_over_http_and_sockets() {
     let app = TestApp::with(1, &[("RAPPORT_ALLOWED_ORIGINS", "https://other.example")]).await;
-    let at = app.entry_point(Channel::Webchat, "shop", Door { origins: vec![SITE], ..Door::default() }).await;
+    let at = app
+        .entry_point(Channel::Webchat, "shop", EntryPointSetup { origins: vec![SITE], ..EntryPointSetup::default() })
+        .await;
     let nobody = app.anonymous();
     let begun = Page { client: &nobody, origin: SITE }
         .ask(START, json!({ "input": { "entryPointId": at.id.to_string() } }))
@@ -305,7 +303,8 @@ async fn no_field_gives_a_visitor_access_to_another_chat() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_sites_of_web_chats_may_call_from_another_origin() {
     let app = TestApp::new().await;
-    app.entry_point(Channel::Webchat, "shop", Door { origins: vec![SITE], ..Door::default() }).await;
+    app.entry_point(Channel::Webchat, "shop", EntryPointSetup { origins: vec![SITE], ..EntryPointSetup::default() })
+        .await;
     let url = &app.instances[0].url;
     for (origin, may) in [(SITE, true), ("https://evil.example", false), ("null", false)] {
         let preflight = reqwest::Client::new()
@@ -325,8 +324,9 @@ async fn only_the_sites_of_web_chats_may_call_from_another_origin() {
 async fn removing_a_site_ends_the_tokens_of_its_pages() {
     let app = TestApp::two().await;
     let (gone, stays) = ("https://gone.example", "https://stays.example");
-    let door = Door { origins: vec![gone, stays, "http://localhost:3000/"], ..Door::default() };
-    let at = app.entry_point(Channel::Webchat, "shop", door).await;
+    let entry_setup =
+        EntryPointSetup { origins: vec![gone, stays, "http://localhost:3000/"], ..EntryPointSetup::default() };
+    let at = app.entry_point(Channel::Webchat, "shop", entry_setup).await;
     let ada = app.admin("ada").await;
     let nobody = app.anonymous();
     let own = nobody.url.clone();

@@ -8,7 +8,7 @@ use crate::support::{
     Expected as _,
     app::TestApp,
     socket::Socket,
-    visitors::{Door, Page, START, by},
+    visitors::{EntryPointSetup, Page, START, by},
 };
 
 const SITE: &str = "https://shop.example";
@@ -49,8 +49,9 @@ async fn get_with(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Got {
     Got { status, headers, text: String::from_utf8_lossy(&body).into_owned() }
 }
 
-async fn door(app: &TestApp, name: &str, origins: &[&'static str]) -> entry_point::Model {
-    app.entry_point(Channel::Webchat, name, Door { origins: origins.to_vec(), ..Door::default() }).await
+async fn entry_setup(app: &TestApp, name: &str, origins: &[&'static str]) -> entry_point::Model {
+    app.entry_point(Channel::Webchat, name, EntryPointSetup { origins: origins.to_vec(), ..EntryPointSetup::default() })
+        .await
 }
 
 /// Returns the files that a file of the page refers to.
@@ -68,7 +69,7 @@ fn named(text: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_may_connect_only_to_its_own_host() {
     let app = TestApp::with(1, &[("RAPPORT_INTROSPECTION", "false")]).await;
-    let at = door(&app, "shop", &[SITE]).await;
+    let at = entry_setup(&app, "shop", &[SITE]).await;
     let page = get(&app, &format!("/webchat/{}", at.id)).await;
     assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"));
     assert_eq!(page.header("x-content-type-options"), "nosniff");
@@ -118,8 +119,8 @@ async fn the_page_may_connect_only_to_its_own_host() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_sites_of_an_entry_point_may_frame_its_page() {
     let app = TestApp::new().await;
-    let own = door(&app, "own", &[]).await;
-    let shop = door(&app, "shop", &["https://Shop.Example/", "http://localhost:3000"]).await;
+    let own = entry_setup(&app, "own", &[]).await;
+    let shop = entry_setup(&app, "shop", &["https://Shop.Example/", "http://localhost:3000"]).await;
     // A policy would read these values as more than one origin.
     let odd = [
         "*",
@@ -130,7 +131,7 @@ async fn only_the_sites_of_an_entry_point_may_frame_its_page() {
     ];
     let odd = json!([&odd[..], &["https://d.example/path", "data://x", "null", "https://"]].concat()).to_string();
     // An older version could have stored these values.
-    let at = door(&app, "odd", &[]).await;
+    let at = entry_setup(&app, "odd", &[]).await;
     app.database
         .run(&format!("UPDATE entry_point SET origins = '{odd}' WHERE id = {}", app.database.literal(at.id.0)))
         .await;
@@ -149,10 +150,10 @@ async fn only_the_sites_of_an_entry_point_may_frame_its_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_entry_point_has_no_page_and_reveals_nothing() {
     let app = TestApp::new().await;
-    let at = door(&app, "shop", &[SITE]).await;
-    let archived = door(&app, "closed shop", &[SITE]).await;
+    let at = entry_setup(&app, "shop", &[SITE]).await;
+    let archived = entry_setup(&app, "closed shop", &[SITE]).await;
     app.database.run("UPDATE entry_point SET archived_at = created_at WHERE name = 'closed shop'").await;
-    let mail = app.entry_point(Channel::Email, "help@example.org", Door::default()).await;
+    let mail = app.entry_point(Channel::Email, "help@example.org", EntryPointSetup::default()).await;
     let unknown = "entry_01m7xnapkeess9yf3kt8ay0ya3".to_owned();
     let mut answers = Vec::new();
     for id in
@@ -183,7 +184,7 @@ async fn an_unknown_entry_point_has_no_page_and_reveals_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cached_files_are_sent_again_only_when_they_have_changed() {
     let app = TestApp::new().await;
-    let (at, other) = (door(&app, "shop", &[SITE]).await, door(&app, "help", &[]).await);
+    let (at, other) = (entry_setup(&app, "shop", &[SITE]).await, entry_setup(&app, "help", &[]).await);
     for (path, caching) in [
         (format!("/webchat/{}", at.id), "no-cache"),
         ("/webchat/files/main.js".to_owned(), "no-cache"),
@@ -210,7 +211,7 @@ async fn cached_files_are_sent_again_only_when_they_have_changed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sites_may_load_the_launcher_script_and_no_other_file() {
     let app = TestApp::new().await;
-    let at = door(&app, "shop", &[SITE]).await;
+    let at = entry_setup(&app, "shop", &[SITE]).await;
     let launcher = get(&app, &format!("/webchat/{}.js", at.id)).await;
     assert_eq!((launcher.status, launcher.header("content-type")), (StatusCode::OK, "text/javascript; charset=utf-8"));
     assert_eq!(launcher.header("cross-origin-resource-policy"), "cross-origin");
@@ -223,7 +224,7 @@ async fn sites_may_load_the_launcher_script_and_no_other_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_counts_as_a_site_of_every_entry_point_and_foreign_sites_of_none() {
     let app = TestApp::new().await;
-    let at = door(&app, "shop", &[SITE]).await;
+    let at = entry_setup(&app, "shop", &[SITE]).await;
     let nobody = app.anonymous();
     let id = json!({ "id": at.id.to_string() });
     let input = json!({ "input": { "entryPointId": at.id.to_string() } });

@@ -14,11 +14,12 @@ use crate::support::{
     app::TestApp,
     consistency,
     graphql::Client,
-    visitors::{Door, Page, START, by, chat, field, identity, is_taken, leave, message, refusal, start, visitor},
+    visitors::{
+        EntryPointSetup, Page, START, by, chat, field, identity, is_taken, leave, message, refusal, start, visitor,
+    },
 };
 
-const WEB_CHAT: &str =
-    "query($id: ID!) { webChat(entryPointId: $id) { id name openNow fields { name label kind required options } } }";
+const WEB_CHAT: &str = include_str!("operations/web_chats/web_chat.graphql");
 /// An idempotency key that nobody can guess.
 const KEY: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 const SITE: &str = "https://shop.example";
@@ -33,7 +34,7 @@ async fn a_visitor_answers_the_form_writes_and_waits() {
     let mut colour = field("colour", FormFieldKind::Choice, false);
     colour.options = vec!["red".to_owned(), "blue".to_owned()];
     let fields = vec![field("name", FormFieldKind::Name, true), field("email", FormFieldKind::Email, false), colour];
-    let at = app.entry_point(Channel::Webchat, "shop", Door { fields, ..Door::default() }).await;
+    let at = app.entry_point(Channel::Webchat, "shop", EntryPointSetup { fields, ..EntryPointSetup::default() }).await;
     let seen = app.anonymous().ask(WEB_CHAT, json!({ "id": at.id.to_string() })).await;
     let colour = json!({ "name": "colour", "label": "Your colour", "kind": "CHOICE", "required": false, "options": ["red", "blue"] });
     assert_eq!(seen.at("webChat.fields.2"), &colour);
@@ -70,7 +71,7 @@ async fn a_visitor_answers_the_form_writes_and_waits() {
 async fn invalid_input_of_a_chat_is_refused_by_field_and_stores_nothing() {
     let app = TestApp::new().await;
     let fields = vec![field("name", FormFieldKind::Name, true), field("email", FormFieldKind::Email, false)];
-    let at = app.entry_point(Channel::Webchat, "shop", Door { fields, ..Door::default() }).await;
+    let at = app.entry_point(Channel::Webchat, "shop", EntryPointSetup { fields, ..EntryPointSetup::default() }).await;
     let name = json!({ "name": "name", "value": "Kim" });
     let saying = |id: &str, body: &str| {
         let mut input = message(id, body);
@@ -115,7 +116,7 @@ async fn invalid_input_of_a_chat_is_refused_by_field_and_stores_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_point_exists_only_for_its_own_web_sites() {
     let app = TestApp::new().await;
-    let listed = Door { origins: vec![SITE, "http://localhost:3000/"], ..Door::default() };
+    let listed = EntryPointSetup { origins: vec![SITE, "http://localhost:3000/"], ..EntryPointSetup::default() };
     let at = app.entry_point(Channel::Webchat, "listed", listed).await;
     let bare = app.web_site("bare").await;
     let nobody = app.anonymous();
@@ -144,7 +145,7 @@ async fn an_entry_point_exists_only_for_its_own_web_sites() {
     }
     // A caller without an origin, such as a program, can use both entry points. Other channels and archived entry
     // points are never found.
-    let sms = app.entry_point(Channel::Sms, "+49", Door::default()).await;
+    let sms = app.entry_point(Channel::Sms, "+49", EntryPointSetup::default()).await;
     let gone = app.web_site("gone").await;
     app.database.run("UPDATE entry_point SET archived_at = created_at WHERE name = 'gone'").await;
     for (entry, is_there) in [(&at, true), (&bare, true), (&sms, false), (&gone, false)] {
@@ -162,7 +163,9 @@ async fn a_closed_entry_point_is_marked_closed_and_still_accepts_chats() {
     let app = TestApp::new().await;
     let never =
         BusinessHours { time_zone: "UTC".to_owned(), open: Vec::<OpenHours>::new(), closed_on: vec![], answer: None };
-    let at = app.entry_point(Channel::Webchat, "shop", Door { hours: Some(never), ..Door::default() }).await;
+    let at = app
+        .entry_point(Channel::Webchat, "shop", EntryPointSetup { hours: Some(never), ..EntryPointSetup::default() })
+        .await;
     let seen = app.anonymous().ask(WEB_CHAT, json!({ "id": at.id.to_string() })).await;
     assert_eq!(seen.at("webChat.openNow"), false);
     assert_eq!(refusal(&start(&app.anonymous(), &at, message("1", "Hello")).await), "");
@@ -201,8 +204,8 @@ async fn a_returning_visitor_continues_the_chat_and_starts_another_after_its_end
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signed_visitor_is_the_same_customer_on_every_device() {
     let app = TestApp::two().await;
-    let door = || Door { secret: Some("a secret of the site"), ..Door::default() };
-    let at = app.entry_point(Channel::Webchat, "shop", door()).await;
+    let entry_setup = || EntryPointSetup { secret: Some("a secret of the site"), ..EntryPointSetup::default() };
+    let at = app.entry_point(Channel::Webchat, "shop", entry_setup()).await;
     let mut signed = identity("a secret of the site", "42", until(&app, 1));
     signed["name"] = json!("Kim Lee");
     signed["email"] = json!("kim@example.org");
@@ -221,7 +224,7 @@ async fn a_signed_visitor_is_the_same_customer_on_every_device() {
     assert_eq!(chat(&after), chat(&phone));
     assert_ne!(after.text("startWebChat.visitorToken"), before.token.as_deref().expected("a token"));
     // Another site has separate customers, even with the same secret.
-    let other = app.entry_point(Channel::Webchat, "other", door()).await;
+    let other = app.entry_point(Channel::Webchat, "other", entry_setup()).await;
     start(&app.anonymous(), &other, json!({ "identity": identity("a secret of the site", "42", until(&app, 1)) }))
         .await;
     assert_eq!(app.database.number("SELECT count(*) FROM customer").await, 3);
@@ -230,8 +233,13 @@ async fn a_signed_visitor_is_the_same_customer_on_every_device() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identity_is_accepted_only_with_the_sites_signature() {
     let app = TestApp::new().await;
-    let at =
-        app.entry_point(Channel::Webchat, "shop", Door { secret: Some("the secret of shop"), ..Door::default() }).await;
+    let at = app
+        .entry_point(
+            Channel::Webchat,
+            "shop",
+            EntryPointSetup { secret: Some("the secret of shop"), ..EntryPointSetup::default() },
+        )
+        .await;
     let bare = app.web_site("bare").await;
     // An older version could have stored an empty secret.
     let empty = app.web_site("empty").await;
@@ -275,8 +283,13 @@ async fn an_identity_is_accepted_only_with_the_sites_signature() {
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_concurrent_starts_create_one_chat_with_twenty_messages() {
     let app = TestApp::two().await;
-    let at =
-        app.entry_point(Channel::Webchat, "shop", Door { secret: Some("the secret of shop"), ..Door::default() }).await;
+    let at = app
+        .entry_point(
+            Channel::Webchat,
+            "shop",
+            EntryPointSetup { secret: Some("the secret of shop"), ..EntryPointSetup::default() },
+        )
+        .await;
     let clients: Vec<Client> =
         (0..20).map(|n| Client::new(&app.instances[n % app.instances.len()].url, None)).collect();
     let begun = join_all(clients.iter().enumerate().map(|(n, client)| {
@@ -340,7 +353,13 @@ async fn one_idempotency_key_starts_one_chat() {
 async fn the_start_of_a_chat_reads_its_entry_point_once() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let fields = vec![field("name", FormFieldKind::Name, true)];
-    let at = app.entry_point(Channel::Webchat, "shop", Door { fields, origins: vec![SITE], ..Door::default() }).await;
+    let at = app
+        .entry_point(
+            Channel::Webchat,
+            "shop",
+            EntryPointSetup { fields, origins: vec![SITE], ..EntryPointSetup::default() },
+        )
+        .await;
     let mut input = message("m1", "Hello");
     input["entryPointId"] = json!(at.id.to_string());
     input["fields"] = json!([{ "name": "name", "value": "Kim" }]);

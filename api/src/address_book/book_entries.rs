@@ -30,11 +30,14 @@ pub const MAX_CONTACTS: i64 = 10_000;
 /// Maximum length of a note, in characters.
 pub const MAX_NOTE: usize = 2_000;
 
+/// The input field that names a contact.
+const CONTACT: detail_validation::FieldPath = &["input", "contactId"];
+
 /// A personal contact to create or to change. In a change, an omitted field stays and null clears it.
 #[derive(Clone, Debug, Default, InputObject)]
 pub struct SavePersonalContactInput {
     /// The id of the contact to change. Without it a new contact is created.
-    pub id: Option<ID>,
+    pub contact_id: Option<ID>,
     /// A key that the client makes up for a new contact, 1 to 100 characters. A client that is unsure of a first call
     /// repeats it with the same key, and the contact is created once. Keys are stored forever.
     pub idempotency_key: Option<String>,
@@ -80,8 +83,8 @@ pub async fn save(app: &App, by: &Viewer, input: &SavePersonalContactInput) -> R
     app.transaction(|tx| {
         Box::pin(async move {
             let owner = &people::lock_self(tx, by).await?;
-            let before = match &input.id {
-                Some(id) => Some(find_locked(tx.db(), owner, id, &["input", "id"]).await?),
+            let before = match &input.contact_id {
+                Some(id) => Some(find_locked(tx.db(), owner, id, CONTACT).await?),
                 None => None,
             };
             let mut row = before.clone().unwrap_or_else(|| blank(tx, by.user));
@@ -120,7 +123,7 @@ pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<PersonalContactI
     app.transaction(|tx| {
         Box::pin(async move {
             let owner = &people::lock_self(tx, by).await?;
-            let row = find_locked(tx.db(), owner, id, &["input", "id"]).await?;
+            let row = find_locked(tx.db(), owner, id, CONTACT).await?;
             forget_emails(tx, row.id).await?;
             personal_contact::Entity::delete_by_id(row.id).exec(tx.db()).await?;
             Ok(row.id)

@@ -44,7 +44,6 @@ pub struct ReasonChange {
     pub is_default: Option<bool>,
 }
 
-const REASON: FieldPath = &["input", "reasonId"];
 const IS_DEFAULT: FieldPath = &["input", "isDefault"];
 
 /// The two kinds of reason codes.
@@ -88,6 +87,14 @@ impl ReasonKind {
         match self {
             Self::WrapUp => ["createWrapUpReason", "updateWrapUpReason", "archiveWrapUpReason"],
             Self::Idle => ["createIdleReason", "updateIdleReason", "archiveIdleReason"],
+        }
+    }
+
+    /// Returns the input field that names a reason.
+    fn field(self) -> FieldPath {
+        match self {
+            Self::WrapUp => &["input", "wrapUpReasonId"],
+            Self::Idle => &["input", "idleReasonId"],
         }
     }
 
@@ -177,7 +184,7 @@ pub async fn update(
             let config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
             let before = find_changeable(tx, config, kind, id).await?;
             if before.archived_at.is_some() {
-                return Err(name_validation::is_archived(REASON));
+                return Err(name_validation::is_archived(kind.field()));
             }
             if before.is_default && input.is_default == Some(false) {
                 let why = "One reason must be the default. Make another reason the default instead.";
@@ -227,7 +234,7 @@ pub async fn archive(app: &App, by: AdminActor<'_>, kind: ReasonKind, id: &str) 
             }
             if row.is_default {
                 let why = "This is the default reason. Make another reason the default first.";
-                return Err(Error::refused(UserErrorCode::NotAllowed, REASON, why));
+                return Err(Error::refused(UserErrorCode::NotAllowed, kind.field(), why));
             }
             let mut sql = Sql::new(&format!("UPDATE {} SET archived_at = ", kind.table()));
             sql.bind(tx.clock().now());
@@ -252,14 +259,14 @@ async fn clear_default(tx: &Tx<'_>, _config: &LockedConfiguration, kind: ReasonK
 /// Returns the reason with an id of the API. Refuses with `NOT_FOUND`, or with
 /// `NOT_ALLOWED` for a reason of the system.
 async fn find_changeable(tx: &Tx<'_>, _config: &LockedConfiguration, kind: ReasonKind, id: &str) -> Result<Reason> {
-    let id = kind.id(id).ok_or_else(|| Error::not_found(REASON))?;
+    let id = kind.id(id).ok_or_else(|| Error::not_found(kind.field()))?;
     let columns = format!("id, name, is_default, archived_at, {} AS system", kind.system());
     let mut sql = Sql::new(&format!("SELECT {columns} FROM {} WHERE id = ", kind.table()));
     sql.bind(id);
-    let row: Reason = sql.all(tx.db()).await?.pop().ok_or_else(|| Error::not_found(REASON))?;
+    let row: Reason = sql.all(tx.db()).await?.pop().ok_or_else(|| Error::not_found(kind.field()))?;
     if row.system {
         let why = "Only the system gives this reason, and it cannot be changed.";
-        return Err(Error::refused(UserErrorCode::NotAllowed, REASON, why));
+        return Err(Error::refused(UserErrorCode::NotAllowed, kind.field(), why));
     }
     Ok(row)
 }

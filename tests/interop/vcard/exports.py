@@ -179,7 +179,7 @@ def check(file, token, totals):
     assert set(again) <= {"UNCHANGED", "REFUSED", "DUPLICATE"}, (file, again)
     for result in results:
         if result["outcome"] == "CREATED":
-            query = "mutation($id: ID!) { deletePersonalContact(input: { id: $id }) { userErrors { code } } }"
+            query = "mutation($id: ID!) { deletePersonalContact(input: { contactId: $id }) { userErrors { code } } }"
             ask(query, {"id": result["contact"]["id"]}, token)
 
 

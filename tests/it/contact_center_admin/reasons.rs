@@ -10,7 +10,7 @@ async fn reasons_have_one_default_and_archived_reasons_are_readable_but_not_sele
     let app = TestApp::two().await;
     let ada = app.admin("ada").await;
     let ann = app.agent("ann").await;
-    let floor = app.floor(Channel::Webchat, &[&ann]).await;
+    let queue_setup = app.queue_setup(Channel::Webchat, &[&ann]).await;
     let lunch = ada.makes("createIdleReason", json!({ "name": "Lunch" })).await;
     let sold = ada.makes("createWrapUpReason", json!({ "name": "Sold", "isDefault": true })).await;
     for (list, name, default) in [
@@ -21,22 +21,25 @@ async fn reasons_have_one_default_and_archived_reasons_are_readable_but_not_sele
     ] {
         assert_eq!(ada.finds(list, name, "isDefault").await["isDefault"], default, "{name}");
     }
-    assert_eq!(ada.arranges("archiveWrapUpReason", json!({ "reasonId": sold })).await, "NOT_ALLOWED reasonId");
+    assert_eq!(
+        ada.arranges("archiveWrapUpReason", json!({ "wrapUpReasonId": sold })).await,
+        "NOT_ALLOWED wrapUpReasonId"
+    );
     ann.turns("AVAILABLE").await;
-    let arrival = app.waits(&floor, "kim").await;
+    let arrival = app.waits(&queue_setup, "kim").await;
     app.settle().await;
     let task = ann.accepts_it().await;
     ann.ends(&arrival.conversation.to_string()).await;
     assert_eq!(ann.wraps_up_with(&task, json!([sold])).await, "");
     assert_eq!(ann.turns_with(json!({ "state": "IDLE", "idleReasonId": lunch })).await, "");
     let other = ada.finds("wrapUpReasons", "Other", "id").await["id"].clone();
-    ada.makes("updateWrapUpReason", json!({ "reasonId": other, "isDefault": true })).await;
-    assert_eq!(ada.arranges("archiveWrapUpReason", json!({ "reasonId": sold })).await, "APPLIED");
-    assert_eq!(ada.arranges("archiveIdleReason", json!({ "reasonId": lunch })).await, "APPLIED");
-    assert_eq!(ada.arranges("archiveIdleReason", json!({ "reasonId": lunch })).await, "NO_CHANGE");
+    ada.makes("updateWrapUpReason", json!({ "wrapUpReasonId": other, "isDefault": true })).await;
+    assert_eq!(ada.arranges("archiveWrapUpReason", json!({ "wrapUpReasonId": sold })).await, "APPLIED");
+    assert_eq!(ada.arranges("archiveIdleReason", json!({ "idleReasonId": lunch })).await, "APPLIED");
+    assert_eq!(ada.arranges("archiveIdleReason", json!({ "idleReasonId": lunch })).await, "NO_CHANGE");
     assert_eq!(
-        ada.arranges("updateIdleReason", json!({ "reasonId": lunch, "name": "L" })).await,
-        "NOT_ALLOWED reasonId"
+        ada.arranges("updateIdleReason", json!({ "idleReasonId": lunch, "name": "L" })).await,
+        "NOT_ALLOWED idleReasonId"
     );
     let listed = ann.ask("{ wrapUpReasons { name } idleReasons { name } }", Value::Null).await;
     let names = |list: &str| {
@@ -51,7 +54,7 @@ async fn reasons_have_one_default_and_archived_reasons_are_readable_but_not_sele
     assert_eq!(ann.desk().await["agent"]["idleReason"]["name"], "Lunch");
     assert_eq!(ann.turns("AVAILABLE").await, "");
     assert_eq!(ann.turns_with(json!({ "state": "IDLE", "idleReasonId": lunch })).await, "INVALID_REASON");
-    let arrival = app.waits(&floor, "lee").await;
+    let arrival = app.waits(&queue_setup, "lee").await;
     app.settle().await;
     let task = ann.accepts_it().await;
     ann.ends(&arrival.conversation.to_string()).await;

@@ -5,11 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{MAY_NAME, delete, names};
-use crate::{
-    account_closure::with_password,
-    credentials::sign_in,
-    support::{app::TestApp, consistency, rounds},
-};
+use crate::support::accounts::{sign_in, with_password};
+use crate::support::{app::TestApp, consistency, rounds};
 
 /// Every call about a person who is being deleted, or by that person.
 const RACERS: [&str; 10] = [

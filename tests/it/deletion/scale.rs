@@ -3,10 +3,8 @@
 use uuid::Uuid;
 
 use super::{bytes, delete};
-use crate::{
-    account_closure::with_password,
-    support::{app::TestApp, consistency},
-};
+use crate::support::accounts::with_password;
+use crate::support::{app::TestApp, consistency};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deletion_takes_no_more_statements_for_many_relationships_than_for_few() {

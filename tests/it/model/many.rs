@@ -12,10 +12,8 @@ use api::routing::background;
 use serde_json::Value;
 
 use super::Both;
-use crate::{
-    routing::{nobody_was_passed, nothing_contradicts_itself},
-    support::{Expected as _, eventually, random::Chance, rounds},
-};
+use crate::support::{Expected as _, eventually, random::Chance, rounds};
+use crate::support::{consistency, queue_log::nobody_was_passed};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_actors_give_no_task_two_owners_overtake_nobody_and_strand_no_task() {
@@ -48,8 +46,8 @@ async fn concurrent_actors_give_no_task_two_owners_overtake_nobody_and_strand_no
                  ON a.user_id = m.agent_id WHERE m.queue_id = t.queue_id AND (a.offerable_channels & (1 << t.channel)) <> 0 \
                  AND NOT EXISTS (SELECT 1 FROM assignment s WHERE s.task_id = t.id AND s.agent_id = a.user_id))";
     eventually("nothing waits for who is free", || async { both.app.database.number(stuck).await == 0 }).await;
-    nothing_contradicts_itself(&both.app.database).await;
-    assert!(nobody_was_passed(&both.app.database, both.floors[0].queue.id.0).await > 0);
+    consistency::check(&both.app.database).await;
+    assert!(nobody_was_passed(&both.app.database, both.queue_setups[0].queue.id.0).await > 0);
 }
 
 /// Performs one action among many concurrent ones. It may be refused, but must not fail.
@@ -58,7 +56,7 @@ async fn act(both: &Both, actor: usize, chance: &mut Chance, mine: &mut BTreeMap
     match chance.below(12) {
         0..=2 => {
             let name = format!("{actor} {}", chance.below(1 << 30));
-            both.app.arrives_at(actor, &both.floors[0], &name, *chance.pick(&[1, 10])).await;
+            both.app.arrives_at(actor, &both.queue_setups[0], &name, *chance.pick(&[1, 10])).await;
         }
         3 => both.app.clock.advance(chrono::Duration::seconds(*chance.pick(&[1, 5, 31]))),
         4 => drop(person.turns(["IDLE", "AVAILABLE", "AVAILABLE", "OFFLINE"][chance.below(4)]).await),
@@ -80,7 +78,11 @@ async fn act(both: &Both, actor: usize, chance: &mut Chance, mine: &mut BTreeMap
             for task in mine.keys() {
                 let other = both.people[chance.below(both.people.len())].as_target();
                 match chance.below(8) {
-                    0 => person.directs_on(actor, "transferTask", task, both.floors[chance.below(2)].as_target()).await,
+                    0 => {
+                        person
+                            .directs_on(actor, "transferTask", task, both.queue_setups[chance.below(2)].as_target())
+                            .await
+                    }
                     1 => person.directs_on(actor, "transferTask", task, other).await,
                     2..=3 => person.directs_on(actor, "requestConference", task, other).await,
                     4 => person.confers_on(actor, "cancelConference", task).await,

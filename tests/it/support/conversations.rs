@@ -31,24 +31,15 @@ use super::{
     Expected as _,
     app::TestApp,
     arrivals::address_of,
-    desk::{Floor, NewQueue},
+    desk::{NewQueue, QueueSetup},
     graphql::Answer,
     person::Person,
 };
 
 /// A subscription to every kind of event of a conversation.
-pub const EVENTS: &str = "subscription($id: ID!, $after: Cursor) { event: conversationEvents(conversationId: $id, after: $after) { __typename \
-    ... on SubscriptionStarted { cursor } ... on ResyncRequired { cursor reason } \
-    ... on ItemAdded { id cursor sequence item { ...Item } } ... on ItemChanged { cursor sequence item { ...Item } } \
-    ... on ReceiptAdvanced { cursor sequence fromSequence message { sequence } receipt { state participant { __typename displayName } } } \
-    ... on ParticipantChanged { cursor sequence participant { role leftAt actor { __typename displayName } } } \
-    ... on TypingIndicator { typing actor { __typename displayName } } } } \
-    fragment Item on ThreadItem { __typename id sequence ... on Message { body direction editedAt deletedAt author { __typename id displayName } } \
-    ... on Note { body } ... on Announcement { kind text } }";
+pub const EVENTS: &str = include_str!("../operations/support/conversations/events.graphql");
 
-pub const SEND: &str = "mutation($c: ID!, $m: String!, $b: String!, $f: TextFormat! = PLAIN, $r: ID) { sent: sendMessage(input: { conversationId: $c, \
-    clientMessageId: $m, body: $b, format: $f, replyToId: $r }) { replayed message { id sequence body html format direction status clientMessageId \
-    replyTo { id body } author { __typename id displayName } } userErrors { code field } } }";
+pub const SEND: &str = include_str!("../operations/support/conversations/send.graphql");
 
 /// A conversation with a customer, who can call the API as a visitor.
 pub struct Chat {
@@ -78,7 +69,7 @@ impl TestApp {
     /// Creates a customer's open conversation on a channel, as a web chat begins without a message. Each customer needs
     /// a different name.
     pub async fn chat(&self, channel: Channel, name: &str) -> Chat {
-        let Floor { queue, entry_point } =
+        let QueueSetup { queue, entry_point } =
             self.floor_of(NewQueue::of(channel, &format!("{channel:?} {name}")), &[]).await;
         let incoming = InboundMessage {
             customer: CustomerReference::Address(address_of(&entry_point, name)),

@@ -1,7 +1,7 @@
 //! One database for each test: a SQLite file in a temporary directory, or a PostgreSQL database that is dropped at the
 //! end.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
@@ -13,7 +13,7 @@ use api::{
     database::Database,
 };
 
-use super::Expected as _;
+use super::{Expected as _, consistency};
 
 pub struct TestDatabase {
     /// The database of a test.
@@ -21,6 +21,8 @@ pub struct TestDatabase {
     /// The server on which the database is created and dropped. None for SQLite.
     server: Option<String>,
     pub directory: TempDir,
+    /// False if the invariants are not checked at the end.
+    consistent: bool,
 }
 
 /// Returns the server on which tests create databases. None for SQLite.
@@ -33,18 +35,25 @@ impl TestDatabase {
     pub async fn new() -> Self {
         let directory = TempDir::new().expected("a directory");
         let Some(server) = server() else {
-            let url = format!("sqlite://{}", directory.path().join("test.db").display());
-            return Self { url, server: None, directory };
+            let file = directory.path().join("test.db");
+            std::fs::copy(template_file().await, &file).expected("a copy of the template");
+            return Self { url: format!("sqlite://{}", file.display()), server: None, directory, consistent: true };
         };
         let template = template(&server).await;
         let name = fresh_name();
         admin(&server, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
-        Self { url: on(&server, &name), server: Some(server), directory }
+        Self { url: on(&server, &name), server: Some(server), directory, consistent: true }
+    }
+
+    /// Leaves out the check of the invariants at the end, because the test writes rows that contradict them.
+    pub fn leave_inconsistent(&mut self) {
+        self.consistent = false;
     }
 
     /// Uses an existing database, which is not dropped.
     pub fn existing(url: &str) -> Self {
-        Self { url: url.to_owned(), server: None, directory: TempDir::new().expected("a directory") }
+        let directory = TempDir::new().expected("a directory");
+        Self { url: url.to_owned(), server: None, directory, consistent: false }
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -158,16 +167,29 @@ impl TestDatabase {
     }
 }
 
+/// Checks the invariants after every test that has not failed, and drops the database.
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let Some(server) = self.server.take() else { return };
-        let name = self.url.rsplit('/').next().unwrap_or_default().to_owned();
-        // The test's runtime may be stopping, so another thread with its own runtime drops the database.
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expected("a runtime");
-            runtime.block_on(admin(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+        let check = self.consistent && !std::thread::panicking();
+        let server = self.server.take();
+        let database = &*self;
+        // The test's runtime may be stopping, so another thread has its own runtime.
+        let ended = std::thread::scope(|scope| {
+            let ending = scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expected("a runtime");
+                let checked =
+                    runtime.block_on(async { if check { consistency::violation(database).await } else { None } });
+                if let Some(server) = server {
+                    let name = database.url.rsplit('/').next().unwrap_or_default();
+                    runtime.block_on(admin(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+                }
+                checked
+            });
+            ending.join()
         });
-        drop(dropping.join());
+        if let Ok(Some(violation)) = ended {
+            panic!("not true at the end of the test: {violation}");
+        }
     }
 }
 
@@ -191,6 +213,29 @@ async fn admin(server: &str, sql: &str) {
     connection.close().await.expected("closed");
 }
 
+/// Creates the migrated SQLite file that all others copy.
+async fn template_file() -> PathBuf {
+    static TEMPLATE: OnceCell<TempDir> = OnceCell::const_new();
+    let made = TEMPLATE.get_or_init(|| async {
+        let directory = TempDir::new().expected("a directory");
+        migrate(&format!("sqlite://{}", directory.path().join("template.db").display())).await;
+        assert!(!directory.path().join("template.db-wal").exists(), "the whole template is in its file");
+        directory
+    });
+    made.await.path().join("template.db")
+}
+
+async fn migrate(url: &str) {
+    let config = DatabaseConfig {
+        url: Secret::from(url),
+        connections: 2,
+        statement_timeout: std::time::Duration::from_secs(60),
+    };
+    let database = Database::open(&config, None).await.expected("the template");
+    database.migrate().await.expected("migrated");
+    database.close().await.expected("closed");
+}
+
 /// Creates the migrated database that all others copy.
 async fn template(server: &str) -> &'static str {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
@@ -199,14 +244,7 @@ async fn template(server: &str) -> &'static str {
             let name = format!("rapport_template_{}", std::process::id());
             admin(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
             admin(server, &format!("CREATE DATABASE {name}")).await;
-            let config = DatabaseConfig {
-                url: Secret::from(on(server, &name).as_str()),
-                connections: 2,
-                statement_timeout: std::time::Duration::from_secs(60),
-            };
-            let database = Database::open(&config, None).await.expected("the template");
-            database.migrate().await.expected("migrated");
-            database.close().await.expected("closed");
+            migrate(&on(server, &name)).await;
             name
         })
         .await

@@ -103,7 +103,7 @@ fn hours_input(hours: &BusinessHours) -> QueueHoursInput {
 }
 
 /// A queue and its entry point.
-pub struct Floor {
+pub struct QueueSetup {
     pub queue: queue::Model,
     pub entry_point: entry_point::Model,
 }
@@ -130,18 +130,18 @@ impl TestApp {
     }
 
     /// Creates a queue of a channel with the given agents.
-    pub async fn floor(&self, channel: Channel, agents: &[&Person]) -> Floor {
+    pub async fn queue_setup(&self, channel: Channel, agents: &[&Person]) -> QueueSetup {
         self.floor_of(NewQueue::of(channel, &format!("{channel:?}")), agents).await
     }
 
-    pub async fn floor_of(&self, new: NewQueue, agents: &[&Person]) -> Floor {
+    pub async fn floor_of(&self, new: NewQueue, agents: &[&Person]) -> QueueSetup {
         let agent_ids = agents.iter().map(|agent| AgentId(agent.id.0).into()).collect();
         let input = CreateQueueInput { agent_ids, ..new.input() };
         let queue = queue_admin::create(self.app(), AdminActor::System, &input).await.expected("a queue").row;
         let address = address(new.channel, &new.name);
-        let input = CreateEntryPointInput::new(&format!("{} door", new.name), new.channel, &address, queue.id);
+        let input = CreateEntryPointInput::new(&format!("{} entry_setup", new.name), new.channel, &address, queue.id);
         let made = entry_point_admin::create(self.app(), AdminActor::System, &input).await;
-        Floor { entry_point: made.expected("an entry point").row, queue }
+        QueueSetup { entry_point: made.expected("an entry point").row, queue }
     }
 
     /// Sets the agents of a queue.
@@ -200,9 +200,7 @@ impl TestApp {
 }
 
 /// The query of an agent's desktop.
-const DESK: &str = "{ viewer { agentDesktop { agent { state idleReason { name } capacity { channel limit used hasRoom } } \
-    offers { id status expiresAt task { id status position } preview { queueName customerName customerEmail customerPhone sourceNumber sourcePage receivedAt } } \
-    tasks { id status conversation { id } availableActions owner { displayName } wrapUps { dueAt submittedAt automatic reasons { name } } } streamCursor } } }";
+const DESK: &str = include_str!("../operations/support/desk/desk.graphql");
 
 impl Person {
     pub async fn desk(&self) -> Value {
@@ -352,7 +350,7 @@ impl Person {
     }
 }
 
-impl Floor {
+impl QueueSetup {
     /// Returns the queue as the target of a transfer.
     pub fn as_target(&self) -> Value {
         json!({ "queueId": self.queue.id.to_string() })

@@ -1,5 +1,6 @@
 //! The test harness: databases, instances on real ports, and people as the subjects of the tests.
 
+pub mod accounts;
 pub mod app;
 pub mod arrivals;
 pub mod catalogue;
@@ -10,12 +11,16 @@ pub mod contacts;
 pub mod database;
 pub mod desk;
 pub mod documents;
+pub mod emails;
 pub mod contact_center;
 pub mod graphql;
+pub mod introspection;
+pub mod live_connections;
 pub mod manual;
 pub mod model;
 pub mod person;
 pub mod plans;
+pub mod queue_log;
 pub mod probes;
 pub mod process;
 pub mod smtp;

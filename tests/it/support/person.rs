@@ -18,7 +18,7 @@ pub struct Person {
 
 /// The answer to a mutation of relationships.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deed {
+pub struct ActionAnswer {
     pub outcome: String,
     /// The code of the first user error.
     pub code: Option<String>,
@@ -27,7 +27,7 @@ pub struct Deed {
     pub connection: Option<String>,
 }
 
-impl Deed {
+impl ActionAnswer {
     pub fn said(&self) -> &str {
         self.code.as_deref().unwrap_or(&self.outcome)
     }
@@ -58,7 +58,7 @@ impl Person {
     }
 
     /// Calls a mutation about a person or a request on an instance.
-    pub async fn does_on(&self, instance: usize, verb: &str, id: &str) -> Deed {
+    pub async fn does_on(&self, instance: usize, verb: &str, id: &str) -> ActionAnswer {
         let (field, request) = match ABOUT_A_REQUEST.contains(&verb) {
             true => ("requestId", "request { id status }"),
             false if verb == "requestConnection" => ("userId", "request { id status }"),
@@ -66,34 +66,34 @@ impl Person {
         };
         let input = format!("{}{}Input", verb[..1].to_uppercase(), &verb[1..]);
         let query = format!(
-            "mutation($input: {input}!) {{ deed: {verb}(input: $input) {{ outcome {request} \
+            "mutation($input: {input}!) {{ action: {verb}(input: $input) {{ outcome {request} \
              user {{ relationship {{ connection }} }} userErrors {{ code message field }} }} }}"
         );
         let client = &self.clients[instance % self.clients.len()];
         let answer = client.ask(&query, json!({ "input": { field: id } })).await;
-        let deed = answer.at("deed");
+        let action = answer.at("action");
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        Deed {
-            outcome: deed["outcome"].as_str().unwrap_or_default().to_owned(),
-            code: text(&deed["userErrors"][0]["code"]),
-            request: text(&deed["request"]["id"]),
-            request_status: text(&deed["request"]["status"]),
-            connection: text(&deed["user"]["relationship"]["connection"]),
+        ActionAnswer {
+            outcome: action["outcome"].as_str().unwrap_or_default().to_owned(),
+            code: text(&action["userErrors"][0]["code"]),
+            request: text(&action["request"]["id"]),
+            request_status: text(&action["request"]["status"]),
+            connection: text(&action["user"]["relationship"]["connection"]),
         }
     }
 
-    pub async fn does(&self, verb: &str, id: &str) -> Deed {
+    pub async fn does(&self, verb: &str, id: &str) -> ActionAnswer {
         self.does_on(0, verb, id).await
     }
 
     /// Calls a mutation and fails when it is refused.
     #[track_caller]
-    pub fn must<'a>(&'a self, verb: &'a str, id: &'a str) -> impl Future<Output = Deed> + 'a {
+    pub fn must<'a>(&'a self, verb: &'a str, id: &'a str) -> impl Future<Output = ActionAnswer> + 'a {
         let place = std::panic::Location::caller();
         async move {
-            let deed = self.does(verb, id).await;
-            assert!(deed.code.is_none(), "{} {verb} at {place}: {deed:?}", self.handle);
-            deed
+            let action = self.does(verb, id).await;
+            assert!(action.code.is_none(), "{} {verb} at {place}: {action:?}", self.handle);
+            action
         }
     }
 

@@ -141,3 +141,26 @@ pub fn scans(plan: &str) -> Vec<&str> {
     }
     found
 }
+
+/// Keeps PostgreSQL from collecting statistics. Without statistics both databases plan for large tables.
+pub async fn keep_from_counting(app: &TestApp) {
+    const TABLES: [&str; 12] = [
+        "agent",
+        "assignment",
+        "conversation",
+        "customer",
+        "offer",
+        "participant",
+        "queue",
+        "queue_member",
+        "receipt",
+        "task",
+        "thread_item",
+        "wrap_up",
+    ];
+    if app.database.is_postgres() {
+        for table in TABLES {
+            app.database.run(&format!("ALTER TABLE {table} SET (autovacuum_enabled = off)")).await;
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Expected as _, graphql::Client, socket::Socket};
-use crate::authorization::INTROSPECTION;
+use crate::support::introspection::INTROSPECTION;
 
 /// The schema from introspection.
 pub struct Schema(Vec<Value>);

@@ -39,7 +39,7 @@ impl MailServer {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let server = serving.clone();
-                tokio::spawn(async move { server.talk(stream).await });
+                tokio::spawn(async move { server.answer_commands(stream).await });
             }
         });
         (server, url)
@@ -59,7 +59,7 @@ impl MailServer {
     }
 
     /// Serves one session of RFC 5321, with the commands that the client needs.
-    async fn talk(&self, stream: TcpStream) -> Option<()> {
+    async fn answer_commands(&self, stream: TcpStream) -> Option<()> {
         let (read, mut write) = stream.into_split();
         let mut lines = BufReader::new(read).lines();
         write.write_all(b"220 here\r\n").await.ok()?;

@@ -17,10 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// The subscription of most tests.
-pub const INCOMING: &str = "subscription($after: Cursor) { event: incomingRequests(after: $after) { __typename \
-    ... on SubscriptionStarted { cursor } ... on ResyncRequired { cursor reason } \
-    ... on ConnectionRequestReceived { id cursor sequence request { id status } } \
-    ... on ConnectionRequestChanged { id cursor sequence request { id status } } } }";
+pub const INCOMING: &str = include_str!("../operations/support/socket/incoming.graphql");
 
 impl Socket {
     /// Opens a socket without initializing it.

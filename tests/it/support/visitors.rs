@@ -23,17 +23,16 @@ use serde_json::{Value, json};
 use super::{
     Expected as _,
     app::TestApp,
-    desk::{Floor, NewQueue, address},
+    desk::{NewQueue, QueueSetup, address},
     graphql::{Answer, Client},
     person::Person,
 };
 
-pub const START: &str = "mutation($input: StartWebChatInput!) { startWebChat(input: $input) \
-    { conversation { id } visitorToken expiresAt outcome replayed userErrors { code field } } }";
+pub const START: &str = include_str!("../operations/support/visitors/start.graphql");
 
 /// The properties of an entry point.
 #[derive(Clone, Debug, Default)]
-pub struct Door {
+pub struct EntryPointSetup {
     pub fields: Vec<FormField>,
     pub origins: Vec<&'static str>,
     pub secret: Option<&'static str>,
@@ -42,17 +41,17 @@ pub struct Door {
 
 impl TestApp {
     /// Creates an entry point of a channel with its own queue.
-    pub async fn entry_point(&self, channel: Channel, name: &str, door: Door) -> entry_point::Model {
-        let queue = NewQueue { hours: door.hours, ..NewQueue::of(channel, name) }.input();
+    pub async fn entry_point(&self, channel: Channel, name: &str, entry_setup: EntryPointSetup) -> entry_point::Model {
+        let queue = NewQueue { hours: entry_setup.hours, ..NewQueue::of(channel, name) }.input();
         let queue = queue_admin::create(self.app(), AdminActor::System, &queue).await.expected("a queue").row;
         let field = |field: FormField| {
             let FormField { name, label, kind, required, options } = field;
             EntryPointFieldInput { name, label, kind, required, options }
         };
         let input = CreateEntryPointInput {
-            fields: door.fields.into_iter().map(field).collect(),
-            origins: door.origins.iter().map(|origin| (*origin).to_owned()).collect(),
-            identity_secret: door.secret.map(str::to_owned),
+            fields: entry_setup.fields.into_iter().map(field).collect(),
+            origins: entry_setup.origins.iter().map(|origin| (*origin).to_owned()).collect(),
+            identity_secret: entry_setup.secret.map(str::to_owned),
             ..CreateEntryPointInput::new(name, channel, &address(channel, name), queue.id)
         };
         let made = entry_point_admin::create(self.app(), AdminActor::System, &input).await;
@@ -61,7 +60,7 @@ impl TestApp {
 
     /// Creates an entry point for a web site without a form.
     pub async fn web_site(&self, name: &str) -> entry_point::Model {
-        self.entry_point(Channel::Webchat, name, Door::default()).await
+        self.entry_point(Channel::Webchat, name, EntryPointSetup::default()).await
     }
 }
 
@@ -168,8 +167,8 @@ pub struct AcceptedChat {
     pub app: TestApp,
     pub sue: Person,
     pub ann: Person,
-    pub support: Floor,
-    pub sales: Floor,
+    pub support: QueueSetup,
+    pub sales: QueueSetup,
     pub visitor: Client,
     pub conversation: String,
     pub task: String,

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::{BOOK, SAVE, brings, get, keeps, outcomes, post};
 use crate::support::{Expected as _, app::TestApp, vcards};
 
-const IMPORT: &str = "mutation($file: String!) { importVCard(input: { vCard: $file }) \
-    { results { index outcome message contact { id displayName } } userErrors { code field } } }";
+const IMPORT: &str = include_str!("../operations/vcards/imports/import.graphql");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_card_has_its_own_result_and_a_repeated_import_changes_nothing() {

@@ -14,7 +14,7 @@ use crate::{
 #[derive(InputObject)]
 struct DeletePersonalContactInput {
     /// The contact's id.
-    id: ID,
+    contact_id: ID,
 }
 
 /// Root mutations of the viewer's address book.
@@ -49,7 +49,7 @@ impl PersonalMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The contact to delete.")] input: DeletePersonalContactInput,
     ) -> Result<DeletePersonalContactPayload> {
-        Ok(match into_user_errors(book_entries::delete(ctx.app()?, ctx.viewer()?, &input.id).await)? {
+        Ok(match into_user_errors(book_entries::delete(ctx.app()?, ctx.viewer()?, &input.contact_id).await)? {
             Ok(id) => DeletePersonalContactPayload { deleted_id: Some(id.into()), user_errors: vec![] },
             Err(user_errors) => DeletePersonalContactPayload { deleted_id: None, user_errors },
         })

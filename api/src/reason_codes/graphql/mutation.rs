@@ -21,7 +21,7 @@ use crate::{
 };
 
 macro_rules! reasons {
-    ($($create:ident $update:ident $archive:ident $kind:literal;)*) => {$(
+    ($($create:ident $update:ident $archive:ident $id:ident $kind:literal;)*) => {$(
         #[doc = concat!("The ", $kind, " to create.")]
         #[derive(InputObject)]
         struct $create {
@@ -40,7 +40,7 @@ macro_rules! reasons {
         #[derive(InputObject)]
         struct $update {
             /// The id of the reason to change.
-            reason_id: ID,
+            $id: ID,
             /// The new name, 1 to 80 characters. Unique among reasons of its kind in use.
             name: Option<String>,
             /// True to make it the default in place of the earlier one. False is refused for the default reason.
@@ -51,7 +51,7 @@ macro_rules! reasons {
         #[derive(InputObject)]
         struct $archive {
             /// The id of the reason to archive.
-            reason_id: ID,
+            $id: ID,
         }
 
         impl From<$create> for NewReason {
@@ -70,8 +70,8 @@ macro_rules! reasons {
 }
 
 reasons! {
-    CreateWrapUpReasonInput UpdateWrapUpReasonInput ArchiveWrapUpReasonInput "wrap-up reason";
-    CreateIdleReasonInput UpdateIdleReasonInput ArchiveIdleReasonInput "idle reason";
+    CreateWrapUpReasonInput UpdateWrapUpReasonInput ArchiveWrapUpReasonInput wrap_up_reason_id "wrap-up reason";
+    CreateIdleReasonInput UpdateIdleReasonInput ArchiveIdleReasonInput idle_reason_id "idle reason";
 }
 
 /// Root mutations of reason codes.
@@ -102,7 +102,7 @@ impl ReasonCodesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The wrap-up reason and its changes.")] input: UpdateWrapUpReasonInput,
     ) -> Result<UpdateWrapUpReasonPayload> {
-        let id = input.reason_id.clone();
+        let id = input.wrap_up_reason_id.clone();
         let changed = reasons::update(ctx.app()?, admin_actor(ctx)?, ReasonKind::WrapUp, &id, &input.into()).await;
         Ok(wrap_up(ctx, into_user_errors(changed)?).await?.into())
     }
@@ -115,7 +115,8 @@ impl ReasonCodesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The wrap-up reason to archive.")] input: ArchiveWrapUpReasonInput,
     ) -> Result<ArchiveWrapUpReasonPayload> {
-        let archived = reasons::archive(ctx.app()?, admin_actor(ctx)?, ReasonKind::WrapUp, &input.reason_id).await;
+        let archived =
+            reasons::archive(ctx.app()?, admin_actor(ctx)?, ReasonKind::WrapUp, &input.wrap_up_reason_id).await;
         Ok(wrap_up(ctx, into_user_errors(archived)?).await?.into())
     }
 
@@ -141,7 +142,7 @@ impl ReasonCodesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The idle reason and its changes.")] input: UpdateIdleReasonInput,
     ) -> Result<UpdateIdleReasonPayload> {
-        let id = input.reason_id.clone();
+        let id = input.idle_reason_id.clone();
         let changed = reasons::update(ctx.app()?, admin_actor(ctx)?, ReasonKind::Idle, &id, &input.into()).await;
         Ok(idle(ctx, into_user_errors(changed)?).await?.into())
     }
@@ -155,7 +156,7 @@ impl ReasonCodesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The idle reason to archive.")] input: ArchiveIdleReasonInput,
     ) -> Result<ArchiveIdleReasonPayload> {
-        let archived = reasons::archive(ctx.app()?, admin_actor(ctx)?, ReasonKind::Idle, &input.reason_id).await;
+        let archived = reasons::archive(ctx.app()?, admin_actor(ctx)?, ReasonKind::Idle, &input.idle_reason_id).await;
         Ok(idle(ctx, into_user_errors(archived)?).await?.into())
     }
 }
