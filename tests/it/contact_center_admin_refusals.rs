@@ -274,3 +274,18 @@ async fn every_configuration_change_leaves_one_audit_entry_without_secrets() {
     ada.makes("updateAgent", json!({ "agentId": agent_id(&ann), "skills": [] })).await;
     assert_eq!(of(&agent_id(&ann)).await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_most_200_queues_are_in_use_and_an_archived_one_makes_room() {
+    let app = TestApp::new().await;
+    let ada = app.admin("ada").await;
+    let queue = |number: i64| json!({ "name": format!("Queue {number}"), "channel": "SMS" });
+    let before = app.database.number("SELECT count(*) FROM queue WHERE archived_at IS NULL").await;
+    let mut newest = String::new();
+    for number in before..200 {
+        newest = ada.makes("createQueue", queue(number)).await;
+    }
+    assert_eq!(ada.arranges("createQueue", queue(200)).await, "NOT_ALLOWED");
+    assert_eq!(ada.arranges("archiveQueue", json!({ "queueId": newest })).await, "APPLIED");
+    assert_eq!(ada.arranges("createQueue", queue(200)).await, "APPLIED");
+}

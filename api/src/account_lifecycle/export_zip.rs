@@ -27,6 +27,7 @@ const README: &str = "This archive contains the data of one Rapport account, as 
     requests.json           the received and sent connection requests\n\
     activities.json         the owner's activities\n\
     notifications.json      the owner's notifications\n\
+    messages.json           the owner's conversations with their messages\n\
     personal-contacts.json  the private address book\n\
     sessions.json           sign-ins\n\
     keys.json               API keys, without their secrets\n\n\

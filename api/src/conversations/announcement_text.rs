@@ -64,7 +64,20 @@ pub fn render(row: &thread_item::Model, names: &AnnouncementNames, side: Convers
     let name = |name: &'_ Option<String>, otherwise: &str| {
         name.as_deref().filter(|name| !name.is_empty()).unwrap_or(otherwise).to_owned()
     };
-    let person = if kind == AnnouncementKind::CustomerLeft { words.customer } else { words.agent };
+    let person = match kind {
+        AnnouncementKind::CustomerLeft | AnnouncementKind::FormAnswered | AnnouncementKind::Merged => words.customer,
+        AnnouncementKind::AgentJoined
+        | AnnouncementKind::SupervisorJoined
+        | AnnouncementKind::AgentLeft
+        | AnnouncementKind::EndedByAgent
+        | AnnouncementKind::Transferred
+        | AnnouncementKind::TransferDropped
+        | AnnouncementKind::ConferenceRequested
+        | AnnouncementKind::ConferenceNotAccepted
+        | AnnouncementKind::ConferenceCancelled
+        | AnnouncementKind::OutOfHours
+        | AnnouncementKind::Inactive => words.agent,
+    };
     let target = match AnnouncementReferences::of(row, side).target {
         Some(AnnouncementReference::Queue(_)) if names.target.is_some() => Target::Queue(name(&names.target, "")),
         _ if kind == AnnouncementKind::ConferenceNotAccepted => Target::Agent(name(&names.target, words.agent)),

@@ -156,8 +156,8 @@ pub struct ArchiveQueueInput {
     pub move_to: Option<ID>,
 }
 
-/// Creates a queue. Locks the configuration and the named people. Refuses with `INVALID`, `DUPLICATE`, `NOT_FOUND` or
-/// `IDEMPOTENCY_KEY_REUSED`.
+/// Creates a queue. Locks the configuration and the named people. Refuses with `INVALID`, `DUPLICATE`, `NOT_FOUND`,
+/// `NOT_ALLOWED` or `IDEMPOTENCY_KEY_REUSED`.
 pub async fn create(app: &App, by: AdminActor<'_>, input: &CreateQueueInput) -> Result<Created<queue::Model>> {
     let wish = &changes_of(input);
     let agents = &agent_ids(&input.agent_ids)?;
@@ -193,6 +193,8 @@ pub async fn create(app: &App, by: AdminActor<'_>, input: &CreateQueueInput) -> 
             if agents.iter().any(|agent| !config.has_agent(*agent)) {
                 return Err(Error::not_found(AGENTS));
             }
+            let in_use = queue::Entity::find().filter(queue::Column::ArchivedAt.is_null());
+            name_validation::check_count(tx.db(), config, in_use).await?;
             add_queue(tx, config, &row).await?;
             assign_agents(tx, config, &row, &sorted(agents)).await?;
             admin_change::record_created(tx, &by, "createQueue", &row.id, told).await?;

@@ -19,7 +19,7 @@ pub struct QueuesMutation;
 #[Object]
 impl QueuesMutation {
     /// Creates a queue. For administrators. Refuses with INVALID, DUPLICATE when a queue in use has the name, NOT_FOUND
-    /// for a skill or for a person who is not an agent, or IDEMPOTENCY_KEY_REUSED.
+    /// for a skill or for a person who is not an agent, NOT_ALLOWED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_queue(
         &self,
