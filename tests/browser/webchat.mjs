@@ -347,7 +347,7 @@ async function outOfHours() {
   assert.equal(await visitor.error('E-mail'), 'Please fill this in.');
   await visitor.fill({ 'E-mail': 'kim@example.org' });
   await visitor.click('.start button[type=submit]');
-  await visitor.see('.log', 'Your message is kept and will be answered.');
+  await visitor.see('.log', 'We have your message and will answer it.');
   await visitor.click('#end');
   await visitor.click('#end-yes');
   await visitor.see('.ended', 'This chat has ended');
