@@ -158,6 +158,28 @@ fn every_file_has_a_module_comment_and_at_most_400_lines() {
 }
 
 #[test]
+fn every_union_of_log_events_reads_each_of_its_members() {
+    let names = |text: &str, start: &str, end: char| -> BTreeSet<String> {
+        let after = text.split(start).skip(1).filter_map(|rest| rest.split_once(end));
+        after.map(|(name, _)| name.to_owned()).filter(|name| name.chars().all(char::is_alphanumeric)).collect()
+    };
+    let mut checked = 0;
+    for file in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let text = read(&file);
+        let parts: Vec<&str> = text.split("fn known(entry: &LoggedEvent").collect();
+        for (before, after) in parts.iter().zip(parts.iter().skip(1)) {
+            let union = before.rsplit("#[derive(Union").next().and_then(|rest| rest.split("\n}\n").next());
+            let mut members = names(union.expected("a union"), "\n    ", '(');
+            assert!(members.remove("UnknownEvent"), "{}: the union has no UnknownEvent", file.display());
+            let read = names(after.split("\n    }\n").next().expected("a body"), "Self::", '(');
+            assert_eq!(members, read, "{}", file.display());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 8, "only {checked} unions were found");
+}
+
+#[test]
 fn no_test_imports_another_test() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/it");
     for file in rust_files(&tests) {
