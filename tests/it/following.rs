@@ -157,7 +157,8 @@ async fn find_conversations(app: &TestApp, number: usize) -> Vec<FollowedConvers
 
 #[tokio::test(flavor = "multi_thread")]
 async fn followers_cut_off_at_random_receive_every_event_once() {
-    let app = TestApp::two().await;
+    // A supervisor follows 40 conversations, each on a socket of its own.
+    let app = TestApp::with(2, &[("RAPPORT_MAX_SOCKETS_PER_CALLER", "0")]).await;
     let messages = rounds(120);
     let is_full = messages >= 1_000;
     let (number, of_each) = if is_full { (20, 10) } else { (3, 5) };
