@@ -226,8 +226,8 @@ async fn a_deleted_user_has_no_name_in_announcements() {
 /// Creates a WhatsApp conversation of an agent, and a queue of another agent.
 async fn conference(app: &TestApp) -> (Person, Person, QueueSetup, Arrival) {
     let [ann, ben] = app.agents(["ann", "ben"]).await;
-    let first = app.floor_of(NewQueue::of(Channel::Whatsapp, "First"), &[&ann]).await;
-    let second = app.floor_of(NewQueue::of(Channel::Whatsapp, "Second"), &[&ben]).await;
+    let first = app.queue_setup_of(NewQueue::of(Channel::Whatsapp, "First"), &[&ann]).await;
+    let second = app.queue_setup_of(NewQueue::of(Channel::Whatsapp, "Second"), &[&ben]).await;
     ann.turns("AVAILABLE").await;
     ben.turns("AVAILABLE").await;
     let arrival = connected_task(app, &ann, &first, "kim").await;

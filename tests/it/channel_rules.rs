@@ -27,7 +27,7 @@ async fn channels(app: &TestApp) -> Vec<(Channel, Person, QueueSetup)> {
     let mut all = Vec::new();
     for channel in Channel::ALL {
         let agent = app.agent(&format!("{channel:?}").to_lowercase()).await;
-        let queue_setup = app.floor_of(NewQueue::of(channel, &format!("Queue {channel:?}")), &[&agent]).await;
+        let queue_setup = app.queue_setup_of(NewQueue::of(channel, &format!("Queue {channel:?}")), &[&agent]).await;
         assert_eq!(agent.turns("AVAILABLE").await, "");
         all.push((channel, agent, queue_setup));
     }
@@ -175,7 +175,7 @@ async fn offers_expire_after_30_seconds_or_after_the_queues_own_time() {
     }
     let ann = app.agent("ann").await;
     let queue = NewQueue { offer_seconds: Some(6_000), ..NewQueue::of(Channel::Sms, "Slow") };
-    let queue_setup = app.floor_of(queue, &[&ann]).await;
+    let queue_setup = app.queue_setup_of(queue, &[&ann]).await;
     ann.turns("AVAILABLE").await;
     app.waits(&queue_setup, "kim").await;
     app.settle().await;

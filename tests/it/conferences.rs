@@ -24,7 +24,7 @@ const TOLD: [Channel; 2] = [Channel::Webchat, Channel::Whatsapp];
 async fn pair(app: &TestApp, channel: Channel, more: &str) -> (Person, Person, QueueSetup, Arrival) {
     let names = ["ann", "ben"].map(|name| format!("{name}{more}.{}", channel as i16));
     let [ann, ben] = app.agents(names.each_ref().map(String::as_str)).await;
-    let queue_setup = app.floor_of(NewQueue::of(channel, &format!("First{more} {channel:?}")), &[&ann]).await;
+    let queue_setup = app.queue_setup_of(NewQueue::of(channel, &format!("First{more} {channel:?}")), &[&ann]).await;
     ann.turns("AVAILABLE").await;
     ben.turns("AVAILABLE").await;
     let arrival = connected_task(app, &ann, &queue_setup, "kim").await;
@@ -181,7 +181,7 @@ async fn email_has_no_conferences_and_only_whatsapp_invites_queues() {
     for channel in Channel::ALL {
         let (ann, ben, queue_setup, arrival) = pair(&app, channel, "").await;
         let task = arrival.task.to_string();
-        let second = app.floor_of(NewQueue::of(channel, &format!("Second {channel:?}")), &[&ben]).await;
+        let second = app.queue_setup_of(NewQueue::of(channel, &format!("Second {channel:?}")), &[&ben]).await;
         if channel == Channel::Email {
             assert!(!actions(&ann).await.to_string().contains("CONFERENCE"));
             assert_eq!(ann.invites(&task, ben.as_target()).await, "CONFERENCE_NOT_SUPPORTED");
@@ -192,7 +192,7 @@ async fn email_has_no_conferences_and_only_whatsapp_invites_queues() {
         }
         // The queue's agents are asked one after another, each once. The invitation ends after the last.
         let cem = app.agent("cem").await;
-        let third = app.floor_of(NewQueue::of(channel, "Third"), &[&ben, &cem]).await;
+        let third = app.queue_setup_of(NewQueue::of(channel, "Third"), &[&ben, &cem]).await;
         app.clock.advance(chrono::Duration::seconds(1));
         cem.turns("AVAILABLE").await;
         assert_eq!(

@@ -82,7 +82,7 @@ impl TestApp {
             self.is_served_by(queue_setup, &[]).await;
         }
         self.waits(&mails, "mail").await;
-        let others = self.floor_of(NewQueue::of(Channel::Webchat, "others"), &[&ben]).await;
+        let others = self.queue_setup_of(NewQueue::of(Channel::Webchat, "others"), &[&ben]).await;
         let held_out = self.waits(&others, "another").await;
         self.settle().await;
         for offer in ben.offers().await {

@@ -198,7 +198,7 @@ async fn a_page_of_queues_takes_a_fixed_number_of_statements() {
     let app = TestApp::with(1, &[("RAPPORT_EVENT_POLL", "1m")]).await;
     let (ann, _) = busy(&app).await;
     for number in 0..9 {
-        app.floor_of(NewQueue::of(Channel::Email, &format!("mail {number}")), &[&ann]).await;
+        app.queue_setup_of(NewQueue::of(Channel::Email, &format!("mail {number}")), &[&ann]).await;
     }
     app.statements();
     assert_eq!(ann.ask(QUEUES, json!({})).await.at("queues.nodes").as_array().map(Vec::len), Some(11));

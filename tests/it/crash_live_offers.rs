@@ -105,7 +105,7 @@ async fn a_hundred_live_offers_survive_kill_nine_of_their_instance() {
         agents.push(app.agent(&format!("agent{number}")).await);
     }
     let queue = NewQueue { offer_seconds: Some(OFFER_SECONDS), ..NewQueue::of(Channel::Webchat, "Chats") };
-    let queue_setup = app.floor_of(queue, &agents.iter().collect::<Vec<_>>()).await;
+    let queue_setup = app.queue_setup_of(queue, &agents.iter().collect::<Vec<_>>()).await;
     for number in 0..AGENTS * 5 {
         app.waits(&queue_setup, &format!("customer {number}")).await;
     }

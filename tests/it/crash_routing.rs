@@ -218,8 +218,10 @@ async fn kills_at_random_among_many_actors_leave_nothing_wrong() {
     }
     let serving: Vec<&Person> = agents.iter().collect();
     let queue = |name| NewQueue { offer_seconds: Some(OFFER_SECONDS), ..NewQueue::of(Channel::Webchat, name) };
-    let queue_setups =
-        [app.floor_of(queue("Chats"), &serving).await, app.floor_of(queue("More chats"), &serving[..6]).await];
+    let queue_setups = [
+        app.queue_setup_of(queue("Chats"), &serving).await,
+        app.queue_setup_of(queue("More chats"), &serving[..6]).await,
+    ];
     let TestApp { instances, database, .. } = app;
     drop(instances);
 

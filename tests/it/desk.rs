@@ -159,7 +159,7 @@ async fn an_agent_can_be_idle_on_single_channels() {
 }
 
 async fn connected_task(app: &TestApp, ann: &Person, channel: Channel, new: NewQueue) -> (String, String) {
-    let queue_setup = app.floor_of(NewQueue { channel, ..new }, &[ann]).await;
+    let queue_setup = app.queue_setup_of(NewQueue { channel, ..new }, &[ann]).await;
     ann.turns("AVAILABLE").await;
     let arrival = app.waits(&queue_setup, "cem").await;
     app.settle().await;

@@ -92,7 +92,7 @@ impl Follower {
         let (mut seen, mut items, mut messages, mut cut) = (0, 0, 0, 0);
         loop {
             let client = &self.clients[chance.below(self.clients.len())];
-            let mut socket = Socket::open(&client.url, client.token.as_deref()).await;
+            let mut socket = Socket::open_later(&client.url, client.token.as_deref()).await;
             socket.subscribe("1", FOLLOW, json!({ "id": self.id, "after": cursor })).await;
             assert_eq!(socket.event().await.expected("the first event")["__typename"], "SubscriptionStarted");
             let mut left = if cut < self.cuts { 1 + chance.below(self.stretch) } else { usize::MAX };
@@ -128,7 +128,8 @@ async fn find_conversations(app: &TestApp, number: usize) -> Vec<FollowedConvers
     for agent in 0..number.div_ceil(5) {
         agents.push(app.agent(&format!("agent{agent}")).await);
     }
-    let queue_setup = app.floor_of(NewQueue::of(Channel::Webchat, "Chats"), &agents.iter().collect::<Vec<_>>()).await;
+    let queue_setup =
+        app.queue_setup_of(NewQueue::of(Channel::Webchat, "Chats"), &agents.iter().collect::<Vec<_>>()).await;
     let mut customers = std::collections::BTreeMap::new();
     for customer in 0..number {
         let begun = start(&app.anonymous(), &queue_setup.entry_point, message("1", &format!("I am {customer}"))).await;

@@ -64,6 +64,7 @@ mod plain_texts;
 mod races;
 mod recovery;
 mod relationships;
+mod repeated_calls;
 mod requests;
 mod resets;
 mod rights_revoked;

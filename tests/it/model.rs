@@ -56,7 +56,7 @@ impl Both {
                 .filter(|(agent, _)| Model::serves(*agent, queue))
                 .map(|(_, one)| one)
                 .collect();
-            queue_setups.push(app.floor_of(NewQueue::of(channel, &format!("Queue {queue}")), &serving).await);
+            queue_setups.push(app.queue_setup_of(NewQueue::of(channel, &format!("Queue {queue}")), &serving).await);
         }
         let model = Model::new(people.iter().map(|person| person.id));
         Self { app, people, queue_setups, model, arrivals: vec![], chance: Chance::seeded(seed) }

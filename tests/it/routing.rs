@@ -83,7 +83,7 @@ async fn an_offer_expires_at_its_time_when_the_clock_jumps_in_either_direction()
         let app = TestApp::two().await;
         let ann = app.agent("ann").await;
         let new = NewQueue { offer_seconds: Some(60), ..NewQueue::of(Channel::Webchat, "chat") };
-        let queue_setup = app.floor_of(new, &[&ann]).await;
+        let queue_setup = app.queue_setup_of(new, &[&ann]).await;
         ann.turns("AVAILABLE").await;
         app.waits(&queue_setup, "cem").await;
         app.settle().await;
@@ -134,7 +134,7 @@ async fn skill_requirements_are_relaxed_in_steps() {
         SkillStep { required: required(2), ..step(120) },
     ];
     let new = NewQueue { skills: SkillSteps(steps), ..NewQueue::of(Channel::Webchat, "French") };
-    let queue_setup = app.floor_of(new, &[]).await;
+    let queue_setup = app.queue_setup_of(new, &[]).await;
     ann.turns("AVAILABLE").await;
     ben.turns("IDLE").await;
     let arrival = app.waits(&queue_setup, "claire").await;
@@ -161,7 +161,7 @@ async fn a_closed_queue_sends_its_message_and_keeps_the_task() {
         answer: Some("We are back on Monday.".to_owned()),
     };
     let new = NewQueue { hours: Some(hours), ..NewQueue::of(Channel::Webchat, "chat") };
-    let queue_setup = app.floor_of(new, &[&ann]).await;
+    let queue_setup = app.queue_setup_of(new, &[&ann]).await;
     let arrival = app.waits(&queue_setup, "cem").await;
     assert_eq!(announced(&app, arrival).await, [("We are back on Monday.".to_owned(), true)]);
     ann.turns("AVAILABLE").await;

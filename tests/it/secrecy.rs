@@ -84,7 +84,7 @@ async fn outsiders_get_the_same_answers_for_a_conversation_as_for_nothing() {
     let elsewhere = app.agent("cem").await;
     let jane = app.person("jane").await;
     let queue_setup = app.queue_setup(Channel::Webchat, &[&ann]).await;
-    let other = app.floor_of(NewQueue::of(Channel::Webchat, "Elsewhere"), &[&elsewhere]).await;
+    let other = app.queue_setup_of(NewQueue::of(Channel::Webchat, "Elsewhere"), &[&elsewhere]).await;
     ann.turns("AVAILABLE").await;
     elsewhere.turns("AVAILABLE").await;
 

@@ -105,8 +105,8 @@ async fn a_supervisor_moves_waiting_offered_and_live_tasks() {
     let app = TestApp::two().await;
     let sue = app.supervisor("sue").await;
     let [ann, ben] = app.agents(["ann", "ben"]).await;
-    let first = app.floor_of(NewQueue::of(Channel::Sms, "First"), &[&ann]).await;
-    let second = app.floor_of(NewQueue::of(Channel::Sms, "Second"), &[&ben]).await;
+    let first = app.queue_setup_of(NewQueue::of(Channel::Sms, "First"), &[&ann]).await;
+    let second = app.queue_setup_of(NewQueue::of(Channel::Sms, "Second"), &[&ben]).await;
     let waits = app.waits(&first, "kim").await;
     app.clock.advance(chrono::Duration::seconds(5));
     let later = app.waits(&second, "lee").await;
@@ -218,8 +218,8 @@ async fn live_counts_equal_the_counts_from_the_log() {
     let sue = app.supervisor("sue").await;
     let agents = app.agents(["ann", "ben", "cem", "dan"]).await;
     let queue_setups = [
-        app.floor_of(NewQueue::of(Channel::Webchat, "First"), &agents.iter().collect::<Vec<_>>()).await,
-        app.floor_of(NewQueue::of(Channel::Webchat, "Second"), &agents[..2].iter().collect::<Vec<_>>()).await,
+        app.queue_setup_of(NewQueue::of(Channel::Webchat, "First"), &agents.iter().collect::<Vec<_>>()).await,
+        app.queue_setup_of(NewQueue::of(Channel::Webchat, "Second"), &agents[..2].iter().collect::<Vec<_>>()).await,
     ];
     app.database.run("UPDATE queue SET service_level_seconds = 20").await;
     let mut chance = Chance::seeded(3);

@@ -20,7 +20,7 @@ const NOTE: &str = include_str!("operations/transfers/note.graphql");
 const TO_AGENTS: [Channel; 4] = [Channel::Messenger, Channel::Sms, Channel::Webchat, Channel::Whatsapp];
 
 async fn queue_setup(app: &TestApp, channel: Channel, name: &str, agents: &[&Person]) -> QueueSetup {
-    app.floor_of(NewQueue::of(channel, &format!("{name} {channel:?}")), agents).await
+    app.queue_setup_of(NewQueue::of(channel, &format!("{name} {channel:?}")), agents).await
 }
 
 /// Returns the agents or queues in the list of transfer targets.

@@ -13,7 +13,7 @@ use entity::{
     timer::TimerKind,
 };
 
-use super::{offers, task_rows, wrap_ups};
+use super::{earlier_calls, offers, task_rows, wrap_ups};
 use crate::{
     agents::assignments,
     app::{App, Locked, Tx},
@@ -28,31 +28,57 @@ use crate::{
     queues::queue_rows,
 };
 
-/// Ends a conversation for the agent who owns its task, or for its customer. `agreed` is the customer's consent. Locks
-/// the conversation. Emits `ItemAdded`, `TaskReleased`, `ParticipantChanged` and `TaskChanged`. Refuses with
+/// Ends a conversation for the agent who owns its task, or for its customer. Returns the task, and false if the caller
+/// has ended it before. `agreed` is the customer's consent. Locks the conversation. Emits `ItemAdded`, `TaskReleased`, `ParticipantChanged` and `TaskChanged`. Refuses with
 /// `NOT_FOUND`, `CONVERSATION_ENDED`, `NOT_A_PARTICIPANT`, `CUSTOMER_CONSENT_REQUIRED`, or `NOT_ALLOWED` during a
 /// conference.
-pub async fn end(app: &App, by: &Caller, id: &str, agreed: bool) -> Result<task::Model> {
+pub async fn end(app: &App, by: &Caller, id: &str, agreed: bool) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let seen = conversation_rows::find_by_id(tx.db(), by, id, conversation_rows::FIELD).await?;
             let mut conversation = conversation_rows::lock(tx, seen.id).await?;
             let task = task_rows::find_live(tx, &conversation).await?;
             let (Some(task), ConversationStatus::Open) = (task, conversation.status) else {
-                return Err(conversation_rows::conversation_ended(conversation_rows::FIELD));
+                let ended = task_rows::find_latest(tx, &conversation).await?;
+                return match ended.filter(|task| task.ended_at.is_some()) {
+                    Some(task) if is_ended_by_caller(tx, &conversation, &task, by).await? => Ok((task, false)),
+                    _ => Err(conversation_rows::conversation_ended(conversation_rows::FIELD)),
+                };
             };
-            match by {
+            let task = match by {
                 Caller::Visitor(visitor) => {
                     let who = participants::find(tx.db(), conversation.id, ParticipantRef::Customer(visitor.customer))
                         .await?;
-                    close(tx, &mut conversation, task, Ending::ByCustomer(who), false).await
+                    close(tx, &mut conversation, task, Ending::ByCustomer(who), false).await?
                 }
-                Caller::Person(viewer) => end_by_agent(tx, &mut conversation, task, viewer, agreed).await,
-                Caller::Service(_) => Err(Error::PersonsOnly),
-            }
+                Caller::Person(viewer) => end_by_agent(tx, &mut conversation, task, viewer, agreed).await?,
+                Caller::Service(_) => return Err(Error::PersonsOnly),
+            };
+            Ok((task, true))
         })
     })
     .await
+}
+
+/// Returns true if a caller ended a conversation, whose newest task is `task`.
+async fn is_ended_by_caller(
+    tx: &Tx<'_>,
+    conversation: &Locked<conversation::Model>,
+    task: &task::Model,
+    by: &Caller,
+) -> Result<bool> {
+    match by {
+        Caller::Visitor(_) => Ok(task.ended_by == Some(EndedBy::Customer)),
+        Caller::Person(viewer) => is_ended_by(tx, conversation, viewer.user).await,
+        Caller::Service(_) => Ok(false),
+    }
+}
+
+/// Returns true if a user was the last who ended a conversation.
+pub async fn is_ended_by(tx: &Tx<'_>, conversation: &Locked<conversation::Model>, user: UserId) -> Result<bool> {
+    let kinds = [AnnouncementKind::EndedByAgent, AnnouncementKind::CustomerLeft, AnnouncementKind::Inactive];
+    let newest = earlier_calls::newest(tx, conversation, &kinds, user).await?;
+    Ok(newest.is_own(AnnouncementKind::EndedByAgent))
 }
 
 async fn end_by_agent(

@@ -19,7 +19,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect as _};
 use uuid::Uuid;
 
 use super::{
-    candidates, closing,
+    candidates, closing, earlier_calls,
     offers::{self, OfferRequest},
     task_rows,
     transfer_targets::{self, TransferTarget},
@@ -38,16 +38,32 @@ use crate::{
     queues::queue_rows,
 };
 
-/// Asks an agent, or the free agents of a queue in turn, to join the caller's task. Locks the caller, the target and
-/// the conversation. Emits `ItemAdded`, `OfferCreated`, `AgentChanged` and `TaskChanged`. Refuses with `NOT_ALLOWED`,
+/// The announcements of the steps of a conference.
+const STEPS: [AnnouncementKind; 5] = [
+    AnnouncementKind::ConferenceRequested,
+    AnnouncementKind::ConferenceNotAccepted,
+    AnnouncementKind::ConferenceCancelled,
+    AnnouncementKind::AgentJoined,
+    AnnouncementKind::AgentLeft,
+];
+
+/// Asks an agent, or the free agents of a queue in turn, to join the caller's task. Returns the task, and false if the
+/// same invitation is pending. Locks the caller, the target and the conversation. Emits `ItemAdded`, `OfferCreated`, `AgentChanged` and `TaskChanged`. Refuses with `NOT_ALLOWED`,
 /// `NOT_FOUND`, `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`, `CONFERENCE_NOT_SUPPORTED`, `TRANSFER_TARGET_REFUSED`,
 /// `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
-pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<task::Model> {
+pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let user = agent_state::require_agent(tx, by).await?;
             let person = transfer_targets::lock_person(tx, to).await?;
             let (mut conversation, task) = task_rows::lock_owned(tx, by, task).await?;
+            if task.status == TaskStatus::ConferenceRequested {
+                let kind = AnnouncementKind::ConferenceRequested;
+                let newest = earlier_calls::newest(tx, &conversation, &[kind], user).await?;
+                if newest.is_own_for(kind, to.into()) {
+                    return Ok((task, false));
+                }
+            }
             if task.status != TaskStatus::Connected {
                 return Err(not_allowed("The task has a conference or a pending invitation."));
             }
@@ -77,7 +93,7 @@ pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> 
                 .asked(to.into());
             announcements::announce(tx, &mut conversation, new).await?;
             offers::create(tx, &conversation, &task, &mut agent, purpose).await?;
-            Ok(task)
+            Ok((task, true))
         })
     })
     .await
@@ -167,10 +183,10 @@ async fn end_invitation(
     Ok(task)
 }
 
-/// Withdraws the pending invitation to the caller's task. Locks the caller, the conversation and the invited agent.
-/// Emits `OfferEnded`, `AgentChanged`, `ItemAdded` and `TaskChanged`. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT`,
+/// Withdraws the pending invitation to the caller's task. Returns the task, and false if the caller has withdrawn it
+/// before. Locks the caller, the conversation and the invited agent. Emits `OfferEnded`, `AgentChanged`, `ItemAdded` and `TaskChanged`. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT`,
 /// `CONVERSATION_ENDED` or `NOT_ALLOWED`.
-pub async fn cancel(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
+pub async fn cancel(app: &App, by: &Caller, task: &str) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let user = agent_state::require_agent(tx, by).await?;
@@ -179,63 +195,82 @@ pub async fn cancel(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
                 TaskStatus::ConferenceRequested => offers::find_pending(tx.db(), &task).await?,
                 _ => None,
             };
-            let asked = asked.ok_or_else(|| not_allowed("No invitation is pending."))?;
+            let Some(asked) = asked else {
+                let newest = earlier_calls::newest(tx, &conversation, &STEPS, user).await?;
+                return match newest.is_own(AnnouncementKind::ConferenceCancelled) {
+                    true => Ok((task, false)),
+                    false => Err(not_allowed("No invitation is pending.")),
+                };
+            };
             offers::cancel(tx, &conversation, &task).await?;
-            end_invitation(tx, &mut conversation, task, &asked, Some(user)).await
+            Ok((end_invitation(tx, &mut conversation, task, &asked, Some(user)).await?, true))
         })
     })
     .await
 }
 
-/// Removes the caller from a conference that they joined, and starts their wrap-up. Locks the caller and the
-/// conversation. Emits `ItemAdded`, `ParticipantChanged` and `TaskChanged`. Refuses with `NOT_FOUND` or `NOT_ALLOWED`.
-pub async fn exit(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
+/// Removes the caller from a conference that they joined, and starts their wrap-up. Returns the task, and false if they
+/// have left before. Locks the caller and the conversation. Emits `ItemAdded`, `ParticipantChanged` and `TaskChanged`.
+/// Refuses with `NOT_FOUND` or `NOT_ALLOWED`.
+pub async fn exit(app: &App, by: &Caller, task: &str) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let user = agent_state::require_agent(tx, by).await?;
             let (mut conversation, task) = task_rows::lock_visible(tx, by, task).await?;
-            if task.conference_agent_id != Some(user) || task.status != TaskStatus::Conference {
-                return Err(not_allowed("Only the agent who joined the conference can leave it."));
+            if task.conference_agent_id == Some(user) && task.status == TaskStatus::Conference {
+                return Ok((remove_member(tx, &mut conversation, task, user, user).await?, true));
             }
-            remove_member(tx, &mut conversation, task, user, user).await
+            let left = AnnouncementKind::AgentLeft;
+            let newest = earlier_calls::newest(tx, &conversation, &[left], user).await?;
+            match task.owner_id != Some(user) && newest.is_own(left) && newest.is_about_user() {
+                true => Ok((task, false)),
+                false => Err(not_allowed("Only the agent who joined the conference can leave it.")),
+            }
         })
     })
     .await
 }
 
-/// Removes the joined agent from the caller's conference, and starts their wrap-up. Locks the caller and the
-/// conversation. Emits `ItemAdded`, `ParticipantChanged` and `TaskChanged`. Refuses with `NOT_FOUND`,
-/// `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED` or `NOT_ALLOWED`.
-pub async fn remove(app: &App, by: &Caller, task: &str) -> Result<task::Model> {
+/// Removes the joined agent from the caller's conference, and starts their wrap-up. Returns the task, and false if the
+/// caller has removed them before. Locks the caller and the conversation. Emits `ItemAdded`, `ParticipantChanged` and
+/// `TaskChanged`. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED` or `NOT_ALLOWED`.
+pub async fn remove(app: &App, by: &Caller, task: &str) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let user = agent_state::require_agent(tx, by).await?;
             let (mut conversation, task) = task_rows::lock_owned(tx, by, task).await?;
-            match task.conference_agent_id {
-                Some(joined) if task.status == TaskStatus::Conference => {
-                    remove_member(tx, &mut conversation, task, joined, user).await
-                }
-                _ => Err(not_allowed("No agent has joined.")),
+            if let Some(joined) = task.conference_agent_id
+                && task.status == TaskStatus::Conference
+            {
+                return Ok((remove_member(tx, &mut conversation, task, joined, user).await?, true));
+            }
+            let newest = earlier_calls::newest(tx, &conversation, &STEPS, user).await?;
+            match newest.is_own(AnnouncementKind::AgentLeft) && !newest.is_about_user() {
+                true => Ok((task, false)),
+                false => Err(not_allowed("No agent has joined.")),
             }
         })
     })
     .await
 }
 
-/// Ends the caller's conference for the customer and both agents. `agreed` is the customer's consent. Locks the caller
-/// and the conversation. Refuses with `NOT_FOUND`, `NOT_ALLOWED` or `CUSTOMER_CONSENT_REQUIRED`.
-pub async fn end(app: &App, by: &Caller, task: &str, agreed: bool) -> Result<task::Model> {
+/// Ends the caller's conference for the customer and both agents. Returns the task, and false if the caller has ended it
+/// before. `agreed` is the customer's consent. Locks the caller and the conversation. Refuses with `NOT_FOUND`, `NOT_ALLOWED` or `CUSTOMER_CONSENT_REQUIRED`.
+pub async fn end(app: &App, by: &Caller, task: &str, agreed: bool) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let user = agent_state::require_agent(tx, by).await?;
             let (mut conversation, task) = task_rows::lock_visible(tx, by, task).await?;
+            if !task_rows::is_live(task.status) && closing::is_ended_by(tx, &conversation, user).await? {
+                return Ok((task, false));
+            }
             if task.status != TaskStatus::Conference {
                 return Err(not_allowed("There is no conference to end."));
             }
             if task.owner_id != Some(user) {
                 return Err(not_allowed("Only the agent who owns the task can end the conference."));
             }
-            closing::end_by_owner(tx, &mut conversation, task, user, agreed).await
+            Ok((closing::end_by_owner(tx, &mut conversation, task, user, agreed).await?, true))
         })
     })
     .await

@@ -9,6 +9,7 @@ pub mod skill_steps;
 pub mod queueing;
 pub mod offers;
 pub mod wrap_ups;
+pub mod earlier_calls;
 pub mod closing;
 pub mod target_search;
 pub mod transfer_targets;

@@ -58,9 +58,19 @@ pub async fn lock_live(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(Locked<con
 /// Locks the conversation of a live task that the caller owns. Returns both. Refuses with `NOT_FOUND`,
 /// `CONVERSATION_ENDED` or `NOT_A_PARTICIPANT`.
 pub async fn lock_owned(tx: &Tx<'_>, by: &Caller, id: &str) -> Result<(Locked<conversation::Model>, task::Model)> {
-    let (conversation, task) = lock_live(tx, by, id).await?;
+    let (conversation, task) = lock_visible(tx, by, id).await?;
+    check_owned(&task, by)?;
+    Ok((conversation, task))
+}
+
+/// Refuses with `CONVERSATION_ENDED` when a task is not live, or with `NOT_A_PARTICIPANT` when the caller does not own
+/// it.
+pub fn check_owned(task: &task::Model, by: &Caller) -> Result<()> {
+    if !is_live(task.status) {
+        return Err(conversation_rows::conversation_ended(FIELD));
+    }
     match by {
-        Caller::Person(viewer) if task.owner_id == Some(viewer.user) => Ok((conversation, task)),
+        Caller::Person(viewer) if task.owner_id == Some(viewer.user) => Ok(()),
         _ => {
             let why = "Only the agent who owns the task can do this.";
             Err(Error::refused(UserErrorCode::NotAParticipant, FIELD, why))
@@ -85,6 +95,14 @@ pub fn is_live(status: TaskStatus) -> bool {
 pub async fn find_live(tx: &Tx<'_>, conversation: &Locked<conversation::Model>) -> Result<Option<task::Model>> {
     let Some(id) = conversation.task_id else { return Ok(None) };
     Ok(find(tx.db(), id).await?.filter(|task| is_live(task.status)))
+}
+
+/// Returns the newest task of a conversation, also one that has ended.
+pub async fn find_latest(tx: &Tx<'_>, conversation: &Locked<conversation::Model>) -> Result<Option<task::Model>> {
+    match conversation.task_id {
+        Some(id) => Ok(find(tx.db(), id).await?),
+        None => Ok(None),
+    }
 }
 
 /// Saves a task of a conversation.

@@ -14,7 +14,7 @@ use entity::{
 };
 
 use super::{
-    closing,
+    closing, earlier_calls,
     offers::{self, OfferRequest},
     queueing, routing_decisions, task_rows,
     transfer_targets::{self, LockedTarget, TransferTarget},
@@ -34,20 +34,37 @@ use crate::{
     queues::queue_rows,
 };
 
-/// Transfers the caller's task. Locks the caller, the target and the conversation. Emits `ItemAdded`,
+/// Transfers the caller's task. Returns it, and false if the call repeats the caller's newest transfer. Locks the caller, the target and the conversation. Emits `ItemAdded`,
 /// `ParticipantChanged` and `TaskReleased`, and the events of the queue or of the new offer. Refuses with `NOT_FOUND`,
 /// `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`, `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE`, `OVER_CAPACITY`, or
 /// `NOT_ALLOWED` when the caller is not an agent and during a conference or a pending invitation.
-pub async fn transfer(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<task::Model> {
+pub async fn transfer(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let user = agent_state::require_agent(tx, by).await?;
             let person = transfer_targets::lock_person(tx, to).await?;
-            let (mut conversation, task) = task_rows::lock_owned(tx, by, task).await?;
-            transfer_locked(tx, &mut conversation, task, user, to, person.as_ref()).await
+            let (mut conversation, task) = task_rows::lock_visible(tx, by, task).await?;
+            if task.owner_id != Some(user) && is_repeated(tx, &conversation, user, to).await? {
+                return Ok((task, false));
+            }
+            task_rows::check_owned(&task, by)?;
+            let task = transfer_locked(tx, &mut conversation, task, user, to, person.as_ref()).await?;
+            Ok((task, true))
         })
     })
     .await
+}
+
+/// Returns true if the newest transfer of a conversation was made by a user, to `to`, and nobody has joined since.
+pub async fn is_repeated(
+    tx: &Tx<'_>,
+    conversation: &Locked<conversation::Model>,
+    by: UserId,
+    to: TransferTarget,
+) -> Result<bool> {
+    let kinds = [AnnouncementKind::Transferred, AnnouncementKind::AgentJoined, AnnouncementKind::SupervisorJoined];
+    let newest = earlier_calls::newest(tx, conversation, &kinds, by).await?;
+    Ok(newest.is_own_for(AnnouncementKind::Transferred, to.into()))
 }
 
 /// Transfers a live task of any owner, or one that waits, for the user `by`. Refuses with `NOT_ALLOWED`, `TRANSFER_TARGET_REFUSED`, `NOT_FOUND`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.

@@ -71,41 +71,49 @@ pub async fn start(
     Ok(())
 }
 
-/// Submits the caller's pending wrap-up of a task. Locks the conversation and the agent. Emits `AgentChanged` and
-/// `TaskChanged`. Refuses with `NOT_FOUND`, `NOT_ALLOWED`, `INVALID_REASON`, `INVALID` or `TOO_LONG`.
-pub async fn submit(app: &App, by: &Viewer, task: &str, said: &WrapUpSubmission) -> Result<task::Model> {
+/// Submits the caller's pending wrap-up of a task. Returns the task, and false if the same was submitted before. Locks
+/// the conversation and the agent. Emits `AgentChanged` and `TaskChanged`. Refuses with `NOT_FOUND`, `NOT_ALLOWED`, `INVALID_REASON`, `INVALID` or `TOO_LONG`.
+pub async fn submit(app: &App, by: &Viewer, task: &str, said: &WrapUpSubmission) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let (conversation, task, row) = lock_pending(tx, by.user, task).await?;
+            let (conversation, task, row) = lock_latest(tx, by.user, task).await?;
             let reasons = resolve_reasons(tx, &task, &said.reasons).await?;
             let note = match &said.note {
                 Some(note) => detail_validation::lines(note, &["input", "note"], MAX_NOTE)?,
                 None => None,
             };
-            finish(tx, &conversation, task, wrap_up::Model { reasons, note, ..row }).await
+            if row.submitted_at.is_some() {
+                let repeated = !row.automatic && row.reasons == reasons && row.note == note;
+                return if repeated { Ok((task, false)) } else { Err(nothing_pending()) };
+            }
+            let task = finish(tx, &conversation, task, wrap_up::Model { reasons, note, ..row }).await?;
+            Ok((task, true))
         })
     })
     .await
 }
 
-/// Doubles the time of the caller's pending wrap-up, once. Locks the conversation. Emits `TaskChanged`. Refuses with
+/// Doubles the time of the caller's pending wrap-up, once. Returns the task, and false if it was extended before. Locks the conversation. Emits `TaskChanged`. Refuses with
 /// `NOT_FOUND` or `NOT_ALLOWED`.
-pub async fn extend(app: &App, by: &Viewer, task: &str) -> Result<task::Model> {
+pub async fn extend(app: &App, by: &Viewer, task: &str) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
-            let (_, task, row) = lock_pending(tx, by.user, task).await?;
+            let (_, task, row) = lock_latest(tx, by.user, task).await?;
+            if row.submitted_at.is_some() {
+                return Err(nothing_pending());
+            }
             let Some(due_at) = row.due_at else {
                 return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "This wrap-up has no time limit."));
             };
             if row.extended {
-                return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "A wrap-up can be extended only once."));
+                return Ok((task, false));
             }
             let due_at = due_at + (due_at - row.began_at);
             let row = wrap_up::Model { due_at: Some(due_at), extended: true, ..row };
             row.clone().into_active_model().reset_all().update(tx.db()).await?;
             timers::set(tx, TimerKind::WrapUp, row.id.0, due_at).await?;
             task_rows::emit_changed(tx, &task, false).await?;
-            Ok(task)
+            Ok((task, true))
         })
     })
     .await
@@ -177,9 +185,9 @@ async fn finish(
     Ok(task)
 }
 
-/// Locks the conversation of an agent's pending wrap-up. Returns it, the task and the wrap-up, read under the lock. Refuses
+/// Locks the conversation of an agent's newest wrap-up. Returns it, the task and the wrap-up, read under the lock. Refuses
 /// with `NOT_FOUND` or `NOT_ALLOWED`.
-async fn lock_pending(
+async fn lock_latest(
     tx: &Tx<'_>,
     agent: UserId,
     task: &str,
@@ -196,10 +204,14 @@ async fn lock_pending(
     let task = task_rows::require(tx.db(), id).await?;
     let conversation = conversation_rows::lock(tx, task.conversation_id).await?;
     let task = task_rows::require(tx.db(), id).await?;
-    match find_latest(tx.db(), id, agent).await?.filter(|row| row.submitted_at.is_none()) {
+    match find_latest(tx.db(), id, agent).await? {
         Some(row) => Ok((conversation, task, row)),
-        None => Err(Error::refused(UserErrorCode::NotAllowed, FIELD, "You have no pending wrap-up for this task.")),
+        None => Err(nothing_pending()),
     }
+}
+
+fn nothing_pending() -> Error {
+    Error::refused(UserErrorCode::NotAllowed, FIELD, "You have no pending wrap-up for this task.")
 }
 
 async fn find_latest(db: &impl ConnectionTrait, task: TaskId, agent: UserId) -> Result<Option<wrap_up::Model>, DbErr> {

@@ -70,7 +70,7 @@ impl TestApp {
     /// a different name.
     pub async fn chat(&self, channel: Channel, name: &str) -> Chat {
         let QueueSetup { queue, entry_point } =
-            self.floor_of(NewQueue::of(channel, &format!("{channel:?} {name}")), &[]).await;
+            self.queue_setup_of(NewQueue::of(channel, &format!("{channel:?} {name}")), &[]).await;
         let incoming = InboundMessage {
             customer: CustomerReference::Address(address_of(&entry_point, name)),
             details: CustomerDetails {

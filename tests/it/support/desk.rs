@@ -131,10 +131,10 @@ impl TestApp {
 
     /// Creates a queue of a channel with the given agents.
     pub async fn queue_setup(&self, channel: Channel, agents: &[&Person]) -> QueueSetup {
-        self.floor_of(NewQueue::of(channel, &format!("{channel:?}")), agents).await
+        self.queue_setup_of(NewQueue::of(channel, &format!("{channel:?}")), agents).await
     }
 
-    pub async fn floor_of(&self, new: NewQueue, agents: &[&Person]) -> QueueSetup {
+    pub async fn queue_setup_of(&self, new: NewQueue, agents: &[&Person]) -> QueueSetup {
         let agent_ids = agents.iter().map(|agent| AgentId(agent.id.0).into()).collect();
         let input = CreateQueueInput { agent_ids, ..new.input() };
         let queue = queue_admin::create(self.app(), AdminActor::System, &input).await.expected("a queue").row;

@@ -49,6 +49,18 @@ impl Socket {
         Some(socket)
     }
 
+    /// Opens a socket, and tries again while too many from this address are being opened.
+    pub async fn open_later(url: &str, token: Option<&str>) -> Self {
+        let patience = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(socket) = Self::try_open(url, token).await {
+                return socket;
+            }
+            assert!(tokio::time::Instant::now() < patience, "no socket can be opened");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub async fn say(&mut self, message: &Value) {
         // A closed connection shows at the next read.
         drop(self.0.send(Message::Text(message.to_string().into())).await);

@@ -178,8 +178,8 @@ pub struct AcceptedChat {
 pub async fn accepted_chat() -> AcceptedChat {
     let app = Box::pin(TestApp::two()).await;
     let [sue, ann] = app.agents(["sue", "ann"]).await;
-    let support = app.floor_of(NewQueue::of(Channel::Webchat, "Support"), &[&sue]).await;
-    let sales = app.floor_of(NewQueue::of(Channel::Webchat, "Sales"), &[&ann]).await;
+    let support = app.queue_setup_of(NewQueue::of(Channel::Webchat, "Support"), &[&sue]).await;
+    let sales = app.queue_setup_of(NewQueue::of(Channel::Webchat, "Sales"), &[&ann]).await;
     for agent in [&sue, &ann] {
         assert_eq!(agent.turns("AVAILABLE").await, "");
     }

@@ -15,6 +15,7 @@ use crate::{
     auth::{guard::Needs, viewer::Scope},
     conversations::graphql::types::Conversation,
     error::{Error, Result, UserError, UserErrorCode, into_user_errors},
+    outcome::Outcome,
     tasks::{
         closing, offer_outcomes,
         wrap_ups::{self, WrapUpSubmission},
@@ -125,8 +126,8 @@ impl TasksMutation {
     }
 
     /// Ends a conversation with a customer. Its customer can end it, and the agent who owns its task. Each agent in it
-    /// must then submit a wrap-up. Refuses with NOT_FOUND, CONVERSATION_ENDED, NOT_A_PARTICIPANT,
-    /// CUSTOMER_CONSENT_REQUIRED, or NOT_ALLOWED during a conference.
+    /// must then submit a wrap-up. The same call again changes nothing. Refuses with NOT_FOUND, CONVERSATION_ENDED,
+    /// NOT_A_PARTICIPANT, CUSTOMER_CONSENT_REQUIRED, or NOT_ALLOWED during a conference.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn end_conversation(
         &self,
@@ -135,16 +136,20 @@ impl TasksMutation {
     ) -> Result<EndConversationPayload> {
         let ended = closing::end(ctx.app()?, ctx.caller()?, &input.conversation_id, input.customer_agreed).await;
         Ok(match into_user_errors(ended)? {
-            Ok(row) => {
+            Ok((row, changed)) => {
                 let conversation = Conversation::find(ctx, row.conversation_id).await?;
-                EndConversationPayload { conversation, task: Some(row.into()), user_errors: vec![] }
+                let outcome = Outcome::of(changed);
+                EndConversationPayload { conversation, task: Some(row.into()), outcome, user_errors: vec![] }
             }
-            Err(user_errors) => EndConversationPayload { conversation: None, task: None, user_errors },
+            Err(user_errors) => {
+                EndConversationPayload { conversation: None, task: None, outcome: Outcome::Refused, user_errors }
+            }
         })
     }
 
     /// Submits the viewer's pending wrap-up of a task. The viewer then has room for another task. Refuses with
-    /// NOT_FOUND, INVALID_REASON, INVALID, TOO_LONG, or NOT_ALLOWED when no wrap-up is pending.
+    /// NOT_FOUND, INVALID_REASON, INVALID, TOO_LONG, or NOT_ALLOWED when no wrap-up is pending. Submitting the same again
+    /// changes nothing.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn wrap_up_task(
         &self,
@@ -156,8 +161,8 @@ impl TasksMutation {
         WrapUpTaskPayload::of(wrap_ups::submit(ctx.app()?, ctx.viewer()?, &input.task_id, &said).await)
     }
 
-    /// Doubles the time before the viewer's pending wrap-up completes automatically. Possible once. Refuses with
-    /// NOT_FOUND, or with NOT_ALLOWED when no wrap-up is pending, it has no due time, or it was extended before.
+    /// Doubles the time before the viewer's pending wrap-up completes automatically. Possible once: a further call
+    /// changes nothing. Refuses with NOT_FOUND, or with NOT_ALLOWED when no wrap-up is pending or it has no due time.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn extend_wrap_up(
         &self,
@@ -226,6 +231,8 @@ struct EndConversationPayload {
     conversation: Option<Conversation>,
     /// The ended task. Null when the call was refused.
     task: Option<Task>,
+    /// The effect of the call. A call that repeats an earlier one has no effect.
+    outcome: Outcome,
     /// The refusals of the call. Empty when it succeeded.
     user_errors: Vec<UserError>,
 }

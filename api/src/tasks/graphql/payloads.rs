@@ -17,16 +17,20 @@ macro_rules! task_payloads {
         pub struct $name {
             /// The task after the call. Null when the call was refused.
             task: Option<Task>,
+            /// The effect of the call. A call that repeats an earlier one has no effect.
+            outcome: Outcome,
             /// The refusals of the call. Empty when it succeeded.
             user_errors: Vec<UserError>,
         }
 
         impl $name {
-            /// Makes the payload of a call that changed a task or was refused. Returns the error of any other call.
-            pub fn of<T: Into<Task>>(result: Result<T>) -> Result<Self> {
+            /// Makes the payload of a call that returned a task, and true if it changed it, or that was refused. Returns the error of any other call.
+            pub fn of<T: Into<Task>>(result: Result<(T, bool)>) -> Result<Self> {
                 Ok(match into_user_errors(result)? {
-                    Ok(task) => Self { task: Some(task.into()), user_errors: vec![] },
-                    Err(user_errors) => Self { task: None, user_errors },
+                    Ok((task, changed)) => {
+                        Self { task: Some(task.into()), outcome: Outcome::of(changed), user_errors: vec![] }
+                    }
+                    Err(user_errors) => Self { task: None, outcome: Outcome::Refused, user_errors },
                 })
             }
         }

@@ -45,9 +45,10 @@ pub struct SupervisionMutation;
 #[Object]
 impl SupervisionMutation {
     /// Moves a task that has not ended to another queue or to an agent. For supervisors. A waiting task keeps its
-    /// waiting time. An agent who owns the task must submit a wrap-up. Refuses with NOT_FOUND, CONVERSATION_ENDED,
-    /// TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE, OVER_CAPACITY, or NOT_ALLOWED when the viewer is not a supervisor
-    /// and during a conference or a pending invitation.
+    /// waiting time. An agent who owns the task must submit a wrap-up. The same call again changes nothing, as long as
+    /// nobody has joined. Refuses with NOT_FOUND, CONVERSATION_ENDED, TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE,
+    /// OVER_CAPACITY, or NOT_ALLOWED when the viewer is not a supervisor and during a conference or a pending
+    /// invitation.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn move_task(
         &self,

@@ -90,9 +90,9 @@ impl TransfersMutation {
     /// Transfers the viewer's task to a queue or to an agent. In a queue it waits behind earlier tasks of its priority.
     /// An agent gets an offer. The viewer must submit a wrap-up at once. The next agent sees all earlier items, notes
     /// included. A task that the named agent does not accept becomes DROPPED or waits in its queue again, as
-    /// `onUnacceptedTransfer` of the queue says. Refuses with NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED,
-    /// TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE, OVER_CAPACITY, or NOT_ALLOWED when the viewer is not an agent and
-    /// during a conference or a pending invitation.
+    /// `onUnacceptedTransfer` of the queue says. The same call again changes nothing, as long as nobody has joined.
+    /// Refuses with NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED, TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE,
+    /// OVER_CAPACITY, or NOT_ALLOWED when the viewer is not an agent and during a conference or a pending invitation.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn transfer_task(
         &self,
@@ -104,10 +104,10 @@ impl TransfersMutation {
     }
 
     /// Asks another agent to join the viewer's task. Only one invitation can be pending. With a queue as target, its
-    /// free agents get an offer one after another. The customer sees nothing until an agent joins. Refuses with
-    /// NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED, CONFERENCE_NOT_SUPPORTED, TRANSFER_TARGET_REFUSED,
-    /// AGENT_NOT_AVAILABLE or OVER_CAPACITY. Refuses with NOT_ALLOWED when the viewer is not an agent, or the task has
-    /// an invitation or a conference.
+    /// free agents get an offer one after another. The customer sees nothing until an agent joins. The same call again
+    /// changes nothing while the invitation is pending. Refuses with NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED,
+    /// CONFERENCE_NOT_SUPPORTED, TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE or OVER_CAPACITY. Refuses with
+    /// NOT_ALLOWED when the viewer is not an agent, or the task has an invitation or a conference.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn request_conference(
         &self,
@@ -118,8 +118,8 @@ impl TransfersMutation {
         RequestConferencePayload::of(done.await)
     }
 
-    /// Withdraws the pending invitation to the viewer's task. Refuses with NOT_FOUND, NOT_A_PARTICIPANT,
-    /// CONVERSATION_ENDED, or NOT_ALLOWED when no invitation is pending.
+    /// Withdraws the pending invitation to the viewer's task. The same call again changes nothing. Refuses with
+    /// NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED, or NOT_ALLOWED when no invitation is pending.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn cancel_conference(
         &self,
@@ -130,7 +130,7 @@ impl TransfersMutation {
     }
 
     /// Leaves a conference that the viewer joined. The viewer must submit a wrap-up, and the conversation continues.
-    /// Refuses with NOT_FOUND, or with NOT_ALLOWED when the viewer has not joined.
+    /// The same call again changes nothing. Refuses with NOT_FOUND, or with NOT_ALLOWED when the viewer has not joined.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn exit_conference(
         &self,
@@ -141,8 +141,8 @@ impl TransfersMutation {
     }
 
     /// Removes the joined agent from the viewer's conference. That agent must submit a wrap-up, and the conversation
-    /// continues. Refuses with NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED, or NOT_ALLOWED when no agent has
-    /// joined.
+    /// continues. The same call again changes nothing. Refuses with NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED,
+    /// or NOT_ALLOWED when no agent has joined.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn remove_from_conference(
         &self,
@@ -153,7 +153,8 @@ impl TransfersMutation {
     }
 
     /// Ends a conference for the customer and both agents. Each agent must submit a wrap-up. Only the owner of the task
-    /// can end it. Refuses with NOT_FOUND, NOT_ALLOWED or CUSTOMER_CONSENT_REQUIRED.
+    /// can end it. The same call again changes nothing. Refuses with NOT_FOUND, NOT_ALLOWED or
+    /// CUSTOMER_CONSENT_REQUIRED.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn end_conference(
         &self,

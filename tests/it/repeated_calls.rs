@@ -1,0 +1,100 @@
+//! Tests of commands that are sent twice because their answer was lost: the second answer is the first one again, with
+//! the outcome NO_CHANGE, and writes no event.
+
+use entity::channel::Channel;
+use serde_json::{Value, json};
+
+use crate::support::{app::TestApp, arrivals::connected_task, desk::NewQueue, person::Person};
+
+/// Sends a mutation. Returns its outcome, or the code of the refusal.
+async fn once(who: &Person, mutation: &str, input: Value) -> String {
+    let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
+    let query =
+        format!("mutation($input: {kind}!) {{ done: {mutation}(input: $input) {{ outcome userErrors {{ code }} }} }}");
+    let done = who.ask(&query, json!({ "input": input })).await.at("done").clone();
+    done["userErrors"][0]["code"].as_str().or(done["outcome"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// Sends a mutation twice. Checks that only the first call has an effect, and that both return the same task.
+async fn twice(app: &TestApp, who: &Person, mutation: &str, input: Value) {
+    let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
+    let query = format!(
+        "mutation($input: {kind}!) {{ done: {mutation}(input: $input) {{ outcome task {{ id }} userErrors {{ code message }} }} }}"
+    );
+    let call = || who.ask(&query, json!({ "input": input }));
+    let first = call().await.at("done").clone();
+    assert_eq!((&first["outcome"], &first["userErrors"]), (&json!("APPLIED"), &json!([])), "{mutation}");
+    let events = app.database.number("SELECT count(*) FROM event").await;
+    let again = call().await.at("done").clone();
+    assert_eq!((&again["outcome"], &again["task"]), (&json!("NO_CHANGE"), &first["task"]), "{mutation}: {again}");
+    assert_eq!(app.database.number("SELECT count(*) FROM event").await, events, "{mutation}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_about_a_task_that_is_sent_twice_takes_effect_once() {
+    let app = TestApp::two().await;
+    let [ann, ben] = [app.agent("ann").await, app.agent("ben").await];
+    let sue = app.supervisor("sue").await;
+    let new = NewQueue { auto_wrap_up_seconds: Some(60), ..NewQueue::of(Channel::Webchat, "Chats") };
+    let setup = app.queue_setup_of(new, &[&ann]).await;
+    let other = app.queue_setup_of(NewQueue::of(Channel::Webchat, "Others"), &[]).await;
+    for agent in [&ann, &ben] {
+        assert_eq!(agent.turns("AVAILABLE").await, "");
+    }
+    let queue = json!({ "queueId": other.queue.id.to_string() });
+    let wrap_up = |task: &str, reason: String| json!({ "taskId": task, "reasonIds": [reason], "note": "Done." });
+
+    // An invitation that is withdrawn, then a conference that the invited agent leaves, and one that is left for them.
+    let chat = connected_task(&app, &ann, &setup, "Kim").await;
+    let task = chat.task.to_string();
+    let invitation = json!({ "taskId": task, "to": ben.as_target() });
+    twice(&app, &ann, "requestConference", invitation.clone()).await;
+    twice(&app, &ann, "cancelConference", json!({ "taskId": task })).await;
+    for leave in ["exitConference", "removeFromConference"] {
+        assert_eq!(once(&ann, "requestConference", invitation.clone()).await, "APPLIED");
+        ben.accepts_it().await;
+        let who = if leave == "exitConference" { &ben } else { &ann };
+        twice(&app, who, leave, json!({ "taskId": task })).await;
+        twice(&app, &ben, "wrapUpTask", wrap_up(&task, ben.reason("Other").await)).await;
+    }
+    assert_eq!(once(&ann, "requestConference", invitation).await, "APPLIED");
+    ben.accepts_it().await;
+    twice(&app, &ann, "endConference", json!({ "taskId": task })).await;
+    twice(&app, &ann, "extendWrapUp", json!({ "taskId": task })).await;
+    twice(&app, &ann, "wrapUpTask", wrap_up(&task, ann.reason("Other").await)).await;
+
+    // A conversation that its agent ends, one that is transferred, and one that a supervisor moves.
+    let chat = connected_task(&app, &ann, &setup, "Lee").await;
+    twice(&app, &ann, "endConversation", json!({ "conversationId": chat.conversation.to_string() })).await;
+    let chat = connected_task(&app, &ann, &setup, "Max").await;
+    twice(&app, &ann, "transferTask", json!({ "taskId": chat.task.to_string(), "to": queue })).await;
+    let chat = connected_task(&app, &ann, &setup, "Noa").await;
+    twice(&app, &sue, "moveTask", json!({ "taskId": chat.task.to_string(), "to": queue })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_call_than_the_first_is_no_repetition() {
+    let app = TestApp::new().await;
+    let [ann, ben] = [app.agent("ann").await, app.agent("ben").await];
+    let setup = app.queue_setup_of(NewQueue::of(Channel::Webchat, "Chats"), &[&ann]).await;
+    let [one, two] = [
+        app.queue_setup_of(NewQueue::of(Channel::Webchat, "One"), &[&ben]).await,
+        app.queue_setup_of(NewQueue::of(Channel::Webchat, "Two"), &[]).await,
+    ];
+    assert_eq!(ann.turns("AVAILABLE").await, "");
+    let chat = connected_task(&app, &ann, &setup, "Kim").await;
+    let task = chat.task.to_string();
+    let to = |queue: String| json!({ "taskId": task, "to": { "queueId": queue } });
+    assert_eq!(once(&ann, "transferTask", to(one.queue.id.to_string())).await, "APPLIED");
+    assert_eq!(once(&ann, "transferTask", to(two.queue.id.to_string())).await, "NOT_A_PARTICIPANT");
+    let reason = ann.reason("Other").await;
+    let said = |note: &str| json!({ "taskId": task, "reasonIds": [reason], "note": note });
+    assert_eq!(once(&ann, "wrapUpTask", said("Sold.")).await, "APPLIED");
+    assert_eq!(once(&ann, "wrapUpTask", said("Not sold.")).await, "NOT_ALLOWED");
+    // After another agent has joined, the earlier transfer is history.
+    assert_eq!(ben.turns("AVAILABLE").await, "");
+    app.settle().await;
+    ben.accepts_it().await;
+    assert_eq!(once(&ann, "transferTask", to(one.queue.id.to_string())).await, "NOT_A_PARTICIPANT");
+    assert_eq!(once(&ann, "cancelConference", json!({ "taskId": task })).await, "NOT_A_PARTICIPANT");
+}
