@@ -168,7 +168,7 @@ fn no_match() -> Error {
 }
 
 /// Verifies the caller's password again, for actions that a stolen token must not allow. Returns the hash that matched.
-/// [`set_password`] checks it once more when the user is locked. Refuses with `NotAllowed`, `Invalid` or
+/// [`check_unchanged`] checks it once more when the user is locked. Refuses with `NotAllowed`, `Invalid` or
 /// `TooManyAttempts`.
 pub async fn prove_again(app: &App, by: &Viewer, password: Option<String>, origin: &Origin) -> Result<String> {
     const FIELD: &[&str] = &["input", "password"];
