@@ -11,7 +11,8 @@ use sea_orm::{
 
 use super::Tx;
 
-/// A row that no other transaction can lock, change or delete until this one ends.
+/// A row that no other transaction can lock, change or delete until this one ends. It must not leave its transaction:
+/// [`Self::into_row`] gives the row alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locked<T>(T);
 

@@ -156,7 +156,7 @@ impl Words {
     }
 }
 
-/// What the sentences say.
+/// The facts that a sentence states.
 struct Facts {
     actor: String,
     subject: String,

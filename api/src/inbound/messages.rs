@@ -33,7 +33,7 @@ use crate::{
 /// The input field of an entry point, for refusals.
 const ENTRY_POINT: &[&str] = &["input", "entryPointId"];
 
-/// What a customer wrote to an entry point.
+/// A message of a customer to an entry point, or the start of a conversation without one.
 #[derive(Clone, Debug)]
 pub struct InboundMessage {
     /// The customer who wrote.
@@ -43,7 +43,7 @@ pub struct InboundMessage {
     /// The text that separates the customer's conversations at the entry point. Empty if there is only one, else for
     /// example the subject of an e-mail.
     pub topic: String,
-    /// What agents see before the first message of a new conversation: the answers to a form, or the page of the chat.
+    /// The answers to a form and the page of a chat. Agents see them before the first message of a new conversation.
     pub introduction: Option<AnnouncementParameters>,
     /// The content of the message. `None` if the customer only begins or continues the conversation.
     pub message: Option<MessageContent>,

@@ -108,7 +108,7 @@ pub async fn transfer_locked(
             routing_decisions::record_direct_assignment(tx, &task, agent.user_id).await?;
             let purpose = OfferRequest::for_task(OfferKind::Transfer, &task);
             offers::create(tx, conversation, &task, &mut agent, purpose).await?;
-            task_rows::require(tx.db(), task.id).await
+            Ok(task)
         }
     }
 }
