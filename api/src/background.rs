@@ -1,5 +1,5 @@
-//! The runner of background work: routing, timers, deliveries, sequencing and retention. It runs the steps of one kind of
-//! work in a loop, sleeps until something is due, and pauses longer after each failure. Work that only one instance
+//! The runner of background work: routing, timers, deliveries, sequencing and retention. It runs the steps of one kind
+//! of work in a loop, sleeps until something is due, and pauses longer after each failure. Work that only one instance
 //! needs to do has a lease in the database.
 
 use std::{future::Future, sync::Arc, time::Duration};

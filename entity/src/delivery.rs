@@ -1,5 +1,5 @@
-//! A delivery: something that leaves Rapport, such as an e-mail. It is written in the transaction of its cause. A worker
-//! claims it, sends it and records the outcome.
+//! A delivery: something that leaves Rapport, such as an e-mail. It is written in the transaction of its cause. A
+//! worker claims it, sends it and records the outcome.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{

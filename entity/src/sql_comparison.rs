@@ -1,4 +1,5 @@
-//! Evaluates the comparisons of stored enums that SQL statements contain, so that tests can compare them with the enums.
+//! Evaluates the comparisons of stored enums that SQL statements contain, so that tests can compare them with the
+//! enums.
 
 /// Returns true when `value` satisfies a comparison: `= 1`, `<> 1`, `< 3` or `IN (1, 2)`.
 pub fn satisfied(comparison: &str, value: i64) -> bool {

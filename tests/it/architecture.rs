@@ -158,6 +158,17 @@ fn every_file_has_a_module_comment_and_at_most_400_lines() {
 }
 
 #[test]
+fn comments_have_at_most_120_characters() {
+    for part in ["api", "entity", "migration", "tests"] {
+        for file in rust_files(&Path::new(ROOT).join(part)) {
+            let long =
+                read(&file).lines().position(|line| line.trim_start().starts_with("//") && line.chars().count() > 120);
+            assert_eq!(long, None, "{}", file.display());
+        }
+    }
+}
+
+#[test]
 fn every_union_of_log_events_reads_each_of_its_members() {
     let names = |text: &str, start: &str, end: char| -> BTreeSet<String> {
         let after = text.split(start).skip(1).filter_map(|rest| rest.split_once(end));

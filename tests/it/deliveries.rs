@@ -1,5 +1,5 @@
-//! Tests of deliveries: nothing is lost or sent too often when workers die and the receiver fails, lanes keep their order,
-//! and administrators see and repeat what failed.
+//! Tests of deliveries: nothing is lost or sent too often when workers die and the receiver fails, lanes keep their
+//! order, and administrators see and repeat what failed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

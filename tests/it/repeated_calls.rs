@@ -4,7 +4,7 @@
 use entity::channel::Channel;
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, arrivals::connected_task, desk::NewQueue, person::Person};
+use crate::support::{app::TestApp, arrivals::connected_task, desk::NewQueue, person::Person, visitors::leave};
 
 /// Sends a mutation. Returns its outcome, or the code of the refusal.
 async fn once(who: &Person, mutation: &str, input: Value) -> String {
@@ -97,4 +97,23 @@ async fn another_call_than_the_first_is_no_repetition() {
     ben.accepts_it().await;
     assert_eq!(once(&ann, "transferTask", to(one.queue.id.to_string())).await, "NOT_A_PARTICIPANT");
     assert_eq!(once(&ann, "cancelConference", json!({ "taskId": task })).await, "NOT_A_PARTICIPANT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_task_of_a_conversation_is_moved_like_the_first_one() {
+    let app = TestApp::new().await;
+    let sue = app.supervisor("sue").await;
+    let setup = app.queue_setup_of(NewQueue::of(Channel::Sms, "Texts"), &[]).await;
+    let other = app.queue_setup_of(NewQueue::of(Channel::Sms, "Others"), &[]).await;
+    let mut queues = Vec::new();
+    for _ in 0..2 {
+        let arrival = app.waits(&setup, "Kim").await;
+        let to = json!({ "taskId": arrival.task.to_string(), "to": { "queueId": other.queue.id.to_string() } });
+        twice(&app, &sue, "moveTask", to).await;
+        let query = "query($id: ID!) { node(id: $id) { ... on Task { queue { name } } } }";
+        let task = sue.ask(query, json!({ "id": arrival.task.to_string() })).await;
+        queues.push(task.at("node.queue.name").clone());
+        leave(&app, &arrival.conversation.to_string()).await;
+    }
+    assert_eq!(queues, ["Others", "Others"]);
 }

@@ -19,8 +19,8 @@ use crate::{
     text::locale::Locale,
 };
 
-/// Reads a page of messages of one conversation. Announcements are included as data and in English. The cursor consists of the conversation's id and the number of the
-/// last item that was read.
+/// Reads a page of messages of one conversation. Announcements are included as data and in English. The cursor consists
+/// of the conversation's id and the number of the last item that was read.
 pub async fn messages(app: &App, me: UserId, after: Option<String>) -> Result<SectionPage> {
     let (at, number) = after.as_deref().and_then(place).unwrap_or((ConversationId(Uuid::nil()), i64::MAX));
     if number < i64::MAX

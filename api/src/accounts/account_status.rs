@@ -12,8 +12,8 @@ use crate::{
     users::profiles,
 };
 
-/// Changes the status of a user with all consequences. An account that becomes inactive leaves all contact lists, and its sessions and rights end. An account that becomes active enters
-/// the lists again.
+/// Changes the status of a user with all consequences. An account that becomes inactive leaves all contact lists, and
+/// its sessions and rights end. An account that becomes active enters the lists again.
 pub async fn set_status(tx: &Tx<'_>, person: &mut Locked<user::Model>, status: UserStatus) -> Result<()> {
     let (took_part, takes_part) = (person.status == UserStatus::Active, status == UserStatus::Active);
     let user = person.id;

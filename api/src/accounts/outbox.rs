@@ -28,7 +28,8 @@ const NEWS_FOR: Duration = Duration::days(2);
 pub struct AccountEmail {
     /// The purpose of the mail.
     pub purpose: Purpose,
-    /// The user to confirm an address of, or whose password changed. Unset for a password reset, which needs no sign-in.
+    /// The user to confirm an address of, or whose password changed. Unset for a password reset, which needs no
+    /// sign-in.
     #[serde(default)]
     pub user_id: Option<UserId>,
     /// The address to confirm or to notify. For a password reset: the handle or address that the request named.

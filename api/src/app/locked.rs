@@ -1,6 +1,7 @@
-//! Rows that a transaction has locked, as types. Only the functions of [`Tx`] here make them, and they run the statement
-//! that locks. A function that changes a row, or relies on a row to stay as it is, takes one of these types. So a caller
-//! that has forgotten the lock does not compile. `docs/architecture.md` states the order in which rows are locked.
+//! Rows that a transaction has locked, as types. Only the functions of [`Tx`] here make them, and they run the
+//! statement that locks. A function that changes a row, or relies on a row to stay as it is, takes one of these types.
+//! So a caller that has forgotten the lock does not compile. `docs/architecture.md` states the order in which rows are
+//! locked.
 
 use std::ops::{Deref, DerefMut};
 

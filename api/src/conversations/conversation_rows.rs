@@ -370,7 +370,8 @@ pub async fn open(tx: &Tx<'_>, row: &mut Locked<conversation::Model>) -> Result<
     if before == ConversationStatus::Closed { save_settled_at(tx, row).await } else { Ok(()) }
 }
 
-/// Closes a conversation and saves it. If its channel never reopens conversations, it loses its topic, so that the customer's next message begins another.
+/// Closes a conversation and saves it. If its channel never reopens conversations, it loses its topic, so that the
+/// customer's next message begins another.
 pub async fn close(tx: &Tx<'_>, row: &mut Locked<conversation::Model>) -> Result<()> {
     row.status = ConversationStatus::Closed;
     if row.channel.is_some_and(|channel| !channel_capabilities::of(channel).reopens) {

@@ -1,6 +1,6 @@
 //! Customers and their addresses. An address on a channel belongs to one customer. The primary key of the identities
-//! guarantees it, however many first messages arrive at once. A message locks the row of its customer first, so that two
-//! customers become one between messages and never within one.
+//! guarantees it, however many first messages arrive at once. A message locks the row of its customer first, so that
+//! two customers become one between messages and never within one.
 
 use entity::{channel::Channel, customer, customer_identity, id::CustomerId};
 use sea_orm::{

@@ -66,9 +66,9 @@ impl DeliveryList {
     }
 }
 
-/// Queues a failed or unknown delivery again. Returns false when it waits or is being sent already. Locks the caller and
-/// the delivery, and audits the action. Refuses with `NotFound`, or with `NotAllowed` for a delivery that was sent or
-/// became unnecessary.
+/// Queues a failed or unknown delivery again. Returns false when it waits or is being sent already. Locks the caller
+/// and the delivery, and audits the action. Refuses with `NotFound`, or with `NotAllowed` for a delivery that was sent
+/// or became unnecessary.
 pub async fn send_again(app: &App, by: &Viewer, id: &str, origin: &Origin) -> Result<(delivery::Model, bool)> {
     let id = DeliveryId::parse(id).ok_or_else(|| Error::not_found(FIELD))?;
     app.transaction(|tx| {

@@ -35,8 +35,8 @@ pub struct NewDelivery<'a, P> {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// Enqueues a delivery behind the other deliveries of its lane. Wakes the engine after the commit. Deliveries of one lane
-/// are ordered by the transactions that enqueue them only if these lock a common row.
+/// Enqueues a delivery behind the other deliveries of its lane. Wakes the engine after the commit. Deliveries of one
+/// lane are ordered by the transactions that enqueue them only if these lock a common row.
 pub async fn enqueue<P: Serialize>(tx: &Tx<'_>, new: NewDelivery<'_, P>) -> Result<DeliveryId> {
     let id = DeliveryId(tx.clock().uuid());
     let row = delivery::Model {
@@ -62,8 +62,8 @@ pub async fn enqueue<P: Serialize>(tx: &Tx<'_>, new: NewDelivery<'_, P>) -> Resu
     Ok(id)
 }
 
-/// Enqueues a delivery unless its lane has one that waits and is due at the same time or earlier. That one is locked, so
-/// it is claimed only after this transaction and sees what the transaction wrote.
+/// Enqueues a delivery unless its lane has one that waits and is due at the same time or earlier. That one is locked,
+/// so it is claimed only after this transaction and sees what the transaction wrote.
 pub async fn enqueue_once<P: Serialize>(tx: &Tx<'_>, new: NewDelivery<'_, P>) -> Result<()> {
     let mut sql = Sql::new("UPDATE delivery SET lane = lane WHERE lane = ");
     sql.bind(new.lane.as_str());
@@ -90,8 +90,8 @@ struct Id {
     id: DeliveryId,
 }
 
-/// Claims the delivery that is due first, among the given kinds. It becomes SENDING and counts an attempt. Returns `None`
-/// when none is due. Deliveries that another worker claims at the same moment are skipped.
+/// Claims the delivery that is due first, among the given kinds. It becomes SENDING and counts an attempt. Returns
+/// `None` when none is due. Deliveries that another worker claims at the same moment are skipped.
 pub async fn claim(tx: &Tx<'_>, kinds: &[DeliveryKind]) -> Result<Option<delivery::Model>, DbErr> {
     let now = tx.clock().now();
     let mut sql = Sql::new("UPDATE delivery SET status = ");
@@ -193,8 +193,8 @@ async fn make_next_ready(tx: &Tx<'_>, lane: &str) -> Result<()> {
     Ok(())
 }
 
-/// Claims one delivery whose claim expired, and extends the claim, so that the caller can settle it. Returns `None` when
-/// there is none of the given kinds.
+/// Claims one delivery whose claim expired, and extends the claim, so that the caller can settle it. Returns `None`
+/// when there is none of the given kinds.
 pub async fn claim_expired(tx: &Tx<'_>, kinds: &[DeliveryKind]) -> Result<Option<delivery::Model>, DbErr> {
     let now = tx.clock().now();
     let mut sql = Sql::new("UPDATE delivery SET claimed_until = ");

@@ -19,8 +19,8 @@ pub enum Verdict {
     Accepted(Option<String>),
     /// The delivery is no longer needed, and nothing was sent.
     Unneeded,
-    /// The receiver certainly did not accept it now, for a reason, but may accept it later. A receiver can name the time
-    /// to wait.
+    /// The receiver certainly did not accept it now, for a reason, but may accept it later. A receiver can name the
+    /// time to wait.
     Later {
         /// The reason, for administrators.
         error: String,
@@ -88,8 +88,8 @@ impl RetryPolicy {
         Settlement::Again(next, error)
     }
 
-    /// Returns the pause after an attempt. It lies between three quarters of the nominal pause and the whole, and differs
-    /// from delivery to delivery, so that deliveries that failed together are not repeated together.
+    /// Returns the pause after an attempt. It lies between three quarters of the nominal pause and the whole, and
+    /// differs from delivery to delivery, so that deliveries that failed together are not repeated together.
     fn pause(&self, delivery: &delivery::Model) -> Duration {
         let doublings = u32::try_from(delivery.attempts - 1).unwrap_or_default().min(16);
         let nominal = self.first.saturating_mul(1 << doublings).min(self.longest);

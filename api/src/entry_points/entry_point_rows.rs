@@ -1,5 +1,5 @@
-//! The rows of entry points. A transaction that begins a conversation or a task at an entry point locks its row in shared
-//! mode. So the row is read once and stays as it was read.
+//! The rows of entry points. A transaction that begins a conversation or a task at an entry point locks its row in
+//! shared mode. So the row is read once and stays as it was read.
 
 use entity::{entry_point, id::EntryPointId};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait};

@@ -75,7 +75,8 @@ pub struct LoggedEvent {
 }
 
 impl LoggedEvent {
-    /// Reads the subject of the event. None for a payload that this version cannot read, because a newer one has written it.
+    /// Reads the subject of the event. None for a payload that this version cannot read, because a newer one has
+    /// written it.
     #[must_use]
     pub fn subject<T: Logged>(&self) -> Option<T> {
         T::from_payload(&self.payload)

@@ -1,9 +1,10 @@
-//! The payloads of events: a format for each subject, apart from the tables. A row becomes a payload when an event is written
-//! and a row again when it is read, so the log outlives changes of the tables.
+//! The payloads of events: a format for each subject, apart from the tables. A row becomes a payload when an event is
+//! written and a row again when it is read, so the log outlives changes of the tables.
 //!
-//! A format changes by these rules. A new field is an `Option`, or has a default in `since`, which applies to older events.
-//! A field is never renamed and never changes its meaning. Instead the version is raised, and [`Logged::from_payload`] reads
-//! both versions. A reader ignores unknown fields. `tests/it/golden/events` keeps an example of every version.
+//! A format changes by these rules. A new field is an `Option`, or has a default in `since`, which applies to older
+//! events. A field is never renamed and never changes its meaning. Instead the version is raised, and
+//! [`Logged::from_payload`] reads both versions. A reader ignores unknown fields. `tests/it/golden/events` keeps an
+//! example of every version.
 
 use entity::{
     activity, agent,
@@ -77,8 +78,8 @@ macro_rules! own_payload {
 
 pub(crate) use own_payload;
 
-/// Writes the payload of a row. `without` names the columns that an event does not carry, and the values they have when a row is
-/// made of an event again.
+/// Writes the payload of a row. `without` names the columns that an event does not carry, and the values they have when
+/// a row is made of an event again.
 macro_rules! row_payload {
     (
         $(#[$doc:meta])*

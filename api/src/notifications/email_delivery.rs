@@ -1,6 +1,6 @@
-//! The delivery of notifications by e-mail. A delivery sends the due notifications of one user in one mail and keeps them
-//! for a day, so that the same notification is not mailed again. A mail may be sent twice, with the same Message-ID, when
-//! a worker dies in between.
+//! The delivery of notifications by e-mail. A delivery sends the due notifications of one user in one mail and keeps
+//! them for a day, so that the same notification is not mailed again. A mail may be sent twice, with the same
+//! Message-ID, when a worker dies in between.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -101,8 +101,8 @@ impl Sender for NotificationEmails {
     }
 }
 
-/// Gives a user's due notifications to a delivery and returns them, with those that it already has. No other delivery of
-/// the user is sent meanwhile, because all have one lane.
+/// Gives a user's due notifications to a delivery and returns them, with those that it already has. No other delivery
+/// of the user is sent meanwhile, because all have one lane.
 async fn take_due(app: &App, user: UserId, delivery: DeliveryId) -> Result<Vec<notification_mail::Model>> {
     app.transaction(|tx| {
         Box::pin(async move {

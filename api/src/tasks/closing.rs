@@ -29,9 +29,9 @@ use crate::{
 };
 
 /// Ends a conversation for the agent who owns its task, or for its customer. Returns the task, and false if the caller
-/// has ended it before. `agreed` is the customer's consent. Locks the conversation. Emits `ItemAdded`, `TaskReleased`, `ParticipantChanged` and `TaskChanged`. Refuses with
-/// `NOT_FOUND`, `CONVERSATION_ENDED`, `NOT_A_PARTICIPANT`, `CUSTOMER_CONSENT_REQUIRED`, or `NOT_ALLOWED` during a
-/// conference.
+/// has ended it before. `agreed` is the customer's consent. Locks the conversation. Emits `ItemAdded`, `TaskReleased`,
+/// `ParticipantChanged` and `TaskChanged`. Refuses with `NOT_FOUND`, `CONVERSATION_ENDED`, `NOT_A_PARTICIPANT`,
+/// `CUSTOMER_CONSENT_REQUIRED`, or `NOT_ALLOWED` during a conference.
 pub async fn end(app: &App, by: &Caller, id: &str, agreed: bool) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -69,16 +69,20 @@ async fn is_ended_by_caller(
 ) -> Result<bool> {
     match by {
         Caller::Visitor(_) => Ok(task.ended_by == Some(EndedBy::Customer)),
-        Caller::Person(viewer) => is_ended_by(tx, conversation, viewer.user).await,
+        Caller::Person(viewer) => is_ended_by(tx, conversation, task, viewer.user).await,
         Caller::Service(_) => Ok(false),
     }
 }
 
-/// Returns true if a user was the last who ended a conversation.
-pub async fn is_ended_by(tx: &Tx<'_>, conversation: &Locked<conversation::Model>, user: UserId) -> Result<bool> {
-    let kinds = [AnnouncementKind::EndedByAgent, AnnouncementKind::CustomerLeft, AnnouncementKind::Inactive];
-    let newest = earlier_calls::newest(tx, conversation, &kinds, user).await?;
-    Ok(newest.is_own(AnnouncementKind::EndedByAgent))
+/// Returns true if a user ended the conversation of a task.
+pub async fn is_ended_by(
+    tx: &Tx<'_>,
+    conversation: &Locked<conversation::Model>,
+    task: &task::Model,
+    user: UserId,
+) -> Result<bool> {
+    let kind = AnnouncementKind::EndedByAgent;
+    Ok(earlier_calls::newest(tx, conversation, task, &[kind], user).await?.is_own(kind))
 }
 
 async fn end_by_agent(

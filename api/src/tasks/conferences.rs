@@ -48,9 +48,10 @@ const STEPS: [AnnouncementKind; 5] = [
 ];
 
 /// Asks an agent, or the free agents of a queue in turn, to join the caller's task. Returns the task, and false if the
-/// same invitation is pending. Locks the caller, the target and the conversation. Emits `ItemAdded`, `OfferCreated`, `AgentChanged` and `TaskChanged`. Refuses with `NOT_ALLOWED`,
-/// `NOT_FOUND`, `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`, `CONFERENCE_NOT_SUPPORTED`, `TRANSFER_TARGET_REFUSED`,
-/// `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
+/// same invitation is pending. Locks the caller, the target and the conversation. Emits `ItemAdded`, `OfferCreated`,
+/// `AgentChanged` and `TaskChanged`. Refuses with `NOT_ALLOWED`, `NOT_FOUND`, `NOT_A_PARTICIPANT`,
+/// `CONVERSATION_ENDED`, `CONFERENCE_NOT_SUPPORTED`, `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE` or
+/// `OVER_CAPACITY`.
 pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -59,7 +60,7 @@ pub async fn request(app: &App, by: &Caller, task: &str, to: TransferTarget) -> 
             let (mut conversation, task) = task_rows::lock_owned(tx, by, task).await?;
             if task.status == TaskStatus::ConferenceRequested {
                 let kind = AnnouncementKind::ConferenceRequested;
-                let newest = earlier_calls::newest(tx, &conversation, &[kind], user).await?;
+                let newest = earlier_calls::newest(tx, &conversation, &task, &[kind], user).await?;
                 if newest.is_own_for(kind, to.into()) {
                     return Ok((task, false));
                 }
@@ -184,8 +185,8 @@ async fn end_invitation(
 }
 
 /// Withdraws the pending invitation to the caller's task. Returns the task, and false if the caller has withdrawn it
-/// before. Locks the caller, the conversation and the invited agent. Emits `OfferEnded`, `AgentChanged`, `ItemAdded` and `TaskChanged`. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT`,
-/// `CONVERSATION_ENDED` or `NOT_ALLOWED`.
+/// before. Locks the caller, the conversation and the invited agent. Emits `OfferEnded`, `AgentChanged`, `ItemAdded`
+/// and `TaskChanged`. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED` or `NOT_ALLOWED`.
 pub async fn cancel(app: &App, by: &Caller, task: &str) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -196,7 +197,7 @@ pub async fn cancel(app: &App, by: &Caller, task: &str) -> Result<(task::Model, 
                 _ => None,
             };
             let Some(asked) = asked else {
-                let newest = earlier_calls::newest(tx, &conversation, &STEPS, user).await?;
+                let newest = earlier_calls::newest(tx, &conversation, &task, &STEPS, user).await?;
                 return match newest.is_own(AnnouncementKind::ConferenceCancelled) {
                     true => Ok((task, false)),
                     false => Err(not_allowed("No invitation is pending.")),
@@ -221,7 +222,7 @@ pub async fn exit(app: &App, by: &Caller, task: &str) -> Result<(task::Model, bo
                 return Ok((remove_member(tx, &mut conversation, task, user, user).await?, true));
             }
             let left = AnnouncementKind::AgentLeft;
-            let newest = earlier_calls::newest(tx, &conversation, &[left], user).await?;
+            let newest = earlier_calls::newest(tx, &conversation, &task, &[left], user).await?;
             match task.owner_id != Some(user) && newest.is_own(left) && newest.is_about_user() {
                 true => Ok((task, false)),
                 false => Err(not_allowed("Only the agent who joined the conference can leave it.")),
@@ -244,7 +245,7 @@ pub async fn remove(app: &App, by: &Caller, task: &str) -> Result<(task::Model, 
             {
                 return Ok((remove_member(tx, &mut conversation, task, joined, user).await?, true));
             }
-            let newest = earlier_calls::newest(tx, &conversation, &STEPS, user).await?;
+            let newest = earlier_calls::newest(tx, &conversation, &task, &STEPS, user).await?;
             match newest.is_own(AnnouncementKind::AgentLeft) && !newest.is_about_user() {
                 true => Ok((task, false)),
                 false => Err(not_allowed("No agent has joined.")),
@@ -254,14 +255,15 @@ pub async fn remove(app: &App, by: &Caller, task: &str) -> Result<(task::Model, 
     .await
 }
 
-/// Ends the caller's conference for the customer and both agents. Returns the task, and false if the caller has ended it
-/// before. `agreed` is the customer's consent. Locks the caller and the conversation. Refuses with `NOT_FOUND`, `NOT_ALLOWED` or `CUSTOMER_CONSENT_REQUIRED`.
+/// Ends the caller's conference for the customer and both agents. Returns the task, and false if the caller has ended
+/// it before. `agreed` is the customer's consent. Locks the caller and the conversation. Refuses with `NOT_FOUND`,
+/// `NOT_ALLOWED` or `CUSTOMER_CONSENT_REQUIRED`.
 pub async fn end(app: &App, by: &Caller, task: &str, agreed: bool) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let user = agent_state::require_agent(tx, by).await?;
             let (mut conversation, task) = task_rows::lock_visible(tx, by, task).await?;
-            if !task_rows::is_live(task.status) && closing::is_ended_by(tx, &conversation, user).await? {
+            if !task_rows::is_live(task.status) && closing::is_ended_by(tx, &conversation, &task, user).await? {
                 return Ok((task, false));
             }
             if task.status != TaskStatus::Conference {

@@ -2,9 +2,10 @@
 //! a repeated call is answered as the first one, and not refused for what the first one did.
 
 use entity::{
-    announcement::{AnnouncementPerson, AnnouncementTarget},
+    announcement::{AnnouncementData, AnnouncementPerson, AnnouncementTarget},
     conversation,
     id::UserId,
+    task,
     thread_item::{self, AnnouncementKind},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -15,22 +16,25 @@ use crate::{
     error::Result,
 };
 
-/// The newest announcement among some kinds in a conversation, with the user who may have caused it.
+/// The newest announcement about a task among some kinds, with the user who may have caused it.
 pub struct NewestAnnouncement {
     row: Option<thread_item::Model>,
     by: UserId,
     participant: Option<AnnouncementPerson>,
 }
 
-/// Finds the newest announcement among some kinds, to compare it with a call of the user `by`.
+/// Finds the newest announcement about a task among some kinds, to compare it with a call of the user `by`. Those about
+/// earlier tasks of the conversation do not count.
 pub async fn newest(
     tx: &Tx<'_>,
     conversation: &Locked<conversation::Model>,
+    task: &task::Model,
     kinds: &[AnnouncementKind],
     by: UserId,
 ) -> Result<NewestAnnouncement> {
     let row = thread_item::Entity::find()
         .filter(thread_item::Column::ConversationId.eq(conversation.id))
+        .filter(thread_item::Column::TaskId.eq(task.id))
         .filter(thread_item::Column::Announcement.is_in(kinds.iter().copied()))
         .order_by_desc(thread_item::Column::Sequence)
         .one(tx.db())
@@ -45,21 +49,23 @@ impl NewestAnnouncement {
     pub fn is_own(&self, kind: AnnouncementKind) -> bool {
         let Some(row) = self.row.as_ref().filter(|row| row.announcement == Some(kind)) else { return false };
         let author = row.author_id.map(AnnouncementPerson::Participant);
-        let actor = row.announcement_data.as_ref().and_then(|data| data.actor_id);
+        let actor = self.data().and_then(|data| data.actor_id);
         (author.is_some() && author == self.participant) || actor == Some(self.by)
     }
 
     /// Returns true if the announcement has this kind and says that the user did it to `target`.
     #[must_use]
     pub fn is_own_for(&self, kind: AnnouncementKind, target: AnnouncementTarget) -> bool {
-        let data = self.row.as_ref().and_then(|row| row.announcement_data.as_ref());
-        self.is_own(kind) && data.is_some_and(|data| data.target == Some(target))
+        self.is_own(kind) && self.data().is_some_and(|data| data.target == Some(target))
     }
 
     /// Returns true if the announcement is about the user.
     #[must_use]
     pub fn is_about_user(&self) -> bool {
-        let data = self.row.as_ref().and_then(|row| row.announcement_data.as_ref());
-        data.is_some_and(|data| data.subject.is_some() && data.subject == self.participant)
+        self.data().is_some_and(|data| data.subject.is_some() && data.subject == self.participant)
+    }
+
+    fn data(&self) -> Option<&AnnouncementData> {
+        self.row.as_ref()?.announcement_data.as_ref()
     }
 }

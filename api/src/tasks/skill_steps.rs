@@ -28,8 +28,8 @@ pub async fn schedule(tx: &Tx<'_>, task: &task::Model, queue: &queue::Model) -> 
     timers::set(tx, TimerKind::Step, task.id.0, due_at).await
 }
 
-/// Returns a task at the skill step that its waiting time has reached, and sets the timer of the next step. The step can
-/// become earlier. The caller saves the task.
+/// Returns a task at the skill step that its waiting time has reached, and sets the timer of the next step. The step
+/// can become earlier. The caller saves the task.
 pub async fn reset(
     tx: &Tx<'_>,
     _conversation: &Locked<conversation::Model>,

@@ -25,16 +25,17 @@ use crate::{
     error::{Error, Result, UserErrorCode},
 };
 
-/// Moves a live task to a queue or an agent. Returns it, and false if the call repeats one before it. A waiting task keeps its waiting time. An owner must submit a wrap-up.
-/// Locks the caller, the target and the conversation. Refuses with `NOT_FOUND`, `NOT_ALLOWED`, `CONVERSATION_ENDED`,
-/// `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
+/// Moves a live task to a queue or an agent. Returns it, and false if the target has it already. A waiting task keeps
+/// its waiting time. An owner must submit a wrap-up. Locks the caller, the target and the conversation. Refuses with
+/// `NOT_FOUND`, `NOT_ALLOWED`, `CONVERSATION_ENDED`, `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE` or
+/// `OVER_CAPACITY`.
 pub async fn move_task(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let user = agent_state::require_supervisor(tx, by).await?;
             let person = transfer_targets::lock_person(tx, to).await?;
             let (mut conversation, task) = task_rows::lock_live(tx, by, task).await?;
-            if task.owner_id.is_none() && transfers::is_repeated(tx, &conversation, user, to).await? {
+            if transfer_targets::has_task(tx, &task, to).await? {
                 return Ok((task, false));
             }
             let task = transfers::transfer_locked(tx, &mut conversation, task, user, to, person.as_ref()).await?;

@@ -6,12 +6,14 @@ use entity::{
     announcement::AnnouncementTarget,
     channel::Channel,
     id::{AgentId, QueueId, UserId},
+    offer::OfferKind,
     queue,
     task::{self, TaskStatus},
     user::{self, Role, UserStatus},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
+use super::offers;
 use crate::{
     agents::{agent_state, assignments, capacity},
     app::{Locked, SharedLock, Tx},
@@ -104,6 +106,18 @@ pub async fn lock(
     }
 }
 
+/// Returns true if a task waits in the queue of a target already, or is offered to its agent by a transfer.
+pub async fn has_task(tx: &Tx<'_>, task: &task::Model, to: TransferTarget) -> Result<bool> {
+    match (to, task.status) {
+        (TransferTarget::Queue(id), TaskStatus::Queued) => Ok(task.queue_id == id),
+        (TransferTarget::Agent(user), TaskStatus::Offered) => {
+            let pending = offers::find_pending(tx.db(), task).await?;
+            Ok(pending.is_some_and(|offer| offer.kind == OfferKind::Transfer && offer.agent_id == user))
+        }
+        _ => Ok(false),
+    }
+}
+
 /// Takes a shared lock of the person that a target names, so that they remain an agent. Returns `None` for a queue.
 /// Must be locked before any conversation. Refuses with `NOT_FOUND`.
 pub async fn lock_person(tx: &Tx<'_>, to: TransferTarget) -> Result<Option<SharedLock<user::Model>>> {
@@ -118,7 +132,8 @@ pub async fn lock_person(tx: &Tx<'_>, to: TransferTarget) -> Result<Option<Share
     person.map(Some).ok_or_else(|| Error::not_found(AGENT))
 }
 
-/// Locks and returns the agent who is to get or join a task. Refuses with `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
+/// Locks and returns the agent who is to get or join a task. Refuses with `TRANSFER_TARGET_REFUSED`,
+/// `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
 pub async fn lock_agent(
     tx: &Tx<'_>,
     task: &task::Model,

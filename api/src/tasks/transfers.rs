@@ -34,17 +34,18 @@ use crate::{
     queues::queue_rows,
 };
 
-/// Transfers the caller's task. Returns it, and false if the call repeats the caller's newest transfer. Locks the caller, the target and the conversation. Emits `ItemAdded`,
-/// `ParticipantChanged` and `TaskReleased`, and the events of the queue or of the new offer. Refuses with `NOT_FOUND`,
-/// `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`, `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE`, `OVER_CAPACITY`, or
-/// `NOT_ALLOWED` when the caller is not an agent and during a conference or a pending invitation.
+/// Transfers the caller's task. Returns it, and false if the call repeats the caller's newest transfer. Locks the
+/// caller, the target and the conversation. Emits `ItemAdded`, `ParticipantChanged` and `TaskReleased`, and the events
+/// of the queue or of the new offer. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`,
+/// `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE`, `OVER_CAPACITY`, or `NOT_ALLOWED` when the caller is not an agent
+/// and during a conference or a pending invitation.
 pub async fn transfer(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let user = agent_state::require_agent(tx, by).await?;
             let person = transfer_targets::lock_person(tx, to).await?;
             let (mut conversation, task) = task_rows::lock_visible(tx, by, task).await?;
-            if task.owner_id != Some(user) && is_repeated(tx, &conversation, user, to).await? {
+            if task.owner_id != Some(user) && is_repeated(tx, &conversation, &task, user, to).await? {
                 return Ok((task, false));
             }
             task_rows::check_owned(&task, by)?;
@@ -55,19 +56,21 @@ pub async fn transfer(app: &App, by: &Caller, task: &str, to: TransferTarget) ->
     .await
 }
 
-/// Returns true if the newest transfer of a conversation was made by a user, to `to`, and nobody has joined since.
-pub async fn is_repeated(
+/// Returns true if a user made the newest transfer of a task, to `to`, and nobody has joined since.
+async fn is_repeated(
     tx: &Tx<'_>,
     conversation: &Locked<conversation::Model>,
+    task: &task::Model,
     by: UserId,
     to: TransferTarget,
 ) -> Result<bool> {
-    let kinds = [AnnouncementKind::Transferred, AnnouncementKind::AgentJoined, AnnouncementKind::SupervisorJoined];
-    let newest = earlier_calls::newest(tx, conversation, &kinds, by).await?;
+    let kinds = [AnnouncementKind::Transferred, AnnouncementKind::AgentJoined];
+    let newest = earlier_calls::newest(tx, conversation, task, &kinds, by).await?;
     Ok(newest.is_own_for(AnnouncementKind::Transferred, to.into()))
 }
 
-/// Transfers a live task of any owner, or one that waits, for the user `by`. Refuses with `NOT_ALLOWED`, `TRANSFER_TARGET_REFUSED`, `NOT_FOUND`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
+/// Transfers a live task of any owner, or one that waits, for the user `by`. Refuses with `NOT_ALLOWED`,
+/// `TRANSFER_TARGET_REFUSED`, `NOT_FOUND`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
 pub async fn transfer_locked(
     tx: &Tx<'_>,
     conversation: &mut Locked<conversation::Model>,
@@ -113,9 +116,9 @@ pub async fn transfer_locked(
     }
 }
 
-/// Ends the pending offer of a task, or starts the wrap-up of its owner. Returns the task without an owner and with
-/// a new status. The caller saves it. A task with an owner waits from now on. A waiting task keeps its waiting time. Emits
-/// `TaskReleased`, and `TaskDequeued` if the task was QUEUED.
+/// Ends the pending offer of a task, or starts the wrap-up of its owner. Returns the task without an owner and with a
+/// new status. The caller saves it. A task with an owner waits from now on. A waiting task keeps its waiting time.
+/// Emits `TaskReleased`, and `TaskDequeued` if the task was QUEUED.
 async fn detach(
     tx: &Tx<'_>,
     conversation: &Locked<conversation::Model>,

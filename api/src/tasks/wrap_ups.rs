@@ -72,7 +72,8 @@ pub async fn start(
 }
 
 /// Submits the caller's pending wrap-up of a task. Returns the task, and false if the same was submitted before. Locks
-/// the conversation and the agent. Emits `AgentChanged` and `TaskChanged`. Refuses with `NOT_FOUND`, `NOT_ALLOWED`, `INVALID_REASON`, `INVALID` or `TOO_LONG`.
+/// the conversation and the agent. Emits `AgentChanged` and `TaskChanged`. Refuses with `NOT_FOUND`, `NOT_ALLOWED`,
+/// `INVALID_REASON`, `INVALID` or `TOO_LONG`.
 pub async fn submit(app: &App, by: &Viewer, task: &str, said: &WrapUpSubmission) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -93,8 +94,8 @@ pub async fn submit(app: &App, by: &Viewer, task: &str, said: &WrapUpSubmission)
     .await
 }
 
-/// Doubles the time of the caller's pending wrap-up, once. Returns the task, and false if it was extended before. Locks the conversation. Emits `TaskChanged`. Refuses with
-/// `NOT_FOUND` or `NOT_ALLOWED`.
+/// Doubles the time of the caller's pending wrap-up, once. Returns the task, and false if it was extended before. Locks
+/// the conversation. Emits `TaskChanged`. Refuses with `NOT_FOUND` or `NOT_ALLOWED`.
 pub async fn extend(app: &App, by: &Viewer, task: &str) -> Result<(task::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
@@ -185,8 +186,8 @@ async fn finish(
     Ok(task)
 }
 
-/// Locks the conversation of an agent's newest wrap-up. Returns it, the task and the wrap-up, read under the lock. Refuses
-/// with `NOT_FOUND` or `NOT_ALLOWED`.
+/// Locks the conversation of an agent's newest wrap-up. Returns it, the task and the wrap-up, read under the lock.
+/// Refuses with `NOT_FOUND` or `NOT_ALLOWED`.
 async fn lock_latest(
     tx: &Tx<'_>,
     agent: UserId,

@@ -50,9 +50,9 @@ pub struct ParsedCard {
     pub loss: Option<String>,
 }
 
-/// Returns the cards of a file, each as an address book entry or as the reason for its refusal. Returns at most one card
-/// more than `most`, so that the caller detects a file with too many. `charset` is the character set that was declared for the
-/// file.
+/// Returns the cards of a file, each as an address book entry or as the reason for its refusal. Returns at most one
+/// card more than `most`, so that the caller detects a file with too many. `charset` is the character set that was
+/// declared for the file.
 #[must_use]
 pub fn read(file: &[u8], charset: Option<&'static Encoding>, most: usize) -> Vec<Result<ParsedCard, String>> {
     let cards = read::cards(file, charset).take(most + 1);

@@ -23,9 +23,9 @@ pub struct DeliveriesMutation;
 
 #[Object]
 impl DeliveriesMutation {
-    /// Sends a delivery again that failed, or whose outcome is unknown. The receiver of an unknown one may get it twice.
-    /// Only administrators can call it. A repeated call changes nothing. Refuses with NOT_FOUND, and with NOT_ALLOWED for
-    /// a delivery that was sent or became unnecessary.
+    /// Sends a delivery again that failed, or whose outcome is unknown. The receiver of an unknown one may get it
+    /// twice. Only administrators can call it. A repeated call changes nothing. Refuses with NOT_FOUND, and with
+    /// NOT_ALLOWED for a delivery that was sent or became unnecessary.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn send_delivery_again(
         &self,

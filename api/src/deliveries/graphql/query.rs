@@ -22,8 +22,8 @@ pub struct DeliveriesQuery;
 
 #[Object]
 impl DeliveriesQuery {
-    /// Returns the deliveries, newest first. Only administrators can use it. Sent and unnecessary deliveries are kept for
-    /// a day, failed and unknown ones for 14 days.
+    /// Returns the deliveries, newest first. Only administrators can use it. Sent and unnecessary deliveries are kept
+    /// for a day, failed and unknown ones for 14 days.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn deliveries(
         &self,

@@ -130,8 +130,8 @@ pub struct ResyncRequired {
 }
 
 event! {
-    /// An event of a newer version of Rapport, which this instance cannot show. It occurs while instances of two versions
-    /// serve one database. Read the objects again to see its effect.
+    /// An event of a newer version of Rapport, which this instance cannot show. It occurs while instances of two
+    /// versions serve one database. Read the objects again to see its effect.
     UnknownEvent {}
 }
 

@@ -160,8 +160,8 @@ async fn available(
     Ok(actions)
 }
 
-/// Checks an audience like [`Pair::is_allowed`](crate::relationships::pair::Pair::is_allowed), but without a lock and batched for many
-/// people.
+/// Checks an audience like [`Pair::is_allowed`](crate::relationships::pair::Pair::is_allowed), but without a lock and
+/// batched for many people.
 async fn admits(
     ctx: &Context<'_>,
     view: &OrientedRelationship,

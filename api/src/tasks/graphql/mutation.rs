@@ -148,8 +148,8 @@ impl TasksMutation {
     }
 
     /// Submits the viewer's pending wrap-up of a task. The viewer then has room for another task. Refuses with
-    /// NOT_FOUND, INVALID_REASON, INVALID, TOO_LONG, or NOT_ALLOWED when no wrap-up is pending. Submitting the same again
-    /// changes nothing.
+    /// NOT_FOUND, INVALID_REASON, INVALID, TOO_LONG, or NOT_ALLOWED when no wrap-up is pending. Submitting the same
+    /// again changes nothing.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn wrap_up_task(
         &self,

@@ -24,7 +24,8 @@ macro_rules! task_payloads {
         }
 
         impl $name {
-            /// Makes the payload of a call that returned a task, and true if it changed it, or that was refused. Returns the error of any other call.
+            /// Makes the payload of a call that returned a task, and true if it changed it, or that was refused.
+            /// Returns the error of any other call.
             pub fn of<T: Into<Task>>(result: Result<(T, bool)>) -> Result<Self> {
                 Ok(match into_user_errors(result)? {
                     Ok((task, changed)) => {
