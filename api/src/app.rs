@@ -32,7 +32,7 @@ use crate::{
         bus::Bus,
         global_feed::{GlobalFeed, POSITIONS},
         live_streams::LiveStreams,
-        log::{self, NewEvent, Stream},
+        log::{self, Growth, NewEvent, Stream},
         sequencer,
         shared_views::SharedViews,
         signals::{Signal, Signals},
@@ -47,13 +47,43 @@ mod locked;
 pub use locked::{Locked, LockedRow, SharedLock};
 
 tokio::task_local! {
-    /// True once the operation of this task has committed a transaction.
-    static COMMITTED: Arc<AtomicBool>;
+    /// The transactions that the operation of this task has committed.
+    static COMMITS: Arc<Commits>;
 }
 
-/// Runs `running` and sets `committed` when it commits a transaction.
-pub async fn track_commits<F: Future>(committed: Arc<AtomicBool>, running: F) -> F::Output {
-    COMMITTED.scope(committed, running).await
+/// The transactions that an operation has committed.
+#[derive(Debug, Default)]
+pub struct Commits {
+    any: AtomicBool,
+    growths: Mutex<Vec<Growth>>,
+}
+
+impl Commits {
+    /// Runs `running` and records the transactions that it commits.
+    pub async fn track<F: Future>(self: Arc<Self>, running: F) -> F::Output {
+        COMMITS.scope(self, running).await
+    }
+
+    /// Returns true if a transaction was committed.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    /// Returns how streams grew by the operation of this task since the last call. It is empty outside of an operation.
+    #[must_use]
+    pub fn take_growths() -> Vec<Growth> {
+        COMMITS.try_with(|commits| std::mem::take(&mut *commits.growths.lock())).unwrap_or_default()
+    }
+
+    /// Records a commit of the operation of this task. Outside of an operation nothing tracks commits.
+    fn record(grown: &[Growth]) {
+        let record = |commits: &Arc<Self>| {
+            commits.any.store(true, Ordering::Release);
+            commits.growths.lock().extend_from_slice(grown);
+        };
+        COMMITS.try_with(record).ok();
+    }
 }
 
 /// The number of retries of a transaction that conflicts with another one.
@@ -220,10 +250,10 @@ impl App {
             true => Error::Unsure(Arc::new(error.into())),
             false => error.into(),
         })?;
-        // Outside of an operation nothing tracks commits.
-        COMMITTED.try_with(|committed| committed.store(true, Ordering::Release)).ok();
+        Commits::record(&grown);
         tx.wakes.send(&self.wakes);
         if !grown.is_empty() {
+            let grown: Vec<Stream> = grown.iter().map(|growth| growth.stream).collect();
             self.live_streams.wake(&grown);
             self.bus.hint(&grown);
             self.wakes.sequencer.notify_one();

@@ -9,11 +9,14 @@ use std::{
     hash::Hash,
     net::IpAddr,
     num::NonZeroU32,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use governor::{
     Quota, RateLimiter, clock::Clock as Seconds, middleware::StateInformationMiddleware, nanos::Nanos,
     state::keyed::DashMapStateStore,
@@ -21,7 +24,7 @@ use governor::{
 use uuid::Uuid;
 
 use self::{attempts::Attempts, hashing::HashingSlots};
-use crate::{clock::Clock, config::Config, ip_network::Networks};
+use crate::{cache::Cache, clock::Clock, config::Config, ip_network::Networks};
 
 /// The bytes that one address may write, as a multiple of the limit of one caller.
 const CALLERS_PER_ADDRESS: u32 = 10;
@@ -29,6 +32,10 @@ const CALLERS_PER_ADDRESS: u32 = 10;
 /// The maximum of signals that one user may send at once, and the number that comes back each second.
 const SIGNALS: u32 = 20;
 const SIGNALS_PER_SECOND: u32 = 2;
+/// The time in which a user's same signal again is a repeated call.
+const SAME_SIGNAL_WITHIN: TimeDelta = TimeDelta::seconds(1);
+/// The maximum number of users whose last signal is known.
+const LAST_SIGNALS: usize = 10_000;
 
 /// The number of checks between two removals of full buckets.
 const CHECKS_BETWEEN_SWEEPS: u32 = 10_000;
@@ -81,6 +88,8 @@ pub struct RateLimits {
     /// Slots for hashing passwords.
     pub hashing_slots: HashingSlots,
     signals: Option<KeyedLimiter<Uuid>>,
+    last_signals: Cache<(bool, DateTime<Utc>)>,
+    clock: Clock,
     chats: Option<KeyedLimiter<IpAddr>>,
     networks: Networks,
     written: Option<KeyedLimiter<LimitSubject>>,
@@ -110,6 +119,8 @@ impl RateLimits {
             attempts: Attempts::new(rates.attempts, Networks::new(config.connections.ipv6_prefix), clock),
             hashing_slots: HashingSlots::default(),
             signals: KeyedLimiter::new(SIGNALS_PER_SECOND, second, SIGNALS, clock),
+            last_signals: Cache::new(LAST_SIGNALS, LAST_SIGNALS),
+            clock: clock.clone(),
             chats: KeyedLimiter::new(rates.chats, hour, rates.chats, clock),
             networks: Networks::new(config.connections.ipv6_prefix),
             written: KeyedLimiter::new(rates.written, hour, rates.written, clock),
@@ -124,9 +135,18 @@ impl RateLimits {
         }
     }
 
-    /// Counts a signal. Returns false when the user sends too many.
-    pub fn check_signal(&self, by: Uuid) -> bool {
-        self.signals.as_ref().is_none_or(|buckets| buckets.take(&by, 1).is_ok())
+    /// Counts a signal. Returns false when the user sent the same one a moment ago, or sends too many.
+    pub fn check_signal(&self, by: Uuid, on: bool) -> bool {
+        let (name, now) = (by.to_string(), self.clock.now());
+        let same = |last: Arc<(bool, DateTime<Utc>)>| last.0 == on && (now - last.1).abs() < SAME_SIGNAL_WITHIN;
+        if self.last_signals.get(&name).is_some_and(same) {
+            return false;
+        }
+        let admitted = self.signals.as_ref().is_none_or(|buckets| buckets.take(&by, 1).is_ok());
+        if admitted {
+            self.last_signals.keep(&name, 1, Arc::new((on, now)));
+        }
+        admitted
     }
 
     /// Takes the cost of an operation from the bucket of `payer`. Returns the rest, or none without a limit. Fails

@@ -1,7 +1,10 @@
 //! The GraphQL schema, merged from the GraphQL APIs of the features.
 
+mod nullable_root;
+
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, ValidationMode};
 
+use self::nullable_root::NullableRoot;
 use crate::{
     account_lifecycle::graphql::mutation::AdministrationMutation,
     accounts::graphql::{mutation::AccountsMutation, query::AccountsQuery},
@@ -99,13 +102,13 @@ pub struct Subscription(
 const MAX_DIRECTIVES: usize = 20;
 
 /// The schema with its root types.
-pub type RapportSchema = Schema<Query, Mutation, Subscription>;
+pub type RapportSchema = Schema<NullableRoot<Query>, NullableRoot<Mutation>, Subscription>;
 
 /// Builds the schema. It does not repeat the checks of [`crate::http`]: the limits, and the rules of validation that
 /// async-graphql implements only in part. The recursion limit of async-graphql stays on.
 #[must_use]
 pub fn build(limits: Option<&Limits>) -> RapportSchema {
-    let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+    let mut builder = Schema::build(NullableRoot::default(), NullableRoot::default(), Subscription::default())
         .register_output_type::<Event>()
         .register_output_type::<Actor>()
         .validation_mode(ValidationMode::Fast)

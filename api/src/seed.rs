@@ -63,7 +63,7 @@ pub async fn fill(app: &App) -> Result<bool> {
             role,
         };
         match passwords::create(app, person, PASSWORD.to_owned(), app.rate_limits.hashing_slots.known()).await {
-            Ok((member, _)) => members.push(member),
+            Ok(member) => members.push(member),
             // Another instance that started at the same moment creates them.
             Err(Error::Refused(_)) => return Ok(false),
             Err(error) => return Err(error),

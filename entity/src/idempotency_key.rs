@@ -1,5 +1,5 @@
-//! The idempotency keys of users. Each row maps a key to the object that the first call created. Rows are never
-//! deleted.
+//! The idempotency keys and the deletions of users. A row maps a key to the object that the first call with the key
+//! created, or names an object that its owner deleted. Rows are never deleted.
 
 use sea_orm::entity::prelude::{
     ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
@@ -14,10 +14,11 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub owner_id: UserId,
     #[sea_orm(primary_key, auto_increment = false)]
+    /// "key " and the key of the client, or "deletion " and the id of the deleted object.
     pub key: String,
-    /// The digest of the call's input.
+    /// The digest of the call's input. Empty for a deletion.
     pub digest: Vec<u8>,
-    /// The id of the created object.
+    /// The id of the created or deleted object.
     pub target: Uuid,
 }
 

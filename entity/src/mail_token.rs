@@ -19,6 +19,8 @@ pub struct Model {
     pub address_key: String,
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
+    /// The time at which the token was used up. It is kept until it expires, to recognize a repeated call.
+    pub used_at: Option<DateTimeUtc>,
 }
 
 /// The purpose of an e-mail to the owner of an account.

@@ -49,8 +49,10 @@ impl MigrationTrait for Migration {
                     purpose smallint NOT NULL,
                     address_key text NOT NULL,
                     created_at timestamptz NOT NULL,
-                    expires_at timestamptz NOT NULL
+                    expires_at timestamptz NOT NULL,
+                    used_at timestamptz
                 )"#,
+                "CREATE INDEX mail_token_expires ON mail_token (expires_at)",
                 "CREATE INDEX mail_token_of_user ON mail_token (user_id, purpose, created_at)",
                 r#"CREATE TABLE api_key (
                     id uuid NOT NULL PRIMARY KEY,

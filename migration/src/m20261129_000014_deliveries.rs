@@ -34,6 +34,7 @@ impl MigrationTrait for Migration {
                 )"#,
                 "CREATE UNIQUE INDEX delivery_sending ON delivery (lane) WHERE status = 2",
                 "CREATE INDEX delivery_in_lane ON delivery (lane, id) WHERE status < 3",
+                "CREATE INDEX delivery_enqueued ON delivery (lane, created_at)",
                 "CREATE INDEX delivery_due ON delivery (due_at, id) WHERE status = 1 AND ready",
                 "CREATE INDEX delivery_claimed ON delivery (claimed_until) WHERE status = 2",
                 "CREATE INDEX delivery_dead ON delivery (id) WHERE status IN (4, 5)",

@@ -76,7 +76,7 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
     )
     .await
     .at("");
-    let wish = "mutation { updateNotificationPreferences(input: { preferences: [{ kind: FOLLOWED, inApp: true }] }) \
+    let wish = "mutation { updateNotificationPreferences(input: { preferences: [{ kind: FOLLOWED, inApp: false }] }) \
                 { userErrors { code } } }";
     jane.ask(wish, Value::Null).await.at("");
     jane.ask(

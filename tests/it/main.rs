@@ -33,6 +33,7 @@ mod directory;
 mod documentation;
 mod account_closure;
 mod event_payloads;
+mod every_mutation_twice;
 mod events;
 mod exports;
 mod faults;

@@ -222,7 +222,7 @@ async fn a_known_network_is_found_by_an_index_and_pruned_after_90_days() {
     app.statements();
     retention::prune(app.app()).await.expected("pruned");
     let statements = app.statements();
-    assert_eq!(statements.len(), 3);
+    assert_eq!(statements.len(), 4);
     for statement in &statements {
         let plan = plans::explain(app.app(), statement, true).await;
         assert!(plans::scans(&plan).is_empty(), "{}\n{plan}", statement.sql);

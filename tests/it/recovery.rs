@@ -8,7 +8,9 @@ use crate::support::{
     Expected as _,
     accounts::{ME, set_status, sign_in, sign_up},
     app::TestApp,
-    emails::{CONFIRM, REQUEST_CONFIRMATION, addresses, confirm, deliver, request, reset, token, with_mail},
+    emails::{
+        CONFIRM, REQUEST_CONFIRMATION, addresses, confirm, deliver, request, request_later, reset, token, with_mail,
+    },
     eventually,
 };
 
@@ -21,7 +23,8 @@ async fn a_password_reset_token_works_once_and_expires() {
     addresses(&jane, &["Jane@Example.org", "second@example.org"]).await;
     confirm(&app, &server, &jane, "jane@example.org").await;
     for of in ["jane", " JANE ", "jane@example.org", "JANE@example.ORG"] {
-        assert_eq!(request(&app, of).await["data"]["requestPasswordReset"]["userErrors"], json!([]), "{of}");
+        let requested = request_later(&app, of).await;
+        assert_eq!(requested["data"]["requestPasswordReset"]["userErrors"], json!([]), "{of}");
     }
     let sent = deliver(&app, &server).await;
     assert_eq!(sent.len(), 4, "{sent:?}");
@@ -42,6 +45,7 @@ async fn a_password_reset_token_works_once_and_expires() {
         ("", "battery staple", "NOT_ALLOWED"),
         ("x", "battery staple", "NOT_ALLOWED"),
         (first, "battery staple", "APPLIED"),
+        (first, "battery staple", "NO_CHANGE"),
         (first, "battery stapler", "NOT_ALLOWED"),
         (second, "battery stapler", "NOT_ALLOWED"),
     ] {
@@ -89,11 +93,11 @@ async fn a_reset_request_reveals_nothing_about_accounts() {
         assert_eq!(answer["data"]["requestPasswordReset"]["userErrors"][0]["code"], "INVALID", "{bad}");
     }
     // A suspended user gets no e-mail, and their token is refused.
-    request(&app, "jane").await;
+    request_later(&app, "jane").await;
     let open = token(&deliver(&app, &server).await[0]);
     set_status(&app, "jane", UserStatus::Suspended).await;
     assert_eq!(reset(&app, &open, "battery staple").await, "NOT_ALLOWED");
-    request(&app, "jane").await;
+    request_later(&app, "jane").await;
     assert!(deliver(&app, &server).await.is_empty());
 }
 
@@ -109,7 +113,7 @@ async fn reset_emails_are_limited_and_a_missing_mail_server_is_reported() {
     }
     assert_eq!(last["code"], "TOO_MANY_ATTEMPTS");
     assert!(last["retryAfter"].as_i64().is_some_and(|wait| (1..=3_600).contains(&wait)), "{last}");
-    assert_eq!(deliver(&app, &server).await.len(), 5, "so many an hour");
+    assert_eq!(deliver(&app, &server).await.len(), 1, "requests within a minute are one request");
     app.clock.advance(Duration::hours(1) + Duration::seconds(1));
     request(&app, "jane").await;
     assert_eq!(deliver(&app, &server).await.len(), 1);
@@ -160,7 +164,7 @@ async fn a_token_from_the_mailbox_confirms_an_address_until_it_is_removed() {
     // A token for the confirmation of an address cannot reset a password.
     assert_eq!(reset(&app, &token, "battery staple").await, "NOT_ALLOWED");
     assert_eq!(confirm(&token).await, "APPLIED");
-    assert_eq!(confirm(&token).await, "REFUSED", "once");
+    assert_eq!(confirm(&token).await, "NO_CHANGE", "once");
     assert_eq!(jane.ask(CONFIRMED, Value::Null).await.at("viewer.confirmedEmails"), &json!(["jane@example.org"]));
     let again = jane.ask(REQUEST_CONFIRMATION, json!({ "address": "jane@example.org" })).await;
     assert_eq!(again.text("requestEmailConfirmation.outcome"), "NO_CHANGE");

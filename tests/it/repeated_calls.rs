@@ -1,5 +1,4 @@
-//! Tests of commands that are sent twice because their answer was lost: the second answer is the first one again, with
-//! the outcome NO_CHANGE, and writes no event.
+//! Tests of commands about tasks that are sent twice, or nearly so. `every_mutation_twice` has the plain repetitions.
 
 use entity::channel::Channel;
 use serde_json::{Value, json};
@@ -28,48 +27,6 @@ async fn twice(app: &TestApp, who: &Person, mutation: &str, input: Value) {
     let again = call().await.at("done").clone();
     assert_eq!((&again["outcome"], &again["task"]), (&json!("NO_CHANGE"), &first["task"]), "{mutation}: {again}");
     assert_eq!(app.database.number("SELECT count(*) FROM event").await, events, "{mutation}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_command_about_a_task_that_is_sent_twice_takes_effect_once() {
-    let app = TestApp::two().await;
-    let [ann, ben] = [app.agent("ann").await, app.agent("ben").await];
-    let sue = app.supervisor("sue").await;
-    let new = NewQueue { auto_wrap_up_seconds: Some(60), ..NewQueue::of(Channel::Webchat, "Chats") };
-    let setup = app.queue_setup_of(new, &[&ann]).await;
-    let other = app.queue_setup_of(NewQueue::of(Channel::Webchat, "Others"), &[]).await;
-    for agent in [&ann, &ben] {
-        assert_eq!(agent.turns("AVAILABLE").await, "");
-    }
-    let queue = json!({ "queueId": other.queue.id.to_string() });
-    let wrap_up = |task: &str, reason: String| json!({ "taskId": task, "reasonIds": [reason], "note": "Done." });
-
-    // An invitation that is withdrawn, then a conference that the invited agent leaves, and one that is left for them.
-    let chat = connected_task(&app, &ann, &setup, "Kim").await;
-    let task = chat.task.to_string();
-    let invitation = json!({ "taskId": task, "to": ben.as_target() });
-    twice(&app, &ann, "requestConference", invitation.clone()).await;
-    twice(&app, &ann, "cancelConference", json!({ "taskId": task })).await;
-    for leave in ["exitConference", "removeFromConference"] {
-        assert_eq!(once(&ann, "requestConference", invitation.clone()).await, "APPLIED");
-        ben.accepts_it().await;
-        let who = if leave == "exitConference" { &ben } else { &ann };
-        twice(&app, who, leave, json!({ "taskId": task })).await;
-        twice(&app, &ben, "wrapUpTask", wrap_up(&task, ben.reason("Other").await)).await;
-    }
-    assert_eq!(once(&ann, "requestConference", invitation).await, "APPLIED");
-    ben.accepts_it().await;
-    twice(&app, &ann, "endConference", json!({ "taskId": task })).await;
-    twice(&app, &ann, "extendWrapUp", json!({ "taskId": task })).await;
-    twice(&app, &ann, "wrapUpTask", wrap_up(&task, ann.reason("Other").await)).await;
-
-    // A conversation that its agent ends, one that is transferred, and one that a supervisor moves.
-    let chat = connected_task(&app, &ann, &setup, "Lee").await;
-    twice(&app, &ann, "endConversation", json!({ "conversationId": chat.conversation.to_string() })).await;
-    let chat = connected_task(&app, &ann, &setup, "Max").await;
-    twice(&app, &ann, "transferTask", json!({ "taskId": chat.task.to_string(), "to": queue })).await;
-    let chat = connected_task(&app, &ann, &setup, "Noa").await;
-    twice(&app, &sue, "moveTask", json!({ "taskId": chat.task.to_string(), "to": queue })).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,10 +19,10 @@ use crate::{
     app::{App, Locked, Tx},
     audit::entries::{self, AuditedAction},
     auth::{
-        api_keys,
+        api_keys, idempotency,
         request_context::Origin,
         revocation::{self, Subject},
-        secret,
+        secret::{self, CallSecret},
         viewer::{Credential, Scope, Scopes, Viewer},
     },
     error::{Error, Result, UserErrorCode},
@@ -33,8 +33,6 @@ use crate::{
 
 /// The random bytes of the public part.
 const PUBLIC: usize = 9;
-/// The random bytes of the secret part.
-const SECRET: usize = 32;
 /// The maximum number of unrevoked keys of one user, or of the organization.
 const MAX_KEYS: u64 = 100;
 /// The maximum time for which the previous secret stays valid after a rotation.
@@ -53,6 +51,9 @@ pub struct CreateApiKeyInput {
     pub scopes: Vec<Scope>,
     /// The time at which the key expires. It never expires when left out.
     pub expires_at: Option<Instant>,
+    /// A random text that the client makes up, 1 to 100 characters. All calls with the same text together create one
+    /// key, and each of them returns its secret.
+    pub idempotency_key: Option<String>,
 }
 
 /// The changes of an API key. Fields that are left out keep their values.
@@ -75,14 +76,28 @@ pub struct RotateApiKeyInput {
     /// once.
     #[graphql(default = 86_400)]
     pub overlap_seconds: i32,
+    /// A random text that the client makes up, 1 to 100 characters. All calls with the same text together rotate the
+    /// key once, and each of them returns the new secret.
+    pub idempotency_key: Option<String>,
 }
 
-/// A created or changed key, with its text when the secret is new.
+/// A key with a new secret.
 pub struct CreatedApiKey {
     /// The key's row.
     pub key: api_key::Model,
-    /// The text of the key. Unset when the secret did not change.
+    /// The text of the key. Unset in a repeated answer when the secret was replaced since.
     pub text: Option<String>,
+    /// True if an earlier call with the same idempotency key had created the secret.
+    pub replayed: bool,
+}
+
+impl CreatedApiKey {
+    /// Returns the answer to a repeated call.
+    fn replayed(key: api_key::Model, secret: &CallSecret<'_>) -> Self {
+        let text = secret.find(|given| secret::matches(given, &key.secret_hash));
+        let text = text.map(|given| format!("{}.{given}", key.prefix));
+        Self { key, text, replayed: true }
+    }
 }
 
 /// Creates a key. Refuses with `Invalid` or `NotAllowed`. An organization key needs an administrator with the scope
@@ -94,6 +109,15 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
             let scopes = check_scopes(by, &input.scopes)?;
             admit(tx, by, input.kind).await?;
             let now = tx.clock().now();
+            let (id, call) = (ApiKeyId(tx.clock().uuid()), input.idempotency_key.as_deref());
+            let keys = &tx.config().tokens.keys;
+            let asked =
+                format!("createApiKey {:?} {name} {scopes} {:?}", input.kind, input.expires_at.map(|end| end.0));
+            if let Some(earlier) = idempotency::claim(tx, by.user, call, &asked, id.0).await? {
+                let key = api_key::Entity::find_by_id(ApiKeyId(earlier)).one(tx.db()).await?;
+                let key = key.ok_or_else(|| Error::not_found(&["input", "idempotencyKey"]))?;
+                return Ok(CreatedApiKey::replayed(key, &CallSecret::new(keys, "createApiKey", earlier, call)));
+            }
             if input.expires_at.is_some_and(|end| end.0 <= now) {
                 let why = "The key must expire in the future.";
                 return Err(Error::refused(UserErrorCode::Invalid, &["input", "expiresAt"], why));
@@ -104,9 +128,9 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
                 return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
             }
             let prefix = format!("{}{}", api_keys::START, secret::random(PUBLIC)?);
-            let given = secret::random(SECRET)?;
+            let given = CallSecret::new(keys, "createApiKey", id.0, call).create()?;
             let row = api_key::Model {
-                id: ApiKeyId(tx.clock().uuid()),
+                id,
                 prefix,
                 secret_hash: secret::digest(&given),
                 previous_hash: None,
@@ -123,32 +147,37 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
             api_key::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
             audit(tx, by, &row, AuditedAction::on("createApiKey", &row.id, origin)).await?;
             let text = Some(format!("{}.{given}", row.prefix));
-            Ok(CreatedApiKey { key: row, text })
+            Ok(CreatedApiKey { key: row, text, replayed: false })
         })
     })
     .await
 }
 
-/// Renames a key or changes its scopes. Open connections of the key close and can be opened again with the new scopes.
-/// Refuses with `NotFound`, `Invalid` or `NotAllowed`.
-pub async fn update(app: &App, by: &Viewer, input: &UpdateApiKeyInput, origin: &Origin) -> Result<CreatedApiKey> {
+/// Renames a key or changes its scopes. Returns false if it had these values. Open connections of the key close and can
+/// be opened again with the new scopes. Refuses with `NotFound`, `Invalid` or `NotAllowed`.
+pub async fn update(
+    app: &App,
+    by: &Viewer,
+    input: &UpdateApiKeyInput,
+    origin: &Origin,
+) -> Result<(api_key::Model, bool)> {
     let name = &input.name.as_deref().map(check_name).transpose()?;
     app.transaction(|tx| {
         Box::pin(async move {
             let scopes = input.scopes.as_deref().map(|scopes| check_scopes(by, scopes)).transpose()?;
             let key = lock(tx, by, &input.api_key_id).await?;
+            let name = name.clone().unwrap_or_else(|| key.name.clone());
+            let scopes = scopes.map_or_else(|| key.scopes.clone(), |scopes| scopes.to_string());
+            if (&name, &scopes) == (&key.name, &key.scopes) {
+                return Ok((key, false));
+            }
             let id = key.id;
             let mut row = key.into_active_model();
-            if let Some(name) = name {
-                row.name = Set(name.clone());
-            }
-            if let Some(scopes) = scopes {
-                row.scopes = Set(scopes.to_string());
-            }
+            (row.name, row.scopes) = (Set(name), Set(scopes));
             let key = row.update(tx.db()).await?;
             revocation::revoke(tx, &Subject::Key(id))?;
             audit(tx, by, &key, AuditedAction::on("updateApiKey", &id, origin)).await?;
-            Ok(CreatedApiKey { key, text: None })
+            Ok((key, true))
         })
     })
     .await
@@ -165,7 +194,13 @@ pub async fn rotate(app: &App, by: &Viewer, input: &RotateApiKeyInput, origin: &
     app.transaction(|tx| {
         Box::pin(async move {
             let key = lock(tx, by, &input.api_key_id).await?;
-            let given = secret::random(SECRET)?;
+            let call = input.idempotency_key.as_deref();
+            let secret = CallSecret::new(&tx.config().tokens.keys, "rotateApiKey", key.id.0, call);
+            let asked = format!("rotateApiKey {} {}", key.id, input.overlap_seconds);
+            if idempotency::claim(tx, by.user, call, &asked, key.id.0).await?.is_some() {
+                return Ok(CreatedApiKey::replayed(key, &secret));
+            }
+            let given = secret.create()?;
             let (id, present) = (key.id, key.secret_hash.clone());
             let mut row = key.into_active_model();
             row.previous_until = Set((overlap > Duration::zero()).then(|| tx.clock().now() + overlap));
@@ -176,7 +211,7 @@ pub async fn rotate(app: &App, by: &Viewer, input: &RotateApiKeyInput, origin: &
             revocation::revoke(tx, &Subject::Key(id))?;
             audit(tx, by, &key, AuditedAction::on("rotateApiKey", &id, origin)).await?;
             let text = Some(format!("{}.{given}", key.prefix));
-            Ok(CreatedApiKey { key, text })
+            Ok(CreatedApiKey { key, text, replayed: false })
         })
     })
     .await

@@ -7,14 +7,14 @@ pub mod sign_in_origin;
 pub mod sessions;
 /// The status of an account and its consequences.
 pub mod account_status;
-/// The removal of old sessions and refresh tokens.
-pub mod retention;
 /// The rules for new passwords.
 pub mod password_strength;
 /// API keys of users and of the organization.
 pub mod api_keys;
 /// Single-use tokens in e-mails.
 pub mod tokens;
+/// The removal of old sessions, refresh tokens and tokens of e-mails.
+pub mod retention;
 /// The queue of e-mails to the owners of accounts.
 pub mod outbox;
 /// Sign-up, sign-in and changes of password.

@@ -14,12 +14,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::Tx,
+    auth::secret,
     deliveries::delivery_rows::{self, NewDelivery},
-    error::Result,
+    error::{Error, Result},
 };
 
 /// The time after which an unsent mail is given up. A user who still waits for it has asked again by then.
 const REQUESTED_FOR: Duration = Duration::minutes(30);
+/// The time in which a second request for the same mail is a repeated call.
+const REPEATED_WITHIN: Duration = Duration::minutes(1);
 /// The time after which a mail that no user requested is given up.
 const NEWS_FOR: Duration = Duration::days(2);
 
@@ -36,25 +39,37 @@ pub struct AccountEmail {
     pub asked: String,
 }
 
-/// Enqueues a mail. `asked` is the handle or address of the request, unchanged.
-pub async fn enqueue(tx: &Tx<'_>, purpose: Purpose, user_id: Option<UserId>, asked: String) -> Result<()> {
+/// Enqueues a mail. `asked` is the handle or address of the request, unchanged. Returns false, and enqueues nothing, if
+/// a user requested the same mail within the last minute: that call is repeated.
+pub async fn enqueue(tx: &Tx<'_>, purpose: Purpose, user_id: Option<UserId>, asked: String) -> Result<bool> {
     let now = tx.clock().now();
     let kept = match purpose {
         Purpose::ResetPassword | Purpose::ConfirmAddress => REQUESTED_FOR,
         Purpose::PasswordChanged => NEWS_FOR,
     };
     let email = AccountEmail { purpose, user_id, asked };
+    // Requests for unknown accounts are enqueued too, so the lane does not depend on whether the account exists.
+    let lane = match purpose {
+        Purpose::ResetPassword | Purpose::ConfirmAddress => {
+            let request = serde_json::to_string(&email).map_err(Error::internal)?;
+            format!("account:{}", secret::name(&request))
+        }
+        Purpose::PasswordChanged => format!("account:{}", tx.clock().uuid()),
+    };
+    if delivery_rows::was_enqueued(tx, &lane, now - REPEATED_WITHIN).await? {
+        return Ok(false);
+    }
     let new = NewDelivery {
         kind: DeliveryKind::AccountEmail,
-        // Requests for unknown accounts are enqueued too, so the lane does not depend on a user.
-        lane: format!("account:{}", tx.clock().uuid()),
+        lane,
         retry: RetryClass::Safe,
         payload: &email,
         user: user_id,
         due_at: now,
         expires_at: Some(now + kept),
     };
-    delivery_rows::enqueue(tx, new).await.map(drop)
+    delivery_rows::enqueue(tx, new).await?;
+    Ok(true)
 }
 
 /// Reports a changed password to every address that the user has confirmed. The addresses are read at the time of the

@@ -2,6 +2,7 @@
 //! time. Wrong attempts are counted by account, existing or not, and by origin ([`crate::rate_limit::attempts`]).
 
 use async_graphql::InputObject;
+use chrono::{DateTime, Duration, Utc};
 use entity::{
     credential,
     id::UserId,
@@ -16,14 +17,14 @@ use sea_orm::{
 
 use super::{
     account_status, outbox, password_strength,
-    sessions::{self, SignedIn},
+    sessions::{self, SessionCall, SignedIn},
     sign_in_origin::{self, SignInEvidence},
     tokens,
 };
 use crate::{
     app::{App, Locked, LockedRow, Tx},
     auth::{
-        password,
+        idempotency, password,
         request_context::Origin,
         viewer::{Caller, Credential, Viewer},
     },
@@ -42,6 +43,9 @@ use crate::{
 /// The maximum length of an attempted password, in typed characters. A composed letter may be typed as several.
 const LONGEST_TYPED: usize = 4 * *password_strength::PASSWORD_LENGTH.end();
 
+/// The time in which a change of the password can be repeated.
+const REPEATED_WITHIN: Duration = Duration::minutes(10);
+
 /// The account to create.
 #[derive(InputObject)]
 pub struct SignUpInput {
@@ -56,6 +60,10 @@ pub struct SignUpInput {
     pub given_name: Option<String>,
     /// The family name, at most 200 characters. Lists are ordered by family name, or by display name without one.
     pub family_name: Option<String>,
+    /// A random text that the client makes up, 1 to 100 characters. All calls with the same text together create one
+    /// account and begin one session.
+    #[graphql(secret)]
+    pub idempotency_key: Option<String>,
 }
 
 /// The credentials of the user.
@@ -73,6 +81,9 @@ pub struct SignInInput {
     /// because of attempts from elsewhere.
     #[graphql(secret)]
     pub refresh_token: Option<String>,
+    /// A random text that the client makes up, 1 to 100 characters. All calls with the same text together begin one
+    /// session.
+    pub idempotency_key: Option<String>,
 }
 
 /// The current and the new password.
@@ -86,7 +97,8 @@ pub struct ChangePasswordInput {
     pub new_password: String,
 }
 
-/// Creates an account of a member and signs in. Refuses with `NotAllowed`, `Invalid`, `Duplicate` or `TooManyAttempts`.
+/// Creates an account of a member and signs in. A repeated call signs in to the account that the first one created.
+/// Refuses with `NotAllowed`, `Invalid`, `Duplicate` or `TooManyAttempts`.
 pub async fn sign_up(app: &App, input: SignUpInput, origin: &Origin) -> Result<SignedIn> {
     if !app.config.sign_up_open || app.config.tokens.outside.is_some() {
         return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign-up is closed. Ask an administrator."));
@@ -103,32 +115,55 @@ pub async fn sign_up(app: &App, input: SignUpInput, origin: &Origin) -> Result<S
         family_name: input.family_name,
         role: Role::Member,
     };
-    let (person, proven) = create(app, person, input.password, queued).await?;
-    begin(app, person, &proven, origin).await
+    let (asked, key) = (&format!("signUp {person:?}"), input.idempotency_key.as_deref());
+    let call = SessionCall { origin, key, asked };
+    if let Some(person) = find_signed_up(app, &person.handle, call).await? {
+        let proven = prove(app, Some(&person), input.password, queued).await?;
+        let proven = proven.ok_or_else(|| not_the_password(&["input", "password"]))?;
+        return begin(app, person, &proven, call).await;
+    }
+    let password_hash = password::hash(input.password, queued).await?;
+    let (person, password_hash) = (&person, &password_hash);
+    let begun = app.transaction(|tx| {
+        Box::pin(async move {
+            let person = insert_account(tx, person, password_hash).await?;
+            let held = people::lock(tx, person.id).await?.ok_or(Error::Again)?;
+            let tokens = sessions::begin(tx, &held, call).await?;
+            Ok((held.into_row(), tokens))
+        })
+    });
+    let (person, handout) = begun.await?;
+    sessions::sign(app, person, handout)
 }
 
-/// Creates an account with a password. Returns the user and the stored hash.
-pub async fn create(
-    app: &App,
-    person: NewPerson,
-    password: String,
-    queued: QueuedSlot,
-) -> Result<(user::Model, String)> {
+/// Returns the account that an earlier call of `signUp` with the same key and content created.
+async fn find_signed_up(app: &App, handle: &str, call: SessionCall<'_>) -> Result<Option<user::Model>> {
+    let Some(key) = call.key else { return Ok(None) };
+    let found = match handle.contains('\0') {
+        true => None,
+        false => people::who_may_sign_in(app.db.read(), handle).await?,
+    };
+    let Some(person) = found else { return Ok(None) };
+    let used = idempotency::was_used(app.db.read(), person.id, key, call.asked).await?;
+    Ok(used.then_some(person))
+}
+
+/// Creates an account with a password.
+pub async fn create(app: &App, person: NewPerson, password: String, queued: QueuedSlot) -> Result<user::Model> {
     let password_hash = password::hash(password, queued).await?;
     let (person, password_hash) = (&person, &password_hash);
-    app.transaction(|tx| {
-        Box::pin(async move {
-            let person = profiles::create(tx, person.clone()).await?;
-            let row = credential::ActiveModel {
-                user_id: Set(person.id),
-                password_hash: Set(password_hash.clone()),
-                updated_at: Set(tx.clock().now()),
-            };
-            credential::Entity::insert(row).exec_without_returning(tx.db()).await?;
-            Ok((person, password_hash.clone()))
-        })
-    })
-    .await
+    app.transaction(|tx| Box::pin(async move { insert_account(tx, person, password_hash).await })).await
+}
+
+async fn insert_account(tx: &Tx<'_>, person: &NewPerson, password_hash: &str) -> Result<user::Model> {
+    let person = profiles::create(tx, person.clone()).await?;
+    let row = credential::ActiveModel {
+        user_id: Set(person.id),
+        password_hash: Set(password_hash.to_owned()),
+        updated_at: Set(tx.clock().now()),
+    };
+    credential::Entity::insert(row).exec_without_returning(tx.db()).await?;
+    Ok(person)
 }
 
 /// Signs in with a handle and a password. `caller` is the caller whom the access token of the call names, if any.
@@ -160,7 +195,8 @@ pub async fn sign_in(app: &App, input: SignInInput, caller: Option<&Caller>, ori
         let why = "This account is deactivated. Sign in with reactivate to activate it again.";
         return Err(Error::refused(UserErrorCode::AccountDeactivated, &["input", "reactivate"], why));
     }
-    begin(app, person, &proven, origin).await
+    let call = SessionCall { origin, key: input.idempotency_key.as_deref(), asked: "signIn" };
+    begin(app, person, &proven, call).await
 }
 
 fn no_match() -> Error {
@@ -194,16 +230,25 @@ pub async fn check_unchanged(tx: &Tx<'_>, user: &Locked<user::Model>, proven: &s
     still(tx, user, proven).await?.map(drop).ok_or_else(|| not_the_password(&["input", "password"]))
 }
 
-/// Changes the caller's password and ends all their other sessions. Reset tokens become invalid. Queues a mail to the
-/// confirmed addresses. Refuses with `NotAllowed`, `Invalid` or `TooManyAttempts`.
-pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: &Origin) -> Result<()> {
+/// Changes the caller's password and ends all their other sessions. Returns false if the new password is the current
+/// one, because the call repeats an earlier one. Reset tokens become invalid. Queues a mail to the confirmed addresses.
+/// Refuses with `NotAllowed`, `Invalid` or `TooManyAttempts`.
+pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: &Origin) -> Result<bool> {
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
     check(app.db.read(), &me, &input.new_password).await?;
     let attempt = begin_own_attempt(app, &me, by, origin)?;
     let not_present = || not_the_password(&["input", "currentPassword"]);
     let slots = &app.rate_limits.hashing_slots;
-    let proven = prove(app, Some(&me), input.current_password, slots.known()).await?;
-    let proven = &proven.ok_or_else(not_present)?;
+    let Some(proven) = &prove(app, Some(&me), input.current_password, slots.known()).await? else {
+        // Soon after a change, the call may repeat the one that made it. At other times nobody gets a second guess.
+        let row = credential::Entity::find_by_id(me.id).one(app.db.read()).await?;
+        let recent = row.is_some_and(|row| app.clock.now() - row.updated_at < REPEATED_WITHIN);
+        if !recent || prove(app, Some(&me), input.new_password, slots.known()).await?.is_none() {
+            return Err(not_present());
+        }
+        app.rate_limits.attempts.succeeded(attempt);
+        return Ok(false);
+    };
     app.rate_limits.attempts.succeeded(attempt);
     let hash = &password::hash(input.new_password, slots.known()).await?;
     app.transaction(|tx| {
@@ -215,17 +260,18 @@ pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: 
             row.password_hash = Set(hash.clone());
             row.updated_at = Set(tx.clock().now());
             row.update(tx.db()).await?;
-            tokens::delete_all(tx, by.user, Purpose::ResetPassword).await?;
+            tokens::delete_all(tx, by.user, Purpose::ResetPassword, None).await?;
             outbox::password_changed(tx, by.user).await?;
             let own = if let Credential::Session(session) = by.proof { Some(session) } else { None };
-            sessions::end_all(tx, &me, own).await
+            sessions::end_all(tx, &me, own).await?;
+            Ok(true)
         })
     })
     .await
 }
 
 /// Begins a session with a verified password. Refuses when the password changed since. Activates a deactivated account.
-async fn begin(app: &App, person: user::Model, proven: &str, origin: &Origin) -> Result<SignedIn> {
+async fn begin(app: &App, person: user::Model, proven: &str, call: SessionCall<'_>) -> Result<SignedIn> {
     let (id, resting) = (person.id, person.status == UserStatus::Deactivated);
     let begun = app.transaction(|tx| {
         Box::pin(async move {
@@ -233,7 +279,7 @@ async fn begin(app: &App, person: user::Model, proven: &str, origin: &Origin) ->
             if !resting {
                 let held = people::lock(tx, id).await?.ok_or_else(no_match)?;
                 still(tx, &held, proven).await?.ok_or_else(no_match)?;
-                let tokens = sessions::begin(tx, &held, origin).await?;
+                let tokens = sessions::begin(tx, &held, call).await?;
                 return Ok((held.into_row(), tokens));
             }
             let mut held = people::lock_any(tx, id).await?.ok_or_else(no_match)?;
@@ -243,7 +289,7 @@ async fn begin(app: &App, person: user::Model, proven: &str, origin: &Origin) ->
                 UserStatus::Deactivated => account_status::set_status(tx, &mut held, UserStatus::Active).await?,
                 UserStatus::Suspended | UserStatus::Deleted => return Err(no_match()),
             }
-            let tokens = sessions::begin(tx, &held, origin).await?;
+            let tokens = sessions::begin(tx, &held, call).await?;
             Ok((held.into_row(), tokens))
         })
     });
@@ -255,6 +301,15 @@ async fn begin(app: &App, person: user::Model, proven: &str, origin: &Origin) ->
 async fn still(tx: &Tx<'_>, user: &impl LockedRow<user::Model>, proven: &str) -> Result<Option<credential::Model>> {
     let row = credential::Entity::find_by_id(user.id).one(tx.db()).await?;
     Ok(row.filter(|row| row.password_hash == proven))
+}
+
+/// Returns true if a user has this password and set it at this time.
+pub async fn was_set_at(app: &App, person: &user::Model, password: String, at: Option<DateTime<Utc>>) -> Result<bool> {
+    let row = credential::Entity::find_by_id(person.id).one(app.db.read()).await?;
+    if row.map(|row| row.updated_at) != at {
+        return Ok(false);
+    }
+    Ok(prove(app, Some(person), password, app.rate_limits.hashing_slots.known()).await?.is_some())
 }
 
 /// Returns the user's hash if it matches the password. The same work is done without a user and for an overlong

@@ -56,9 +56,10 @@ pub struct ConfirmEmailInput {
     pub token: String,
 }
 
-/// Queues a mail with which a new password can be set. The worker looks the account up later, so the time of this call
-/// does not reveal whether it exists. Refuses with `NotAllowed`, `Invalid` or `TooManyAttempts`.
-pub async fn request_reset(app: &App, input: &RequestPasswordResetInput, origin: &Origin) -> Result<()> {
+/// Queues a mail with which a new password can be set. Returns false if one was queued a moment ago. The worker looks
+/// the account up later, so the time of this call does not reveal whether it exists. Refuses with `NotAllowed`,
+/// `Invalid` or `TooManyAttempts`.
+pub async fn request_reset(app: &App, input: &RequestPasswordResetInput, origin: &Origin) -> Result<bool> {
     if app.config.tokens.outside.is_some() {
         let why = "Set a new password through your organization.";
         return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
@@ -77,13 +78,21 @@ pub async fn request_reset(app: &App, input: &RequestPasswordResetInput, origin:
     .await
 }
 
-/// Sets a new password with a token from a mail. Ends all sessions of the user and revokes their personal keys. Uses up
-/// the token and deletes the user's other reset tokens. Refuses with `NotAllowed` or `Invalid`.
-pub async fn reset(app: &App, input: ResetPasswordInput, origin: &Origin) -> Result<()> {
+/// Sets a new password with a token from a mail. Returns false if an earlier call with the token set this password.
+/// Ends all sessions of the user and revokes their personal keys. Uses up the token and deletes the user's other reset
+/// tokens. Refuses with `NotAllowed` or `Invalid`.
+pub async fn reset(app: &App, input: ResetPasswordInput, origin: &Origin) -> Result<bool> {
     let token = tokens::find(app.db.read(), &input.token, Purpose::ResetPassword, app).await?;
     let token = &token.ok_or_else(tokens::refusal)?;
     let person = user::Entity::find_by_id(token.user_id).one(app.db.read()).await?.ok_or_else(tokens::refusal)?;
     passwords::check(app.db.read(), &person, &input.new_password).await?;
+    if token.used_at.is_some() {
+        // The token was used up, so only its first call is repeated: with the password that this call set.
+        return match passwords::was_set_at(app, &person, input.new_password, token.used_at).await? {
+            true => Ok(false),
+            false => Err(tokens::refusal()),
+        };
+    }
     let hash = &password::hash(input.new_password, app.rate_limits.hashing_slots.known()).await?;
     let (user, place) = (person.id, app.rate_limits.attempts.origin(origin.address));
     app.transaction(|tx| {
@@ -98,9 +107,12 @@ pub async fn reset(app: &App, input: ResetPasswordInput, origin: &Origin) -> Res
             if confirmed.is_none_or(|row| row.confirmed_at > token.created_at) {
                 return Err(tokens::refusal());
             }
-            tokens::consume(tx, &token.hash).await?;
-            tokens::delete_all(tx, user, Purpose::ResetPassword).await?;
             let now = tx.clock().now();
+            if !tokens::consume(tx, &held, &token.hash, now).await? {
+                // Another call used the token a moment ago.
+                return Err(tokens::refusal());
+            }
+            tokens::delete_all(tx, user, Purpose::ResetPassword, Some(&token.hash)).await?;
             let row =
                 credential::ActiveModel { user_id: Set(user), password_hash: Set(hash.clone()), updated_at: Set(now) };
             let mut again = OnConflict::column(credential::Column::UserId);
@@ -116,11 +128,11 @@ pub async fn reset(app: &App, input: ResetPasswordInput, origin: &Origin) -> Res
     .await?;
     // The user can sign in from this origin at once, despite earlier attempts from there.
     app.rate_limits.attempts.forget_origin(&person.handle, place);
-    Ok(())
+    Ok(true)
 }
 
-/// Queues a mail with which the caller can confirm an address. Returns false when it is confirmed already. Refuses with
-/// `NotFound`, `NotAllowed` or `TooManyAttempts`.
+/// Queues a mail with which the caller can confirm an address. Returns false when it is confirmed already, or when a
+/// mail was queued a moment ago. Refuses with `NotFound`, `NotAllowed` or `TooManyAttempts`.
 pub async fn request_confirmation(app: &App, by: &Viewer, address: &str, origin: &Origin) -> Result<bool> {
     sends_mail(app)?;
     let key = &details::key(address);
@@ -135,8 +147,7 @@ pub async fn request_confirmation(app: &App, by: &Viewer, address: &str, origin:
     app.transaction(|tx| {
         Box::pin(async move { outbox::enqueue(tx, Purpose::ConfirmAddress, Some(by.user), key.clone()).await })
     })
-    .await?;
-    Ok(true)
+    .await
 }
 
 /// Confirms the address to which a token was sent. Returns false when it was confirmed already. Refuses with
@@ -147,12 +158,16 @@ pub async fn confirm(app: &App, input: &ConfirmEmailInput) -> Result<bool> {
     app.transaction(|tx| {
         Box::pin(async move {
             // A profile change locks the user too.
-            people::lock_any(tx, token.user_id).await?.ok_or_else(tokens::refusal)?;
-            tokens::consume(tx, &token.hash).await?;
+            let held = people::lock_any(tx, token.user_id).await?.ok_or_else(tokens::refusal)?;
+            let first = tokens::consume(tx, &held, &token.hash, tx.clock().now()).await?;
             let own = user_email::Entity::find_by_id((token.address_key.clone(), token.user_id)).one(tx.db()).await?;
             own.ok_or_else(tokens::refusal)?;
             if is_confirmed(tx.db(), token.user_id, &token.address_key).await? {
                 return Ok(false);
+            }
+            if !first {
+                // The address left the profile since and came back, so it needs another mail.
+                return Err(tokens::refusal());
             }
             let row = confirmed_email::Model {
                 user_id: token.user_id,

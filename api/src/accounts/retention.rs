@@ -1,5 +1,5 @@
-//! The removal of old sessions and refresh tokens. They are kept for a time after their end, because they show which
-//! devices and networks an account knows.
+//! The removal of old sessions, refresh tokens and tokens of mails. Sessions and refresh tokens are kept for a time
+//! after their end, because they show which devices and networks an account knows.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use entity::{id::SessionId, refresh_token, session};
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
-use super::sign_in_origin;
+use super::{sign_in_origin, tokens};
 use crate::{app::App, database::sql::Sql, error::Result};
 
 /// The pause between two runs.
@@ -24,6 +24,7 @@ pub async fn run(app: App) {
 pub async fn prune(app: &App) -> Result<()> {
     let border = app.clock.now() - sign_in_origin::KNOWN_FOR;
     while forget_tokens(app, border).await? {}
+    while forget_mail_tokens(app).await? {}
     let ended = (session::Column::EndedAt, Condition::all().add(session::Column::EndedAt.lt(border)));
     let expired = Condition::all().add(session::Column::EndedAt.is_null()).add(session::Column::ExpiresAt.lt(border));
     for (column, old) in [ended, (session::Column::ExpiresAt, expired)] {
@@ -41,6 +42,23 @@ async fn forget_tokens(app: &App, border: DateTime<Utc>) -> Result<bool> {
                 Sql::new("DELETE FROM refresh_token WHERE hash IN (SELECT hash FROM refresh_token WHERE used_at < ");
             sql.bind(border);
             sql.push(" ORDER BY used_at LIMIT ");
+            sql.bind(BATCH);
+            sql.push(")");
+            Ok(sql.run(tx.db()).await? == BATCH)
+        })
+    })
+    .await
+}
+
+/// Removes a batch of expired tokens of mails. Returns true when there may be more.
+async fn forget_mail_tokens(app: &App) -> Result<bool> {
+    app.transaction(|tx| {
+        Box::pin(async move {
+            let mut sql =
+                Sql::new("DELETE FROM mail_token WHERE hash IN (SELECT hash FROM mail_token WHERE expires_at < ");
+            // Tokens count for a while after they were created, so that nobody requests too many.
+            sql.bind(tx.clock().now() - tokens::COUNTED_FOR);
+            sql.push(" ORDER BY expires_at LIMIT ");
             sql.bind(BATCH);
             sql.push(")");
             Ok(sql.run(tx.db()).await? == BATCH)

@@ -17,6 +17,7 @@ use super::sign_in_origin;
 use crate::{
     app::{App, Locked, LockedRow, Tx},
     auth::{
+        idempotency,
         jwt::{self, AccessToken},
         request_context::Origin,
         revocation::{self, Subject},
@@ -50,23 +51,45 @@ pub struct SignedIn {
     pub token: AccessToken,
     /// The refresh token in plain text.
     pub refresh_token: String,
+    /// True if an earlier call had begun or refreshed the session.
+    pub replayed: bool,
 }
 
 /// The tokens of a new or refreshed session, before the access token is signed.
 pub struct IssuedTokens {
     session: SessionId,
     refresh_token: String,
+    replayed: bool,
 }
 
-/// Begins a session of a user and ends the least recently used ones above the maximum.
-pub async fn begin(tx: &Tx<'_>, person: &impl LockedRow<user::Model>, origin: &Origin) -> Result<IssuedTokens> {
-    let now = tx.clock().now();
+/// A call that begins a session.
+#[derive(Clone, Copy)]
+pub struct SessionCall<'a> {
+    /// The origin of the call.
+    pub origin: &'a Origin,
+    /// The idempotency key of the call.
+    pub key: Option<&'a str>,
+    /// The content of the call, without secrets.
+    pub asked: &'a str,
+}
+
+/// Begins a session of a user and ends the least recently used ones above the maximum. A repeated call gets tokens of
+/// the session that the first one began. Refuses with `NOT_FOUND` when that session has ended.
+pub async fn begin(tx: &Tx<'_>, person: &impl LockedRow<user::Model>, call: SessionCall<'_>) -> Result<IssuedTokens> {
+    let (now, id) = (tx.clock().now(), SessionId(tx.clock().uuid()));
+    if let Some(earlier) = idempotency::claim(tx, person.id, call.key, call.asked, id.0).await? {
+        let session = tx.lock_one(session::Entity::find_by_id(SessionId(earlier))).await?;
+        let session = session.filter(|session| session.ended_at.is_none() && session.expires_at > now);
+        let session = session.ok_or_else(|| Error::not_found(&["input", "idempotencyKey"]))?;
+        return Ok(IssuedTokens { replayed: true, ..issue_tokens(tx, session.id).await? });
+    }
+    let origin = call.origin;
     let open = open_sessions(tx.db(), person.id, now).await?;
     let too_many: Vec<SessionId> = open.iter().skip(MAX_SESSIONS - 1).map(|session| session.id).collect();
     end(tx, &too_many).await?;
     let networks = Networks::new(tx.config().connections.ipv6_prefix);
     let row = session::Model {
-        id: SessionId(tx.clock().uuid()),
+        id,
         user_id: person.id,
         created_at: now,
         used_at: now,
@@ -89,14 +112,14 @@ async fn issue_tokens(tx: &Tx<'_>, session: SessionId) -> Result<IssuedTokens> {
         used_at: Set(None),
     };
     refresh_token::Entity::insert(row).exec_without_returning(tx.db()).await?;
-    Ok(IssuedTokens { session, refresh_token })
+    Ok(IssuedTokens { session, refresh_token, replayed: false })
 }
 
 /// Signs the access token for a session's issued tokens.
 pub fn sign(app: &App, person: user::Model, handout: IssuedTokens) -> Result<SignedIn> {
     let lifetime = app.config.tokens.lifetime;
     let token = jwt::issue(app, person.id, Scopes::of(person.role), Some(handout.session), lifetime)?;
-    Ok(SignedIn { person, token, refresh_token: handout.refresh_token })
+    Ok(SignedIn { person, token, refresh_token: handout.refresh_token, replayed: handout.replayed })
 }
 
 /// Exchanges a refresh token for the next one. Gives the same `NotAllowed` for an unknown, expired or used token.
@@ -126,6 +149,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<SignedIn> {
             }
             let person = people::visible().filter(user::Column::Id.eq(session.user_id)).one(tx.db()).await?;
             let Some(person) = person else { return Ok(None) };
+            let replayed = token.used_at.is_some();
             // Only the latest tokens of a session work. Used ones serve to detect theft.
             let mut used = token.into_active_model();
             used.used_at = Set(Some(now));
@@ -135,7 +159,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<SignedIn> {
             session.used_at = Set(now);
             session.expires_at = Set(now + tx.config().tokens.session_lifetime);
             session.update(tx.db()).await?;
-            Ok(Some((person, issue_tokens(tx, id).await?)))
+            Ok(Some((person, IssuedTokens { replayed, ..issue_tokens(tx, id).await? })))
         })
     });
     let refused = || Error::refused(UserErrorCode::NotAllowed, &["input", "refreshToken"], "Sign in again.");

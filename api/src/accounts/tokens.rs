@@ -1,17 +1,18 @@
 //! Single-use tokens in e-mails. The database stores a digest of each token. Only the mail contains its text.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use entity::{
     id::UserId,
     mail_token::{self, Purpose},
+    user,
 };
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, IntoActiveModel as _, PaginatorTrait as _,
-    QueryFilter as _,
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _,
+    IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _,
 };
 
 use crate::{
-    app::{App, Tx},
+    app::{App, Locked, Tx},
     auth::secret,
     error::{Error, Result, UserErrorCode},
     users::people,
@@ -24,8 +25,8 @@ pub const CONFIRM_WITHIN: Duration = Duration::hours(24);
 /// The maximum number of recent tokens of a user. Reset tokens count for each address within their lifetime, so that
 /// the last one still works. Confirmation tokens count within an hour.
 const MAX_CONFIRMATIONS: u64 = 5;
-/// The time in which confirmation tokens count.
-const CONFIRMATIONS_COUNTED_FOR: Duration = Duration::hours(1);
+/// The time in which confirmation tokens count. No token counts longer.
+pub const COUNTED_FOR: Duration = Duration::hours(1);
 /// The random bytes of a token.
 const SECRET: usize = 32;
 
@@ -62,7 +63,7 @@ pub async fn create(
             .filter(mail_token::Column::AddressKey.eq(address_key))
             .filter(mail_token::Column::CreatedAt.gt(now - RESET_WITHIN)),
         Purpose::ConfirmAddress | Purpose::PasswordChanged => {
-            recent.filter(mail_token::Column::CreatedAt.gt(now - CONFIRMATIONS_COUNTED_FOR))
+            recent.filter(mail_token::Column::CreatedAt.gt(now - COUNTED_FOR))
         }
     };
     if recent.count(tx.db()).await? >= MAX_CONFIRMATIONS {
@@ -70,7 +71,7 @@ pub async fn create(
     }
     mail_token::Entity::delete_many()
         .filter(of_person)
-        .filter(mail_token::Column::CreatedAt.lte(now - CONFIRMATIONS_COUNTED_FOR))
+        .filter(mail_token::Column::CreatedAt.lte(now - COUNTED_FOR))
         .filter(mail_token::Column::ExpiresAt.lte(now))
         .exec(tx.db())
         .await?;
@@ -82,12 +83,13 @@ pub async fn create(
         address_key: address_key.to_owned(),
         created_at: now,
         expires_at: now + lifetime,
+        used_at: None,
     };
     mail_token::Entity::insert(row.into_active_model()).exec_without_returning(tx.db()).await?;
     Ok(Some(text))
 }
 
-/// Returns a valid token. Returns `None` alike for an unknown, used or expired one.
+/// Returns a token that has not expired. It may have been used. Returns `None` alike for an unknown and an expired one.
 pub async fn find(
     db: &impl ConnectionTrait,
     text: &str,
@@ -98,10 +100,17 @@ pub async fn find(
     Ok(token.filter(|token| token.purpose == purpose && token.expires_at > app.clock.now()))
 }
 
-/// Uses a token up. Refuses with `NotAllowed` when another call did so first.
-pub async fn consume(tx: &Tx<'_>, hash: &[u8]) -> Result<()> {
-    let taken = mail_token::Entity::delete_by_id(hash.to_vec()).exec(tx.db()).await?;
-    if taken.rows_affected == 1 { Ok(()) } else { Err(refusal()) }
+/// Uses a token up. Returns false when it was used before. The token must belong to a user whose row is locked. Refuses
+/// with `NotAllowed` when the token is gone.
+pub async fn consume(tx: &Tx<'_>, _user: &Locked<user::Model>, hash: &[u8], now: DateTime<Utc>) -> Result<bool> {
+    let token = mail_token::Entity::find_by_id(hash.to_vec()).one(tx.db()).await?.ok_or_else(refusal)?;
+    if token.used_at.is_some() {
+        return Ok(false);
+    }
+    let mut token = token.into_active_model();
+    token.used_at = Set(Some(now));
+    token.update(tx.db()).await?;
+    Ok(true)
 }
 
 /// Deletes the token of an unsent mail, so that it does not count.
@@ -116,13 +125,16 @@ pub async fn cancel(app: &App, text: &str) -> Result<()> {
     .await
 }
 
-/// Deletes a user's tokens for a purpose, so that none of them works.
-pub async fn delete_all(tx: &Tx<'_>, user: UserId, purpose: Purpose) -> Result<()> {
-    mail_token::Entity::delete_many()
+/// Deletes a user's tokens for a purpose, so that none of them works. The used token `but` stays, to recognize a
+/// repeated call.
+pub async fn delete_all(tx: &Tx<'_>, user: UserId, purpose: Purpose, but: Option<&[u8]>) -> Result<()> {
+    let mut all = mail_token::Entity::delete_many()
         .filter(mail_token::Column::UserId.eq(user))
-        .filter(mail_token::Column::Purpose.eq(purpose))
-        .exec(tx.db())
-        .await?;
+        .filter(mail_token::Column::Purpose.eq(purpose));
+    if let Some(but) = but {
+        all = all.filter(mail_token::Column::Hash.ne(but.to_vec()));
+    }
+    all.exec(tx.db()).await?;
     Ok(())
 }
 

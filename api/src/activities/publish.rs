@@ -68,8 +68,9 @@ pub async fn post(app: &App, by: &Viewer, new: &NewStatus) -> Result<(activity::
     .await
 }
 
-/// Deletes a status of the caller. Locks the status. Emits `ActivityRemoved`. Refuses with NOT_FOUND.
-pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<ActivityId> {
+/// Deletes a status of the caller. Returns false if the caller deleted it before. Locks the status. Emits
+/// `ActivityRemoved`. Refuses with NOT_FOUND.
+pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<(ActivityId, bool)> {
     const FIELD: &[&str] = &["input", "activityId"];
     let id = ActivityId::parse(id).ok_or_else(|| Error::not_found(FIELD))?;
     app.transaction(|tx| {
@@ -81,13 +82,17 @@ pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<ActivityId> {
                         .filter(activity::Column::Kind.eq(ActivityKind::StatusPosted)),
                 )
                 .await?;
-            let row = found.ok_or_else(|| Error::not_found(FIELD))?;
+            let Some(row) = found else {
+                let repeated = idempotency::has_deleted(tx, by.user, id.0).await?;
+                return if repeated { Ok((id, false)) } else { Err(Error::not_found(FIELD)) };
+            };
             let authors = activity_author::Column::ActivityId.eq(id);
             activity_author::Entity::delete_many().filter(authors).exec(tx.db()).await?;
             activity::Entity::delete_by_id(id).exec(tx.db()).await?;
             refresh(tx, &[by.user]).await?;
+            idempotency::record_deletion(tx, by.user, id.0).await?;
             tx.append(NewEvent::new(EventKind::ActivityRemoved, &*row, vec![activities_of(by.user)])?);
-            Ok(id)
+            Ok((id, true))
         })
     })
     .await

@@ -118,15 +118,24 @@ pub async fn save(app: &App, by: &Viewer, input: &SavePersonalContactInput) -> R
     .await
 }
 
-/// Deletes an entry of the caller's address book. Locks the caller's row. Refuses with NOT_FOUND.
-pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<PersonalContactId> {
+/// Deletes an entry of the caller's address book. Returns false if the caller deleted it before. Locks the caller's
+/// row. Refuses with NOT_FOUND.
+pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<(PersonalContactId, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let owner = &people::lock_self(tx, by).await?;
-            let row = find_locked(tx.db(), owner, id, CONTACT).await?;
+            let row = match find_locked(tx.db(), owner, id, CONTACT).await {
+                Ok(row) => row,
+                Err(Error::Refused(refusal)) => match PersonalContactId::parse(id) {
+                    Some(id) if idempotency::has_deleted(tx, by.user, id.0).await? => return Ok((id, false)),
+                    _ => return Err(Error::Refused(refusal)),
+                },
+                Err(fault) => return Err(fault),
+            };
             forget_emails(tx, row.id).await?;
             personal_contact::Entity::delete_by_id(row.id).exec(tx.db()).await?;
-            Ok(row.id)
+            idempotency::record_deletion(tx, by.user, row.id.0).await?;
+            Ok((row.id, true))
         })
     })
     .await

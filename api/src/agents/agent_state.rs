@@ -130,47 +130,48 @@ pub async fn save(tx: &Tx<'_>, agent: &mut Locked<agent::Model>) -> Result<()> {
     Ok(())
 }
 
-/// Sets the viewer's own state. Creates the agent row if there is none. Refuses with `NOT_ALLOWED` when the viewer is
-/// not an agent.
-pub async fn set_own(app: &App, by: &Viewer, choice: &RequestedState) -> Result<agent::Model> {
+/// Sets the viewer's own state. Returns false if the state was so. Creates the agent row if there is none. Refuses with
+/// `NOT_ALLOWED` when the viewer is not an agent.
+pub async fn set_own(app: &App, by: &Viewer, choice: &RequestedState) -> Result<(agent::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let person = lock_person(tx, by).await?;
             let mut agent = create_agent(tx, &person).await?;
-            set(tx, &mut agent, choice).await?;
-            Ok(agent.into_row())
+            let changed = set(tx, &mut agent, choice).await?;
+            Ok((agent.into_row(), changed))
         })
     })
     .await
 }
 
-/// Sets the state of another agent for a supervisor. Refuses with `NOT_ALLOWED` when the caller is not a supervisor,
-/// and with `NOT_FOUND`.
-pub async fn set_for(app: &App, by: &Caller, agent: &str, choice: &RequestedState) -> Result<agent::Model> {
+/// Sets the state of another agent for a supervisor. Returns false if the state was so. Refuses with `NOT_ALLOWED` when
+/// the caller is not a supervisor, and with `NOT_FOUND`.
+pub async fn set_for(app: &App, by: &Caller, agent: &str, choice: &RequestedState) -> Result<(agent::Model, bool)> {
     const FIELD: &[&str] = &["input", "agentId"];
     app.transaction(|tx| {
         Box::pin(async move {
             require_supervisor(tx, by).await?;
             let id = AgentId::parse(agent).ok_or_else(|| Error::not_found(FIELD))?;
             let mut agent = lock(tx, UserId(id.0)).await?.ok_or_else(|| Error::not_found(FIELD))?;
-            set(tx, &mut agent, choice).await?;
-            Ok(agent.into_row())
+            let changed = set(tx, &mut agent, choice).await?;
+            Ok((agent.into_row(), changed))
         })
     })
     .await
 }
 
-/// Sets the state of an agent to a requested one. Refuses with `INVALID_STATE_TRANSITION`, `INVALID_REASON`, `INVALID`
-/// or `WRAP_UP_PENDING`.
-pub async fn set(tx: &Tx<'_>, agent: &mut Locked<agent::Model>, choice: &RequestedState) -> Result<()> {
+/// Sets the state of an agent to a requested one. Returns false if the state was so. Refuses with
+/// `INVALID_STATE_TRANSITION`, `INVALID_REASON`, `INVALID` or `WRAP_UP_PENDING`.
+pub async fn set(tx: &Tx<'_>, agent: &mut Locked<agent::Model>, choice: &RequestedState) -> Result<bool> {
     let to = check_requested(tx, agent, choice).await?;
     if to.state == AgentState::Offline {
         check_nothing_assigned(tx, agent).await?;
     }
-    if state_history::change_state(tx, agent, to).await? {
+    let changed = state_history::change_state(tx, agent, to).await?;
+    if changed {
         save(tx, agent).await?;
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// Sets an agent to IDLE after a declined offer, or to RONA after an unanswered one. An OFFLINE agent stays OFFLINE.

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, Tx},
+    audit::entries,
     contact_center::{
         admin_change::{self, AdminActor, Created, LockedConfiguration},
         name_validation::{self, invalid},
@@ -128,13 +129,17 @@ pub async fn update(app: &App, by: AdminActor<'_>, input: &UpdateSkillInput) -> 
     .await
 }
 
-/// Deletes a skill and removes it from all agents. Locks the configuration. Refuses with `NOT_FOUND`, or with
-/// `NOT_ALLOWED` while a queue in use requires it.
-pub async fn delete(app: &App, by: AdminActor<'_>, input: &DeleteSkillInput) -> Result<SkillId> {
+/// Deletes a skill and removes it from all agents. Returns false if it was deleted before. Locks the configuration.
+/// Refuses with `NOT_FOUND`, or with `NOT_ALLOWED` while a queue in use requires it.
+pub async fn delete(app: &App, by: AdminActor<'_>, input: &DeleteSkillInput) -> Result<(SkillId, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let _config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
-            let row = find_by_id(tx, &input.skill_id, SKILL).await?;
+            let id = SkillId::parse(&input.skill_id).ok_or_else(|| Error::not_found(SKILL))?;
+            let Some(row) = skill::Entity::find_by_id(id).one(tx.db()).await? else {
+                let repeated = entries::was_recorded(tx, "deleteSkill", &id).await?;
+                return if repeated { Ok((id, false)) } else { Err(Error::not_found(SKILL)) };
+            };
             let queues = queue::Entity::find().filter(queue::Column::ArchivedAt.is_null()).all(tx.db()).await?;
             if let Some(queue) = queues.iter().find(|queue| queue.skills.asks_for(&[row.id])) {
                 let why = format!("The queue {} requires this skill.", queue.name);
@@ -143,7 +148,7 @@ pub async fn delete(app: &App, by: AdminActor<'_>, input: &DeleteSkillInput) -> 
             agent_skill::Entity::delete_many().filter(agent_skill::Column::SkillId.eq(row.id)).exec(tx.db()).await?;
             skill::Entity::delete_by_id(row.id).exec(tx.db()).await?;
             admin_change::record_created(tx, &by, "deleteSkill", &row.id, json!({ "name": row.name })).await?;
-            Ok(row.id)
+            Ok((row.id, true))
         })
     })
     .await

@@ -4,7 +4,7 @@ use entity::{
     api_key, audit_entry,
     id::{AuditEntryId, UserId},
 };
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter as _};
 use serde_json::Value;
 
 use crate::{
@@ -60,6 +60,14 @@ pub async fn record_service(app: &App, by: &Caller, act: AuditedAction<'_>) -> R
     let Caller::Service(_) = by else { return Ok(()) };
     let act = &act;
     app.transaction(|tx| Box::pin(async move { write(tx, Some(by), act.clone()).await })).await
+}
+
+/// Returns true if an action on an object was recorded.
+pub async fn was_recorded(tx: &Tx<'_>, action: &str, target: &(impl ToString + ?Sized)) -> Result<bool> {
+    let entries = audit_entry::Entity::find()
+        .filter(audit_entry::Column::Target.eq(target.to_string()))
+        .filter(audit_entry::Column::Action.eq(action));
+    Ok(entries.one(tx.db()).await?.is_some())
 }
 
 async fn write(tx: &Tx<'_>, by: Option<&Caller>, act: AuditedAction<'_>) -> Result<()> {

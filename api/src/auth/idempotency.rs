@@ -1,8 +1,9 @@
-//! Idempotency keys: a repeated call with the same key gets the result of the first call. A unique constraint in the
-//! creating transaction enforces this, so it works across all instances and never expires.
+//! Repeated calls. A call with an idempotency key that was used before gets the result of the first call. A unique
+//! constraint in the creating transaction enforces this, so it works across all instances and never expires. Deletions
+//! are recorded in the same table, so that a repeated deletion is not refused.
 
 use entity::{id::UserId, idempotency_key};
-use sea_orm::{ActiveValue::Set, EntityTrait, TryInsertResult};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, TryInsertResult};
 use uuid::Uuid;
 
 use super::secret;
@@ -25,18 +26,11 @@ pub async fn claim(tx: &Tx<'_>, owner: UserId, key: Option<&str>, asked: &str, t
         let why = format!("An idempotency key has 1 to {MAX_KEY} printable characters.");
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, why));
     }
-    let digest = secret::digest(asked);
-    let row = idempotency_key::ActiveModel {
-        owner_id: Set(owner),
-        key: Set(key.to_owned()),
-        digest: Set(digest.clone()),
-        target: Set(target),
-    };
-    let insert = idempotency_key::Entity::insert(row).on_conflict_do_nothing();
-    if let TryInsertResult::Inserted(1) = insert.exec_without_returning(tx.db()).await? {
+    let (key, digest) = (call(key), secret::digest(asked));
+    if insert(tx, owner, &key, &digest, target).await? {
         return Ok(None);
     }
-    let earlier = idempotency_key::Entity::find_by_id((owner, key.to_owned())).one(tx.db()).await?;
+    let earlier = idempotency_key::Entity::find_by_id((owner, key)).one(tx.db()).await?;
     match earlier {
         Some(earlier) if earlier.digest == digest => Ok(Some(earlier.target)),
         Some(_) => {
@@ -46,4 +40,43 @@ pub async fn claim(tx: &Tx<'_>, owner: UserId, key: Option<&str>, asked: &str, t
         // The earlier call was still running and then failed.
         None => Err(Error::Again),
     }
+}
+
+/// Returns true if a call with this key and content has succeeded.
+pub async fn was_used(db: &impl ConnectionTrait, owner: UserId, key: &str, asked: &str) -> Result<bool, DbErr> {
+    let earlier = idempotency_key::Entity::find_by_id((owner, call(key))).one(db).await?;
+    Ok(earlier.is_some_and(|earlier| earlier.digest == secret::digest(asked)))
+}
+
+/// Records that its owner deletes an object. The id must never be given to another object.
+pub async fn record_deletion(tx: &Tx<'_>, owner: UserId, id: Uuid) -> Result<()> {
+    insert(tx, owner, &deletion(id), &[], id).await?;
+    Ok(())
+}
+
+/// Returns true if the owner has deleted the object with this id.
+pub async fn has_deleted(tx: &Tx<'_>, owner: UserId, id: Uuid) -> Result<bool> {
+    Ok(idempotency_key::Entity::find_by_id((owner, deletion(id))).one(tx.db()).await?.is_some())
+}
+
+/// Returns the stored key of a call.
+fn call(key: &str) -> String {
+    format!("key {key}")
+}
+
+/// Returns the stored key of a deletion. The keys of calls begin with another word.
+fn deletion(id: Uuid) -> String {
+    format!("deletion {id}")
+}
+
+/// Inserts a key. Returns false if it exists.
+async fn insert(tx: &Tx<'_>, owner: UserId, key: &str, digest: &[u8], target: Uuid) -> Result<bool, DbErr> {
+    let row = idempotency_key::ActiveModel {
+        owner_id: Set(owner),
+        key: Set(key.to_owned()),
+        digest: Set(digest.to_vec()),
+        target: Set(target),
+    };
+    let insert = idempotency_key::Entity::insert(row).on_conflict_do_nothing();
+    Ok(matches!(insert.exec_without_returning(tx.db()).await?, TryInsertResult::Inserted(1)))
 }

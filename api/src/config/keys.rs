@@ -76,6 +76,17 @@ fn hiding(material: &[u8]) -> hmac::Key {
 }
 
 impl Keyring {
+    /// Derives a secret of 256 bits from a text, once with each key of digests. A repeated call derives the secret of
+    /// the first one. Nobody can derive it without the keys, even if they know the text.
+    pub fn derive_secrets<'a>(&'a self, text: &'a str) -> impl Iterator<Item = String> + use<'a> {
+        self.hiding.iter().map(move |key| {
+            let mut derived = hmac::Context::with_key(key);
+            derived.update(b"rapport secret of a call");
+            derived.update(text.as_bytes());
+            URL_SAFE_NO_PAD.encode(derived.sign())
+        })
+    }
+
     /// Reads the keys. The signing key is a secret (HS256) or an Ed25519 key (EdDSA). Earlier keys of both kinds are
     /// accepted beside it, so that a deployment can change the kind and keep its users signed in.
     pub(super) fn read(given: &RawSettings, development: bool) -> anyhow::Result<Self> {

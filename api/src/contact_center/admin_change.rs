@@ -48,6 +48,14 @@ pub struct Created<T> {
     pub replayed: bool,
 }
 
+impl<T> Created<T> {
+    /// Returns the object, and true if this call created it.
+    #[must_use]
+    pub fn into_change(self) -> (T, bool) {
+        (self.row, !self.replayed)
+    }
+}
+
 /// The configuration of the contact center, locked for one change.
 pub struct LockedConfiguration {
     /// Those of the named people who are agents now.

@@ -38,6 +38,14 @@ pub struct SentMessage {
     pub replayed: bool,
 }
 
+impl SentMessage {
+    /// Returns the item, and true if this call added it.
+    #[must_use]
+    pub fn into_change(self) -> (thread_item::Model, bool) {
+        (self.item, !self.replayed)
+    }
+}
+
 /// A call that sends a message, before its transaction.
 pub struct Sending<'a> {
     by: &'a Caller,

@@ -75,6 +75,16 @@ pub async fn enqueue_once<P: Serialize>(tx: &Tx<'_>, new: NewDelivery<'_, P>) ->
     Ok(())
 }
 
+/// Returns true if a delivery of a lane was enqueued after `since`, whatever became of it.
+pub async fn was_enqueued(tx: &Tx<'_>, lane: &str, since: DateTime<Utc>) -> Result<bool, DbErr> {
+    let mut sql = Sql::new("SELECT id FROM delivery WHERE lane = ");
+    sql.bind(lane);
+    sql.push(" AND created_at > ");
+    sql.bind(since);
+    sql.push(" LIMIT 1");
+    Ok(!sql.all::<Id>(tx.db()).await?.is_empty())
+}
+
 /// Locks the last unsettled delivery of a lane, so that it is not settled before this transaction ends. Then its
 /// settlement finds the rows of this transaction and makes the next one ready.
 async fn lock_last(tx: &Tx<'_>, lane: &str) -> Result<Option<DeliveryId>, DbErr> {

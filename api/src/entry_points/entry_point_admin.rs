@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     app::{App, Tx},
-    auth::{secret, visitor_tokens},
+    auth::{
+        secret::{self, CallSecret},
+        visitor_tokens,
+    },
     contact_center::{
         admin_change::{self, AdminActor, Created, LockedConfiguration, to_value},
         name_validation::{self, invalid},
@@ -29,9 +32,6 @@ use crate::{
     tasks::task_rows::NO_PRIORITY,
     text::named::Named as _,
 };
-
-/// Number of random bytes of a generated secret.
-const SECRET: usize = 32;
 
 const ENTRY_POINT: FieldPath = &["input", "entryPointId"];
 const QUEUE: FieldPath = &["input", "queueId"];
@@ -121,6 +121,19 @@ pub struct ArchiveEntryPointInput {
 pub struct RotateIdentitySecretInput {
     /// The id of an entry point of the channel WEBCHAT.
     pub entry_point_id: ID,
+    /// A random text that the client makes up, 1 to 100 characters. All calls with the same text together generate one
+    /// secret, and each of them returns it.
+    pub idempotency_key: Option<String>,
+}
+
+/// An entry point with a new identity secret.
+pub struct RotatedSecret {
+    /// The entry point's row.
+    pub row: entry_point::Model,
+    /// The secret. Unset in a repeated answer when it was replaced since.
+    pub text: Option<String>,
+    /// True if an earlier call with the same idempotency key had generated it.
+    pub replayed: bool,
 }
 
 /// Creates an entry point. Locks the configuration. Refuses with `INVALID`, `DUPLICATE`, `NOT_FOUND`, `NOT_ALLOWED` or
@@ -231,11 +244,7 @@ pub async fn archive(
 
 /// Generates a new secret for an entry point and returns its text, which is shown only once. The earlier secret stops
 /// working. Locks the configuration. Refuses with `NOT_FOUND`, `NOT_ALLOWED` or `INVALID`.
-pub async fn rotate_secret(
-    app: &App,
-    by: AdminActor<'_>,
-    input: &RotateIdentitySecretInput,
-) -> Result<(entry_point::Model, String)> {
+pub async fn rotate_secret(app: &App, by: AdminActor<'_>, input: &RotateIdentitySecretInput) -> Result<RotatedSecret> {
     app.transaction(|tx| {
         Box::pin(async move {
             let _config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
@@ -243,11 +252,18 @@ pub async fn rotate_secret(
             if row.channel != Channel::Webchat {
                 return Err(invalid(ENTRY_POINT, "Only entry points of the channel WEBCHAT have a secret."));
             }
-            let text = secret::random(SECRET)?;
+            let call = input.idempotency_key.as_deref();
+            let secret = CallSecret::new(&tx.config().tokens.keys, "rotateIdentitySecret", row.id.0, call);
+            let asked = format!("rotateIdentitySecret {}", row.id);
+            if admin_change::claim_key(tx, &by, call, &asked, row.id.0).await?.is_some() {
+                let text = secret.find(|text| row.identity_secret.as_deref() == Some(text));
+                return Ok(RotatedSecret { row, text, replayed: true });
+            }
+            let text = secret.create()?;
             let row = entry_point::Model { identity_secret: Some(text.clone()), ..row };
             row.clone().into_active_model().reset_all().update(tx.db()).await?;
             admin_change::record_created(tx, &by, "rotateIdentitySecret", &row.id, json!({})).await?;
-            Ok((row, text))
+            Ok(RotatedSecret { row, text: Some(text), replayed: false })
         })
     })
     .await

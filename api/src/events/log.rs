@@ -85,6 +85,17 @@ impl LoggedEvent {
     }
 }
 
+/// The events that a transaction added to one stream, by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// The stream that grew.
+    pub stream: Stream,
+    /// The number of the first added event.
+    pub first: i64,
+    /// The number of the last added event.
+    pub last: i64,
+}
+
 /// The last number of a stream and the last number that was pruned. The global feed uses positions instead.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StreamBounds {
@@ -97,13 +108,14 @@ pub struct StreamBounds {
 /// The maximum number of rows in one statement, because the databases limit the values in it.
 const TOGETHER: usize = 2_000;
 
-/// Writes the events of a transaction and returns the streams that grew. It takes three statements, or more for many
+/// Writes the events of a transaction and returns how its streams grew. It takes three statements, or more for many
 /// rows. Locks the counters before the events draw their numbers. All transactions lock counters in one order.
-pub(crate) async fn write(db: &impl ConnectionTrait, clock: &Clock, events: &[NewEvent]) -> Result<Vec<Stream>, DbErr> {
+pub(crate) async fn write(db: &impl ConnectionTrait, clock: &Clock, events: &[NewEvent]) -> Result<Vec<Growth>, DbErr> {
     if events.is_empty() {
         return Ok(Vec::new());
     }
-    let mut next = advance(db, events).await?;
+    let first = advance(db, events).await?;
+    let mut next = first.clone();
     let ids: Vec<EventId> = events.iter().map(|_| EventId(clock.uuid())).collect();
     let mut numbers = HashMap::new();
     for (events, ids) in events.chunks(TOGETHER).zip(ids.chunks(TOGETHER)) {
@@ -129,7 +141,8 @@ pub(crate) async fn write(db: &impl ConnectionTrait, clock: &Clock, events: &[Ne
         let together: Vec<_> = entries.by_ref().take(TOGETHER).collect();
         event_entry::Entity::insert_many(together).exec_without_returning(db).await?;
     }
-    Ok(next.into_keys().collect())
+    let grown = first.into_iter().zip(next.into_values());
+    Ok(grown.map(|((stream, first), next)| Growth { stream, first, last: next - 1 }).collect())
 }
 
 #[derive(FromQueryResult)]

@@ -2,10 +2,7 @@
 
 use std::{
     net::IpAddr,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 use async_graphql::{
@@ -29,7 +26,7 @@ use super::{
     write_size,
 };
 use crate::{
-    app::{App, track_commits},
+    app::{App, Commits},
     auth::{
         authenticator::Authenticator,
         load_scheduler::{BatchedOperation, PendingLoads},
@@ -254,13 +251,13 @@ impl Executor {
             graphql.errors = tracing::field::Empty,
         );
         let within = self.app.config.limits.request_timeout;
-        let committed = Arc::new(AtomicBool::new(false));
+        let commits = Arc::new(Commits::default());
         let answered = match kind {
             OperationType::Mutation => {
                 let schema = self.schema.clone();
                 let weight = Arc::clone(&weight);
                 let running = async move { BatchedOperation::new(schema.execute(request), turns, weight).await };
-                let running = track_commits(Arc::clone(&committed), running);
+                let running = Arc::clone(&commits).track(running);
                 let running = running.instrument(span.clone());
                 let running = self.app.tasks.spawn(running);
                 let ended = timeout(within, running).await;
@@ -275,7 +272,7 @@ impl Executor {
         finish(&mut answer);
         if single {
             refuse_whole(&mut answer);
-            if committed.load(Ordering::Acquire) {
+            if commits.any() {
                 warn_of_changes(&mut answer);
             }
         }

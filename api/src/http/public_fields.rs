@@ -8,14 +8,16 @@ use super::{document_limits, executor::Params, validation};
 use crate::config::Limits;
 
 /// The root fields that need no caller.
-const OPEN: [&str; 8] = [
+const OPEN: [&str; 10] = [
     "signUp",
     "signIn",
+    "signOut",
     "refreshSession",
     "requestPasswordReset",
     "resetPassword",
     "confirmEmail",
     "startWebChat",
+    "revokeVisitorToken",
     "webChat",
 ];
 

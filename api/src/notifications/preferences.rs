@@ -76,18 +76,26 @@ pub struct PreferenceChange {
     pub email: Option<EmailFrequency>,
 }
 
-/// Changes the caller's preferences, all or none, and returns them all. Locks the caller.
-pub async fn update(app: &App, by: &Viewer, changes: &[PreferenceChange]) -> Result<Vec<ChannelPreference>> {
+/// Changes the caller's preferences, all or none, and returns them all. Also returns false if they had these values.
+/// Locks the caller.
+pub async fn update(app: &App, by: &Viewer, changes: &[PreferenceChange]) -> Result<(Vec<ChannelPreference>, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             active_caller::lock(tx, by.user).await?;
+            let mut changed = false;
             for change in changes {
                 let before = of(tx.db(), by.user, change.kind).await?;
+                let in_app = change.in_app.unwrap_or(before.in_app);
+                let email = change.email.unwrap_or(before.email);
+                if (in_app, email) == (before.in_app, before.email) {
+                    continue;
+                }
+                changed = true;
                 let row = notification_preference::ActiveModel {
                     user_id: Set(by.user),
                     kind: Set(change.kind),
-                    in_app: Set(change.in_app.unwrap_or(before.in_app)),
-                    email: Set(change.email.unwrap_or(before.email)),
+                    in_app: Set(in_app),
+                    email: Set(email),
                 };
                 let key = [notification_preference::Column::UserId, notification_preference::Column::Kind];
                 let mut again = OnConflict::columns(key);
@@ -95,7 +103,7 @@ pub async fn update(app: &App, by: &Viewer, changes: &[PreferenceChange]) -> Res
                 let insert = notification_preference::Entity::insert(row).on_conflict(again);
                 insert.exec_without_returning(tx.db()).await?;
             }
-            Ok(all(tx.db(), by.user).await?)
+            Ok((all(tx.db(), by.user).await?, changed))
         })
     })
     .await

@@ -31,6 +31,8 @@ use crate::{
 pub struct AcceptedOffer {
     /// The task of the accepted offer.
     pub task: task::Model,
+    /// False if the agent had accepted it before.
+    pub changed: bool,
 }
 
 /// The reason why an offer cannot be accepted: another agent has the task, or the offer has ended.
@@ -50,10 +52,10 @@ pub async fn accept(app: &App, by: &Viewer, id: &str) -> Result<std::result::Res
             let task = task_rows::require(tx.db(), offer.task_id).await?;
             let in_time = offer.expires_at > tx.clock().now();
             match offer.status {
-                OfferStatus::Accepted => Ok(Ok(AcceptedOffer { task })),
+                OfferStatus::Accepted => Ok(Ok(AcceptedOffer { task, changed: false })),
                 OfferStatus::Pending if in_time => {
                     let task = accept_locked(tx, &mut conversation, task, &offer).await?;
-                    Ok(Ok(AcceptedOffer { task }))
+                    Ok(Ok(AcceptedOffer { task, changed: true }))
                 }
                 _ => {
                     let accepted_by = match offer.kind {
@@ -97,18 +99,19 @@ async fn accept_locked(
 }
 
 /// Declines the caller's offer and sets the caller to IDLE. Locks the conversation and the agent, and takes the routing
-/// lock in shared mode. Declining it again changes nothing. Emits `OfferEnded` and `AgentChanged`, and the events of
-/// the task. Refuses with `NOT_ALLOWED`, `NOT_FOUND` or `OFFER_EXPIRED`.
-pub async fn decline(app: &App, by: &Viewer, id: &str) -> Result<offer::Model> {
+/// lock in shared mode. Returns false if it was declined before, which changes nothing. Emits `OfferEnded` and
+/// `AgentChanged`, and the events of the task. Refuses with `NOT_ALLOWED`, `NOT_FOUND` or `OFFER_EXPIRED`.
+pub async fn decline(app: &App, by: &Viewer, id: &str) -> Result<(offer::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             agent_state::lock_person(tx, by).await?;
             let (mut conversation, offer) = offers::lock(tx, by.user, id).await?;
             match offer.status {
-                OfferStatus::Declined => Ok(offer),
+                OfferStatus::Declined => Ok((offer, false)),
                 OfferStatus::Pending if offer.expires_at > tx.clock().now() => {
                     let cause = Some(SystemReason::Declined);
-                    end_unaccepted(tx, &mut conversation, &offer, OfferStatus::Declined, cause).await
+                    let offer = end_unaccepted(tx, &mut conversation, &offer, OfferStatus::Declined, cause).await?;
+                    Ok((offer, true))
                 }
                 _ => {
                     Err(Error::refused(UserErrorCode::OfferExpired, offers::FIELD, "The offer is no longer available."))

@@ -155,7 +155,7 @@ pub async fn count_in(db: &impl ConnectionTrait, people: i64) -> Result<(), DbEr
 
 /// Changes the caller's profile. Locks the caller's row. Publishes an activity when display name, title, organization
 /// or picture changes. Refuses with INVALID or DUPLICATE.
-pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Result<user::Model> {
+pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Result<(user::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let before = people::lock_self(tx, by).await?;
@@ -181,7 +181,7 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
             let reached = reached.map(|row| row.details).unwrap_or_default();
             let reachable = input.details().apply(&reached)?;
             if row == before && reachable == reached {
-                return Ok(row.into_row());
+                return Ok((row.into_row(), false));
             }
             row.updated_at = tx.clock().now();
             let moved = row.name_key != before.name_key;
@@ -201,22 +201,26 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
             if shown(&row) != shown(&before) {
                 publish::publish_profile_changed(tx, &row).await?;
             }
-            Ok(row.into_row())
+            Ok((row.into_row(), true))
         })
     })
     .await
 }
 
-/// Changes the caller's settings. Locks the caller's row.
-pub async fn update_settings(app: &App, by: &Viewer, input: UpdateSettingsInput) -> Result<user::Model> {
+/// Changes the caller's settings. Returns false if they had these values. Locks the caller's row.
+pub async fn update_settings(app: &App, by: &Viewer, input: UpdateSettingsInput) -> Result<(user::Model, bool)> {
     app.transaction(|tx| {
         Box::pin(async move {
             let mut row = people::lock_self(tx, by).await?;
+            let before = row.clone();
             row.who_may_request_connection = input.who_may_request_connection.unwrap_or(row.who_may_request_connection);
             row.who_may_follow = input.who_may_follow.unwrap_or(row.who_may_follow);
+            if row == before {
+                return Ok((row.into_row(), false));
+            }
             row.updated_at = tx.clock().now();
             tx.save(&row).await?;
-            Ok(row.into_row())
+            Ok((row.into_row(), true))
         })
     })
     .await

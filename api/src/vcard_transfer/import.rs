@@ -23,6 +23,7 @@ use crate::{
     contacts::{detail_validation::FieldPath, details},
     database::sql::Sql,
     error::{Error, Result, UserErrorCode},
+    outcome::Outcome,
     rate_limit::{LimitSubject, RateLimited},
     users::people,
 };
@@ -75,6 +76,16 @@ impl ImportedCard {
     fn kept(outcome: VCardImportOutcome, contact: Arc<personal_contact::Model>, entry: &ParsedCard) -> Self {
         Self { outcome, contact: Some(contact), message: entry.loss.clone() }
     }
+}
+
+/// Returns the outcome of a file: `Applied` if a card created or changed a contact, and `Refused` if all were refused.
+#[must_use]
+pub fn outcome_of(cards: &[ImportedCard]) -> Outcome {
+    Outcome::of_all(cards.iter().map(|card| match card.outcome {
+        VCardImportOutcome::Created | VCardImportOutcome::Updated => Outcome::Applied,
+        VCardImportOutcome::Unchanged | VCardImportOutcome::Duplicate => Outcome::NoChange,
+        VCardImportOutcome::Refused => Outcome::Refused,
+    }))
 }
 
 /// A card of the file. The flag is true if an earlier card has the same UID.

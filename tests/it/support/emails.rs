@@ -1,5 +1,6 @@
 //! Password resets and confirmations of e-mail addresses, through a real mail server.
 
+use chrono::Duration;
 use serde_json::{Value, json};
 
 use super::{
@@ -56,6 +57,12 @@ pub async fn confirm(app: &TestApp, server: &MailServer, client: &Client, addres
     assert_eq!(sent.len(), 1, "{sent:?}");
     let confirmed = app.anonymous().ask(CONFIRM, json!({ "token": token(&sent[0]) })).await;
     assert_eq!(confirmed.text("confirmEmail.outcome"), "APPLIED");
+}
+
+/// Requests a password reset a minute later. An earlier request would be repeated by this one.
+pub async fn request_later(app: &TestApp, of: &str) -> Value {
+    app.clock.advance(Duration::minutes(1));
+    request(app, of).await
 }
 
 pub async fn request(app: &TestApp, of: &str) -> Value {

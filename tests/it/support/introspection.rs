@@ -7,14 +7,16 @@ use super::{Expected as _, graphql::Client, socket::Socket};
 pub const INTROSPECTION: &str = include_str!("../operations/support/introspection/introspection.graphql");
 
 /// The root fields that an anonymous caller may use.
-pub const OPEN: [&str; 8] = [
+pub const OPEN: [&str; 10] = [
     "Mutation.signUp",
     "Mutation.signIn",
+    "Mutation.signOut",
     "Mutation.refreshSession",
     "Mutation.requestPasswordReset",
     "Mutation.resetPassword",
     "Mutation.confirmEmail",
     "Mutation.startWebChat",
+    "Mutation.revokeVisitorToken",
     "Query.webChat",
 ];
 

@@ -13,7 +13,8 @@ use crate::account_lifecycle::{
 };
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
-    error::{Result, UserError, into_user_errors},
+    error::Result,
+    events::graphql::effect::Effect,
     outcome::Outcome,
     users::graphql::types::User,
 };
@@ -86,12 +87,8 @@ impl AdministrationMutation {
         #[graphql(desc = "The user to suspend.")] input: SuspendUserInput,
     ) -> Result<SuspendUserPayload> {
         let suspended = suspensions::suspend(ctx.app()?, ctx.viewer()?, &input.user_id, ctx.origin()?).await;
-        Ok(match into_user_errors(suspended)? {
-            Ok((person, changed)) => {
-                SuspendUserPayload { user: Some(person.into()), outcome: Outcome::of(changed), user_errors: vec![] }
-            }
-            Err(user_errors) => SuspendUserPayload { user: None, outcome: Outcome::Refused, user_errors },
-        })
+        let (person, effect) = Effect::split(suspended)?;
+        Ok(SuspendUserPayload { user: person.map(User::from), effect })
     }
 
     /// Activates a suspended or deactivated account again, with all its relationships. The user must sign in again.
@@ -103,12 +100,8 @@ impl AdministrationMutation {
         #[graphql(desc = "The user to reinstate.")] input: ReinstateUserInput,
     ) -> Result<ReinstateUserPayload> {
         let reinstated = suspensions::reinstate(ctx.app()?, ctx.viewer()?, &input.user_id, ctx.origin()?).await;
-        Ok(match into_user_errors(reinstated)? {
-            Ok((person, changed)) => {
-                ReinstateUserPayload { user: Some(person.into()), outcome: Outcome::of(changed), user_errors: vec![] }
-            }
-            Err(user_errors) => ReinstateUserPayload { user: None, outcome: Outcome::Refused, user_errors },
-        })
+        let (person, effect) = Effect::split(reinstated)?;
+        Ok(ReinstateUserPayload { user: person.map(User::from), effect })
     }
 
     /// Sets a user's role. A lower role takes effect within two seconds: access tokens become invalid and open
@@ -123,12 +116,8 @@ impl AdministrationMutation {
         #[graphql(desc = "The user and the new role.")] input: SetUserRoleInput,
     ) -> Result<SetUserRolePayload> {
         let set = roles::set(ctx.app()?, ctx.viewer()?, &input.user_id, input.role, ctx.origin()?).await;
-        Ok(match into_user_errors(set)? {
-            Ok((person, changed)) => {
-                SetUserRolePayload { user: Some(person.into()), outcome: Outcome::of(changed), user_errors: vec![] }
-            }
-            Err(user_errors) => SetUserRolePayload { user: None, outcome: Outcome::Refused, user_errors },
-        })
+        let (person, effect) = Effect::split(set)?;
+        Ok(SetUserRolePayload { user: person.map(User::from), effect })
     }
 
     /// Deactivates an account. Sessions and keys end and open connections close within two seconds. Other users cannot
@@ -149,18 +138,15 @@ impl AdministrationMutation {
             Ok(whose) => deactivation::deactivate(app, viewer, &whose, origin).await,
             Err(refusal) => Err(refusal),
         };
-        Ok(match into_user_errors(done)? {
-            Ok(changed) => DeactivateAccountPayload { outcome: Outcome::of(changed), user_errors: vec![] },
-            Err(user_errors) => DeactivateAccountPayload { outcome: Outcome::Refused, user_errors },
-        })
+        Ok(DeactivateAccountPayload { effect: Effect::split(done.map(|changed| ((), changed)))?.1 })
     }
 
     /// Deletes an account for good with all data of and about the user, for both sides. This covers the profile,
     /// relationships, requests, blocks, notes, activities, notifications, the address book, sessions and keys. Open
     /// connections close within two seconds. The handle becomes free, and earlier events show the user as "Deleted
     /// user". Organization keys that the user created stay valid. Needs the viewer's password for their own account.
-    /// Administrators can delete other accounts. Refuses with NOT_FOUND, INVALID without the password, NOT_ALLOWED for
-    /// a wrong password, an API key or the last administrator, or TOO_MANY_ATTEMPTS.
+    /// Administrators can delete other accounts, which is idempotent. Refuses with NOT_FOUND, INVALID without the
+    /// password, NOT_ALLOWED for a wrong password, an API key or the last administrator, or TOO_MANY_ATTEMPTS.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn delete_account(
         &self,
@@ -173,10 +159,8 @@ impl AdministrationMutation {
             Ok(whose) => deletion::delete(app, viewer, &whose, origin).await,
             Err(refusal) => Err(refusal),
         };
-        Ok(match into_user_errors(done)? {
-            Ok(user) => DeleteAccountPayload { deleted_id: Some(user.into()), user_errors: vec![] },
-            Err(user_errors) => DeleteAccountPayload { deleted_id: None, user_errors },
-        })
+        let (user, effect) = Effect::split(done)?;
+        Ok(DeleteAccountPayload { deleted_id: user.map(ID::from), effect })
     }
 
     /// Creates an address for downloading the viewer's data as a ZIP archive of JSON files. It works without a token
@@ -190,12 +174,10 @@ impl AdministrationMutation {
         #[graphql(desc = "The user whose data the archive contains.")] input: ExportAccountInput,
     ) -> Result<ExportAccountPayload> {
         let user = input.user_id.as_ref().map(|id| id.as_str());
-        Ok(match into_user_errors(export::prepare(ctx.app()?, ctx.viewer()?, user, ctx.origin()?).await)? {
-            Ok(ExportTicket { url, expires_at }) => {
-                ExportAccountPayload { url: Some(url), expires_at: Some(expires_at), user_errors: vec![] }
-            }
-            Err(user_errors) => ExportAccountPayload { url: None, expires_at: None, user_errors },
-        })
+        let ticket = export::prepare(ctx.app()?, ctx.viewer()?, user, ctx.origin()?).await;
+        let (ticket, effect) = Effect::split(ticket.map(|ticket| (ticket, Outcome::NoChange)))?;
+        let (url, expires_at) = ticket.map(|ExportTicket { url, expires_at }| (url, expires_at)).unzip();
+        Ok(ExportAccountPayload { url, expires_at, effect })
     }
 }
 
@@ -207,9 +189,8 @@ macro_rules! about_a_person {
             /// The affected user. Null when refused.
             user: Option<User>,
             /// The effect of the call.
-            outcome: Outcome,
-            /// The refusals of the call. Empty when it succeeded.
-            user_errors: Vec<UserError>,
+            #[graphql(flatten)]
+            effect: Effect,
         }
     )*};
 }
@@ -224,9 +205,8 @@ about_a_person!(
 #[derive(SimpleObject)]
 struct DeactivateAccountPayload {
     /// The effect of the call.
-    outcome: Outcome,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
 /// The result of `deleteAccount`.
@@ -234,11 +214,12 @@ struct DeactivateAccountPayload {
 struct DeleteAccountPayload {
     /// The id of the deleted user. Null when refused.
     deleted_id: Option<ID>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
-/// The result of `exportAccount`.
+/// The result of `exportAccount`. The outcome is NO_CHANGE, because an export changes nothing.
 #[derive(SimpleObject)]
 struct ExportAccountPayload {
     /// The path on this server, with a ticket, from which GET downloads the archive. Keep it as safe as a password.
@@ -246,6 +227,7 @@ struct ExportAccountPayload {
     url: Option<String>,
     /// The time at which the ticket expires. Null when refused.
     expires_at: Option<DateTime<Utc>>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }

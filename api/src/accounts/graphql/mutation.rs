@@ -17,7 +17,8 @@ use crate::{
         request_context::ContextExt,
         viewer::{Credential, Scope, Viewer},
     },
-    error::{Error, Result, UserError, UserErrorCode, into_user_errors},
+    error::{Error, Result, UserErrorCode},
+    events::graphql::effect::Effect,
     outcome::Outcome,
     users::graphql::types::User,
 };
@@ -57,16 +58,7 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account to create.")] input: SignUpInput,
     ) -> Result<SignUpPayload> {
-        Ok(match into_user_errors(passwords::sign_up(ctx.app()?, input, ctx.origin()?).await)? {
-            Ok(SignedIn { person, token, refresh_token }) => SignUpPayload {
-                user: Some(person.into()),
-                access_token: Some(token.text),
-                refresh_token: Some(refresh_token),
-                expires_at: Some(token.expires_at),
-                user_errors: vec![],
-            },
-            Err(user_errors) => SignUpPayload { user_errors, ..SignUpPayload::default() },
-        })
+        SignUpPayload::of(passwords::sign_up(ctx.app()?, input, ctx.origin()?).await)
     }
 
     /// Signs in with a handle and a password. Needs no access token. A deactivated account is activated again with
@@ -78,16 +70,7 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The credentials of the user.")] input: SignInInput,
     ) -> Result<SignInPayload> {
-        Ok(match into_user_errors(passwords::sign_in(ctx.app()?, input, ctx.caller().ok(), ctx.origin()?).await)? {
-            Ok(SignedIn { person, token, refresh_token }) => SignInPayload {
-                user: Some(person.into()),
-                access_token: Some(token.text),
-                refresh_token: Some(refresh_token),
-                expires_at: Some(token.expires_at),
-                user_errors: vec![],
-            },
-            Err(user_errors) => SignInPayload { user_errors, ..SignInPayload::default() },
-        })
+        SignInPayload::of(passwords::sign_in(ctx.app()?, input, ctx.caller().ok(), ctx.origin()?).await)
     }
 
     /// Exchanges a refresh token for a new one and a new access token. Needs no access token. A refresh token works
@@ -98,24 +81,21 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The session to continue.")] input: RefreshSessionInput,
     ) -> Result<RefreshSessionPayload> {
-        Ok(match into_user_errors(sessions::refresh(ctx.app()?, &input.refresh_token).await)? {
-            Ok(SignedIn { person, token, refresh_token }) => RefreshSessionPayload {
-                user: Some(person.into()),
-                access_token: Some(token.text),
-                refresh_token: Some(refresh_token),
-                expires_at: Some(token.expires_at),
-                user_errors: vec![],
-            },
-            Err(user_errors) => RefreshSessionPayload { user_errors, ..RefreshSessionPayload::default() },
-        })
+        RefreshSessionPayload::of(sessions::refresh(ctx.app()?, &input.refresh_token).await)
     }
 
-    /// Ends the session of this call. Its tokens become invalid and its sockets close. Returns NO_CHANGE for a token
-    /// without a session.
-    #[graphql(guard = "Needs(Scope::ProfileWrite)")]
+    /// Ends the session of this call. Its tokens become invalid and its sockets close. Returns NO_CHANGE without a
+    /// token, for an ended token and for a token without a session, so a repeated call is not refused. Other tokens
+    /// need the scope PROFILE_WRITE.
     async fn sign_out(&self, ctx: &Context<'_>) -> Result<SignOutPayload> {
-        let ended = sessions::sign_out(ctx.app()?, ctx.viewer()?).await?;
-        Ok(SignOutPayload { outcome: Outcome::of(ended), user_errors: vec![] })
+        SignOutPayload::of(match ctx.caller() {
+            Ok(caller) if !caller.scopes().has(Scope::ProfileWrite) => {
+                Err(Error::Forbidden(Scope::ProfileWrite.name()))
+            }
+            Ok(_) => sessions::sign_out(ctx.app()?, ctx.viewer()?).await,
+            Err(Error::Unauthenticated) => Ok(false),
+            Err(fault) => Err(fault),
+        })
     }
 
     /// Ends one of the viewer's sessions. Idempotent. Refuses with NOT_FOUND, or NOT_ALLOWED for an API key.
@@ -129,10 +109,7 @@ impl AccountsMutation {
             Ok(viewer) => sessions::revoke(ctx.app()?, viewer, &input.session_id).await,
             Err(refusal) => Err(refusal),
         };
-        Ok(match into_user_errors(revoked)? {
-            Ok(ended) => RevokeSessionPayload { outcome: Outcome::of(ended), user_errors: vec![] },
-            Err(user_errors) => RevokeSessionPayload { outcome: Outcome::Refused, user_errors },
-        })
+        RevokeSessionPayload::of(revoked)
     }
 
     /// Changes the viewer's password and ends all their other sessions. Personal API keys stay valid. The viewer's
@@ -148,10 +125,7 @@ impl AccountsMutation {
             Ok(viewer) => passwords::change(ctx.app()?, viewer, input, ctx.origin()?).await,
             Err(refusal) => Err(refusal),
         };
-        Ok(match into_user_errors(changed)? {
-            Ok(()) => ChangePasswordPayload { outcome: Outcome::Applied, user_errors: vec![] },
-            Err(user_errors) => ChangePasswordPayload { outcome: Outcome::Refused, user_errors },
-        })
+        ChangePasswordPayload::of(changed)
     }
 
     /// Sends a mail for setting a new password to a confirmed address of the account's owner. Needs no access token.
@@ -163,7 +137,7 @@ impl AccountsMutation {
         #[graphql(desc = "The account whose password was forgotten.")] input: RequestPasswordResetInput,
     ) -> Result<RequestPasswordResetPayload> {
         let requested = recovery::request_reset(ctx.app()?, &input, ctx.origin()?).await;
-        Ok(RequestPasswordResetPayload { user_errors: into_user_errors(requested)?.err().unwrap_or_default() })
+        RequestPasswordResetPayload::of(requested)
     }
 
     /// Sets a new password with a token from a mail. Needs no access token. Ends all sessions of the user and revokes
@@ -175,10 +149,7 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token and the new password.")] input: ResetPasswordInput,
     ) -> Result<ResetPasswordPayload> {
-        Ok(match into_user_errors(recovery::reset(ctx.app()?, input, ctx.origin()?).await)? {
-            Ok(()) => ResetPasswordPayload { outcome: Outcome::Applied, user_errors: vec![] },
-            Err(user_errors) => ResetPasswordPayload { outcome: Outcome::Refused, user_errors },
-        })
+        ResetPasswordPayload::of(recovery::reset(ctx.app()?, input, ctx.origin()?).await)
     }
 
     /// Sends a mail with which the viewer can confirm one of their addresses. Notifications and password mails go to
@@ -194,10 +165,7 @@ impl AccountsMutation {
             Ok(viewer) => recovery::request_confirmation(ctx.app()?, viewer, &input.address, ctx.origin()?).await,
             Err(refusal) => Err(refusal),
         };
-        Ok(match into_user_errors(requested)? {
-            Ok(sent) => RequestEmailConfirmationPayload { outcome: Outcome::of(sent), user_errors: vec![] },
-            Err(user_errors) => RequestEmailConfirmationPayload { outcome: Outcome::Refused, user_errors },
-        })
+        RequestEmailConfirmationPayload::of(requested)
     }
 
     /// Confirms an address with a token from a mail. Needs no access token. The token works once, for 24 hours. Refuses
@@ -207,10 +175,7 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token from the mail.")] input: ConfirmEmailInput,
     ) -> Result<ConfirmEmailPayload> {
-        Ok(match into_user_errors(recovery::confirm(ctx.app()?, &input).await)? {
-            Ok(confirmed) => ConfirmEmailPayload { outcome: Outcome::of(confirmed), user_errors: vec![] },
-            Err(user_errors) => ConfirmEmailPayload { outcome: Outcome::Refused, user_errors },
-        })
+        ConfirmEmailPayload::of(recovery::confirm(ctx.app()?, &input).await)
     }
 
     /// Creates an API key. Its text is only in this answer. An organization key needs an administrator with the scope
@@ -221,12 +186,7 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The key to create.")] input: CreateApiKeyInput,
     ) -> Result<CreateApiKeyPayload> {
-        Ok(match into_user_errors(api_keys::create(ctx.app()?, ctx.viewer()?, &input, ctx.origin()?).await)? {
-            Ok(CreatedApiKey { key, text }) => {
-                CreateApiKeyPayload { api_key: Some(ApiKey(key)), secret: text, user_errors: vec![] }
-            }
-            Err(user_errors) => CreateApiKeyPayload { api_key: None, secret: None, user_errors },
-        })
+        CreateApiKeyPayload::of(api_keys::create(ctx.app()?, ctx.viewer()?, &input, ctx.origin()?).await)
     }
 
     /// Renames an API key or changes its scopes. Sockets that use the key close and can be opened again with the new
@@ -241,10 +201,8 @@ impl AccountsMutation {
             Ok(viewer) => api_keys::update(ctx.app()?, viewer, &input, ctx.origin()?).await,
             Err(refusal) => Err(refusal),
         };
-        Ok(match into_user_errors(updated)? {
-            Ok(CreatedApiKey { key, .. }) => UpdateApiKeyPayload { api_key: Some(ApiKey(key)), user_errors: vec![] },
-            Err(user_errors) => UpdateApiKeyPayload { api_key: None, user_errors },
-        })
+        let (key, effect) = Effect::split(updated)?;
+        Ok(UpdateApiKeyPayload { api_key: key.map(ApiKey), effect })
     }
 
     /// Gives an API key a new secret, which is only in this answer. The present secret stays valid for the overlap.
@@ -259,12 +217,7 @@ impl AccountsMutation {
             Ok(viewer) => api_keys::rotate(ctx.app()?, viewer, &input, ctx.origin()?).await,
             Err(refusal) => Err(refusal),
         };
-        Ok(match into_user_errors(rotated)? {
-            Ok(CreatedApiKey { key, text }) => {
-                RotateApiKeyPayload { api_key: Some(ApiKey(key)), secret: text, user_errors: vec![] }
-            }
-            Err(user_errors) => RotateApiKeyPayload { api_key: None, secret: None, user_errors },
-        })
+        RotateApiKeyPayload::of(rotated)
     }
 
     /// Revokes an API key for good and closes its sockets. Idempotent. Refuses with NOT_FOUND, or NOT_ALLOWED when an
@@ -279,12 +232,8 @@ impl AccountsMutation {
             Ok(viewer) => api_keys::revoke(ctx.app()?, viewer, &input.api_key_id, ctx.origin()?).await,
             Err(refusal) => Err(refusal),
         };
-        Ok(match into_user_errors(revoked)? {
-            Ok((key, ended)) => {
-                RevokeApiKeyPayload { api_key: Some(ApiKey(key)), outcome: Outcome::of(ended), user_errors: vec![] }
-            }
-            Err(user_errors) => RevokeApiKeyPayload { api_key: None, outcome: Outcome::Refused, user_errors },
-        })
+        let (key, effect) = Effect::split(revoked)?;
+        Ok(RevokeApiKeyPayload { api_key: key.map(ApiKey), effect })
     }
 }
 
@@ -301,7 +250,7 @@ fn no_key(viewer: &Viewer) -> Result<&Viewer> {
 macro_rules! signed_in {
     ($($name:ident $mutation:literal),* $(,)?) => {$(
         #[doc = concat!("The result of `", $mutation, "`.")]
-        #[derive(SimpleObject, Default)]
+        #[derive(SimpleObject)]
         struct $name {
             /// The user who is signed in. Null when refused.
             user: Option<User>,
@@ -312,8 +261,35 @@ macro_rules! signed_in {
             refresh_token: Option<String>,
             /// The time at which the access token expires. Null when refused.
             expires_at: Option<DateTime<Utc>>,
-            /// The refusals of the call. Empty when it succeeded.
-            user_errors: Vec<UserError>,
+            /// True when an earlier call had begun or refreshed the session. The outcome is then NO_CHANGE.
+            replayed: bool,
+            /// The effect of the call.
+            #[graphql(flatten)]
+            effect: Effect,
+        }
+
+        impl $name {
+            /// Makes the payload of a call that was accepted or refused. Returns the error of any other call.
+            fn of(signed_in: Result<SignedIn>) -> Result<Self> {
+                let (signed_in, effect) = Effect::split(signed_in.map(|signed_in| {
+                    let replayed = signed_in.replayed;
+                    (signed_in, !replayed)
+                }))?;
+                let replayed = effect.outcome() == Outcome::NoChange;
+                Ok(match signed_in {
+                    Some(SignedIn { person, token, refresh_token, .. }) => Self {
+                        user: Some(person.into()),
+                        access_token: Some(token.text),
+                        refresh_token: Some(refresh_token),
+                        expires_at: Some(token.expires_at),
+                        replayed,
+                        effect,
+                    },
+                    None => {
+                        Self { user: None, access_token: None, refresh_token: None, expires_at: None, replayed, effect }
+                    }
+                })
+            }
         }
     )*};
 }
@@ -326,9 +302,15 @@ macro_rules! done {
         #[derive(SimpleObject)]
         struct $name {
             /// The effect of the call.
-            outcome: Outcome,
-            /// The refusals of the call. Empty when it succeeded.
-            user_errors: Vec<UserError>,
+            #[graphql(flatten)]
+            effect: Effect,
+        }
+
+        impl $name {
+            /// Makes the payload of a call that was accepted or refused. Returns the error of any other call.
+            fn of(changed: Result<bool>) -> Result<Self> {
+                Ok(Self { effect: Effect::split(changed.map(|changed| ((), changed)))?.1 })
+            }
         }
     )*};
 }
@@ -340,14 +322,8 @@ done!(
     ResetPasswordPayload "resetPassword",
     RequestEmailConfirmationPayload "requestEmailConfirmation",
     ConfirmEmailPayload "confirmEmail",
+    RequestPasswordResetPayload "requestPasswordReset",
 );
-
-/// The result of `requestPasswordReset`. It does not reveal whether the account exists.
-#[derive(SimpleObject)]
-struct RequestPasswordResetPayload {
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
-}
 
 macro_rules! new_secret {
     ($($name:ident $mutation:literal),* $(,)?) => {$(
@@ -356,11 +332,28 @@ macro_rules! new_secret {
         struct $name {
             /// The key with the new secret. Null when refused.
             api_key: Option<ApiKey>,
-            /// The text of the key, `rk_….…`, to send as `Authorization: Bearer …`. It is shown once. Null when
-            /// refused.
+            /// The text of the key, `rk_….…`, to send as `Authorization: Bearer …`. No field shows it again. Null when
+            /// refused, and in a repeated answer when the secret was replaced since.
             secret: Option<String>,
-            /// The refusals of the call. Empty when it succeeded.
-            user_errors: Vec<UserError>,
+            /// True when an earlier call with the same idempotency key had created the secret. The outcome is then
+            /// NO_CHANGE.
+            replayed: bool,
+            /// The effect of the call.
+            #[graphql(flatten)]
+            effect: Effect,
+        }
+
+        impl $name {
+            /// Makes the payload of a call that was accepted or refused. Returns the error of any other call.
+            fn of(created: Result<CreatedApiKey>) -> Result<Self> {
+                let (created, effect) = Effect::split(created.map(|created| {
+                    let replayed = created.replayed;
+                    (created, !replayed)
+                }))?;
+                let replayed = effect.outcome() == Outcome::NoChange;
+                let (key, secret) = created.map_or((None, None), |created| (Some(created.key), created.text));
+                Ok(Self { api_key: key.map(ApiKey), secret, replayed, effect })
+            }
         }
     )*};
 }
@@ -372,8 +365,9 @@ new_secret!(CreateApiKeyPayload "createApiKey", RotateApiKeyPayload "rotateApiKe
 struct UpdateApiKeyPayload {
     /// The key after the change. Null when refused.
     api_key: Option<ApiKey>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
 /// The result of `revokeApiKey`.
@@ -382,7 +376,6 @@ struct RevokeApiKeyPayload {
     /// The revoked key. Null when refused.
     api_key: Option<ApiKey>,
     /// The effect of the call.
-    outcome: Outcome,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    #[graphql(flatten)]
+    effect: Effect,
 }

@@ -6,7 +6,9 @@ use super::types::{Activity, StatusAudience};
 use crate::activities::publish::{self, NewStatus};
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
-    error::{Result, UserError, into_user_errors},
+    error::Result,
+    events::graphql::effect::Effect,
+    outcome::Outcome,
 };
 
 /// The status to post.
@@ -46,23 +48,22 @@ impl ActivitiesMutation {
         let connections_only = input.audience == StatusAudience::Connections;
         let PostStatusInput { text, idempotency_key, .. } = input;
         let new = NewStatus { text, connections_only, idempotency_key };
-        Ok(match into_user_errors(publish::post(ctx.app()?, ctx.viewer()?, &new).await)? {
-            Ok((row, replayed)) => PostStatusPayload { activity: Some(Activity(row)), replayed, user_errors: vec![] },
-            Err(user_errors) => PostStatusPayload { activity: None, replayed: false, user_errors },
-        })
+        let posted = publish::post(ctx.app()?, ctx.viewer()?, &new).await;
+        let (row, effect) = Effect::split(posted.map(|(row, replayed)| (row, !replayed)))?;
+        let replayed = effect.outcome() == Outcome::NoChange;
+        Ok(PostStatusPayload { activity: row.map(Activity), replayed, effect })
     }
 
-    /// Deletes a status of the viewer, which leaves every feed. Refuses with NOT_FOUND.
+    /// Deletes a status of the viewer, which leaves every feed. A repeated call changes nothing. Refuses with
+    /// NOT_FOUND.
     #[graphql(guard = "Needs(Scope::ActivityWrite)")]
     async fn delete_status(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The status to delete.")] input: DeleteStatusInput,
     ) -> Result<DeleteStatusPayload> {
-        Ok(match into_user_errors(publish::delete(ctx.app()?, ctx.viewer()?, &input.activity_id).await)? {
-            Ok(id) => DeleteStatusPayload { deleted_id: Some(id.into()), user_errors: vec![] },
-            Err(user_errors) => DeleteStatusPayload { deleted_id: None, user_errors },
-        })
+        let (id, effect) = Effect::split(publish::delete(ctx.app()?, ctx.viewer()?, &input.activity_id).await)?;
+        Ok(DeleteStatusPayload { deleted_id: id.map(ID::from), effect })
     }
 }
 
@@ -71,10 +72,11 @@ impl ActivitiesMutation {
 struct PostStatusPayload {
     /// The posted status. Null when the call was refused.
     activity: Option<Activity>,
-    /// True when an earlier call with the same key posted the status.
+    /// True when an earlier call with the same key posted the status. The outcome is then NO_CHANGE.
     replayed: bool,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
 /// The result of `deleteStatus`.
@@ -82,6 +84,7 @@ struct PostStatusPayload {
 struct DeleteStatusPayload {
     /// The id of the deleted status. Null when the call was refused.
     deleted_id: Option<ID>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }

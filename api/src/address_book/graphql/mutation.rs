@@ -6,8 +6,8 @@ use super::types::PersonalContact;
 use crate::address_book::book_entries::{self, SavePersonalContactInput};
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
-    error::{Result, UserError, into_user_errors},
-    outcome::Outcome,
+    error::Result,
+    events::graphql::effect::Effect,
 };
 
 /// The personal contact to delete.
@@ -32,27 +32,21 @@ impl PersonalMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The contact to save.")] input: SavePersonalContactInput,
     ) -> Result<SavePersonalContactPayload> {
-        Ok(match into_user_errors(book_entries::save(ctx.app()?, ctx.viewer()?, &input).await)? {
-            Ok(saved) => SavePersonalContactPayload {
-                contact: Some(saved.contact.into()),
-                outcome: Outcome::of(saved.changed),
-                user_errors: vec![],
-            },
-            Err(user_errors) => SavePersonalContactPayload { contact: None, outcome: Outcome::Refused, user_errors },
-        })
+        let saved = book_entries::save(ctx.app()?, ctx.viewer()?, &input).await;
+        let (contact, effect) = Effect::split(saved.map(|saved| (saved.contact, saved.changed)))?;
+        Ok(SavePersonalContactPayload { contact: contact.map(PersonalContact::from), effect })
     }
 
-    /// Deletes a contact from the viewer's address book. Refuses with NOT_FOUND.
+    /// Deletes a contact from the viewer's address book. A repeated call changes nothing. Refuses with NOT_FOUND.
     #[graphql(guard = "Needs(Scope::ContactsWrite)")]
     async fn delete_personal_contact(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The contact to delete.")] input: DeletePersonalContactInput,
     ) -> Result<DeletePersonalContactPayload> {
-        Ok(match into_user_errors(book_entries::delete(ctx.app()?, ctx.viewer()?, &input.contact_id).await)? {
-            Ok(id) => DeletePersonalContactPayload { deleted_id: Some(id.into()), user_errors: vec![] },
-            Err(user_errors) => DeletePersonalContactPayload { deleted_id: None, user_errors },
-        })
+        let deleted = book_entries::delete(ctx.app()?, ctx.viewer()?, &input.contact_id).await;
+        let (id, effect) = Effect::split(deleted)?;
+        Ok(DeletePersonalContactPayload { deleted_id: id.map(ID::from), effect })
     }
 }
 
@@ -62,9 +56,8 @@ struct SavePersonalContactPayload {
     /// The contact after the call. Null when the call was refused.
     contact: Option<PersonalContact>,
     /// The effect of the call.
-    outcome: Outcome,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
 /// The result of `deletePersonalContact`.
@@ -72,6 +65,7 @@ struct SavePersonalContactPayload {
 struct DeletePersonalContactPayload {
     /// The id of the deleted contact. Null when the call was refused.
     deleted_id: Option<ID>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }

@@ -1,5 +1,5 @@
 //! Mutations of administrators for multimedia profiles, skills and agents. Each is idempotent or takes an idempotency
-//! key, except `deleteSkill`.
+//! key.
 
 use async_graphql::{Context, Object};
 
@@ -15,8 +15,8 @@ use crate::{
     },
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
-    contact_center::graphql::payloads::{admin_actor, changed_payload, created_payload},
-    error::{Result, into_user_errors},
+    contact_center::{admin_change::Created, graphql::payloads::admin_actor},
+    error::Result,
 };
 
 /// Root mutations of agent administration.
@@ -33,7 +33,9 @@ impl AgentAdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The profile to create.")] input: CreateMultimediaProfileInput,
     ) -> Result<CreateMultimediaProfilePayload> {
-        Ok(created_payload(into_user_errors(profiles::create(ctx.app()?, admin_actor(ctx)?, &input).await)?).into())
+        CreateMultimediaProfilePayload::of(
+            profiles::create(ctx.app()?, admin_actor(ctx)?, &input).await.map(Created::into_change),
+        )
     }
 
     /// Changes a multimedia profile and applies it at once to all agents with the profile. They keep tasks beyond new
@@ -46,7 +48,7 @@ impl AgentAdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The profile and its changes.")] input: UpdateMultimediaProfileInput,
     ) -> Result<UpdateMultimediaProfilePayload> {
-        Ok(changed_payload(into_user_errors(profiles::update(ctx.app()?, admin_actor(ctx)?, &input).await)?).into())
+        UpdateMultimediaProfilePayload::of(profiles::update(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 
     /// Archives a multimedia profile for ever. For administrators. Idempotent. Refuses with NOT_FOUND. Refuses with
@@ -57,7 +59,7 @@ impl AgentAdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The profile to archive.")] input: ArchiveMultimediaProfileInput,
     ) -> Result<ArchiveMultimediaProfilePayload> {
-        Ok(changed_payload(into_user_errors(profiles::archive(ctx.app()?, admin_actor(ctx)?, &input).await)?).into())
+        ArchiveMultimediaProfilePayload::of(profiles::archive(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 
     /// Creates a skill. For administrators. Refuses with INVALID, DUPLICATE, NOT_ALLOWED when there are 200 skills, or
@@ -68,7 +70,7 @@ impl AgentAdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The skill to create.")] input: CreateSkillInput,
     ) -> Result<CreateSkillPayload> {
-        Ok(created_payload(into_user_errors(skills::create(ctx.app()?, admin_actor(ctx)?, &input).await)?).into())
+        CreateSkillPayload::of(skills::create(ctx.app()?, admin_actor(ctx)?, &input).await.map(Created::into_change))
     }
 
     /// Renames a skill. For administrators. Idempotent. Refuses with INVALID, DUPLICATE or NOT_FOUND.
@@ -78,7 +80,7 @@ impl AgentAdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The skill and its new name.")] input: UpdateSkillInput,
     ) -> Result<UpdateSkillPayload> {
-        Ok(changed_payload(into_user_errors(skills::update(ctx.app()?, admin_actor(ctx)?, &input).await)?).into())
+        UpdateSkillPayload::of(skills::update(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 
     /// Deletes a skill and removes it from all agents. For administrators. Refuses with NOT_FOUND, or with NOT_ALLOWED
@@ -89,7 +91,7 @@ impl AgentAdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The skill to delete.")] input: DeleteSkillInput,
     ) -> Result<DeleteSkillPayload> {
-        Ok(into_user_errors(skills::delete(ctx.app()?, admin_actor(ctx)?, &input).await)?.into())
+        DeleteSkillPayload::of(skills::delete(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 
     /// Changes an agent's multimedia profile and skills. The change takes effect at once. The agent keeps offers and
@@ -102,6 +104,6 @@ impl AgentAdminMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The agent and the changes.")] input: UpdateAgentInput,
     ) -> Result<UpdateAgentPayload> {
-        Ok(changed_payload(into_user_errors(agent_admin::update(ctx.app()?, admin_actor(ctx)?, &input).await)?).into())
+        UpdateAgentPayload::of(agent_admin::update(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 }

@@ -10,7 +10,8 @@ use crate::{
     agents::agent_state::{self, RequestedState},
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
-    error::{Result, UserError, into_user_errors},
+    error::Result,
+    events::graphql::effect::Effect,
     reason_codes::graphql::types::idle_reason_id,
 };
 
@@ -34,10 +35,10 @@ pub struct AgentsMutation;
 #[Object]
 impl AgentsMutation {
     /// Sets the viewer's own agent state, or the state of another agent if the viewer is a supervisor. An AVAILABLE
-    /// agent is offered tasks. An agent in the state RONA is offered tasks again only after this call. Refuses with
-    /// NOT_ALLOWED when the viewer is not an agent, or not a supervisor for another agent's state. Refuses with
-    /// NOT_FOUND, INVALID, INVALID_REASON, or INVALID_STATE_TRANSITION for RONA and for OFFLINE with an offer or an
-    /// active task. Refuses with WRAP_UP_PENDING for OFFLINE while a wrap-up is pending.
+    /// agent is offered tasks. An agent in the state RONA is offered tasks again only after this call. The same call
+    /// again changes nothing. Refuses with NOT_ALLOWED when the viewer is not an agent, or not a supervisor for another
+    /// agent's state. Refuses with NOT_FOUND, INVALID, INVALID_REASON, or INVALID_STATE_TRANSITION for RONA and for
+    /// OFFLINE with an offer or an active task. Refuses with WRAP_UP_PENDING for OFFLINE while a wrap-up is pending.
     #[graphql(guard = "Needs(Scope::AgentsWrite)")]
     async fn set_agent_state(
         &self,
@@ -50,10 +51,8 @@ impl AgentsMutation {
             None => agent_state::set_own(ctx.app()?, ctx.viewer()?, &choice).await,
             Some(agent) => agent_state::set_for(ctx.app()?, ctx.caller()?, agent, &choice).await,
         };
-        Ok(match into_user_errors(chosen)? {
-            Ok(row) => SetAgentStatePayload { agent: Some(Agent(Arc::new(row))), user_errors: vec![] },
-            Err(user_errors) => SetAgentStatePayload { agent: None, user_errors },
-        })
+        let (row, effect) = Effect::split(chosen)?;
+        Ok(SetAgentStatePayload { agent: row.map(|row| Agent(Arc::new(row))), effect })
     }
 }
 
@@ -62,6 +61,7 @@ impl AgentsMutation {
 struct SetAgentStatePayload {
     /// The agent after the call. Null when the call was refused.
     agent: Option<Agent>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }

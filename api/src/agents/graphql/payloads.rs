@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     contact_center::graphql::payloads::{admin_payloads, row_nodes},
-    error::UserError,
+    error::Result,
+    events::graphql::effect::Effect,
 };
 
 admin_payloads! {
@@ -32,15 +33,15 @@ row_nodes!(
 pub struct DeleteSkillPayload {
     /// The id of the deleted skill. Null when the call was refused.
     deleted_id: Option<ID>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
-impl From<Result<SkillId, Vec<UserError>>> for DeleteSkillPayload {
-    fn from(settled: Result<SkillId, Vec<UserError>>) -> Self {
-        match settled {
-            Ok(id) => Self { deleted_id: Some(id.into()), user_errors: vec![] },
-            Err(user_errors) => Self { deleted_id: None, user_errors },
-        }
+impl DeleteSkillPayload {
+    /// Makes the payload of a call that was accepted or refused. Returns the error of any other call.
+    pub fn of(result: Result<(SkillId, bool)>) -> Result<Self> {
+        let (id, effect) = Effect::split(result)?;
+        Ok(Self { deleted_id: id.map(ID::from), effect })
     }
 }

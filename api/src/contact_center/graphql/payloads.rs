@@ -2,14 +2,7 @@
 
 use async_graphql::Context;
 
-use crate::{
-    auth::request_context::ContextExt as _,
-    contact_center::admin_change::{AdminActor, Created},
-    error::{Result, UserError},
-};
-
-/// The object after a call and whether the call changed it, or the refusals of the call.
-pub type MutationResult<T> = std::result::Result<(T, bool), Vec<UserError>>;
+use crate::{auth::request_context::ContextExt as _, contact_center::admin_change::AdminActor, error::Result};
 
 /// Defines the payload types of mutations that return one object.
 macro_rules! admin_payloads {
@@ -19,22 +12,20 @@ macro_rules! admin_payloads {
         pub struct $name {
             #[doc = concat!($what, " after the call. Null when the call was refused.")]
             $field: Option<$kind>,
-            /// The effect of the call. NO_CHANGE when the object had these values already, or when an earlier call with
-            /// the same idempotency key had the effect.
-            outcome: $crate::outcome::Outcome,
-            /// The refusals of the call. Empty when it succeeded.
-            user_errors: Vec<$crate::error::UserError>,
+            /// The effect of the call.
+            #[graphql(flatten)]
+            effect: $crate::events::graphql::effect::Effect,
         }
 
-        impl From<$crate::contact_center::graphql::payloads::MutationResult<$kind>> for $name {
-            fn from(result: $crate::contact_center::graphql::payloads::MutationResult<$kind>) -> Self {
-                use $crate::outcome::Outcome;
-                match result {
-                    Ok((object, changed)) => {
-                        Self { $field: Some(object), outcome: Outcome::of(changed), user_errors: vec![] }
-                    }
-                    Err(user_errors) => Self { $field: None, outcome: Outcome::Refused, user_errors },
-                }
+        impl $name {
+            /// Makes the payload of a call that returned a row, and true if it changed it, or that was refused. Returns
+            /// the error of any other call.
+            pub fn of<T>(result: $crate::error::Result<(T, bool)>) -> $crate::error::Result<Self>
+            where
+                T: $crate::contact_center::graphql::payloads::IntoNode<Node = $kind>,
+            {
+                let (row, effect) = $crate::events::graphql::effect::Effect::split(result)?;
+                Ok(Self { $field: row.map(T::into_node), effect })
             }
         }
     )*};
@@ -63,18 +54,6 @@ macro_rules! row_nodes {
 }
 
 pub(crate) use row_nodes;
-
-/// Converts the result of a creation into the input of its payload.
-pub fn created_payload<T: IntoNode>(
-    result: std::result::Result<Created<T>, Vec<UserError>>,
-) -> MutationResult<T::Node> {
-    result.map(|created| (created.row.into_node(), !created.replayed))
-}
-
-/// Converts the result of a change into the input of its payload.
-pub fn changed_payload<T: IntoNode>(result: std::result::Result<(T, bool), Vec<UserError>>) -> MutationResult<T::Node> {
-    result.map(|(row, changed)| (row.into_node(), changed))
-}
 
 /// Returns the administrator who makes the call, with the call's origin. Fails when the caller is not a person.
 pub fn admin_actor<'a>(ctx: &'a Context<'_>) -> Result<AdminActor<'a>> {

@@ -3,13 +3,10 @@
 
 use async_graphql::{Context, Object};
 
-use super::{
-    payloads::{
-        AddNoteInput, AddNotePayload, DeleteMessageInput, DeleteMessagePayload, EditMessageInput, EditMessagePayload,
-        MarkConversationReadInput, MarkConversationReadPayload, SendMessageInput, SendMessagePayload, SetTypingInput,
-        SetTypingPayload, StartDirectConversationInput, StartDirectConversationPayload,
-    },
-    types::Conversation,
+use super::payloads::{
+    AddNoteInput, AddNotePayload, DeleteMessageInput, DeleteMessagePayload, EditMessageInput, EditMessagePayload,
+    MarkConversationReadInput, MarkConversationReadPayload, SendMessageInput, SendMessagePayload, SetTypingInput,
+    SetTypingPayload, StartDirectConversationInput, StartDirectConversationPayload,
 };
 use crate::conversations::{conversation_rows::ConversationSide, direct_messages, messages, receipts, typing};
 use crate::{
@@ -18,9 +15,9 @@ use crate::{
         request_context::ContextExt,
         viewer::{Caller, Scope},
     },
-    error::{Result, into_user_errors},
+    error::Result,
+    events::graphql::effect::Effect,
     inbound,
-    outcome::Outcome,
 };
 
 /// Root of the conversation mutations.
@@ -101,16 +98,7 @@ impl ConversationsMutation {
     ) -> Result<MarkConversationReadPayload> {
         let (app, caller) = (ctx.app()?, ctx.caller()?);
         let read = receipts::mark_read(app, caller, &input.conversation_id, input.up_to_sequence).await;
-        Ok(match into_user_errors(read)? {
-            Ok((id, changed)) => MarkConversationReadPayload {
-                conversation: Conversation::find(ctx, id).await?,
-                outcome: Outcome::of(changed),
-                user_errors: vec![],
-            },
-            Err(user_errors) => {
-                MarkConversationReadPayload { conversation: None, outcome: Outcome::Refused, user_errors }
-            }
-        })
+        MarkConversationReadPayload::of(ctx, read).await
     }
 
     /// Signals to the conversation's current subscribers that the viewer begins or stops typing. The signal is not
@@ -123,10 +111,7 @@ impl ConversationsMutation {
         #[graphql(desc = "The conversation, and the viewer's typing state.")] input: SetTypingInput,
     ) -> Result<SetTypingPayload> {
         let said = typing::set(ctx.app()?, ctx.caller()?, &input.conversation_id, input.typing).await;
-        Ok(match into_user_errors(said)? {
-            Ok(said) => SetTypingPayload { outcome: Outcome::of(said), user_errors: vec![] },
-            Err(user_errors) => SetTypingPayload { outcome: Outcome::Refused, user_errors },
-        })
+        Ok(SetTypingPayload { effect: Effect::split(said.map(|said| ((), said)))?.1 })
     }
 
     /// Starts the viewer's direct conversation with a connected person. Two users have one conversation: it is
@@ -139,15 +124,6 @@ impl ConversationsMutation {
         #[graphql(desc = "The person to write to.")] input: StartDirectConversationInput,
     ) -> Result<StartDirectConversationPayload> {
         let started = direct_messages::start(ctx.app()?, ctx.viewer()?, &input.user_id).await;
-        Ok(match into_user_errors(started)? {
-            Ok((id, changed)) => StartDirectConversationPayload {
-                conversation: Conversation::find(ctx, id).await?,
-                outcome: Outcome::of(changed),
-                user_errors: vec![],
-            },
-            Err(user_errors) => {
-                StartDirectConversationPayload { conversation: None, outcome: Outcome::Refused, user_errors }
-            }
-        })
+        StartDirectConversationPayload::of(ctx, started).await
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, InputObject, SimpleObject};
-use entity::thread_item::TextFormat;
+use async_graphql::{Context, ID, InputObject, SimpleObject};
+use entity::{id::ConversationId, thread_item::TextFormat};
 
 use super::{
     item_types::{Message, Note},
@@ -14,10 +14,7 @@ use crate::conversations::{
     message_content::{Draft, MessageFields},
     messages::SentMessage,
 };
-use crate::{
-    error::{Result, UserError, into_user_errors},
-    outcome::Outcome,
-};
+use crate::{error::Result, events::graphql::effect::Effect, outcome::Outcome};
 
 /// The message to send.
 #[derive(InputObject)]
@@ -127,21 +124,19 @@ impl AddNoteInput {
 pub struct SendMessagePayload {
     /// The message that was sent. Null when refused.
     message: Option<Message>,
-    /// True if an earlier call with the same `clientMessageId` had sent it.
+    /// True if an earlier call with the same `clientMessageId` had sent it. The outcome is then NO_CHANGE.
     replayed: bool,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
 impl SendMessagePayload {
     /// Returns the payload for the outcome of the call. Refusals become `userErrors`.
     pub fn of(sent: Result<SentMessage>, side: ConversationSide) -> Result<Self> {
-        Ok(match into_user_errors(sent)? {
-            Ok(SentMessage { item, replayed }) => {
-                Self { message: Some(Message { row: Arc::new(item), side }), replayed, user_errors: vec![] }
-            }
-            Err(user_errors) => Self { message: None, replayed: false, user_errors },
-        })
+        let (item, effect) = Effect::split(sent.map(SentMessage::into_change))?;
+        let replayed = effect.outcome() == Outcome::NoChange;
+        Ok(Self { message: item.map(|item| Message { row: Arc::new(item), side }), replayed, effect })
     }
 }
 
@@ -150,22 +145,20 @@ impl SendMessagePayload {
 pub struct AddNotePayload {
     /// The note that was written. Null when refused.
     note: Option<Note>,
-    /// True if an earlier call with the same `clientMessageId` had written it.
+    /// True if an earlier call with the same `clientMessageId` had written it. The outcome is then NO_CHANGE.
     replayed: bool,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
 impl AddNotePayload {
     /// Returns the payload for the outcome of the call. Refusals become `userErrors`.
     pub fn of(sent: Result<SentMessage>) -> Result<Self> {
-        Ok(match into_user_errors(sent)? {
-            Ok(SentMessage { item, replayed }) => {
-                let note = Note { row: Arc::new(item), side: ConversationSide::Staff };
-                Self { note: Some(note), replayed, user_errors: vec![] }
-            }
-            Err(user_errors) => Self { note: None, replayed: false, user_errors },
-        })
+        let (item, effect) = Effect::split(sent.map(SentMessage::into_change))?;
+        let replayed = effect.outcome() == Outcome::NoChange;
+        let note = item.map(|item| Note { row: Arc::new(item), side: ConversationSide::Staff });
+        Ok(Self { note, replayed, effect })
     }
 }
 
@@ -177,22 +170,15 @@ macro_rules! about_a_message {
             /// The message after the call. Null when refused.
             message: Option<Message>,
             /// The effect of the call.
-            outcome: Outcome,
-            /// The refusals of the call. Empty when it succeeded.
-            user_errors: Vec<UserError>,
+            #[graphql(flatten)]
+            effect: Effect,
         }
 
         impl $name {
             /// Returns the payload for the outcome of the call. Refusals become `userErrors`.
             pub fn of(done: Result<(entity::thread_item::Model, bool)>, side: ConversationSide) -> Result<Self> {
-                Ok(match into_user_errors(done)? {
-                    Ok((item, changed)) => Self {
-                        message: Some(Message { row: Arc::new(item), side }),
-                        outcome: Outcome::of(changed),
-                        user_errors: vec![],
-                    },
-                    Err(user_errors) => Self { message: None, outcome: Outcome::Refused, user_errors },
-                })
+                let (item, effect) = Effect::split(done)?;
+                Ok(Self { message: item.map(|item| Message { row: Arc::new(item), side }), effect })
             }
         }
     )*};
@@ -209,11 +195,22 @@ macro_rules! about_a_conversation {
         #[derive(SimpleObject)]
         pub struct $name {
             /// The conversation after the call. Null when refused.
-            pub conversation: Option<Conversation>,
+            conversation: Option<Conversation>,
             /// The effect of the call.
-            pub outcome: Outcome,
-            /// The refusals of the call. Empty when it succeeded.
-            pub user_errors: Vec<UserError>,
+            #[graphql(flatten)]
+            effect: Effect,
+        }
+
+        impl $name {
+            /// Returns the payload for the outcome of the call. Refusals become `userErrors`.
+            pub async fn of(ctx: &Context<'_>, done: Result<(ConversationId, bool)>) -> Result<Self> {
+                let (id, effect) = Effect::split(done)?;
+                let conversation = match id {
+                    Some(id) => Conversation::find(ctx, id).await?,
+                    None => None,
+                };
+                Ok(Self { conversation, effect })
+            }
         }
     )*};
 }
@@ -223,12 +220,11 @@ about_a_conversation! {
     StartDirectConversationPayload "startDirectConversation",
 }
 
-/// The result of `setTyping`.
+/// The result of `setTyping`. The outcome is NO_CHANGE when the signal was dropped, because the same one was sent
+/// within the last second, or because there were too many.
 #[derive(SimpleObject)]
 pub struct SetTypingPayload {
-    /// APPLIED if the signal was sent. NO_CHANGE if it was dropped because there were too many signals in a short
-    /// time.
-    pub outcome: Outcome,
-    /// The refusals of the call. Empty when it succeeded.
-    pub user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    pub effect: Effect,
 }

@@ -6,8 +6,8 @@ use super::types::Delivery;
 use crate::{
     auth::{guard::Needs, request_context::ContextExt as _, viewer::Scope},
     deliveries::administration,
-    error::{Result, UserError, into_user_errors},
-    outcome::Outcome,
+    error::Result,
+    events::graphql::effect::Effect,
 };
 
 /// The delivery to send again.
@@ -33,24 +33,17 @@ impl DeliveriesMutation {
         #[graphql(desc = "The delivery to send again.")] input: SendDeliveryAgainInput,
     ) -> Result<SendDeliveryAgainPayload> {
         let queued = administration::send_again(ctx.app()?, ctx.viewer()?, &input.delivery_id, ctx.origin()?).await;
-        Ok(match into_user_errors(queued)? {
-            Ok((row, changed)) => SendDeliveryAgainPayload {
-                delivery: Some(Delivery(row)),
-                outcome: Outcome::of(changed),
-                user_errors: vec![],
-            },
-            Err(user_errors) => SendDeliveryAgainPayload { delivery: None, outcome: Outcome::Refused, user_errors },
-        })
+        let (row, effect) = Effect::split(queued)?;
+        Ok(SendDeliveryAgainPayload { delivery: row.map(Delivery), effect })
     }
 }
 
-/// The result of `sendDeliveryAgain`.
+/// The result of `sendDeliveryAgain`. The outcome is NO_CHANGE when the delivery waits or is being sent already.
 #[derive(SimpleObject)]
 struct SendDeliveryAgainPayload {
     /// The delivery after the call. Null when the call was refused.
     delivery: Option<Delivery>,
-    /// The effect of the call. NO_CHANGE when the delivery waits or is being sent already.
-    outcome: Outcome,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }

@@ -8,11 +8,11 @@ use super::payloads::{
 use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
-    contact_center::graphql::payloads::{admin_actor, changed_payload, created_payload},
+    contact_center::{admin_change::Created, graphql::payloads::admin_actor},
     entry_points::entry_point_admin::{
         self, ArchiveEntryPointInput, CreateEntryPointInput, RotateIdentitySecretInput, UpdateEntryPointInput,
     },
-    error::{Result, into_user_errors},
+    error::Result,
 };
 
 /// Root mutations of entry points.
@@ -30,8 +30,9 @@ impl EntryPointsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The entry point to create.")] input: CreateEntryPointInput,
     ) -> Result<CreateEntryPointPayload> {
-        Ok(created_payload(into_user_errors(entry_point_admin::create(ctx.app()?, admin_actor(ctx)?, &input).await)?)
-            .into())
+        CreateEntryPointPayload::of(
+            entry_point_admin::create(ctx.app()?, admin_actor(ctx)?, &input).await.map(Created::into_change),
+        )
     }
 
     /// Changes an entry point. Existing conversations continue as they began. For administrators. Idempotent. Refuses
@@ -43,8 +44,7 @@ impl EntryPointsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The entry point and its changes.")] input: UpdateEntryPointInput,
     ) -> Result<UpdateEntryPointPayload> {
-        Ok(changed_payload(into_user_errors(entry_point_admin::update(ctx.app()?, admin_actor(ctx)?, &input).await)?)
-            .into())
+        UpdateEntryPointPayload::of(entry_point_admin::update(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 
     /// Archives an entry point for ever. No conversation begins there any more, and existing ones continue. For
@@ -55,8 +55,7 @@ impl EntryPointsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The entry point to archive.")] input: ArchiveEntryPointInput,
     ) -> Result<ArchiveEntryPointPayload> {
-        Ok(changed_payload(into_user_errors(entry_point_admin::archive(ctx.app()?, admin_actor(ctx)?, &input).await)?)
-            .into())
+        ArchiveEntryPointPayload::of(entry_point_admin::archive(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 
     /// Generates a new secret with which a web site signs the identity of its visitors. Only this result shows it. The
@@ -68,6 +67,6 @@ impl EntryPointsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The entry point that gets the secret.")] input: RotateIdentitySecretInput,
     ) -> Result<RotateIdentitySecretPayload> {
-        Ok(into_user_errors(entry_point_admin::rotate_secret(ctx.app()?, admin_actor(ctx)?, &input).await)?.into())
+        RotateIdentitySecretPayload::of(entry_point_admin::rotate_secret(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 }

@@ -8,7 +8,10 @@ use entity::entry_point;
 use super::types::EntryPoint;
 use crate::{
     contact_center::graphql::payloads::{admin_payloads, row_nodes},
-    error::UserError,
+    entry_points::entry_point_admin::RotatedSecret,
+    error::Result,
+    events::graphql::effect::Effect,
+    outcome::Outcome,
 };
 
 admin_payloads! {
@@ -26,20 +29,23 @@ row_nodes!(
 pub struct RotateIdentitySecretPayload {
     /// The entry point after the call. Null when the call was refused.
     entry_point: Option<EntryPoint>,
-    /// The new secret, which no field shows again. Keep it on the web site's server. Null when the call was refused.
+    /// The new secret, which no field shows again. Keep it on the web site's server. Null when the call was refused,
+    /// and in a repeated answer when the secret has changed since.
     identity_secret: Option<String>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// True when an earlier call with the same idempotency key had generated the secret. The outcome is then NO_CHANGE.
+    replayed: bool,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
-impl From<Result<(entry_point::Model, String), Vec<UserError>>> for RotateIdentitySecretPayload {
-    fn from(settled: Result<(entry_point::Model, String), Vec<UserError>>) -> Self {
-        match settled {
-            Ok((row, text)) => {
-                let entry_point = Some(EntryPoint(Arc::new(row)));
-                Self { entry_point, identity_secret: Some(text), user_errors: vec![] }
-            }
-            Err(user_errors) => Self { entry_point: None, identity_secret: None, user_errors },
-        }
+impl RotateIdentitySecretPayload {
+    /// Makes the payload of a call that was accepted or refused. Returns the error of any other call.
+    pub fn of(result: Result<RotatedSecret>) -> Result<Self> {
+        let (rotated, effect) =
+            Effect::split(result.map(|RotatedSecret { row, text, replayed }| ((row, text), !replayed)))?;
+        let replayed = effect.outcome() == Outcome::NoChange;
+        let (row, identity_secret) = rotated.map_or((None, None), |(row, text)| (Some(row), text));
+        Ok(Self { entry_point: row.map(|row| EntryPoint(Arc::new(row))), identity_secret, replayed, effect })
     }
 }

@@ -1,4 +1,5 @@
 //! The GraphQL face of the event log. Its files may name any other feature, because GraphQL is a graph.
 
 pub mod types;
+pub mod effect;
 pub mod query;

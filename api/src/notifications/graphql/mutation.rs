@@ -11,7 +11,8 @@ use crate::notifications::{
 };
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
-    error::{Error, Result, UserError, UserErrorCode, into_user_errors},
+    error::{Error, Result, UserErrorCode},
+    events::graphql::effect::Effect,
 };
 
 /// The notifications to mark as read, given by either `ids` or `upTo`.
@@ -75,10 +76,7 @@ impl NotificationsMutation {
             Ok(which) => notification_rows::mark_read(app, by, which).await,
             Err(error) => Err(error),
         };
-        Ok(match into_user_errors(marked)? {
-            Ok(count) => MarkNotificationsReadPayload { count: Some(count), user_errors: vec![] },
-            Err(user_errors) => MarkNotificationsReadPayload { count: None, user_errors },
-        })
+        MarkNotificationsReadPayload::of(marked)
     }
 
     /// Marks notifications as unread. Idempotent. Ids of other users' notifications and unknown ids have no effect.
@@ -89,10 +87,7 @@ impl NotificationsMutation {
         #[graphql(desc = "The notifications to mark.")] input: MarkNotificationsUnreadInput,
     ) -> Result<MarkNotificationsUnreadPayload> {
         let ids = notification_rows::read_ids(&input.ids, "ids")?;
-        Ok(match into_user_errors(notification_rows::mark_unread(ctx.app()?, ctx.viewer()?, ids).await)? {
-            Ok(count) => MarkNotificationsUnreadPayload { count: Some(count), user_errors: vec![] },
-            Err(user_errors) => MarkNotificationsUnreadPayload { count: None, user_errors },
-        })
+        MarkNotificationsUnreadPayload::of(notification_rows::mark_unread(ctx.app()?, ctx.viewer()?, ids).await)
     }
 
     /// Removes notifications. Their subjects stay, so a connection request still waits. Idempotent. Ids of other users'
@@ -104,10 +99,7 @@ impl NotificationsMutation {
         #[graphql(desc = "The notifications to remove.")] input: DeleteNotificationsInput,
     ) -> Result<DeleteNotificationsPayload> {
         let ids = notification_rows::read_ids(&input.ids, "ids")?;
-        Ok(match into_user_errors(notification_rows::delete(ctx.app()?, ctx.viewer()?, ids).await)? {
-            Ok(count) => DeleteNotificationsPayload { count: Some(count), user_errors: vec![] },
-            Err(user_errors) => DeleteNotificationsPayload { count: None, user_errors },
-        })
+        DeleteNotificationsPayload::of(notification_rows::delete(ctx.app()?, ctx.viewer()?, ids).await)
     }
 
     /// Changes the viewer's notification preferences. Idempotent. Refuses with INVALID.
@@ -123,13 +115,9 @@ impl NotificationsMutation {
             .map(|wish| PreferenceChange { kind: wish.kind, in_app: wish.in_app, email: wish.email })
             .collect();
         let updated = preferences::update(ctx.app()?, ctx.viewer()?, &changes).await;
-        Ok(match into_user_errors(updated)? {
-            Ok(wishes) => {
-                let preferences = Some(wishes.into_iter().map(NotificationPreference::from).collect());
-                UpdateNotificationPreferencesPayload { preferences, user_errors: vec![] }
-            }
-            Err(user_errors) => UpdateNotificationPreferencesPayload { preferences: None, user_errors },
-        })
+        let (all, effect) = Effect::split(updated)?;
+        let preferences = all.map(|all| all.into_iter().map(NotificationPreference::from).collect());
+        Ok(UpdateNotificationPreferencesPayload { preferences, effect })
     }
 }
 
@@ -151,8 +139,18 @@ macro_rules! counted {
         struct $name {
             #[doc = $count]
             count: Option<usize>,
-            /// The refusals of the call. Empty when it succeeded.
-            user_errors: Vec<UserError>,
+            /// The effect of the call.
+            #[graphql(flatten)]
+            effect: Effect,
+        }
+
+        impl $name {
+            /// Makes the payload of a call that changed a number of notifications, or that was refused. Returns the
+            /// error of any other call.
+            fn of(changed: Result<usize>) -> Result<Self> {
+                let (count, effect) = Effect::split(changed.map(|count| (count, count > 0)))?;
+                Ok(Self { count, effect })
+            }
         }
     )*};
 }
@@ -168,6 +166,7 @@ counted! {
 struct UpdateNotificationPreferencesPayload {
     /// The preferences after the change, one for each kind. Null when refused.
     preferences: Option<Vec<NotificationPreference>>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }

@@ -6,8 +6,8 @@ use super::payloads::{ArchiveQueuePayload, CreateQueuePayload, UpdateQueuePayloa
 use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
-    contact_center::graphql::payloads::{admin_actor, changed_payload, created_payload},
-    error::{Result, into_user_errors},
+    contact_center::{admin_change::Created, graphql::payloads::admin_actor},
+    error::Result,
     queues::queue_admin::{self, ArchiveQueueInput, CreateQueueInput, UpdateQueueInput},
     routing::queue_changes,
 };
@@ -26,7 +26,9 @@ impl QueuesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The queue to create.")] input: CreateQueueInput,
     ) -> Result<CreateQueuePayload> {
-        Ok(created_payload(into_user_errors(queue_admin::create(ctx.app()?, admin_actor(ctx)?, &input).await)?).into())
+        CreateQueuePayload::of(
+            queue_admin::create(ctx.app()?, admin_actor(ctx)?, &input).await.map(Created::into_change),
+        )
     }
 
     /// Changes a queue. Agents keep their offers and conversations. Waiting tasks are routed again at once. New times
@@ -39,8 +41,7 @@ impl QueuesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The queue and its changes.")] input: UpdateQueueInput,
     ) -> Result<UpdateQueuePayload> {
-        Ok(changed_payload(into_user_errors(queue_changes::update(ctx.app()?, admin_actor(ctx)?, &input).await)?)
-            .into())
+        UpdateQueuePayload::of(queue_changes::update(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 
     /// Archives a queue for ever. Its waiting tasks move to `moveTo`, in the order of priority and waiting time, and
@@ -55,7 +56,6 @@ impl QueuesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The queue to archive and its successor.")] input: ArchiveQueueInput,
     ) -> Result<ArchiveQueuePayload> {
-        Ok(changed_payload(into_user_errors(queue_changes::archive(ctx.app()?, admin_actor(ctx)?, &input).await)?)
-            .into())
+        ArchiveQueuePayload::of(queue_changes::archive(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 }

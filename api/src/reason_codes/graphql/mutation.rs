@@ -1,7 +1,12 @@
 //! Mutations of administrators for reason codes.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, InputObject, Object};
-use entity::id::{IdleReasonId, WrapUpReasonId};
+use entity::{
+    id::{IdleReasonId, WrapUpReasonId},
+    idle_reason, wrap_up_reason,
+};
 use uuid::Uuid;
 
 use super::{
@@ -10,13 +15,12 @@ use super::{
         ArchiveIdleReasonPayload, ArchiveWrapUpReasonPayload, CreateIdleReasonPayload, CreateWrapUpReasonPayload,
         UpdateIdleReasonPayload, UpdateWrapUpReasonPayload,
     },
-    types::{IdleReason, WrapUpReason},
 };
 use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
-    contact_center::graphql::payloads::{MutationResult, admin_actor},
-    error::{Error, Result, UserError, into_user_errors},
+    contact_center::{admin_change::Created, graphql::payloads::admin_actor},
+    error::{Error, Result},
     reason_codes::reasons::{self, NewReason, ReasonChange, ReasonKind},
 };
 
@@ -89,8 +93,7 @@ impl ReasonCodesMutation {
         #[graphql(desc = "The wrap-up reason to create.")] input: CreateWrapUpReasonInput,
     ) -> Result<CreateWrapUpReasonPayload> {
         let made = reasons::create(ctx.app()?, admin_actor(ctx)?, ReasonKind::WrapUp, &input.into()).await;
-        let changed = into_user_errors(made)?.map(|made| (made.row, !made.replayed));
-        Ok(wrap_up(ctx, changed).await?.into())
+        CreateWrapUpReasonPayload::of(wrap_up(ctx, made.map(Created::into_change)).await)
     }
 
     /// Changes a wrap-up reason, also in existing wrap-ups. For administrators. Idempotent. Refuses with INVALID,
@@ -104,7 +107,7 @@ impl ReasonCodesMutation {
     ) -> Result<UpdateWrapUpReasonPayload> {
         let id = input.wrap_up_reason_id.clone();
         let changed = reasons::update(ctx.app()?, admin_actor(ctx)?, ReasonKind::WrapUp, &id, &input.into()).await;
-        Ok(wrap_up(ctx, into_user_errors(changed)?).await?.into())
+        UpdateWrapUpReasonPayload::of(wrap_up(ctx, changed).await)
     }
 
     /// Archives a wrap-up reason for ever. It can no longer be given, and existing wrap-ups keep it. For
@@ -117,7 +120,7 @@ impl ReasonCodesMutation {
     ) -> Result<ArchiveWrapUpReasonPayload> {
         let archived =
             reasons::archive(ctx.app()?, admin_actor(ctx)?, ReasonKind::WrapUp, &input.wrap_up_reason_id).await;
-        Ok(wrap_up(ctx, into_user_errors(archived)?).await?.into())
+        ArchiveWrapUpReasonPayload::of(wrap_up(ctx, archived).await)
     }
 
     /// Creates an idle reason. For administrators. Refuses with INVALID, DUPLICATE when an idle reason in use has the
@@ -129,8 +132,7 @@ impl ReasonCodesMutation {
         #[graphql(desc = "The idle reason to create.")] input: CreateIdleReasonInput,
     ) -> Result<CreateIdleReasonPayload> {
         let made = reasons::create(ctx.app()?, admin_actor(ctx)?, ReasonKind::Idle, &input.into()).await;
-        let changed = into_user_errors(made)?.map(|made| (made.row, !made.replayed));
-        Ok(idle(ctx, changed).await?.into())
+        CreateIdleReasonPayload::of(idle(ctx, made.map(Created::into_change)).await)
     }
 
     /// Changes an idle reason, also in existing agent states. For administrators. Idempotent. Refuses with INVALID,
@@ -144,7 +146,7 @@ impl ReasonCodesMutation {
     ) -> Result<UpdateIdleReasonPayload> {
         let id = input.idle_reason_id.clone();
         let changed = reasons::update(ctx.app()?, admin_actor(ctx)?, ReasonKind::Idle, &id, &input.into()).await;
-        Ok(idle(ctx, into_user_errors(changed)?).await?.into())
+        UpdateIdleReasonPayload::of(idle(ctx, changed).await)
     }
 
     /// Archives an idle reason for ever. It can no longer be chosen, and agents who are idle for it stay so. For
@@ -157,28 +159,18 @@ impl ReasonCodesMutation {
         #[graphql(desc = "The idle reason to archive.")] input: ArchiveIdleReasonInput,
     ) -> Result<ArchiveIdleReasonPayload> {
         let archived = reasons::archive(ctx.app()?, admin_actor(ctx)?, ReasonKind::Idle, &input.idle_reason_id).await;
-        Ok(idle(ctx, into_user_errors(archived)?).await?.into())
+        ArchiveIdleReasonPayload::of(idle(ctx, archived).await)
     }
 }
 
-type ChangedReason = std::result::Result<(Uuid, bool), Vec<UserError>>;
-
-async fn wrap_up(ctx: &Context<'_>, changed: ChangedReason) -> Result<MutationResult<WrapUpReason>> {
-    let (id, changed) = match changed {
-        Ok(done) => done,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let row = ctx.load(WrapUpReasonById(WrapUpReasonId(id))).await?.ok_or_else(gone)?;
-    Ok(Ok((WrapUpReason(row), changed)))
+async fn wrap_up(ctx: &Context<'_>, done: Result<(Uuid, bool)>) -> Result<(Arc<wrap_up_reason::Model>, bool)> {
+    let (id, changed) = done?;
+    Ok((ctx.load(WrapUpReasonById(WrapUpReasonId(id))).await?.ok_or_else(gone)?, changed))
 }
 
-async fn idle(ctx: &Context<'_>, changed: ChangedReason) -> Result<MutationResult<IdleReason>> {
-    let (id, changed) = match changed {
-        Ok(done) => done,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let row = ctx.load(IdleReasonById(IdleReasonId(id))).await?.ok_or_else(gone)?;
-    Ok(Ok((IdleReason(row), changed)))
+async fn idle(ctx: &Context<'_>, done: Result<(Uuid, bool)>) -> Result<(Arc<idle_reason::Model>, bool)> {
+    let (id, changed) = done?;
+    Ok((ctx.load(IdleReasonById(IdleReasonId(id))).await?.ok_or_else(gone)?, changed))
 }
 
 fn gone() -> Error {

@@ -12,17 +12,17 @@ use crate::relationships::{
     bulk::BulkResult,
 };
 use crate::{
-    error::{Error, Result, UserError, into_user_errors},
+    error::{Error, Result, UserError},
+    events::graphql::effect::Effect,
     outcome::Outcome,
     users::graphql::types::User,
 };
 
-/// The common parts of every payload: person, request, effect and refusals.
+/// The common parts of every payload: person, request and effect.
 pub struct ActionPayload {
     user: Option<User>,
     request: Option<ConnectionRequest>,
-    outcome: Outcome,
-    user_errors: Vec<UserError>,
+    effect: Effect,
 }
 
 /// The subject of a call, so that the payload of a refused call can still show it.
@@ -36,13 +36,10 @@ pub enum PayloadSubject<'a> {
 impl ActionPayload {
     /// Builds the payload of a result. A refused call still shows its subject, if the caller may see it.
     pub async fn of(ctx: &Context<'_>, result: Result<ActionResult>, about: PayloadSubject<'_>) -> Result<Self> {
-        let user_errors = match into_user_errors(result)? {
-            Ok(done) => {
-                let request = done.request.map(ConnectionRequest);
-                return Ok(Self { user: Some(done.other.into()), request, outcome: done.outcome, user_errors: vec![] });
-            }
-            Err(user_errors) => user_errors,
-        };
+        let (done, effect) = Effect::split(result.map(|done| ((done.other, done.request), done.outcome)))?;
+        if let Some((other, request)) = done {
+            return Ok(Self { user: Some(other.into()), request: request.map(ConnectionRequest), effect });
+        }
         let (mut user, mut request) = (None, None);
         match about {
             PayloadSubject::User(id) => {
@@ -56,7 +53,7 @@ impl ActionPayload {
                 }
             }
         }
-        Ok(Self { user, request, outcome: Outcome::Refused, user_errors })
+        Ok(Self { user, request, effect })
     }
 }
 
@@ -69,14 +66,13 @@ macro_rules! about_a_user {
             /// with the id.
             user: Option<User>,
             /// The effect of the call.
-            outcome: Outcome,
-            /// The refusals of the call. Empty when it succeeded.
-            user_errors: Vec<UserError>,
+            #[graphql(flatten)]
+            effect: Effect,
         }
 
         impl From<ActionPayload> for $name {
             fn from(answer: ActionPayload) -> Self {
-                Self { user: answer.user, outcome: answer.outcome, user_errors: answer.user_errors }
+                Self { user: answer.user, effect: answer.effect }
             }
         }
     )*};
@@ -93,15 +89,14 @@ macro_rules! about_a_request {
             /// person, or when the call was refused and named a request.
             user: Option<User>,
             /// The effect of the call.
-            outcome: Outcome,
-            /// The refusals of the call. Empty when it succeeded.
-            user_errors: Vec<UserError>,
+            #[graphql(flatten)]
+            effect: Effect,
         }
 
         impl From<ActionPayload> for $name {
             fn from(answer: ActionPayload) -> Self {
-                let ActionPayload { user, request, outcome, user_errors } = answer;
-                Self { request, user, outcome, user_errors }
+                let ActionPayload { user, request, effect } = answer;
+                Self { request, user, effect }
             }
         }
     )*};
@@ -132,17 +127,21 @@ pub struct UpdateContactsPayload {
     /// One result for each person, in the order of the input and without repetition. Empty when the whole call was
     /// refused.
     pub results: Vec<ContactUpdate>,
-    /// The refusals of the whole call. Empty when it was not refused as a whole.
-    pub user_errors: Vec<UserError>,
+    /// The effect of the whole call. It is APPLIED if the call had an effect on at least one person.
+    #[graphql(flatten)]
+    pub effect: Effect,
 }
 
 impl UpdateContactsPayload {
     /// Builds the payload with one result for each person, in the order of `ids`.
     pub async fn of(ctx: &Context<'_>, ids: &[ID], updated: Result<BTreeMap<UserId, BulkResult>>) -> Result<Self> {
-        let mut updated = match into_user_errors(updated)? {
-            Ok(updated) => updated,
-            Err(user_errors) => return Ok(Self { results: vec![], user_errors }),
-        };
+        let with_outcome = updated.map(|updated| {
+            let outcomes = updated.values().map(|done| done.as_ref().map_or(Outcome::Refused, |done| done.outcome));
+            let outcome = Outcome::of_all(outcomes);
+            (updated, outcome)
+        });
+        let (updated, effect) = Effect::split(with_outcome)?;
+        let Some(mut updated) = updated else { return Ok(Self { results: vec![], effect }) };
         let mut named = HashSet::new();
         let ids = ids.iter().filter(|id| named.insert(id.as_str()));
         let each: Vec<_> = ids.map(|id| (id, UserId::parse(id).and_then(|user| updated.remove_entry(&user)))).collect();
@@ -170,7 +169,7 @@ impl UpdateContactsPayload {
             })
         });
         let results = futures_util::future::try_join_all(results).await?;
-        Ok(Self { results, user_errors: vec![] })
+        Ok(Self { results, effect })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     auth::{guard::Needs, viewer::Scope},
     conversations::graphql::types::Conversation,
     error::{Error, Result, UserError, UserErrorCode, into_user_errors},
-    outcome::Outcome,
+    events::graphql::effect::Effect,
     tasks::{
         closing, offer_outcomes,
         wrap_ups::{self, WrapUpSubmission},
@@ -107,7 +107,8 @@ impl TasksMutation {
         for id in &input.offer_ids {
             results.push(accept(ctx, id).await?);
         }
-        Ok(AcceptOffersPayload { results, user_errors: vec![] })
+        let effect = Effect::of_all(results.iter().map(|result| &result.effect));
+        Ok(AcceptOffersPayload { results, effect })
     }
 
     /// Declines an offer to the viewer. The viewer becomes IDLE, until they choose another state. A task from a queue
@@ -119,10 +120,8 @@ impl TasksMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The offer to decline.")] input: DeclineOfferInput,
     ) -> Result<DeclineOfferPayload> {
-        Ok(match into_user_errors(offer_outcomes::decline(ctx.app()?, ctx.viewer()?, &input.offer_id).await)? {
-            Ok(row) => DeclineOfferPayload { offer: Some(Offer(Arc::new(row))), user_errors: vec![] },
-            Err(user_errors) => DeclineOfferPayload { offer: None, user_errors },
-        })
+        let (row, effect) = Effect::split(offer_outcomes::decline(ctx.app()?, ctx.viewer()?, &input.offer_id).await)?;
+        Ok(DeclineOfferPayload { offer: row.map(|row| Offer(Arc::new(row))), effect })
     }
 
     /// Ends a conversation with a customer. Its customer can end it, and the agent who owns its task. Each agent in it
@@ -135,16 +134,12 @@ impl TasksMutation {
         #[graphql(desc = "The conversation to end, and the customer's consent.")] input: EndConversationInput,
     ) -> Result<EndConversationPayload> {
         let ended = closing::end(ctx.app()?, ctx.caller()?, &input.conversation_id, input.customer_agreed).await;
-        Ok(match into_user_errors(ended)? {
-            Ok((row, changed)) => {
-                let conversation = Conversation::find(ctx, row.conversation_id).await?;
-                let outcome = Outcome::of(changed);
-                EndConversationPayload { conversation, task: Some(row.into()), outcome, user_errors: vec![] }
-            }
-            Err(user_errors) => {
-                EndConversationPayload { conversation: None, task: None, outcome: Outcome::Refused, user_errors }
-            }
-        })
+        let (row, effect) = Effect::split(ended)?;
+        let conversation = match &row {
+            Some(row) => Conversation::find(ctx, row.conversation_id).await?,
+            None => None,
+        };
+        Ok(EndConversationPayload { conversation, task: row.map(Task::from), effect })
     }
 
     /// Submits the viewer's pending wrap-up of a task. The viewer then has room for another task. Refuses with
@@ -174,10 +169,12 @@ impl TasksMutation {
 }
 
 async fn accept(ctx: &Context<'_>, id: &str) -> Result<AcceptOfferPayload> {
-    let refused = |user_errors| AcceptOfferPayload { task: None, accepted_by: None, user_errors };
+    let refused =
+        |user_errors| AcceptOfferPayload { task: None, accepted_by: None, effect: Effect::refused(user_errors) };
     Ok(match into_user_errors(offer_outcomes::accept(ctx.app()?, ctx.viewer()?, id).await)? {
         Ok(Ok(accepted)) => {
-            AcceptOfferPayload { task: Some(accepted.task.into()), accepted_by: None, user_errors: vec![] }
+            let effect = Effect::of(accepted.changed);
+            AcceptOfferPayload { task: Some(accepted.task.into()), accepted_by: None, effect }
         }
         Ok(Err(lost)) => {
             let accepted_by = match lost.accepted_by {
@@ -202,8 +199,9 @@ struct AcceptOfferPayload {
     task: Option<Task>,
     /// The agent who has the task instead. Null without the scope AGENTS_READ.
     accepted_by: Option<Agent>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
 /// The result of `acceptOffers`.
@@ -211,8 +209,9 @@ struct AcceptOfferPayload {
 struct AcceptOffersPayload {
     /// The result of each offer, in the order of the ids.
     results: Vec<AcceptOfferPayload>,
-    /// Always empty, because each result has its own refusals.
-    user_errors: Vec<UserError>,
+    /// The effect of the whole call. Each result has its own refusals.
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
 /// The result of `declineOffer`.
@@ -220,8 +219,9 @@ struct AcceptOffersPayload {
 struct DeclineOfferPayload {
     /// The offer after the call. Null when the call was refused.
     offer: Option<Offer>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
 /// The result of `endConversation`.
@@ -231,8 +231,7 @@ struct EndConversationPayload {
     conversation: Option<Conversation>,
     /// The ended task. Null when the call was refused.
     task: Option<Task>,
-    /// The effect of the call. A call that repeats an earlier one has no effect.
-    outcome: Outcome,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }

@@ -1,13 +1,10 @@
 //! The results of mutations of tasks. Each mutation has a type of its own, so that it can grow without the others.
 
-use async_graphql::SimpleObject;
+use async_graphql::{Context, SimpleObject};
+use entity::id::ConversationId;
 
 use super::types::Task;
-use crate::{
-    conversations::graphql::types::Conversation,
-    error::{Result, UserError, into_user_errors},
-    outcome::Outcome,
-};
+use crate::{conversations::graphql::types::Conversation, error::Result, events::graphql::effect::Effect};
 
 /// Defines the payload types of mutations that return a task.
 macro_rules! task_payloads {
@@ -17,22 +14,17 @@ macro_rules! task_payloads {
         pub struct $name {
             /// The task after the call. Null when the call was refused.
             task: Option<Task>,
-            /// The effect of the call. A call that repeats an earlier one has no effect.
-            outcome: Outcome,
-            /// The refusals of the call. Empty when it succeeded.
-            user_errors: Vec<UserError>,
+/// The effect of the call.
+            #[graphql(flatten)]
+            effect: Effect,
         }
 
         impl $name {
             /// Makes the payload of a call that returned a task, and true if it changed it, or that was refused.
             /// Returns the error of any other call.
             pub fn of<T: Into<Task>>(result: Result<(T, bool)>) -> Result<Self> {
-                Ok(match into_user_errors(result)? {
-                    Ok((task, changed)) => {
-                        Self { task: Some(task.into()), outcome: Outcome::of(changed), user_errors: vec![] }
-                    }
-                    Err(user_errors) => Self { task: None, outcome: Outcome::Refused, user_errors },
-                })
+                let (task, effect) = Effect::split(result)?;
+                Ok(Self { task: task.map(Into::into), effect })
             }
         }
     )*};
@@ -59,19 +51,19 @@ macro_rules! attendance_payloads {
             /// The conversation after the call. Null when the call was refused.
             conversation: Option<Conversation>,
             /// The effect of the call.
-            outcome: Outcome,
-            /// The refusals of the call. Empty when it succeeded.
-            user_errors: Vec<UserError>,
+            #[graphql(flatten)]
+            effect: Effect,
         }
 
-        impl From<std::result::Result<(Option<Conversation>, bool), Vec<UserError>>> for $name {
-            fn from(result: std::result::Result<(Option<Conversation>, bool), Vec<UserError>>) -> Self {
-                match result {
-                    Ok((conversation, changed)) => {
-                        Self { conversation, outcome: Outcome::of(changed), user_errors: vec![] }
-                    }
-                    Err(user_errors) => Self { conversation: None, outcome: Outcome::Refused, user_errors },
-                }
+        impl $name {
+            /// Makes the payload of a call that was accepted or refused. Returns the error of any other call.
+            pub async fn of(ctx: &Context<'_>, result: Result<(ConversationId, bool)>) -> Result<Self> {
+                let (conversation, effect) = Effect::split(result)?;
+                let conversation = match conversation {
+                    Some(id) => Conversation::find(ctx, id).await?,
+                    None => None,
+                };
+                Ok(Self { conversation, effect })
             }
         }
     )*};

@@ -1,7 +1,6 @@
 //! The mutations of supervisors: `moveTask`, `joinConversation` and `leaveConversation`.
 
 use async_graphql::{Context, ID, InputObject, Object};
-use entity::conversation;
 
 use super::{
     payloads::{JoinConversationPayload, LeaveConversationPayload, MoveTaskPayload},
@@ -10,8 +9,7 @@ use super::{
 use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
-    conversations::graphql::types::Conversation,
-    error::{Result, UserError, into_user_errors},
+    error::Result,
     tasks::supervision,
 };
 
@@ -68,7 +66,8 @@ impl SupervisionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The conversation to join.")] input: JoinConversationInput,
     ) -> Result<JoinConversationPayload> {
-        Ok(attended(ctx, supervision::join(ctx.app()?, ctx.caller()?, &input.conversation_id).await).await?.into())
+        let joined = supervision::join(ctx.app()?, ctx.caller()?, &input.conversation_id).await;
+        JoinConversationPayload::of(ctx, joined.map(|(row, changed)| (row.id, changed))).await
     }
 
     /// Leaves a conversation that the viewer joined. Refuses with NOT_FOUND, or with NOT_ALLOWED when the viewer is not
@@ -79,17 +78,7 @@ impl SupervisionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The conversation to leave.")] input: LeaveConversationInput,
     ) -> Result<LeaveConversationPayload> {
-        Ok(attended(ctx, supervision::leave(ctx.app()?, ctx.caller()?, &input.conversation_id).await).await?.into())
+        let left = supervision::leave(ctx.app()?, ctx.caller()?, &input.conversation_id).await;
+        LeaveConversationPayload::of(ctx, left.map(|(row, changed)| (row.id, changed))).await
     }
 }
-
-/// Reads the conversation that a call has changed.
-async fn attended(ctx: &Context<'_>, done: Result<(conversation::Model, bool)>) -> Result<Attendance> {
-    Ok(match into_user_errors(done)? {
-        Ok((row, changed)) => Ok((Conversation::find(ctx, row.id).await?, changed)),
-        Err(user_errors) => Err(user_errors),
-    })
-}
-
-/// A conversation that a call has changed or left as it was, or the refusals of the call.
-type Attendance = std::result::Result<(Option<Conversation>, bool), Vec<UserError>>;

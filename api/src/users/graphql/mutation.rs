@@ -6,7 +6,8 @@ use super::{types::User, viewer_types::Settings};
 use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
-    error::{Result, UserError, into_user_errors},
+    error::Result,
+    events::graphql::effect::Effect,
     users::profiles::{self, UpdateProfileInput, UpdateSettingsInput},
 };
 
@@ -23,10 +24,8 @@ impl UsersMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The fields to change.")] input: UpdateProfileInput,
     ) -> Result<UpdateProfilePayload> {
-        Ok(match into_user_errors(profiles::update(ctx.app()?, ctx.viewer()?, &input).await)? {
-            Ok(me) => UpdateProfilePayload { user: Some(me.into()), user_errors: vec![] },
-            Err(user_errors) => UpdateProfilePayload { user: None, user_errors },
-        })
+        let (me, effect) = Effect::split(profiles::update(ctx.app()?, ctx.viewer()?, &input).await)?;
+        Ok(UpdateProfilePayload { user: me.map(User::from), effect })
     }
 
     /// Changes the audiences that may approach the viewer. A repeated call changes nothing.
@@ -36,10 +35,8 @@ impl UsersMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The settings to change.")] input: UpdateSettingsInput,
     ) -> Result<UpdateSettingsPayload> {
-        Ok(match into_user_errors(profiles::update_settings(ctx.app()?, ctx.viewer()?, input).await)? {
-            Ok(me) => UpdateSettingsPayload { settings: Some(Settings::of(&me)), user_errors: vec![] },
-            Err(user_errors) => UpdateSettingsPayload { settings: None, user_errors },
-        })
+        let (me, effect) = Effect::split(profiles::update_settings(ctx.app()?, ctx.viewer()?, input).await)?;
+        Ok(UpdateSettingsPayload { settings: me.as_ref().map(Settings::of), effect })
     }
 }
 
@@ -48,8 +45,9 @@ impl UsersMutation {
 struct UpdateProfilePayload {
     /// The viewer with the changed profile. Null when the call was refused.
     user: Option<User>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }
 
 /// The result of `updateSettings`.
@@ -57,6 +55,7 @@ struct UpdateProfilePayload {
 struct UpdateSettingsPayload {
     /// The settings after the call. Null when the call was refused.
     settings: Option<Settings>,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
 }

@@ -6,7 +6,8 @@ use super::types::VCardImportResult;
 use crate::vcard_transfer::import;
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
-    error::{Result, UserError, into_user_errors},
+    error::Result,
+    events::graphql::effect::Effect,
 };
 
 /// The file that `importVCard` imports.
@@ -34,18 +35,20 @@ impl CardsMutation {
         #[graphql(desc = "The file to import.")] input: ImportVCardInput,
     ) -> Result<ImportVCardPayload> {
         let imported = import::import(ctx.app()?, ctx.viewer()?, input.card.into_bytes(), None).await;
-        Ok(match into_user_errors(imported)? {
-            Ok(outcomes) => ImportVCardPayload { results: VCardImportResult::all(outcomes), user_errors: vec![] },
-            Err(user_errors) => ImportVCardPayload { results: vec![], user_errors },
-        })
+        let (cards, effect) = Effect::split(imported.map(|cards| {
+            let outcome = import::outcome_of(&cards);
+            (cards, outcome)
+        }))?;
+        Ok(ImportVCardPayload { results: cards.map(VCardImportResult::all).unwrap_or_default(), effect })
     }
 }
 
-/// The result of `importVCard`.
+/// The result of `importVCard`. The outcome is APPLIED if the call created or changed a contact.
 #[derive(SimpleObject)]
 struct ImportVCardPayload {
     /// The result of each card, in the order of the file. Empty when the whole call was refused.
     results: Vec<VCardImportResult>,
-    /// The reasons why the whole call was refused. Empty when it was accepted.
-    user_errors: Vec<UserError>,
+    /// The effect of the whole call.
+    #[graphql(flatten)]
+    effect: Effect,
 }

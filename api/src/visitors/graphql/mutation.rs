@@ -5,13 +5,10 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     auth::request_context::ContextExt as _,
-    auth::{
-        guard::Needs,
-        viewer::{Caller, Scope},
-    },
+    auth::viewer::Caller,
     conversations::graphql::types::Conversation,
-    error::{Error, Result, UserError, into_user_errors},
-    outcome::Outcome,
+    error::{Error, Result},
+    events::graphql::effect::Effect,
     visitors::{
         start_chat::{self, StartWebChatInput, StartedChat},
         tokens,
@@ -41,42 +38,38 @@ impl VisitorsMutation {
             Err(Error::Unauthenticated) => None,
             Err(fault) => return Err(fault),
         };
-        Ok(match into_user_errors(start_chat::start(ctx.app()?, by, ctx.origin()?, &input).await)? {
-            Ok(StartedChat { conversation, visitor, token, new, replayed }) => {
-                ctx.let_in(visitor)?;
-                StartWebChatPayload {
-                    conversation: Conversation::find(ctx, conversation.id).await?,
-                    visitor_token: token,
-                    expires_at: Some(visitor.expires_at),
-                    outcome: Outcome::of(new),
-                    replayed,
-                    user_errors: vec![],
-                }
-            }
-            Err(user_errors) => StartWebChatPayload {
-                conversation: None,
-                visitor_token: None,
-                expires_at: None,
-                outcome: Outcome::Refused,
-                replayed: false,
-                user_errors,
-            },
+        let started = start_chat::start(ctx.app()?, by, ctx.origin()?, &input).await;
+        let (started, effect) = Effect::split(started.map(|started| {
+            let new = started.new;
+            (started, new)
+        }))?;
+        let Some(StartedChat { conversation, visitor, token, replayed, .. }) = started else {
+            return Ok(StartWebChatPayload::refused(effect));
+        };
+        ctx.let_in(visitor)?;
+        Ok(StartWebChatPayload {
+            conversation: Conversation::find(ctx, conversation.id).await?,
+            visitor_token: token,
+            expires_at: Some(visitor.expires_at),
+            replayed,
+            effect,
         })
     }
 
-    /// Ends the visitor token of this call permanently. The token is no longer accepted, and its sockets close. An
-    /// open chat stays open; `endConversation` ends it. NO_CHANGE if the caller is not a visitor.
-    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    /// Ends the visitor token of this call permanently. The token is no longer accepted, and its sockets close. An open
+    /// chat stays open; `endConversation` ends it. Returns NO_CHANGE if the caller is not a visitor and for an ended
+    /// token, so a repeated call is not refused.
     async fn revoke_visitor_token(&self, ctx: &Context<'_>) -> Result<RevokeVisitorTokenPayload> {
-        let ended = match ctx.caller()? {
-            Caller::Visitor(visitor) => tokens::end(ctx.app()?, visitor).await?,
-            Caller::Person(_) | Caller::Service(_) => false,
+        let ended = match ctx.caller() {
+            Ok(Caller::Visitor(visitor)) => tokens::end(ctx.app()?, visitor).await?,
+            Ok(Caller::Person(_) | Caller::Service(_)) | Err(Error::Unauthenticated) => false,
+            Err(fault) => return Err(fault),
         };
-        Ok(RevokeVisitorTokenPayload { outcome: Outcome::of(ended), user_errors: vec![] })
+        Ok(RevokeVisitorTokenPayload { effect: Effect::of(ended) })
     }
 }
 
-/// The result of `startWebChat`.
+/// The result of `startWebChat`. The outcome is APPLIED if a chat has begun, and NO_CHANGE if it was already open.
 #[derive(SimpleObject)]
 struct StartWebChatPayload {
     /// The conversation, as the visitor sees it. Null when refused. Follow it with `conversationEvents` after its
@@ -87,19 +80,24 @@ struct StartWebChatPayload {
     visitor_token: Option<String>,
     /// The time at which the token ends if it is not used before. Each use extends it. Null when refused.
     expires_at: Option<DateTime<Utc>>,
-    /// APPLIED if a chat has begun, NO_CHANGE if it was already open.
-    outcome: Outcome,
     /// True if an earlier call with the same key has started it.
     replayed: bool,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
+}
+
+impl StartWebChatPayload {
+    /// Makes the payload of a refused call.
+    fn refused(effect: Effect) -> Self {
+        Self { conversation: None, visitor_token: None, expires_at: None, replayed: false, effect }
+    }
 }
 
 /// The result of `revokeVisitorToken`.
 #[derive(SimpleObject)]
 struct RevokeVisitorTokenPayload {
     /// The effect of the call.
-    outcome: Outcome,
-    /// The refusals of the call. Empty when it succeeded.
-    user_errors: Vec<UserError>,
+    #[graphql(flatten)]
+    effect: Effect,
 }

@@ -1,0 +1,180 @@
+//! The common part of all payloads: the outcome of the call, the events that it wrote, and its refusals.
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use entity::{
+    id::{ConversationId, QueueId},
+    stream::StreamKind,
+};
+
+use crate::{
+    app::Commits,
+    auth::{
+        request_context::ContextExt as _,
+        viewer::{Caller, Scope},
+    },
+    conversations::graphql::types::Conversation,
+    error::{Result, UserError, into_user_errors},
+    events::{cursor::Cursor, log::Growth},
+    outcome::Outcome,
+    tasks::graphql::supervision::is_supervisor,
+};
+
+/// The effect of a call. Every payload has its fields, by `#[graphql(flatten)]`.
+pub struct Effect {
+    outcome: Outcome,
+    growths: Vec<Growth>,
+    user_errors: Vec<UserError>,
+}
+
+impl Effect {
+    /// Makes the effect of a call that was not refused. It takes the events that the operation has written since the
+    /// last effect, so make it right after the call.
+    #[must_use]
+    pub fn of(outcome: impl Into<Outcome>) -> Self {
+        Self { outcome: outcome.into(), growths: Commits::take_growths(), user_errors: vec![] }
+    }
+
+    /// Makes the effect of a refused call.
+    #[must_use]
+    pub fn refused(user_errors: Vec<UserError>) -> Self {
+        Self { outcome: Outcome::Refused, growths: Commits::take_growths(), user_errors }
+    }
+
+    /// Splits the result of a call into its value and its effect. The value is none when the call was refused. Returns
+    /// the error of any other call.
+    pub fn split<T>(result: Result<(T, impl Into<Outcome>)>) -> Result<(Option<T>, Self)> {
+        Ok(match into_user_errors(result)? {
+            Ok((value, outcome)) => (Some(value), Self::of(outcome)),
+            Err(user_errors) => (None, Self::refused(user_errors)),
+        })
+    }
+
+    /// Makes the effect of a call with an effect on each of several objects. It is `Applied` if one was changed, and
+    /// `Refused` if all were refused.
+    #[must_use]
+    pub fn of_all<'a>(each: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let outcome = Outcome::of_all(each.clone().map(|effect| effect.outcome));
+        Self { outcome, growths: each.flat_map(|effect| effect.growths.clone()).collect(), user_errors: vec![] }
+    }
+
+    /// Returns the outcome of the call.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+}
+
+/// The effect of a call, as a part of its payload.
+#[Object]
+impl Effect {
+    /// The outcome of the call.
+    #[graphql(name = "outcome")]
+    async fn shown_outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// The events that the call added to streams that the caller may follow. The answer shows their effect, so a client
+    /// that follows such a stream can ignore them there. Empty when the call added none.
+    async fn changes(&self, ctx: &Context<'_>) -> Result<Vec<StreamChange>> {
+        let mut changes = Vec::new();
+        for growth in &self.growths {
+            changes.extend(StreamChange::visible(ctx, growth).await?);
+        }
+        Ok(changes)
+    }
+
+    /// The refusals of the call. Empty when it succeeded.
+    async fn user_errors(&self) -> &[UserError] {
+        &self.user_errors
+    }
+}
+
+/// A stream of events, named by the subscription that delivers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum StreamName {
+    /// The stream of `incomingRequests`.
+    IncomingRequests,
+    /// The stream of `contacts`.
+    Contacts,
+    /// The stream of `notifications`.
+    Notifications,
+    /// The viewer's own activities in `activityFeed`.
+    ActivityFeed,
+    /// The stream of `agentDesktop`.
+    AgentDesktop,
+    /// The stream of `conversationEvents`.
+    ConversationEvents,
+    /// The stream of `queueEvents`.
+    QueueEvents,
+    /// The stream of `agentStates`.
+    AgentStates,
+}
+
+impl StreamName {
+    /// Returns the name of a stream that clients can follow.
+    fn of(kind: StreamKind) -> Option<Self> {
+        match kind {
+            StreamKind::Requests => Some(Self::IncomingRequests),
+            StreamKind::Contacts => Some(Self::Contacts),
+            StreamKind::Notifications => Some(Self::Notifications),
+            StreamKind::Activities => Some(Self::ActivityFeed),
+            StreamKind::AgentDesktop => Some(Self::AgentDesktop),
+            StreamKind::Conversation | StreamKind::CustomerSide => Some(Self::ConversationEvents),
+            StreamKind::Queue => Some(Self::QueueEvents),
+            StreamKind::Agents => Some(Self::AgentStates),
+            StreamKind::Rights => None,
+        }
+    }
+}
+
+/// The events that a call added to one stream.
+#[derive(SimpleObject)]
+pub struct StreamChange {
+    /// The stream.
+    pub stream: StreamName,
+    /// The conversation or queue whose stream it is. Null for a stream of the viewer, and for the states of all agents.
+    pub subject_id: Option<ID>,
+    /// The `sequence` of the first added event.
+    pub first_sequence: i64,
+    /// The `sequence` of the last added event. All numbers in between belong to the call.
+    pub last_sequence: i64,
+    /// The cursor to resume after the last added event. Null for ACTIVITY_FEED, which mixes the streams of many people.
+    pub cursor: Option<Cursor>,
+}
+
+impl StreamChange {
+    /// Returns the change of a stream, if the caller may follow the stream.
+    async fn visible(ctx: &Context<'_>, growth: &Growth) -> Result<Option<Self>> {
+        let Ok(caller) = ctx.caller() else { return Ok(None) };
+        let Growth { stream, first, last } = *growth;
+        let subject_id = match stream.kind {
+            StreamKind::Requests
+            | StreamKind::Contacts
+            | StreamKind::Notifications
+            | StreamKind::Activities
+            | StreamKind::AgentDesktop => match caller {
+                Caller::Person(viewer) if viewer.user.0 == stream.owner => None,
+                _ => return Ok(None),
+            },
+            StreamKind::Conversation | StreamKind::CustomerSide => {
+                let of_customers = stream.kind == StreamKind::CustomerSide;
+                let id = ConversationId(stream.owner);
+                if matches!(caller, Caller::Visitor(_)) != of_customers || Conversation::find(ctx, id).await?.is_none()
+                {
+                    return Ok(None);
+                }
+                Some(ID::from(id))
+            }
+            StreamKind::Queue | StreamKind::Agents => {
+                if !caller.scopes().has(Scope::AgentsRead) || !is_supervisor(ctx).await? {
+                    return Ok(None);
+                }
+                (stream.kind == StreamKind::Queue).then(|| ID::from(QueueId(stream.owner)))
+            }
+            StreamKind::Rights => return Ok(None),
+        };
+        let Some(name) = StreamName::of(stream.kind) else { return Ok(None) };
+        let cursor = (stream.kind != StreamKind::Activities).then(|| Cursor::in_stream(stream, last));
+        Ok(Some(Self { stream: name, subject_id, first_sequence: first, last_sequence: last, cursor }))
+    }
+}
