@@ -168,6 +168,21 @@ id!(
     "visit"
 );
 id!(
+    /// The id of an agent as the customer of one conversation sees them. It has the same UUID as the participant's id.
+    RepresentativeId,
+    "rep"
+);
+id!(
+    /// The id of an organization key as an actor. It has the same UUID as the key's id.
+    ServiceAccountId,
+    "service"
+);
+id!(
+    /// The id of an entry point as its web site's visitors see it. It has the same UUID as the entry point's id.
+    WebChatId,
+    "webchat"
+);
+id!(
     /// The id of a delivery.
     DeliveryId,
     "delivery"

@@ -11,6 +11,9 @@ use async_graphql::{
     resolver_utils::resolve_container,
 };
 
+/// The interfaces all of whose objects are nodes. async-graphql has no attribute for it.
+const IMPLY_NODE: [&str; 3] = ["Actor", "Contact", "ThreadItem"];
+
 /// The root type `T` with nullable fields.
 #[derive(Default)]
 pub struct NullableRoot<T>(T);
@@ -26,6 +29,9 @@ impl<T: ObjectType> OutputType for NullableRoot<T> {
             for field in fields.values_mut() {
                 field.ty = field.ty.trim_end_matches('!').to_owned();
             }
+        }
+        for interface in IMPLY_NODE {
+            registry.add_implements(interface, "Node");
         }
         name
     }

@@ -4,13 +4,15 @@ use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 use entity::{
     api_key::{self, ApiKeyKind},
+    id::ApiKeyId,
     session,
 };
 
 use crate::{
+    accounts::api_keys,
     auth::{
         request_context::ContextExt,
-        viewer::{Credential, Scope, Scopes},
+        viewer::{Caller, Credential, Scope, Scopes},
     },
     error::Result,
     rate_limit::Budget,
@@ -55,6 +57,15 @@ impl Session {
 
 /// A secret with which programs call the API. Its text is shown once, when it is created or rotated.
 pub struct ApiKey(pub api_key::Model);
+
+impl ApiKey {
+    /// Returns a key by id, if it is the viewer's or the viewer administers it.
+    pub async fn find(ctx: &Context<'_>, id: ApiKeyId) -> Result<Option<Self>> {
+        let Caller::Person(viewer) = ctx.caller()? else { return Ok(None) };
+        let keys = api_keys::visible_to(ctx.app()?.db.read(), viewer).await?;
+        Ok(keys.into_iter().find(|row| row.id == id).map(Self))
+    }
+}
 
 /// A secret with which programs call the API. Its text is shown once, when it is created or rotated.
 #[Object]

@@ -17,7 +17,7 @@ pub struct MultimediaProfile(pub Arc<multimedia_profile::Model>);
 #[Object]
 impl MultimediaProfile {
     /// The profile's id, `profile_…`.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         self.0.id.into()
     }
 
@@ -66,7 +66,7 @@ pub struct Skill(pub Arc<skill::Model>);
 #[Object]
 impl Skill {
     /// The skill's id, `skill_…`.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         self.0.id.into()
     }
 

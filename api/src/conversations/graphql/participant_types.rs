@@ -8,11 +8,14 @@ use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
     customer, customer_identity,
-    id::{CustomerId, ParticipantId},
+    id::{CustomerId, ParticipantId, RepresentativeId},
     participant::{self, ParticipantRole},
 };
 
-use super::loader::{CustomerById, CustomerNumber, IdentitiesOf, ReferredCustomer, ReferredParticipant};
+use super::{
+    loader::{CustomerById, CustomerNumber, IdentitiesOf, ReferredCustomer, ReferredParticipant},
+    types::Conversation,
+};
 use crate::{
     auth::request_context::ContextExt,
     conversations::{
@@ -39,7 +42,7 @@ pub struct Participant {
 #[Object]
 impl Participant {
     /// The participant's id in this conversation, `participant_…`.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         self.row.id.into()
     }
 
@@ -79,6 +82,26 @@ impl Participant {
     }
 }
 
+impl Participant {
+    /// Returns a participant by id, if the viewer may see them in a conversation.
+    pub async fn find(ctx: &Context<'_>, id: ParticipantId) -> Result<Option<Self>> {
+        let Some(row) = ctx.load(ReferredParticipant(id)).await? else { return Ok(None) };
+        let Some(conversation) = Conversation::find(ctx, row.conversation_id).await? else { return Ok(None) };
+        Ok(conversation.visible_participants(ctx).await?.into_iter().find(|participant| participant.row.id == id))
+    }
+}
+
+impl Representative {
+    /// Returns an agent as the viewer sees them. None unless the viewer is the customer of the conversation.
+    pub async fn find(ctx: &Context<'_>, id: RepresentativeId) -> Result<Option<Self>> {
+        let Some(participant) = Participant::find(ctx, ParticipantId(id.0)).await? else { return Ok(None) };
+        Ok(match actor(ctx, &participant.row, participant.side).await? {
+            Actor::Representative(representative) => Some(representative),
+            _ => None,
+        })
+    }
+}
+
 /// Returns the actor of a participant, as a side may see it.
 async fn actor(ctx: &Context<'_>, row: &participant::Model, side: ConversationSide) -> Result<Actor> {
     match (row.user_id, row.customer_id) {
@@ -112,9 +135,9 @@ pub struct Representative {
 /// customer could find the user.
 #[Object]
 impl Representative {
-    /// The id of the agent's participant in this conversation, `participant_…`.
+    /// The id of the agent in this conversation, `rep_…`.
     pub async fn id(&self) -> ID {
-        self.id.into()
+        RepresentativeId(self.id.0).into()
     }
 
     /// The name to show.

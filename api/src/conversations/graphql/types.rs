@@ -108,20 +108,7 @@ impl Conversation {
     /// All current and earlier participants that the viewer may see, in the order in which they first joined. A
     /// viewer who has left sees those who joined before that.
     async fn participants(&self, ctx: &Context<'_>) -> Result<Vec<Participant>> {
-        let known = |row: &participant::Model| {
-            self.side == ConversationSide::Staff || participants::visibility(self.row(), row) != ItemVisibility::Agent
-        };
-        let until = self.seen.until;
-        let rows = self.all(ctx).await?.into_iter().filter(known);
-        let rows = rows.filter(|row| until.is_none_or(|until| row.joined_at <= until.at));
-        let participant = |mut row: participant::Model| {
-            if let Some(until) = until {
-                row.read_up_to = row.read_up_to.min(until.sequence);
-                row.left_at = row.left_at.filter(|left| *left <= until.at);
-            }
-            Participant { row, side: self.side }
-        };
-        Ok(rows.map(participant).collect())
+        self.visible_participants(ctx).await
     }
 
     /// The conversation's items, the oldest first. `first` counts from the beginning, `last` from the end. A viewer
@@ -192,6 +179,24 @@ impl Conversation {
 
     fn row(&self) -> &conversation::Model {
         &self.seen.row
+    }
+
+    /// Returns the participants that the viewer may see, in the order in which they first joined.
+    pub async fn visible_participants(&self, ctx: &Context<'_>) -> Result<Vec<Participant>> {
+        let known = |row: &participant::Model| {
+            self.side == ConversationSide::Staff || participants::visibility(self.row(), row) != ItemVisibility::Agent
+        };
+        let until = self.seen.until;
+        let rows = self.all(ctx).await?.into_iter().filter(known);
+        let rows = rows.filter(|row| until.is_none_or(|until| row.joined_at <= until.at));
+        let participant = |mut row: participant::Model| {
+            if let Some(until) = until {
+                row.read_up_to = row.read_up_to.min(until.sequence);
+                row.left_at = row.left_at.filter(|left| *left <= until.at);
+            }
+            Participant { row, side: self.side }
+        };
+        Ok(rows.map(participant).collect())
     }
 
     async fn all(&self, ctx: &Context<'_>) -> Result<Vec<participant::Model>> {

@@ -2,6 +2,7 @@
 
 pub mod types;
 pub mod viewer_types;
+pub mod node;
 pub mod query;
 pub mod mutation;
 pub mod loader;

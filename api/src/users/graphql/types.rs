@@ -19,7 +19,11 @@ use crate::{
         graphql::types::{Activity, ActivityConnection},
     },
     address_book::graphql::types::PersonalContact,
-    agents::graphql::types::Agent,
+    accounts::graphql::types::ApiKey,
+    agents::graphql::{
+        profile_types::{MultimediaProfile, Skill},
+        types::Agent,
+    },
     auth::request_context::ContextExt as _,
     auth::viewer::{Caller, Scope},
     contacts::{
@@ -31,14 +35,16 @@ use crate::{
     conversations::graphql::{
         announcement_types::Announcement,
         item_types::{Message, Note, ThreadItem},
-        participant_types::{Customer, Representative},
+        participant_types::{Customer, Participant, Representative},
         types::Conversation,
     },
+    entry_points::graphql::types::EntryPoint,
     error::{Error, Result},
     memory_budget::LongText,
     notifications::graphql::types::Notification,
     pagination::PageArguments,
     queues::graphql::types::Queue,
+    reason_codes::graphql::types::{IdleReason, WrapUpReason},
     relationships::graphql::{
         loader::NoteAbout,
         types::{ConnectionRequest, Relationship},
@@ -47,6 +53,7 @@ use crate::{
     text,
     vcard::write,
     vcard_transfer::{card, graphql::types::VCardVersion},
+    visitors::graphql::types::WebChat,
 };
 
 /// An object with an id. Ids are opaque, stable and never used twice.
@@ -83,6 +90,24 @@ pub enum Node {
     Customer(Customer),
     /// An agent as customers see them.
     Representative(Representative),
+    /// A user or customer in a conversation.
+    Participant(Participant),
+    /// An organization key as an actor.
+    ServiceAccount(ServiceAccount),
+    /// A secret with which programs call the API.
+    ApiKey(ApiKey),
+    /// An address of the organization on a channel.
+    EntryPoint(EntryPoint),
+    /// A web site's entry point, as everyone may see it.
+    WebChat(WebChat),
+    /// A reason why an agent is idle.
+    IdleReason(IdleReason),
+    /// A reason that a wrap-up gives.
+    WrapUpReason(WrapUpReason),
+    /// A named set of capacities.
+    MultimediaProfile(MultimediaProfile),
+    /// A skill that agents can have.
+    Skill(Skill),
 }
 
 impl From<ThreadItem> for Node {

@@ -3,7 +3,8 @@
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{
-    id::{ApiKeyId, UserId},
+    api_key::ApiKeyKind,
+    id::{ApiKeyId, ServiceAccountId, UserId},
     user::{self, Audience},
 };
 
@@ -15,6 +16,7 @@ use crate::{
         viewer::{Caller, Scope},
     },
     contacts::graphql::types::ContactCounts,
+    conversations::graphql::participant_types::Customer,
     error::{Error, Result},
     memory_budget::LongText,
     notifications::graphql::types::{NotificationPreference, UnreadCounts},
@@ -35,11 +37,11 @@ impl Viewer {
                 let name = api_keys::name(ctx.app()?.db.read(), service.key).await?;
                 Ok(Actor::ServiceAccount(ServiceAccount { key: service.key, name }))
             }
-            Caller::Visitor(_) => Err(Error::PersonsOnly),
+            Caller::Visitor(visitor) => Ok(Actor::Customer(Customer::referred(ctx, visitor.customer).await?)),
         }
     }
 
-    /// The caller as a person. Null for a service account.
+    /// The caller as a person. Null for a service account and for a visitor.
     async fn user(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         match self.0 {
             Caller::Person(_) => Some(self.me(ctx).await),
@@ -52,7 +54,8 @@ impl Viewer {
         self.0.scopes().iter().collect()
     }
 
-    /// The time when the token or the API key expires. Null for a key without an end.
+    /// The time when the token or the API key expires. Null for a key without an end. Each use of a visitor's token puts
+    /// it off.
     async fn expires_at(&self) -> Option<DateTime<Utc>> {
         Some(self.0.expires_at()).filter(|end| *end < DateTime::<Utc>::MAX_UTC)
     }
@@ -146,12 +149,30 @@ pub struct ServiceAccount {
     name: String,
 }
 
+impl ServiceAccount {
+    /// Returns a service account by id, if it is the caller or the caller administers keys.
+    pub async fn find(ctx: &Context<'_>, id: ServiceAccountId) -> Result<Option<Self>> {
+        let (app, key) = (ctx.app()?, ApiKeyId(id.0));
+        match ctx.caller()? {
+            Caller::Service(service) if service.key == key => {}
+            Caller::Person(viewer) => {
+                let keys = api_keys::visible_to(app.db.read(), viewer).await?;
+                if !keys.iter().any(|row| row.id == key && row.kind == ApiKeyKind::Organization) {
+                    return Ok(None);
+                }
+            }
+            Caller::Service(_) | Caller::Visitor(_) => return Ok(None),
+        }
+        Ok(Some(Self { key, name: api_keys::name(app.db.read(), key).await? }))
+    }
+}
+
 /// An API key of the organization as an actor. It has no relationships.
 #[Object]
 impl ServiceAccount {
-    /// The id of the API key, `key_…`.
+    /// The id of the service account, `service_…`.
     pub async fn id(&self) -> ID {
-        self.key.into()
+        ServiceAccountId(self.key.0).into()
     }
 
     /// The name of the API key.

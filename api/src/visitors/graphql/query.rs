@@ -2,8 +2,10 @@
 
 use async_graphql::{Context, ID, Object};
 
+use entity::id::EntryPointId;
+
 use super::types::WebChat;
-use crate::{auth::request_context::ContextExt as _, entry_points::allowed_origins, error::Result};
+use crate::error::Result;
 
 /// Root of the visitor queries.
 #[derive(Default)]
@@ -18,11 +20,6 @@ impl VisitorsQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The entry point's id, `entry_…`.")] entry_point_id: ID,
     ) -> Option<Result<WebChat>> {
-        find(ctx, &entry_point_id).await.transpose()
+        WebChat::find(ctx, EntryPointId::parse(&entry_point_id)?).await.transpose()
     }
-}
-
-async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<WebChat>> {
-    let site = ctx.origin()?.site.as_ref();
-    Ok(allowed_origins::find(ctx.app()?.db.read(), id, site).await?.map(WebChat))
 }

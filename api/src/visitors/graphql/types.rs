@@ -1,10 +1,14 @@
 //! GraphQL types of web chats, as visitors see them before a chat begins.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use entity::entry_point::{self, FormFieldKind};
+use entity::{
+    entry_point::{self, FormFieldKind},
+    id::{EntryPointId, WebChatId},
+};
 
 use crate::{
     auth::request_context::ContextExt as _,
+    entry_points::allowed_origins,
     error::Result,
     queues::{opening_hours, queue_rows},
 };
@@ -12,11 +16,24 @@ use crate::{
 /// A web site's entry point, as everyone may see it.
 pub struct WebChat(pub entry_point::Model);
 
+impl WebChat {
+    /// Returns the web chat of an entry point, if the page of the call may show it.
+    pub async fn find(ctx: &Context<'_>, id: EntryPointId) -> Result<Option<Self>> {
+        let site = ctx.origin()?.site.as_ref();
+        Ok(allowed_origins::find(ctx.app()?.db.read(), &id.to_string(), site).await?.map(Self))
+    }
+}
+
 /// A web site's entry point, as everyone may see it.
 #[Object]
 impl WebChat {
-    /// The id of the entry point, `entry_…`.
-    async fn id(&self) -> ID {
+    /// The id of the web chat, `webchat_…`.
+    pub async fn id(&self) -> ID {
+        WebChatId(self.0.id.0).into()
+    }
+
+    /// The id of the entry point, `entry_…`, with which `startWebChat` begins a chat.
+    async fn entry_point_id(&self) -> ID {
         self.0.id.into()
     }
 
