@@ -1,9 +1,7 @@
 //! Times in the format of clients. The only format is RFC 3339, and the year in UTC has four digits.
 
-use std::borrow::Cow;
-
-use async_graphql::{InputType, InputValueError, InputValueResult, Value, registry::Registry};
-use chrono::{DateTime, Datelike as _, SubsecRound as _, TimeDelta, Timelike as _, Utc};
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{DateTime, Datelike as _, SecondsFormat, SubsecRound as _, TimeDelta, Timelike as _, Utc};
 
 /// The number of decimals of a second that both databases keep.
 const DIGITS: u16 = 6;
@@ -12,7 +10,7 @@ const DIGITS: u16 = 6;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoInstant(pub &'static str);
 
-/// A time that a client gives: the input side of the scalar `DateTime`.
+/// A time in the API, in answers and in arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Instant(pub DateTime<Utc>);
 
@@ -69,20 +67,12 @@ fn has_form(text: &[u8]) -> bool {
     like(time, b"0000-00-00T00:00:00") && (like(zone, b"Z") || like(zone, b"+00:00") || like(zone, b"-00:00"))
 }
 
-/// Shares the type of the times in answers, so that both sides have one name in the schema.
-impl InputType for Instant {
-    type RawValueType = Self;
-
-    fn type_name() -> Cow<'static, str> {
-        <DateTime<Utc> as InputType>::type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        <DateTime<Utc> as InputType>::create_type_info(registry)
-    }
-
-    fn parse(value: Option<Value>) -> InputValueResult<Self> {
-        match value.unwrap_or_default() {
+/// A date and time in UTC, in RFC 3339 format. Answers always have milliseconds and the offset Z, for example
+/// `2026-11-28T18:19:52.135Z`. Arguments may have any offset, and up to six decimals count.
+#[Scalar(name = "DateTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
+impl ScalarType for Instant {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
             Value::String(text) => match parse_instant(&text) {
                 Ok(at) => Ok(Self(at)),
                 Err(NoInstant(why)) => Err(InputValueError::custom(why).with_extension("code", "BAD_USER_INPUT")),
@@ -92,11 +82,13 @@ impl InputType for Instant {
     }
 
     fn to_value(&self) -> Value {
-        InputType::to_value(&self.0)
+        Value::String(self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
     }
+}
 
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
+impl From<DateTime<Utc>> for Instant {
+    fn from(at: DateTime<Utc>) -> Self {
+        Self(at)
     }
 }
 

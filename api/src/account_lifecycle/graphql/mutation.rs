@@ -2,7 +2,6 @@
 //! `deleteAccount` and `exportAccount`.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::user::Role;
 
 use crate::account_lifecycle::{
@@ -15,6 +14,7 @@ use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
     error::Result,
     events::graphql::effect::Effect,
+    instant::Instant,
     outcome::Outcome,
     users::graphql::types::User,
 };
@@ -177,7 +177,7 @@ impl AdministrationMutation {
         let ticket = export::prepare(ctx.app()?, ctx.viewer()?, user, ctx.origin()?).await;
         let (ticket, effect) = Effect::split(ticket.map(|ticket| (ticket, Outcome::NoChange)))?;
         let (url, expires_at) = ticket.map(|ExportTicket { url, expires_at }| (url, expires_at)).unzip();
-        Ok(ExportAccountPayload { url, expires_at, effect })
+        Ok(ExportAccountPayload { url, expires_at: expires_at.map(Instant), effect })
     }
 }
 
@@ -226,7 +226,7 @@ struct ExportAccountPayload {
     /// Null when refused.
     url: Option<String>,
     /// The time at which the ticket expires. Null when refused.
-    expires_at: Option<DateTime<Utc>>,
+    expires_at: Option<Instant>,
     /// The effect of the call.
     #[graphql(flatten)]
     effect: Effect,

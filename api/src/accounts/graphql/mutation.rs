@@ -2,7 +2,6 @@
 //! guard need no authentication.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 
 use super::types::ApiKey;
 use crate::accounts::{
@@ -19,6 +18,7 @@ use crate::{
     },
     error::{Error, Result, UserErrorCode},
     events::graphql::effect::Effect,
+    instant::Instant,
     outcome::Outcome,
     users::graphql::types::User,
 };
@@ -260,7 +260,7 @@ macro_rules! signed_in {
             /// password. Null when refused.
             refresh_token: Option<String>,
             /// The time at which the access token expires. Null when refused.
-            expires_at: Option<DateTime<Utc>>,
+            expires_at: Option<Instant>,
             /// True when an earlier call had begun or refreshed the session. The outcome is then NO_CHANGE.
             replayed: bool,
             /// The effect of the call.
@@ -281,7 +281,7 @@ macro_rules! signed_in {
                         user: Some(person.into()),
                         access_token: Some(token.text),
                         refresh_token: Some(refresh_token),
-                        expires_at: Some(token.expires_at),
+                        expires_at: Some(Instant(token.expires_at)),
                         replayed,
                         effect,
                     },

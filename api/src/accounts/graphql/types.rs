@@ -15,6 +15,7 @@ use crate::{
         viewer::{Caller, Credential, Scope, Scopes},
     },
     error::Result,
+    instant::Instant,
     rate_limit::Budget,
 };
 
@@ -30,18 +31,18 @@ impl Session {
     }
 
     /// The time of the sign-in.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.0.created_at)
     }
 
     /// The time of the last refresh.
-    async fn used_at(&self) -> DateTime<Utc> {
-        self.0.used_at
+    async fn used_at(&self) -> Instant {
+        Instant(self.0.used_at)
     }
 
     /// The time at which the session expires unless it is refreshed.
-    async fn expires_at(&self) -> DateTime<Utc> {
-        self.0.expires_at
+    async fn expires_at(&self) -> Instant {
+        Instant(self.0.expires_at)
     }
 
     /// The name that the client gave at sign-in, at most 200 characters.
@@ -96,29 +97,29 @@ impl ApiKey {
     }
 
     /// The time of creation.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.0.created_at)
     }
 
     /// The time at which the key expires. Null when it does not expire.
-    async fn expires_at(&self) -> Option<DateTime<Utc>> {
-        self.0.expires_at
+    async fn expires_at(&self) -> Option<Instant> {
+        self.0.expires_at.map(Instant)
     }
 
     /// The time until which the secret before the last rotation is valid. Null when it is invalid.
-    async fn previous_secret_until(&self, ctx: &Context<'_>) -> Option<DateTime<Utc>> {
+    async fn previous_secret_until(&self, ctx: &Context<'_>) -> Option<Instant> {
         let now = ctx.app().ok()?.clock.now();
-        self.0.previous_until.filter(|until| *until > now)
+        self.0.previous_until.filter(|until| *until > now).map(Instant)
     }
 
     /// The time of the last use, to the minute. Null when the key was never used.
-    async fn last_used_at(&self) -> Option<DateTime<Utc>> {
-        self.0.last_used_at
+    async fn last_used_at(&self) -> Option<Instant> {
+        self.0.last_used_at.map(Instant)
     }
 
     /// The time of the revocation. Null when the key is not revoked.
-    async fn revoked_at(&self) -> Option<DateTime<Utc>> {
-        self.0.revoked_at
+    async fn revoked_at(&self) -> Option<Instant> {
+        self.0.revoked_at.map(Instant)
     }
 }
 
@@ -158,7 +159,7 @@ impl RateLimit {
     }
 
     /// The time at which the bucket is full again if no further points are spent.
-    async fn full_at(&self) -> DateTime<Utc> {
-        self.now + self.budget.full_in()
+    async fn full_at(&self) -> Instant {
+        Instant(self.now + self.budget.full_in())
     }
 }

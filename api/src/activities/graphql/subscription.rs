@@ -12,6 +12,7 @@ use crate::{
         cursor::Cursor,
         graphql::types::{ResyncRequired, SubscriptionStarted},
     },
+    instant::Instant,
 };
 
 /// An item of the subscription `activityFeed`.
@@ -48,14 +49,14 @@ impl ActivitiesSubscription {
             Ok(match item? {
                 FeedItem::Started(at) => ActivityFeedEvent::SubscriptionStarted(SubscriptionStarted {
                     cursor: cursor(at),
-                    occurred_at: clock.now(),
+                    occurred_at: Instant(clock.now()),
                 }),
                 FeedItem::Entry(entry, position) => {
                     ActivityFeedEvent::Event(ActivityLogEvent::read(&entry, cursor(position)))
                 }
                 FeedItem::Resync { at, reason } => ActivityFeedEvent::ResyncRequired(ResyncRequired {
                     cursor: cursor(at),
-                    occurred_at: clock.now(),
+                    occurred_at: Instant(clock.now()),
                     reason: reason.to_owned(),
                 }),
             })

@@ -1,7 +1,6 @@
 //! Schema types of activities. An activity is shown only to people who may see it.
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
-use chrono::{DateTime, Utc};
 use entity::{
     activity::{self, ActivityKind},
     event::EventKind,
@@ -18,6 +17,7 @@ use crate::{
     error::Result,
     events::graphql::types::UnknownEvent,
     events::{cursor::Cursor, log::LoggedEvent},
+    instant::Instant,
     memory_budget::LongText,
     pagination::{ByAge, Page, PageArguments, PageInfo, PageSlice},
     users::graphql::types::User,
@@ -71,8 +71,8 @@ impl Activity {
     }
 
     /// The time of the act.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.0.created_at)
     }
 }
 
@@ -152,7 +152,7 @@ pub struct ActivityPosted {
     /// The cursor to resume after this event.
     pub cursor: Cursor,
     /// The time of the event.
-    pub occurred_at: DateTime<Utc>,
+    pub occurred_at: Instant,
     /// The activity.
     pub activity: Activity,
 }
@@ -165,7 +165,7 @@ pub struct ActivityRemoved {
     /// The cursor to resume after this event.
     pub cursor: Cursor,
     /// The time of the event.
-    pub occurred_at: DateTime<Utc>,
+    pub occurred_at: Instant,
     /// The id of the deleted status.
     pub activity_id: ID,
 }
@@ -194,12 +194,18 @@ impl ActivityLogEvent {
         let row = live::read(entry)?;
         let (id, occurred_at) = (ID::from(entry.id), entry.occurred_at);
         Some(match entry.kind.0? {
-            EventKind::ActivityPosted => {
-                Self::ActivityPosted(ActivityPosted { id, cursor, occurred_at, activity: Activity(row) })
-            }
-            EventKind::ActivityRemoved => {
-                Self::ActivityRemoved(ActivityRemoved { id, cursor, occurred_at, activity_id: row.id.into() })
-            }
+            EventKind::ActivityPosted => Self::ActivityPosted(ActivityPosted {
+                id,
+                cursor,
+                occurred_at: Instant(occurred_at),
+                activity: Activity(row),
+            }),
+            EventKind::ActivityRemoved => Self::ActivityRemoved(ActivityRemoved {
+                id,
+                cursor,
+                occurred_at: Instant(occurred_at),
+                activity_id: row.id.into(),
+            }),
             _ => return None,
         })
     }

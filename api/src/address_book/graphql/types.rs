@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
-use chrono::{DateTime, Utc};
 use entity::{id::PersonalContactId, personal_contact};
 
 use super::loader::{ContactById, SuggestionFor};
@@ -11,6 +10,7 @@ use crate::{
     auth::request_context::ContextExt,
     contacts::visibility::{EmailAddress, Phone, PostalAddress, VisibleDetails, WebAddress},
     error::Result,
+    instant::Instant,
     memory_budget::LongText,
     text,
     users::graphql::types::{PersonName, User},
@@ -103,13 +103,13 @@ impl PersonalContact {
     }
 
     /// The time when the contact was created.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.0.created_at)
     }
 
     /// The time when the contact was last changed.
-    async fn updated_at(&self) -> DateTime<Utc> {
-        self.0.updated_at
+    async fn updated_at(&self) -> Instant {
+        Instant(self.0.updated_at)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::instant::Instant;
 use async_graphql::{ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::{
     multimedia_profile::{self, ProfileMode},
     skill,
@@ -53,8 +53,8 @@ impl MultimediaProfile {
     }
 
     /// The time since which the profile can no longer be given to agents. Null while it can.
-    async fn archived_at(&self) -> Option<DateTime<Utc>> {
-        self.0.archived_at
+    async fn archived_at(&self) -> Option<Instant> {
+        self.0.archived_at.map(Instant)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::{
     agent::{self, AgentState},
     agent_interval,
@@ -75,8 +74,8 @@ impl Agent {
     }
 
     /// The time of the last change of the state or its reason.
-    async fn state_since(&self) -> DateTime<Utc> {
-        self.0.state_since
+    async fn state_since(&self) -> Instant {
+        Instant(self.0.state_since)
     }
 
     /// The reason of the state IDLE or RONA. Null in other states.
@@ -175,13 +174,13 @@ impl AgentInterval {
     }
 
     /// The start of the interval.
-    async fn started_at(&self) -> DateTime<Utc> {
-        self.0.started_at
+    async fn started_at(&self) -> Instant {
+        Instant(self.0.started_at)
     }
 
     /// The end of the interval. Null for the current interval.
-    async fn ended_at(&self) -> Option<DateTime<Utc>> {
-        self.0.ended_at
+    async fn ended_at(&self) -> Option<Instant> {
+        self.0.ended_at.map(Instant)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use async_graphql::{Context, ID, Json, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::audit_entry;
 use serde_json::Value;
 
@@ -12,6 +11,7 @@ use crate::{
     accounts::graphql::types::ApiKey,
     auth::request_context::ContextExt,
     error::Result,
+    instant::Instant,
     pagination::{ByAge, PageInfo, PageSlice},
     users::graphql::types::User,
 };
@@ -60,8 +60,8 @@ impl AuditEntry {
     }
 
     /// The time of the action.
-    async fn occurred_at(&self) -> DateTime<Utc> {
-        self.0.occurred_at
+    async fn occurred_at(&self) -> Instant {
+        Instant(self.0.occurred_at)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
         },
         log::LoggedEvent,
     },
+    instant::Instant,
     users::graphql::types::User,
 };
 
@@ -89,12 +90,22 @@ impl ContactLogEvent {
         let (id, occurred_at, sequence) = (ID::from(entry.id), entry.occurred_at, entry.sequence);
         let (list, person) = (ContactList::showing(change.list)?, change.user);
         Some(match entry.kind.0? {
-            EventKind::ContactAdded => {
-                Self::ContactAdded(ContactAdded { id, cursor, occurred_at, sequence, list, person })
-            }
-            EventKind::ContactRemoved => {
-                Self::ContactRemoved(ContactRemoved { id, cursor, occurred_at, sequence, list, person })
-            }
+            EventKind::ContactAdded => Self::ContactAdded(ContactAdded {
+                id,
+                cursor,
+                occurred_at: Instant(occurred_at),
+                sequence,
+                list,
+                person,
+            }),
+            EventKind::ContactRemoved => Self::ContactRemoved(ContactRemoved {
+                id,
+                cursor,
+                occurred_at: Instant(occurred_at),
+                sequence,
+                list,
+                person,
+            }),
             _ => return None,
         })
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Union};
-use chrono::{DateTime, Utc};
 use entity::thread_item::{self, AnnouncementKind};
 use futures_util::try_join;
 
@@ -18,6 +17,7 @@ use crate::{
         thread_items::number,
     },
     error::{Error, Result},
+    instant::Instant,
     memory_budget::LongText,
     queues::graphql::types::Queue,
     text::locale::Locale,
@@ -52,8 +52,8 @@ impl Announcement {
     }
 
     /// The time at which it was added. `sequence` gives the order.
-    pub async fn created_at(&self) -> DateTime<Utc> {
-        self.row.created_at
+    pub async fn created_at(&self) -> Instant {
+        Instant(self.row.created_at)
     }
 
     /// The fact that the announcement states.
@@ -85,8 +85,8 @@ impl Announcement {
     }
 
     /// The end of the announced state. For OUT_OF_HOURS the time at which the queue opens next. Null if there is none.
-    async fn until(&self) -> Option<DateTime<Utc>> {
-        self.row.announcement_data.as_ref()?.until
+    async fn until(&self) -> Option<Instant> {
+        self.row.announcement_data.as_ref()?.until.map(Instant)
     }
 
     /// The announcement as a sentence, with the present names. Texts that people wrote, such as closed messages and

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Interface, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::{
     id::{ParticipantId, ThreadItemId},
     participant,
@@ -26,6 +25,7 @@ use crate::{
         renderings,
     },
     error::{Error, Result},
+    instant::Instant,
     memory_budget::LongText,
     pagination::{ByNumber, PageInfo, PageSlice},
     users::graphql::types::Actor,
@@ -42,7 +42,7 @@ use crate::{
     ),
     field(
         name = "created_at",
-        ty = "DateTime<Utc>",
+        ty = "Instant",
         desc = "The time at which Rapport received it. `sequence` gives the order."
     )
 )]
@@ -105,8 +105,8 @@ impl Message {
     }
 
     /// The time at which Rapport received it. `sequence` gives the order.
-    pub async fn created_at(&self) -> DateTime<Utc> {
-        self.row.created_at
+    pub async fn created_at(&self) -> Instant {
+        Instant(self.row.created_at)
     }
 
     /// The participant who wrote it. Customers see agents as Representative.
@@ -165,19 +165,19 @@ impl Message {
             participant: told.participant_id,
             side: self.side,
             state: told.state,
-            at: told.at,
+            at: Instant(told.at),
         };
         Ok(told.map(receipt).collect())
     }
 
     /// The time at which the sender sent it, according to the provider. Null if there is no such report.
-    async fn sent_at(&self) -> Option<DateTime<Utc>> {
-        self.row.sent_at
+    async fn sent_at(&self) -> Option<Instant> {
+        self.row.sent_at.map(Instant)
     }
 
     /// The time at which Rapport received it.
-    async fn received_at(&self) -> DateTime<Utc> {
-        self.row.created_at
+    async fn received_at(&self) -> Instant {
+        Instant(self.row.created_at)
     }
 
     /// The id that the viewer's client gave it. Null for messages of others.
@@ -191,13 +191,13 @@ impl Message {
     }
 
     /// The time at which its text was last changed. Null if the text was never changed.
-    async fn edited_at(&self) -> Option<DateTime<Utc>> {
-        self.row.edited_at
+    async fn edited_at(&self) -> Option<Instant> {
+        self.row.edited_at.map(Instant)
     }
 
     /// The time at which it was deleted. Null if it was not deleted. The message keeps its place in the conversation.
-    async fn deleted_at(&self) -> Option<DateTime<Utc>> {
-        self.row.deleted_at
+    async fn deleted_at(&self) -> Option<Instant> {
+        self.row.deleted_at.map(Instant)
     }
 }
 
@@ -244,8 +244,8 @@ impl Note {
     }
 
     /// The time at which it was written. `sequence` gives the order.
-    pub async fn created_at(&self) -> DateTime<Utc> {
-        self.row.created_at
+    pub async fn created_at(&self) -> Instant {
+        Instant(self.row.created_at)
     }
 
     /// The participant who wrote it.
@@ -268,7 +268,7 @@ pub struct Receipt {
     /// The state that the message reached.
     pub state: ReceiptState,
     /// The time at which it reached the state.
-    pub at: DateTime<Utc>,
+    pub at: Instant,
 }
 
 /// The delivery state of a message for one participant. It only rises.
@@ -285,7 +285,7 @@ impl Receipt {
     }
 
     /// The time at which the message reached the state.
-    async fn at(&self) -> DateTime<Utc> {
+    async fn at(&self) -> Instant {
         self.at
     }
 }

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
     customer, customer_identity,
@@ -23,6 +22,7 @@ use crate::{
         conversation_rows::ConversationSide,
     },
     error::{Error, Result},
+    instant::Instant,
     memory_budget::LongText,
     users::graphql::types::{Actor, User},
 };
@@ -60,13 +60,13 @@ impl Participant {
     }
 
     /// The time at which they last joined.
-    async fn joined_at(&self) -> DateTime<Utc> {
-        self.row.joined_at
+    async fn joined_at(&self) -> Instant {
+        Instant(self.row.joined_at)
     }
 
     /// The time at which they left. Null while they take part.
-    async fn left_at(&self) -> Option<DateTime<Utc>> {
-        self.row.left_at
+    async fn left_at(&self) -> Option<Instant> {
+        self.row.left_at.map(Instant)
     }
 
     /// The number of the last item that they have read, as the viewer counts. Null if they have read none.
@@ -194,8 +194,8 @@ impl Customer {
     }
 
     /// The time at which the customer first wrote.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.0.created_at)
     }
 }
 

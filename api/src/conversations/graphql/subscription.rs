@@ -44,6 +44,7 @@ use crate::{
         signals::Signal,
         subscribe::retry_while_unavailable,
     },
+    instant::Instant,
     queues::position,
     tasks::graphql::event_types::TaskChanged,
     users::graphql::types::Actor,
@@ -167,30 +168,42 @@ impl ConversationLogEvent {
         let (id, occurred_at, sequence) = (ID::from(entry.id), entry.occurred_at, entry.sequence);
         let item = || entry.subject().map(|row| ThreadItem::of(Arc::new(row), side));
         Some(match entry.kind.0? {
-            EventKind::ItemAdded => Self::ItemAdded(ItemAdded { id, cursor, occurred_at, sequence, item: item()? }),
-            EventKind::ItemChanged => {
-                Self::ItemChanged(ItemChanged { id, cursor, occurred_at, sequence, item: item()? })
+            EventKind::ItemAdded => {
+                Self::ItemAdded(ItemAdded { id, cursor, occurred_at: Instant(occurred_at), sequence, item: item()? })
             }
+            EventKind::ItemChanged => Self::ItemChanged(ItemChanged {
+                id,
+                cursor,
+                occurred_at: Instant(occurred_at),
+                sequence,
+                item: item()?,
+            }),
             EventKind::ReceiptAdvanced => {
                 let ReceiptUpdate { item, receipt, from, from_customer } = entry.subject()?;
                 Self::ReceiptAdvanced(ReceiptAdvanced {
                     id,
                     cursor,
-                    occurred_at,
+                    occurred_at: Instant(occurred_at),
                     sequence,
                     message: Message { row: Arc::new(item), side },
                     receipt: Receipt {
                         participant: receipt.participant_id,
                         side,
                         state: receipt.state,
-                        at: receipt.at,
+                        at: Instant(receipt.at),
                     },
                     from_sequence: if side == ConversationSide::Staff { from } else { from_customer },
                 })
             }
             EventKind::ParticipantChanged => {
                 let participant = Participant { row: entry.subject()?, side };
-                Self::ParticipantChanged(ParticipantChanged { id, cursor, occurred_at, sequence, participant })
+                Self::ParticipantChanged(ParticipantChanged {
+                    id,
+                    cursor,
+                    occurred_at: Instant(occurred_at),
+                    sequence,
+                    participant,
+                })
             }
             EventKind::TaskChanged => Self::TaskChanged(TaskChanged::read(entry, cursor)?),
             _ => return None,

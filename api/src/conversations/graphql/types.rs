@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
     conversation::{self, ConversationKind, ConversationStatus},
@@ -34,6 +33,7 @@ use crate::{
     entry_points::graphql::types::EntryPoint,
     error::{Result, UserErrorCode},
     events::cursor::Cursor,
+    instant::Instant,
     memory_budget::LongText,
     pagination::{Page, PageArguments, PageBound, PageInfo, PageSlice},
     tasks::graphql::types::Task,
@@ -156,13 +156,13 @@ impl Conversation {
 
     /// The time of the newest item, or of the conversation's beginning if there is none. Lists of conversations use
     /// this order. A viewer who has left gets the time of the newest item even if they do not see it.
-    async fn last_item_at(&self) -> DateTime<Utc> {
-        self.row().last_item_at
+    async fn last_item_at(&self) -> Instant {
+        Instant(self.row().last_item_at)
     }
 
     /// The time at which the conversation began.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.row().created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.row().created_at)
     }
 }
 
@@ -240,8 +240,8 @@ impl ReplyCapability {
     }
 
     /// The time at which sending ends. Null if no time is set.
-    async fn closes_at(&self) -> Option<DateTime<Utc>> {
-        None
+    async fn closes_at(&self) -> Option<Instant> {
+        None.map(Instant)
     }
 
     /// The maximum length of a message, in Unicode scalar values. Null if the channel has no limit of its own.

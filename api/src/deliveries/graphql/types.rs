@@ -1,11 +1,11 @@
 //! Deliveries in the API: the deliveries and their pages.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::delivery::{self, DeliveryKind, DeliveryStatus, RetryClass};
 
 use crate::{
     error::Result,
+    instant::Instant,
     pagination::{ByAge, PageInfo, PageSlice},
     users::graphql::types::User,
 };
@@ -58,18 +58,18 @@ impl Delivery {
     }
 
     /// The time of its cause.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.0.created_at)
     }
 
     /// The earliest time of the next attempt. Null when there is none.
-    async fn next_attempt_at(&self) -> Option<DateTime<Utc>> {
-        (self.0.status == DeliveryStatus::Queued).then_some(self.0.due_at)
+    async fn next_attempt_at(&self) -> Option<Instant> {
+        (self.0.status == DeliveryStatus::Queued).then_some(self.0.due_at).map(Instant)
     }
 
     /// The time of the final outcome. Null before it.
-    async fn settled_at(&self) -> Option<DateTime<Utc>> {
-        self.0.settled_at
+    async fn settled_at(&self) -> Option<Instant> {
+        self.0.settled_at.map(Instant)
     }
 }
 

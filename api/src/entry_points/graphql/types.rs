@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
     entry_point::{self, FormField, FormFieldKind},
@@ -16,6 +15,7 @@ use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
     error::{Error, Result},
+    instant::Instant,
     queues::graphql::types::Queue,
     tasks::task_rows,
     users::graphql::loader::PersonById,
@@ -74,8 +74,8 @@ impl EntryPoint {
 
     /// The time since which the entry point is out of use. No conversation begins there any more, and existing ones
     /// continue. Null while it is in use.
-    async fn archived_at(&self) -> Option<DateTime<Utc>> {
-        self.0.archived_at
+    async fn archived_at(&self) -> Option<Instant> {
+        self.0.archived_at.map(Instant)
     }
 
     /// The queue in which the entry point's tasks wait. Null when the viewer is not an agent. Needs the scope

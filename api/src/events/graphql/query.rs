@@ -13,6 +13,7 @@ use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
     contacts::graphql::subscription::ContactLogEvent,
     error::{Error, Result},
+    instant::Instant,
     notifications::graphql::types::NotificationLogEvent,
     pagination::{DEFAULT_PAGE, MAX_PAGE},
     relationships::graphql::event_types::RequestLogEvent,
@@ -95,6 +96,6 @@ fn resync(cursor: Cursor, occurred_at: chrono::DateTime<chrono::Utc>, ahead: boo
     } else {
         "The log no longer reaches back to this cursor."
     };
-    let event = ResyncRequired { cursor: cursor.clone(), occurred_at, reason: reason.to_owned() };
+    let event = ResyncRequired { cursor: cursor.clone(), occurred_at: Instant(occurred_at), reason: reason.to_owned() };
     EventBatch { nodes: vec![LogEntry::ResyncRequired(event)], end_cursor: cursor, has_more: false }
 }

@@ -1,7 +1,6 @@
 //! Events in the API: the same types for every way of reading them.
 
 use async_graphql::{Enum, ID, Interface, SimpleObject, Union};
-use chrono::{DateTime, Utc};
 use entity::stream::StreamKind;
 use futures_util::{StreamExt as _, stream::BoxStream};
 
@@ -16,6 +15,7 @@ use crate::{
     contacts::graphql::subscription::{ContactAdded, ContactLogEvent, ContactRemoved},
     conversations::graphql::subscription::{ItemAdded, ItemChanged, ParticipantChanged, ReceiptAdvanced},
     error::Result,
+    instant::Instant,
     notifications::graphql::types::{
         NotificationAdded, NotificationLogEvent, NotificationsRead, NotificationsRemoved, NotificationsUnread,
     },
@@ -37,7 +37,7 @@ macro_rules! event {
             /// The cursor to resume after this event.
             pub cursor: $crate::events::cursor::Cursor,
             /// The time of the event.
-            pub occurred_at: chrono::DateTime<chrono::Utc>,
+            pub occurred_at: $crate::instant::Instant,
             /// The event's number in its stream: 1, 2, 3, … without gaps.
             pub sequence: i64,
             $($(#[$field_attribute])* pub $field: $type,)*
@@ -51,7 +51,7 @@ pub(crate) use event;
 #[derive(Interface)]
 #[graphql(
     field(name = "cursor", ty = "&Cursor", desc = "The cursor to resume after this event."),
-    field(name = "occurred_at", ty = "&DateTime<Utc>", desc = "The time of the event.")
+    field(name = "occurred_at", ty = "&Instant", desc = "The time of the event.")
 )]
 pub enum Event {
     /// A subscription started.
@@ -114,7 +114,7 @@ pub struct SubscriptionStarted {
     /// The position at which the subscription starts.
     pub cursor: Cursor,
     /// The time at which the subscription started.
-    pub occurred_at: DateTime<Utc>,
+    pub occurred_at: Instant,
 }
 
 /// A notice that the log does not continue from the given cursor. Read the state again, then subscribe from its
@@ -124,7 +124,7 @@ pub struct ResyncRequired {
     /// The present end of the stream.
     pub cursor: Cursor,
     /// The time at which the gap was found.
-    pub occurred_at: DateTime<Utc>,
+    pub occurred_at: Instant,
     /// An English sentence for developers.
     pub reason: String,
 }
@@ -140,7 +140,7 @@ impl UnknownEvent {
     #[must_use]
     pub fn read(entry: &LoggedEvent, cursor: Cursor) -> Self {
         let LoggedEvent { id, occurred_at, sequence, .. } = entry;
-        Self { id: ID::from(*id), cursor, occurred_at: *occurred_at, sequence: *sequence }
+        Self { id: ID::from(*id), cursor, occurred_at: Instant(*occurred_at), sequence: *sequence }
     }
 }
 
@@ -171,12 +171,12 @@ where
         let cursor = |sequence| Cursor::in_stream(stream, sequence);
         Ok(match item? {
             StreamItem::Started(at) => {
-                LiveEvent::Started(SubscriptionStarted { cursor: cursor(at), occurred_at: clock.now() })
+                LiveEvent::Started(SubscriptionStarted { cursor: cursor(at), occurred_at: Instant(clock.now()) })
             }
             StreamItem::Entry(entry) => LiveEvent::Event(read(&entry, cursor(entry.sequence))),
             StreamItem::Resync { at, reason } => LiveEvent::Resync(ResyncRequired {
                 cursor: cursor(at),
-                occurred_at: clock.now(),
+                occurred_at: Instant(clock.now()),
                 reason: reason.to_owned(),
             }),
         })

@@ -1,7 +1,6 @@
 //! The schema's types of notifications.
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
-use chrono::{DateTime, Utc};
 use entity::{
     contact::List,
     event::EventKind,
@@ -24,6 +23,7 @@ use crate::{
     error::Result,
     events::graphql::types::UnknownEvent,
     events::{cursor::Cursor, graphql::types::event, log::LoggedEvent},
+    instant::Instant,
     memory_budget::LongText,
     pagination::{ByAge, PageInfo, PageSlice},
     relationships::graphql::types::ConnectionRequest,
@@ -109,13 +109,13 @@ impl Notification {
     }
 
     /// The time at which it was read. Null while it is unread.
-    async fn read_at(&self) -> Option<DateTime<Utc>> {
-        self.0.read_at
+    async fn read_at(&self) -> Option<Instant> {
+        self.0.read_at.map(Instant)
     }
 
     /// The time of creation.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.0.created_at)
     }
 }
 
@@ -245,7 +245,7 @@ event! {
         /// The ids of the notifications, at most 500.
         notification_ids: Vec<ID>,
         /// The time of reading.
-        read_at: DateTime<Utc>,
+        read_at: Instant,
     }
 }
 event! {
@@ -295,7 +295,7 @@ impl NotificationLogEvent {
             return Some(Self::NotificationAdded(NotificationAdded {
                 id,
                 cursor,
-                occurred_at,
+                occurred_at: Instant(occurred_at),
                 sequence,
                 notification,
             }));
@@ -308,18 +308,26 @@ impl NotificationLogEvent {
                 Self::NotificationsRead(NotificationsRead {
                     id,
                     cursor,
-                    occurred_at,
+                    occurred_at: Instant(occurred_at),
                     sequence,
                     notification_ids,
-                    read_at,
+                    read_at: Instant(read_at),
                 })
             }
-            EventKind::NotificationsUnread => {
-                Self::NotificationsUnread(NotificationsUnread { id, cursor, occurred_at, sequence, notification_ids })
-            }
-            EventKind::NotificationsRemoved => {
-                Self::NotificationsRemoved(NotificationsRemoved { id, cursor, occurred_at, sequence, notification_ids })
-            }
+            EventKind::NotificationsUnread => Self::NotificationsUnread(NotificationsUnread {
+                id,
+                cursor,
+                occurred_at: Instant(occurred_at),
+                sequence,
+                notification_ids,
+            }),
+            EventKind::NotificationsRemoved => Self::NotificationsRemoved(NotificationsRemoved {
+                id,
+                cursor,
+                occurred_at: Instant(occurred_at),
+                sequence,
+                notification_ids,
+            }),
             _ => return None,
         })
     }

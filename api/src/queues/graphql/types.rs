@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
     id::QueueId,
@@ -120,8 +119,8 @@ impl Queue {
     }
 
     /// The time since which the queue is out of use. No more tasks begin to wait in it. Null while it is in use.
-    async fn archived_at(&self) -> Option<DateTime<Utc>> {
-        self.0.archived_at
+    async fn archived_at(&self) -> Option<Instant> {
+        self.0.archived_at.map(Instant)
     }
 
     /// The result of a transfer that an agent of the queue does not accept.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_graphql::{ID, Object};
-use chrono::{DateTime, Utc};
 use entity::{id::IdleReasonId, idle_reason, wrap_up_reason};
 
 use crate::error::Result;
+use crate::instant::Instant;
 
 /// A reason why an agent is idle.
 #[derive(Clone)]
@@ -36,8 +36,8 @@ impl IdleReason {
     }
 
     /// The time since which the reason can no longer be chosen. Null while it can.
-    async fn archived_at(&self) -> Option<DateTime<Utc>> {
-        self.0.archived_at
+    async fn archived_at(&self) -> Option<Instant> {
+        self.0.archived_at.map(Instant)
     }
 }
 
@@ -64,8 +64,8 @@ impl WrapUpReason {
     }
 
     /// The time since which the reason can no longer be given. Null while it can.
-    async fn archived_at(&self) -> Option<DateTime<Utc>> {
-        self.0.archived_at
+    async fn archived_at(&self) -> Option<Instant> {
+        self.0.archived_at.map(Instant)
     }
 }
 

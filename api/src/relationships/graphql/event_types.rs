@@ -10,6 +10,7 @@ use crate::{
         graphql::types::{UnknownEvent, event},
         log::LoggedEvent,
     },
+    instant::Instant,
     tasks::graphql::event_types::{OfferCreated, OfferEnded},
 };
 
@@ -64,14 +65,20 @@ impl RequestLogEvent {
                 Self::ConnectionRequestReceived(ConnectionRequestReceived {
                     id,
                     cursor,
-                    occurred_at,
+                    occurred_at: Instant(occurred_at),
                     sequence,
                     request,
                 })
             }
             EventKind::ConnectionRequestChanged => {
                 let request = request()?;
-                Self::ConnectionRequestChanged(ConnectionRequestChanged { id, cursor, occurred_at, sequence, request })
+                Self::ConnectionRequestChanged(ConnectionRequestChanged {
+                    id,
+                    cursor,
+                    occurred_at: Instant(occurred_at),
+                    sequence,
+                    request,
+                })
             }
             _ => return None,
         })

@@ -24,6 +24,7 @@ use crate::{
     },
     error::Result,
     events::cursor::Cursor,
+    instant::Instant,
     memory_budget::LongText,
     pagination::{ByAge, PageInfo, PageSlice},
     users::graphql::types::User,
@@ -260,8 +261,8 @@ impl ConnectionRequest {
     }
 
     /// The time when the request was made.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.0.created_at)
     }
 
     /// The time when the status became final, as the viewer may know it. Null while the request is pending.

@@ -13,6 +13,7 @@ use crate::{
         graphql::types::{UnknownEvent, event},
         log::LoggedEvent,
     },
+    instant::Instant,
 };
 
 /// Defines an event type that carries a row as it was at the event, and its reader.
@@ -26,7 +27,7 @@ macro_rules! row_event {
             pub fn read(entry: &LoggedEvent, cursor: Cursor) -> Option<Self> {
                 let row = entry.subject()?;
                 let (id, occurred_at, sequence) = (ID::from(entry.id), entry.occurred_at, entry.sequence);
-                Some(Self { id, cursor, occurred_at, sequence, $field: $type(Arc::new(row)) })
+                Some(Self { id, cursor, occurred_at: Instant(occurred_at), sequence, $field: $type(Arc::new(row)) })
             }
         }
     };

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
     id::OfferId,
@@ -18,6 +17,7 @@ use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
     error::Result,
+    instant::Instant,
 };
 
 /// An offer of a task to the viewer for a limited time.
@@ -49,18 +49,18 @@ impl Offer {
     }
 
     /// The time at which the offer was made.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.0.created_at)
     }
 
     /// The time until which the agent can accept, by the server's clock. After it the agent becomes RONA.
-    async fn expires_at(&self) -> DateTime<Utc> {
-        self.0.expires_at
+    async fn expires_at(&self) -> Instant {
+        Instant(self.0.expires_at)
     }
 
     /// The time at which the offer was accepted, declined, withdrawn or found expired. Null while it is PENDING.
-    async fn ended_at(&self) -> Option<DateTime<Utc>> {
-        self.0.ended_at
+    async fn ended_at(&self) -> Option<Instant> {
+        self.0.ended_at.map(Instant)
     }
 
     /// The details to show before the agent accepts. Null when the viewer can no longer see the task. Needs the scope
@@ -89,7 +89,7 @@ pub struct OfferPreview {
     /// The name of the task's queue.
     queue_name: String,
     /// The time at which the customer began to wait. A timer of the wait counts from it.
-    received_at: DateTime<Utc>,
+    received_at: Instant,
     /// The customer's name. Set on WEBCHAT, EMAIL, WHATSAPP and MESSENGER, and on SMS for a customer without a
     /// telephone number.
     customer_name: Option<String>,
@@ -112,7 +112,7 @@ impl OfferPreview {
         Ok(Some(Self {
             channel: row.channel,
             queue_name: row.queue_name.clone(),
-            received_at: row.received_at,
+            received_at: Instant(row.received_at),
             customer_name: row.customer_name.clone().filter(|_| !by_number),
             customer_email: row.customer_email.clone().filter(|_| on(&[Channel::Webchat, Channel::Email])),
             customer_phone: row.customer_phone.clone().filter(|_| phone),

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
-use chrono::{DateTime, Utc};
 use entity::{
     assignment::AssignmentPhase,
     id::{TaskId, UserId},
@@ -20,6 +19,7 @@ use crate::{
     auth::viewer::{Caller, Scope},
     conversations::{channel_capabilities, conversation_rows::ConversationSide, graphql::types::Conversation},
     error::Result,
+    instant::Instant,
     memory_budget::LongText,
     queues::graphql::{loader::EstimateOf, types::Queue},
     reason_codes::graphql::{loader::WrapUpReasonById, types::WrapUpReason},
@@ -97,18 +97,18 @@ impl Task {
     }
 
     /// The time at which the customer began to wait.
-    async fn received_at(&self) -> DateTime<Utc> {
-        self.0.received_at
+    async fn received_at(&self) -> Instant {
+        Instant(self.0.received_at)
     }
 
     /// The time at which the present or last owner accepted the task. Null while the customer waits.
-    async fn accepted_at(&self) -> Option<DateTime<Utc>> {
-        self.0.accepted_at
+    async fn accepted_at(&self) -> Option<Instant> {
+        self.0.accepted_at.map(Instant)
     }
 
     /// The time at which the conversation of the task ended. Null until then.
-    async fn ended_at(&self) -> Option<DateTime<Utc>> {
-        self.0.ended_at
+    async fn ended_at(&self) -> Option<Instant> {
+        self.0.ended_at.map(Instant)
     }
 
     /// The party or the change that ended the conversation. Null until then.
@@ -279,13 +279,13 @@ impl WrapUp {
     }
 
     /// The time at which the wrap-up began.
-    async fn began_at(&self) -> DateTime<Utc> {
-        self.0.began_at
+    async fn began_at(&self) -> Instant {
+        Instant(self.0.began_at)
     }
 
     /// The time at which the wrap-up completes automatically, by the server's clock. Null means never.
-    async fn due_at(&self) -> Option<DateTime<Utc>> {
-        self.0.due_at
+    async fn due_at(&self) -> Option<Instant> {
+        self.0.due_at.map(Instant)
     }
 
     /// True when the agent extended the time. It can be extended once.
@@ -294,8 +294,8 @@ impl WrapUp {
     }
 
     /// The time at which the wrap-up was submitted or completed. Null while it is pending.
-    async fn submitted_at(&self) -> Option<DateTime<Utc>> {
-        self.0.submitted_at
+    async fn submitted_at(&self) -> Option<Instant> {
+        self.0.submitted_at.map(Instant)
     }
 }
 
@@ -306,8 +306,8 @@ pub struct RoutingDecision(pub routing_decision::Model);
 #[Object]
 impl RoutingDecision {
     /// The time of the decision.
-    async fn decided_at(&self) -> DateTime<Utc> {
-        self.0.decided_at
+    async fn decided_at(&self) -> Instant {
+        Instant(self.0.decided_at)
     }
 
     /// The agent who was offered the task. Null when no agent was free.

@@ -14,12 +14,12 @@ use super::{
     viewer_types::ServiceAccount,
 };
 use crate::{
+    accounts::graphql::types::ApiKey,
     activities::{
         feed::FeedAuthors,
         graphql::types::{Activity, ActivityConnection},
     },
     address_book::graphql::types::PersonalContact,
-    accounts::graphql::types::ApiKey,
     agents::graphql::{
         profile_types::{MultimediaProfile, Skill},
         types::Agent,

@@ -18,6 +18,7 @@ use crate::{
     contacts::graphql::types::ContactCounts,
     conversations::graphql::participant_types::Customer,
     error::{Error, Result},
+    instant::Instant,
     memory_budget::LongText,
     notifications::graphql::types::{NotificationPreference, UnreadCounts},
     users::graphql::types::{Actor, User, contacts_reader, needs},
@@ -56,8 +57,8 @@ impl Viewer {
 
     /// The time when the token or the API key expires. Null for a key without an end. Each use of a visitor's token puts
     /// it off.
-    async fn expires_at(&self) -> Option<DateTime<Utc>> {
-        Some(self.0.expires_at()).filter(|end| *end < DateTime::<Utc>::MAX_UTC)
+    async fn expires_at(&self) -> Option<Instant> {
+        Some(self.0.expires_at()).filter(|end| *end < DateTime::<Utc>::MAX_UTC).map(Instant)
     }
 
     /// The caller's settings. Null for a service account.

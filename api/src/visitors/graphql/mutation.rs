@@ -1,7 +1,6 @@
 //! The mutations `startWebChat` and `revokeVisitorToken`.
 
 use async_graphql::{Context, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 
 use crate::{
     auth::request_context::ContextExt as _,
@@ -9,6 +8,7 @@ use crate::{
     conversations::graphql::types::Conversation,
     error::{Error, Result},
     events::graphql::effect::Effect,
+    instant::Instant,
     visitors::{
         start_chat::{self, StartWebChatInput, StartedChat},
         tokens,
@@ -50,7 +50,7 @@ impl VisitorsMutation {
         Ok(StartWebChatPayload {
             conversation: Conversation::find(ctx, conversation.id).await?,
             visitor_token: token,
-            expires_at: Some(visitor.expires_at),
+            expires_at: Some(Instant(visitor.expires_at)),
             replayed,
             effect,
         })
@@ -79,7 +79,7 @@ struct StartWebChatPayload {
     /// call's own token opens the chat.
     visitor_token: Option<String>,
     /// The time at which the token ends if it is not used before. Each use extends it. Null when refused.
-    expires_at: Option<DateTime<Utc>>,
+    expires_at: Option<Instant>,
     /// True if an earlier call with the same key has started it.
     replayed: bool,
     /// The effect of the call.
