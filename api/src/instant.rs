@@ -14,6 +14,13 @@ pub struct NoInstant(pub &'static str);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Instant(pub DateTime<Utc>);
 
+/// Returns the seconds from `now` until a time, rounded up. 0 when the time is over.
+#[must_use]
+pub fn seconds_until(at: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
+    let millis = (at - now).num_milliseconds().max(0);
+    (millis + 999) / 1_000
+}
+
 /// Parses a time in RFC 3339 format. The leap second `23:59:60` UTC becomes the second after it. Fractions beyond
 /// microseconds are cut off. Refuses other formats, times that do not exist, and years outside 0000 to 9999 in UTC.
 pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, NoInstant> {

@@ -1,7 +1,7 @@
 //! Pages of lists, as Relay connections. A cursor is the sort key of a row, bound to its list, filter and order. A
 //! page reads one range of an index, however far back it lies.
 
-use async_graphql::SimpleObject;
+use async_graphql::{SimpleObject, TypeDirective};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -28,6 +28,11 @@ pub struct PageArguments {
     /// The cursor behind the last row of the range.
     pub before: Option<String>,
 }
+
+/// The number of items that the cost of an operation assumes for a list without pages. Selections below the field count
+/// this often. Lists with pages count by `first` or `last`.
+#[TypeDirective(location = "FieldDefinition", name = "listSize")]
+pub fn list_size(assumed_size: i32) {}
 
 /// The position of a row in a list: the values that its rows are ordered by.
 pub trait Key: Sized {
@@ -176,9 +181,9 @@ impl<K: Key> Page<K> {
             (None, Some(last)) => (last, "last", true),
             (first, None) => (first.unwrap_or(DEFAULT_PAGE), "first", false),
         };
-        let limit = usize::try_from(size).ok().filter(|_| (1..=MAX_PAGE).contains(&size));
+        let limit = usize::try_from(size).ok().filter(|_| size <= MAX_PAGE);
         let Some(limit) = limit else {
-            return Err(Error::invalid(field, format!("{field} must be from 1 to {MAX_PAGE}.")));
+            return Err(Error::invalid(field, format!("{field} must be from 0 to {MAX_PAGE}.")));
         };
         let open = |cursor: Option<String>, field| match cursor {
             None => Ok(None),
@@ -296,13 +301,15 @@ mod tests {
     }
 
     #[test]
-    fn sizes_outside_one_to_a_hundred_are_refused() {
-        for size in [0, -1, 101, i32::MAX, i32::MIN] {
+    fn sizes_outside_zero_to_a_hundred_are_refused() {
+        for size in [-1, 101, i32::MAX, i32::MIN] {
             assert!(page(PageArguments { first: Some(size), ..Default::default() }).is_none(), "{size}");
             assert!(page(PageArguments { last: Some(size), ..Default::default() }).is_none(), "{size}");
         }
         assert!(page(PageArguments { first: Some(1), last: Some(1), ..Default::default() }).is_none());
         assert!(page(PageArguments { first: Some(100), ..Default::default() }).is_some());
+        let none = page(PageArguments { first: Some(0), ..Default::default() }).map(|page| page.slice(vec![()]));
+        assert!(none.is_some_and(|none| none.items.is_empty() && none.has_next));
     }
 
     #[test]

@@ -35,7 +35,7 @@ use crate::{
         mutation::TasksMutation, supervision_mutation::SupervisionMutation,
         supervision_subscription::SupervisionSubscription, transfer_mutation::TransfersMutation,
     },
-    users::graphql::{mutation::UsersMutation, query::UsersQuery, types::Actor},
+    users::graphql::{interfaces::Actor, mutation::UsersMutation, query::UsersQuery},
     vcard_transfer::graphql::{mutation::CardsMutation, query::CardsQuery},
     visitors::graphql::{mutation::VisitorsMutation, query::VisitorsQuery},
 };

@@ -5,6 +5,7 @@ use api::{
     conversations::{customers::CustomerDetails, message_content::MessageContent},
     inbound::messages::{self, InboundMessage},
 };
+use chrono::SubsecRound as _;
 use entity::{channel::Channel, thread_item::TextFormat};
 use serde_json::{Value, json};
 
@@ -77,7 +78,8 @@ async fn offer_previews_show_the_details_of_their_channel() {
         let mut shown = agent.desk().await["offers"][0]["preview"].clone();
         // The offer's timer starts when the customer wrote, not when the offer was made.
         let received = shown["receivedAt"].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
-        assert_eq!(received, Some(app.clock.now() - chrono::Duration::seconds(5)), "{channel:?}");
+        let written = (app.clock.now() - chrono::Duration::seconds(5)).trunc_subsecs(3);
+        assert_eq!(received, Some(written), "{channel:?}");
         assert_eq!(shown["queueName"], format!("Queue {channel:?}"));
         let fields = shown.as_object_mut().expected("details");
         fields.retain(|name, _| name != "receivedAt" && name != "queueName");
@@ -171,7 +173,8 @@ async fn offers_expire_after_30_seconds_or_after_the_queues_own_time() {
         app.settle().await;
         let expires = agent.desk().await["offers"][0]["expiresAt"].clone();
         let expires = expires.as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
-        assert_eq!(expires, Some(app.clock.now() + chrono::Duration::seconds(30)), "{channel:?}");
+        let due = (app.clock.now() + chrono::Duration::seconds(30)).trunc_subsecs(3);
+        assert_eq!(expires, Some(due), "{channel:?}");
     }
     let ann = app.agent("ann").await;
     let queue = NewQueue { offer_seconds: Some(6_000), ..NewQueue::of(Channel::Sms, "Slow") };

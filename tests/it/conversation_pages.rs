@@ -27,7 +27,7 @@ use crate::support::{
 };
 
 /// The operations of an agent, each with its maximum number of statements.
-const BUDGETS: [(&str, usize); 9] = [
+const BUDGETS: [(&str, usize); 10] = [
     (
         "{ viewer { agentDesktop { streamCursor agent { state idleReason { name } capacity { channel used } } \
          offers { id expiresAt task { id position estimatedWaitSeconds } preview { channel queueName customerName receivedAt } } \
@@ -46,6 +46,10 @@ const BUDGETS: [(&str, usize); 9] = [
     ("query($id: ID!) { conversation(id: $id) { items(first: 100) { nodes { ... on Message { body html } } } } }", 2),
     ("query($id: ID!) { conversation(id: $id) { lastItemAt participants { role } } }", 2),
     ("{ conversations(first: 5) { nodes { id lastItemAt unreadCount customer { displayName } task { status } } } }", 6),
+    (
+        "{ conversations(first: 5) { nodes { viewerRole customer { initials } lastItem { id ... on Message { body } } } } }",
+        6,
+    ),
     ("{ conversations(filter: { mine: true }, first: 5) { nodes { id items(last: 1) { nodes { id } } } } }", 3),
     (
         "{ conversations(first: 5) { nodes { task { position estimatedWaitSeconds availableActions owner { displayName } \

@@ -52,6 +52,10 @@ async fn each_side_sees_its_items_with_gapless_sequence_numbers() {
     chat.visitor.sends(0, &chat.id(), "5", "Thanks").await;
     let of_ann = ann.ask(THREAD, json!({ "id": chat.id() })).await.at("conversation").clone();
     let of_kim = chat.visitor.ask(THREAD, json!({ "id": chat.id() })).await.at("conversation").clone();
+    for (seen, role) in [(&of_ann, "OWNER"), (&of_kim, "CUSTOMER")] {
+        let last = seen["items"]["nodes"].as_array().and_then(|items| items.last()).expected("an item");
+        assert_eq!((&seen["lastItem"]["id"], &seen["viewerRole"]), (&last["id"], &json!(role)));
+    }
     assert_eq!(numbers(&of_ann), [1, 2, 3, 4, 5, 6]);
     assert_eq!(numbers(&of_kim), [1, 2, 3, 4]);
     let kinds = |seen: &Value| {

@@ -18,8 +18,14 @@ async fn told(person: &Person, variables: Value) -> Vec<(String, String, bool)> 
 }
 
 async fn unread(person: &Person) -> (i64, i64) {
-    let answer = person.ask("{ viewer { unread { notifications requests } } }", Value::Null).await;
+    let answer = person.ask("{ viewer { unread { badge notifications requests } } }", Value::Null).await;
     let count = |name: &str| answer.at("viewer.unread")[name].as_i64().unwrap_or_default();
+    let others = "{ notifications(filter: UNREAD, first: 100) { nodes { kind } } }";
+    let others = person.ask(others, Value::Null).await;
+    let others = others.at("notifications.nodes").as_array().into_iter().flatten();
+    let others = others.filter(|other| other["kind"] != "CONNECTION_REQUESTED").count();
+    let badge = count("requests") + i64::try_from(others).unwrap_or_default();
+    assert_eq!(count("badge"), badge, "each request is counted once");
     (count("notifications"), count("requests"))
 }
 

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use apollo_compiler::{ExecutableDocument, Schema, validation::Valid};
+use apollo_compiler::{ExecutableDocument, Schema, schema::ExtendedType, validation::Valid};
 use sea_orm::{EntityTrait as _, QuerySelect as _};
 use serde_json::Value;
 
@@ -106,4 +106,30 @@ fn check_operations(schema: &Valid<Schema>, directory: &Path) -> usize {
         checked += 1;
     }
     checked
+}
+
+/// A list of objects multiplies what is selected below it, so its price must be known before it is read.
+#[test]
+fn every_list_of_objects_has_a_price() -> Result<(), Box<dyn std::error::Error>> {
+    let schema = Schema::parse_and_validate(api::schema::sdl(), "schema.graphql").map_err(|error| error.to_string())?;
+    let mut without = Vec::new();
+    for (name, kind) in &schema.types {
+        let fields = match kind {
+            ExtendedType::Object(kind) => &kind.fields,
+            ExtendedType::Interface(kind) => &kind.fields,
+            _ => continue,
+        };
+        let page = name.ends_with("Connection") || name == "EventBatch";
+        for (field, definition) in fields.iter().filter(|_| !name.starts_with("__")) {
+            let leaf =
+                schema.types.get(definition.ty.inner_named_type()).is_none_or(|of| of.is_scalar() || of.is_enum());
+            let rows = page && ["nodes", "edges"].contains(&field.as_str());
+            let by_ids = definition.arguments.iter().any(|argument| argument.name == "ids");
+            if definition.ty.is_list() && !leaf && !rows && !by_ids && definition.directives.get("listSize").is_none() {
+                without.push(format!("{name}.{field}"));
+            }
+        }
+    }
+    assert!(without.is_empty(), "without @listSize: {without:?}");
+    Ok(())
 }

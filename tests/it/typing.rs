@@ -76,12 +76,16 @@ async fn non_participants_and_too_frequent_indicators_are_refused() {
         assert_eq!(said(&person.ask(TYPING, variables.clone()).await), refused, "{}", person.handle);
     }
     let mut taken = Vec::new();
-    for _ in 0..25 {
-        taken.push(said(&ann.ask(TYPING, variables.clone()).await));
+    for number in 0..25 {
+        let typing = json!({ "c": chat.id(), "t": number % 2 == 0 });
+        taken.push(said(&ann.ask(TYPING, typing).await));
     }
     assert_eq!(taken.iter().filter(|said| *said == "APPLIED").count(), 20);
     assert_eq!(taken.iter().filter(|said| *said == "NO_CHANGE").count(), 5);
     app.clock.advance(chrono::Duration::seconds(10));
+    assert_eq!(said(&ann.ask(TYPING, variables.clone()).await), "APPLIED");
+    assert_eq!(said(&ann.ask(TYPING, variables.clone()).await), "NO_CHANGE", "the same one a moment ago");
+    app.clock.advance(chrono::Duration::seconds(1));
     assert_eq!(said(&ann.ask(TYPING, variables.clone()).await), "APPLIED");
     assert_eq!(said(&chat.visitor.ask(TYPING, variables.clone()).await), "APPLIED", "each for themselves");
     app.ends(&chat).await;

@@ -18,10 +18,10 @@ use tracing::Instrument as _;
 
 use super::{
     cors::AllowedSites,
-    cost::{self, Lists},
-    document_limits,
+    cost, document_limits,
     failure_responses::{late, refusal, refuse_whole, warn_of_changes},
     metrics::{Metrics, RequestOutcome},
+    priced_fields::PricedFields,
     validation::{Document, JsonMap, Operation as ValidOperation, Refused, Validator},
     write_size,
 };
@@ -116,7 +116,7 @@ pub struct Executor {
     app: App,
     schema: RapportSchema,
     validator: Validator,
-    lists: Lists,
+    lists: PricedFields,
     documents: Cache<Parsed>,
     /// The authentication of callers.
     pub authenticator: Authenticator,
@@ -131,7 +131,7 @@ impl Executor {
     pub async fn start(app: App) -> anyhow::Result<Self> {
         let schema = schema::build(Some(&app.config.limits));
         let sdl = schema.sdl();
-        let lists = Lists::of(&parse_schema(&sdl)?);
+        let lists = PricedFields::of(&parse_schema(&sdl)?);
         let validator = Validator::new(&sdl, app.config.limits.introspection)?;
         let started = Authenticator::start(&app).await;
         let authenticator =

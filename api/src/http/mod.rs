@@ -2,6 +2,7 @@
 //! archives. It also serves GraphiQL, the web chat's page, the schema, health and metrics. This module has no product
 //! rules.
 
+pub mod priced_fields;
 pub mod cost;
 pub mod document_limits;
 pub mod validation;

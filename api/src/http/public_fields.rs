@@ -8,7 +8,8 @@ use super::{document_limits, executor::Params, validation};
 use crate::config::Limits;
 
 /// The root fields that need no caller.
-const OPEN: [&str; 10] = [
+const OPEN: [&str; 11] = [
+    "serverTime",
     "signUp",
     "signIn",
     "signOut",

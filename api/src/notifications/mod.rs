@@ -5,5 +5,7 @@ pub mod preferences;
 /// The e-mails about notifications, as deliveries.
 pub mod email_delivery;
 pub mod notification_rows;
+/// The numbers of unread notifications.
+pub mod unread;
 pub mod retention;
 pub mod graphql;

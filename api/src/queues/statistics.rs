@@ -17,6 +17,7 @@ use crate::{
     database::sql::Sql,
     error::{Error, Result},
     events::cursor::{Cursor, queue_of},
+    instant::Instant,
 };
 
 /// The period of statistics when a call names none.
@@ -51,7 +52,7 @@ pub struct QueueStatistics {
     /// The position of the queue's stream before the count. `queueEvents` from there delivers all later changes.
     stream_cursor: Cursor,
     /// The start of the period.
-    since: DateTime<Utc>,
+    since: Instant,
     /// The number of waiting tasks, including tasks on offer to an agent.
     waiting: i64,
     /// The longest wait of a task in the queue, in seconds. Null when no task waits.
@@ -79,7 +80,7 @@ impl QueueStatistics {
         });
         Self {
             stream_cursor: Cursor::in_stream(queue_of(queue.id), counts.stream_at),
-            since,
+            since: Instant(since),
             waiting: counts.waiting,
             longest_wait_seconds: counts.first_since.map(|since| (app.clock.now() - since).num_seconds().max(0)),
             in_service: counts.in_service,

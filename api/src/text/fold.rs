@@ -113,7 +113,8 @@ fn is_initial(c: char) -> bool {
     ('\u{1100}'..='\u{1112}').contains(&c)
 }
 
-fn says_a_word(c: char) -> bool {
+/// Returns true for a letter that stands for a whole word or syllable.
+pub(super) fn says_a_word(c: char) -> bool {
     is_syllable(c) || TABLES.is_ideograph(c)
 }
 

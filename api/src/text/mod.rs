@@ -9,9 +9,11 @@ pub mod fold;
 pub mod collation;
 pub mod named;
 pub mod locale;
+pub mod initials;
 
 pub use clean::{email_address, is_blank};
 pub use collation::{heading, name_key};
 pub use fold::{fold, grams, search_text, search_words};
+pub use initials::initials;
 pub use named::Named;
 pub use tables::version;

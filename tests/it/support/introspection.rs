@@ -7,7 +7,8 @@ use super::{Expected as _, graphql::Client, socket::Socket};
 pub const INTROSPECTION: &str = include_str!("../operations/support/introspection/introspection.graphql");
 
 /// The root fields that an anonymous caller may use.
-pub const OPEN: [&str; 10] = [
+pub const OPEN: [&str; 11] = [
+    "Query.serverTime",
     "Mutation.signUp",
     "Mutation.signIn",
     "Mutation.signOut",

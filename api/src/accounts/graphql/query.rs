@@ -7,6 +7,7 @@ use crate::accounts::api_keys;
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
     error::Result,
+    pagination::list_size,
 };
 
 /// The queries about the API keys and the rate limit of the caller.
@@ -17,7 +18,7 @@ pub struct AccountsQuery;
 impl AccountsQuery {
     /// The viewer's API keys, newest first, revoked ones included. Administrators with the scope ADMIN also get those
     /// of the organization. The viewer and the organization can each have at most 100 unrevoked keys.
-    #[graphql(guard = "Needs(Scope::ProfileRead)")]
+    #[graphql(guard = "Needs(Scope::ProfileRead)", directive = list_size::apply(10))]
     async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>> {
         let keys = api_keys::visible_to(ctx.app()?.db.read(), ctx.viewer()?).await?;
         Ok(keys.into_iter().map(ApiKey).collect())

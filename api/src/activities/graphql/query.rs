@@ -25,11 +25,11 @@ impl ActivitiesQuery {
         ctx: &Context<'_>,
         #[graphql(default_with = "FeedScope::All", desc = "The authors whose activities are listed.")] scope: FeedScope,
         #[graphql(
-            desc = "The number of activities from the start, 1 to 100. The default is 20 if `last` is not given."
+            desc = "The number of activities from the start, 0 to 100. The default is 20 if `last` is not given."
         )]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins, from the same scope.")] after: Option<String>,
-        #[graphql(desc = "The number of activities from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of activities from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends, from the same scope.")] before: Option<String>,
     ) -> Result<ActivityConnection> {
         ActivityConnection::read(ctx, FeedAuthors::Feed(scope), PageArguments { first, after, last, before }).await

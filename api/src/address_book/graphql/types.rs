@@ -12,6 +12,7 @@ use crate::{
     error::Result,
     instant::Instant,
     memory_budget::LongText,
+    pagination::list_size,
     text,
     users::graphql::types::{PersonName, User},
     vcard::write,
@@ -68,21 +69,25 @@ impl PersonalContact {
     }
 
     /// The contact's e-mail addresses.
+    #[graphql(directive = list_size::apply(4))]
     async fn emails(&self) -> Vec<EmailAddress> {
         VisibleDetails::private(&self.0.details).emails()
     }
 
     /// The contact's telephone numbers.
+    #[graphql(directive = list_size::apply(4))]
     async fn phones(&self) -> Vec<Phone> {
         VisibleDetails::private(&self.0.details).phones()
     }
 
     /// The contact's postal addresses.
+    #[graphql(directive = list_size::apply(4))]
     async fn addresses(&self) -> Vec<PostalAddress> {
         VisibleDetails::private(&self.0.details).addresses()
     }
 
     /// The contact's web pages.
+    #[graphql(directive = list_size::apply(4))]
     async fn urls(&self) -> Vec<WebAddress> {
         VisibleDetails::private(&self.0.details).urls()
     }

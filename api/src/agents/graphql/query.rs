@@ -21,6 +21,7 @@ use crate::{
     contacts::search::Search as NameSearch,
     conversations::channel_capabilities::TargetKind,
     error::{Error, Result},
+    pagination::list_size,
     pagination::{Page, PageArguments, PageBound},
     tasks::target_search::{self, SearchScope, TargetPurpose},
 };
@@ -56,10 +57,10 @@ impl AgentsQuery {
         #[graphql(desc = "Selects agents in this state.")] state: Option<AgentState>,
         #[graphql(desc = "Selects targets for a transfer of this task.")] for_transfer_of: Option<ID>,
         #[graphql(desc = "Selects targets for a conference of this task.")] for_conference_of: Option<ID>,
-        #[graphql(desc = "The number of agents from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of agents from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins, from the same search.")] after: Option<String>,
-        #[graphql(desc = "The number of agents from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of agents from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends, from the same search.")] before: Option<String>,
     ) -> Result<AgentConnection> {
         let target = match (&for_transfer_of, &for_conference_of) {
@@ -80,7 +81,7 @@ impl AgentsQuery {
 
     /// The multimedia profiles in use, ordered by name, at most 200. With `includeArchived` also the archived ones.
     /// Empty when the viewer is not an agent.
-    #[graphql(guard = "Needs(Scope::AgentsRead)")]
+    #[graphql(guard = "Needs(Scope::AgentsRead)", directive = list_size::apply(10))]
     async fn multimedia_profiles(
         &self,
         ctx: &Context<'_>,
@@ -102,7 +103,7 @@ impl AgentsQuery {
     }
 
     /// The skills, ordered by name, at most 200. Empty when the viewer is not an agent.
-    #[graphql(guard = "Needs(Scope::AgentsRead)")]
+    #[graphql(guard = "Needs(Scope::AgentsRead)", directive = list_size::apply(20))]
     async fn skills(&self, ctx: &Context<'_>) -> Result<Vec<Skill>> {
         if !may_see_agents(ctx).await? {
             return Ok(Vec::new());

@@ -30,6 +30,7 @@ use crate::{
     events::cursor::{Cursor, desk_of},
     instant::Instant,
     memory_budget::LongText,
+    pagination::list_size,
     pagination::{PageInfo, PageSlice},
     queues::{
         graphql::{loader::QueuesOf, types::Queue},
@@ -85,6 +86,7 @@ impl Agent {
 
     /// The agent's states in a period without gaps, the earliest first, at most 1,000. For supervisors and the agent,
     /// null for other viewers.
+    #[graphql(directive = list_size::apply(20))]
     async fn intervals(
         &self,
         ctx: &Context<'_>,
@@ -109,6 +111,7 @@ impl Agent {
 
     /// The agent's capacity on each channel. Messenger, SMS and WhatsApp share one capacity. A task counts from the
     /// offer to the end of its wrap-up.
+    #[graphql(directive = list_size::apply(5))]
     async fn capacity(&self) -> Vec<ChannelCapacity> {
         let capacity = |channel| {
             let (limit, used) = capacity::limit_and_used(&self.0, channel);
@@ -125,12 +128,14 @@ impl Agent {
     }
 
     /// The agent's skills with their levels, ordered by the names of the skills.
+    #[graphql(directive = list_size::apply(4))]
     async fn skills(&self, ctx: &Context<'_>) -> Result<Vec<AgentSkill>> {
         let skills = ctx.load(SkillsOf(self.0.user_id)).await?.unwrap_or_default();
         Ok(skills.iter().map(|(skill, level)| AgentSkill::of(skill, *level)).collect())
     }
 
     /// The queues in use for which the agent is eligible at any skill step, ordered by name.
+    #[graphql(directive = list_size::apply(10))]
     async fn queues(&self, ctx: &Context<'_>) -> Result<Vec<Queue>> {
         let queues = ctx.load(QueuesOf(self.0.user_id)).await?.unwrap_or_default();
         Ok(queues.iter().map(|row| Queue(Arc::clone(row))).collect())
@@ -249,6 +254,7 @@ impl AgentDesktop {
     }
 
     /// The pending offers to the agent, the oldest first.
+    #[graphql(directive = list_size::apply(2))]
     async fn offers(&self, ctx: &Context<'_>) -> Result<Vec<Offer>> {
         let rows = offers::pending_for_agent(ctx.app()?.db.read(), self.agent.user_id).await?;
         Ok(rows.into_iter().map(|row| Offer(Arc::new(row))).collect())
@@ -256,7 +262,7 @@ impl AgentDesktop {
 
     /// The agent's accepted tasks: active ones and ones in wrap-up, the oldest assignment first. Needs the scope
     /// CONVERSATIONS_READ.
-    #[graphql(guard = "Needs(Scope::ConversationsRead)")]
+    #[graphql(guard = "Needs(Scope::ConversationsRead)", directive = list_size::apply(5))]
     async fn tasks(&self, ctx: &Context<'_>) -> Result<Vec<Task>> {
         let in_hand = assignments::assigned_tasks(ctx.app()?.db.read(), ctx.caller()?, self.agent.user_id).await?;
         let mut tasks = Vec::new();

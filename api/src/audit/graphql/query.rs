@@ -33,10 +33,10 @@ impl AuditQuery {
         #[graphql(desc = "The name of the listed actions, such as `suspendUser`.")] action: Option<String>,
         #[graphql(desc = "The person, key or part of the contact center configuration whose entries are listed.")]
         target: Option<ID>,
-        #[graphql(desc = "The number of entries from the start, 1 to 100; 20 without `first` and `last`.")]
+        #[graphql(desc = "The number of entries from the start, 0 to 100; 20 without `first` and `last`.")]
         first: Option<i32>,
         #[graphql(desc = "The page begins after this cursor of the same list and filter.")] after: Option<String>,
-        #[graphql(desc = "The number of entries from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of entries from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The page ends before this cursor of the same list and filter.")] before: Option<String>,
     ) -> Result<AuditEntryConnection> {
         let (app, viewer) = (ctx.app()?, ctx.viewer()?);

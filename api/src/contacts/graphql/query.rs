@@ -36,11 +36,11 @@ impl ContactsQuery {
                     for Chinese and Korean characters. Korean names are also found by their initial consonants."
         )]
         search: Option<String>,
-        #[graphql(desc = "The number of entries from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of entries from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins, from the same list, search and order.")]
         after: Option<String>,
-        #[graphql(desc = "The number of entries from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of entries from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends, from the same list, search and order.")]
         before: Option<String>,
     ) -> Result<ContactConnection> {
@@ -67,10 +67,10 @@ impl ContactsQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the person whose followers are listed.")] user_id: ID,
-        #[graphql(desc = "The number of entries from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of entries from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
-        #[graphql(desc = "The number of entries from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of entries from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Option<Result<UserConnection>> {
         let arguments = PageArguments { first, after, last, before };
@@ -83,10 +83,10 @@ impl ContactsQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the person who follows them.")] user_id: ID,
-        #[graphql(desc = "The number of entries from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of entries from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
-        #[graphql(desc = "The number of entries from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of entries from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Option<Result<UserConnection>> {
         let arguments = PageArguments { first, after, last, before };
@@ -100,10 +100,10 @@ impl ContactsQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the other person.")] user_id: ID,
-        #[graphql(desc = "The number of entries from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of entries from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
-        #[graphql(desc = "The number of entries from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of entries from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Option<Result<UserConnection>> {
         let me = match ctx.viewer() {

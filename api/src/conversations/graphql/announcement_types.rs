@@ -21,10 +21,7 @@ use crate::{
     memory_budget::LongText,
     queues::graphql::types::Queue,
     text::locale::Locale,
-    users::graphql::{
-        loader::ReferredPerson,
-        types::{Actor, User},
-    },
+    users::graphql::{interfaces::Actor, loader::ReferredPerson, types::User},
 };
 
 /// A line that the system added to a conversation, for example that an agent joined or left. Only its audience sees

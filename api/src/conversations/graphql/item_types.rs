@@ -27,8 +27,9 @@ use crate::{
     error::{Error, Result},
     instant::Instant,
     memory_budget::LongText,
+    pagination::list_size,
     pagination::{ByNumber, PageInfo, PageSlice},
-    users::graphql::types::Actor,
+    users::graphql::interfaces::Actor,
 };
 
 /// An item of a conversation: a message, an announcement or a note.
@@ -159,6 +160,7 @@ impl Message {
     }
 
     /// The delivery state for each other participant for whom a state is known.
+    #[graphql(directive = list_size::apply(4))]
     async fn receipts(&self, ctx: &Context<'_>) -> Result<Vec<Receipt>> {
         let told = self.receipts_of(ctx).await?.into_iter().filter(|told| told.is_for(self.side));
         let receipt = |told: VisibleReceipt| Receipt {

@@ -1,5 +1,6 @@
 //! The GraphQL face of conversations. Its files may name any other feature, because GraphQL is a graph.
 
+pub mod capability_types;
 pub mod types;
 pub mod participant_types;
 pub mod announcement_types;

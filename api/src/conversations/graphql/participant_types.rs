@@ -24,7 +24,9 @@ use crate::{
     error::{Error, Result},
     instant::Instant,
     memory_budget::LongText,
-    users::graphql::types::{Actor, User},
+    pagination::list_size,
+    text,
+    users::graphql::{interfaces::Actor, types::User},
 };
 
 /// A user or customer who takes part in a conversation or took part in it. Each appears once, however often they join
@@ -53,10 +55,7 @@ impl Participant {
 
     /// The participant's role in the conversation. Customers see a supervisor as JOINED.
     async fn role(&self) -> ParticipantRole {
-        match (self.side, self.row.role) {
-            (ConversationSide::Customer, ParticipantRole::Supervisor) => ParticipantRole::Joined,
-            (_, role) => role,
-        }
+        self.visible_role()
     }
 
     /// The time at which they last joined.
@@ -83,6 +82,15 @@ impl Participant {
 }
 
 impl Participant {
+    /// Returns the role as its reader sees it.
+    #[must_use]
+    pub fn visible_role(&self) -> ParticipantRole {
+        match (self.side, self.row.role) {
+            (ConversationSide::Customer, ParticipantRole::Supervisor) => ParticipantRole::Joined,
+            (_, role) => role,
+        }
+    }
+
     /// Returns a participant by id, if the viewer may see them in a conversation.
     pub async fn find(ctx: &Context<'_>, id: ParticipantId) -> Result<Option<Self>> {
         let Some(row) = ctx.load(ReferredParticipant(id)).await? else { return Ok(None) };
@@ -145,6 +153,12 @@ impl Representative {
         LongText(self.user.0.display_name())
     }
 
+    /// The initials to show where there is no picture: the first letters of the first and the last word of the name. A
+    /// name in Chinese, Japanese or Korean script has one.
+    pub async fn initials(&self) -> String {
+        text::initials(self.user.0.display_name())
+    }
+
     /// The `https://` address of a picture. Null if there is none.
     pub async fn avatar_url(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
         self.user.avatar_url(ctx).await.unwrap_or(None)
@@ -168,6 +182,12 @@ impl Customer {
         LongText(&self.0.display_name)
     }
 
+    /// The initials to show where there is no picture: the first letters of the first and the last word of the name. A
+    /// name in Chinese, Japanese or Korean script has one.
+    pub async fn initials(&self) -> String {
+        text::initials(&self.0.display_name)
+    }
+
     /// The address of a picture. Always null.
     pub async fn avatar_url(&self) -> Option<Result<LongText<String>>> {
         None
@@ -184,6 +204,7 @@ impl Customer {
     }
 
     /// The customer's addresses on the channels. Only the organization's side sees them. Empty for others.
+    #[graphql(directive = list_size::apply(4))]
     async fn identities(&self, ctx: &Context<'_>) -> Result<Vec<CustomerIdentity>> {
         if !serves(ctx) {
             return Ok(vec![]);

@@ -7,7 +7,10 @@ use entity::{
     id::{ConversationId, CustomerId},
 };
 
-use super::types::{ChannelCapabilities, Conversation, ConversationConnection};
+use super::{
+    capability_types::ChannelCapabilities,
+    types::{Conversation, ConversationConnection},
+};
 use crate::conversations::listing::{ConversationListFilter, Conversations};
 use crate::{
     auth::{
@@ -17,6 +20,7 @@ use crate::{
     },
     error::{Error, Result},
     pagination::PageArguments,
+    pagination::list_size,
     users::people,
 };
 
@@ -60,11 +64,11 @@ impl ConversationsQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The selection. Without it, all are listed.")] filter: Option<ConversationFilter>,
         #[graphql(
-            desc = "The number of conversations from the start, 1 to 100. The default is 20 if `last` is not given."
+            desc = "The number of conversations from the start, 0 to 100. The default is 20 if `last` is not given."
         )]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
-        #[graphql(desc = "The number of conversations from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of conversations from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Result<ConversationConnection> {
         let (app, caller) = (ctx.app()?, *ctx.caller()?);
@@ -86,7 +90,7 @@ impl ConversationsQuery {
     }
 
     /// The capabilities of each channel, for composers.
-    #[graphql(guard = "Needs(Scope::ConversationsRead)")]
+    #[graphql(guard = "Needs(Scope::ConversationsRead)", directive = list_size::apply(5))]
     async fn channels(&self) -> Vec<ChannelCapabilities> {
         Channel::ALL.into_iter().map(ChannelCapabilities::of).collect()
     }

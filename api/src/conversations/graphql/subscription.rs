@@ -47,7 +47,7 @@ use crate::{
     instant::Instant,
     queues::position,
     tasks::graphql::event_types::TaskChanged,
-    users::graphql::types::Actor,
+    users::graphql::interfaces::Actor,
 };
 
 /// Maximum number of waiting events that are delivered after one access check.

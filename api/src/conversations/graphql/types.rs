@@ -1,4 +1,4 @@
-//! GraphQL types of conversations and channels.
+//! GraphQL types of conversations.
 
 use std::sync::Arc;
 
@@ -7,13 +7,14 @@ use entity::{
     channel::Channel,
     conversation::{self, ConversationKind, ConversationStatus},
     id::ConversationId,
-    participant,
+    participant::{self, ParticipantRole},
     thread_item::{ItemVisibility, TextFormat},
 };
 
 use super::{
     announcement_types::reader_locale,
-    item_types::ThreadItemConnection,
+    capability_types::ReplyCapability,
+    item_types::{ThreadItem, ThreadItemConnection},
     loader::{ConversationById, ParticipantsOf, UnreadIn},
     participant_types::{Customer, Participant},
 };
@@ -21,7 +22,6 @@ use crate::{
     auth::request_context::ContextExt as _,
     auth::viewer::Scope,
     conversations::{
-        channel_capabilities::{self, TargetKind},
         conversation_rows::{ConversationSide, VisibleConversation},
         listing::Conversations,
         message_content::MessageRules,
@@ -35,7 +35,7 @@ use crate::{
     events::cursor::Cursor,
     instant::Instant,
     memory_budget::LongText,
-    pagination::{Page, PageArguments, PageBound, PageInfo, PageSlice},
+    pagination::{Page, PageArguments, PageBound, PageInfo, PageSlice, list_size},
     tasks::graphql::types::Task,
     users::graphql::loader::PersonById,
 };
@@ -107,6 +107,7 @@ impl Conversation {
 
     /// All current and earlier participants that the viewer may see, in the order in which they first joined. A
     /// viewer who has left sees those who joined before that.
+    #[graphql(directive = list_size::apply(4))]
     async fn participants(&self, ctx: &Context<'_>) -> Result<Vec<Participant>> {
         self.visible_participants(ctx).await
     }
@@ -117,10 +118,10 @@ impl Conversation {
     async fn items(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The number of items from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of items from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
-        #[graphql(desc = "The number of items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of items from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Result<ThreadItemConnection> {
         let (conversation, side) = (self.row().id, self.side);
@@ -130,6 +131,16 @@ impl Conversation {
         let until = self.seen.until.map(|until| until.sequence);
         let slice = ctx.load(ItemPage { conversation, side, until, page }).await?;
         Ok(ThreadItemConnection { slice: slice.unwrap_or_else(|| empty.slice(Vec::new())), side })
+    }
+
+    /// The newest item that the viewer may see. Null if there is none.
+    async fn last_item(&self, ctx: &Context<'_>) -> Option<Result<ThreadItem>> {
+        self.newest_item(ctx).await.transpose()
+    }
+
+    /// The viewer's role as a participant. Null if the viewer takes no part now.
+    async fn viewer_role(&self, ctx: &Context<'_>) -> Option<Result<ParticipantRole>> {
+        self.role_of_viewer(ctx).await.transpose()
     }
 
     /// The number of messages of others that the viewer has not read. 0 if the viewer is not a participant.
@@ -203,6 +214,22 @@ impl Conversation {
         Ok(ctx.load(ParticipantsOf(self.row().id)).await?.unwrap_or_default())
     }
 
+    async fn newest_item(&self, ctx: &Context<'_>) -> Result<Option<ThreadItem>> {
+        let (conversation, side) = (self.row().id, self.side);
+        let arguments = PageArguments { last: Some(1), ..PageArguments::default() };
+        let page = Page::new(arguments, &format!("items {conversation} {side:?}"))?;
+        let until = self.seen.until.map(|until| until.sequence);
+        let slice = ctx.load(ItemPage { conversation, side, until, page }).await?;
+        Ok(slice.and_then(|mut slice| slice.items.pop()).map(|row| ThreadItem::of(row, side)))
+    }
+
+    async fn role_of_viewer(&self, ctx: &Context<'_>) -> Result<Option<ParticipantRole>> {
+        let Some(who) = ParticipantRef::of(ctx.caller()?) else { return Ok(None) };
+        let participants = self.visible_participants(ctx).await?;
+        let me = participants.into_iter().find(|participant| who.is(&participant.row));
+        Ok(me.filter(|me| me.row.left_at.is_none()).map(|me| me.visible_role()))
+    }
+
     /// Returns the code with which `sendMessage` would refuse now, if any.
     async fn refusal(&self, ctx: &Context<'_>) -> Result<Option<UserErrorCode>> {
         let row = self.row();
@@ -221,101 +248,6 @@ impl Conversation {
             }
         }
         Ok(None)
-    }
-}
-
-/// The messages that the viewer may send in a conversation now.
-pub struct ReplyCapability {
-    reason: Option<UserErrorCode>,
-    character_limit: Option<i32>,
-    formats: Vec<TextFormat>,
-}
-
-/// The messages that the viewer may send in a conversation now.
-#[Object]
-impl ReplyCapability {
-    /// True if the viewer can send a message.
-    async fn open(&self) -> bool {
-        self.reason.is_none()
-    }
-
-    /// The time at which sending ends. Null if no time is set.
-    async fn closes_at(&self) -> Option<Instant> {
-        None.map(Instant)
-    }
-
-    /// The maximum length of a message, in Unicode scalar values. Null if the channel has no limit of its own.
-    async fn character_limit(&self) -> Option<i32> {
-        self.character_limit
-    }
-
-    /// The formats in which a message may be written.
-    async fn formats(&self) -> &[TextFormat] {
-        &self.formats
-    }
-
-    /// True if the viewer can send only a prepared text.
-    async fn template_required(&self) -> bool {
-        false
-    }
-
-    /// The code with which `sendMessage` would refuse. Null if `open` is true.
-    async fn reason(&self) -> Option<UserErrorCode> {
-        self.reason
-    }
-}
-
-/// The capabilities of a channel, for composers.
-#[derive(SimpleObject)]
-pub struct ChannelCapabilities {
-    /// The channel with these capabilities.
-    pub channel: Channel,
-    /// The maximum length of a message, in Unicode scalar values. Null if there is no limit.
-    pub character_limit: Option<i32>,
-    /// True if messages may be Markdown.
-    pub rich_text: bool,
-    /// True if a composer should offer emoji.
-    pub emoji: bool,
-    /// True if messages can carry files.
-    pub attachments: bool,
-    /// True if prepared texts can be used.
-    pub templates: bool,
-    /// The kinds of targets that can be asked to join a conversation.
-    pub conference_targets: Vec<TargetKind>,
-    /// The kinds of targets to which a conversation can be transferred.
-    pub transfer_targets: Vec<TargetKind>,
-    /// True if a wrap-up may have more than one reason.
-    pub several_wrap_up_reasons: bool,
-    /// True if the channel reports that messages were delivered.
-    pub delivery_receipts: bool,
-    /// True if the channel reports that messages were read.
-    pub read_receipts: bool,
-    /// True if authors can edit and delete their messages.
-    pub edits: bool,
-    /// True if ending a conversation needs the customer's consent.
-    pub end_needs_consent: bool,
-}
-
-impl ChannelCapabilities {
-    /// Returns the capabilities of a channel.
-    #[must_use]
-    pub fn of(channel: Channel) -> Self {
-        let can = channel_capabilities::of(channel);
-        Self {
-            channel,
-            character_limit: can.character_limit.and_then(|limit| i32::try_from(limit).ok()),
-            rich_text: can.rich_text,
-            emoji: can.emoji,
-            attachments: can.attachments,
-            templates: can.templates,
-            conference_targets: can.conference_targets.to_vec(),
-            transfer_targets: can.transfer_targets.to_vec(),
-            several_wrap_up_reasons: can.several_wrap_up_reasons,
-            delivery_receipts: can.delivery_receipts,
-            read_receipts: can.read_receipts,
-            edits: can.edits,
-            end_needs_consent: can.end_needs_consent,
-        }
     }
 }
 

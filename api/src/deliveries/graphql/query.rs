@@ -34,10 +34,10 @@ impl DeliveriesQuery {
         )]
         statuses: Vec<DeliveryStatus>,
         #[graphql(desc = "The kind of the listed deliveries. All kinds when left out.")] kind: Option<DeliveryKind>,
-        #[graphql(desc = "The number of deliveries from the start, 1 to 100; 20 without `first` and `last`.")]
+        #[graphql(desc = "The number of deliveries from the start, 0 to 100; 20 without `first` and `last`.")]
         first: Option<i32>,
         #[graphql(desc = "The page begins after this cursor of the same list and filter.")] after: Option<String>,
-        #[graphql(desc = "The number of deliveries from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of deliveries from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The page ends before this cursor of the same list and filter.")] before: Option<String>,
     ) -> Result<DeliveryConnection> {
         let (app, viewer) = (ctx.app()?, ctx.viewer()?);

@@ -13,6 +13,7 @@ use crate::{
     auth::{guard::Needs, viewer::Scope},
     contact_center::graphql::loading::may_see_agents,
     error::Result,
+    pagination::list_size,
 };
 
 /// Root queries of entry points.
@@ -23,7 +24,7 @@ pub struct EntryPointsQuery;
 impl EntryPointsQuery {
     /// The entry points in use, ordered by name, at most 200. With `includeArchived` also the archived ones. Empty when
     /// the viewer is not an agent.
-    #[graphql(guard = "Needs(Scope::AgentsRead)")]
+    #[graphql(guard = "Needs(Scope::AgentsRead)", directive = list_size::apply(20))]
     async fn entry_points(
         &self,
         ctx: &Context<'_>,

@@ -16,6 +16,7 @@ use crate::{
     auth::{guard::Needs, viewer::Scope},
     error::{Error, Result},
     instant::Instant,
+    pagination::list_size,
     queues::graphql::types::Queue,
     tasks::task_rows,
     users::graphql::loader::PersonById,
@@ -55,6 +56,7 @@ impl EntryPoint {
     }
 
     /// The questions of the pre-chat form, in this order. WEBCHAT only.
+    #[graphql(directive = list_size::apply(4))]
     async fn fields(&self) -> Vec<EntryPointField> {
         self.0.form.0.iter().map(EntryPointField::of).collect()
     }

@@ -16,6 +16,7 @@ use crate::{
     error::{Result, UserError, into_user_errors},
     events::{cursor::Cursor, log::Growth},
     outcome::Outcome,
+    pagination::list_size,
     tasks::graphql::supervision::is_supervisor,
 };
 
@@ -75,6 +76,7 @@ impl Effect {
 
     /// The events that the call added to streams that the caller may follow. The answer shows their effect, so a client
     /// that follows such a stream can ignore them there. Empty when the call added none.
+    #[graphql(directive = list_size::apply(4))]
     async fn changes(&self, ctx: &Context<'_>) -> Result<Vec<StreamChange>> {
         let mut changes = Vec::new();
         for growth in &self.growths {
@@ -84,6 +86,7 @@ impl Effect {
     }
 
     /// The refusals of the call. Empty when it succeeded.
+    #[graphql(directive = list_size::apply(1))]
     async fn user_errors(&self) -> &[UserError] {
         &self.user_errors
     }

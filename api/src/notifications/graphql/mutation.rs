@@ -13,6 +13,7 @@ use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
     error::{Error, Result, UserErrorCode},
     events::graphql::effect::Effect,
+    pagination::list_size,
 };
 
 /// The notifications to mark as read, given by either `ids` or `upTo`.
@@ -165,6 +166,7 @@ counted! {
 #[derive(SimpleObject)]
 struct UpdateNotificationPreferencesPayload {
     /// The preferences after the change, one for each kind. Null when refused.
+    #[graphql(directive = list_size::apply(8))]
     preferences: Option<Vec<NotificationPreference>>,
     /// The effect of the call.
     #[graphql(flatten)]

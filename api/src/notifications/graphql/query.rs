@@ -31,10 +31,10 @@ impl NotificationsQuery {
         #[graphql(desc = "The only kind to list.")] kind: Option<NotificationKind>,
         #[graphql(default_with = "NotificationOrder::NewestFirst", desc = "The order of the list.")]
         order_by: NotificationOrder,
-        #[graphql(desc = "The number of notifications from the start, 1 to 100. Without `first` and `last` it is 20.")]
+        #[graphql(desc = "The number of notifications from the start, 0 to 100. Without `first` and `last` it is 20.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor to begin after, of the same filter and order.")] after: Option<String>,
-        #[graphql(desc = "The number of notifications from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of notifications from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor to end before, of the same filter and order.")] before: Option<String>,
     ) -> Result<NotificationConnection> {
         let (app, user) = (ctx.app()?, ctx.viewer()?.user);

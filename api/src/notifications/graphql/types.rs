@@ -12,6 +12,7 @@ use entity::{
 use crate::notifications::{
     notification_rows::{self, GroupedNotification, NotificationList},
     preferences::{self, ChannelPreference},
+    unread::{self, UnreadNotifications},
 };
 use crate::{
     auth::{
@@ -27,7 +28,7 @@ use crate::{
     memory_budget::LongText,
     pagination::{ByAge, PageInfo, PageSlice},
     relationships::graphql::types::ConnectionRequest,
-    users::graphql::types::{Actor, User},
+    users::graphql::{interfaces::Actor, types::User},
 };
 
 /// The part of the notifications to list.
@@ -200,10 +201,13 @@ impl From<ChannelPreference> for NotificationPreference {
     }
 }
 
-/// The numbers of things that wait for the viewer.
+/// The numbers of things that wait for the viewer. A connection request that waits has a notification too, so the two
+/// numbers must not be added: `badge` counts it once.
 #[derive(SimpleObject)]
 pub struct UnreadCounts {
-    /// The number of unread notifications.
+    /// The number to show on a bell: the waiting connection requests and the unread notifications about other things.
+    pub badge: i64,
+    /// The number of unread notifications. Those about waiting connection requests are among them.
     pub notifications: i64,
     /// The number of connection requests that wait for the viewer's answer. Needs the scope CONTACTS_READ and is 0
     /// without it.
@@ -214,13 +218,17 @@ impl UnreadCounts {
     /// Counts the things that wait for a user.
     pub async fn of(ctx: &Context<'_>, viewer: &Viewer) -> Result<Self> {
         let app = ctx.app()?;
-        let unread = NotificationList { user: viewer.user, read: Some(false), kind: None, oldest_first: false };
         let requests = if viewer.scopes.has(Scope::ContactsRead) {
             ctx.load(SizeOf(viewer.user, List::IncomingRequests)).await?.unwrap_or_default()
         } else {
             0
         };
-        Ok(Self { notifications: unread.count(app.db.read()).await?, requests })
+        let UnreadNotifications { total, about_requests } = unread::count(app.db.read(), viewer.user).await?;
+        let badge = match viewer.scopes.has(Scope::ContactsRead) {
+            true => total - about_requests + requests,
+            false => total,
+        };
+        Ok(Self { badge, notifications: total, requests })
     }
 }
 

@@ -44,10 +44,10 @@ impl QueuesQuery {
         for_transfer_of: Option<ID>,
         #[graphql(default, desc = "True to include archived queues. Has no effect with `forTransferOf`.")]
         include_archived: bool,
-        #[graphql(desc = "The number of queues from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of queues from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins, from the same search.")] after: Option<String>,
-        #[graphql(desc = "The number of queues from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of queues from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends, from the same search.")] before: Option<String>,
     ) -> Result<QueueConnection> {
         let target = for_transfer_of.as_ref().map(|task| ("transfer", task));

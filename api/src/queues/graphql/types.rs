@@ -20,6 +20,7 @@ use crate::{
     auth::viewer::Scope,
     error::Result,
     instant::Instant,
+    pagination::list_size,
     pagination::{PageBound, PageInfo, PageSlice},
     queues::{
         opening_hours::{self, Weekday},
@@ -68,6 +69,7 @@ impl Queue {
     }
 
     /// The agents who are eligible at any skill step, at most 500.
+    #[graphql(directive = list_size::apply(20))]
     async fn agents(&self, ctx: &Context<'_>) -> Result<Vec<Agent>> {
         let serving = ctx.load(ServersOf(self.0.id)).await?.unwrap_or_default();
         let agents = futures_util::future::try_join_all(serving.into_iter().map(|id| ctx.load(AgentById(id)))).await?;
@@ -97,6 +99,7 @@ impl Queue {
 
     /// The agents that the queue names. Those of them with the required skills are eligible. When empty, every agent
     /// with the required skills is eligible.
+    #[graphql(directive = list_size::apply(20))]
     async fn assigned_agents(&self, ctx: &Context<'_>) -> Result<Vec<Agent>> {
         let named = ctx.load(NamedBy(self.0.id)).await?.unwrap_or_default();
         let agents = futures_util::future::try_join_all(named.iter().map(|id| ctx.load(AgentById(*id)))).await?;
@@ -104,6 +107,7 @@ impl Queue {
     }
 
     /// The required skills in steps. Each step applies once a task has waited for a time.
+    #[graphql(directive = list_size::apply(2))]
     async fn skill_relaxation(&self) -> Vec<SkillStep> {
         let required = |required: &queue::RequiredSkill| RequiredSkill(*required);
         let step = |step: &queue::SkillStep| SkillStep {
@@ -167,6 +171,7 @@ pub struct SkillStep {
     /// The wait in seconds after which the step applies. It is 0 for the first step.
     after_seconds: i32,
     /// The required skills. An agent needs all of them. An empty list accepts every agent that the queue names.
+    #[graphql(directive = list_size::apply(2))]
     required: Vec<RequiredSkill>,
 }
 
@@ -194,6 +199,7 @@ pub struct QueueHours {
     /// changes.
     time_zone: String,
     /// The opening hours of each week.
+    #[graphql(directive = list_size::apply(7))]
     weekly_hours: Vec<OpenHours>,
     /// The days on which the queue is closed, such as `2026-12-25`.
     closed_on: Vec<String>,

@@ -15,6 +15,7 @@ use crate::{
     contacts::search::Search as NameSearch,
     database::sql::Sql,
     error::Result,
+    pagination::list_size,
 };
 
 /// Root queries of reason codes.
@@ -25,7 +26,7 @@ pub struct ReasonCodesQuery;
 impl ReasonCodesQuery {
     /// The reasons that a wrap-up can have, ordered by name, at most 200. With `includeArchived` also the archived
     /// ones. Empty when the viewer is not an agent.
-    #[graphql(guard = "Needs(Scope::AgentsRead)")]
+    #[graphql(guard = "Needs(Scope::AgentsRead)", directive = list_size::apply(20))]
     async fn wrap_up_reasons(
         &self,
         ctx: &Context<'_>,
@@ -49,7 +50,7 @@ impl ReasonCodesQuery {
 
     /// The reasons of idle agents, ordered by name, at most 200. Reasons of the system are included and cannot be
     /// chosen. With `includeArchived` also the archived ones. Empty when the viewer is not an agent.
-    #[graphql(guard = "Needs(Scope::AgentsRead)")]
+    #[graphql(guard = "Needs(Scope::AgentsRead)", directive = list_size::apply(20))]
     async fn idle_reasons(
         &self,
         ctx: &Context<'_>,

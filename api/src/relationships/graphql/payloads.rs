@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result, UserError},
     events::graphql::effect::Effect,
     outcome::Outcome,
+    pagination::list_size,
     users::graphql::types::User,
 };
 
@@ -126,6 +127,7 @@ about_a_request! {
 pub struct UpdateContactsPayload {
     /// One result for each person, in the order of the input and without repetition. Empty when the whole call was
     /// refused.
+    #[graphql(directive = list_size::apply(20))]
     pub results: Vec<ContactUpdate>,
     /// The effect of the whole call. It is APPLIED if the call had an effect on at least one person.
     #[graphql(flatten)]
@@ -183,5 +185,6 @@ pub struct ContactUpdate {
     /// The effect on this person.
     pub outcome: Outcome,
     /// The refusals for this person. Empty when the action succeeded.
+    #[graphql(directive = list_size::apply(1))]
     pub user_errors: Vec<UserError>,
 }

@@ -32,10 +32,10 @@ impl RelationshipsQuery {
         )]
         direction: ConnectionRequestDirection,
         #[graphql(desc = "The status to list, as the viewer sees it.")] status: Option<RequestStatus>,
-        #[graphql(desc = "The number of requests from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of requests from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins, from the same list.")] after: Option<String>,
-        #[graphql(desc = "The number of requests from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of requests from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends, from the same list.")] before: Option<String>,
     ) -> Result<ConnectionRequestConnection> {
         let (app, user) = (ctx.app()?, ctx.viewer()?.user);

@@ -78,7 +78,7 @@ pub enum RelationshipAction {
 #[derive(SimpleObject)]
 pub struct Mute {
     /// The end of the mute. Null when it lasts until it is taken back.
-    until: Option<DateTime<Utc>>,
+    until: Option<Instant>,
     /// True when the person is left out of the feed.
     feed: bool,
     /// True when the person's acts cause no notifications.
@@ -206,7 +206,11 @@ impl Relationship {
     /// The viewer's mute of the person. Null when there is none. The person never learns of it.
     async fn mute(&self) -> Option<Mute> {
         let mutes = self.view.mine.mutes_at(self.now);
-        let mute = Mute { until: self.view.mine.mutes_until, feed: mutes.feed(), notifications: mutes.notifications() };
+        let mute = Mute {
+            until: self.view.mine.mutes_until.map(Instant),
+            feed: mutes.feed(),
+            notifications: mutes.notifications(),
+        };
         (mutes != Mutes::Nothing).then_some(mute)
     }
 
@@ -266,10 +270,10 @@ impl ConnectionRequest {
     }
 
     /// The time when the status became final, as the viewer may know it. Null while the request is pending.
-    async fn decided_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime<Utc>>> {
+    async fn decided_at(&self, ctx: &Context<'_>) -> Option<Result<Instant>> {
         let known = |viewer: &Viewer, app: &App| requests::decided_for(&self.0, viewer.user, app.clock.now());
         match (ctx.viewer(), ctx.app()) {
-            (Ok(viewer), Ok(app)) => known(viewer, app).map(Ok),
+            (Ok(viewer), Ok(app)) => known(viewer, app).map(|at| Ok(Instant(at))),
             (Err(fault), _) | (_, Err(fault)) => Some(Err(fault)),
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     conversations::graphql::types::Conversation,
     error::{Error, Result, UserError, UserErrorCode, into_user_errors},
     events::graphql::effect::Effect,
+    pagination::list_size,
     tasks::{
         closing, offer_outcomes,
         wrap_ups::{self, WrapUpSubmission},
@@ -208,6 +209,7 @@ struct AcceptOfferPayload {
 #[derive(SimpleObject)]
 struct AcceptOffersPayload {
     /// The result of each offer, in the order of the ids.
+    #[graphql(directive = list_size::apply(5))]
     results: Vec<AcceptOfferPayload>,
     /// The effect of the whole call. Each result has its own refusals.
     #[graphql(flatten)]

@@ -17,7 +17,7 @@ use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
     error::Result,
-    instant::Instant,
+    instant::{Instant, seconds_until},
 };
 
 /// An offer of a task to the viewer for a limited time.
@@ -56,6 +56,11 @@ impl Offer {
     /// The time until which the agent can accept, by the server's clock. After it the agent becomes RONA.
     async fn expires_at(&self) -> Instant {
         Instant(self.0.expires_at)
+    }
+
+    /// The seconds until `expiresAt`, for clients whose clock is wrong. 0 when the time is over.
+    async fn expires_in_seconds(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(seconds_until(self.0.expires_at, ctx.app()?.clock.now()))
     }
 
     /// The time at which the offer was accepted, declined, withdrawn or found expired. Null while it is PENDING.

@@ -19,8 +19,9 @@ use crate::{
     auth::viewer::{Caller, Scope},
     conversations::{channel_capabilities, conversation_rows::ConversationSide, graphql::types::Conversation},
     error::Result,
-    instant::Instant,
+    instant::{Instant, seconds_until},
     memory_budget::LongText,
+    pagination::list_size,
     queues::graphql::{loader::EstimateOf, types::Queue},
     reason_codes::graphql::{loader::WrapUpReasonById, types::WrapUpReason},
 };
@@ -101,6 +102,13 @@ impl Task {
         Instant(self.0.received_at)
     }
 
+    /// The seconds for which the customer has waited: until an agent accepted the task, until it ended, or until now.
+    async fn waited_seconds(&self, ctx: &Context<'_>) -> Result<i64> {
+        let now = ctx.app()?.clock.now();
+        let until = self.0.accepted_at.or(self.0.ended_at).unwrap_or(now);
+        Ok((until - self.0.received_at).num_seconds().max(0))
+    }
+
     /// The time at which the present or last owner accepted the task. Null while the customer waits.
     async fn accepted_at(&self) -> Option<Instant> {
         self.0.accepted_at.map(Instant)
@@ -142,6 +150,7 @@ impl Task {
 
     /// The wrap-ups of the agents, in the order in which they began. Empty for the customer, and without the scope
     /// CONVERSATIONS_READ. An agent who has left the conversation sees their own, and others up to that moment.
+    #[graphql(directive = list_size::apply(2))]
     async fn wrap_ups(&self, ctx: &Context<'_>) -> Result<Vec<WrapUp>> {
         if !reads_tasks(ctx)? {
             return Ok(Vec::new());
@@ -157,6 +166,7 @@ impl Task {
 
     /// The newest routing decisions, at most 100, the oldest first. Empty for the customer, and without the scope
     /// CONVERSATIONS_READ. An agent who has left the conversation sees decisions up to that moment.
+    #[graphql(directive = list_size::apply(4))]
     async fn routing_decisions(&self, ctx: &Context<'_>) -> Result<Vec<RoutingDecision>> {
         if !reads_tasks(ctx)? {
             return Ok(Vec::new());
@@ -262,6 +272,7 @@ impl WrapUp {
     }
 
     /// The chosen reasons. Empty until the wrap-up is submitted.
+    #[graphql(directive = list_size::apply(2))]
     async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<WrapUpReason>> {
         let ids = self.0.reasons.0.iter().map(|id| ctx.load(WrapUpReasonById(*id)));
         let found = futures_util::future::try_join_all(ids).await?;
@@ -286,6 +297,12 @@ impl WrapUp {
     /// The time at which the wrap-up completes automatically, by the server's clock. Null means never.
     async fn due_at(&self) -> Option<Instant> {
         self.0.due_at.map(Instant)
+    }
+
+    /// The seconds until `dueAt`, for clients whose clock is wrong. 0 when the time is over. Null when `dueAt` is null.
+    async fn due_in_seconds(&self, ctx: &Context<'_>) -> Result<Option<i64>> {
+        let now = ctx.app()?.clock.now();
+        Ok(self.0.due_at.map(|due| seconds_until(due, now)))
     }
 
     /// True when the agent extended the time. It can be extended once.

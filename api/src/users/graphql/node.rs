@@ -8,10 +8,7 @@ use entity::id::{
     ServiceAccountId, SkillId, TaskId, ThreadItemId, UserId, WebChatId, WrapUpReasonId,
 };
 
-use super::{
-    types::{Node, User},
-    viewer_types::ServiceAccount,
-};
+use super::{interfaces::Node, types::User, viewer_types::ServiceAccount};
 use crate::{
     accounts::graphql::types::ApiKey,
     activities::graphql::types::Activity,

@@ -3,11 +3,7 @@
 use async_graphql::{Context, ID, Object};
 use entity::id::UserId;
 
-use super::{
-    node,
-    types::{Node, User},
-    viewer_types::Viewer,
-};
+use super::{interfaces::Node, node, types::User, viewer_types::Viewer};
 use crate::{
     auth::request_context::ContextExt as _,
     auth::{
@@ -15,6 +11,7 @@ use crate::{
         viewer::Scope,
     },
     error::{Error, Result},
+    instant::Instant,
     users::people,
 };
 
@@ -31,6 +28,11 @@ impl UsersQuery {
     #[graphql(guard = "NeedsUnlessVisitor(Scope::ProfileRead)")]
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
         Ok(Viewer(*ctx.caller()?))
+    }
+
+    /// The time by the server's clock, to which all times of the API refer. Needs no token.
+    async fn server_time(&self, ctx: &Context<'_>) -> Result<Instant> {
+        Ok(Instant(ctx.app()?.clock.now()))
     }
 
     /// Finds the object with an id. Null when the viewer may see no such object.

@@ -1,29 +1,17 @@
-//! Schema types of people, of other actors and of everything with an id.
+//! Schema types of people.
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Interface, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use entity::{
     contact::List,
     id::UserId,
     user::{self, Role, UserStatus},
 };
 
-use super::{
-    loader::{DetailsOf, PersonById, ReferredPerson},
-    viewer_types::ServiceAccount,
-};
+use super::loader::{DetailsOf, PersonById, ReferredPerson};
 use crate::{
-    accounts::graphql::types::ApiKey,
-    activities::{
-        feed::FeedAuthors,
-        graphql::types::{Activity, ActivityConnection},
-    },
-    address_book::graphql::types::PersonalContact,
-    agents::graphql::{
-        profile_types::{MultimediaProfile, Skill},
-        types::Agent,
-    },
+    activities::{feed::FeedAuthors, graphql::types::ActivityConnection},
     auth::request_context::ContextExt as _,
     auth::viewer::{Caller, Scope},
     contacts::{
@@ -32,115 +20,14 @@ use crate::{
         user_rows::Person,
         visibility::{EmailAddress, Phone, PostalAddress, VisibleDetails, WebAddress},
     },
-    conversations::graphql::{
-        announcement_types::Announcement,
-        item_types::{Message, Note, ThreadItem},
-        participant_types::{Customer, Participant, Representative},
-        types::Conversation,
-    },
-    entry_points::graphql::types::EntryPoint,
     error::{Error, Result},
     memory_budget::LongText,
-    notifications::graphql::types::Notification,
-    pagination::PageArguments,
-    queues::graphql::types::Queue,
-    reason_codes::graphql::types::{IdleReason, WrapUpReason},
-    relationships::graphql::{
-        loader::NoteAbout,
-        types::{ConnectionRequest, Relationship},
-    },
-    tasks::graphql::{offer_types::Offer, types::Task},
+    pagination::{PageArguments, list_size},
+    relationships::graphql::{loader::NoteAbout, types::Relationship},
     text,
     vcard::write,
     vcard_transfer::{card, graphql::types::VCardVersion},
-    visitors::graphql::types::WebChat,
 };
-
-/// An object with an id. Ids are opaque, stable and never used twice.
-#[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "The id. Its prefix shows the kind of object."))]
-pub enum Node {
-    /// A person with an account.
-    User(User),
-    /// A user's request to connect with another user.
-    ConnectionRequest(ConnectionRequest),
-    /// An act that related people may see.
-    Activity(Activity),
-    /// A message of the product to one user.
-    Notification(Notification),
-    /// An entry of the viewer's address book.
-    PersonalContact(PersonalContact),
-    /// A user who answers customers.
-    Agent(Agent),
-    /// A list of tasks of one channel.
-    Queue(Queue),
-    /// The work that a conversation causes.
-    Task(Task),
-    /// A question to one agent to accept a task.
-    Offer(Offer),
-    /// An exchange of messages.
-    Conversation(Conversation),
-    /// A text from a participant to the other side.
-    Message(Message),
-    /// A line that the system adds to a conversation.
-    Announcement(Announcement),
-    /// A text that only the organization's side can read.
-    Note(Note),
-    /// A person outside the organization.
-    Customer(Customer),
-    /// An agent as customers see them.
-    Representative(Representative),
-    /// A user or customer in a conversation.
-    Participant(Participant),
-    /// An organization key as an actor.
-    ServiceAccount(ServiceAccount),
-    /// A secret with which programs call the API.
-    ApiKey(ApiKey),
-    /// An address of the organization on a channel.
-    EntryPoint(EntryPoint),
-    /// A web site's entry point, as everyone may see it.
-    WebChat(WebChat),
-    /// A reason why an agent is idle.
-    IdleReason(IdleReason),
-    /// A reason that a wrap-up gives.
-    WrapUpReason(WrapUpReason),
-    /// A named set of capacities.
-    MultimediaProfile(MultimediaProfile),
-    /// A skill that agents can have.
-    Skill(Skill),
-}
-
-impl From<ThreadItem> for Node {
-    fn from(item: ThreadItem) -> Self {
-        match item {
-            ThreadItem::Message(item) => Self::Message(item),
-            ThreadItem::Announcement(item) => Self::Announcement(item),
-            ThreadItem::Note(item) => Self::Note(item),
-        }
-    }
-}
-
-/// A person or program that acts. A reference to an actor gives no permission to see more than the name.
-#[derive(Interface)]
-#[graphql(
-    field(name = "id", ty = "ID", desc = "The actor's id."),
-    field(name = "display_name", ty = "LongText<&str>", desc = "The name to show."),
-    field(
-        name = "avatar_url",
-        ty = "Option<Result<LongText<String>>>",
-        desc = "The address of the actor's picture, if there is one."
-    )
-)]
-pub enum Actor {
-    /// A person with an account.
-    User(User),
-    /// An API key of the organization.
-    ServiceAccount(ServiceAccount),
-    /// A person outside the organization.
-    Customer(Customer),
-    /// An agent as customers see them.
-    Representative(Representative),
-}
 
 /// A person with an account in the organization.
 #[derive(Clone)]
@@ -162,6 +49,12 @@ impl User {
     /// The name to show.
     pub async fn display_name(&self) -> LongText<&str> {
         LongText(self.0.display_name())
+    }
+
+    /// The initials to show where there is no picture: the first letters of the first and the last word of the name. A
+    /// name in Chinese, Japanese or Korean script has one.
+    pub async fn initials(&self) -> String {
+        text::initials(self.0.display_name())
     }
 
     /// The letter under which the name stands in a list by name. It is the base letter of an alphabet, a Korean initial
@@ -209,21 +102,25 @@ impl User {
 
     /// The e-mail addresses that the viewer may see now: addresses for everyone and, when connected, addresses for
     /// connections. The latter need the scope CONTACTS_READ.
+    #[graphql(directive = list_size::apply(4))]
     async fn emails(&self, ctx: &Context<'_>) -> Result<Vec<EmailAddress>> {
         Ok(self.visible_details(ctx).await?.emails())
     }
 
     /// The telephone numbers that the viewer may see now, by the rule of `emails`.
+    #[graphql(directive = list_size::apply(4))]
     async fn phones(&self, ctx: &Context<'_>) -> Result<Vec<Phone>> {
         Ok(self.visible_details(ctx).await?.phones())
     }
 
     /// The postal addresses that the viewer may see now, by the rule of `emails`.
+    #[graphql(directive = list_size::apply(4))]
     async fn addresses(&self, ctx: &Context<'_>) -> Result<Vec<PostalAddress>> {
         Ok(self.visible_details(ctx).await?.addresses())
     }
 
     /// The web pages that the viewer may see now, by the rule of `emails`.
+    #[graphql(directive = list_size::apply(4))]
     async fn urls(&self, ctx: &Context<'_>) -> Result<Vec<WebAddress>> {
         Ok(self.visible_details(ctx).await?.urls())
     }
@@ -273,10 +170,10 @@ impl User {
     async fn connections(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The number of items from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of items from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
-        #[graphql(desc = "The number of items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of items from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Option<Result<UserConnection>> {
         Some(self.list(ctx, List::Connections, PageArguments { first, after, last, before }).await)
@@ -286,10 +183,10 @@ impl User {
     async fn followers(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The number of items from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of items from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
-        #[graphql(desc = "The number of items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of items from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Option<Result<UserConnection>> {
         Some(self.list(ctx, List::Followers, PageArguments { first, after, last, before }).await)
@@ -299,10 +196,10 @@ impl User {
     async fn following(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The number of items from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of items from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
-        #[graphql(desc = "The number of items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of items from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Option<Result<UserConnection>> {
         Some(self.list(ctx, List::Following, PageArguments { first, after, last, before }).await)
@@ -313,10 +210,10 @@ impl User {
     async fn activities(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The number of items from the start, 1 to 100. The default is 20 if `last` is not given.")]
+        #[graphql(desc = "The number of items from the start, 0 to 100. The default is 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
-        #[graphql(desc = "The number of items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The number of items from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Option<Result<ActivityConnection>> {
         let arguments = PageArguments { first, after, last, before };

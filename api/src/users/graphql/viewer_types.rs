@@ -21,7 +21,12 @@ use crate::{
     instant::Instant,
     memory_budget::LongText,
     notifications::graphql::types::{NotificationPreference, UnreadCounts},
-    users::graphql::types::{Actor, User, contacts_reader, needs},
+    pagination::list_size,
+    text,
+    users::graphql::{
+        interfaces::Actor,
+        types::{User, contacts_reader, needs},
+    },
 };
 
 /// The caller, as proven by the token or the API key.
@@ -55,8 +60,8 @@ impl Viewer {
         self.0.scopes().iter().collect()
     }
 
-    /// The time when the token or the API key expires. Null for a key without an end. Each use of a visitor's token puts
-    /// it off.
+    /// The time when the token or the API key expires. Null for a key without an end. Each use of a visitor's token
+    /// puts it off.
     async fn expires_at(&self) -> Option<Instant> {
         Some(self.0.expires_at()).filter(|end| *end < DateTime::<Utc>::MAX_UTC).map(Instant)
     }
@@ -92,6 +97,7 @@ impl Viewer {
 
     /// The caller's preferences for notifications, one for each kind. Null for a service account. Needs the scope
     /// NOTIFICATIONS_READ.
+    #[graphql(directive = list_size::apply(8))]
     async fn notification_preferences(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationPreference>>> {
         match needs(ctx, Scope::NotificationsRead) {
             Ok(Caller::Person(viewer)) => Some(NotificationPreference::of(ctx, viewer).await),
@@ -120,6 +126,7 @@ impl Viewer {
     }
 
     /// The caller's open sessions, at most 50, the one used last first. Null for a service account.
+    #[graphql(directive = list_size::apply(4))]
     async fn sessions(&self, ctx: &Context<'_>) -> Option<Result<Vec<Session>>> {
         match self.0 {
             Caller::Person(viewer) => Some(sessions_of(ctx, viewer.user).await),
@@ -179,6 +186,12 @@ impl ServiceAccount {
     /// The name of the API key.
     pub async fn display_name(&self) -> LongText<&str> {
         LongText(&self.name)
+    }
+
+    /// The initials to show where there is no picture: the first letters of the first and the last word of the name. A
+    /// name in Chinese, Japanese or Korean script has one.
+    pub async fn initials(&self) -> String {
+        text::initials(&self.name)
     }
 
     /// Null, because a service account has no picture.

@@ -8,6 +8,7 @@ use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
     error::Result,
     events::graphql::effect::Effect,
+    pagination::list_size,
 };
 
 /// The file that `importVCard` imports.
@@ -47,6 +48,7 @@ impl CardsMutation {
 #[derive(SimpleObject)]
 struct ImportVCardPayload {
     /// The result of each card, in the order of the file. Empty when the whole call was refused.
+    #[graphql(directive = list_size::apply(20))]
     results: Vec<VCardImportResult>,
     /// The effect of the whole call.
     #[graphql(flatten)]

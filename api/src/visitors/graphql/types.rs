@@ -10,6 +10,7 @@ use crate::{
     auth::request_context::ContextExt as _,
     entry_points::allowed_origins,
     error::Result,
+    pagination::list_size,
     queues::{opening_hours, queue_rows},
 };
 
@@ -43,6 +44,7 @@ impl WebChat {
     }
 
     /// The fields of the pre-chat form, in this order.
+    #[graphql(directive = list_size::apply(4))]
     async fn fields(&self) -> Vec<WebChatField> {
         let fields = self.0.form.0.iter();
         let field = |field: &entry_point::FormField| WebChatField {
