@@ -81,7 +81,9 @@ export const Incoming = graphql(`
 `)
 
 export function names(data: ResultOf<typeof Contacts>): string[] {
-  return data.contacts.nodes.map((contact) => {
+  // @ts-expect-error a root field may be refused on its own
+  data.contacts.nodes
+  return (data.contacts?.nodes ?? []).map((contact) => {
     if (contact.__typename !== 'User') return contact.displayName
     const person = useFragment(Person, contact)
     // @ts-expect-error the viewer has no relationship to themselves
@@ -91,6 +93,7 @@ export function names(data: ResultOf<typeof Contacts>): string[] {
 }
 
 export function next({ contacts }: ResultOf<typeof Contacts>): VariablesOf<typeof Contacts> | undefined {
+  if (!contacts) return undefined
   const { hasNextPage, endCursor } = contacts.pageInfo
   return hasNextPage ? { first: 20, after: endCursor, list: 'CONNECTIONS' } : undefined
 }
@@ -104,7 +107,9 @@ export const ask: VariablesOf<typeof Ask> = { input: { userId: 'user_1' } }
 // @ts-expect-error whom to ask is needed
 export const nobody: VariablesOf<typeof Ask> = { input: { message: 'Lunch?' } }
 
-export function asked({ requestConnection: { request, userErrors } }: ResultOf<typeof Ask>): string {
+export function asked({ requestConnection: asked }: ResultOf<typeof Ask>): string {
+  if (!asked) return 'failed'
+  const { request, userErrors } = asked
   const [refusal] = userErrors
   if (refusal) return `${refusal.code} ${refusal.field?.join('.') ?? ''} ${refusal.message}`
   // @ts-expect-error a refused call has no request
