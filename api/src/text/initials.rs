@@ -12,7 +12,7 @@ pub fn initials(name: &str) -> String {
     if first.chars().next().is_some_and(|letter| says_a_word(letter) || is_kana(letter)) {
         return first;
     }
-    let last = words.last().unwrap_or_default();
+    let last = words.next_back().unwrap_or_default();
     format!("{first}{last}").to_uppercase()
 }
 
