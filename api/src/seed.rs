@@ -11,7 +11,7 @@ use entity::{
 use sea_orm::EntityTrait;
 
 use crate::{
-    accounts::passwords,
+    accounts::sign_up,
     app::App,
     auth::{
         password,
@@ -62,7 +62,7 @@ pub async fn fill(app: &App) -> Result<bool> {
             family_name: Some(family.to_owned()),
             role,
         };
-        match passwords::create(app, person, PASSWORD.to_owned(), app.rate_limits.hashing_slots.known()).await {
+        match sign_up::create(app, person, PASSWORD.to_owned(), app.rate_limits.hashing_slots.known()).await {
             Ok(member) => members.push(member),
             // Another instance that started at the same moment creates them.
             Err(Error::Refused(_)) => return Ok(false),

@@ -1,9 +1,12 @@
-//! Tests of commands about tasks that are sent twice, or nearly so. `every_mutation_twice` has the plain repetitions.
+//! Tests of calls that are nearly repetitions, or that are repeated at the same time. `every_mutation_twice` has the plain
+//! repetitions.
 
 use entity::channel::Channel;
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, arrivals::connected_task, desk::NewQueue, person::Person, visitors::leave};
+use crate::support::{
+    app::TestApp, arrivals::connected_task, desk::NewQueue, graphql::Client, person::Person, visitors::leave,
+};
 
 /// Sends a mutation. Returns its outcome, or the code of the refusal.
 async fn once(who: &Person, mutation: &str, input: Value) -> String {
@@ -73,4 +76,47 @@ async fn a_later_task_of_a_conversation_is_moved_like_the_first_one() {
         leave(&app, &arrival.conversation.to_string()).await;
     }
     assert_eq!(queues, ["Others", "Others"]);
+}
+
+/// Sends a mutation several times at once, to all instances. Returns the payloads.
+async fn at_once(app: &TestApp, token: Option<&str>, mutation: &str, shown: &str, input: &Value) -> Vec<Value> {
+    let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
+    let query = format!(
+        "mutation($input: {kind}!) {{ done: {mutation}(input: $input) {{ outcome {shown} userErrors {{ code message }} }} }}"
+    );
+    let calls = (0..8).map(|number| {
+        let instance = &app.instances[number % app.instances.len()];
+        let (client, query) = (Client::new(&instance.url, token.map(str::to_owned)), &query);
+        async move { client.ask(query, json!({ "input": input })).await.at("done").clone() }
+    });
+    let done = futures_util::future::join_all(calls).await;
+    let outcomes = |outcome: &str| done.iter().filter(|payload| payload["outcome"] == outcome).count();
+    assert_eq!((outcomes("APPLIED"), outcomes("NO_CHANGE")), (1, 7), "{mutation}: {done:?}");
+    done
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_calls_at_the_same_time_take_effect_once() {
+    let app = TestApp::two().await;
+    let key = "a text that nobody else makes up";
+    let pat = json!({ "handle": "pat", "password": "correct horse", "displayName": "Pat", "idempotencyKey": key });
+    let signed_up = at_once(&app, None, "signUp", "accessToken user { id }", &pat).await;
+    assert!(signed_up.iter().all(|payload| payload["user"] == signed_up[0]["user"]), "{signed_up:?}");
+    assert_eq!(app.database.number("SELECT count(*) FROM session").await, 1);
+    let token = signed_up[0]["accessToken"].as_str();
+    let new = json!({ "name": "Reports", "scopes": ["PROFILE_READ"], "idempotencyKey": "one" });
+    let keys = at_once(&app, token, "createApiKey", "secret apiKey { id }", &new).await;
+    assert!(keys.iter().all(|payload| payload["secret"] == keys[0]["secret"] && payload["secret"].is_string()));
+    let rotation = json!({ "apiKeyId": keys[0]["apiKey"]["id"], "idempotencyKey": "two" });
+    let rotated = at_once(&app, token, "rotateApiKey", "secret", &rotation).await;
+    assert!(rotated.iter().all(|payload| payload["secret"] == rotated[0]["secret"] && payload["secret"].is_string()));
+    let aunt = json!({ "displayName": "Aunt", "idempotencyKey": "three" });
+    let saved = at_once(&app, token, "savePersonalContact", "contact { id }", &aunt).await;
+    at_once(&app, token, "deletePersonalContact", "deletedId", &json!({ "contactId": saved[0]["contact"]["id"] })).await;
+    let status = json!({ "text": "Hello", "idempotencyKey": "four" });
+    let posted = at_once(&app, token, "postStatus", "activity { id }", &status).await;
+    at_once(&app, token, "deleteStatus", "deletedId", &json!({ "activityId": posted[0]["activity"]["id"] })).await;
+    let passwords = json!({ "currentPassword": "correct horse", "newPassword": "battery staple" });
+    let changed = at_once(&app, token, "changePassword", "changes { stream }", &passwords).await;
+    assert_eq!(changed.len(), 8);
 }

@@ -17,8 +17,10 @@ pub mod tokens;
 pub mod retention;
 /// The queue of e-mails to the owners of accounts.
 pub mod outbox;
-/// Sign-up, sign-in and changes of password.
+/// Sign-in and changes of password.
 pub mod passwords;
+/// Sign-up.
+pub mod sign_up;
 /// Forgotten passwords and confirmation of addresses.
 pub mod recovery;
 /// The worker that sends e-mails to the owners of accounts.

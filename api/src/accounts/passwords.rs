@@ -1,4 +1,4 @@
-//! Sign-up, sign-in and changes of password. A wrong password and an unknown handle give the same answer in the same
+//! Sign-in and changes of password. A wrong password and an unknown handle give the same answer in the same
 //! time. Wrong attempts are counted by account, existing or not, and by origin ([`crate::rate_limit::attempts`]).
 
 use async_graphql::InputObject;
@@ -46,26 +46,6 @@ const LONGEST_TYPED: usize = 4 * *password_strength::PASSWORD_LENGTH.end();
 /// The time in which a change of the password can be repeated.
 const REPEATED_WITHIN: Duration = Duration::minutes(10);
 
-/// The account to create.
-#[derive(InputObject)]
-pub struct SignUpInput {
-    /// The unique handle, 2 to 32 characters of `a-z 0-9 . _ -`. Upper case is converted to lower case.
-    pub handle: String,
-    /// The password, 8 to 200 characters. Common passwords and the user's own names are refused.
-    #[graphql(secret)]
-    pub password: String,
-    /// The name to show, 1 to 200 characters.
-    pub display_name: String,
-    /// The given name, at most 200 characters.
-    pub given_name: Option<String>,
-    /// The family name, at most 200 characters. Lists are ordered by family name, or by display name without one.
-    pub family_name: Option<String>,
-    /// A random text that the client makes up, 1 to 100 characters. All calls with the same text together create one
-    /// account and begin one session.
-    #[graphql(secret)]
-    pub idempotency_key: Option<String>,
-}
-
 /// The credentials of the user.
 #[derive(InputObject)]
 pub struct SignInInput {
@@ -95,75 +75,6 @@ pub struct ChangePasswordInput {
     /// The new password, 8 to 200 characters. Common passwords and the user's own names are refused.
     #[graphql(secret)]
     pub new_password: String,
-}
-
-/// Creates an account of a member and signs in. A repeated call signs in to the account that the first one created.
-/// Refuses with `NotAllowed`, `Invalid`, `Duplicate` or `TooManyAttempts`.
-pub async fn sign_up(app: &App, input: SignUpInput, origin: &Origin) -> Result<SignedIn> {
-    if !app.config.sign_up_open || app.config.tokens.outside.is_some() {
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign-up is closed. Ask an administrator."));
-    }
-    let names = [Some(&input.handle), Some(&input.display_name), input.given_name.as_ref(), input.family_name.as_ref()];
-    let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
-    password_strength::check(&input.password, &names, &["input", "password"])?;
-    let queued = app.rate_limits.hashing_slots.stranger().map_err(too_soon)?;
-    app.rate_limits.attempts.count_network(origin.address).map_err(too_soon)?;
-    let person = NewPerson {
-        handle: input.handle,
-        display_name: input.display_name,
-        given_name: input.given_name,
-        family_name: input.family_name,
-        role: Role::Member,
-    };
-    let (asked, key) = (&format!("signUp {person:?}"), input.idempotency_key.as_deref());
-    let call = SessionCall { origin, key, asked };
-    if let Some(person) = find_signed_up(app, &person.handle, call).await? {
-        let proven = prove(app, Some(&person), input.password, queued).await?;
-        let proven = proven.ok_or_else(|| not_the_password(&["input", "password"]))?;
-        return begin(app, person, &proven, call).await;
-    }
-    let password_hash = password::hash(input.password, queued).await?;
-    let (person, password_hash) = (&person, &password_hash);
-    let begun = app.transaction(|tx| {
-        Box::pin(async move {
-            let person = insert_account(tx, person, password_hash).await?;
-            let held = people::lock(tx, person.id).await?.ok_or(Error::Again)?;
-            let tokens = sessions::begin(tx, &held, call).await?;
-            Ok((held.into_row(), tokens))
-        })
-    });
-    let (person, handout) = begun.await?;
-    sessions::sign(app, person, handout)
-}
-
-/// Returns the account that an earlier call of `signUp` with the same key and content created.
-async fn find_signed_up(app: &App, handle: &str, call: SessionCall<'_>) -> Result<Option<user::Model>> {
-    let Some(key) = call.key else { return Ok(None) };
-    let found = match handle.contains('\0') {
-        true => None,
-        false => people::who_may_sign_in(app.db.read(), handle).await?,
-    };
-    let Some(person) = found else { return Ok(None) };
-    let used = idempotency::was_used(app.db.read(), person.id, key, call.asked).await?;
-    Ok(used.then_some(person))
-}
-
-/// Creates an account with a password.
-pub async fn create(app: &App, person: NewPerson, password: String, queued: QueuedSlot) -> Result<user::Model> {
-    let password_hash = password::hash(password, queued).await?;
-    let (person, password_hash) = (&person, &password_hash);
-    app.transaction(|tx| Box::pin(async move { insert_account(tx, person, password_hash).await })).await
-}
-
-async fn insert_account(tx: &Tx<'_>, person: &NewPerson, password_hash: &str) -> Result<user::Model> {
-    let person = profiles::create(tx, person.clone()).await?;
-    let row = credential::ActiveModel {
-        user_id: Set(person.id),
-        password_hash: Set(password_hash.to_owned()),
-        updated_at: Set(tx.clock().now()),
-    };
-    credential::Entity::insert(row).exec_without_returning(tx.db()).await?;
-    Ok(person)
 }
 
 /// Signs in with a handle and a password. `caller` is the caller whom the access token of the call names, if any.
@@ -221,7 +132,7 @@ pub async fn prove_again(app: &App, by: &Viewer, password: Option<String>, origi
     Ok(proven)
 }
 
-fn not_the_password(field: &'static [&'static str]) -> Error {
+pub(super) fn not_the_password(field: &'static [&'static str]) -> Error {
     Error::refused(UserErrorCode::NotAllowed, field, "This is not the current password.")
 }
 
@@ -239,25 +150,36 @@ pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: 
     let attempt = begin_own_attempt(app, &me, by, origin)?;
     let not_present = || not_the_password(&["input", "currentPassword"]);
     let slots = &app.rate_limits.hashing_slots;
-    let Some(proven) = &prove(app, Some(&me), input.current_password, slots.known()).await? else {
-        // Soon after a change, the call may repeat the one that made it. At other times nobody gets a second guess.
-        let row = credential::Entity::find_by_id(me.id).one(app.db.read()).await?;
-        let recent = row.is_some_and(|row| app.clock.now() - row.updated_at < REPEATED_WITHIN);
-        if !recent || prove(app, Some(&me), input.new_password, slots.known()).await?.is_none() {
-            return Err(not_present());
+    let changed = match prove(app, Some(&me), input.current_password, slots.known()).await? {
+        Some(proven) => {
+            app.rate_limits.attempts.succeeded(attempt);
+            let hash = password::hash(input.new_password.clone(), slots.known()).await?;
+            match replace(app, by, &proven, &hash).await? {
+                true => return Ok(true),
+                // Another call changed the password a moment ago. It may have been the same call.
+                false => was_changed_to(app, &me, input.new_password).await?,
+            }
         }
-        app.rate_limits.attempts.succeeded(attempt);
-        return Ok(false);
+        None => {
+            let changed = was_changed_to(app, &me, input.new_password).await?;
+            if changed {
+                app.rate_limits.attempts.succeeded(attempt);
+            }
+            changed
+        }
     };
-    app.rate_limits.attempts.succeeded(attempt);
-    let hash = &password::hash(input.new_password, slots.known()).await?;
+    if changed { Ok(false) } else { Err(not_present()) }
+}
+
+/// Replaces the caller's password. Returns false if the verified one is no longer the current one.
+async fn replace(app: &App, by: &Viewer, proven: &str, hash: &str) -> Result<bool> {
     app.transaction(|tx| {
         Box::pin(async move {
             // The lock prevents a sign-in or another change in the meantime.
             let me = people::lock_self(tx, by).await?;
-            let row = still(tx, &me, proven).await?.ok_or_else(not_present)?;
+            let Some(row) = still(tx, &me, proven).await? else { return Ok(false) };
             let mut row = row.into_active_model();
-            row.password_hash = Set(hash.clone());
+            row.password_hash = Set(hash.to_owned());
             row.updated_at = Set(tx.clock().now());
             row.update(tx.db()).await?;
             tokens::delete_all(tx, by.user, Purpose::ResetPassword, None).await?;
@@ -270,8 +192,18 @@ pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: 
     .await
 }
 
+/// Returns true if a user has this password and set it a short time ago, so that a change to it is repeated. At other
+/// times nobody gets a second guess.
+async fn was_changed_to(app: &App, me: &user::Model, password: String) -> Result<bool> {
+    let row = credential::Entity::find_by_id(me.id).one(app.db.read()).await?;
+    if row.is_none_or(|row| app.clock.now() - row.updated_at >= REPEATED_WITHIN) {
+        return Ok(false);
+    }
+    Ok(prove(app, Some(me), password, app.rate_limits.hashing_slots.known()).await?.is_some())
+}
+
 /// Begins a session with a verified password. Refuses when the password changed since. Activates a deactivated account.
-async fn begin(app: &App, person: user::Model, proven: &str, call: SessionCall<'_>) -> Result<SignedIn> {
+pub(super) async fn begin(app: &App, person: user::Model, proven: &str, call: SessionCall<'_>) -> Result<SignedIn> {
     let (id, resting) = (person.id, person.status == UserStatus::Deactivated);
     let begun = app.transaction(|tx| {
         Box::pin(async move {
@@ -314,7 +246,7 @@ pub async fn was_set_at(app: &App, person: &user::Model, password: String, at: O
 
 /// Returns the user's hash if it matches the password. The same work is done without a user and for an overlong
 /// password.
-async fn prove(
+pub(super) async fn prove(
     app: &App,
     person: Option<&user::Model>,
     password: String,
@@ -351,6 +283,6 @@ fn begin_own_attempt(app: &App, me: &user::Model, by: &Viewer, origin: &Origin) 
     app.rate_limits.attempts.begin(&me.handle, place, true).map_err(too_soon)
 }
 
-fn too_soon(RateLimited(wait): RateLimited) -> Error {
+pub(super) fn too_soon(RateLimited(wait): RateLimited) -> Error {
     Error::too_many_attempts(wait)
 }

@@ -6,9 +6,10 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use super::types::ApiKey;
 use crate::accounts::{
     api_keys::{self, CreateApiKeyInput, CreatedApiKey, RotateApiKeyInput, UpdateApiKeyInput},
-    passwords::{self, ChangePasswordInput, SignInInput, SignUpInput},
+    passwords::{self, ChangePasswordInput, SignInInput},
     recovery::{self, ConfirmEmailInput, RequestEmailConfirmationInput, RequestPasswordResetInput, ResetPasswordInput},
     sessions::{self, SignedIn},
+    sign_up::{self, SignUpInput},
 };
 use crate::{
     auth::{
@@ -58,7 +59,7 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account to create.")] input: SignUpInput,
     ) -> Result<SignUpPayload> {
-        SignUpPayload::of(passwords::sign_up(ctx.app()?, input, ctx.origin()?).await)
+        SignUpPayload::of(sign_up::sign_up(ctx.app()?, input, ctx.origin()?).await)
     }
 
     /// Signs in with a handle and a password. Needs no access token. A deactivated account is activated again with
