@@ -2,8 +2,8 @@
 //! created, or names an object that its owner deleted. Rows are never deleted.
 
 use sea_orm::entity::prelude::{
-    ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter, PrimaryKeyTrait,
-    Uuid,
+    ActiveModelBehavior, DateTimeUtc, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
+    PrimaryKeyTrait, Uuid,
 };
 
 use crate::id::UserId;
@@ -20,6 +20,8 @@ pub struct Model {
     pub digest: Vec<u8>,
     /// The id of the created or deleted object.
     pub target: Uuid,
+    /// The time of the first call.
+    pub created_at: DateTimeUtc,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

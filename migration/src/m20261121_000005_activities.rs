@@ -35,6 +35,7 @@ impl MigrationTrait for Migration {
                     key text {bytewise} NOT NULL,
                     digest bytea NOT NULL,
                     target uuid NOT NULL,
+                    created_at timestamptz NOT NULL,
                     PRIMARY KEY (owner_id, key)
                 ) {clustered}"#,
                 r#"CREATE TABLE latest_activity (

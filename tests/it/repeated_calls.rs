@@ -1,5 +1,5 @@
-//! Tests of calls that are nearly repetitions, or that are repeated at the same time. `every_mutation_twice` has the plain
-//! repetitions.
+//! Tests of calls that are nearly repetitions, or that are repeated at the same time. `every_mutation_twice` has the
+//! plain repetitions.
 
 use entity::channel::Channel;
 use serde_json::{Value, json};
@@ -104,16 +104,18 @@ async fn equal_calls_at_the_same_time_take_effect_once() {
     assert!(signed_up.iter().all(|payload| payload["user"] == signed_up[0]["user"]), "{signed_up:?}");
     assert_eq!(app.database.number("SELECT count(*) FROM session").await, 1);
     let token = signed_up[0]["accessToken"].as_str();
-    let new = json!({ "name": "Reports", "scopes": ["PROFILE_READ"], "idempotencyKey": "one" });
+    let new =
+        json!({ "name": "Reports", "scopes": ["PROFILE_READ"], "idempotencyKey": "one that nobody else makes up" });
     let keys = at_once(&app, token, "createApiKey", "secret apiKey { id }", &new).await;
     assert!(keys.iter().all(|payload| payload["secret"] == keys[0]["secret"] && payload["secret"].is_string()));
-    let rotation = json!({ "apiKeyId": keys[0]["apiKey"]["id"], "idempotencyKey": "two" });
+    let rotation = json!({ "apiKeyId": keys[0]["apiKey"]["id"], "idempotencyKey": "two that nobody else makes up" });
     let rotated = at_once(&app, token, "rotateApiKey", "secret", &rotation).await;
     assert!(rotated.iter().all(|payload| payload["secret"] == rotated[0]["secret"] && payload["secret"].is_string()));
-    let aunt = json!({ "displayName": "Aunt", "idempotencyKey": "three" });
+    let aunt = json!({ "displayName": "Aunt", "idempotencyKey": "three that nobody else makes up" });
     let saved = at_once(&app, token, "savePersonalContact", "contact { id }", &aunt).await;
-    at_once(&app, token, "deletePersonalContact", "deletedId", &json!({ "contactId": saved[0]["contact"]["id"] })).await;
-    let status = json!({ "text": "Hello", "idempotencyKey": "four" });
+    at_once(&app, token, "deletePersonalContact", "deletedId", &json!({ "contactId": saved[0]["contact"]["id"] }))
+        .await;
+    let status = json!({ "text": "Hello", "idempotencyKey": "four that nobody else makes up" });
     let posted = at_once(&app, token, "postStatus", "activity { id }", &status).await;
     at_once(&app, token, "deleteStatus", "deletedId", &json!({ "activityId": posted[0]["activity"]["id"] })).await;
     let passwords = json!({ "currentPassword": "correct horse", "newPassword": "battery staple" });

@@ -51,8 +51,9 @@ pub struct CreateApiKeyInput {
     pub scopes: Vec<Scope>,
     /// The time at which the key expires. It never expires when left out.
     pub expires_at: Option<Instant>,
-    /// A random text that the client makes up, 1 to 100 characters. All calls with the same text together create one
-    /// key, and each of them returns its secret.
+    /// A random text that the client makes up, 22 to 100 characters. All calls with the same text together create one
+    /// key. For an hour each of them returns its secret.
+    #[graphql(secret)]
     pub idempotency_key: Option<String>,
 }
 
@@ -76,8 +77,9 @@ pub struct RotateApiKeyInput {
     /// once.
     #[graphql(default = 86_400)]
     pub overlap_seconds: i32,
-    /// A random text that the client makes up, 1 to 100 characters. All calls with the same text together rotate the
-    /// key once, and each of them returns the new secret.
+    /// A random text that the client makes up, 22 to 100 characters. All calls with the same text together rotate the
+    /// key once. For an hour each of them returns the new secret.
+    #[graphql(secret)]
     pub idempotency_key: Option<String>,
 }
 
@@ -85,18 +87,29 @@ pub struct RotateApiKeyInput {
 pub struct CreatedApiKey {
     /// The key's row.
     pub key: api_key::Model,
-    /// The text of the key. Unset in a repeated answer when the secret was replaced since.
+    /// The text of the key. Unset in a repeated answer after an hour, or when the secret was replaced since.
     pub text: Option<String>,
     /// True if an earlier call with the same idempotency key had created the secret.
     pub replayed: bool,
 }
 
 impl CreatedApiKey {
-    /// Returns the answer to a repeated call.
-    fn replayed(key: api_key::Model, secret: &CallSecret<'_>) -> Self {
-        let text = secret.find(|given| secret::matches(given, &key.secret_hash));
+    /// Returns the answer to a repeated call. It has the secret for an hour, unless it was replaced.
+    async fn replayed(
+        tx: &Tx<'_>,
+        by: &Viewer,
+        key: api_key::Model,
+        call: Option<&str>,
+        secret: &CallSecret<'_>,
+    ) -> Result<Self> {
+        let text = match call {
+            Some(call) if idempotency::may_repeat_secret(tx, by.user, call).await? => {
+                secret.find(|given| secret::matches(given, &key.secret_hash))
+            }
+            _ => None,
+        };
         let text = text.map(|given| format!("{}.{given}", key.prefix));
-        Self { key, text, replayed: true }
+        Ok(Self { key, text, replayed: true })
     }
 }
 
@@ -104,6 +117,7 @@ impl CreatedApiKey {
 /// `Admin`. It is audited.
 pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &Origin) -> Result<CreatedApiKey> {
     let name = &check_name(&input.name)?;
+    idempotency::check_unguessable(input.idempotency_key.as_deref())?;
     app.transaction(|tx| {
         Box::pin(async move {
             let scopes = check_scopes(by, &input.scopes)?;
@@ -116,7 +130,8 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
             if let Some(earlier) = idempotency::claim(tx, by.user, call, &asked, id.0).await? {
                 let key = api_key::Entity::find_by_id(ApiKeyId(earlier)).one(tx.db()).await?;
                 let key = key.ok_or_else(|| Error::not_found(&["input", "idempotencyKey"]))?;
-                return Ok(CreatedApiKey::replayed(key, &CallSecret::new(keys, "createApiKey", earlier, call)));
+                let secret = CallSecret::new(keys, "createApiKey", by.user, earlier, call);
+                return CreatedApiKey::replayed(tx, by, key, call, &secret).await;
             }
             if input.expires_at.is_some_and(|end| end.0 <= now) {
                 let why = "The key must expire in the future.";
@@ -128,7 +143,7 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
                 return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
             }
             let prefix = format!("{}{}", api_keys::START, secret::random(PUBLIC)?);
-            let given = CallSecret::new(keys, "createApiKey", id.0, call).create()?;
+            let given = CallSecret::new(keys, "createApiKey", by.user, id.0, call).create()?;
             let row = api_key::Model {
                 id,
                 prefix,
@@ -191,14 +206,15 @@ pub async fn rotate(app: &App, by: &Viewer, input: &RotateApiKeyInput, origin: &
         let why = "The overlap must be between 0 seconds and 30 days.";
         return Err(Error::refused(UserErrorCode::Invalid, &["input", "overlapSeconds"], why));
     }
+    idempotency::check_unguessable(input.idempotency_key.as_deref())?;
     app.transaction(|tx| {
         Box::pin(async move {
             let key = lock(tx, by, &input.api_key_id).await?;
             let call = input.idempotency_key.as_deref();
-            let secret = CallSecret::new(&tx.config().tokens.keys, "rotateApiKey", key.id.0, call);
+            let secret = CallSecret::new(&tx.config().tokens.keys, "rotateApiKey", by.user, key.id.0, call);
             let asked = format!("rotateApiKey {} {}", key.id, input.overlap_seconds);
             if idempotency::claim(tx, by.user, call, &asked, key.id.0).await?.is_some() {
-                return Ok(CreatedApiKey::replayed(key, &secret));
+                return CreatedApiKey::replayed(tx, by, key, call, &secret).await;
             }
             let given = secret.create()?;
             let (id, present) = (key.id, key.secret_hash.clone());

@@ -17,6 +17,7 @@ use crate::{
     auth::secret,
     deliveries::delivery_rows::{self, NewDelivery},
     error::{Error, Result},
+    rate_limit::attempts::AttemptOrigin,
 };
 
 /// The time after which an unsent mail is given up. A user who still waits for it has asked again by then.
@@ -39,37 +40,44 @@ pub struct AccountEmail {
     pub asked: String,
 }
 
-/// Enqueues a mail. `asked` is the handle or address of the request, unchanged. Returns false, and enqueues nothing, if
-/// a user requested the same mail within the last minute: that call is repeated.
-pub async fn enqueue(tx: &Tx<'_>, purpose: Purpose, user_id: Option<UserId>, asked: String) -> Result<bool> {
+/// Enqueues a mail that a user requests from an origin. `asked` is the handle or address of the request, unchanged.
+/// Returns false, and enqueues nothing, if the same mail was requested from there within the last minute: that call is
+/// repeated. Requests from elsewhere do not count, so nobody learns of them.
+pub async fn request(
+    tx: &Tx<'_>,
+    purpose: Purpose,
+    user_id: Option<UserId>,
+    asked: String,
+    from: AttemptOrigin,
+) -> Result<bool> {
+    let email = AccountEmail { purpose, user_id, asked };
+    let request = serde_json::to_string(&email).map_err(Error::internal)?;
+    let lane = format!("account:{}", secret::name(&format!("{request} {from:?}")));
+    if delivery_rows::was_enqueued(tx, &lane, tx.clock().now() - REPEATED_WITHIN).await? {
+        return Ok(false);
+    }
+    enqueue(tx, email, lane).await?;
+    Ok(true)
+}
+
+/// Enqueues a mail. Requests for unknown accounts are enqueued too, so the lane does not depend on whether the account
+/// exists.
+async fn enqueue(tx: &Tx<'_>, email: AccountEmail, lane: String) -> Result<()> {
     let now = tx.clock().now();
-    let kept = match purpose {
+    let kept = match email.purpose {
         Purpose::ResetPassword | Purpose::ConfirmAddress => REQUESTED_FOR,
         Purpose::PasswordChanged => NEWS_FOR,
     };
-    let email = AccountEmail { purpose, user_id, asked };
-    // Requests for unknown accounts are enqueued too, so the lane does not depend on whether the account exists.
-    let lane = match purpose {
-        Purpose::ResetPassword | Purpose::ConfirmAddress => {
-            let request = serde_json::to_string(&email).map_err(Error::internal)?;
-            format!("account:{}", secret::name(&request))
-        }
-        Purpose::PasswordChanged => format!("account:{}", tx.clock().uuid()),
-    };
-    if delivery_rows::was_enqueued(tx, &lane, now - REPEATED_WITHIN).await? {
-        return Ok(false);
-    }
     let new = NewDelivery {
         kind: DeliveryKind::AccountEmail,
         lane,
         retry: RetryClass::Safe,
         payload: &email,
-        user: user_id,
+        user: email.user_id,
         due_at: now,
         expires_at: Some(now + kept),
     };
-    delivery_rows::enqueue(tx, new).await?;
-    Ok(true)
+    delivery_rows::enqueue(tx, new).await.map(drop)
 }
 
 /// Reports a changed password to every address that the user has confirmed. The addresses are read at the time of the
@@ -79,7 +87,9 @@ pub async fn password_changed(tx: &Tx<'_>, user: UserId) -> Result<()> {
         return Ok(());
     }
     for address in confirmed(tx.db(), user).await? {
-        enqueue(tx, Purpose::PasswordChanged, Some(user), address).await?;
+        let email = AccountEmail { purpose: Purpose::PasswordChanged, user_id: Some(user), asked: address };
+        let lane = format!("account:{}", tx.clock().uuid());
+        enqueue(tx, email, lane).await?;
     }
     Ok(())
 }

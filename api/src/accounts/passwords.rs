@@ -7,7 +7,7 @@ use entity::{
     credential,
     id::UserId,
     mail_token::Purpose,
-    user::{self, Role, UserStatus},
+    user::{self, UserStatus},
     user_email,
 };
 use sea_orm::{
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     app::{App, Locked, LockedRow, Tx},
     auth::{
-        idempotency, password,
+        password,
         request_context::Origin,
         viewer::{Caller, Credential, Viewer},
     },
@@ -34,10 +34,7 @@ use crate::{
         attempts::{Attempt, AttemptOrigin},
         hashing::QueuedSlot,
     },
-    users::{
-        people,
-        profiles::{self, NewPerson},
-    },
+    users::people,
 };
 
 /// The maximum length of an attempted password, in typed characters. A composed letter may be typed as several.
@@ -63,6 +60,7 @@ pub struct SignInInput {
     pub refresh_token: Option<String>,
     /// A random text that the client makes up, 1 to 100 characters. All calls with the same text together begin one
     /// session.
+    #[graphql(secret)]
     pub idempotency_key: Option<String>,
 }
 
@@ -141,8 +139,8 @@ pub async fn check_unchanged(tx: &Tx<'_>, user: &Locked<user::Model>, proven: &s
     still(tx, user, proven).await?.map(drop).ok_or_else(|| not_the_password(&["input", "password"]))
 }
 
-/// Changes the caller's password and ends all their other sessions. Returns false if the new password is the current
-/// one, because the call repeats an earlier one. Reset tokens become invalid. Queues a mail to the confirmed addresses.
+/// Changes the caller's password and ends all their other sessions. Returns false if an earlier call has just made this
+/// change. Reset tokens become invalid. Queues a mail to the confirmed addresses.
 /// Refuses with `NotAllowed`, `Invalid` or `TooManyAttempts`.
 pub async fn change(app: &App, by: &Viewer, input: ChangePasswordInput, origin: &Origin) -> Result<bool> {
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
@@ -241,7 +239,8 @@ pub async fn was_set_at(app: &App, person: &user::Model, password: String, at: O
     if row.map(|row| row.updated_at) != at {
         return Ok(false);
     }
-    Ok(prove(app, Some(person), password, app.rate_limits.hashing_slots.known()).await?.is_some())
+    let queued = app.rate_limits.hashing_slots.stranger().map_err(too_soon)?;
+    Ok(prove(app, Some(person), password, queued).await?.is_some())
 }
 
 /// Returns the user's hash if it matches the password. The same work is done without a user and for an overlong

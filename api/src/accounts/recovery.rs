@@ -5,7 +5,7 @@ use async_graphql::InputObject;
 use entity::{
     confirmed_email, credential,
     id::UserId,
-    mail_token::Purpose,
+    mail_token::{self, Purpose},
     user::{self, UserStatus},
     user_email,
 };
@@ -17,7 +17,7 @@ use crate::{
     auth::{password, request_context::Origin, viewer::Viewer},
     contacts::details::{self, MAX_EMAIL},
     error::{Error, Result, UserErrorCode},
-    rate_limit::RateLimited,
+    rate_limit::{RateLimited, attempts::AttemptOrigin},
     users::people,
 };
 
@@ -72,30 +72,27 @@ pub async fn request_reset(app: &App, input: &RequestPasswordResetInput, origin:
         return Err(Error::refused(UserErrorCode::Invalid, &["input", "handleOrEmail"], why));
     }
     app.rate_limits.attempts.count_mail(asked, origin.address).map_err(too_soon)?;
+    let from = app.rate_limits.attempts.origin(origin.address);
     app.transaction(|tx| {
-        Box::pin(async move { outbox::enqueue(tx, Purpose::ResetPassword, None, asked.clone()).await })
+        Box::pin(async move { outbox::request(tx, Purpose::ResetPassword, None, asked.clone(), from).await })
     })
     .await
 }
 
 /// Sets a new password with a token from a mail. Returns false if an earlier call with the token set this password.
 /// Ends all sessions of the user and revokes their personal keys. Uses up the token and deletes the user's other reset
-/// tokens. Refuses with `NotAllowed` or `Invalid`.
+/// tokens. Refuses with `NotAllowed`, `Invalid` or `TooManyAttempts`.
 pub async fn reset(app: &App, input: ResetPasswordInput, origin: &Origin) -> Result<bool> {
     let token = tokens::find(app.db.read(), &input.token, Purpose::ResetPassword, app).await?;
     let token = &token.ok_or_else(tokens::refusal)?;
     let person = user::Entity::find_by_id(token.user_id).one(app.db.read()).await?.ok_or_else(tokens::refusal)?;
     passwords::check(app.db.read(), &person, &input.new_password).await?;
-    if token.used_at.is_some() {
-        // The token was used up, so only its first call is repeated: with the password that this call set.
-        return match passwords::was_set_at(app, &person, input.new_password, token.used_at).await? {
-            true => Ok(false),
-            false => Err(tokens::refusal()),
-        };
-    }
-    let hash = &password::hash(input.new_password, app.rate_limits.hashing_slots.known()).await?;
     let (user, place) = (person.id, app.rate_limits.attempts.origin(origin.address));
-    app.transaction(|tx| {
+    if token.used_at.is_some() {
+        return repeat_reset(app, &person, token, input.new_password, place).await;
+    }
+    let hash = &password::hash(input.new_password.clone(), app.rate_limits.hashing_slots.known()).await?;
+    let done = app.transaction(|tx| {
         Box::pin(async move {
             let held = people::lock_any(tx, user).await?.ok_or_else(tokens::refusal)?;
             if !matches!(held.status, UserStatus::Active | UserStatus::Deactivated) {
@@ -109,8 +106,8 @@ pub async fn reset(app: &App, input: ResetPasswordInput, origin: &Origin) -> Res
             }
             let now = tx.clock().now();
             if !tokens::consume(tx, &held, &token.hash, now).await? {
-                // Another call used the token a moment ago.
-                return Err(tokens::refusal());
+                // Another call used the token a moment ago. It may have been the same call.
+                return Ok(false);
             }
             tokens::delete_all(tx, user, Purpose::ResetPassword, Some(&token.hash)).await?;
             let row =
@@ -122,13 +119,38 @@ pub async fn reset(app: &App, input: ResetPasswordInput, origin: &Origin) -> Res
             sessions::disown_all(tx, &held).await?;
             sign_in_origin::remember(tx, user, place).await?;
             api_keys::revoke_all(tx, &held).await?;
-            outbox::password_changed(tx, user).await
+            outbox::password_changed(tx, user).await?;
+            Ok(true)
         })
-    })
-    .await?;
+    });
+    if !done.await? {
+        let token = tokens::find(app.db.read(), &input.token, Purpose::ResetPassword, app).await?;
+        let token = token.ok_or_else(tokens::refusal)?;
+        return repeat_reset(app, &person, &token, input.new_password, place).await;
+    }
     // The user can sign in from this origin at once, despite earlier attempts from there.
     app.rate_limits.attempts.forget_origin(&person.handle, place);
     Ok(true)
+}
+
+/// Answers a call with a used token. It repeats the first call if it has the password that the first one set. Returns
+/// false. The check counts as an attempt to sign in. Refuses with `NotAllowed` or `TooManyAttempts`.
+async fn repeat_reset(
+    app: &App,
+    person: &user::Model,
+    token: &mail_token::Model,
+    password: String,
+    place: AttemptOrigin,
+) -> Result<bool> {
+    if !matches!(person.status, UserStatus::Active | UserStatus::Deactivated) {
+        return Err(tokens::refusal());
+    }
+    let attempt = app.rate_limits.attempts.begin(&person.handle, place, false).map_err(too_soon)?;
+    if !passwords::was_set_at(app, person, password, token.used_at).await? {
+        return Err(tokens::refusal());
+    }
+    app.rate_limits.attempts.succeeded(attempt);
+    Ok(false)
 }
 
 /// Queues a mail with which the caller can confirm an address. Returns false when it is confirmed already, or when a
@@ -144,8 +166,9 @@ pub async fn request_confirmation(app: &App, by: &Viewer, address: &str, origin:
         return Ok(false);
     }
     app.rate_limits.attempts.count_mail(key, origin.address).map_err(too_soon)?;
+    let from = app.rate_limits.attempts.origin(origin.address);
     app.transaction(|tx| {
-        Box::pin(async move { outbox::enqueue(tx, Purpose::ConfirmAddress, Some(by.user), key.clone()).await })
+        Box::pin(async move { outbox::request(tx, Purpose::ConfirmAddress, Some(by.user), key.clone(), from).await })
     })
     .await
 }

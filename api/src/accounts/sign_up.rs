@@ -37,8 +37,8 @@ pub struct SignUpInput {
     pub given_name: Option<String>,
     /// The family name, at most 200 characters. Lists are ordered by family name, or by display name without one.
     pub family_name: Option<String>,
-    /// A random text that the client makes up, 1 to 100 characters. All calls with the same text together create one
-    /// account and begin one session.
+    /// A random text that the client makes up, 22 to 100 characters. All calls with the same text and content together
+    /// create one account and begin one session.
     #[graphql(secret)]
     pub idempotency_key: Option<String>,
 }
@@ -61,6 +61,7 @@ pub async fn sign_up(app: &App, input: SignUpInput, origin: &Origin) -> Result<S
         family_name: input.family_name,
         role: Role::Member,
     };
+    idempotency::check_unguessable(input.idempotency_key.as_deref())?;
     let (asked, key) = (&format!("signUp {person:?}"), input.idempotency_key.as_deref());
     let call = SessionCall { origin, key, asked };
     if let Some(person) = find_signed_up(app, &person.handle, call).await? {
@@ -97,8 +98,12 @@ async fn repeat_sign_up(
     queued: QueuedSlot,
     call: SessionCall<'_>,
 ) -> Result<SignedIn> {
+    // Whoever has learned the key must not get more guesses than anybody else.
+    let attempts = &app.rate_limits.attempts;
+    let attempt = attempts.begin(&person.handle, attempts.origin(call.origin.address), false).map_err(too_soon)?;
     let proven = prove(app, Some(&person), password, queued).await?;
     let proven = proven.ok_or_else(|| not_the_password(&["input", "password"]))?;
+    attempts.succeeded(attempt);
     begin(app, person, &proven, call).await
 }
 

@@ -100,6 +100,17 @@ impl Authenticator {
         Ok(Some(caller))
     }
 
+    /// Returns true if an `Authorization` names access that has ended for good: a session that ended although its token
+    /// has not expired, or a visitor's token, which leaves no trace.
+    pub async fn has_ended(&self, authorization: Option<&str>) -> bool {
+        let token = authorization.and_then(|text| text.trim().split_once(' ')).map(|(_, token)| token.trim());
+        let Some(token) = token.filter(|token| token.len() <= LONGEST) else { return false };
+        match self.authenticate(token).await {
+            Ok(known) => known.caller.expires_at() > self.app.clock.now() && !self.rights.are_valid(&known.caller),
+            Err(_) => token.starts_with(visitor_tokens::START),
+        }
+    }
+
     /// Returns the caller with a watch on their rights. The watch misses no revocation after the check.
     pub async fn watched(
         &self,

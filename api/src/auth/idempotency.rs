@@ -2,6 +2,7 @@
 //! constraint in the creating transaction enforces this, so it works across all instances and never expires. Deletions
 //! are recorded in the same table, so that a repeated deletion is not refused.
 
+use chrono::Duration;
 use entity::{id::UserId, idempotency_key};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, TryInsertResult};
 use uuid::Uuid;
@@ -15,6 +16,10 @@ use crate::{
 
 /// The maximum length of a key, in characters.
 const MAX_KEY: usize = 100;
+/// The minimum length of the key of a call whose answer has a secret, in characters.
+const MIN_SECRET_KEY: usize = 22;
+/// The time in which a repeated call returns the secret of the first one. It is as long as a client may retry.
+const SECRET_REPEATS_FOR: Duration = Duration::hours(1);
 const FIELD: &[&str] = &["input", "idempotencyKey"];
 
 /// Claims a key for the new object `target`. Returns the object of an earlier call with the same key, if there was one.
@@ -40,6 +45,21 @@ pub async fn claim(tx: &Tx<'_>, owner: UserId, key: Option<&str>, asked: &str, t
         // The earlier call was still running and then failed.
         None => Err(Error::Again),
     }
+}
+
+/// Refuses with INVALID a key that others could guess, for calls whose answer has a secret.
+pub fn check_unguessable(key: Option<&str>) -> Result<()> {
+    if key.is_some_and(|key| key.chars().count() < MIN_SECRET_KEY) {
+        let why = format!("The idempotency key of this call has {MIN_SECRET_KEY} to {MAX_KEY} random characters.");
+        return Err(Error::refused(UserErrorCode::Invalid, FIELD, why));
+    }
+    Ok(())
+}
+
+/// Returns true while a call with this key may return its secret again.
+pub async fn may_repeat_secret(tx: &Tx<'_>, owner: UserId, key: &str) -> Result<bool> {
+    let earlier = idempotency_key::Entity::find_by_id((owner, call(key))).one(tx.db()).await?;
+    Ok(earlier.is_some_and(|earlier| tx.clock().now() - earlier.created_at < SECRET_REPEATS_FOR))
 }
 
 /// Returns true if a call with this key and content has succeeded.
@@ -76,6 +96,7 @@ async fn insert(tx: &Tx<'_>, owner: UserId, key: &str, digest: &[u8], target: Uu
         key: Set(key.to_owned()),
         digest: Set(digest.to_vec()),
         target: Set(target),
+        created_at: Set(tx.clock().now()),
     };
     let insert = idempotency_key::Entity::insert(row).on_conflict_do_nothing();
     Ok(matches!(insert.exec_without_returning(tx.db()).await?, TryInsertResult::Inserted(1)))

@@ -2,6 +2,7 @@
 //! slow hash.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use entity::id::UserId;
 use rand::{TryRngCore as _, rngs::OsRng};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -23,10 +24,10 @@ pub struct CallSecret<'a> {
 }
 
 impl<'a> CallSecret<'a> {
-    /// Describes the secret of a call with the name `mutation` on the object `id`.
+    /// Describes the secret of a call with the name `mutation` by a user on the object `id`.
     #[must_use]
-    pub fn new(keys: &'a Keyring, mutation: &str, id: Uuid, idempotency_key: Option<&str>) -> Self {
-        Self { keys, call: idempotency_key.map(|key| format!("{mutation} {id} {key}")) }
+    pub fn new(keys: &'a Keyring, mutation: &str, by: UserId, id: Uuid, idempotency_key: Option<&str>) -> Self {
+        Self { keys, call: idempotency_key.map(|key| format!("{mutation} {by} {id} {key}")) }
     }
 
     /// Creates the secret.

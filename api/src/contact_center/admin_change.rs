@@ -39,6 +39,17 @@ pub enum AdminActor<'a> {
     System,
 }
 
+impl AdminActor<'_> {
+    /// Returns the user who makes the change. It is the nil id for Rapport itself.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        match self {
+            Self::Administrator { viewer, .. } => viewer.user,
+            Self::System => UserId(Uuid::nil()),
+        }
+    }
+}
+
 /// An object that a call created, or that an earlier call with the same idempotency key created.
 #[derive(Clone, Debug)]
 pub struct Created<T> {

@@ -75,12 +75,14 @@ pub async fn enqueue_once<P: Serialize>(tx: &Tx<'_>, new: NewDelivery<'_, P>) ->
     Ok(())
 }
 
-/// Returns true if a delivery of a lane was enqueued after `since`, whatever became of it.
+/// Returns true if a delivery of a lane was enqueued after `since` and has not failed.
 pub async fn was_enqueued(tx: &Tx<'_>, lane: &str, since: DateTime<Utc>) -> Result<bool, DbErr> {
     let mut sql = Sql::new("SELECT id FROM delivery WHERE lane = ");
     sql.bind(lane);
     sql.push(" AND created_at > ");
     sql.bind(since);
+    sql.push(" AND status <> ");
+    sql.bind(DeliveryStatus::Failed);
     sql.push(" LIMIT 1");
     Ok(!sql.all::<Id>(tx.db()).await?.is_empty())
 }

@@ -34,7 +34,8 @@ pub async fn lock(
 /// Returns true if a chat may be started at an entry point from a site. The site must be listed, with the same scheme,
 /// host and port, or be the server's own. Programs have no site and are allowed, because a site that they claim would
 /// prove nothing.
-fn is_allowed(entry_point: &entry_point::Model, site: Option<&Site>) -> bool {
+#[must_use]
+pub fn is_allowed(entry_point: &entry_point::Model, site: Option<&Site>) -> bool {
     let listed = |site: &Site| origins(entry_point).any(|origin| *origin == *site.origin);
     entry_point.channel == Channel::Webchat && site.is_none_or(|site| site.own || listed(site))
 }

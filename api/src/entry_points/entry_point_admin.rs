@@ -19,6 +19,7 @@ use super::{
 use crate::{
     app::{App, Tx},
     auth::{
+        idempotency,
         secret::{self, CallSecret},
         visitor_tokens,
     },
@@ -121,8 +122,9 @@ pub struct ArchiveEntryPointInput {
 pub struct RotateIdentitySecretInput {
     /// The id of an entry point of the channel WEBCHAT.
     pub entry_point_id: ID,
-    /// A random text that the client makes up, 1 to 100 characters. All calls with the same text together generate one
-    /// secret, and each of them returns it.
+    /// A random text that the client makes up, 22 to 100 characters. All calls with the same text together generate one
+    /// secret. For an hour each of them returns it.
+    #[graphql(secret)]
     pub idempotency_key: Option<String>,
 }
 
@@ -130,7 +132,7 @@ pub struct RotateIdentitySecretInput {
 pub struct RotatedSecret {
     /// The entry point's row.
     pub row: entry_point::Model,
-    /// The secret. Unset in a repeated answer when it was replaced since.
+    /// The secret. Unset in a repeated answer after an hour, or when it was replaced since.
     pub text: Option<String>,
     /// True if an earlier call with the same idempotency key had generated it.
     pub replayed: bool,
@@ -245,6 +247,7 @@ pub async fn archive(
 /// Generates a new secret for an entry point and returns its text, which is shown only once. The earlier secret stops
 /// working. Locks the configuration. Refuses with `NOT_FOUND`, `NOT_ALLOWED` or `INVALID`.
 pub async fn rotate_secret(app: &App, by: AdminActor<'_>, input: &RotateIdentitySecretInput) -> Result<RotatedSecret> {
+    idempotency::check_unguessable(input.idempotency_key.as_deref())?;
     app.transaction(|tx| {
         Box::pin(async move {
             let _config = &admin_change::lock_config(tx, &by, &BTreeSet::new()).await?;
@@ -253,10 +256,16 @@ pub async fn rotate_secret(app: &App, by: AdminActor<'_>, input: &RotateIdentity
                 return Err(invalid(ENTRY_POINT, "Only entry points of the channel WEBCHAT have a secret."));
             }
             let call = input.idempotency_key.as_deref();
-            let secret = CallSecret::new(&tx.config().tokens.keys, "rotateIdentitySecret", row.id.0, call);
+            let user = by.user();
+            let secret = CallSecret::new(&tx.config().tokens.keys, "rotateIdentitySecret", user, row.id.0, call);
             let asked = format!("rotateIdentitySecret {}", row.id);
             if admin_change::claim_key(tx, &by, call, &asked, row.id.0).await?.is_some() {
-                let text = secret.find(|text| row.identity_secret.as_deref() == Some(text));
+                let text = match call {
+                    Some(call) if idempotency::may_repeat_secret(tx, user, call).await? => {
+                        secret.find(|text| row.identity_secret.as_deref() == Some(text))
+                    }
+                    _ => None,
+                };
                 return Ok(RotatedSecret { row, text, replayed: true });
             }
             let text = secret.create()?;

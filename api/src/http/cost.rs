@@ -28,6 +28,8 @@ const MAX_LEVELS: usize = 64;
 const STATEMENT: u64 = 10;
 /// The fields of a page that show its rows.
 const ROWS: [&str; 2] = ["nodes", "edges"];
+/// The pages that are read only if a field of theirs is selected which needs the rows.
+const LAZY: [&str; 2] = ["ContactConnection", "UserConnection"];
 /// Arguments with a list of ids, each of which is one result.
 const IDS: [&str; 2] = ["ids", "userIds"];
 /// The size from which a list without pages costs a statement of its own.
@@ -164,8 +166,14 @@ impl<'a> CostVisitor<'a> {
         self.searched = searched;
         let name = field.name.node.as_str();
         let (own, times) = if priced.is_some_and(|priced| priced.paged) {
-            let own = if below.paged { 1 + STATEMENT } else { 1 };
-            let rows = below.rows.saturating_mul(Self::page_size(field));
+            let size = Self::page_size(field);
+            let own = match priced.is_some_and(|priced| LAZY.contains(&priced.returns.as_str())) {
+                _ if below.paged => 1 + STATEMENT,
+                true => 1,
+                // The page is read although nothing of it is selected.
+                false => 1 + STATEMENT + size,
+            };
+            let rows = below.rows.saturating_mul(size);
             return Ok(Self::sized(name, own.saturating_add(below.once).saturating_add(rows), below.depth));
         } else if let Some(ids) = IDS.into_iter().find(|ids| field.get_argument(ids).is_some()) {
             (1 + STATEMENT, Self::length(field, ids))
@@ -246,12 +254,12 @@ mod tests {
     use crate::http::validation::bound;
 
     const SDL: &str = "directive @listSize(assumedSize: Int!) on FIELD_DEFINITION \
-                       type Query { people(first: Int, last: Int, search: String): People nodes(ids: [ID!]!): [Person] \
+                       type Query { items(first: Int): Items people(first: Int, last: Int, search: String): UserConnection nodes(ids: [ID!]!): [Person] \
                        me: Person body: String transcript: String name: String } \
-                       type People { nodes: [Person] edges: [Edge] totalCount: Int pageInfo: Info } \
+                       type Items { nodes: [Person] streamCursor: String } type UserConnection { nodes: [Person] edges: [Edge] totalCount: Int pageInfo: Info } \
                        type Edge { cursor: String node: Person } type Info { endCursor: String } \
                        type Person { me: Person emails: [Email] @listSize(assumedSize: 4) \
-                       skills: [Email] @listSize(assumedSize: 20) people(first: Int, search: String): People \
+                       skills: [Email] @listSize(assumedSize: 20) people(first: Int, search: String): UserConnection \
                        name: String body: String html: String transcript: String } \
                        type Email { name: String }";
     const LIMITS: Limits = Limits {
@@ -293,9 +301,16 @@ mod tests {
         assert_eq!(measure("{ people(first: 100) { totalCount } }", "{}"), Ok(11));
         assert_eq!(measure("{ people(first: 0) { totalCount nodes { name } } }", "{}"), Ok(21));
         assert_eq!(measure("{ people(first: 10) { totalCount nodes { name } } }", "{}"), Ok(41));
-        assert_eq!(measure("{ people { ...F } } fragment F on People { totalCount }", "{}"), Ok(12));
+        assert_eq!(measure("{ people { ...F } } fragment F on UserConnection { totalCount }", "{}"), Ok(12));
         assert_eq!(measure("{ people { pageInfo { endCursor } } }", "{}"), Ok(13));
         assert_eq!(measure("{ people { nodes { people { totalCount } } } }", "{}"), Ok(251));
+    }
+
+    #[test]
+    fn a_page_that_is_read_without_being_selected_costs_its_rows() {
+        assert_eq!(measure("{ items(first: 100) { streamCursor } }", "{}"), Ok(112));
+        assert_eq!(measure("{ items(first: 10) { __typename } }", "{}"), Ok(22));
+        assert_eq!(measure("{ items(first: 10) { nodes { name } } }", "{}"), Ok(31));
     }
 
     #[test]
@@ -308,9 +323,9 @@ mod tests {
     fn counting_what_a_search_finds_has_its_price_wherever_it_is_selected() {
         for query in [
             "{ people(first: 1, search: \"an\") { totalCount } }",
-            "{ people(first: 1, search: \"an\") { ...F } } fragment F on People { totalCount }",
+            "{ people(first: 1, search: \"an\") { ...F } } fragment F on UserConnection { totalCount }",
             "{ people(first: 1) { ...F } me: people(search: \"an\") { ... { ...F } } } \
-             fragment F on People { totalCount }",
+             fragment F on UserConnection { totalCount }",
             "query($s: String = \"an\") { people(first: 1, search: $s) { totalCount } }",
         ] {
             assert!(measure(query, "{}").is_err(), "{query}");

@@ -29,7 +29,7 @@ use super::{
     failure_responses::refusal,
     metered_body,
     params::{self, DecompressionError, ENCODINGS, Encoding, GetParams, InvalidRequest},
-    public_fields,
+    public_fields::{self, NeededToken},
     room::room,
     socket,
 };
@@ -165,14 +165,20 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: AcceptedMedia,
         parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("unreadable"));
     let caller = match executor.authenticator.caller(authorization, origin.site.as_ref()).await {
         Ok(caller) => caller,
-        // A sign-in must work with an expired token in the header.
-        Err(Error::Unauthenticated) if public_fields::needs_no_caller(&params, &executor.app().config.limits) => {
+        Err(error) => {
+            let passes = match public_fields::needed_token(&params, &executor.app().config.limits) {
+                _ if !matches!(error, Error::Unauthenticated) => false,
+                NeededToken::Valid => false,
+                NeededToken::ValidOrEnded => executor.authenticator.has_ended(authorization).await,
+                // A sign-in must work with an expired token in the header.
+                NeededToken::None => true,
+            };
+            if !passes {
+                let answer = fault(error);
+                return render(media, status_of(media, &answer), &answer);
+            }
             authorization = None;
             None
-        }
-        Err(error) => {
-            let answer = fault(error);
-            return render(media, status_of(media, &answer), &answer);
         }
     };
     let site = origin.site.clone();

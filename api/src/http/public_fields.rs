@@ -8,27 +8,39 @@ use super::{document_limits, executor::Params, validation};
 use crate::config::Limits;
 
 /// The root fields that need no caller.
-const OPEN: [&str; 11] = [
+const OPEN: [&str; 9] = [
     "serverTime",
     "signUp",
     "signIn",
-    "signOut",
     "refreshSession",
     "requestPasswordReset",
     "resetPassword",
     "confirmEmail",
     "startWebChat",
-    "revokeVisitorToken",
     "webChat",
 ];
 
-/// Returns true when no root field of the operation needs a caller. An unreadable operation needs one.
+/// The root fields that end the caller's own access. They can be repeated with an ended token.
+const ENDING: [&str; 2] = ["signOut", "revokeVisitorToken"];
+
+/// The token that an operation needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeededToken {
+    /// A valid token.
+    Valid,
+    /// A valid token, or one whose access has ended.
+    ValidOrEnded,
+    /// No token.
+    None,
+}
+
+/// Returns the token that the root fields of the operation need. An unreadable operation needs a valid one.
 #[must_use]
-pub fn needs_no_caller(params: &Params, limits: &Limits) -> bool {
+pub fn needed_token(params: &Params, limits: &Limits) -> NeededToken {
     if document_limits::check(&params.query, limits).is_err() {
-        return false;
+        return NeededToken::Valid;
     }
-    let Some(document) = validation::parse(&params.query) else { return false };
+    let Some(document) = validation::parse(&params.query) else { return NeededToken::Valid };
     let named = params.operation_name.as_deref();
     let mut operations = document.definitions.iter().filter_map(|definition| match definition {
         Definition::OperationDefinition(operation) => Some(operation),
@@ -39,11 +51,14 @@ pub fn needs_no_caller(params: &Params, limits: &Limits) -> bool {
         // The meaning is unknown when the document has several operations.
         None => operations.next().filter(|_| operations.next().is_none()),
     };
-    let Some(operation) = operation else { return false };
+    let Some(operation) = operation else { return NeededToken::Valid };
     let mut roots = HashSet::new();
     collect(&document, &operation.selection_set, &mut roots, &mut HashSet::new());
     roots.remove("__typename");
-    !roots.is_empty() && roots.iter().all(|name| OPEN.contains(name))
+    if roots.is_empty() || !roots.iter().all(|name| OPEN.contains(name) || ENDING.contains(name)) {
+        return NeededToken::Valid;
+    }
+    if roots.iter().any(|name| ENDING.contains(name)) { NeededToken::ValidOrEnded } else { NeededToken::None }
 }
 
 /// Collects the names of the root fields, including those of fragments. Each fragment is visited once.
@@ -80,16 +95,23 @@ fn collect<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Params, needs_no_caller};
+    use super::{NeededToken, Params, needed_token};
     use crate::config::Config;
 
     #[test]
     fn operations_of_open_fields_alone_need_no_caller() -> anyhow::Result<()> {
         let limits = Config::read(std::collections::HashMap::default())?.limits;
-        let open = |query: &str, name: Option<&str>| {
+        let needed = |query: &str, name: Option<&str>| {
             let params = Params { query: query.to_owned(), operation_name: name.map(str::to_owned), variables: None };
-            needs_no_caller(&params, &limits)
+            needed_token(&params, &limits)
         };
+        let open = |query: &str, name: Option<&str>| needed(query, name) == NeededToken::None;
+        for query in
+            ["mutation { signOut { outcome } }", "mutation { a: revokeVisitorToken { outcome } signIn { user } }"]
+        {
+            assert_eq!(needed(query, None), NeededToken::ValidOrEnded, "{query}");
+        }
+        assert_eq!(needed("mutation { signOut { outcome } postStatus { outcome } }", None), NeededToken::Valid);
         for query in [
             "mutation { signIn(input: $i) { accessToken } }",
             "mutation { __typename again: refreshSession(input: $i) { accessToken } }",

@@ -11,6 +11,8 @@ use async_graphql::{
     resolver_utils::resolve_container,
 };
 
+use crate::app::Commits;
+
 /// The interfaces all of whose objects are nodes. async-graphql has no attribute for it.
 const IMPLY_NODE: [&str; 3] = ["Actor", "Contact", "ThreadItem"];
 
@@ -49,6 +51,8 @@ impl<T: ObjectType> ContainerType for NullableRoot<T> {
     async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
         match self.0.resolve_field(ctx).await {
             Err(error) => {
+                // The events of a failed call must not count for the next one.
+                drop(Commits::take_growths());
                 ctx.add_error(error);
                 Ok(Some(Value::Null))
             }

@@ -80,8 +80,8 @@ pub struct StartedChat {
     pub visitor: VisitorViewer,
     /// The text of a new token. `None` if the call's own token opens the chat.
     pub token: Option<String>,
-    /// True if the chat is new.
-    pub new: bool,
+    /// True if the chat is new, or the call added its message.
+    pub changed: bool,
     /// True if an earlier call with the same key has started it.
     pub replayed: bool,
 }
@@ -171,17 +171,18 @@ async fn begin(tx: &Tx<'_>, call: &StartChat<'_>) -> Result<StartedChat> {
         provider_id: None,
         start_key: call.key.as_ref().map(|key| key.start.clone()),
     };
-    let InboundReceipt { conversation, outcome, .. } = messages::receive(tx, &at, &incoming).await?;
-    let (new, replayed) = (outcome == InboundOutcome::Began, outcome == InboundOutcome::Replayed);
+    let InboundReceipt { conversation, outcome, message } = messages::receive(tx, &at, &incoming).await?;
+    let replayed = outcome == InboundOutcome::Replayed;
+    let changed = outcome == InboundOutcome::Began || (!replayed && message.is_some());
     let customer =
         conversation.customer_id.ok_or_else(|| Error::internal(anyhow::anyhow!("a chat has no customer")))?;
     // The visitor gets a new token, unless the call's own token opens the chat.
     let opens = |visitor: &&VisitorViewer| visitor.customer == customer && visitor.entry_point == at.id;
     if let Some(visitor) = call.visitor.filter(opens) {
-        return Ok(StartedChat { conversation, visitor: *visitor, token: None, new, replayed });
+        return Ok(StartedChat { conversation, visitor: *visitor, token: None, changed, replayed });
     }
     let given = tokens::issue(tx, customer, at.id, call.origin.site.as_ref()).await?;
-    Ok(StartedChat { conversation, visitor: given.visitor, token: Some(given.text), new, replayed })
+    Ok(StartedChat { conversation, visitor: given.visitor, token: Some(given.text), changed, replayed })
 }
 
 fn not_found() -> Error {

@@ -3,3 +3,4 @@
 pub mod types;
 pub mod query;
 pub mod mutation;
+pub mod loader;

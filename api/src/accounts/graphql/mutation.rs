@@ -53,7 +53,8 @@ struct RevokeApiKeyInput {
 #[Object]
 impl AccountsMutation {
     /// Creates an account and signs in. Needs no access token. Refuses with INVALID, DUPLICATE for a taken handle,
-    /// NOT_ALLOWED when sign-up is closed, or TOO_MANY_ATTEMPTS.
+    /// NOT_ALLOWED when sign-up is closed, or TOO_MANY_ATTEMPTS. A repeated call also refuses with NOT_ALLOWED for a
+    /// wrong password, or NOT_FOUND when the session of the first call has ended.
     async fn sign_up(
         &self,
         ctx: &Context<'_>,
@@ -63,9 +64,9 @@ impl AccountsMutation {
     }
 
     /// Signs in with a handle and a password. Needs no access token. A deactivated account is activated again with
-    /// `reactivate`.
-    /// Refuses with NOT_ALLOWED for a wrong handle or password, ACCOUNT_DEACTIVATED for a deactivated account without
-    /// `reactivate`, or TOO_MANY_ATTEMPTS.
+    /// `reactivate`. Refuses with NOT_ALLOWED for a wrong handle or password, ACCOUNT_DEACTIVATED for a deactivated
+    /// account without `reactivate`, or TOO_MANY_ATTEMPTS. Refuses with IDEMPOTENCY_KEY_REUSED, or NOT_FOUND when the
+    /// session of the first call with the key has ended.
     async fn sign_in(
         &self,
         ctx: &Context<'_>,
@@ -180,7 +181,8 @@ impl AccountsMutation {
     }
 
     /// Creates an API key. Its text is only in this answer. An organization key needs an administrator with the scope
-    /// ADMIN. Refuses with INVALID, or NOT_ALLOWED when an API key makes the call or 100 keys exist already.
+    /// ADMIN. Refuses with INVALID, IDEMPOTENCY_KEY_REUSED, or NOT_ALLOWED when an API key makes the call or 100 keys
+    /// exist already.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn create_api_key(
         &self,
@@ -207,7 +209,8 @@ impl AccountsMutation {
     }
 
     /// Gives an API key a new secret, which is only in this answer. The present secret stays valid for the overlap.
-    /// Refuses with NOT_FOUND, INVALID, or NOT_ALLOWED for a revoked key or when an API key makes the call.
+    /// Refuses with NOT_FOUND, INVALID, IDEMPOTENCY_KEY_REUSED, or NOT_ALLOWED for a revoked key or when an API key
+    /// makes the call.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn rotate_api_key(
         &self,
@@ -334,7 +337,7 @@ macro_rules! new_secret {
             /// The key with the new secret. Null when refused.
             api_key: Option<ApiKey>,
             /// The text of the key, `rk_….…`, to send as `Authorization: Bearer …`. No field shows it again. Null when
-            /// refused, and in a repeated answer when the secret was replaced since.
+            /// refused, and in a repeated answer after an hour or when the secret was replaced since.
             secret: Option<String>,
             /// True when an earlier call with the same idempotency key had created the secret. The outcome is then
             /// NO_CHANGE.

@@ -8,8 +8,8 @@ use entity::{
     session,
 };
 
+use super::loader::VisibleApiKey;
 use crate::{
-    accounts::api_keys,
     auth::{
         request_context::ContextExt,
         viewer::{Caller, Credential, Scope, Scopes},
@@ -62,9 +62,10 @@ pub struct ApiKey(pub api_key::Model);
 impl ApiKey {
     /// Returns a key by id, if it is the viewer's or the viewer administers it.
     pub async fn find(ctx: &Context<'_>, id: ApiKeyId) -> Result<Option<Self>> {
-        let Caller::Person(viewer) = ctx.caller()? else { return Ok(None) };
-        let keys = api_keys::visible_to(ctx.app()?.db.read(), viewer).await?;
-        Ok(keys.into_iter().find(|row| row.id == id).map(Self))
+        match ctx.caller()? {
+            Caller::Person(_) => Ok(ctx.load(VisibleApiKey(id)).await?.map(Self)),
+            Caller::Service(_) | Caller::Visitor(_) => Ok(None),
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub struct RotateIdentitySecretPayload {
     /// The entry point after the call. Null when the call was refused.
     entry_point: Option<EntryPoint>,
     /// The new secret, which no field shows again. Keep it on the web site's server. Null when the call was refused,
-    /// and in a repeated answer when the secret has changed since.
+    /// and in a repeated answer after an hour or when the secret has changed since.
     identity_secret: Option<String>,
     /// True when an earlier call with the same idempotency key had generated the secret. The outcome is then NO_CHANGE.
     replayed: bool,

@@ -44,7 +44,9 @@ impl Effect {
     /// Splits the result of a call into its value and its effect. The value is none when the call was refused. Returns
     /// the error of any other call.
     pub fn split<T>(result: Result<(T, impl Into<Outcome>)>) -> Result<(Option<T>, Self)> {
-        Ok(match into_user_errors(result)? {
+        // The events of a failed call must not count for the next one.
+        let result = into_user_errors(result).inspect_err(|_| drop(Commits::take_growths()))?;
+        Ok(match result {
             Ok((value, outcome)) => (Some(value), Self::of(outcome)),
             Err(user_errors) => (None, Self::refused(user_errors)),
         })
@@ -78,11 +80,8 @@ impl Effect {
     /// that follows such a stream can ignore them there. Empty when the call added none.
     #[graphql(directive = list_size::apply(4))]
     async fn changes(&self, ctx: &Context<'_>) -> Result<Vec<StreamChange>> {
-        let mut changes = Vec::new();
-        for growth in &self.growths {
-            changes.extend(StreamChange::visible(ctx, growth).await?);
-        }
-        Ok(changes)
+        let changes = self.growths.iter().map(|growth| StreamChange::visible(ctx, growth));
+        Ok(futures_util::future::try_join_all(changes).await?.into_iter().flatten().collect())
     }
 
     /// The refusals of the call. Empty when it succeeded.
@@ -156,7 +155,9 @@ impl StreamChange {
             | StreamKind::Notifications
             | StreamKind::Activities
             | StreamKind::AgentDesktop => match caller {
-                Caller::Person(viewer) if viewer.user.0 == stream.owner => None,
+                Caller::Person(viewer) if viewer.user.0 == stream.owner && viewer.scopes.has(reads(stream.kind)) => {
+                    None
+                }
                 _ => return Ok(None),
             },
             StreamKind::Conversation | StreamKind::CustomerSide => {
@@ -169,7 +170,7 @@ impl StreamChange {
                 Some(ID::from(id))
             }
             StreamKind::Queue | StreamKind::Agents => {
-                if !caller.scopes().has(Scope::AgentsRead) || !is_supervisor(ctx).await? {
+                if !caller.scopes().has(reads(stream.kind)) || !is_supervisor(ctx).await? {
                     return Ok(None);
                 }
                 (stream.kind == StreamKind::Queue).then(|| ID::from(QueueId(stream.owner)))
@@ -179,5 +180,17 @@ impl StreamChange {
         let Some(name) = StreamName::of(stream.kind) else { return Ok(None) };
         let cursor = (stream.kind != StreamKind::Activities).then(|| Cursor::in_stream(stream, last));
         Ok(Some(Self { stream: name, subject_id, first_sequence: first, last_sequence: last, cursor }))
+    }
+}
+
+/// Returns the scope that the subscription to a stream needs.
+fn reads(kind: StreamKind) -> Scope {
+    match kind {
+        StreamKind::Requests | StreamKind::Contacts => Scope::ContactsRead,
+        StreamKind::Notifications => Scope::NotificationsRead,
+        StreamKind::Activities => Scope::ActivityRead,
+        StreamKind::AgentDesktop | StreamKind::Queue | StreamKind::Agents => Scope::AgentsRead,
+        StreamKind::Conversation | StreamKind::CustomerSide => Scope::ConversationsRead,
+        StreamKind::Rights => Scope::Admin,
     }
 }

@@ -9,7 +9,11 @@ use entity::{
 };
 
 use crate::{
-    accounts::{api_keys, graphql::types::Session, outbox, sessions},
+    accounts::{
+        api_keys,
+        graphql::{loader::VisibleApiKey, types::Session},
+        outbox, sessions,
+    },
     agents::graphql::types::AgentDesktop,
     auth::{
         request_context::ContextExt,
@@ -66,7 +70,7 @@ impl Viewer {
         Some(self.0.expires_at()).filter(|end| *end < DateTime::<Utc>::MAX_UTC).map(Instant)
     }
 
-    /// The caller's settings. Null for a service account.
+    /// The caller's settings. Null for a service account and for a visitor.
     async fn settings(&self, ctx: &Context<'_>) -> Option<Result<Settings>> {
         if let Caller::Service(_) | Caller::Visitor(_) = self.0 {
             return None;
@@ -77,8 +81,11 @@ impl Viewer {
         })
     }
 
-    /// The sizes of the caller's lists. Null for a service account. Needs the scope CONTACTS_READ.
+    /// The sizes of the caller's lists. Null for a service account and for a visitor. Needs the scope CONTACTS_READ.
     async fn contact_counts(&self, ctx: &Context<'_>) -> Option<Result<ContactCounts>> {
+        if let Caller::Visitor(_) = self.0 {
+            return None;
+        }
         match contacts_reader(ctx) {
             Ok(Caller::Person(viewer)) => Some(Ok(ContactCounts(viewer.user))),
             Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
@@ -86,8 +93,12 @@ impl Viewer {
         }
     }
 
-    /// The counts of items that wait for the caller. Null for a service account. Needs the scope NOTIFICATIONS_READ.
+    /// The counts of items that wait for the caller. Null for a service account and for a visitor. Needs the scope
+    /// NOTIFICATIONS_READ.
     async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadCounts>> {
+        if let Caller::Visitor(_) = self.0 {
+            return None;
+        }
         match needs(ctx, Scope::NotificationsRead) {
             Ok(Caller::Person(viewer)) => Some(UnreadCounts::of(ctx, viewer).await),
             Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
@@ -95,10 +106,13 @@ impl Viewer {
         }
     }
 
-    /// The caller's preferences for notifications, one for each kind. Null for a service account. Needs the scope
-    /// NOTIFICATIONS_READ.
+    /// The caller's preferences for notifications, one for each kind. Null for a service account and for a visitor.
+    /// Needs the scope NOTIFICATIONS_READ.
     #[graphql(directive = list_size::apply(8))]
     async fn notification_preferences(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationPreference>>> {
+        if let Caller::Visitor(_) = self.0 {
+            return None;
+        }
         match needs(ctx, Scope::NotificationsRead) {
             Ok(Caller::Person(viewer)) => Some(NotificationPreference::of(ctx, viewer).await),
             Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
@@ -109,6 +123,9 @@ impl Viewer {
     /// The caller's state, offers and tasks as an agent. Null for a caller who is no agent. Needs the scope
     /// AGENTS_READ.
     async fn agent_desktop(&self, ctx: &Context<'_>) -> Option<Result<AgentDesktop>> {
+        if let Caller::Visitor(_) = self.0 {
+            return None;
+        }
         match needs(ctx, Scope::AgentsRead) {
             Ok(Caller::Person(viewer)) => AgentDesktop::of(ctx, viewer).await.transpose(),
             Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
@@ -116,8 +133,8 @@ impl Viewer {
         }
     }
 
-    /// The e-mail addresses that the caller has confirmed, in lower case. Null for a service account. Mail is sent to
-    /// no other address.
+    /// The e-mail addresses that the caller has confirmed, in lower case. Null for a service account and for a visitor.
+    /// Mail is sent to no other address.
     async fn confirmed_emails(&self, ctx: &Context<'_>) -> Option<Result<Vec<String>>> {
         match self.0 {
             Caller::Person(viewer) => Some(confirmed_emails_of(ctx, viewer.user).await),
@@ -125,7 +142,7 @@ impl Viewer {
         }
     }
 
-    /// The caller's open sessions, at most 50, the one used last first. Null for a service account.
+    /// The caller's open sessions, at most 50, the one used last first. Null for a service account and for a visitor.
     #[graphql(directive = list_size::apply(4))]
     async fn sessions(&self, ctx: &Context<'_>) -> Option<Result<Vec<Session>>> {
         match self.0 {
@@ -160,18 +177,9 @@ pub struct ServiceAccount {
 impl ServiceAccount {
     /// Returns a service account by id, if it is the caller or the caller administers keys.
     pub async fn find(ctx: &Context<'_>, id: ServiceAccountId) -> Result<Option<Self>> {
-        let (app, key) = (ctx.app()?, ApiKeyId(id.0));
-        match ctx.caller()? {
-            Caller::Service(service) if service.key == key => {}
-            Caller::Person(viewer) => {
-                let keys = api_keys::visible_to(app.db.read(), viewer).await?;
-                if !keys.iter().any(|row| row.id == key && row.kind == ApiKeyKind::Organization) {
-                    return Ok(None);
-                }
-            }
-            Caller::Service(_) | Caller::Visitor(_) => return Ok(None),
-        }
-        Ok(Some(Self { key, name: api_keys::name(app.db.read(), key).await? }))
+        let row = ctx.load(VisibleApiKey(ApiKeyId(id.0))).await?;
+        let row = row.filter(|row| row.kind == ApiKeyKind::Organization);
+        Ok(row.map(|row| Self { key: row.id, name: row.name }))
     }
 }
 

@@ -40,8 +40,8 @@ impl VisitorsMutation {
         };
         let started = start_chat::start(ctx.app()?, by, ctx.origin()?, &input).await;
         let (started, effect) = Effect::split(started.map(|started| {
-            let new = started.new;
-            (started, new)
+            let changed = started.changed;
+            (started, changed)
         }))?;
         let Some(StartedChat { conversation, visitor, token, replayed, .. }) = started else {
             return Ok(StartWebChatPayload::refused(effect));
@@ -69,7 +69,8 @@ impl VisitorsMutation {
     }
 }
 
-/// The result of `startWebChat`. The outcome is APPLIED if a chat has begun, and NO_CHANGE if it was already open.
+/// The result of `startWebChat`. The outcome is APPLIED if a chat has begun or the message was added, and
+/// NO_CHANGE otherwise.
 #[derive(SimpleObject)]
 struct StartWebChatPayload {
     /// The conversation, as the visitor sees it. Null when refused. Follow it with `conversationEvents` after its

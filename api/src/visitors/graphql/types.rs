@@ -1,5 +1,7 @@
 //! GraphQL types of web chats, as visitors see them before a chat begins.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object, SimpleObject};
 use entity::{
     entry_point::{self, FormFieldKind},
@@ -8,20 +10,21 @@ use entity::{
 
 use crate::{
     auth::request_context::ContextExt as _,
-    entry_points::allowed_origins,
+    entry_points::{allowed_origins, graphql::loader::EntryPointById},
     error::Result,
     pagination::list_size,
     queues::{opening_hours, queue_rows},
 };
 
 /// A web site's entry point, as everyone may see it.
-pub struct WebChat(pub entry_point::Model);
+pub struct WebChat(pub Arc<entry_point::Model>);
 
 impl WebChat {
     /// Returns the web chat of an entry point, if the page of the call may show it.
     pub async fn find(ctx: &Context<'_>, id: EntryPointId) -> Result<Option<Self>> {
         let site = ctx.origin()?.site.as_ref();
-        Ok(allowed_origins::find(ctx.app()?.db.read(), &id.to_string(), site).await?.map(Self))
+        let row = ctx.load(EntryPointById(id)).await?;
+        Ok(row.filter(|row| row.archived_at.is_none() && allowed_origins::is_allowed(row, site)).map(Self))
     }
 }
 
