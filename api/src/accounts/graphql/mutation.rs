@@ -20,7 +20,6 @@ use crate::{
     error::{Error, Result, UserErrorCode},
     events::graphql::effect::Effect,
     instant::Instant,
-    outcome::Outcome,
     users::graphql::types::User,
 };
 
@@ -279,7 +278,7 @@ macro_rules! signed_in {
                     let replayed = signed_in.replayed;
                     (signed_in, !replayed)
                 }))?;
-                let replayed = effect.outcome() == Outcome::NoChange;
+                let replayed = effect.is_repeated();
                 Ok(match signed_in {
                     Some(SignedIn { person, token, refresh_token, .. }) => Self {
                         user: Some(person.into()),
@@ -354,7 +353,7 @@ macro_rules! new_secret {
                     let replayed = created.replayed;
                     (created, !replayed)
                 }))?;
-                let replayed = effect.outcome() == Outcome::NoChange;
+                let replayed = effect.is_repeated();
                 let (key, secret) = created.map_or((None, None), |created| (Some(created.key), created.text));
                 Ok(Self { api_key: key.map(ApiKey), secret, replayed, effect })
             }

@@ -8,7 +8,6 @@ use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
     error::Result,
     events::graphql::effect::Effect,
-    outcome::Outcome,
 };
 
 /// The status to post.
@@ -50,7 +49,7 @@ impl ActivitiesMutation {
         let new = NewStatus { text, connections_only, idempotency_key };
         let posted = publish::post(ctx.app()?, ctx.viewer()?, &new).await;
         let (row, effect) = Effect::split(posted.map(|(row, replayed)| (row, !replayed)))?;
-        let replayed = effect.outcome() == Outcome::NoChange;
+        let replayed = effect.is_repeated();
         Ok(PostStatusPayload { activity: row.map(Activity), replayed, effect })
     }
 

@@ -14,7 +14,7 @@ use crate::conversations::{
     message_content::{Draft, MessageFields},
     messages::SentMessage,
 };
-use crate::{error::Result, events::graphql::effect::Effect, outcome::Outcome};
+use crate::{error::Result, events::graphql::effect::Effect};
 
 /// The message to send.
 #[derive(InputObject)]
@@ -135,7 +135,7 @@ impl SendMessagePayload {
     /// Returns the payload for the outcome of the call. Refusals become `userErrors`.
     pub fn of(sent: Result<SentMessage>, side: ConversationSide) -> Result<Self> {
         let (item, effect) = Effect::split(sent.map(SentMessage::into_change))?;
-        let replayed = effect.outcome() == Outcome::NoChange;
+        let replayed = effect.is_repeated();
         Ok(Self { message: item.map(|item| Message { row: Arc::new(item), side }), replayed, effect })
     }
 }
@@ -156,7 +156,7 @@ impl AddNotePayload {
     /// Returns the payload for the outcome of the call. Refusals become `userErrors`.
     pub fn of(sent: Result<SentMessage>) -> Result<Self> {
         let (item, effect) = Effect::split(sent.map(SentMessage::into_change))?;
-        let replayed = effect.outcome() == Outcome::NoChange;
+        let replayed = effect.is_repeated();
         let note = item.map(|item| Note { row: Arc::new(item), side: ConversationSide::Staff });
         Ok(Self { note, replayed, effect })
     }
@@ -189,7 +189,8 @@ about_a_message! {
     DeleteMessagePayload "deleteMessage",
 }
 
-macro_rules! about_a_conversation {
+/// Defines the payload types of mutations that return a conversation.
+macro_rules! conversation_payloads {
     ($($name:ident $mutation:literal),* $(,)?) => {$(
         #[doc = concat!("The result of `", $mutation, "`.")]
         #[derive(SimpleObject)]
@@ -215,7 +216,9 @@ macro_rules! about_a_conversation {
     )*};
 }
 
-about_a_conversation! {
+pub(crate) use conversation_payloads;
+
+conversation_payloads! {
     MarkConversationReadPayload "markConversationRead",
     StartDirectConversationPayload "startDirectConversation",
 }

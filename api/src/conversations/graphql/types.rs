@@ -8,7 +8,7 @@ use entity::{
     conversation::{self, ConversationKind, ConversationStatus},
     id::ConversationId,
     participant::{self, ParticipantRole},
-    thread_item::{ItemVisibility, TextFormat},
+    thread_item::{self, ItemVisibility, TextFormat},
 };
 
 use super::{
@@ -124,13 +124,8 @@ impl Conversation {
         #[graphql(desc = "The number of items from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Result<ThreadItemConnection> {
-        let (conversation, side) = (self.row().id, self.side);
-        let list = format!("items {conversation} {side:?}");
-        let page = Page::new(PageArguments { first, after, last, before }, &list)?;
-        let empty = page.clone();
-        let until = self.seen.until.map(|until| until.sequence);
-        let slice = ctx.load(ItemPage { conversation, side, until, page }).await?;
-        Ok(ThreadItemConnection { slice: slice.unwrap_or_else(|| empty.slice(Vec::new())), side })
+        let slice = self.item_page(ctx, PageArguments { first, after, last, before }).await?;
+        Ok(ThreadItemConnection { slice, side: self.side })
     }
 
     /// The newest item that the viewer may see. Null if there is none.
@@ -214,13 +209,24 @@ impl Conversation {
         Ok(ctx.load(ParticipantsOf(self.row().id)).await?.unwrap_or_default())
     }
 
-    async fn newest_item(&self, ctx: &Context<'_>) -> Result<Option<ThreadItem>> {
+    /// Returns a page of the items that the viewer may see, in one batch with the pages of other conversations.
+    async fn item_page(
+        &self,
+        ctx: &Context<'_>,
+        arguments: PageArguments,
+    ) -> Result<PageSlice<Arc<thread_item::Model>>> {
         let (conversation, side) = (self.row().id, self.side);
-        let arguments = PageArguments { last: Some(1), ..PageArguments::default() };
         let page = Page::new(arguments, &format!("items {conversation} {side:?}"))?;
+        let empty = page.clone();
         let until = self.seen.until.map(|until| until.sequence);
         let slice = ctx.load(ItemPage { conversation, side, until, page }).await?;
-        Ok(slice.and_then(|mut slice| slice.items.pop()).map(|row| ThreadItem::of(row, side)))
+        Ok(slice.unwrap_or_else(|| empty.slice(Vec::new())))
+    }
+
+    async fn newest_item(&self, ctx: &Context<'_>) -> Result<Option<ThreadItem>> {
+        let newest = PageArguments { last: Some(1), ..PageArguments::default() };
+        let newest = self.item_page(ctx, newest).await?.items.pop();
+        Ok(newest.map(|row| ThreadItem::of(row, self.side)))
     }
 
     async fn role_of_viewer(&self, ctx: &Context<'_>) -> Result<Option<ParticipantRole>> {

@@ -11,7 +11,6 @@ use crate::{
     entry_points::entry_point_admin::RotatedSecret,
     error::Result,
     events::graphql::effect::Effect,
-    outcome::Outcome,
 };
 
 admin_payloads! {
@@ -44,7 +43,7 @@ impl RotateIdentitySecretPayload {
     pub fn of(result: Result<RotatedSecret>) -> Result<Self> {
         let (rotated, effect) =
             Effect::split(result.map(|RotatedSecret { row, text, replayed }| ((row, text), !replayed)))?;
-        let replayed = effect.outcome() == Outcome::NoChange;
+        let replayed = effect.is_repeated();
         let (row, identity_secret) = rotated.map_or((None, None), |(row, text)| (Some(row), text));
         Ok(Self { entry_point: row.map(|row| EntryPoint(Arc::new(row))), identity_secret, replayed, effect })
     }

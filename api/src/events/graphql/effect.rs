@@ -60,10 +60,10 @@ impl Effect {
         Self { outcome, growths: each.flat_map(|effect| effect.growths.clone()).collect(), user_errors: vec![] }
     }
 
-    /// Returns the outcome of the call.
+    /// Returns true if an earlier call had the effect.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        self.outcome
+    pub fn is_repeated(&self) -> bool {
+        self.outcome == Outcome::NoChange
     }
 }
 
@@ -71,8 +71,7 @@ impl Effect {
 #[Object]
 impl Effect {
     /// The outcome of the call.
-    #[graphql(name = "outcome")]
-    async fn shown_outcome(&self) -> Outcome {
+    async fn outcome(&self) -> Outcome {
         self.outcome
     }
 

@@ -4,7 +4,11 @@ use async_graphql::{Context, SimpleObject};
 use entity::id::ConversationId;
 
 use super::types::Task;
-use crate::{conversations::graphql::types::Conversation, error::Result, events::graphql::effect::Effect};
+use crate::{
+    conversations::graphql::{payloads::conversation_payloads, types::Conversation},
+    error::Result,
+    events::graphql::effect::Effect,
+};
 
 /// Defines the payload types of mutations that return a task.
 macro_rules! task_payloads {
@@ -14,7 +18,7 @@ macro_rules! task_payloads {
         pub struct $name {
             /// The task after the call. Null when the call was refused.
             task: Option<Task>,
-/// The effect of the call.
+            /// The effect of the call.
             #[graphql(flatten)]
             effect: Effect,
         }
@@ -42,34 +46,7 @@ task_payloads! {
     ExtendWrapUpPayload "extendWrapUp";
 }
 
-/// Defines the payload types of mutations by which a supervisor joins or leaves a conversation.
-macro_rules! attendance_payloads {
-    ($($name:ident $mutation:literal;)*) => {$(
-        #[doc = concat!("The result of `", $mutation, "`.")]
-        #[derive(SimpleObject)]
-        pub struct $name {
-            /// The conversation after the call. Null when the call was refused.
-            conversation: Option<Conversation>,
-            /// The effect of the call.
-            #[graphql(flatten)]
-            effect: Effect,
-        }
-
-        impl $name {
-            /// Makes the payload of a call that was accepted or refused. Returns the error of any other call.
-            pub async fn of(ctx: &Context<'_>, result: Result<(ConversationId, bool)>) -> Result<Self> {
-                let (conversation, effect) = Effect::split(result)?;
-                let conversation = match conversation {
-                    Some(id) => Conversation::find(ctx, id).await?,
-                    None => None,
-                };
-                Ok(Self { conversation, effect })
-            }
-        }
-    )*};
-}
-
-attendance_payloads! {
-    JoinConversationPayload "joinConversation";
-    LeaveConversationPayload "leaveConversation";
+conversation_payloads! {
+    JoinConversationPayload "joinConversation",
+    LeaveConversationPayload "leaveConversation",
 }
