@@ -33,6 +33,7 @@ use crate::{
         global_feed::{GlobalFeed, POSITIONS},
         live_streams::LiveStreams,
         log::{self, Growth, NewEvent, Stream},
+        log_feed::LogFeed,
         sequencer,
         shared_views::SharedViews,
         signals::{Signal, Signals},
@@ -100,8 +101,10 @@ pub struct App {
     pub clock: Clock,
     /// The streams that subscriptions of this instance follow.
     pub live_streams: Arc<LiveStreams>,
-    /// The events of all streams in their global order.
+    /// The activities of all users in their global order.
     pub global_feed: Arc<GlobalFeed>,
+    /// The readers of several streams at once.
+    pub log_feed: Arc<LogFeed>,
     /// The ephemeral signals that reach this instance.
     pub signals: Arc<Signals>,
     /// Views that several subscriptions share.
@@ -148,7 +151,9 @@ impl App {
         Box::pin(db.migrate()).await?;
         let shutdown = CancellationToken::new();
         let global_feed = GlobalFeed::start(db.clone(), shutdown.clone());
-        let live_streams = Arc::new(LiveStreams::new(db.clone(), Arc::clone(&global_feed), shutdown.clone()));
+        let log_feed = LogFeed::start(db.clone(), shutdown.clone()).await?;
+        let feeds = (Arc::clone(&global_feed), Arc::clone(&log_feed));
+        let live_streams = Arc::new(LiveStreams::new(db.clone(), feeds.0, feeds.1, shutdown.clone()));
         let (signals, shared_views) = (Arc::new(Signals::default()), Arc::new(SharedViews::default()));
         let bus = Arc::new(Bus::start(db.postgres(), &live_streams, &signals, clock.uuid(), &shutdown));
         let wakes = Arc::new(Wakes::default());
@@ -179,6 +184,7 @@ impl App {
             clock,
             live_streams,
             global_feed,
+            log_feed,
             signals,
             shared_views,
             access_rechecks: Arc::default(),

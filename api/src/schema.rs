@@ -18,11 +18,12 @@ use crate::{
     config::Limits,
     contacts::graphql::{query::ContactsQuery, subscription::ContactsSubscription},
     conversations::graphql::{
-        mutation::ConversationsMutation, query::ConversationsQuery, subscription::ConversationsSubscription,
+        inbox::InboxSubscription, mutation::ConversationsMutation, query::ConversationsQuery,
+        subscription::ConversationsSubscription,
     },
     deliveries::graphql::{mutation::DeliveriesMutation, query::DeliveriesQuery},
     entry_points::graphql::{mutation::EntryPointsMutation, query::EntryPointsQuery},
-    events::graphql::{query::EventsQuery, types::Event},
+    events::graphql::{query::EventsQuery, subscription::EventsSubscription, types::Event},
     notifications::graphql::{
         mutation::NotificationsMutation, query::NotificationsQuery, subscription::NotificationsSubscription,
     },
@@ -33,7 +34,8 @@ use crate::{
     },
     tasks::graphql::{
         mutation::TasksMutation, supervision_mutation::SupervisionMutation,
-        supervision_subscription::SupervisionSubscription, transfer_mutation::TransfersMutation,
+        supervision_subscription::SupervisionSubscription, supervisor_desktop::SupervisorDesktopSubscription,
+        transfer_mutation::TransfersMutation,
     },
     users::graphql::{interfaces::Actor, mutation::UsersMutation, query::UsersQuery},
     vcard_transfer::graphql::{mutation::CardsMutation, query::CardsQuery},
@@ -96,6 +98,9 @@ pub struct Subscription(
     AgentsSubscription,
     SupervisionSubscription,
     ConversationsSubscription,
+    InboxSubscription,
+    SupervisorDesktopSubscription,
+    EventsSubscription,
 );
 
 /// The maximum of directives on one field or fragment.

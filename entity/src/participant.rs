@@ -1,4 +1,4 @@
-//! A user or customer in a conversation. Each has one row for a conversation.
+//! A user, a customer or a program in a conversation. Each has one row for a conversation.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::{
@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ConversationId, CustomerId, ParticipantId, UserId};
+use crate::id::{ApiKeyId, ConversationId, CustomerId, ParticipantId, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "participant")]
@@ -17,6 +17,8 @@ pub struct Model {
     pub conversation_id: ConversationId,
     pub user_id: Option<UserId>,
     pub customer_id: Option<CustomerId>,
+    /// The organization key whose program takes part.
+    pub key_id: Option<ApiKeyId>,
     pub role: ParticipantRole,
     pub joined_at: DateTimeUtc,
     pub left_at: Option<DateTimeUtc>,
@@ -55,9 +57,12 @@ pub enum ParticipantRole {
     /// A supervisor who joined the conversation. Customers see JOINED.
     #[sea_orm(num_value = 5)]
     Supervisor = 5,
-    /// A supervisor who wrote a note without joining. Customers do not see them.
+    /// A supervisor or a program that wrote a note or assigned the task without joining. Customers do not see them.
     #[sea_orm(num_value = 6)]
     Observer = 6,
+    /// A program with a key of the organization. Customers see JOINED.
+    #[sea_orm(num_value = 7)]
+    Bot = 7,
 }
 
 /// The SQL comparison of `role` that holds for participants of conversations with customers. It is a literal, because a

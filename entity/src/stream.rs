@@ -44,7 +44,7 @@ pub enum StreamKind {
     /// The changes of a user's contact lists.
     #[sea_orm(num_value = 5)]
     Contacts = 5,
-    /// A conversation as the organization's side sees it. Both users of a direct conversation follow it too.
+    /// A conversation with a customer, as the organization's side sees it.
     #[sea_orm(num_value = 6)]
     Conversation = 6,
     /// A conversation as its customer sees it.
@@ -59,6 +59,12 @@ pub enum StreamKind {
     /// The states of all agents, in one stream.
     #[sea_orm(num_value = 10)]
     Agents = 10,
+    /// A direct conversation, for its two users.
+    #[sea_orm(num_value = 11)]
+    DirectConversation = 11,
+    /// All direct conversations of a user, in one stream.
+    #[sea_orm(num_value = 12)]
+    DirectInbox = 12,
 }
 
 impl StreamKind {

@@ -41,7 +41,7 @@ impl MigrationTrait for Migration {
                 ) {clustered}",
                 "CREATE INDEX event_entry_of_event ON event_entry (event_number)",
                 "CREATE INDEX event_entry_by_position ON event_entry (owner_id, position)",
-                "CREATE INDEX event_entry_of_activities ON event_entry (position) WHERE stream_kind = 4",
+                "CREATE INDEX event_entry_of_kind ON event_entry (stream_kind, position)",
                 "CREATE INDEX event_entry_unsequenced ON event_entry (event_number) WHERE position IS NULL",
                 r"CREATE TABLE log_head (
                     id smallint NOT NULL PRIMARY KEY CHECK (id = 1),

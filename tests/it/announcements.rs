@@ -148,7 +148,7 @@ async fn a_customer_learns_nothing_of_a_supervisor_or_a_target_behind_an_announc
     let mut of_visitor = Socket::open(&chat.visitor.url, chat.visitor.token.as_deref()).await;
     of_visitor.subscribe("1", EVENTS, json!({ "id": chat.conversation })).await;
     assert_eq!(of_visitor.event().await.expected("the first")["__typename"], "SubscriptionStarted");
-    assert_eq!(boss.directs_on(0, "moveTask", &chat.task, chat.ann.as_target()).await, "");
+    assert_eq!(boss.directs_on(0, "assignTask", &chat.task, chat.ann.as_target()).await, "");
     let offer = chat.ann.offers().await.remove(0);
     assert_eq!(chat.ann.declines(&offer).await, "");
     let staff = seen(&boss.clients[0], &chat.conversation, None).await;

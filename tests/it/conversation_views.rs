@@ -19,7 +19,7 @@ use crate::support::{
     Expected as _,
     app::TestApp,
     consistency,
-    conversations::{Chat, EVENTS, code},
+    conversations::{Chat, EVENTS, code, stream_of},
     person::Person,
     random::Chance,
     rounds,
@@ -285,7 +285,7 @@ fn begin(id: &str, staff: bool) -> String {
     let id = entity::id::ConversationId::parse(id).expected("an id");
     let side =
         if staff { conversation_rows::ConversationSide::Staff } else { conversation_rows::ConversationSide::Customer };
-    api::events::cursor::Cursor::in_stream(side.stream(id), 0).0
+    api::events::cursor::Cursor::in_stream(stream_of(side, id), 0).0
 }
 
 #[tokio::test(flavor = "multi_thread")]

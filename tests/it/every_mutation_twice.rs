@@ -293,7 +293,7 @@ async fn tasks(twice: &mut Twice<'_>, setup: &QueueSetup, other: &QueueSetup, an
     let typing = json!({ "conversationId": chat.conversation.to_string(), "typing": true });
     // Each instance counts signals for itself.
     twice.send(&only, "setTyping", typing).await;
-    twice.person(&sue, "moveTask", json!({ "taskId": chat.task.to_string(), "to": queue })).await;
+    twice.person(&sue, "assignTask", json!({ "taskId": chat.task.to_string(), "to": queue })).await;
     let chat = connected_task(app, ann, setup, "Lee").await;
     twice.person(ann, "endConversation", json!({ "conversationId": chat.conversation.to_string() })).await;
 }

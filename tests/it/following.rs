@@ -13,7 +13,7 @@ use crate::support::{
     Expected as _,
     app::TestApp,
     consistency,
-    conversations::{SEND, code},
+    conversations::{SEND, code, stream_of},
     desk::{NewQueue, ids},
     graphql::Client,
     random::Chance,
@@ -88,7 +88,7 @@ impl Follower {
     async fn follows(self, seed: u64) -> (usize, usize) {
         let mut chance = Chance::seeded(seed);
         let id = ConversationId::parse(&self.id).expected("an id");
-        let mut cursor = Cursor::in_stream(self.side.stream(id), 0).0;
+        let mut cursor = Cursor::in_stream(stream_of(self.side, id), 0).0;
         let (mut seen, mut items, mut messages, mut cut) = (0, 0, 0, 0);
         loop {
             let client = &self.clients[chance.below(self.clients.len())];

@@ -35,6 +35,8 @@ mod account_closure;
 mod event_payloads;
 mod every_mutation_twice;
 mod events;
+mod inbox;
+mod programs;
 mod exports;
 mod faults;
 mod contact_center_admin;

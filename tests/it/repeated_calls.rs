@@ -69,7 +69,7 @@ async fn a_later_task_of_a_conversation_is_moved_like_the_first_one() {
     for _ in 0..2 {
         let arrival = app.waits(&setup, "Kim").await;
         let to = json!({ "taskId": arrival.task.to_string(), "to": { "queueId": other.queue.id.to_string() } });
-        twice(&app, &sue, "moveTask", to).await;
+        twice(&app, &sue, "assignTask", to).await;
         let query = "query($id: ID!) { node(id: $id) { ... on Task { queue { name } } } }";
         let task = sue.ask(query, json!({ "id": arrival.task.to_string() })).await;
         queues.push(task.at("node.queue.name").clone());

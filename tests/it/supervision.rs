@@ -111,8 +111,8 @@ async fn a_supervisor_moves_waiting_offered_and_live_tasks() {
     app.clock.advance(chrono::Duration::seconds(5));
     let later = app.waits(&second, "lee").await;
     let [task, other] = [waits.task.to_string(), later.task.to_string()];
-    assert_eq!(ann.directs_on(0, "moveTask", &task, second.as_target()).await, "NOT_ALLOWED");
-    assert_eq!(sue.directs_on(0, "moveTask", &task, second.as_target()).await, "");
+    assert_eq!(ann.directs_on(0, "assignTask", &task, second.as_target()).await, "NOT_ALLOWED");
+    assert_eq!(sue.directs_on(0, "assignTask", &task, second.as_target()).await, "");
     ben.turns("AVAILABLE").await;
     app.settle().await;
     assert_eq!(
@@ -121,21 +121,21 @@ async fn a_supervisor_moves_waiting_offered_and_live_tasks() {
         "it waits for longer than who came to the queue first"
     );
     // Moving an offered task ends its offer.
-    assert_eq!(sue.directs_on(1, "moveTask", &task, first.as_target()).await, "");
+    assert_eq!(sue.directs_on(1, "assignTask", &task, first.as_target()).await, "");
     assert_eq!((ben.is_offered().await, ben.state().await.as_str()), (vec![other.clone()], "AVAILABLE"));
     ann.turns("AVAILABLE").await;
     app.settle().await;
     assert_eq!(ann.accepts_it().await, task);
     // A task can be moved to an agent who does not serve the queue. The previous agent must wrap up.
-    assert_eq!(sue.directs_on(0, "moveTask", &task, ann.as_target()).await, "TRANSFER_TARGET_REFUSED");
-    assert_eq!(sue.directs_on(0, "moveTask", &task, ben.as_target()).await, "");
+    assert_eq!(sue.directs_on(0, "assignTask", &task, ann.as_target()).await, "TRANSFER_TARGET_REFUSED");
+    assert_eq!(sue.directs_on(0, "assignTask", &task, ben.as_target()).await, "");
     assert_eq!(ann.desk().await["tasks"][0]["availableActions"], json!(["WRAP_UP"]));
     assert!(ben.is_offered().await.contains(&task));
     let offers = ben.desk().await["offers"].clone();
     let offer = offers.as_array().into_iter().flatten().find(|offer| offer["task"]["id"] == task).expected("an offer");
     ben.accepts(offer["id"].as_str().unwrap_or_default()).await.expected("a task");
     leave(&app, &waits.conversation.to_string()).await;
-    assert_eq!(sue.directs_on(0, "moveTask", &task, first.as_target()).await, "CONVERSATION_ENDED");
+    assert_eq!(sue.directs_on(0, "assignTask", &task, first.as_target()).await, "CONVERSATION_ENDED");
     consistency::check(&app.database).await;
 }
 

@@ -51,9 +51,7 @@ pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin
             if before >= Role::Supervisor && role == Role::Agent {
                 offboarding::stop_supervising(tx, &person).await?;
             }
-            if role < before {
-                revocation::reduce(tx, vec![user])?;
-            }
+            revocation::change(tx, vec![user])?;
             if Scopes::of(before).and(Scopes::of(role)) != Scopes::of(before) {
                 // Live access closes on every instance and can be opened again with the scopes of the new role.
                 sessions::renew_all(tx, &person).await?;

@@ -41,13 +41,16 @@ const LONGEST_OVERLAP: Duration = Duration::days(30);
 /// The API key to create.
 #[derive(InputObject)]
 pub struct CreateApiKeyInput {
-    /// The purpose of the key, 1 to 100 characters.
+    /// The purpose of the key, 1 to 100 characters. Customers see the name of an organization key whose program writes
+    /// to them.
     pub name: String,
     /// The identity that the key acts for. PERSONAL means the viewer. ORGANIZATION means a service account, which only
     /// administrators can create.
     #[graphql(default_with = "ApiKeyKind::Personal")]
     pub kind: ApiKeyKind,
-    /// The permissions of the key: one or more, each of which the viewer's own token has.
+    /// The permissions of the key: one or more, each of which the viewer's own token has. An organization key can have
+    /// PROFILE_READ, CONTACTS_READ, CONVERSATIONS_READ, CONVERSATIONS_WRITE, AGENTS_READ, AGENTS_WRITE, EVENTS_READ and
+    /// ADMIN. The other scopes are refused, because they do nothing for it.
     pub scopes: Vec<Scope>,
     /// The time at which the key expires. It never expires when left out.
     pub expires_at: Option<Instant>,
@@ -120,7 +123,7 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
     idempotency::check_unguessable(input.idempotency_key.as_deref())?;
     app.transaction(|tx| {
         Box::pin(async move {
-            let scopes = check_scopes(by, &input.scopes)?;
+            let scopes = check_scopes(by, input.kind, &input.scopes)?;
             admit(tx, by, input.kind).await?;
             let now = tx.clock().now();
             let (id, call) = (ApiKeyId(tx.clock().uuid()), input.idempotency_key.as_deref());
@@ -179,8 +182,8 @@ pub async fn update(
     let name = &input.name.as_deref().map(check_name).transpose()?;
     app.transaction(|tx| {
         Box::pin(async move {
-            let scopes = input.scopes.as_deref().map(|scopes| check_scopes(by, scopes)).transpose()?;
             let key = lock(tx, by, &input.api_key_id).await?;
+            let scopes = input.scopes.as_deref().map(|scopes| check_scopes(by, key.kind, scopes)).transpose()?;
             let name = name.clone().unwrap_or_else(|| key.name.clone());
             let scopes = scopes.map_or_else(|| key.scopes.clone(), |scopes| scopes.to_string());
             if (&name, &scopes) == (&key.name, &key.scopes) {
@@ -353,9 +356,23 @@ fn check_name(name: &str) -> Result<String> {
     Err(Error::refused(UserErrorCode::Invalid, &["input", "name"], why))
 }
 
-fn check_scopes(by: &Viewer, scopes: &[Scope]) -> Result<Scopes> {
+/// The scopes that do nothing for an organization key, because it has no account of its own.
+const OF_PERSONS: [Scope; 6] = [
+    Scope::ProfileWrite,
+    Scope::ContactsWrite,
+    Scope::NotificationsRead,
+    Scope::NotificationsWrite,
+    Scope::ActivityRead,
+    Scope::ActivityWrite,
+];
+
+fn check_scopes(by: &Viewer, kind: ApiKeyKind, scopes: &[Scope]) -> Result<Scopes> {
     if let Credential::Key(_) = by.proof {
         return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in to create or change keys."));
+    }
+    if let Some(useless) = scopes.iter().find(|scope| kind == ApiKeyKind::Organization && OF_PERSONS.contains(scope)) {
+        let why = format!("The scope {} does nothing for a key of the organization.", useless.name());
+        return Err(Error::refused(UserErrorCode::Invalid, &["input", "scopes"], why));
     }
     let why = match scopes.iter().find(|scope| !by.scopes.has(**scope)) {
         None if !scopes.is_empty() => return Ok(scopes.iter().copied().collect()),

@@ -144,13 +144,15 @@ pub async fn set_own(app: &App, by: &Viewer, choice: &RequestedState) -> Result<
     .await
 }
 
-/// Sets the state of another agent for a supervisor. Returns false if the state was so. Refuses with `NOT_ALLOWED` when
-/// the caller is not a supervisor, and with `NOT_FOUND`.
+/// Sets the state of another agent for a supervisor or a program with an organization key. Returns false if the state
+/// was so. Refuses with `NOT_ALLOWED` when the caller is a user and not a supervisor, and with `NOT_FOUND`.
 pub async fn set_for(app: &App, by: &Caller, agent: &str, choice: &RequestedState) -> Result<(agent::Model, bool)> {
     const FIELD: &[&str] = &["input", "agentId"];
     app.transaction(|tx| {
         Box::pin(async move {
-            require_supervisor(tx, by).await?;
+            if !matches!(by, Caller::Service(_)) {
+                require_supervisor(tx, by).await?;
+            }
             let id = AgentId::parse(agent).ok_or_else(|| Error::not_found(FIELD))?;
             let mut agent = lock(tx, UserId(id.0)).await?.ok_or_else(|| Error::not_found(FIELD))?;
             let changed = set(tx, &mut agent, choice).await?;

@@ -116,6 +116,15 @@ pub async fn find_several(
     sql.models::<assignment::Entity>(db).await
 }
 
+/// Counts the wrap-ups that an agent has to submit.
+pub async fn count_wrap_ups(db: &impl ConnectionTrait, agent: UserId) -> Result<i64, DbErr> {
+    let mut sql = Sql::new("SELECT count(*) AS count FROM assignment h WHERE h.agent_id = ");
+    sql.bind(agent);
+    sql.push(" AND h.phase = ");
+    sql.bind(AssignmentPhase::WrapUp);
+    sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))
+}
+
 /// Creates the assignment of an agent to an offered task and counts it. The caller saves the row.
 pub async fn create(tx: &Tx<'_>, agent: &mut Locked<agent::Model>, task: &task::Model, joined: bool) -> Result<()> {
     let row = assignment::Model {

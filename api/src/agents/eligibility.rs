@@ -62,7 +62,9 @@ pub async fn refresh(tx: &Tx<'_>, _config: &LockedConfiguration, queue: &queue::
         .all(tx.db())
         .await?;
     let stay: BTreeSet<UserId> = members.iter().filter_map(|member| member.agent_id.try_as_ref().copied()).collect();
-    revocation::reduce(tx, before.into_iter().filter(|agent| !stay.contains(agent)).collect())?;
+    // Those who come in are told too: their lists have other conversations now.
+    let before: BTreeSet<UserId> = before.into_iter().collect();
+    revocation::change(tx, before.symmetric_difference(&stay).copied().collect())?;
     queue_member::Entity::delete_many().filter(queue_member::Column::QueueId.eq(queue.id)).exec(tx.db()).await?;
     for together in members.chunks(500) {
         queue_member::Entity::insert_many(together.to_vec()).exec_without_returning(tx.db()).await?;

@@ -1,13 +1,15 @@
 //! API keys, `rk_PREFIX.SECRET`. A key is found by its prefix and its secret is compared by digest in constant time.
 //! Every fault of a key gets the same refusal.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Duration, Utc};
 use entity::{
     api_key::{self, ApiKeyKind},
     id::ApiKeyId,
     user::{self, UserStatus},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use super::{
     secret,
@@ -66,6 +68,15 @@ fn secret_expiry(key: &api_key::Model, given: &str, now: DateTime<Utc>) -> Optio
     }
     let (earlier, until) = (key.previous_hash.as_ref()?, key.previous_until?);
     (until > now && secret::matches(given, earlier)).then_some(end.min(until))
+}
+
+/// Returns the names of several keys.
+pub async fn names(db: &impl ConnectionTrait, ids: &[ApiKeyId]) -> Result<HashMap<ApiKeyId, String>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys = api_key::Entity::find().filter(api_key::Column::Id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(keys.into_iter().map(|key| (key.id, key.name)).collect())
 }
 
 /// Saves the time of a key's last use, in a task apart from the call that uses the key.

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     app::App,
     error::{Error, Result},
+    events::cursor::Cursor,
     rate_limit::Budget,
 };
 
@@ -36,6 +37,8 @@ pub struct RequestReads {
     pub origin: Origin,
     /// The visitor whom the operation itself admitted. The rest of the operation belongs to them.
     let_in: OnceLock<Caller>,
+    /// A position of the log from before the operation.
+    position: i64,
     /// The rate limit budget that was left after this operation was charged. It is none without a limit.
     pub budget: Option<Budget>,
 }
@@ -99,7 +102,8 @@ pub fn operation(
     turns: PendingLoads,
     remembers: bool,
 ) -> RequestLoaders {
-    let reads = RequestReads { app, caller, origin, budget, let_in: OnceLock::new() };
+    let position = app.log_feed.head();
+    let reads = RequestReads { app, caller, origin, position, budget, let_in: OnceLock::new() };
     let loads = DataLoader::with_cache(reads, turns, NoDelay, HashMapCache::default());
     loads.enable_all_cache(remembers);
     loads
@@ -116,6 +120,9 @@ pub trait ContextExt {
     fn viewer(&self) -> Result<&Viewer>;
     /// Admits a visitor who has just started a chat. The rest of the operation belongs to them.
     fn let_in(&self, visitor: VisitorViewer) -> Result<()>;
+    /// Returns the caller's position in the log from before the operation. A subscription with it as `after` misses
+    /// nothing that the operation did not read. Refuses an anonymous caller with UNAUTHENTICATED.
+    fn stream_cursor(&self) -> Result<Cursor>;
     /// Returns the origin of the call.
     fn origin(&self) -> Result<&Origin>;
     /// Returns the rate limit budget that the caller has left; none without a limit.
@@ -153,6 +160,11 @@ impl ContextExt for Context<'_> {
         // The first visitor stays, because one operation belongs to one visitor.
         reads(self)?.loader().let_in.get_or_init(|| Caller::Visitor(visitor));
         Ok(())
+    }
+
+    fn stream_cursor(&self) -> Result<Cursor> {
+        let reads = reads(self)?.loader();
+        Ok(Cursor::global(reads.required_caller()?.cursor_owner(), reads.position))
     }
 
     fn origin(&self) -> Result<&Origin> {

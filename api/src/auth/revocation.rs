@@ -71,7 +71,8 @@ pub enum Subject {
     Key(ApiKeyId),
     /// A visitor token that was revoked.
     Visit(VisitorTokenId),
-    /// People who may do less but may still call. Their subscriptions that depend on a lost right end.
+    /// People who may see other things than before but may still call. Their subscriptions that depend on a lost right
+    /// end.
     Narrowed(Vec<UserId>),
     /// Several visitor tokens that were revoked.
     Visits(Vec<VisitorTokenId>),
@@ -85,8 +86,8 @@ pub fn revoke(tx: &Tx<'_>, subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-/// Publishes that people may do less when the transaction commits. Emits `RightsEnded`, or nothing for an empty list.
-pub fn reduce(tx: &Tx<'_>, people: Vec<UserId>) -> Result<()> {
+/// Publishes that people may see other things when the transaction commits. Emits `RightsEnded`, or nothing for an empty list.
+pub fn change(tx: &Tx<'_>, people: Vec<UserId>) -> Result<()> {
     if people.is_empty() { Ok(()) } else { revoke(tx, &Subject::Narrowed(people)) }
 }
 

@@ -7,6 +7,8 @@ use entity::{
     user::Role,
 };
 
+use uuid::Uuid;
+
 use crate::rate_limit::LimitSubject;
 
 /// The maker of a call: a person, an organization key as a service account, or a visitor of a web site.
@@ -28,6 +30,17 @@ impl Caller {
             Self::Person(viewer) => LimitSubject::Caller(viewer.user.0),
             Self::Service(service) => LimitSubject::Caller(service.key.0),
             Self::Visitor(visitor) => LimitSubject::Caller(visitor.customer.0),
+        }
+    }
+
+    /// Returns the owner of the caller's positions in the global order of the log. All keys of the organization share
+    /// the nil id, so that a new key continues where an earlier one ended.
+    #[must_use]
+    pub fn cursor_owner(&self) -> Uuid {
+        match self {
+            Self::Person(viewer) => viewer.user.0,
+            Self::Service(_) => Uuid::nil(),
+            Self::Visitor(visitor) => visitor.customer.0,
         }
     }
 }

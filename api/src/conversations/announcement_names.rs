@@ -112,9 +112,9 @@ pub fn kind_for(kind: AnnouncementKind, side: ConversationSide) -> AnnouncementK
     }
 }
 
-const PARTICIPANTS: &str = "SELECT CAST(1 AS bigint) AS part, p.id, COALESCE(u.display_name, k.display_name) AS name \
+const PARTICIPANTS: &str = "SELECT CAST(1 AS bigint) AS part, p.id, COALESCE(u.display_name, k.display_name, a.name) AS name \
     FROM participant p LEFT JOIN \"user\" u ON u.id = p.user_id LEFT JOIN customer k ON k.id = p.customer_id \
-    WHERE p.id IN ";
+    LEFT JOIN api_key a ON a.id = p.key_id WHERE p.id IN ";
 const USERS: &str = "SELECT CAST(2 AS bigint) AS part, u.id, u.display_name AS name FROM \"user\" u WHERE u.id IN ";
 const QUEUES: &str = "SELECT CAST(3 AS bigint) AS part, q.id, q.name AS name FROM queue q WHERE q.id IN ";
 

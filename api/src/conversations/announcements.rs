@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     announcement::{AnnouncementData, AnnouncementParameters, AnnouncementPerson, AnnouncementTarget},
     conversation,
-    id::{ParticipantId, UserId},
+    id::ParticipantId,
     participant, thread_item,
     thread_item::{AnnouncementKind, ItemKind, ItemVisibility, TextFormat},
 };
@@ -92,16 +92,15 @@ impl NewAnnouncement {
     }
 }
 
-/// Adds the announcement that an agent has left. `by` is the user who acted, or `None` for the system. Emits
-/// `ItemAdded`.
+/// Adds the announcement that an agent has left. `by` is the person who acted, or `None` for the system.
+/// Emits `ItemAdded`.
 pub async fn announce_departure(
     tx: &Tx<'_>,
     conversation: &mut Locked<conversation::Model>,
     agent: &participant::Model,
-    by: Option<UserId>,
+    by: Option<AnnouncementPerson>,
 ) -> Result<thread_item::Model> {
     let subject = AnnouncementPerson::Participant(agent.id);
-    let by = by.map(AnnouncementPerson::User);
     announce(tx, conversation, NewAnnouncement::new(AnnouncementKind::AgentLeft).by(by).about(subject)).await
 }
 

@@ -8,7 +8,7 @@ use entity::{
     id::{ConversationId, CustomerId, EntryPointId, QueueId, UserId},
     offer::PENDING,
     participant,
-    thread_item::ItemVisibility,
+    stream::StreamKind,
     user::{Role, UserStatus},
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult};
@@ -19,10 +19,6 @@ use crate::{
     auth::viewer::Caller,
     database::sql::{Sql, columns},
     error::{Error, Result, UserErrorCode},
-    events::{
-        cursor::{conversation_of, customer_side_of},
-        log::Stream,
-    },
 };
 
 /// The path of the input field that names a conversation, for refusals.
@@ -44,15 +40,6 @@ impl ConversationSide {
         match caller {
             Caller::Visitor(_) => Self::Customer,
             Caller::Person(_) | Caller::Service(_) => Self::Staff,
-        }
-    }
-
-    /// Returns the stream in which this side follows a conversation.
-    #[must_use]
-    pub fn stream(self, conversation: ConversationId) -> Stream {
-        match self {
-            Self::Staff => conversation_of(conversation),
-            Self::Customer => customer_side_of(conversation),
         }
     }
 
@@ -160,7 +147,15 @@ fn reaches(sql: &mut Sql, caller: &Caller, column: &str, what: &str) {
 /// Returns an SQL expression for the end of a side's stream of the conversation `c`.
 #[must_use]
 pub fn stream_at(side: ConversationSide) -> String {
-    let kind = side.stream(ConversationId(uuid::Uuid::nil())).kind.code();
+    let kind = match side {
+        ConversationSide::Staff => format!(
+            "CASE WHEN c.kind = {} THEN {} ELSE {} END",
+            ConversationKind::Direct as i16,
+            StreamKind::DirectConversation.code(),
+            StreamKind::Conversation.code()
+        ),
+        ConversationSide::Customer => StreamKind::CustomerSide.code().to_string(),
+    };
     format!("COALESCE((SELECT s.last_sequence FROM stream s WHERE s.kind = {kind} AND s.owner_id = c.id), 0)")
 }
 
@@ -295,17 +290,6 @@ async fn save_settled_at(tx: &Tx<'_>, row: &Locked<conversation::Model>) -> Resu
             .await?;
     }
     Ok(())
-}
-
-/// Returns the streams of a conversation whose readers may see an event with this visibility.
-#[must_use]
-pub fn streams(conversation: &conversation::Model, seen_by: ItemVisibility) -> Vec<Stream> {
-    let (staff, customer) = (conversation_of(conversation.id), customer_side_of(conversation.id));
-    match (conversation.kind, seen_by) {
-        (ConversationKind::Direct, _) | (_, ItemVisibility::Agent) => vec![staff],
-        // The organization's side sees everything.
-        (_, ItemVisibility::Customer | ItemVisibility::Both) => vec![staff, customer],
-    }
 }
 
 /// The values that identify a conversation with a customer, with its channel and queue.

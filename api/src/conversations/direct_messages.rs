@@ -151,7 +151,7 @@ pub async fn close_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
     left.sort_by_key(|row| row.id);
     for row in &left {
         if let Some(conversation) = closed.iter().find(|conversation| conversation.id == row.conversation_id) {
-            participants::emit_changed(tx, conversation, row)?;
+            participants::emit_changed(tx, conversation, row).await?;
         }
     }
     Ok(())

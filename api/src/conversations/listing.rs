@@ -252,7 +252,7 @@ struct ServedQueue {
 }
 
 /// Returns the queues that an agent serves, on one channel or on all of them.
-async fn served_queues(
+pub async fn served_queues(
     db: &impl ConnectionTrait,
     agent: UserId,
     channel: Option<Channel>,

@@ -4,7 +4,7 @@
 use entity::{
     conversation::{self, ConversationKind, ConversationStatus},
     id::{ParticipantId, UserId},
-    participant,
+    participant::{self, ParticipantRole},
     relationship::{self, Connection},
     thread_item::{self, ItemKind, ItemVisibility, TextFormat},
     user::Role,
@@ -14,13 +14,14 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use super::{
     channel_capabilities, conversation_rows, direct_messages,
     message_content::{ClientMessageId, Draft, MessageFields, MessageRules},
-    participants, receipts,
+    participants::{self, ParticipantRef},
+    receipts,
     renderings::{self, RenderedText},
     thread_items::{self, NewItem},
 };
 use crate::{
     app::{App, Locked, SharedLock, Tx},
-    auth::viewer::{Caller, Viewer},
+    auth::viewer::Caller,
     error::{Error, Result, UserErrorCode},
     rate_limit::RateLimited,
     users::people,
@@ -95,10 +96,12 @@ impl<'a> Sending<'a> {
         let bond = lock_relationship(tx, found).await?;
         let conversation = conversation_rows::lock(tx, found.id).await?;
         let me = participants::find_caller(tx.db(), conversation.id, self.by).await?;
-        let me = me.ok_or_else(participants::not_a_participant)?;
-        if let Some(earlier) = find_duplicate(tx, me.id, &self.id).await? {
+        if let Some(me) = &me
+            && let Some(earlier) = find_duplicate(tx, me.id, &self.id).await?
+        {
             return Ok(MessageCheck::Replayed(Box::new(earlier)));
         }
+        let me = join_as_bot(tx, self.by, &conversation, me).await?.ok_or_else(participants::not_a_participant)?;
         check_may_write(tx, &conversation, &me, bond.as_ref(), reopens(&conversation, &me)).await?;
         let content = self.draft.check(&self.id, MessageRules::of(conversation.channel))?;
         let reply_to = match &self.draft.reply_to {
@@ -139,16 +142,31 @@ pub async fn send(app: &App, by: &Caller, conversation_id: &str, draft: &Draft) 
                 MessageCheck::Replayed(item) => return Ok(SentMessage { item: *item, replayed: true }),
                 MessageCheck::New(checked) => *checked,
             };
-            let author = author.ok_or_else(|| Error::internal(anyhow::anyhow!("a customer's message is inbound")))?;
             let item = thread_items::append(tx, &mut conversation, item).await?;
             sending.keep_rendering(tx, &item).await?;
-            if let Some(bond) = &bond {
+            if let (Some(bond), Some(author)) = (&bond, author) {
                 direct_messages::notify(tx, &conversation, author, bond).await?;
             }
             Ok(SentMessage { item, replayed: false })
         })
     })
     .await
+}
+
+/// Lets a program with an organization key take part in an open conversation with a customer. Returns the caller's
+/// participant, which is `me` for every other caller. Emits `ParticipantChanged` if the program joined.
+async fn join_as_bot(
+    tx: &Tx<'_>,
+    by: &Caller,
+    conversation: &Locked<conversation::Model>,
+    me: Option<participant::Model>,
+) -> Result<Option<participant::Model>> {
+    let Caller::Service(service) = by else { return Ok(me) };
+    if conversation.status == ConversationStatus::Closed || conversation.kind == ConversationKind::Direct {
+        return Ok(me);
+    }
+    let who = ParticipantRef::Key(service.key);
+    participants::join(tx, conversation, who, ParticipantRole::Bot).await.map(Some)
 }
 
 /// Returns true if a message of the participant opens the conversation again after its end.
@@ -303,23 +321,24 @@ async fn lock_own_message(
     Ok((conversation, item))
 }
 
-/// Writes a note that only the organization's side sees. Current participants and all supervisors may write notes.
-/// Locks the conversation. Emits `ItemAdded`, and `ParticipantChanged` for a supervisor who was never a participant.
-/// A repeated call returns the first note.
-pub async fn note(app: &App, by: &Viewer, conversation_id: &str, draft: &Draft) -> Result<SentMessage> {
+/// Writes a note that only the organization's side sees. Current participants, all supervisors and organization keys
+/// may write notes. Locks the conversation. Emits `ItemAdded`, and `ParticipantChanged` for a supervisor or a program
+/// that was never a participant. A repeated call returns the first note.
+pub async fn note(app: &App, by: &Caller, conversation_id: &str, draft: &Draft) -> Result<SentMessage> {
+    if let Caller::Visitor(_) = by {
+        return Err(Error::PersonsOnly);
+    }
     let key = &draft.check_id(ItemKind::Note)?;
-    check_rate(app, &Caller::Person(*by))?;
+    check_rate(app, by)?;
     app.transaction(|tx| {
         Box::pin(async move {
-            let caller = &Caller::Person(*by);
-            let named =
-                conversation_rows::find_by_id(tx.db(), caller, conversation_id, conversation_rows::FIELD).await?;
+            let named = conversation_rows::find_by_id(tx.db(), by, conversation_id, conversation_rows::FIELD).await?;
             if named.kind == ConversationKind::Direct {
                 let why = "Notes are only available in conversations with customers.";
                 return Err(Error::refused(UserErrorCode::NotAllowed, conversation_rows::FIELD, why));
             }
             let mut conversation = conversation_rows::lock(tx, named.id).await?;
-            let me = participants::find_caller(tx.db(), conversation.id, caller).await?;
+            let me = participants::find_caller(tx.db(), conversation.id, by).await?;
             if let Some(me) = &me
                 && let Some(item) = find_duplicate(tx, me.id, key).await?
             {
@@ -328,9 +347,9 @@ pub async fn note(app: &App, by: &Viewer, conversation_id: &str, draft: &Draft) 
             let content = draft.check(key, MessageRules::NOTE)?;
             let me = match me {
                 Some(me) if me.left_at.is_none() => me,
-                me if is_supervisor(tx, by.user).await? => match me {
+                me if may_observe(tx, by).await? => match me {
                     Some(me) => me,
-                    None => participants::record_observer(tx, &conversation, by.user).await?,
+                    None => participants::record_observer(tx, &conversation, ParticipantRef::of(by)).await?,
                 },
                 _ => return Err(participants::not_a_participant()),
             };
@@ -342,6 +361,13 @@ pub async fn note(app: &App, by: &Viewer, conversation_id: &str, draft: &Draft) 
     .await
 }
 
-async fn is_supervisor(tx: &Tx<'_>, user: UserId) -> Result<bool> {
-    Ok(people::role(tx.db(), user).await?.is_some_and(|role| role >= Role::Supervisor))
+/// Returns true if a caller may write notes without taking part: supervisors and organization keys.
+async fn may_observe(tx: &Tx<'_>, by: &Caller) -> Result<bool> {
+    match by {
+        Caller::Person(viewer) => {
+            Ok(people::role(tx.db(), viewer.user).await?.is_some_and(|role| role >= Role::Supervisor))
+        }
+        Caller::Service(_) => Ok(true),
+        Caller::Visitor(_) => Ok(false),
+    }
 }

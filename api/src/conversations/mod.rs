@@ -5,6 +5,7 @@
 pub mod channel_capabilities;
 pub mod addresses;
 pub mod conversation_rows;
+pub mod conversation_streams;
 pub mod thread_items;
 pub mod participants;
 pub mod unread;

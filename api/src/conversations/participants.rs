@@ -1,11 +1,11 @@
-//! Participants of conversations. A user or customer has one participant row in a conversation, however often they
+//! Participants of conversations. A user, a customer or a program has one participant row in a conversation, however often they
 //! join and leave.
 
 use entity::{
     channel::Channel,
     conversation,
     event::EventKind,
-    id::{ConversationId, CustomerId, ParticipantId, UserId},
+    id::{ApiKeyId, ConversationId, CustomerId, ParticipantId, UserId},
     participant::{self, ParticipantRole},
     thread_item::ItemVisibility,
 };
@@ -14,10 +14,7 @@ use sea_orm::{
     Set,
 };
 
-use super::{
-    channel_capabilities,
-    conversation_rows::{self, FIELD},
-};
+use super::{channel_capabilities, conversation_rows::FIELD, conversation_streams};
 use crate::{
     app::{Locked, Tx},
     auth::viewer::Caller,
@@ -26,24 +23,34 @@ use crate::{
     events::log::NewEvent,
 };
 
-/// The user or customer whom a participant stands for.
+/// The user, customer or program that a participant stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParticipantRef {
     /// A user: an agent, a supervisor, or one of the two users of a direct conversation.
     User(UserId),
     /// The customer of a conversation.
     Customer(CustomerId),
+    /// A program with a key of the organization.
+    Key(ApiKeyId),
 }
 
 impl ParticipantRef {
-    /// Returns the user or customer as whom a caller takes part. `None` for an organization key, which never takes
-    /// part.
+    /// Returns the user, customer or program as which a caller takes part.
     #[must_use]
-    pub fn of(caller: &Caller) -> Option<Self> {
+    pub fn of(caller: &Caller) -> Self {
         match caller {
-            Caller::Person(viewer) => Some(Self::User(viewer.user)),
-            Caller::Visitor(visitor) => Some(Self::Customer(visitor.customer)),
-            Caller::Service(_) => None,
+            Caller::Person(viewer) => Self::User(viewer.user),
+            Caller::Visitor(visitor) => Self::Customer(visitor.customer),
+            Caller::Service(service) => Self::Key(service.key),
+        }
+    }
+
+    /// Returns the columns of a participant's row that name this user, customer or program.
+    fn columns(self) -> (Option<UserId>, Option<CustomerId>, Option<ApiKeyId>) {
+        match self {
+            Self::User(user) => (Some(user), None, None),
+            Self::Customer(customer) => (None, Some(customer), None),
+            Self::Key(key) => (None, None, Some(key)),
         }
     }
 
@@ -53,6 +60,7 @@ impl ParticipantRef {
         match self {
             Self::User(user) => row.user_id == Some(user),
             Self::Customer(customer) => row.customer_id == Some(customer),
+            Self::Key(key) => row.key_id == Some(key),
         }
     }
 }
@@ -66,6 +74,7 @@ pub async fn find(
     let who = match who {
         ParticipantRef::User(user) => participant::Column::UserId.eq(user),
         ParticipantRef::Customer(customer) => participant::Column::CustomerId.eq(customer),
+        ParticipantRef::Key(key) => participant::Column::KeyId.eq(key),
     };
     participant::Entity::find().filter(participant::Column::ConversationId.eq(conversation)).filter(who).one(db).await
 }
@@ -76,10 +85,7 @@ pub async fn find_caller(
     conversation: ConversationId,
     caller: &Caller,
 ) -> Result<Option<participant::Model>, DbErr> {
-    match ParticipantRef::of(caller) {
-        Some(who) => find(db, conversation, who).await,
-        None => Ok(None),
-    }
+    find(db, conversation, ParticipantRef::of(caller)).await
 }
 
 /// Returns the refusal `NOT_A_PARTICIPANT`, for a caller who is not a participant now.
@@ -147,15 +153,13 @@ pub async fn join(
             row.update(tx.db()).await?
         }
         None => {
-            let (user_id, customer_id) = match who {
-                ParticipantRef::User(user) => (Some(user), None),
-                ParticipantRef::Customer(customer) => (None, Some(customer)),
-            };
+            let (user_id, customer_id, key_id) = who.columns();
             let row = participant::Model {
                 id: ParticipantId(tx.clock().uuid()),
                 conversation_id: conversation.id,
                 user_id,
                 customer_id,
+                key_id,
                 role,
                 joined_at: now,
                 left_at: None,
@@ -167,32 +171,34 @@ pub async fn join(
             row
         }
     };
-    emit_changed(tx, conversation, &row)?;
+    emit_changed(tx, conversation, &row).await?;
     Ok(row)
 }
 
-/// Records a supervisor who writes in a conversation without joining it, as an observer. The participant counts as one
-/// who has left, and the customer does not see it. Emits `ParticipantChanged`.
+/// Records a supervisor or a program that acts in a conversation without joining it, as an observer. The participant
+/// counts as one who has left, and the customer does not see it. Emits `ParticipantChanged`.
 pub async fn record_observer(
     tx: &Tx<'_>,
     conversation: &Locked<conversation::Model>,
-    user: UserId,
+    who: ParticipantRef,
 ) -> Result<participant::Model> {
+    let (user_id, customer_id, key_id) = who.columns();
     let now = tx.clock().now();
     let row = participant::Model {
         id: ParticipantId(tx.clock().uuid()),
         conversation_id: conversation.id,
-        user_id: Some(user),
-        customer_id: None,
+        user_id,
+        customer_id,
+        key_id,
         role: ParticipantRole::Observer,
         joined_at: now,
         left_at: Some(now),
         left_sequence: Some(conversation.last_sequence),
         read_up_to: 0,
-        settled_at: conversation.settled_at(),
+        settled_at: user_id.and_then(|_| conversation.settled_at()),
     };
     participant::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
-    emit_changed(tx, conversation, &row)?;
+    emit_changed(tx, conversation, &row).await?;
     Ok(row)
 }
 
@@ -207,7 +213,7 @@ pub async fn replace_customer(
     let Some(row) = find(tx.db(), conversation.id, ParticipantRef::Customer(from)).await? else { return Ok(()) };
     let mut row = row.into_active_model();
     row.customer_id = Set(Some(to));
-    emit_changed(tx, conversation, &row.update(tx.db()).await?)
+    emit_changed(tx, conversation, &row.update(tx.db()).await?).await
 }
 
 /// Lets a participant leave a conversation. If it is with a customer, the participant still sees the items up to now
@@ -219,13 +225,13 @@ pub async fn leave(tx: &Tx<'_>, conversation: &Locked<conversation::Model>, row:
     let mut row = row.into_active_model();
     row.left_at = Set(Some(tx.clock().now()));
     row.left_sequence = Set(conversation.customer_id.map(|_| conversation.last_sequence));
-    emit_changed(tx, conversation, &row.update(tx.db()).await?)
+    emit_changed(tx, conversation, &row.update(tx.db()).await?).await
 }
 
-/// Lets all users leave a conversation that has ended. Emits `ParticipantChanged` for each of them.
+/// Lets all users and programs leave a conversation that has ended. Emits `ParticipantChanged` for each of them.
 pub async fn remove_agents(tx: &Tx<'_>, conversation: &Locked<conversation::Model>) -> Result<()> {
     for row in all(tx.db(), conversation.id).await? {
-        if row.user_id.is_some() {
+        if row.customer_id.is_none() {
             leave(tx, conversation, row).await?;
         }
     }
@@ -233,9 +239,9 @@ pub async fn remove_agents(tx: &Tx<'_>, conversation: &Locked<conversation::Mode
 }
 
 /// Emits `ParticipantChanged` to the streams whose readers may see the participant.
-pub fn emit_changed(tx: &Tx<'_>, conversation: &conversation::Model, row: &participant::Model) -> Result<()> {
+pub async fn emit_changed(tx: &Tx<'_>, conversation: &conversation::Model, row: &participant::Model) -> Result<()> {
     let seen_by = visibility(conversation, row);
-    let streams = conversation_rows::streams(conversation, seen_by);
+    let streams = conversation_streams::for_event(tx, conversation, seen_by, row.user_id).await?;
     tx.append(NewEvent::new(EventKind::ParticipantChanged, row, streams)?);
     Ok(())
 }
@@ -250,9 +256,10 @@ pub fn visibility(conversation: &conversation::Model, row: &participant::Model) 
 #[must_use]
 pub fn visibility_for_role(channel: Option<Channel>, role: ParticipantRole) -> ItemVisibility {
     match (role, channel) {
-        (ParticipantRole::Owner | ParticipantRole::Joined | ParticipantRole::Supervisor, Some(channel)) => {
-            channel_capabilities::of(channel).agents_shown
-        }
+        (
+            ParticipantRole::Owner | ParticipantRole::Joined | ParticipantRole::Supervisor | ParticipantRole::Bot,
+            Some(channel),
+        ) => channel_capabilities::of(channel).agents_shown,
         (ParticipantRole::Observer, Some(_)) => ItemVisibility::Agent,
         _ => ItemVisibility::Both,
     }

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::{
     conversation_rows::{self, ConversationSide},
-    direct_messages, participants,
+    conversation_streams, direct_messages, participants,
 };
 use crate::{
     app::{App, Locked, Tx},
@@ -97,7 +97,7 @@ pub async fn advance(
     }
     let from_customer = item.customer_sequence.unwrap_or(conversation.last_customer_sequence + 1);
     let advance = ReceiptUpdate { from: item.sequence, from_customer, item: item.clone(), receipt: row };
-    emit_advanced(tx, conversation, to, &advance)?;
+    emit_advanced(tx, conversation, to, &advance).await?;
     Ok(true)
 }
 
@@ -110,7 +110,7 @@ fn raise_watermark(sql: &mut Sql) {
 }
 
 /// Emits `ReceiptAdvanced` to the streams whose readers may see both the message and the participant.
-fn emit_advanced(
+async fn emit_advanced(
     tx: &Tx<'_>,
     conversation: &conversation::Model,
     of: &participant::Model,
@@ -120,7 +120,8 @@ fn emit_advanced(
         (ItemVisibility::Agent, _) | (_, ItemVisibility::Agent) => ItemVisibility::Agent,
         _ => ItemVisibility::Both,
     };
-    tx.append(NewEvent::new(EventKind::ReceiptAdvanced, advance, conversation_rows::streams(conversation, seen_by))?);
+    let streams = conversation_streams::for_event(tx, conversation, seen_by, of.user_id).await?;
+    tx.append(NewEvent::new(EventKind::ReceiptAdvanced, advance, streams)?);
     Ok(())
 }
 
@@ -241,7 +242,7 @@ async fn write_read_receipts(
     let receipt = receipt::Model { item_id: newest.id, participant_id: me.id, state: ReceiptState::Read, at: now };
     let from_customer = customer_number(tx.db(), conversation.id, before).await? + 1;
     let advance = ReceiptUpdate { item: newest, receipt, from: before + 1, from_customer };
-    emit_advanced(tx, conversation, me, &advance)?;
+    emit_advanced(tx, conversation, me, &advance).await?;
     Ok(true)
 }
 

@@ -16,7 +16,10 @@ use sea_orm::{ActiveEnum as _, ActiveModelTrait, ConnectionTrait, DbErr, EntityT
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::conversation_rows::{self, ConversationSide};
+use super::{
+    conversation_rows::{self, ConversationSide},
+    conversation_streams,
+};
 use crate::{
     app::{Locked, Tx},
     auth::viewer::Caller,
@@ -114,7 +117,7 @@ pub async fn append(
     };
     thread_item::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
     conversation_rows::save_counters(tx, conversation).await?;
-    let streams = conversation_rows::streams(conversation, row.visibility);
+    let streams = conversation_streams::for_event(tx, conversation, row.visibility, None).await?;
     tx.append(NewEvent::new(EventKind::ItemAdded, &row, streams)?);
     Ok(row)
 }
@@ -126,7 +129,7 @@ pub async fn save_changed(
     row: &thread_item::Model,
 ) -> Result<()> {
     row.clone().into_active_model().reset_all().update(tx.db()).await?;
-    let streams = conversation_rows::streams(conversation, row.visibility);
+    let streams = conversation_streams::for_event(tx, conversation, row.visibility, None).await?;
     tx.append(NewEvent::new(EventKind::ItemChanged, row, streams)?);
     Ok(())
 }

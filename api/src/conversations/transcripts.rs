@@ -14,7 +14,7 @@ use entity::{
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use super::{announcement_text, conversation_rows::ConversationSide, participants};
-use crate::{database::sql::Sql, error::Result, text::locale::Locale};
+use crate::{auth::api_keys, database::sql::Sql, error::Result, text::locale::Locale};
 
 /// Number of items that a statement reads at first. It is small because texts may be long.
 const FEW: i64 = 50;
@@ -169,11 +169,14 @@ async fn names(
     let users = user::Entity::find().filter(user::Column::Id.is_in(users)).all(db).await?;
     let customers: Vec<_> = all.iter().filter_map(|row| row.customer_id).collect();
     let customers = customer::Entity::find().filter(customer::Column::Id.is_in(customers)).all(db).await?;
+    let keys: Vec<_> = all.iter().filter_map(|row| row.key_id).collect();
+    let keys = api_keys::names(db, &keys).await?;
     let name = |row: &participant::Model| {
         let user = users.iter().find(|user| Some(user.id) == row.user_id).map(|user| &user.display_name);
         let customer =
             customers.iter().find(|customer| Some(customer.id) == row.customer_id).map(|row| &row.display_name);
-        user.or(customer).map_or_else(|| "Somebody".to_owned(), |name| one_line(name))
+        let key = row.key_id.and_then(|key| keys.get(&key));
+        user.or(customer).or(key).map_or_else(|| "Somebody".to_owned(), |name| one_line(name))
     };
     Ok(all
         .iter()

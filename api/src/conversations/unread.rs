@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use entity::{id::ConversationId, thread_item::ItemKind};
+use entity::{
+    id::{ConversationId, UserId},
+    thread_item::ItemKind,
+};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
 use super::participants::ParticipantRef;
@@ -29,6 +32,10 @@ pub async fn unread(
             sql.push("i.customer_sequence IS NOT NULL AND p.customer_id = ");
             sql.bind(customer);
         }
+        ParticipantRef::Key(key) => {
+            sql.push("p.key_id = ");
+            sql.bind(key);
+        }
     }
     sql.push(" AND p.conversation_id IN ");
     sql.bind_list(ids);
@@ -43,4 +50,27 @@ pub async fn unread(
 struct UnreadCount {
     conversation_id: ConversationId,
     count: i64,
+}
+
+/// The unread messages of a user in all conversations.
+#[derive(Clone, Copy, Debug, Default, FromQueryResult)]
+pub struct UnreadTotals {
+    /// The number of conversations with unread messages.
+    pub conversations: i64,
+    /// The number of unread messages.
+    pub messages: i64,
+}
+
+/// Counts the messages of others that a user has not read, in the conversations in which the user takes part now.
+pub async fn totals(db: &impl ConnectionTrait, user: UserId) -> Result<UnreadTotals, DbErr> {
+    let mut sql = Sql::new(
+        "SELECT count(DISTINCT i.conversation_id) AS conversations, count(i.id) AS messages FROM participant p \
+         JOIN conversation c ON c.id = p.conversation_id AND c.last_sequence > p.read_up_to JOIN thread_item i \
+         ON i.conversation_id = p.conversation_id AND i.sequence > p.read_up_to AND i.author_id <> p.id \
+         AND i.deleted_at IS NULL AND i.kind = ",
+    );
+    sql.bind(ItemKind::Message);
+    sql.push(" WHERE p.left_at IS NULL AND p.user_id = ");
+    sql.bind(user);
+    Ok(sql.all(db).await?.pop().unwrap_or_default())
 }

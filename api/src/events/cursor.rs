@@ -42,10 +42,11 @@ impl Cursor {
         Self(URL_SAFE_NO_PAD.encode([&kind, stream.owner.as_bytes().as_slice(), &sequence.to_be_bytes()].concat()))
     }
 
-    /// Returns the cursor of `owner` after this position in the global feed. The query `events` uses it.
+    /// Returns the cursor of `owner`, a user or a customer, after this position in the global order. All keys of the
+    /// organization share one owner, the nil id, so that a new key continues where an earlier one ended.
     #[must_use]
-    pub fn global(owner: UserId, position: i64) -> Self {
-        Self(URL_SAFE_NO_PAD.encode([&[GLOBAL, 0], owner.0.as_bytes().as_slice(), &position.to_be_bytes()].concat()))
+    pub fn global(owner: Uuid, position: i64) -> Self {
+        Self(URL_SAFE_NO_PAD.encode([&[GLOBAL, 0], owner.as_bytes().as_slice(), &position.to_be_bytes()].concat()))
     }
 
     /// Returns the sequence number. Refuses a cursor of another stream with an error on `after`.
@@ -53,9 +54,9 @@ impl Cursor {
         self.number(STREAM, stream.kind.code(), stream.owner)
     }
 
-    /// Returns the global position. Refuses a cursor of another user with an error on `after`.
-    pub fn position_of(&self, owner: UserId) -> Result<i64> {
-        self.number(GLOBAL, 0, owner.0)
+    /// Returns the global position. Refuses a cursor of another owner with an error on `after`.
+    pub fn position_of(&self, owner: Uuid) -> Result<i64> {
+        self.number(GLOBAL, 0, owner)
     }
 
     fn number(&self, form: u8, kind: u8, owner: Uuid) -> Result<i64> {
@@ -93,7 +94,19 @@ pub fn activities_of(user: UserId) -> Stream {
     Stream { kind: StreamKind::Activities, owner: user.0 }
 }
 
-/// Returns the stream of a conversation for the organization's side, or for both users of a direct conversation.
+/// Returns the stream of a direct conversation.
+#[must_use]
+pub fn direct_conversation_of(conversation: ConversationId) -> Stream {
+    Stream { kind: StreamKind::DirectConversation, owner: conversation.0 }
+}
+
+/// Returns the stream of all direct conversations of a user.
+#[must_use]
+pub fn direct_inbox_of(user: UserId) -> Stream {
+    Stream { kind: StreamKind::DirectInbox, owner: user.0 }
+}
+
+/// Returns the stream of a conversation with a customer for the organization's side.
 #[must_use]
 pub fn conversation_of(conversation: ConversationId) -> Stream {
     Stream { kind: StreamKind::Conversation, owner: conversation.0 }
@@ -133,8 +146,8 @@ mod tests {
         let cursor = Cursor::in_stream(requests_of(ann), 42);
         assert_eq!(cursor.sequence_in(requests_of(ann)).ok(), Some(42));
         assert!(cursor.sequence_in(requests_of(ben)).is_err());
-        assert!(cursor.position_of(ann).is_err());
-        assert_eq!(Cursor::global(ann, 7).position_of(ann).ok(), Some(7));
+        assert!(cursor.position_of(ann.0).is_err());
+        assert_eq!(Cursor::global(ann.0, 7).position_of(ann.0).ok(), Some(7));
         for bad in ["", "AAAA", "☃", &cursor.0[1..], &format!("{}A", cursor.0)] {
             assert!(Cursor(bad.to_owned()).sequence_in(requests_of(ann)).is_err(), "{bad}");
         }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     global_feed::{GlobalFeed, POSITIONS},
     log::{self, LoggedEvent, Stream},
+    log_feed::LogFeed,
 };
 use crate::database::{Database, sql::Sql};
 
@@ -32,6 +33,7 @@ pub struct LiveStreams {
     db: Database,
     open: Mutex<HashMap<Stream, Arc<LiveStream>>>,
     global_feed: Arc<GlobalFeed>,
+    log_feed: Arc<LogFeed>,
     shutdown: CancellationToken,
 }
 
@@ -66,8 +68,19 @@ impl Drop for DetachGuard {
 }
 
 impl LiveStreams {
-    pub(crate) fn new(db: Database, global_feed: Arc<GlobalFeed>, shutdown: CancellationToken) -> Self {
-        Self { db, open: Mutex::default(), global_feed, shutdown }
+    pub(crate) fn new(
+        db: Database,
+        global_feed: Arc<GlobalFeed>,
+        log_feed: Arc<LogFeed>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { db, open: Mutex::default(), global_feed, log_feed, shutdown }
+    }
+
+    /// Reports that the global order may have grown.
+    fn wake_global_order(&self) {
+        self.global_feed.wake();
+        self.log_feed.wake();
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<Stream, Arc<LiveStream>>> {
@@ -77,7 +90,7 @@ impl LiveStreams {
     /// Reports that `streams` have grown.
     pub fn wake(&self, streams: &[Stream]) {
         if streams.contains(&POSITIONS) {
-            self.global_feed.wake();
+            self.wake_global_order();
         }
         let open = self.open();
         for tail in streams.iter().filter_map(|stream| open.get(stream)) {
@@ -87,7 +100,7 @@ impl LiveStreams {
 
     /// Reports that any stream may have grown, because hints may have been lost.
     pub fn wake_all(&self) {
-        self.global_feed.wake();
+        self.wake_global_order();
         for tail in self.open().values() {
             tail.wake.notify_one();
         }
@@ -173,7 +186,7 @@ impl LiveStreams {
     }
 
     async fn poll_lengths(&self) -> Result<(), DbErr> {
-        self.global_feed.wake();
+        self.wake_global_order();
         let mut known = BTreeMap::<stream::StreamKind, Vec<(Stream, i64)>>::new();
         for (stream, tail) in self.open().iter() {
             known.entry(stream.kind).or_default().push((*stream, tail.live().last));

@@ -238,7 +238,8 @@ pub async fn bounds(db: &impl ConnectionTrait, stream: Stream) -> Result<StreamB
     }
 }
 
-const LOGGED_EVENT: &str = "SELECT n.stream_kind, n.owner_id, n.sequence, n.position, e.id, e.kind, e.payload, e.occurred_at \
+/// A SELECT of entries `n` with their events `e`.
+pub(super) const LOGGED_EVENT: &str = "SELECT n.stream_kind, n.owner_id, n.sequence, n.position, e.id, e.kind, e.payload, e.occurred_at \
                      FROM event_entry n JOIN event e ON e.number = n.event_number";
 
 /// Returns the entries of a stream after a sequence number, in order and at most `limit`.
@@ -260,29 +261,6 @@ pub async fn read(
     sql.all(db).await
 }
 
-/// Returns the entries of an owner's streams after a global position, in order and at most `limit`. Empty `kinds`
-/// select all kinds.
-pub async fn pull(
-    db: &impl ConnectionTrait,
-    owner: Uuid,
-    kinds: &[StreamKind],
-    after: i64,
-    limit: i64,
-) -> Result<Vec<LoggedEvent>, DbErr> {
-    let mut sql = Sql::new(LOGGED_EVENT);
-    sql.push(" WHERE n.owner_id = ");
-    sql.bind(owner);
-    sql.push(" AND n.position > ");
-    sql.bind(after);
-    if !kinds.is_empty() {
-        sql.push(" AND n.stream_kind IN ");
-        sql.bind_list(kinds);
-    }
-    sql.push(" ORDER BY n.position LIMIT ");
-    sql.bind(limit);
-    sql.all(db).await
-}
-
 /// Returns the activities after one global position and up to another, in order. Also returns the position up to which
 /// they are complete.
 pub async fn activities(
@@ -292,7 +270,7 @@ pub async fn activities(
     limit: i64,
 ) -> Result<(Vec<LoggedEvent>, i64), DbErr> {
     let mut sql = Sql::new(LOGGED_EVENT);
-    // The kind is a literal, so that the database can use the partial index over activities.
+    // The kind is a literal, so that the plan is made for this kind.
     sql.push(&format!(" WHERE n.stream_kind = {} AND n.position > ", StreamKind::Activities.code()));
     sql.bind(after);
     sql.push(" AND n.position <= ");

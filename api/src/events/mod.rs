@@ -4,7 +4,8 @@
 //! events and writes them in the transaction of the changed rows. The [`bus`] carries hints that a stream has grown.
 //! Only the log counts, so a lost hint costs time and never an event. [`live_streams`] reads each stream once for all
 //! subscribers in this process. [`subscribe`] joins the stored entries to the live ones. The [`sequencer`] gives
-//! committed events their global positions, by which clients pull them. [`global_feed`] is the live end of that order.
+//! committed events their global positions, by which clients pull them. [`global_feed`] is the live end of that order
+//! for activities, and [`log_feed`] for readers of several streams, which a [`selection`] names.
 //!
 //! [`signals`] are ephemeral and never part of the log. [`access_rechecks`] end subscriptions after the loss of a
 //! right.
@@ -17,6 +18,8 @@ pub mod payloads;
 pub mod log;
 pub mod sequencer;
 pub mod global_feed;
+pub mod selection;
+pub mod log_feed;
 pub mod live_streams;
 pub mod bus;
 pub mod cursor;

@@ -12,8 +12,8 @@ use entity::{
     channel::Channel,
     connection_request,
     id::{
-        ActivityId, ConnectionRequestId, ConversationId, CustomerId, IdleReasonId, MultimediaProfileId, NotificationId,
-        OfferId, ParticipantId, QueueId, TaskId, ThreadItemId, UserId,
+        ActivityId, ApiKeyId, ConnectionRequestId, ConversationId, CustomerId, IdleReasonId, MultimediaProfileId,
+        NotificationId, OfferId, ParticipantId, QueueId, TaskId, ThreadItemId, UserId,
     },
     multimedia_profile::ProfileMode,
     notification, offer, participant, receipt, task, thread_item,
@@ -183,7 +183,7 @@ row_payload! {
         joined_at: DateTimeUtc,
         left_at: Option<DateTimeUtc>,
         read_up_to: i64,
-    } since {} without { left_sequence = None, settled_at = None }
+    } since { key_id: Option<ApiKeyId> } without { left_sequence = None, settled_at = None }
 }
 
 row_payload! {

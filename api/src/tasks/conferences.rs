@@ -304,7 +304,7 @@ pub async fn remove_without_wrap_up(
     let task = task::Model { status: TaskStatus::Connected, conference_agent_id: None, ..task };
     task_rows::save(tx, conversation, &task).await?;
     if let Some(joined) = participants::find(tx.db(), conversation.id, ParticipantRef::User(user)).await? {
-        announcements::announce_departure(tx, conversation, &joined, by).await?;
+        announcements::announce_departure(tx, conversation, &joined, by.map(AnnouncementPerson::User)).await?;
         participants::leave(tx, conversation, joined).await?;
     }
     let holders = assignments::for_task(tx.db(), task.id).await?;

@@ -124,7 +124,7 @@ pub async fn end(
     timers::clear(tx, TimerKind::Offer, row.id.0).await?;
     if status != OfferStatus::Accepted && row.kind != OfferKind::Queue {
         // An agent outside the queue may have seen the conversation by the offer alone.
-        revocation::reduce(tx, vec![row.agent_id])?;
+        revocation::change(tx, vec![row.agent_id])?;
     }
     Ok(row)
 }

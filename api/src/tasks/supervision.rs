@@ -1,11 +1,12 @@
-//! The actions of supervisors: moving a task, and joining a conversation. Reading a conversation leaves no record.
+//! The actions of supervisors: assigning a task, which programs with organization keys may do too, and joining a
+//! conversation. Reading a conversation leaves no record.
 
 use entity::{
+    announcement::AnnouncementPerson,
     conversation::{self, ConversationKind, ConversationStatus},
-    id::UserId,
     participant::{self, ParticipantRole},
     task,
-    thread_item::AnnouncementKind,
+    thread_item::{AnnouncementKind, ItemKind, ItemVisibility, TextFormat},
 };
 
 use super::{
@@ -20,29 +21,80 @@ use crate::{
     conversations::{
         announcements::{self, NewAnnouncement},
         conversation_rows,
+        message_content::{MessageFields, MessageRules},
         participants::{self, ParticipantRef},
+        thread_items::{self, NewItem},
     },
     error::{Error, Result, UserErrorCode},
 };
 
-/// Moves a live task to a queue or an agent. Returns it, and false if the target has it already. A waiting task keeps
-/// its waiting time. An owner must submit a wrap-up. Locks the caller, the target and the conversation. Refuses with
-/// `NOT_FOUND`, `NOT_ALLOWED`, `CONVERSATION_ENDED`, `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE` or
-/// `OVER_CAPACITY`.
-pub async fn move_task(app: &App, by: &Caller, task: &str, to: TransferTarget) -> Result<(task::Model, bool)> {
+/// The input field of a reason, for refusals.
+const REASON: MessageFields =
+    MessageFields { client_message_id: &["input", "reason"], body: &["input", "reason"], format: &["input", "reason"] };
+
+/// Assigns a live task to a queue or an agent, for a supervisor or a program with an organization key. Returns it, and
+/// false if the target has it already. A waiting task keeps its waiting time. An owner must submit a wrap-up. The
+/// `reason` becomes a note. A program that took part leaves. Locks the caller, the target and the conversation. Refuses
+/// with `NOT_FOUND`, `NOT_ALLOWED`, `CONVERSATION_ENDED`, `TRANSFER_TARGET_REFUSED`, `AGENT_NOT_AVAILABLE`,
+/// `OVER_CAPACITY`, `TOO_LONG` or `INVALID`.
+pub async fn assign_task(
+    app: &App,
+    by: &Caller,
+    task: &str,
+    to: TransferTarget,
+    reason: Option<&str>,
+) -> Result<(task::Model, bool)> {
+    let reason = reason.map(|reason| MessageRules::NOTE.check(reason, TextFormat::Plain, REASON)).transpose()?;
+    let reason = reason.as_deref();
     app.transaction(|tx| {
         Box::pin(async move {
-            let user = agent_state::require_supervisor(tx, by).await?;
+            if !matches!(by, Caller::Service(_)) {
+                agent_state::require_supervisor(tx, by).await?;
+            }
             let person = transfer_targets::lock_person(tx, to).await?;
             let (mut conversation, task) = task_rows::lock_live(tx, by, task).await?;
             if transfer_targets::has_task(tx, &task, to).await? {
                 return Ok((task, false));
             }
-            let task = transfers::transfer_locked(tx, &mut conversation, task, user, to, person.as_ref()).await?;
+            let who = ParticipantRef::of(by);
+            let actor = record_actor(tx, &mut conversation, who, reason).await?;
+            let task = transfers::transfer_locked(tx, &mut conversation, task, actor, to, person.as_ref()).await?;
+            if let ParticipantRef::Key(_) = who
+                && let Some(program) = participants::find(tx.db(), conversation.id, who).await?
+            {
+                participants::leave(tx, &conversation, program).await?;
+            }
             Ok((task, true))
         })
     })
     .await
+}
+
+/// Writes the reason of an assignment as a note. Returns the person who assigns, as announcements name them. A user
+/// without a reason needs no participant. Emits `ParticipantChanged` for an actor who was never a participant, and
+/// `ItemAdded` for a reason.
+async fn record_actor(
+    tx: &Tx<'_>,
+    conversation: &mut Locked<conversation::Model>,
+    who: ParticipantRef,
+    reason: Option<&str>,
+) -> Result<AnnouncementPerson> {
+    if let (ParticipantRef::User(user), None) = (who, reason) {
+        return Ok(AnnouncementPerson::User(user));
+    }
+    let actor = match participants::find(tx.db(), conversation.id, who).await? {
+        Some(actor) => actor,
+        None => participants::record_observer(tx, conversation, who).await?,
+    };
+    if let Some(reason) = reason {
+        let note = NewItem {
+            kind: ItemKind::Note,
+            visibility: ItemVisibility::Agent,
+            ..NewItem::message(actor.id, reason.to_owned())
+        };
+        thread_items::append(tx, conversation, note).await?;
+    }
+    Ok(AnnouncementPerson::Participant(actor.id))
 }
 
 /// Adds a supervisor to an open conversation with a customer, beside its agent. Returns false if they took part
@@ -88,20 +140,21 @@ pub async fn leave(app: &App, by: &Caller, id: &str) -> Result<(conversation::Mo
             let Some(joined) = before.filter(|before| before.left_at.is_none()) else {
                 return Ok((conversation.into_row(), false));
             };
-            remove_participant(tx, &mut conversation, joined, Some(user)).await?;
+            let by = AnnouncementPerson::User(user);
+            remove_participant(tx, &mut conversation, joined, Some(by)).await?;
             Ok((conversation.into_row(), true))
         })
     })
     .await
 }
 
-/// Removes a participant from a conversation and announces it. `by` is the user who removed them, or `None` for the
-/// system. Emits `ItemAdded` and `ParticipantChanged`.
+/// Removes a participant from a conversation and announces it. `by` is the person who removed them, or `None` for
+/// the system. Emits `ItemAdded` and `ParticipantChanged`.
 pub async fn remove_participant(
     tx: &Tx<'_>,
     conversation: &mut Locked<conversation::Model>,
     joined: participant::Model,
-    by: Option<UserId>,
+    by: Option<AnnouncementPerson>,
 ) -> Result<()> {
     announcements::announce_departure(tx, conversation, &joined, by).await?;
     participants::leave(tx, conversation, joined).await

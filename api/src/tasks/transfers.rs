@@ -49,7 +49,8 @@ pub async fn transfer(app: &App, by: &Caller, task: &str, to: TransferTarget) ->
                 return Ok((task, false));
             }
             task_rows::check_owned(&task, by)?;
-            let task = transfer_locked(tx, &mut conversation, task, user, to, person.as_ref()).await?;
+            let by = AnnouncementPerson::User(user);
+            let task = transfer_locked(tx, &mut conversation, task, by, to, person.as_ref()).await?;
             Ok((task, true))
         })
     })
@@ -69,13 +70,13 @@ async fn is_repeated(
     Ok(newest.is_own_for(AnnouncementKind::Transferred, to.into()))
 }
 
-/// Transfers a live task of any owner, or one that waits, for the user `by`. Refuses with `NOT_ALLOWED`,
+/// Transfers a live task of any owner, or one that waits, for the person `by`. Refuses with `NOT_ALLOWED`,
 /// `TRANSFER_TARGET_REFUSED`, `NOT_FOUND`, `AGENT_NOT_AVAILABLE` or `OVER_CAPACITY`.
 pub async fn transfer_locked(
     tx: &Tx<'_>,
     conversation: &mut Locked<conversation::Model>,
     task: task::Model,
-    by: UserId,
+    by: AnnouncementPerson,
     to: TransferTarget,
     person: Option<&SharedLock<user::Model>>,
 ) -> Result<task::Model> {
@@ -96,7 +97,7 @@ pub async fn transfer_locked(
         None => None,
     };
     let subject = owner.as_ref().map(|owner| AnnouncementPerson::Participant(owner.id));
-    let new = NewAnnouncement::new(AnnouncementKind::Transferred).by(AnnouncementPerson::User(by)).about(subject);
+    let new = NewAnnouncement::new(AnnouncementKind::Transferred).by(by).about(subject);
     announcements::announce(tx, conversation, new.to(to.into())).await?;
     if let Some(owner) = owner {
         // A customer who saw the agent join also sees that the agent left, but not the target.

@@ -19,14 +19,46 @@ use super::{
 /// The maximum length of a line in a generated page.
 const WIDTH: usize = 118;
 /// The streams of the log that contain the events of each subscription.
-const STREAMS: [(&str, &str, &[StreamKind]); 8] = [
+const STREAMS: [(&str, &str, &[StreamKind]); 11] = [
     ("activityFeed", "of each person whom the feed shows", &[StreamKind::Activities]),
     ("agentStates", "of all agents", &[StreamKind::Agents]),
     ("contacts", "of the viewer", &[StreamKind::Contacts]),
     (
         "conversationEvents",
         "of the conversation, one for each side",
-        &[StreamKind::Conversation, StreamKind::CustomerSide],
+        &[StreamKind::Conversation, StreamKind::CustomerSide, StreamKind::DirectConversation],
+    ),
+    (
+        "events",
+        "together, as the topics select them",
+        &[
+            StreamKind::Requests,
+            StreamKind::Contacts,
+            StreamKind::Notifications,
+            StreamKind::Activities,
+            StreamKind::AgentDesktop,
+            StreamKind::DirectInbox,
+            StreamKind::Conversation,
+            StreamKind::Queue,
+            StreamKind::Agents,
+        ],
+    ),
+    (
+        "inbox",
+        "together, as far as they are in the viewer's lists",
+        &[
+            StreamKind::DirectInbox,
+            StreamKind::AgentDesktop,
+            StreamKind::Conversation,
+            StreamKind::Queue,
+            StreamKind::Notifications,
+            StreamKind::Requests,
+        ],
+    ),
+    (
+        "supervisorDesktop",
+        "together, of all agents and queues",
+        &[StreamKind::Agents, StreamKind::AgentDesktop, StreamKind::Queue],
     ),
     ("agentDesktop", "of the agent", &[StreamKind::AgentDesktop]),
     ("incomingRequests", "of the viewer", &[StreamKind::Requests]),

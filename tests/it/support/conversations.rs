@@ -6,10 +6,14 @@ use api::{
     auth::viewer::{Caller, Scopes, VisitorViewer},
     conversations::{
         announcements::{self, NewAnnouncement},
-        conversation_rows,
+        conversation_rows::{self, ConversationSide},
         customers::{CustomerDetails, CustomerReference},
         message_content::MessageContent,
         participants::{self, ParticipantRef},
+    },
+    events::{
+        cursor::{conversation_of, customer_side_of},
+        log,
     },
     http::executor::{Executor, Params, RequestOrigin},
     inbound::messages::{self, InboundMessage},
@@ -251,4 +255,12 @@ impl Visitor {
 /// Returns the code of the refusal, or an empty string.
 pub fn code(payload: &Value) -> &str {
     payload["userErrors"][0]["code"].as_str().unwrap_or_default()
+}
+
+/// Returns the stream in which a side follows a conversation with a customer.
+pub fn stream_of(side: ConversationSide, id: ConversationId) -> log::Stream {
+    match side {
+        ConversationSide::Staff => conversation_of(id),
+        ConversationSide::Customer => customer_side_of(id),
+    }
 }

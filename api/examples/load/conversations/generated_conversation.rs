@@ -4,8 +4,7 @@ use api::{
     app::Tx,
     conversations::{
         addresses::{Address, VisitorId},
-        conversation_rows::streams,
-        participants,
+        conversation_streams, participants,
         receipts::ReceiptUpdate,
     },
     error::Result,
@@ -175,6 +174,7 @@ impl GeneratedConversation {
             conversation_id: self.conversation_id(),
             user_id: None,
             customer_id: Some(self.customer_id()),
+            key_id: None,
             role: ParticipantRole::Customer,
             joined_at: self.began,
             left_at: None,
@@ -228,7 +228,8 @@ impl GeneratedConversation {
         };
         for row in self.participants(center).into_iter().take(1) {
             let seen_by = participants::visibility(&conversation, &row);
-            tx.append(NewEvent::new(EventKind::ParticipantChanged, &row, streams(&conversation, seen_by))?);
+            let streams = conversation_streams::of_sides(&conversation, seen_by);
+            tx.append(NewEvent::new(EventKind::ParticipantChanged, &row, streams)?);
         }
         let both = vec![conversation_of(conversation.id), customer_side_of(conversation.id)];
         tx.append(NewEvent::new(EventKind::TaskQueued, &queued, vec![queue_of(task.queue_id)])?);
@@ -289,7 +290,9 @@ impl GeneratedConversation {
         }
         let conversation = self.conversation(center);
         let row = self.item(step);
-        tx.append(NewEvent::new(EventKind::ItemAdded, &row, streams(&conversation, row.visibility))?);
+        let mut streams = conversation_streams::of_sides(&conversation, row.visibility);
+        streams.push(desk_of(self.agent(center).0));
+        tx.append(NewEvent::new(EventKind::ItemAdded, &row, streams)?);
         let reader = if row.inbound { self.agent_participant() } else { self.customer_participant() };
         let is_read = self.final_state != FinalState::Offered
             && (self.is_closed() || step + UNREAD < self.entries() || !row.inbound);
@@ -304,8 +307,9 @@ impl GeneratedConversation {
                 let from_customer = row.customer_sequence.unwrap_or_default();
                 let advance =
                     ReceiptUpdate { from: row.sequence, from_customer, item: row.clone(), receipt: receipt.clone() };
-                let seen_by = streams(&conversation, ItemVisibility::Both);
-                tx.append(NewEvent::new(EventKind::ReceiptAdvanced, &advance, seen_by)?);
+                let mut streams = conversation_streams::of_sides(&conversation, ItemVisibility::Both);
+                streams.push(desk_of(self.agent(center).0));
+                tx.append(NewEvent::new(EventKind::ReceiptAdvanced, &advance, streams)?);
             }
             rows.receipts.push(receipt);
         }

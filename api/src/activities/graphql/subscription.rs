@@ -42,10 +42,10 @@ impl ActivitiesSubscription {
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<ActivityFeedEvent>> + use<>> {
         let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
-        let after = after.map(|cursor| cursor.position_of(user)).transpose()?;
+        let after = after.map(|cursor| cursor.position_of(user.0)).transpose()?;
         let clock = app.clock.clone();
         Ok(live::follow(app, user, after).boxed().map(move |item| {
-            let cursor = |position| Cursor::global(user, position);
+            let cursor = |position| Cursor::global(user.0, position);
             Ok(match item? {
                 FeedItem::Started(at) => ActivityFeedEvent::SubscriptionStarted(SubscriptionStarted {
                     cursor: cursor(at),

@@ -101,7 +101,7 @@ impl ActivityConnection {
         // The cursor is read before the page, so that no event falls between the two.
         let wanted = ctx.look_ahead().field("streamCursor").exists();
         let at = if wanted { crate::events::sequencer::bounds(app.db.read()).await?.last } else { 0 };
-        let stream_cursor = Cursor::global(viewer.user, at);
+        let stream_cursor = Cursor::global(viewer.user.0, at);
         Ok(Self { slice: activities.page(app.db.read(), &page).await?, stream_cursor })
     }
 

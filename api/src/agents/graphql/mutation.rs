@@ -24,7 +24,7 @@ struct SetAgentStateInput {
     idle_reason_id: Option<ID>,
     /// The channels the state applies to, for AVAILABLE and IDLE only. The default is all channels.
     channels: Option<Vec<Channel>>,
-    /// The agent whose state a supervisor sets. The default is the viewer.
+    /// The agent whose state a supervisor or an organization key sets. The default is the viewer.
     agent_id: Option<ID>,
 }
 
@@ -34,8 +34,8 @@ pub struct AgentsMutation;
 
 #[Object]
 impl AgentsMutation {
-    /// Sets the viewer's own agent state, or the state of another agent if the viewer is a supervisor. An AVAILABLE
-    /// agent is offered tasks. An agent in the state RONA is offered tasks again only after this call. The same call
+    /// Sets the viewer's own agent state, or the state of another agent if the caller is a supervisor or an
+    /// organization key. An AVAILABLE agent is offered tasks. An agent in the state RONA is offered tasks again only after this call. The same call
     /// again changes nothing. Refuses with NOT_ALLOWED when the viewer is not an agent, or not a supervisor for another
     /// agent's state. Refuses with NOT_FOUND, INVALID, INVALID_REASON, or INVALID_STATE_TRANSITION for RONA and for
     /// OFFLINE with an offer or an active task. Refuses with WRAP_UP_PENDING for OFFLINE while a wrap-up is pending.

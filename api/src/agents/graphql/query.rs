@@ -21,6 +21,10 @@ use crate::{
     contacts::search::Search as NameSearch,
     conversations::channel_capabilities::TargetKind,
     error::{Error, Result},
+    events::{
+        cursor::{Cursor, all_agents},
+        log,
+    },
     pagination::list_size,
     pagination::{Page, PageArguments, PageBound},
     tasks::target_search::{self, SearchScope, TargetPurpose},
@@ -72,11 +76,16 @@ impl AgentsQuery {
         let list = format!("agents {search:?} {state:?} {target:?}");
         let page: Page<PageBound> = Page::new(PageArguments { first, after, last, before }, &list)?;
         if !may_see_agents(ctx).await? {
-            return Ok(AgentConnection(page.slice(Vec::new())));
+            return Ok(AgentConnection { slice: page.slice(Vec::new()), stream_cursor: None });
         }
         let among = among(ctx, target, TargetKind::Agent).await?;
         let search = NameSearch::new(search.as_deref(), None)?;
-        Ok(AgentConnection(target_search::agents(ctx.app()?, search.as_ref(), state, &among, page).await?))
+        let stream_cursor = match ctx.look_ahead().field("streamCursor").exists() {
+            true => Some(Cursor::in_stream(all_agents(), log::bounds(ctx.app()?.db.read(), all_agents()).await?.last)),
+            false => None,
+        };
+        let slice = target_search::agents(ctx.app()?, search.as_ref(), state, &among, page).await?;
+        Ok(AgentConnection { slice, stream_cursor })
     }
 
     /// The multimedia profiles in use, ordered by name, at most 200. With `includeArchived` also the archived ones.

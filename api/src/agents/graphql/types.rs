@@ -38,7 +38,7 @@ use crate::{
     },
     reason_codes::graphql::{loader::IdleReasonById, types::IdleReason},
     tasks::{
-        graphql::{loader::OwnAssignment, offer_types::Offer, supervision::is_supervisor, types::Task},
+        graphql::{loader::OwnAssignment, offer_types::Offer, supervision::may_supervise, types::Task},
         offers,
         target_search::ListedAgent,
     },
@@ -94,7 +94,7 @@ impl Agent {
         #[graphql(desc = "The end of the period. Without it the current state is included.")] until: Option<Instant>,
     ) -> Result<Option<Vec<AgentInterval>>> {
         let own = ctx.viewer().is_ok_and(|viewer| viewer.user == self.0.user_id);
-        if !own && !is_supervisor(ctx).await? {
+        if !own && !may_supervise(ctx).await? {
             return Ok(None);
         }
         let app = ctx.app()?;
@@ -190,7 +190,12 @@ impl AgentInterval {
 }
 
 /// A page of agents, ordered by name.
-pub struct AgentConnection(pub PageSlice<ListedAgent>);
+pub struct AgentConnection {
+    /// The agents of the page.
+    pub slice: PageSlice<ListedAgent>,
+    /// The cursor of the states of all agents, read before the page. None when it was not selected.
+    pub stream_cursor: Option<Cursor>,
+}
 
 /// A page of agents, ordered by name.
 #[Object]
@@ -198,20 +203,26 @@ impl AgentConnection {
     /// The agents with their cursors.
     async fn edges(&self) -> Vec<AgentEdge> {
         let edge = |row: &ListedAgent| AgentEdge {
-            cursor: self.0.cursor(&row.list_position()),
+            cursor: self.slice.cursor(&row.list_position()),
             node: Agent(Arc::new(row.agent.clone())),
         };
-        self.0.items.iter().map(edge).collect()
+        self.slice.items.iter().map(edge).collect()
     }
 
     /// The agents of the page, without cursors.
     async fn nodes(&self) -> Vec<Agent> {
-        self.0.items.iter().map(|row| Agent(Arc::new(row.agent.clone()))).collect()
+        self.slice.items.iter().map(|row| Agent(Arc::new(row.agent.clone()))).collect()
     }
 
     /// The position of the page in the list.
     async fn page_info(&self) -> PageInfo {
-        self.0.info(ListedAgent::list_position)
+        self.slice.info(ListedAgent::list_position)
+    }
+
+    /// The position of the subscription `agentStates` before this page was read. A subscription with it as `after`
+    /// misses no change of a state.
+    async fn stream_cursor(&self) -> Option<&Cursor> {
+        self.stream_cursor.as_ref()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use entity::participant;
 use tokio::time::{Instant, sleep_until};
 
-use super::subscription::ConversationLogEvent;
+use super::event_types::ConversationLogEvent;
 use crate::{
     auth::viewer::Caller,
     conversations::{conversation_rows::VisibilityEnd, participants::ParticipantRef},
@@ -71,7 +71,7 @@ impl Departure {
     }
 
     fn is_leaving(&self, event: &ConversationLogEvent, caller: &Caller) -> bool {
-        let own = |row: &participant::Model| ParticipantRef::of(caller).is_some_and(|who| who.is(row));
+        let own = |row: &participant::Model| ParticipantRef::of(caller).is(row);
         let left = |row: &participant::Model| row.left_at.is_some_and(|left| left >= self.until.at);
         matches!(event, ConversationLogEvent::ParticipantChanged(event) if own(&event.participant.row) && left(&event.participant.row))
     }

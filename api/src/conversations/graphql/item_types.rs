@@ -216,7 +216,7 @@ impl Message {
 
 /// Returns true if the participant is the viewer.
 fn is_own(ctx: &Context<'_>, author: &participant::Model) -> bool {
-    ctx.caller().is_ok_and(|caller| ParticipantRef::of(caller).is_some_and(|who| who.is(author)))
+    ctx.caller().is_ok_and(|caller| ParticipantRef::of(caller).is(author))
 }
 
 fn author(row: &thread_item::Model) -> Result<ParticipantId> {

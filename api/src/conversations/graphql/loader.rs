@@ -129,7 +129,7 @@ impl Loader<UnreadIn> for RequestReads {
     type Error = Error;
 
     async fn load(&self, keys: &[UnreadIn]) -> Result<HashMap<UnreadIn, i64>> {
-        let Some(who) = ParticipantRef::of(self.required_caller()?) else { return Ok(HashMap::new()) };
+        let who = ParticipantRef::of(self.required_caller()?);
         let ids: Vec<ConversationId> = keys.iter().map(|key| key.0).collect();
         let counts = unread::unread(self.app.db.read(), who, &ids).await?;
         Ok(counts.into_iter().map(|(id, count)| (UnreadIn(id), count)).collect())

@@ -73,8 +73,8 @@ impl ConversationsMutation {
         DeleteMessagePayload::of(messages::delete(app, caller, &input.message_id).await, ConversationSide::of(caller))
     }
 
-    /// Writes a note in a conversation with a customer. The customer sees no trace of it. Participants and
-    /// supervisors may write notes. Idempotent by `clientMessageId`, as `sendMessage` is. Refuses with NOT_FOUND,
+    /// Writes a note in a conversation with a customer. The customer sees no trace of it. Participants, supervisors and
+    /// organization keys may write notes. Idempotent by `clientMessageId`, as `sendMessage` is. Refuses with NOT_FOUND,
     /// NOT_A_PARTICIPANT, NOT_ALLOWED (a direct conversation), TOO_LONG, INVALID or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn add_note(
@@ -82,8 +82,8 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The note to write.")] input: AddNoteInput,
     ) -> Result<AddNotePayload> {
-        let (viewer, id) = (ctx.viewer()?, input.conversation_id.clone());
-        AddNotePayload::of(messages::note(ctx.app()?, viewer, &id, &input.draft()).await)
+        let (caller, id) = (ctx.caller()?, input.conversation_id.clone());
+        AddNotePayload::of(messages::note(ctx.app()?, caller, &id, &input.draft()).await)
     }
 
     /// Marks a conversation as read up to an item. The read position only rises. If the viewer is a participant now,

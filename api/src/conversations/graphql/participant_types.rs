@@ -26,11 +26,11 @@ use crate::{
     memory_budget::LongText,
     pagination::list_size,
     text,
-    users::graphql::{interfaces::Actor, types::User},
+    users::graphql::{interfaces::Actor, types::User, viewer_types::ServiceAccount},
 };
 
-/// A user or customer who takes part in a conversation or took part in it. Each appears once, however often they join
-/// and leave.
+/// A user, a customer or a program that takes part in a conversation or took part in it. Each appears once, however
+/// often they join and leave.
 #[derive(Clone)]
 pub struct Participant {
     /// The participant's row.
@@ -39,8 +39,8 @@ pub struct Participant {
     pub side: ConversationSide,
 }
 
-/// A user or customer who takes part in a conversation or took part in it. Each appears once, however often they join
-/// and leave.
+/// A user, a customer or a program that takes part in a conversation or took part in it. Each appears once, however
+/// often they join and leave.
 #[Object]
 impl Participant {
     /// The participant's id in this conversation, `participant_…`.
@@ -48,12 +48,12 @@ impl Participant {
         self.row.id.into()
     }
 
-    /// The user or customer. Customers see agents as Representative.
+    /// The user, customer or program. Customers see agents and programs as Representative.
     async fn actor(&self, ctx: &Context<'_>) -> Result<Actor> {
         actor(ctx, &self.row, self.side).await
     }
 
-    /// The participant's role in the conversation. Customers see a supervisor as JOINED.
+    /// The participant's role in the conversation. Customers see a supervisor or a program as JOINED.
     async fn role(&self) -> ParticipantRole {
         self.visible_role()
     }
@@ -86,7 +86,7 @@ impl Participant {
     #[must_use]
     pub fn visible_role(&self) -> ParticipantRole {
         match (self.side, self.row.role) {
-            (ConversationSide::Customer, ParticipantRole::Supervisor) => ParticipantRole::Joined,
+            (ConversationSide::Customer, ParticipantRole::Supervisor | ParticipantRole::Bot) => ParticipantRole::Joined,
             (_, role) => role,
         }
     }
@@ -117,12 +117,26 @@ async fn actor(ctx: &Context<'_>, row: &participant::Model, side: ConversationSi
             let user = User::referred(ctx, user).await?;
             Ok(match side {
                 ConversationSide::Staff => Actor::User(user),
-                ConversationSide::Customer => Actor::Representative(Representative { id: row.id, user }),
+                ConversationSide::Customer => {
+                    Actor::Representative(Representative { id: row.id, person: RepresentedPerson::User(user) })
+                }
             })
         }
         (None, Some(customer)) => Ok(Actor::Customer(Customer::referred(ctx, customer).await?)),
-        (None, None) => Err(Error::internal(anyhow::anyhow!("a participant has no user and no customer"))),
+        (None, None) => program(ctx, row, side).await,
     }
+}
+
+/// Returns the actor of a program that takes part with an organization key.
+async fn program(ctx: &Context<'_>, row: &participant::Model, side: ConversationSide) -> Result<Actor> {
+    let key = row.key_id.ok_or_else(|| Error::internal(anyhow::anyhow!("a participant stands for nobody")))?;
+    let service = ServiceAccount::referred(ctx, key).await?;
+    Ok(match side {
+        ConversationSide::Staff => Actor::ServiceAccount(service),
+        ConversationSide::Customer => {
+            Actor::Representative(Representative { id: row.id, person: RepresentedPerson::Program(service) })
+        }
+    })
 }
 
 /// Returns the actor of a participant by id, as a side may see it.
@@ -132,15 +146,29 @@ pub async fn actor_of(ctx: &Context<'_>, id: ParticipantId, side: ConversationSi
     actor(ctx, &row, side).await
 }
 
-/// A user who answers for the organization, as its customers see them: a name and a picture, and nothing by which a
-/// customer could find the user.
+/// A user or a program that answers for the organization, as its customers see them: a name and a picture, and nothing
+/// by which a customer could find the user.
 pub struct Representative {
     id: ParticipantId,
-    user: User,
+    person: RepresentedPerson,
 }
 
-/// A user who answers for the organization, as its customers see them: a name and a picture, and nothing by which a
-/// customer could find the user.
+enum RepresentedPerson {
+    User(User),
+    Program(ServiceAccount),
+}
+
+impl RepresentedPerson {
+    fn name(&self) -> &str {
+        match self {
+            Self::User(user) => user.0.display_name(),
+            Self::Program(service) => service.name(),
+        }
+    }
+}
+
+/// A user or a program that answers for the organization, as its customers see them: a name and a picture, and nothing
+/// by which a customer could find the user.
 #[Object]
 impl Representative {
     /// The id of the agent in this conversation, `rep_…`.
@@ -150,18 +178,21 @@ impl Representative {
 
     /// The name to show.
     pub async fn display_name(&self) -> LongText<&str> {
-        LongText(self.user.0.display_name())
+        LongText(self.person.name())
     }
 
     /// The initials to show where there is no picture: the first letters of the first and the last word of the name. A
     /// name in Chinese, Japanese or Korean script has one.
     pub async fn initials(&self) -> String {
-        text::initials(self.user.0.display_name())
+        text::initials(self.person.name())
     }
 
     /// The `https://` address of a picture. Null if there is none.
     pub async fn avatar_url(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
-        self.user.avatar_url(ctx).await.unwrap_or(None)
+        match &self.person {
+            RepresentedPerson::User(user) => user.avatar_url(ctx).await.unwrap_or(None),
+            RepresentedPerson::Program(_) => None,
+        }
     }
 }
 

@@ -7,22 +7,19 @@ use async_graphql::{Context, ID, Object, SimpleObject, Subscription, Union};
 use async_stream::try_stream;
 use entity::{
     conversation,
-    event::EventKind,
     id::{ConversationId, ParticipantId},
-    stream::StreamKind,
     thread_item::ItemVisibility,
 };
 use futures_util::{Stream, StreamExt as _};
 
 use super::{
     departure::{self, Departure},
-    item_types::{Message, Receipt, ThreadItem},
-    participant_types::{Participant, actor_of},
+    event_types::ConversationLogEvent,
+    participant_types::actor_of,
 };
 use crate::conversations::{
     conversation_rows::{self, ConversationSide, VisibleConversation},
     participants::{self, ParticipantRef},
-    receipts::ReceiptUpdate,
 };
 use crate::{
     app::App,
@@ -32,60 +29,22 @@ use crate::{
         viewer::{Caller, Scope},
     },
     error::{Error, Result},
-    events::graphql::types::UnknownEvent,
     events::{
         access_rechecks::AccessRecheck,
         cursor::Cursor,
         graphql::{
             types as events,
-            types::{LiveEvent, ResyncRequired, SubscriptionStarted, event},
+            types::{LiveEvent, ResyncRequired, SubscriptionStarted},
         },
-        log::LoggedEvent,
         signals::Signal,
         subscribe::retry_while_unavailable,
     },
-    instant::Instant,
     queues::position,
-    tasks::graphql::event_types::TaskChanged,
     users::graphql::interfaces::Actor,
 };
 
 /// Maximum number of waiting events that are delivered after one access check.
 const TOGETHER: usize = 64;
-
-event! {
-    /// A message, a note or an announcement was added.
-    ItemAdded {
-        /// The item at the time of the event.
-        item: ThreadItem,
-    }
-}
-event! {
-    /// A message was edited or deleted.
-    ItemChanged {
-        /// The item after the change.
-        item: ThreadItem,
-    }
-}
-event! {
-    /// Messages reached a new delivery state for a participant: every message of others from `fromSequence` to
-    /// `message`.
-    ReceiptAdvanced {
-        /// The newest of these messages.
-        message: Message,
-        /// The participant, and the state that the messages reached.
-        receipt: Receipt,
-        /// The `sequence` of the first of these messages, as the viewer counts.
-        from_sequence: i64,
-    }
-}
-event! {
-    /// A participant joined or left.
-    ParticipantChanged {
-        /// The participant after the change.
-        participant: Participant,
-    }
-}
 
 /// A participant begins or stops typing. The signal is not part of the stream: it has no cursor and no number, and
 /// may be lost. Clients should drop it after a few seconds.
@@ -118,97 +77,6 @@ pub struct QueuePositionUpdate {
     position: i64,
     /// The estimated wait in seconds, based on the waits of the last hour. Null if too little is known.
     estimated_wait_seconds: Option<i64>,
-}
-
-/// An event of the log about a conversation.
-#[derive(Union)]
-pub enum ConversationLogEvent {
-    /// A new item.
-    ItemAdded(ItemAdded),
-    /// A message that was edited or deleted.
-    ItemChanged(ItemChanged),
-    /// A new delivery state of messages.
-    ReceiptAdvanced(ReceiptAdvanced),
-    /// A participant who joined or left.
-    ParticipantChanged(ParticipantChanged),
-    /// A change of the conversation's task.
-    TaskChanged(TaskChanged),
-    /// An event that this version of Rapport does not know.
-    UnknownEvent(UnknownEvent),
-}
-
-impl ConversationLogEvent {
-    /// The event's number in its stream.
-    #[must_use]
-    pub fn sequence(&self) -> i64 {
-        match self {
-            Self::ItemAdded(event) => event.sequence,
-            Self::ItemChanged(event) => event.sequence,
-            Self::ReceiptAdvanced(event) => event.sequence,
-            Self::ParticipantChanged(event) => event.sequence,
-            Self::TaskChanged(event) => event.sequence,
-            Self::UnknownEvent(event) => event.sequence,
-        }
-    }
-
-    /// Reads a log entry. `cursor` is its position for the reader.
-    #[must_use]
-    pub fn read(entry: &LoggedEvent, cursor: Cursor) -> Self {
-        let known = Self::known(entry, cursor.clone());
-        known.unwrap_or_else(|| Self::UnknownEvent(UnknownEvent::read(entry, cursor)))
-    }
-
-    /// Reads a log entry of this version.
-    fn known(entry: &LoggedEvent, cursor: Cursor) -> Option<Self> {
-        let side = if entry.stream_kind == StreamKind::CustomerSide {
-            ConversationSide::Customer
-        } else {
-            ConversationSide::Staff
-        };
-        let (id, occurred_at, sequence) = (ID::from(entry.id), entry.occurred_at, entry.sequence);
-        let item = || entry.subject().map(|row| ThreadItem::of(Arc::new(row), side));
-        Some(match entry.kind.0? {
-            EventKind::ItemAdded => {
-                Self::ItemAdded(ItemAdded { id, cursor, occurred_at: Instant(occurred_at), sequence, item: item()? })
-            }
-            EventKind::ItemChanged => Self::ItemChanged(ItemChanged {
-                id,
-                cursor,
-                occurred_at: Instant(occurred_at),
-                sequence,
-                item: item()?,
-            }),
-            EventKind::ReceiptAdvanced => {
-                let ReceiptUpdate { item, receipt, from, from_customer } = entry.subject()?;
-                Self::ReceiptAdvanced(ReceiptAdvanced {
-                    id,
-                    cursor,
-                    occurred_at: Instant(occurred_at),
-                    sequence,
-                    message: Message { row: Arc::new(item), side },
-                    receipt: Receipt {
-                        participant: receipt.participant_id,
-                        side,
-                        state: receipt.state,
-                        at: Instant(receipt.at),
-                    },
-                    from_sequence: if side == ConversationSide::Staff { from } else { from_customer },
-                })
-            }
-            EventKind::ParticipantChanged => {
-                let participant = Participant { row: entry.subject()?, side };
-                Self::ParticipantChanged(ParticipantChanged {
-                    id,
-                    cursor,
-                    occurred_at: Instant(occurred_at),
-                    sequence,
-                    participant,
-                })
-            }
-            EventKind::TaskChanged => Self::TaskChanged(TaskChanged::read(entry, cursor)?),
-            _ => return None,
-        })
-    }
 }
 
 /// An event of `conversationEvents`.
@@ -263,7 +131,7 @@ impl ConversationsSubscription {
         // A caller who has left and may see no more has nothing to follow.
         let seen = find_visible(&app, &caller, id).await?.filter(|seen| seen.until.is_none()).ok_or_else(unknown)?.row;
         let side = ConversationSide::of(&caller);
-        let live = events::live_events(&app, side.stream(id), after.as_ref(), ConversationLogEvent::read)?;
+        let live = events::live_events(&app, side.stream(&seen), after.as_ref(), ConversationLogEvent::read)?;
         let mut said = app.signals.subscribe(id.0);
         let mut waits = queue_position_updates(&app, &seen, side);
         let mut waits_in = (seen.queue_id, seen.task_id);
@@ -384,7 +252,7 @@ async fn typing_indicator(
     let by = ParticipantId(signal.by);
     let Some(row) = participants::by_ids(app.db.read(), &[by]).await?.pop() else { return Ok(None) };
     let side = ConversationSide::of(caller);
-    let own = ParticipantRef::of(caller).is_some_and(|who| who.is(&row));
+    let own = ParticipantRef::of(caller).is(&row);
     let hidden =
         side == ConversationSide::Customer && participants::visibility(conversation, &row) == ItemVisibility::Agent;
     if own || hidden || row.left_at.is_some() || row.conversation_id != conversation.id {

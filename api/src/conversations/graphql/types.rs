@@ -157,7 +157,7 @@ impl Conversation {
     /// The cursor of `conversationEvents` before this conversation was read. Subscribe with it as `after` to miss no
     /// event. Events that the conversation already reflects may come again.
     async fn stream_cursor(&self) -> Cursor {
-        Cursor::in_stream(self.side.stream(self.row().id), self.seen.stream_at)
+        Cursor::in_stream(self.side.stream(self.row()), self.seen.stream_at)
     }
 
     /// The time of the newest item, or of the conversation's beginning if there is none. Lists of conversations use
@@ -230,7 +230,7 @@ impl Conversation {
     }
 
     async fn role_of_viewer(&self, ctx: &Context<'_>) -> Result<Option<ParticipantRole>> {
-        let Some(who) = ParticipantRef::of(ctx.caller()?) else { return Ok(None) };
+        let who = ParticipantRef::of(ctx.caller()?);
         let participants = self.visible_participants(ctx).await?;
         let me = participants.into_iter().find(|participant| who.is(&participant.row));
         Ok(me.filter(|me| me.row.left_at.is_none()).map(|me| me.visible_role()))
@@ -239,11 +239,15 @@ impl Conversation {
     /// Returns the code with which `sendMessage` would refuse now, if any.
     async fn refusal(&self, ctx: &Context<'_>) -> Result<Option<UserErrorCode>> {
         let row = self.row();
-        let Some(who) = ParticipantRef::of(ctx.caller()?) else { return Ok(Some(UserErrorCode::NotAParticipant)) };
+        let who = ParticipantRef::of(ctx.caller()?);
         let all = self.all(ctx).await?;
         let me = all.iter().find(|participant| who.is(participant));
         if row.status == ConversationStatus::Closed && me.is_some_and(|me| !messages::reopens(row, me)) {
             return Ok(Some(UserErrorCode::ConversationEnded));
+        }
+        if let ParticipantRef::Key(_) = who {
+            // A program joins with its first message.
+            return Ok((row.status == ConversationStatus::Closed).then_some(UserErrorCode::ConversationEnded));
         }
         if me.is_none_or(|me| me.left_at.is_some()) {
             return Ok(Some(UserErrorCode::NotAParticipant));
@@ -261,13 +265,16 @@ impl Conversation {
 pub struct ConversationConnection {
     slice: PageSlice<VisibleConversation>,
     side: ConversationSide,
+    stream_cursor: Cursor,
 }
 
 impl ConversationConnection {
     /// Reads a page of a list.
     pub async fn read(ctx: &Context<'_>, all: &Conversations, arguments: PageArguments) -> Result<Self> {
         let page = Page::new(arguments, &all.fingerprint())?;
-        Ok(Self { slice: all.page(ctx.app()?.db.read(), &page).await?, side: ConversationSide::of(&all.caller) })
+        let stream_cursor = ctx.stream_cursor()?;
+        let slice = all.page(ctx.app()?.db.read(), &page).await?;
+        Ok(Self { slice, side: ConversationSide::of(&all.caller), stream_cursor })
     }
 
     fn node(&self, seen: &VisibleConversation) -> Conversation {
@@ -294,6 +301,12 @@ impl ConversationConnection {
     /// The conversations without their cursors.
     async fn nodes(&self) -> Vec<Conversation> {
         self.slice.items.iter().map(|seen| self.node(seen)).collect()
+    }
+
+    /// The position of the subscription `inbox` before this page was read. A subscription with it as `after` misses no
+    /// change.
+    async fn stream_cursor(&self) -> &Cursor {
+        &self.stream_cursor
     }
 
     /// The position of the page in the list. The list moves: a conversation with a new item goes to the front.

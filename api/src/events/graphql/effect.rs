@@ -17,7 +17,7 @@ use crate::{
     events::{cursor::Cursor, log::Growth},
     outcome::Outcome,
     pagination::list_size,
-    tasks::graphql::supervision::is_supervisor,
+    tasks::graphql::supervision::may_supervise,
 };
 
 /// The effect of a call. Every payload has its fields, by `#[graphql(flatten)]`.
@@ -105,6 +105,8 @@ pub enum StreamName {
     AgentDesktop,
     /// The stream of `conversationEvents`.
     ConversationEvents,
+    /// The viewer's direct conversations in `inbox`.
+    Inbox,
     /// The stream of `queueEvents`.
     QueueEvents,
     /// The stream of `agentStates`.
@@ -120,7 +122,10 @@ impl StreamName {
             StreamKind::Notifications => Some(Self::Notifications),
             StreamKind::Activities => Some(Self::ActivityFeed),
             StreamKind::AgentDesktop => Some(Self::AgentDesktop),
-            StreamKind::Conversation | StreamKind::CustomerSide => Some(Self::ConversationEvents),
+            StreamKind::Conversation | StreamKind::CustomerSide | StreamKind::DirectConversation => {
+                Some(Self::ConversationEvents)
+            }
+            StreamKind::DirectInbox => Some(Self::Inbox),
             StreamKind::Queue => Some(Self::QueueEvents),
             StreamKind::Agents => Some(Self::AgentStates),
             StreamKind::Rights => None,
@@ -139,7 +144,8 @@ pub struct StreamChange {
     pub first_sequence: i64,
     /// The `sequence` of the last added event. All numbers in between belong to the call.
     pub last_sequence: i64,
-    /// The cursor to resume after the last added event. Null for ACTIVITY_FEED, which mixes the streams of many people.
+    /// The cursor to resume after the last added event. Null for ACTIVITY_FEED and INBOX, which mix several
+    /// streams.
     pub cursor: Option<Cursor>,
 }
 
@@ -153,13 +159,14 @@ impl StreamChange {
             | StreamKind::Contacts
             | StreamKind::Notifications
             | StreamKind::Activities
-            | StreamKind::AgentDesktop => match caller {
+            | StreamKind::AgentDesktop
+            | StreamKind::DirectInbox => match caller {
                 Caller::Person(viewer) if viewer.user.0 == stream.owner && viewer.scopes.has(reads(stream.kind)) => {
                     None
                 }
                 _ => return Ok(None),
             },
-            StreamKind::Conversation | StreamKind::CustomerSide => {
+            StreamKind::Conversation | StreamKind::CustomerSide | StreamKind::DirectConversation => {
                 let of_customers = stream.kind == StreamKind::CustomerSide;
                 let id = ConversationId(stream.owner);
                 if matches!(caller, Caller::Visitor(_)) != of_customers || Conversation::find(ctx, id).await?.is_none()
@@ -169,7 +176,7 @@ impl StreamChange {
                 Some(ID::from(id))
             }
             StreamKind::Queue | StreamKind::Agents => {
-                if !caller.scopes().has(reads(stream.kind)) || !is_supervisor(ctx).await? {
+                if !caller.scopes().has(reads(stream.kind)) || !may_supervise(ctx).await? {
                     return Ok(None);
                 }
                 (stream.kind == StreamKind::Queue).then(|| ID::from(QueueId(stream.owner)))
@@ -177,7 +184,8 @@ impl StreamChange {
             StreamKind::Rights => return Ok(None),
         };
         let Some(name) = StreamName::of(stream.kind) else { return Ok(None) };
-        let cursor = (stream.kind != StreamKind::Activities).then(|| Cursor::in_stream(stream, last));
+        let mixed = matches!(stream.kind, StreamKind::Activities | StreamKind::DirectInbox);
+        let cursor = (!mixed).then(|| Cursor::in_stream(stream, last));
         Ok(Some(Self { stream: name, subject_id, first_sequence: first, last_sequence: last, cursor }))
     }
 }
@@ -189,7 +197,10 @@ fn reads(kind: StreamKind) -> Scope {
         StreamKind::Notifications => Scope::NotificationsRead,
         StreamKind::Activities => Scope::ActivityRead,
         StreamKind::AgentDesktop | StreamKind::Queue | StreamKind::Agents => Scope::AgentsRead,
-        StreamKind::Conversation | StreamKind::CustomerSide => Scope::ConversationsRead,
+        StreamKind::Conversation
+        | StreamKind::CustomerSide
+        | StreamKind::DirectConversation
+        | StreamKind::DirectInbox => Scope::ConversationsRead,
         StreamKind::Rights => Scope::Admin,
     }
 }

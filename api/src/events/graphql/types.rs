@@ -1,7 +1,6 @@
 //! Events in the API: the same types for every way of reading them.
 
-use async_graphql::{Enum, ID, Interface, SimpleObject, Union};
-use entity::stream::StreamKind;
+use async_graphql::{ID, Interface, SimpleObject};
 use futures_util::{StreamExt as _, stream::BoxStream};
 
 use crate::events::{
@@ -10,20 +9,24 @@ use crate::events::{
     subscribe::StreamItem,
 };
 use crate::{
-    activities::graphql::types::{ActivityLogEvent, ActivityPosted, ActivityRemoved},
+    activities::graphql::types::{ActivityPosted, ActivityRemoved},
     app::App,
-    contacts::graphql::subscription::{ContactAdded, ContactLogEvent, ContactRemoved},
-    conversations::graphql::subscription::{ItemAdded, ItemChanged, ParticipantChanged, ReceiptAdvanced},
+    contacts::graphql::subscription::{ContactAdded, ContactRemoved},
+    conversations::graphql::event_types::{
+        ConversationChanged, ItemAdded, ItemChanged, ParticipantChanged, ReceiptAdvanced,
+    },
     error::Result,
     instant::Instant,
-    notifications::graphql::types::{
-        NotificationAdded, NotificationLogEvent, NotificationsRead, NotificationsRemoved, NotificationsUnread,
+    notifications::graphql::{
+        types::{NotificationAdded, NotificationsRead, NotificationsRemoved, NotificationsUnread},
+        unread_types::UnreadChanged,
     },
-    relationships::graphql::event_types::{ConnectionRequestChanged, ConnectionRequestReceived, RequestLogEvent},
+    relationships::graphql::event_types::{ConnectionRequestChanged, ConnectionRequestReceived},
     tasks::graphql::event_types::{
-        AgentChanged, AgentDesktopLogEvent, AgentStateChanged, OfferCreated, OfferEnded, TaskAccepted, TaskChanged,
-        TaskDequeued, TaskQueued, TaskReleased,
+        AgentChanged, AgentStateChanged, OfferCreated, OfferEnded, TaskAccepted, TaskChanged, TaskDequeued, TaskQueued,
+        TaskReleased,
     },
+    tasks::graphql::supervisor_desktop::QueueCountsChanged,
 };
 
 /// Defines the type of an event in a stream: the fields that all events have, and the event's own fields.
@@ -104,6 +107,12 @@ pub enum Event {
     ReceiptAdvanced(ReceiptAdvanced),
     /// A participant changed.
     ParticipantChanged(ParticipantChanged),
+    /// A conversation of the viewer's lists changed.
+    ConversationChanged(ConversationChanged),
+    /// The numbers of things that wait for the viewer changed.
+    UnreadChanged(UnreadChanged),
+    /// The counts of a queue changed.
+    QueueCountsChanged(QueueCountsChanged),
     /// An event that this version of Rapport does not know.
     UnknownEvent(UnknownEvent),
 }
@@ -182,100 +191,4 @@ where
         })
     });
     Ok(followed.boxed())
-}
-
-/// A topic of pulled events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum EventTopic {
-    /// Requests and offers to the viewer, as `incomingRequests` delivers them.
-    Requests,
-    /// Additions to the viewer's contact lists and removals from them, as `contacts` delivers them.
-    Contacts,
-    /// Notifications of the viewer, as `notifications` delivers them.
-    Notifications,
-    /// Activities of the viewer.
-    Activities,
-    /// Changes of the viewer's offers, tasks and agent state, as `agentDesktop` delivers them.
-    AgentDesktop,
-}
-
-impl From<EventTopic> for StreamKind {
-    fn from(topic: EventTopic) -> Self {
-        match topic {
-            EventTopic::Requests => Self::Requests,
-            EventTopic::Contacts => Self::Contacts,
-            EventTopic::Notifications => Self::Notifications,
-            EventTopic::Activities => Self::Activities,
-            EventTopic::AgentDesktop => Self::AgentDesktop,
-        }
-    }
-}
-
-/// An entry of the log as it is pulled. Its cursor is a position for `events`, not for a subscription.
-#[derive(Union)]
-pub enum LogEntry {
-    /// A user asked the viewer to connect.
-    ConnectionRequestReceived(ConnectionRequestReceived),
-    /// A connection request changed.
-    ConnectionRequestChanged(ConnectionRequestChanged),
-    /// A task was offered to the viewer.
-    OfferCreated(OfferCreated),
-    /// An offer to the viewer ended.
-    OfferEnded(OfferEnded),
-    /// A person came into a contact list.
-    ContactAdded(ContactAdded),
-    /// A person left a contact list.
-    ContactRemoved(ContactRemoved),
-    /// The viewer got a notification.
-    NotificationAdded(NotificationAdded),
-    /// Notifications were marked as read.
-    NotificationsRead(NotificationsRead),
-    /// Notifications were marked as unread.
-    NotificationsUnread(NotificationsUnread),
-    /// Notifications were removed.
-    NotificationsRemoved(NotificationsRemoved),
-    /// An activity was posted.
-    ActivityPosted(ActivityPosted),
-    /// An activity was removed.
-    ActivityRemoved(ActivityRemoved),
-    /// The viewer's own state or load as an agent changed.
-    AgentChanged(AgentChanged),
-    /// A task of the viewer changed.
-    TaskChanged(TaskChanged),
-    /// An event that this version of Rapport does not know.
-    UnknownEvent(UnknownEvent),
-    /// The log does not continue from the given cursor.
-    ResyncRequired(ResyncRequired),
-}
-
-/// Lets the events of one union be entries of the log.
-macro_rules! entries {
-    ($($union:ident { $($event:ident),* $(,)? })*) => {$(
-        impl From<$union> for LogEntry {
-            fn from(event: $union) -> Self {
-                match event {
-                    $($union::$event(event) => Self::$event(event),)*
-                }
-            }
-        }
-    )*};
-}
-
-entries! {
-    RequestLogEvent { ConnectionRequestReceived, ConnectionRequestChanged, OfferCreated, OfferEnded, UnknownEvent }
-    ContactLogEvent { ContactAdded, ContactRemoved, UnknownEvent }
-    NotificationLogEvent { NotificationAdded, NotificationsRead, NotificationsUnread, NotificationsRemoved, UnknownEvent }
-    ActivityLogEvent { ActivityPosted, ActivityRemoved, UnknownEvent }
-    AgentDesktopLogEvent { OfferCreated, OfferEnded, TaskChanged, AgentChanged, UnknownEvent }
-}
-
-/// Events in the order in which they were committed.
-#[derive(SimpleObject)]
-pub struct EventBatch {
-    /// The events. A single ResyncRequired when the log does not continue from the given cursor.
-    pub nodes: Vec<LogEntry>,
-    /// The cursor for the next pull as `after`, also when `nodes` is empty.
-    pub end_cursor: Cursor,
-    /// True when more events can be pulled immediately.
-    pub has_more: bool,
 }

@@ -2,7 +2,6 @@
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
 use entity::{
-    contact::List,
     event::EventKind,
     id::NotificationId,
     notification::{self, NotificationKind},
@@ -12,14 +11,12 @@ use entity::{
 use crate::notifications::{
     notification_rows::{self, GroupedNotification, NotificationList},
     preferences::{self, ChannelPreference},
-    unread::{self, UnreadNotifications},
 };
 use crate::{
     auth::{
         request_context::ContextExt,
         viewer::{Scope, Viewer},
     },
-    contacts::graphql::loader::SizeOf,
     conversations::graphql::types::Conversation,
     error::Result,
     events::graphql::types::UnknownEvent,
@@ -198,37 +195,6 @@ pub struct NotificationPreference {
 impl From<ChannelPreference> for NotificationPreference {
     fn from(wish: ChannelPreference) -> Self {
         Self { kind: wish.kind, in_app: wish.in_app, email: wish.email }
-    }
-}
-
-/// The numbers of things that wait for the viewer. A connection request that waits has a notification too, so the two
-/// numbers must not be added: `badge` counts it once.
-#[derive(SimpleObject)]
-pub struct UnreadCounts {
-    /// The number to show on a bell: the waiting connection requests and the unread notifications about other things.
-    pub badge: i64,
-    /// The number of unread notifications. Those about waiting connection requests are among them.
-    pub notifications: i64,
-    /// The number of connection requests that wait for the viewer's answer. Needs the scope CONTACTS_READ and is 0
-    /// without it.
-    pub requests: i64,
-}
-
-impl UnreadCounts {
-    /// Counts the things that wait for a user.
-    pub async fn of(ctx: &Context<'_>, viewer: &Viewer) -> Result<Self> {
-        let app = ctx.app()?;
-        let requests = if viewer.scopes.has(Scope::ContactsRead) {
-            ctx.load(SizeOf(viewer.user, List::IncomingRequests)).await?.unwrap_or_default()
-        } else {
-            0
-        };
-        let UnreadNotifications { total, about_requests } = unread::count(app.db.read(), viewer.user).await?;
-        let badge = match viewer.scopes.has(Scope::ContactsRead) {
-            true => total - about_requests + requests,
-            false => total,
-        };
-        Ok(Self { badge, notifications: total, requests })
     }
 }
 

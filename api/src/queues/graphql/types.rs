@@ -26,7 +26,7 @@ use crate::{
         opening_hours::{self, Weekday},
         statistics::{self, QueueStatistics},
     },
-    tasks::graphql::supervision::is_supervisor,
+    tasks::graphql::supervision::may_supervise,
 };
 
 /// An ordered list of tasks of one channel, served by its eligible agents.
@@ -139,7 +139,7 @@ impl Queue {
         #[graphql(desc = "The start of the period that is counted, at most 31 days ago. The default is 24 hours ago.")]
         since: Option<Instant>,
     ) -> Result<Option<QueueStatistics>> {
-        if !is_supervisor(ctx).await? {
+        if !may_supervise(ctx).await? {
             return Ok(None);
         }
         let app = ctx.app()?;

@@ -8,6 +8,7 @@ use entity::event::EventKind;
 use super::{offer_types::Offer, types::Task};
 use crate::{
     agents::graphql::types::Agent,
+    conversations::graphql::event_types::ConversationChanged,
     events::{
         cursor::Cursor,
         graphql::types::{UnknownEvent, event},
@@ -108,6 +109,8 @@ pub enum AgentDesktopLogEvent {
     TaskChanged(TaskChanged),
     /// A change of the agent's state or assigned tasks.
     AgentChanged(AgentChanged),
+    /// A change of a conversation in which the agent takes part, such as a new message.
+    ConversationChanged(ConversationChanged),
     /// An event that this version of Rapport does not know.
     UnknownEvent(UnknownEvent),
 }
@@ -127,7 +130,7 @@ impl AgentDesktopLogEvent {
             EventKind::OfferEnded => Self::OfferEnded(OfferEnded::read(entry, cursor)?),
             EventKind::TaskChanged => Self::TaskChanged(TaskChanged::read(entry, cursor)?),
             EventKind::AgentChanged => Self::AgentChanged(AgentChanged::read(entry, cursor)?),
-            _ => return None,
+            _ => Self::ConversationChanged(ConversationChanged::read(entry, cursor)?),
         })
     }
 }

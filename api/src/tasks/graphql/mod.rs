@@ -9,4 +9,5 @@ pub mod transfer_mutation;
 pub mod supervision;
 pub mod supervision_mutation;
 pub mod supervision_subscription;
+pub mod supervisor_desktop;
 pub mod loader;

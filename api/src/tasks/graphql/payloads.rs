@@ -36,7 +36,7 @@ macro_rules! task_payloads {
 
 task_payloads! {
     TransferTaskPayload "transferTask";
-    MoveTaskPayload "moveTask";
+    AssignTaskPayload "assignTask";
     RequestConferencePayload "requestConference";
     CancelConferencePayload "cancelConference";
     ExitConferencePayload "exitConference";

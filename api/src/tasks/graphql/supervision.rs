@@ -1,4 +1,4 @@
-//! Checks of the supervisor role for queries and subscriptions.
+//! Checks for queries and subscriptions of supervisors and organization keys.
 
 use async_graphql::Context;
 use entity::{
@@ -9,15 +9,20 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 
 use crate::{
     app::App,
-    auth::request_context::ContextExt as _,
+    auth::{request_context::ContextExt as _, viewer::Caller},
     error::Result,
     events::subscribe::retry_while_unavailable,
     users::{graphql::loader::PersonById, people},
 };
 
-/// Returns true if the caller is a person with the role SUPERVISOR or a higher one.
-pub async fn is_supervisor(ctx: &Context<'_>) -> Result<bool> {
-    let Ok(viewer) = ctx.viewer() else { return Ok(false) };
+/// Returns true if the caller may see the work of all agents and queues: a person with the role SUPERVISOR or a higher
+/// one, or an organization key, whose scopes decide.
+pub async fn may_supervise(ctx: &Context<'_>) -> Result<bool> {
+    let viewer = match ctx.caller()? {
+        Caller::Person(viewer) => viewer,
+        Caller::Service(_) => return Ok(true),
+        Caller::Visitor(_) => return Ok(false),
+    };
     Ok(ctx.load(PersonById(viewer.user)).await?.is_some_and(|person| person.role >= Role::Supervisor))
 }
 

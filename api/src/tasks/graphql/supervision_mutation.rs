@@ -1,9 +1,9 @@
-//! The mutations of supervisors: `moveTask`, `joinConversation` and `leaveConversation`.
+//! The mutations of supervisors: `assignTask`, `joinConversation` and `leaveConversation`.
 
 use async_graphql::{Context, ID, InputObject, Object};
 
 use super::{
-    payloads::{JoinConversationPayload, LeaveConversationPayload, MoveTaskPayload},
+    payloads::{AssignTaskPayload, JoinConversationPayload, LeaveConversationPayload},
     transfer_mutation::TargetInput,
 };
 use crate::{
@@ -13,13 +13,16 @@ use crate::{
     tasks::supervision,
 };
 
-/// The task to move, and its target.
+/// The task to assign, and its target.
 #[derive(InputObject)]
-struct MoveTaskInput {
-    /// The id of the task to move.
+struct AssignTaskInput {
+    /// The id of the task to assign.
     task_id: ID,
     /// The target. The query `channels` lists the kinds of targets that each channel allows.
     to: TargetInput,
+    /// The reason, for the agents who take over, at most 4,096 characters. It becomes a note that the customer does not
+    /// see.
+    reason: Option<String>,
 }
 
 /// The conversation that the supervisor joins.
@@ -42,19 +45,22 @@ pub struct SupervisionMutation;
 
 #[Object]
 impl SupervisionMutation {
-    /// Moves a task that has not ended to another queue or to an agent. For supervisors. A waiting task keeps its
-    /// waiting time. An agent who owns the task must submit a wrap-up. The same call again changes nothing, as long as
-    /// nobody has joined. Refuses with NOT_FOUND, CONVERSATION_ENDED, TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE,
-    /// OVER_CAPACITY, or NOT_ALLOWED when the viewer is not a supervisor and during a conference or a pending
-    /// invitation.
+    /// Assigns a task that has not ended to another queue or to an agent. For supervisors and organization keys. A
+    /// waiting task keeps its waiting time. An agent who owns the task must submit a wrap-up. A program that takes part
+    /// with an organization key leaves the conversation. The same call again changes nothing, as long as nobody has
+    /// joined. Refuses with NOT_FOUND, CONVERSATION_ENDED, TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE, OVER_CAPACITY,
+    /// TOO_LONG or INVALID (the reason), or with NOT_ALLOWED when the viewer is not a supervisor and during a
+    /// conference or a pending invitation.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
-    async fn move_task(
+    async fn assign_task(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The task to move, and its target.")] input: MoveTaskInput,
-    ) -> Result<MoveTaskPayload> {
-        let done = async { supervision::move_task(ctx.app()?, ctx.caller()?, &input.task_id, input.to.read()?).await };
-        MoveTaskPayload::of(done.await)
+        #[graphql(desc = "The task to assign, its target and the reason.")] input: AssignTaskInput,
+    ) -> Result<AssignTaskPayload> {
+        let AssignTaskInput { task_id, to, reason } = &input;
+        let done =
+            async { supervision::assign_task(ctx.app()?, ctx.caller()?, task_id, to.read()?, reason.as_deref()).await };
+        AssignTaskPayload::of(done.await)
     }
 
     /// Joins a conversation with a customer beside its agent. For supervisors, who can read any such conversation

@@ -1,12 +1,15 @@
 //! The subscriptions of supervisors: `agentStates` and `queueEvents`.
 
 use async_graphql::{Context, ID, Subscription, Union};
-use entity::{id::QueueId, user::Role};
+use entity::{
+    id::{QueueId, UserId},
+    user::Role,
+};
 use futures_util::{Stream, StreamExt as _, stream::BoxStream};
 
 use super::{
     event_types::{AgentStateLogEvent, QueueLogEvent},
-    supervision::{is_supervisor, still_has_role},
+    supervision::{may_supervise, still_has_role},
 };
 use crate::{
     app::App,
@@ -42,23 +45,27 @@ enum QueueEvent {
     ResyncRequired(ResyncRequired),
 }
 
-/// Refuses callers who are not supervisors. The recheck begins before the role is read, so it misses no later change of
-/// the role.
-async fn check_supervisor(ctx: &Context<'_>) -> Result<(App, AccessRecheck)> {
+/// The recheck of a supervisor's role. None for an organization key, whose revocation ends its subscriptions.
+type RoleRecheck = Option<(UserId, AccessRecheck)>;
+
+/// Refuses callers who are neither supervisors nor organization keys. The recheck begins before the role is read, so
+/// it misses no later change of the role.
+async fn check_supervisor(ctx: &Context<'_>) -> Result<(App, RoleRecheck)> {
     let app = ctx.app()?;
-    let Ok(viewer) = ctx.viewer() else { return Err(Error::SupervisorsOnly) };
-    let recheck = app.access_rechecks.of(viewer.user.0);
-    if is_supervisor(ctx).await? { Ok((app.clone(), recheck)) } else { Err(Error::SupervisorsOnly) }
+    let recheck = ctx.viewer().ok().map(|viewer| (viewer.user, app.access_rechecks.of(viewer.user.0)));
+    if may_supervise(ctx).await? { Ok((app.clone(), recheck)) } else { Err(Error::SupervisorsOnly) }
 }
 
 /// Passes on the items of `live`, until the viewer is no longer a supervisor.
 fn while_supervising<T: Send + 'static>(
-    ctx: &Context<'_>,
+    app: App,
     live: BoxStream<'static, T>,
-    recheck: AccessRecheck,
-) -> Result<BoxStream<'static, T>> {
-    let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
-    Ok(while_allowed(live, recheck, move || still_has_role(&app, user, Role::Supervisor)))
+    recheck: RoleRecheck,
+) -> BoxStream<'static, T> {
+    match recheck {
+        None => live,
+        Some((user, recheck)) => while_allowed(live, recheck, move || still_has_role(&app, user, Role::Supervisor)),
+    }
 }
 
 /// Root subscriptions of supervisors.
@@ -67,7 +74,7 @@ pub struct SupervisionSubscription;
 
 #[Subscription]
 impl SupervisionSubscription {
-    /// Changes of the states of all agents. For supervisors. The first event is SubscriptionStarted. With `after`, all
+    /// Changes of the states of all agents. For supervisors and organization keys. The first event is SubscriptionStarted. With `after`, all
     /// events since that cursor come first, without gaps or repetitions. The sequence numbers have no gaps. An expired
     /// cursor gets ResyncRequired, and the stream completes. The stream also completes when the viewer stops being a
     /// supervisor.
@@ -79,7 +86,7 @@ impl SupervisionSubscription {
     ) -> Result<impl Stream<Item = Result<AgentStateEvent>> + use<>> {
         let (app, recheck) = check_supervisor(ctx).await?;
         let live = events::live_events(&app, all_agents(), after.as_ref(), AgentStateLogEvent::read)?;
-        Ok(while_supervising(ctx, live, recheck)?.map(|item| {
+        Ok(while_supervising(app, live, recheck).map(|item| {
             Ok(match item? {
                 LiveEvent::Started(event) => AgentStateEvent::SubscriptionStarted(event),
                 LiveEvent::Event(event) => AgentStateEvent::Event(event),
@@ -88,7 +95,7 @@ impl SupervisionSubscription {
         }))
     }
 
-    /// Tasks that enter a queue, are accepted, or leave it. For supervisors. The first event is SubscriptionStarted.
+    /// Tasks that enter a queue, are accepted, or leave it. For supervisors and organization keys. The first event is SubscriptionStarted.
     /// With `after`, such as the queue's `streamCursor`, all events since that cursor come first, without gaps or
     /// repetitions. The sequence numbers have no gaps. An expired cursor gets ResyncRequired, and the stream completes.
     /// The stream also completes when the viewer stops being a supervisor.
@@ -105,7 +112,7 @@ impl SupervisionSubscription {
         let id = QueueId::parse(&queue_id).ok_or_else(unknown)?;
         queue_rows::find(app.db.read(), id).await?.ok_or_else(unknown)?;
         let live = events::live_events(&app, queue_of(id), after.as_ref(), QueueLogEvent::read)?;
-        Ok(while_supervising(ctx, live, recheck)?.map(|item| {
+        Ok(while_supervising(app, live, recheck).map(|item| {
             Ok(match item? {
                 LiveEvent::Started(event) => QueueEvent::SubscriptionStarted(event),
                 LiveEvent::Event(event) => QueueEvent::Event(event),

@@ -11,10 +11,14 @@ use entity::{
 use crate::{
     accounts::{
         api_keys,
-        graphql::{loader::VisibleApiKey, types::Session},
+        graphql::{
+            loader::{ReferredKeyName, VisibleApiKey},
+            types::Session,
+        },
         outbox, sessions,
     },
     agents::graphql::types::AgentDesktop,
+    auth::viewer as auth,
     auth::{
         request_context::ContextExt,
         viewer::{Caller, Scope},
@@ -22,9 +26,10 @@ use crate::{
     contacts::graphql::types::ContactCounts,
     conversations::graphql::participant_types::Customer,
     error::{Error, Result},
+    events::cursor::Cursor,
     instant::Instant,
     memory_budget::LongText,
-    notifications::graphql::types::{NotificationPreference, UnreadCounts},
+    notifications::graphql::{types::NotificationPreference, unread_types::UnreadCounts},
     pagination::list_size,
     text,
     users::graphql::{
@@ -81,6 +86,13 @@ impl Viewer {
         })
     }
 
+    /// The caller's position in the log from before this operation. The subscriptions `inbox`, `events` and
+    /// `supervisorDesktop` with it as `after` miss nothing that this operation did not read. Events that it read may
+    /// come again.
+    async fn stream_cursor(&self, ctx: &Context<'_>) -> Result<Cursor> {
+        ctx.stream_cursor()
+    }
+
     /// The sizes of the caller's lists. Null for a service account and for a visitor. Needs the scope CONTACTS_READ.
     async fn contact_counts(&self, ctx: &Context<'_>) -> Option<Result<ContactCounts>> {
         if let Caller::Visitor(_) = self.0 {
@@ -100,7 +112,7 @@ impl Viewer {
             return None;
         }
         match needs(ctx, Scope::NotificationsRead) {
-            Ok(Caller::Person(viewer)) => Some(UnreadCounts::of(ctx, viewer).await),
+            Ok(Caller::Person(viewer)) => Some(unread_of(ctx, viewer).await),
             Ok(Caller::Service(_) | Caller::Visitor(_)) => None,
             Err(fault) => Some(Err(fault)),
         }
@@ -152,6 +164,10 @@ impl Viewer {
     }
 }
 
+async fn unread_of(ctx: &Context<'_>, viewer: &auth::Viewer) -> Result<UnreadCounts> {
+    UnreadCounts::read(ctx.app()?, viewer).await
+}
+
 async fn confirmed_emails_of(ctx: &Context<'_>, user: UserId) -> Result<Vec<String>> {
     Ok(outbox::confirmed(ctx.app()?.db.read(), user).await?)
 }
@@ -175,6 +191,19 @@ pub struct ServiceAccount {
 }
 
 impl ServiceAccount {
+    /// Returns the service account to which a row refers, without checking access. Fails if there is no such key.
+    pub async fn referred(ctx: &Context<'_>, key: ApiKeyId) -> Result<Self> {
+        let name = ctx.load(ReferredKeyName(key)).await?;
+        let name = name.ok_or_else(|| Error::internal(anyhow::anyhow!("{key} is referenced but does not exist")))?;
+        Ok(Self { key, name })
+    }
+
+    /// Returns the name of the key.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns a service account by id, if it is the caller or the caller administers keys.
     pub async fn find(ctx: &Context<'_>, id: ServiceAccountId) -> Result<Option<Self>> {
         let row = ctx.load(VisibleApiKey(ApiKeyId(id.0))).await?;

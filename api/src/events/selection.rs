@@ -1,0 +1,192 @@
+//! Selections of the log: the streams that one reader follows together, in the order of the commits.
+
+use entity::{id::QueueId, stream::StreamKind};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Iterable as _, QueryResult};
+use uuid::Uuid;
+
+use super::log::{LOGGED_EVENT, LoggedEvent};
+use crate::database::sql::Sql;
+
+/// The streams that one reader follows together. An entry is selected when one of the fields selects it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// The kinds of streams of one owner, and that owner.
+    pub owned: Option<(Uuid, Vec<StreamKind>)>,
+    /// The queues whose streams are selected, with the streams of the conversations in these queues.
+    pub queues: Vec<QueueId>,
+    /// The kinds of which all streams are selected.
+    pub everywhere: Vec<StreamKind>,
+}
+
+/// An entry of the log, with the queue of its conversation at the time of reading.
+#[derive(Clone, Debug)]
+pub struct FeedEntry {
+    /// The entry.
+    pub entry: LoggedEvent,
+    /// The present queue of the conversation. None for streams of other kinds.
+    pub queue: Option<QueueId>,
+}
+
+impl FromQueryResult for FeedEntry {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self { entry: LoggedEvent::from_query_result(row, prefix)?, queue: row.try_get(prefix, "queue_id")? })
+    }
+}
+
+impl Selection {
+    /// Returns true when the selection has no stream.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.owned.as_ref().is_none_or(|(_, kinds)| kinds.is_empty())
+            && self.queues.is_empty()
+            && self.everywhere.is_empty()
+    }
+
+    /// Returns true when the selection reaches beyond the streams of its owner.
+    #[must_use]
+    pub fn is_wide(&self) -> bool {
+        !self.queues.is_empty() || !self.everywhere.is_empty()
+    }
+
+    /// Returns true when the entry is selected.
+    #[must_use]
+    pub fn has(&self, found: &FeedEntry) -> bool {
+        let LoggedEvent { stream_kind, owner_id, .. } = &found.entry;
+        let owned = self.owned.as_ref().is_some_and(|(owner, kinds)| owner == owner_id && kinds.contains(stream_kind));
+        let queue = match stream_kind {
+            StreamKind::Queue => Some(QueueId(*owner_id)),
+            StreamKind::Conversation => found.queue,
+            _ => None,
+        };
+        owned || self.everywhere.contains(stream_kind) || queue.is_some_and(|queue| self.queues.contains(&queue))
+    }
+
+    /// Returns the selected entries after one global position and, if given, up to another, in order and at most
+    /// `limit`. An event in several of the streams is returned once. Also returns true if more entries may follow.
+    pub async fn read(
+        &self,
+        db: &impl ConnectionTrait,
+        after: i64,
+        to: Option<i64>,
+        limit: i64,
+    ) -> Result<(Vec<LoggedEvent>, bool), DbErr> {
+        let range = Range { after, to, limit };
+        let mut sql = Sql::new(LOGGED_EVENT);
+        sql.push(" JOIN (SELECT stream_kind, owner_id, sequence FROM (");
+        let mut parts = 0;
+        let mut part = |sql: &mut Sql, write: &dyn Fn(&mut Sql)| {
+            sql.push(if parts == 0 { "SELECT * FROM (" } else { " UNION SELECT * FROM (" });
+            sql.push("SELECT s.stream_kind, s.owner_id, s.sequence, s.position FROM event_entry s WHERE ");
+            write(sql);
+            range.write(sql, "s", "s.position");
+            sql.push(&format!(") AS part_{parts}"));
+            parts += 1;
+        };
+        if let Some((owner, kinds)) = self.owned.as_ref().filter(|(_, kinds)| !kinds.is_empty()) {
+            part(&mut sql, &|sql| {
+                sql.push("s.owner_id = ");
+                sql.bind(*owner);
+                sql.push(" AND s.stream_kind IN ");
+                sql.bind_list(kinds);
+            });
+        }
+        for kind in &self.everywhere {
+            part(&mut sql, &|sql| of_kind(sql, *kind));
+        }
+        if !self.queues.is_empty() {
+            part(&mut sql, &|sql| {
+                of_kind(sql, StreamKind::Queue);
+                sql.push(" AND s.owner_id IN ");
+                sql.bind_list(&self.queues);
+            });
+            part(&mut sql, &|sql| {
+                of_kind(sql, StreamKind::Conversation);
+                sql.push(" AND EXISTS (SELECT 1 FROM conversation c WHERE c.id = s.owner_id AND c.queue_id IN ");
+                sql.bind_list(&self.queues);
+                sql.push(")");
+            });
+        }
+        if parts == 0 {
+            return Ok((Vec::new(), false));
+        }
+        sql.push(") AS found WHERE TRUE");
+        range.write(&mut sql, "found", "found.position");
+        // The order repeats, because a join need not keep the order of its parts.
+        sql.push(
+            ") AS page ON page.stream_kind = n.stream_kind AND page.owner_id = n.owner_id \
+             AND page.sequence = n.sequence ORDER BY n.position, n.stream_kind",
+        );
+        let mut entries: Vec<LoggedEvent> = sql.all(db).await?;
+        let more = i64::try_from(entries.len()).is_ok_and(|count| count >= limit);
+        entries.dedup_by_key(|entry| entry.position);
+        Ok((entries, more))
+    }
+}
+
+/// The range and the number of entries of one read.
+struct Range {
+    after: i64,
+    to: Option<i64>,
+    limit: i64,
+}
+
+impl Range {
+    fn write(&self, sql: &mut Sql, of: &str, position: &str) {
+        sql.push(&format!(" AND {position} > "));
+        sql.bind(self.after);
+        if let Some(to) = self.to {
+            sql.push(&format!(" AND {position} <= "));
+            sql.bind(to);
+        }
+        sql.push(&format!(" ORDER BY {position}, {of}.stream_kind LIMIT "));
+        sql.bind(self.limit);
+    }
+}
+
+/// Writes the kind as a literal, so that the plan is made for this kind.
+fn of_kind(sql: &mut Sql, kind: StreamKind) {
+    sql.push(&format!("s.stream_kind = {}", kind.code()));
+}
+
+/// Returns the kinds of streams that a selection can have, as literals.
+fn followed_kinds() -> String {
+    // Rights are for the instances, and customers follow their conversations one by one.
+    let kinds = StreamKind::iter().filter(|kind| !matches!(kind, StreamKind::Rights | StreamKind::CustomerSide));
+    kinds.map(|kind| kind.code().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns all entries of the streams that selections can have, after one global position and up to another, in order.
+/// Also returns the position up to which they are complete.
+pub async fn read_all(
+    db: &impl ConnectionTrait,
+    after: i64,
+    to: i64,
+    limit: i64,
+) -> Result<(Vec<FeedEntry>, i64), DbErr> {
+    let mut limit = limit;
+    loop {
+        let mut sql = Sql::new(
+            "SELECT n.stream_kind, n.owner_id, n.sequence, n.position, e.id, e.kind, e.payload, e.occurred_at, \
+             c.queue_id FROM event_entry n JOIN event e ON e.number = n.event_number \
+             LEFT JOIN conversation c ON c.id = n.owner_id AND n.stream_kind = ",
+        );
+        sql.push(&StreamKind::Conversation.code().to_string());
+        sql.push(&format!(" WHERE n.stream_kind IN ({}) AND n.position > ", followed_kinds()));
+        sql.bind(after);
+        sql.push(" AND n.position <= ");
+        sql.bind(to);
+        sql.push(" ORDER BY n.position, n.stream_kind LIMIT ");
+        sql.bind(limit);
+        let mut entries: Vec<FeedEntry> = sql.all(db).await?;
+        if !i64::try_from(entries.len()).is_ok_and(|count| count == limit) {
+            return Ok((entries, to));
+        }
+        // The limit may have cut off entries of the last event.
+        let last = entries.last().and_then(|found| found.entry.position).unwrap_or(to);
+        entries.retain(|found| found.entry.position.is_some_and(|position| position < last));
+        if !entries.is_empty() {
+            return Ok((entries, last - 1));
+        }
+        limit *= 2;
+    }
+}
