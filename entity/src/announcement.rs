@@ -84,6 +84,9 @@ pub struct AnnouncementParameters {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FormAnswer {
+    /// The name of the field. Empty in answers of earlier versions.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// The label of the field at the time of the answer.
     pub label: String,
     pub value: String,
@@ -111,7 +114,7 @@ mod tests {
             subject: Some(AnnouncementPerson::Participant(ParticipantId(Uuid::nil()))),
             target: Some(AnnouncementTarget::Queue(QueueId(Uuid::nil()))),
             parameters: AnnouncementParameters {
-                answers: vec![FormAnswer { label: "Order".to_owned(), value: "42".to_owned() }],
+                answers: vec![FormAnswer { label: "Order".to_owned(), value: "42".to_owned(), ..FormAnswer::default() }],
                 ..AnnouncementParameters::default()
             },
             ..AnnouncementData::default()

@@ -30,6 +30,7 @@ pub mod event_entry;
 pub mod id;
 pub mod idempotency_key;
 pub mod idle_reason;
+pub mod intake;
 pub mod latest_activity;
 pub mod log_head;
 pub mod mail_token;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     channel::Channel,
     id::{ConversationId, QueueId, TaskId, UserId},
+    intake::Intake,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -38,6 +39,9 @@ pub struct Model {
     pub customer_agreed: bool,
     /// The task before this one, when the conversation was reopened.
     pub previous_id: Option<TaskId>,
+    /// What the visitor brought to the chat. Only set in web chats.
+    #[sea_orm(column_type = "Json", nullable)]
+    pub intake: Option<Intake>,
     /// The conversation in which the customer continues, when a merge of two customers ended the task.
     pub continued_in_id: Option<ConversationId>,
 }

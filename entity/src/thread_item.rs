@@ -132,6 +132,9 @@ pub enum AnnouncementKind {
     /// The customer was merged with another one, and continues in that customer's conversation.
     #[sea_orm(num_value = 19)]
     Merged = 19,
+    /// The customer was told to wait for another agent, because the conversation was transferred.
+    #[sea_orm(num_value = 20)]
+    Transferring = 20,
 }
 
 /// The markup of a text.

@@ -136,6 +136,7 @@ impl MigrationTrait for Migration {
                     ended_by smallint,
                     customer_agreed boolean NOT NULL,
                     previous_id uuid REFERENCES task (id),
+                    intake json,
                     continued_in_id uuid REFERENCES conversation (id)
                 )",
                 "CREATE UNIQUE INDEX task_live ON task (conversation_id) WHERE status < 6",

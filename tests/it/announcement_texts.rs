@@ -106,7 +106,7 @@ fn a_sentence_without_known_names_has_no_gap() {
 
 #[test]
 fn the_texts_of_people_keep_their_language() {
-    let answer = |label: &str, value: &str| FormAnswer { label: label.to_owned(), value: value.to_owned() };
+    let answer = |label: &str, value: &str| FormAnswer { label: label.to_owned(), value: value.to_owned(), ..FormAnswer::default() };
     let parameters = AnnouncementParameters {
         closed_message: Some("Am Montag wieder.".to_owned()),
         answers: vec![answer("Name", "{subject}"), answer("Bestellung", "42")],

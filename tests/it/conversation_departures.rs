@@ -295,7 +295,7 @@ async fn no_event_and_no_payload_shows_a_conversation_without_the_scope_to_read_
     let scene = Box::pin(Scene::new()).await;
     let tasks = "task { id conversation { id transcript } wrapUps { note } routingDecisions { decidedAt } }";
     let (desk, _) = key(&scene.sue.clients[0], json!({ "name": "desk", "scopes": ["AGENTS_READ"] })).await;
-    let (log, _) = key(&scene.sue.clients[0], json!({ "name": "log", "scopes": ["EVENTS_READ"] })).await;
+    let (log, _) = key(&scene.sue.clients[0], json!({ "name": "log", "scopes": ["EVENTS_READ", "AGENTS_READ"] })).await;
     let (pen, _) = key(&scene.sue.clients[0], json!({ "name": "pen", "scopes": ["CONVERSATIONS_WRITE"] })).await;
     let mut socket = Socket::open(&scene.app.instances[0].url, Some(&desk)).await;
     let follow = format!("subscription {{ event: agentDesktop {{ __typename ... on TaskChanged {{ {tasks} }} }} }}");

@@ -247,8 +247,8 @@ async fn supervisor_statistics_take_a_fixed_number_of_indexed_statements() {
 
 /// The mutations of an agent, each with its number of statements besides BEGIN and COMMIT.
 const WRITES: [(&str, usize); 4] = [
-    ("markConversationRead(input: { conversationId: $id, upToSequence: 100000 })", 11),
-    ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 10),
+    ("markConversationRead(input: { conversationId: $id, upToSequence: 100000 })", 12),
+    ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 11),
     ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 4),
     ("addNote(input: { conversationId: $id, clientMessageId: \"note\", body: \"Hello\" })", 9),
 ];

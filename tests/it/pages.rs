@@ -178,7 +178,7 @@ const BUDGETS: [(&str, usize); 20] = [
         "{ notifications(filter: UNREAD) { totalCount streamCursor nodes { kind readAt actor { displayName } request { status } } } }",
         5,
     ),
-    ("{ viewer { unread { badge notifications requests } notificationPreferences { kind inApp email } } }", 3),
+    ("{ viewer { unread { badge notifications requests } notificationPreferences { kind inApp email } } }", 5),
     (
         "{ events(topics: [REQUESTS], first: 20) { hasMore nodes { ... on ConnectionRequestReceived { request { requester { handle } } } } } }",
         2,

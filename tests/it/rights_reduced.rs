@@ -49,19 +49,31 @@ enum Right {
 use Right::{Account, Agent, KeyScope, Offer, Part, Queue, ServiceScope, Session, Supervisor, Visit};
 
 /// Every subscription, with the rights whose loss must end it.
-const MATRIX: [(&str, &[Right]); 8] = [
+const MATRIX: [(&str, &[Right]); 11] = [
     ("activityFeed", &[Account, Session, KeyScope]),
-    ("agentStates", &[Account, Session, KeyScope, Supervisor]),
+    ("agentStates", &[Account, Session, KeyScope, ServiceScope, Supervisor]),
     ("contacts", &[Account, Session, KeyScope]),
     ("conversationEvents", &[Account, Session, KeyScope, ServiceScope, Supervisor, Agent, Queue, Part, Offer, Visit]),
     ("agentDesktop", &[Account, Session, KeyScope, Agent]),
     ("incomingRequests", &[Account, Session, KeyScope]),
     ("notifications", &[Account, Session, KeyScope]),
-    ("queueEvents", &[Account, Session, KeyScope, Supervisor]),
+    ("queueEvents", &[Account, Session, KeyScope, ServiceScope, Supervisor]),
+    ("events", &[Account, Session, KeyScope, ServiceScope]),
+    ("inbox", &[Account, Session, KeyScope, ServiceScope]),
+    ("supervisorDesktop", &[Account, Session, KeyScope, ServiceScope, Supervisor]),
 ];
 
-const READING: [&str; 6] =
-    ["PROFILE_READ", "CONTACTS_READ", "NOTIFICATIONS_READ", "ACTIVITY_READ", "CONVERSATIONS_READ", "AGENTS_READ"];
+const READING: [&str; 7] = [
+    "PROFILE_READ",
+    "CONTACTS_READ",
+    "NOTIFICATIONS_READ",
+    "ACTIVITY_READ",
+    "CONVERSATIONS_READ",
+    "AGENTS_READ",
+    "EVENTS_READ",
+];
+/// Those of them that an organization key can have.
+const OF_KEYS: [&str; 5] = ["PROFILE_READ", "CONTACTS_READ", "CONVERSATIONS_READ", "AGENTS_READ", "EVENTS_READ"];
 
 /// An organization with an agent in a conversation with a customer.
 struct Scene {
@@ -116,7 +128,7 @@ impl Scene {
                 (client.token.clone().expected("a token"), Losing::Session(client))
             }
             ServiceScope => {
-                let input = json!({ "name": "board", "scopes": scopes, "kind": "ORGANIZATION" });
+                let input = json!({ "name": "board", "scopes": OF_KEYS, "kind": "ORGANIZATION" });
                 let (secret, id) = key(&self.ada.clients[0], input).await;
                 (secret, Losing::Scope(self.ada.clients[0].clone(), id))
             }
@@ -268,7 +280,7 @@ async fn every_lower_role_ends_the_subscriptions_of_a_supervisor() {
         let person = app.person_of(handle, handle, from, Scopes::all()).await;
         let (secret, _) = key(&person.clients[0], json!({ "name": "desk", "scopes": READING })).await;
         let mut live = Vec::new();
-        for field in ["agentStates", "queueEvents"] {
+        for field in ["agentStates", "queueEvents", "supervisorDesktop"] {
             for instance in &app.instances {
                 let mut socket = Socket::open(&instance.url, Some(&secret)).await;
                 socket.subscribe("1", &query(field), json!({})).await;

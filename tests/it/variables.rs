@@ -87,11 +87,12 @@ impl Schema {
             "INPUT_OBJECT" => {
                 let input = self.0.of(&kind["name"]);
                 let one_of = input["isOneOf"] == true;
+                let is_inside = path.is_some() && value.is_some();
                 let mut fields = Vec::new();
                 for (index, field) in items(&input["inputFields"]).iter().enumerate() {
                     let name = text(&field["name"]);
                     let path = path.and_then(|path| (path[0] == name).then(|| &path[1..]));
-                    let needed = if one_of { index == 0 && value.is_none() } else { is_required(field) };
+                    let needed = if one_of { index == 0 && !is_inside } else { is_required(field) };
                     if path.is_some() || needed {
                         let literal = self.literal(&field["type"], path, value);
                         fields.extend(literal.map(|literal| format!("{name}: {literal}")));

@@ -19,7 +19,7 @@ use crate::{
         global_feed::BATCH,
         log::{self, LoggedEvent},
         sequencer,
-        subscribe::{AHEAD, PRUNED, retry_while_unavailable},
+        reading::{AHEAD, PRUNED, retry_while_unavailable},
     },
 };
 

@@ -130,38 +130,6 @@ pub async fn save(tx: &Tx<'_>, agent: &mut Locked<agent::Model>) -> Result<()> {
     Ok(())
 }
 
-/// Sets the viewer's own state. Returns false if the state was so. Creates the agent row if there is none. Refuses with
-/// `NOT_ALLOWED` when the viewer is not an agent.
-pub async fn set_own(app: &App, by: &Viewer, choice: &RequestedState) -> Result<(agent::Model, bool)> {
-    app.transaction(|tx| {
-        Box::pin(async move {
-            let person = lock_person(tx, by).await?;
-            let mut agent = create_agent(tx, &person).await?;
-            let changed = set(tx, &mut agent, choice).await?;
-            Ok((agent.into_row(), changed))
-        })
-    })
-    .await
-}
-
-/// Sets the state of another agent for a supervisor or a program with an organization key. Returns false if the state
-/// was so. Refuses with `NOT_ALLOWED` when the caller is a user and not a supervisor, and with `NOT_FOUND`.
-pub async fn set_for(app: &App, by: &Caller, agent: &str, choice: &RequestedState) -> Result<(agent::Model, bool)> {
-    const FIELD: &[&str] = &["input", "agentId"];
-    app.transaction(|tx| {
-        Box::pin(async move {
-            if !matches!(by, Caller::Service(_)) {
-                require_supervisor(tx, by).await?;
-            }
-            let id = AgentId::parse(agent).ok_or_else(|| Error::not_found(FIELD))?;
-            let mut agent = lock(tx, UserId(id.0)).await?.ok_or_else(|| Error::not_found(FIELD))?;
-            let changed = set(tx, &mut agent, choice).await?;
-            Ok((agent.into_row(), changed))
-        })
-    })
-    .await
-}
-
 /// Sets the state of an agent to a requested one. Returns false if the state was so. Refuses with
 /// `INVALID_STATE_TRANSITION`, `INVALID_REASON`, `INVALID` or `WRAP_UP_PENDING`.
 pub async fn set(tx: &Tx<'_>, agent: &mut Locked<agent::Model>, choice: &RequestedState) -> Result<bool> {

@@ -93,6 +93,7 @@ fn names_people(kind: AnnouncementKind) -> bool {
         | AnnouncementKind::CustomerLeft
         | AnnouncementKind::FormAnswered => true,
         AnnouncementKind::Transferred
+        | AnnouncementKind::Transferring
         | AnnouncementKind::TransferDropped
         | AnnouncementKind::ConferenceRequested
         | AnnouncementKind::ConferenceNotAccepted

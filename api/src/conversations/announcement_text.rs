@@ -71,6 +71,7 @@ pub fn render(row: &thread_item::Model, names: &AnnouncementNames, side: Convers
         | AnnouncementKind::AgentLeft
         | AnnouncementKind::EndedByAgent
         | AnnouncementKind::Transferred
+        | AnnouncementKind::Transferring
         | AnnouncementKind::TransferDropped
         | AnnouncementKind::ConferenceRequested
         | AnnouncementKind::ConferenceNotAccepted
@@ -185,6 +186,7 @@ fn english(kind: AnnouncementKind, facts: &Facts) -> String {
         (AnnouncementKind::Transferred, Target::Queue(name)) => {
             format!("{actor} has transferred the conversation to the queue {name}.")
         }
+        (AnnouncementKind::Transferring, _) => "Another agent takes over. Please wait a moment.".to_owned(),
         (AnnouncementKind::TransferDropped, _) => "The conversation has ended because nobody took it over.".to_owned(),
         (AnnouncementKind::ConferenceRequested, Target::Agent(name)) => format!("{actor} has asked {name} to join."),
         (AnnouncementKind::ConferenceRequested, Target::Queue(name)) => {
@@ -227,6 +229,9 @@ fn german(kind: AnnouncementKind, facts: &Facts) -> String {
         }
         (AnnouncementKind::Transferred, Target::Queue(name)) => {
             format!("{actor} hat das Gespräch an die Warteschlange {name} übergeben.")
+        }
+        (AnnouncementKind::Transferring, _) => {
+            "Ein anderes Teammitglied übernimmt. Bitte haben Sie einen Moment Geduld.".to_owned()
         }
         (AnnouncementKind::TransferDropped, _) => {
             "Das Gespräch wurde beendet, weil es niemand übernommen hat.".to_owned()
@@ -281,6 +286,7 @@ fn korean(kind: AnnouncementKind, facts: &Facts) -> String {
         (AnnouncementKind::Transferred, Target::Queue(name)) => {
             format!("{actor} 님이 {name} 대기열로 대화를 이관했습니다.")
         }
+        (AnnouncementKind::Transferring, _) => "다른 상담원에게 연결 중입니다. 잠시만 기다려 주세요.".to_owned(),
         (AnnouncementKind::TransferDropped, _) => "이어받은 상담원이 없어 대화가 종료되었습니다.".to_owned(),
         (AnnouncementKind::ConferenceRequested, Target::Agent(name)) => {
             format!("{actor} 님이 {name} 님에게 대화 참여를 요청했습니다.")
@@ -327,6 +333,7 @@ fn japanese(kind: AnnouncementKind, facts: &Facts) -> String {
         (AnnouncementKind::Transferred, Target::Queue(name)) => {
             format!("{actor}がキュー「{name}」に会話を転送しました。")
         }
+        (AnnouncementKind::Transferring, _) => "別の担当者におつなぎします。少々お待ちください。".to_owned(),
         (AnnouncementKind::TransferDropped, _) => "引き継ぐ担当者がいなかったため、会話は終了しました。".to_owned(),
         (AnnouncementKind::ConferenceRequested, Target::Agent(name)) => {
             format!("{actor}が{name}に参加を依頼しました。")

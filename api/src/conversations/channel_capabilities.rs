@@ -162,6 +162,7 @@ pub fn audience(channel: Channel, kind: AnnouncementKind) -> ItemVisibility {
         | AnnouncementKind::AgentLeft
         | AnnouncementKind::EndedByAgent => of(channel).agents_shown,
         AnnouncementKind::CustomerLeft
+        | AnnouncementKind::Transferring
         | AnnouncementKind::OutOfHours
         | AnnouncementKind::Inactive
         | AnnouncementKind::TransferDropped => ItemVisibility::Both,

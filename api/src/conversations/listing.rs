@@ -117,7 +117,7 @@ impl Conversations {
                 } else {
                     // Each queue is a source of its own, and so a range of an index. All queues together would need a
                     // sort.
-                    sources.extend(served_queues(db, me, channel).await?.into_iter().map(ConversationSource::Served));
+                    sources.extend(queues_of_agent(db, me, channel).await?.into_iter().map(ConversationSource::Served));
                 }
             }
             (Some(Role::Member) | None, _) => {}
@@ -252,7 +252,7 @@ struct ServedQueue {
 }
 
 /// Returns the queues that an agent serves, on one channel or on all of them.
-pub async fn served_queues(
+pub async fn queues_of_agent(
     db: &impl ConnectionTrait,
     agent: UserId,
     channel: Option<Channel>,

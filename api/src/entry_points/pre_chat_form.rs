@@ -78,7 +78,7 @@ pub fn check(form: &Form, given: &[WebChatAnswerInput]) -> Result<Answers> {
             }
             continue;
         };
-        answers.all.push(FormAnswer { label: field.label.clone(), value: value.clone() });
+        answers.all.push(FormAnswer { name: field.name.clone(), label: field.label.clone(), value: value.clone() });
         match field.kind {
             FormFieldKind::Name => answers.about.name = Some(value),
             FormFieldKind::Email => answers.about.email = Some(value),

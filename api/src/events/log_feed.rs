@@ -22,7 +22,7 @@ use super::{
     log::LoggedEvent,
     selection::{FeedEntry, Selection, read_all},
     sequencer,
-    subscribe::{AHEAD, PRUNED, retry_while_unavailable},
+    reading::{AHEAD, PRUNED, retry_while_unavailable},
 };
 use crate::{database::Database, error::Error};
 

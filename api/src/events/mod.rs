@@ -3,7 +3,8 @@
 //! A transaction hands its events to [`Tx::append`]. At its end [`log`] locks the counters of the streams, numbers the
 //! events and writes them in the transaction of the changed rows. The [`bus`] carries hints that a stream has grown.
 //! Only the log counts, so a lost hint costs time and never an event. [`live_streams`] reads each stream once for all
-//! subscribers in this process. [`subscribe`] joins the stored entries to the live ones. The [`sequencer`] gives
+//! subscribers in this process. [`subscribe`] joins the stored entries to the live ones,
+//! and [`reading`] is what all readers share. The [`sequencer`] gives
 //! committed events their global positions, by which clients pull them. [`global_feed`] is the live end of that order
 //! for activities, and [`log_feed`] for readers of several streams, which a [`selection`] names.
 //!
@@ -17,6 +18,7 @@ pub mod signals;
 pub mod payloads;
 pub mod log;
 pub mod sequencer;
+pub mod reading;
 pub mod global_feed;
 pub mod selection;
 pub mod log_feed;

@@ -130,7 +130,7 @@ row_payload! {
         ended_by: Option<task::EndedBy>,
         customer_agreed: bool,
         previous_id: Option<TaskId>,
-    } since { continued_in_id: Option<ConversationId> } without {}
+    } since { continued_in_id: Option<ConversationId> } without { intake = None }
 }
 
 row_payload! {
@@ -174,7 +174,7 @@ row_payload! {
 
 row_payload! {
     /// A participant of a conversation.
-    ParticipantPayload of participant, 1 {
+    ParticipantPayload of participant, 2 {
         id: ParticipantId,
         conversation_id: ConversationId,
         user_id: Option<UserId>,

@@ -2,16 +2,16 @@
 //! live and drops the overlap. Each entry is the direct successor of the one before. When that is impossible, the
 //! subscriber gets a resync and the stream ends.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_stream::try_stream;
 use futures_util::Stream as FuturesStream;
-use sea_orm::DbErr;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
     live_streams::{BATCH, LiveStreams},
     log::{self, LoggedEvent, Stream},
+    reading::{AHEAD, PRUNED, retry_while_unavailable},
 };
 use crate::{database::Database, error::Error};
 
@@ -29,29 +29,6 @@ pub enum StreamItem {
         /// A reason in English for developers.
         reason: &'static str,
     },
-}
-
-/// The pause between two tries while the database is unavailable.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// The reason of a resync when entries after the cursor were pruned.
-pub const PRUNED: &str = "The log no longer reaches back to this cursor.";
-/// The reason of a resync when the cursor is beyond the end of the log.
-pub const AHEAD: &str = "The log ends before this cursor; it was restored from an older copy.";
-
-/// Runs `ask` again while the database is unavailable. A subscription therefore survives an outage and misses nothing.
-pub async fn retry_while_unavailable<T, F: Future<Output = Result<T, DbErr>>>(
-    mut ask: impl FnMut() -> F,
-) -> Result<T, Error> {
-    loop {
-        match ask().await.map_err(Error::from) {
-            Err(Error::Unavailable(cause)) => {
-                tracing::warn!(cause = format!("{cause:#}"), "a subscription waits for the database");
-                tokio::time::sleep(PAUSE).await;
-            }
-            result => return result,
-        }
-    }
 }
 
 /// Subscribes to a stream after a sequence number, or from its present end. Ends after a resync.

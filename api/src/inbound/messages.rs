@@ -6,6 +6,7 @@ use entity::{
     conversation::{self, ConversationStatus},
     entry_point,
     id::EntryPointId,
+    intake::Intake,
     participant::ParticipantRole,
     provider_message::MessageDirection,
     thread_item::{self, AnnouncementKind, ItemKind},
@@ -43,8 +44,9 @@ pub struct InboundMessage {
     /// The text that separates the customer's conversations at the entry point. Empty if there is only one, else for
     /// example the subject of an e-mail.
     pub topic: String,
-    /// The answers to a form and the page of a chat. Agents see them before the first message of a new conversation.
-    pub introduction: Option<AnnouncementParameters>,
+    /// What the visitor brought to a chat. Agents see the answers and the page before the first message of a new
+    /// conversation, and all of it with its task.
+    pub introduction: Option<Intake>,
     /// The content of the message. `None` if the customer only begins or continues the conversation.
     pub message: Option<MessageContent>,
     /// The id that the provider gave to the message. If senders may choose it, it is joined with a digest of the
@@ -151,14 +153,15 @@ pub async fn receive(
     let message = match earlier {
         Some(earlier) => Some(earlier),
         None => {
-            let introduction = incoming.introduction.clone().filter(|_| began).map(|parameters| {
+            let told = incoming.introduction.as_ref().filter(|_| began).and_then(form_answered);
+            let introduction = told.map(|parameters| {
                 let answered = NewAnnouncement::own(AnnouncementKind::FormAnswered, &author).with(parameters);
                 announcements::item(&conversation, answered)
             });
             let message = incoming.message.clone();
             let message = message.map(|content| NewItem { inbound: true, ..content.into_item(author.id) });
             let items = introduction.into_iter().chain(message).collect();
-            let added = queueing::enqueue(tx, &mut conversation, Some(at), items).await?;
+            let added = queueing::enqueue(tx, &mut conversation, Some(at), incoming.introduction.clone(), items).await?;
             added.into_iter().find(|item| item.kind == ItemKind::Message)
         }
     };
@@ -169,6 +172,13 @@ pub async fn receive(
         once_only::record_start(tx, &customer, conversation.id, key).await?;
     }
     Ok(InboundReceipt { message, conversation: conversation.into_row(), outcome })
+}
+
+/// Returns what the thread tells agents of an introduction. `None` if that is nothing.
+fn form_answered(intake: &Intake) -> Option<AnnouncementParameters> {
+    let (answers, page_url) = (intake.answers.clone(), intake.page_url.clone());
+    let told = AnnouncementParameters { answers, page_url, ..AnnouncementParameters::default() };
+    (told != AnnouncementParameters::default()).then_some(told)
 }
 
 /// Sends a message of a visitor in their conversation, and marks the conversation as read up to it. A conversation that
@@ -190,7 +200,7 @@ pub async fn send(app: &App, by: &VisitorViewer, conversation_id: &str, draft: &
                 MessageCheck::Replayed(item) => return Ok(SentMessage { item: *item, replayed: true }),
                 MessageCheck::New(checked) => *checked,
             };
-            let added = queueing::enqueue(tx, &mut conversation, at.as_ref(), vec![item]).await?;
+            let added = queueing::enqueue(tx, &mut conversation, at.as_ref(), None, vec![item]).await?;
             let item = added.into_iter().next();
             let item = item.ok_or_else(|| Error::internal(anyhow::anyhow!("the message was not written")))?;
             sending.keep_rendering(tx, &item).await?;

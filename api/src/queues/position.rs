@@ -70,14 +70,20 @@ struct PositionRow {
     place: i64,
 }
 
-/// Returns the positions of tasks in their queues, beginning with 1. Tasks that no longer wait are left out.
+/// Returns the positions of tasks in their queues, beginning with 1. Left out are tasks that no longer wait, and those
+/// that a transfer offers to one agent.
 pub async fn positions(db: &impl ConnectionTrait, tasks: &[TaskId]) -> Result<Vec<(TaskId, i64)>, DbErr> {
     let mut sql = Sql::new(&format!(
         "SELECT t.id, (SELECT count(*) FROM task w WHERE w.queue_id = t.queue_id AND w.status {WAITING} \
          AND (w.priority, w.enqueued_at, w.id) <= (t.priority, t.enqueued_at, t.id)) AS place FROM task t WHERE t.id IN ",
     ));
     sql.bind_list(tasks);
-    sql.push(&format!(" AND t.status {WAITING}"));
+    sql.push(&format!(
+        " AND t.status {WAITING} AND NOT EXISTS (SELECT 1 FROM offer o WHERE o.task_id = t.id AND o.status {PENDING} \
+         AND o.kind = "
+    ));
+    sql.bind(OfferKind::Transfer);
+    sql.push(")");
     let standing: Vec<PositionRow> = sql.all(db).await?;
     Ok(standing.into_iter().map(|task| (task.id, task.place)).collect())
 }

@@ -16,6 +16,7 @@ pub mod transfer_targets;
 pub mod transfers;
 pub mod conferences;
 pub mod offer_outcomes;
+pub mod availability;
 pub mod supervision;
 pub mod offboarding;
 pub mod graphql;

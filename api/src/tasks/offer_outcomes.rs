@@ -145,6 +145,14 @@ pub async fn revoke(tx: &Tx<'_>, conversation: &mut Locked<conversation::Model>,
     end_unaccepted(tx, conversation, &offer, OfferStatus::Withdrawn, None).await.map(drop)
 }
 
+/// Withdraws an offer because its agent becomes unavailable. Returns false if it has ended meanwhile.
+pub async fn withdraw(tx: &Tx<'_>, conversation: &mut Locked<conversation::Model>, id: OfferId) -> Result<bool> {
+    let offer = offer::Entity::find_by_id(id).one(tx.db()).await?;
+    let Some(offer) = offer.filter(|offer| offer.status == OfferStatus::Pending) else { return Ok(false) };
+    end_unaccepted(tx, conversation, &offer, OfferStatus::Withdrawn, None).await?;
+    Ok(true)
+}
+
 /// Ends an offer that its agent did not accept. The kind of the offer decides what happens to the task. Takes the
 /// routing lock in shared mode, and locks the agent.
 async fn end_unaccepted(

@@ -4,6 +4,7 @@ use entity::{
     announcement::AnnouncementParameters,
     conversation, entry_point,
     id::TaskId,
+    intake::Intake,
     queue,
     task::{self, TaskStatus},
     thread_item::{self, AnnouncementKind},
@@ -31,16 +32,17 @@ use crate::{
 /// the conversation and enqueues a task. If the queue is closed then, announces that after the customer's items.
 /// Returns the customer's items. Takes the routing lock in shared mode. Emits `ItemAdded`, and `TaskQueued` and
 /// `TaskChanged` for a new task. The entry point is needed for a new task only: without it, the transaction begins
-/// again.
+/// again. `intake` is what the visitor brought, and is kept with a new task.
 pub async fn enqueue(
     tx: &Tx<'_>,
     conversation: &mut Locked<conversation::Model>,
     entry_point: Option<&SharedLock<entry_point::Model>>,
+    intake: Option<Intake>,
     items: Vec<NewItem>,
 ) -> Result<Vec<thread_item::Model>> {
     let closed = match task_rows::find_live(tx, conversation).await? {
         Some(_) => None,
-        None => create_task(tx, conversation, entry_point.ok_or(Error::Again)?).await?,
+        None => create_task(tx, conversation, entry_point.ok_or(Error::Again)?, intake).await?,
     };
     let closed = closed.map(|ClosedNotice { message, opens_at, time_zone }| {
         let parameters = AnnouncementParameters {
@@ -66,6 +68,7 @@ async fn create_task(
     tx: &Tx<'_>,
     conversation: &mut Locked<conversation::Model>,
     entry_point: &entry_point::Model,
+    intake: Option<Intake>,
 ) -> Result<Option<ClosedNotice>> {
     locks::lock_routing_shared(tx).await?;
     let queue = queue_rows::require(tx.db(), entry_point.queue_id).await?;
@@ -88,6 +91,7 @@ async fn create_task(
         ended_by: None,
         customer_agreed: false,
         previous_id: conversation.task_id,
+        intake,
         continued_in_id: None,
     };
     task::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;

@@ -103,6 +103,7 @@ pub async fn transfer_locked(
         // A customer who saw the agent join also sees that the agent left, but not the target.
         if channel_capabilities::of(task.channel).agents_shown == ItemVisibility::Both {
             announcements::announce_departure(tx, conversation, &owner, Some(by)).await?;
+            announcements::announce(tx, conversation, NewAnnouncement::new(AnnouncementKind::Transferring)).await?;
         }
         participants::leave(tx, conversation, owner).await?;
     }

@@ -1,13 +1,15 @@
 //! The start of a web chat. A customer has at most one open chat at an entry point. A start while it is open
 //! continues it. A start after its end begins another.
 
+use std::collections::BTreeSet;
+
 use async_graphql::{ID, InputObject};
 use chrono::Duration;
 use entity::{
-    announcement::AnnouncementParameters,
     channel::Channel,
     conversation,
     id::EntryPointId,
+    intake::{Intake, IntakeAttribute},
     thread_item::{ItemKind, TextFormat},
 };
 
@@ -53,6 +55,14 @@ pub struct StartWebChatInput {
     pub message: Option<FirstMessageInput>,
     /// The address of the page that the visitor sees, at most 2,000 characters. Agents see it.
     pub page_url: Option<String>,
+    /// The address of the page that led the visitor to that page, at most 2,000 characters. Agents see it.
+    pub referrer: Option<String>,
+    /// The visitor's language as a BCP 47 tag, such as `ko-KR`, at most 35 characters. Agents see it.
+    pub locale: Option<String>,
+    /// Further facts that the site knows about the visitor, at most 20, each name once. Agents see them. They prove
+    /// nothing, because the visitor's browser sends them.
+    #[graphql(default)]
+    pub attributes: Vec<IntakeAttributeInput>,
     /// The visitor's signed identity, if the site knows the visitor.
     pub identity: Option<VisitorIdentityInput>,
     /// A key that the client creates, 1 to 100 characters. A retry with the same key does not start the chat again. A
@@ -72,6 +82,15 @@ pub struct FirstMessageInput {
     pub body: String,
 }
 
+/// A fact that a site knows about a visitor.
+#[derive(Clone, Debug, InputObject)]
+pub struct IntakeAttributeInput {
+    /// The name of the fact, 1 to 50 printable characters.
+    pub name: String,
+    /// The value, 1 to 500 printable characters.
+    pub value: String,
+}
+
 /// A chat that was started or continued.
 pub struct StartedChat {
     /// The conversation of the chat.
@@ -89,6 +108,17 @@ pub struct StartedChat {
 /// The topic of every web chat. It is empty, because only one chat is open at a time.
 const TOPIC: &str = "";
 
+/// Maximum length of a language tag, in characters.
+const MAX_LANGUAGE: usize = 35;
+/// Maximum length of the browser's name for itself that is kept, in characters.
+const MAX_AGENT: usize = 500;
+/// Maximum number of attributes of a visitor.
+const MAX_ATTRIBUTES: usize = 20;
+/// Maximum length of an attribute's name, in characters.
+const MAX_ATTRIBUTE_NAME: usize = 50;
+/// Maximum length of an attribute's value, in characters.
+const MAX_ATTRIBUTE: usize = 500;
+
 /// Maximum length of a key, in characters.
 const MAX_KEY: usize = 100;
 /// Minimum length of a key that alone identifies the visitor, in characters.
@@ -104,7 +134,7 @@ struct StartChat<'a> {
     input: &'a StartWebChatInput,
     entry_point: EntryPointId,
     visitor: Option<&'a VisitorViewer>,
-    page: Option<String>,
+    intake: Intake,
     first: Option<MessageContent>,
     key: Option<Key>,
     origin: &'a Origin,
@@ -136,7 +166,7 @@ pub async fn start(app: &App, by: Option<&Caller>, origin: &Origin, input: &Star
         input,
         entry_point: EntryPointId::parse(&input.entry_point_id).ok_or_else(not_found)?,
         visitor,
-        page: page(input.page_url.as_deref())?,
+        intake: intake(input, origin)?,
         first: input.message.as_ref().map(first).transpose()?,
         key: key(input, visitor.is_some() || input.identity.is_some())?,
         origin,
@@ -160,13 +190,12 @@ async fn begin(tx: &Tx<'_>, call: &StartChat<'_>) -> Result<StartedChat> {
         (None, None, Some(key)) => CustomerReference::Address(Address::visitor(at.id, &VisitorId::Key(&key.name))),
         (None, None, None) => CustomerReference::Address(Address::visitor(at.id, &VisitorId::New(tx.clock().uuid()))),
     };
-    let introduction =
-        AnnouncementParameters { answers, page_url: call.page.clone(), ..AnnouncementParameters::default() };
+    let introduction = Intake { answers, ..call.intake.clone() };
     let incoming = InboundMessage {
         customer,
         details,
         topic: TOPIC.to_owned(),
-        introduction: Some(introduction).filter(|given| *given != AnnouncementParameters::default()),
+        introduction: Some(introduction).filter(|given| *given != Intake::default()),
         message: call.first.clone(),
         provider_id: None,
         start_key: call.key.as_ref().map(|key| key.start.clone()),
@@ -189,11 +218,47 @@ fn not_found() -> Error {
     Error::not_found(&["input", "entryPointId"])
 }
 
-fn page(url: Option<&str>) -> Result<Option<String>> {
+/// Returns what the visitor brought, without the answers.
+fn intake(input: &StartWebChatInput, origin: &Origin) -> Result<Intake> {
+    Ok(Intake {
+        answers: Vec::new(),
+        page_url: page(input.page_url.as_deref(), &["input", "pageUrl"])?,
+        referrer: page(input.referrer.as_deref(), &["input", "referrer"])?,
+        locale: input.locale.as_deref().map(language).transpose()?,
+        user_agent: origin.agent.as_deref().map(|agent| agent.chars().take(MAX_AGENT).collect()),
+        attributes: attributes(&input.attributes)?,
+    })
+}
+
+/// Checks a BCP 47 tag: groups of 1 to 8 letters and digits, joined by hyphens.
+fn language(tag: &str) -> Result<String> {
+    let well_formed = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if tag.len() <= MAX_LANGUAGE && tag.split('-').all(well_formed) {
+        return Ok(tag.to_owned());
+    }
+    let why = format!("A language is a BCP 47 tag of at most {MAX_LANGUAGE} characters.");
+    Err(Error::refused(UserErrorCode::Invalid, &["input", "locale"], why))
+}
+
+fn attributes(given: &[IntakeAttributeInput]) -> Result<Vec<IntakeAttribute>> {
+    let fits = |text: &str, most| (1..=most).contains(&text.chars().count()) && !plain_text::has_control(text);
+    let names: BTreeSet<&str> = given.iter().map(|attribute| attribute.name.as_str()).collect();
+    let valid = given.iter().all(|one| fits(&one.name, MAX_ATTRIBUTE_NAME) && fits(&one.value, MAX_ATTRIBUTE));
+    if !valid || given.len() > MAX_ATTRIBUTES || names.len() < given.len() {
+        let why = format!(
+            "At most {MAX_ATTRIBUTES} attributes, each name once, with printable names of 1 to {MAX_ATTRIBUTE_NAME} and \
+             values of 1 to {MAX_ATTRIBUTE} characters."
+        );
+        return Err(Error::refused(UserErrorCode::Invalid, &["input", "attributes"], why));
+    }
+    Ok(given.iter().map(|one| IntakeAttribute { name: one.name.clone(), value: one.value.clone() }).collect())
+}
+
+fn page(url: Option<&str>, field: &'static [&'static str]) -> Result<Option<String>> {
     let Some(url) = url.map(str::trim).filter(|url| !url.is_empty()) else { return Ok(None) };
     if !is_page(url) {
         let why = format!("A page's address begins with https:// or http:// and has at most {MAX_URL} characters.");
-        return Err(Error::refused(UserErrorCode::Invalid, &["input", "pageUrl"], why));
+        return Err(Error::refused(UserErrorCode::Invalid, field, why));
     }
     Ok(Some(url.to_owned()))
 }

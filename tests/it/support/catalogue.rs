@@ -149,10 +149,9 @@ pub fn events() -> String {
         let streams: Vec<String> = streams.iter().map(|stream| format!("`{stream:?}`")).collect();
         page.push_str(&format!("\n## {name}\n\n"));
         page.push_str(&wrapped(&field.description, "", ""));
-        page.push_str(&format!(
-            "\nStream: {} {owner}.\n\n| event | in the log | when |\n|---|---|---|\n",
-            streams.join(" or ")
-        ));
+        let streams = if streams.len() > 3 { streams.join(", ") } else { streams.join(" or ") };
+        page.push_str(&wrapped(&format!("Stream: {streams} {owner}."), "\n", ""));
+        page.push_str("\n| event | in the log | when |\n|---|---|---|\n");
         let union = field.rest.trim_start_matches("): ").trim_end_matches('!');
         let members = types[union].rest.split_once(" = ").expected(union).1;
         for member in members.split(" | ").filter(|member| !FRAME.contains(member)) {

@@ -7,12 +7,13 @@ use entity::{agent::AgentState, channel::Channel};
 
 use super::types::Agent;
 use crate::{
-    agents::agent_state::{self, RequestedState},
+    agents::agent_state::RequestedState,
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
     error::Result,
     events::graphql::effect::Effect,
     reason_codes::graphql::types::idle_reason_id,
+    tasks::availability,
 };
 
 /// The new agent state and the channels it applies to.
@@ -35,10 +36,12 @@ pub struct AgentsMutation;
 #[Object]
 impl AgentsMutation {
     /// Sets the viewer's own agent state, or the state of another agent if the caller is a supervisor or an
-    /// organization key. An AVAILABLE agent is offered tasks. An agent in the state RONA is offered tasks again only after this call. The same call
-    /// again changes nothing. Refuses with NOT_ALLOWED when the viewer is not an agent, or not a supervisor for another
-    /// agent's state. Refuses with NOT_FOUND, INVALID, INVALID_REASON, or INVALID_STATE_TRANSITION for RONA and for
-    /// OFFLINE with an offer or an active task. Refuses with WRAP_UP_PENDING for OFFLINE while a wrap-up is pending.
+    /// organization key. An AVAILABLE agent is offered tasks. An agent in the state RONA is offered tasks again only
+    /// after this call. With IDLE and OFFLINE, the offers to the agent on these channels end at once: tasks of queues go
+    /// to other agents, transfers and invitations count as not accepted. The same call again changes nothing. Refuses
+    /// with NOT_ALLOWED when the viewer is not an agent, or not a supervisor for another agent's state. Refuses with
+    /// NOT_FOUND, INVALID, INVALID_REASON, or INVALID_STATE_TRANSITION for RONA and for OFFLINE with an active task.
+    /// Refuses with WRAP_UP_PENDING for OFFLINE while a wrap-up is pending.
     #[graphql(guard = "Needs(Scope::AgentsWrite)")]
     async fn set_agent_state(
         &self,
@@ -48,8 +51,8 @@ impl AgentsMutation {
         let reason = idle_reason_id(input.idle_reason_id.as_ref())?;
         let choice = RequestedState { state: input.state, reason, channels: input.channels };
         let chosen = match &input.agent_id {
-            None => agent_state::set_own(ctx.app()?, ctx.viewer()?, &choice).await,
-            Some(agent) => agent_state::set_for(ctx.app()?, ctx.caller()?, agent, &choice).await,
+            None => availability::set_own(ctx.app()?, ctx.viewer()?, &choice).await,
+            Some(agent) => availability::set_for(ctx.app()?, ctx.caller()?, agent, &choice).await,
         };
         let (row, effect) = Effect::split(chosen)?;
         Ok(SetAgentStatePayload { agent: row.map(|row| Agent(Arc::new(row))), effect })

@@ -29,7 +29,7 @@ use crate::{
         log::LoggedEvent,
         log_feed::{self, FeedItem},
         selection::Selection,
-        subscribe::retry_while_unavailable,
+        reading::retry_while_unavailable,
     },
     instant::Instant,
     notifications::graphql::unread_types::{UnreadChanged, UnreadCounts},
@@ -70,7 +70,7 @@ impl ListScope {
         Ok(match retry_while_unavailable(|| people::role(db, user)).await? {
             Some(Role::Supervisor | Role::Admin) => Self::All,
             Some(Role::Agent) => {
-                Self::Queues(retry_while_unavailable(|| listing::served_queues(db, user, None)).await?)
+                Self::Queues(retry_while_unavailable(|| listing::queues_of_agent(db, user, None)).await?)
             }
             Some(Role::Member) | None => Self::Own,
         })

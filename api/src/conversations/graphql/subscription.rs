@@ -37,7 +37,7 @@ use crate::{
             types::{LiveEvent, ResyncRequired, SubscriptionStarted},
         },
         signals::Signal,
-        subscribe::retry_while_unavailable,
+        reading::retry_while_unavailable,
     },
     queues::position,
     users::graphql::interfaces::Actor,

@@ -10,7 +10,7 @@ use super::{
 use crate::events::{
     cursor::Cursor,
     sequencer,
-    subscribe::{AHEAD, PRUNED},
+    reading::{AHEAD, PRUNED},
 };
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},

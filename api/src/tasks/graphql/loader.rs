@@ -126,6 +126,8 @@ pub struct Details {
     pub source_page: Option<String>,
     /// The address of the entry point.
     pub source_number: Option<String>,
+    /// What the visitor brought to a web chat.
+    pub intake: Option<Intake>,
 }
 
 impl Loader<DetailsOf> for RequestReads {
@@ -135,7 +137,7 @@ impl Loader<DetailsOf> for RequestReads {
     async fn load(&self, keys: &[DetailsOf]) -> Result<HashMap<DetailsOf, Self::Value>> {
         let Some(caller) = &self.caller else { return Ok(HashMap::new()) };
         let mut sql = Sql::new(
-            "SELECT t.id AS task_id, t.channel, t.received_at, q.name AS queue_name, k.display_name AS customer_name, \
+            "SELECT t.id AS task_id, t.channel, t.received_at, t.intake, q.name AS queue_name, k.display_name AS customer_name, \
              k.email AS customer_email, k.phone AS customer_phone, e.name AS source_page, e.address AS source_number \
              FROM task t JOIN conversation c ON c.id = t.conversation_id JOIN queue q ON q.id = t.queue_id \
              LEFT JOIN customer k ON k.id = c.customer_id LEFT JOIN entry_point e ON e.id = c.entry_point_id WHERE t.id IN ",
@@ -145,6 +147,24 @@ impl Loader<DetailsOf> for RequestReads {
         conversation_rows::write_visible(&mut sql, caller);
         let rows: Vec<Details> = sql.all(self.app.db.read()).await?;
         Ok(rows.into_iter().map(|row| (DetailsOf(row.task_id), Arc::new(row))).collect())
+    }
+}
+
+loader_key!(
+    /// Loads the pending offer of a task that the caller may see.
+    PendingOfferOf(TaskId)
+);
+
+impl Loader<PendingOfferOf> for RequestReads {
+    type Value = offer::Model;
+    type Error = Error;
+
+    async fn load(&self, keys: &[PendingOfferOf]) -> Result<HashMap<PendingOfferOf, Self::Value>> {
+        // The status is a literal, so that the partial index on pending offers applies.
+        let mut sql = Sql::select::<offer::Entity>("o", &format!("WHERE o.status {PENDING} AND o.task_id IN "));
+        sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
+        let rows = sql.models::<offer::Entity>(self.app.db.read()).await?;
+        Ok(rows.into_iter().map(|row| (PendingOfferOf(row.task_id), row)).collect())
     }
 }
 

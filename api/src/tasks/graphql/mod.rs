@@ -1,6 +1,8 @@
 //! The GraphQL types, mutations and subscriptions of tasks, offers and supervision.
 
 pub mod types;
+pub mod wrap_up_types;
+pub mod intake_types;
 pub mod payloads;
 pub mod offer_types;
 pub mod event_types;

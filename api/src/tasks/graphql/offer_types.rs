@@ -10,14 +10,17 @@ use entity::{
 };
 
 use super::{
+    intake_types::Intake,
     loader::{DetailsOf, OwnOffer},
     types::Task,
 };
 use crate::{
+    agents::graphql::types::Agent,
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
     error::Result,
     instant::{Instant, seconds_until},
+    queues::graphql::types::Queue,
 };
 
 /// An offer of a task to the viewer for a limited time.
@@ -86,6 +89,42 @@ impl Offer {
     }
 }
 
+/// An offer that waits for an agent's answer, as everybody sees it who may see the task.
+#[derive(Clone)]
+pub struct PendingOffer(pub offer::Model);
+
+/// An offer that waits for an agent's answer, as everybody sees it who may see the task.
+#[Object]
+impl PendingOffer {
+    /// The reason of the offer.
+    async fn kind(&self) -> OfferKind {
+        self.0.kind
+    }
+
+    /// The agent who is asked. Null without the scope AGENTS_READ.
+    async fn agent(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
+        Agent::find(ctx, self.0.agent_id).await.transpose()
+    }
+
+    /// The queue through which the agent is asked. Null for an agent who was chosen by name.
+    async fn queue(&self, ctx: &Context<'_>) -> Option<Result<Queue>> {
+        if self.0.kind != OfferKind::Queue && self.0.invitation.is_none() {
+            return None;
+        }
+        Queue::find(ctx, self.0.queue_id).await.transpose()
+    }
+
+    /// The time until which the agent can accept, by the server's clock.
+    async fn expires_at(&self) -> Instant {
+        Instant(self.0.expires_at)
+    }
+
+    /// The seconds until `expiresAt`, for clients whose clock is wrong. 0 when the time is over.
+    async fn expires_in_seconds(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(seconds_until(self.0.expires_at, ctx.app()?.clock.now()))
+    }
+}
+
 /// The details of an offered task. The channel decides which fields are set.
 #[derive(SimpleObject)]
 pub struct OfferPreview {
@@ -106,6 +145,8 @@ pub struct OfferPreview {
     source_page: Option<String>,
     /// The number to which the customer wrote. Set on SMS and WHATSAPP.
     source_number: Option<String>,
+    /// What the visitor brought, such as the page and the answers to the form. Set on WEBCHAT.
+    intake: Option<Intake>,
 }
 
 impl OfferPreview {
@@ -123,6 +164,7 @@ impl OfferPreview {
             customer_phone: row.customer_phone.clone().filter(|_| phone),
             source_page: row.source_page.clone().filter(|_| row.channel == Channel::Messenger),
             source_number: row.source_number.clone().filter(|_| phone),
+            intake: row.intake.clone().map(Intake::from),
         }))
     }
 }

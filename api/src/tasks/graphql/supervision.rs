@@ -11,7 +11,7 @@ use crate::{
     app::App,
     auth::{request_context::ContextExt as _, viewer::Caller},
     error::Result,
-    events::subscribe::retry_while_unavailable,
+    events::reading::retry_while_unavailable,
     users::{graphql::loader::PersonById, people},
 };
 

@@ -6,24 +6,27 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object};
 use entity::{
     assignment::AssignmentPhase,
+    channel::Channel,
     id::{TaskId, UserId},
-    routing_decision::{self, RoutingCause},
     task::{self, EndedBy, TaskStatus},
     wrap_up,
 };
 
-use super::loader::{DecisionsOf, OwnAssignment, PositionOf, TaskById, WrapUpsOf};
+use super::{
+    intake_types::Intake,
+    loader::{DecisionsOf, OwnAssignment, PendingOfferOf, PositionOf, TaskById, WrapUpsOf},
+    offer_types::PendingOffer,
+    wrap_up_types::{RoutingDecision, WrapUp},
+};
 use crate::{
     agents::graphql::types::Agent,
     auth::request_context::ContextExt as _,
     auth::viewer::{Caller, Scope},
     conversations::{channel_capabilities, conversation_rows::ConversationSide, graphql::types::Conversation},
     error::Result,
-    instant::{Instant, seconds_until},
-    memory_budget::LongText,
+    instant::Instant,
     pagination::list_size,
     queues::graphql::{loader::EstimateOf, types::Queue},
-    reason_codes::graphql::{loader::WrapUpReasonById, types::WrapUpReason},
 };
 
 /// A mutation that the viewer may call for a task now.
@@ -49,6 +52,19 @@ pub enum TaskAction {
     WrapUp,
     /// Extend the time for the wrap-up with `extendWrapUp`.
     ExtendWrapUp,
+}
+
+/// The part of an agent in a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum TaskRole {
+    /// The agent is asked to accept the task or to join a conference.
+    Asked,
+    /// The agent owns the task.
+    Owner,
+    /// The agent joined the owner in a conference.
+    Joined,
+    /// The agent's part is over and must be wrapped up.
+    WrapUp,
 }
 
 /// A unit of routed work on a conversation, from the first waiting message to the wrap-up.
@@ -80,6 +96,60 @@ impl Task {
             ConversationSide::Staff => self.0.status,
             ConversationSide::Customer => shown(self.0.status),
         })
+    }
+
+    /// The channel on which the customer writes.
+    async fn channel(&self) -> Channel {
+        self.0.channel
+    }
+
+    /// The viewer's part in the task. Null when the viewer has none, and for the customer.
+    async fn viewer_role(&self, ctx: &Context<'_>) -> Result<Option<TaskRole>> {
+        let Ok(viewer) = ctx.viewer() else { return Ok(None) };
+        let held = ctx.load(OwnAssignment(self.0.id)).await?;
+        Ok(held.map(|held| match held.phase {
+            AssignmentPhase::Offered => TaskRole::Asked,
+            AssignmentPhase::Active if self.0.owner_id == Some(viewer.user) => TaskRole::Owner,
+            AssignmentPhase::Active => TaskRole::Joined,
+            AssignmentPhase::WrapUp => TaskRole::WrapUp,
+        }))
+    }
+
+    /// The viewer's own wrap-up: the one that the viewer has to submit, or else the last one. Null when the viewer has
+    /// none.
+    async fn viewer_wrap_up(&self, ctx: &Context<'_>) -> Result<Option<WrapUp>> {
+        let Ok(viewer) = ctx.viewer() else { return Ok(None) };
+        if !reads_tasks(ctx)? {
+            return Ok(None);
+        }
+        let rows = ctx.load(WrapUpsOf(self.0.id)).await?.unwrap_or_default();
+        let own = || rows.iter().filter(|row| row.agent_id == viewer.user);
+        let chosen = own().find(|row| row.submitted_at.is_none()).or_else(|| own().next_back());
+        Ok(chosen.cloned().map(WrapUp))
+    }
+
+    /// The offer that waits for an agent's answer now: of a waiting task, of a transfer, or an invitation to a
+    /// conference. Null when no agent is asked, for the customer, and without the scope CONVERSATIONS_READ.
+    async fn pending_offer(&self, ctx: &Context<'_>) -> Result<Option<PendingOffer>> {
+        if !reads_tasks(ctx)? {
+            return Ok(None);
+        }
+        Ok(ctx.load(PendingOfferOf(self.0.id)).await?.map(PendingOffer))
+    }
+
+    /// True when the agent who ended the conversation stated that the customer agreed. Null for the customer.
+    async fn customer_agreed(&self, ctx: &Context<'_>) -> Result<Option<bool>> {
+        Ok(to_staff(ctx)?.then_some(self.0.customer_agreed))
+    }
+
+    /// What the visitor brought to a web chat, such as the answers to the form. Null on other channels and for the
+    /// customer.
+    async fn intake(&self, ctx: &Context<'_>) -> Result<Option<Intake>> {
+        if !to_staff(ctx)? {
+            return Ok(None);
+        }
+        let row = ctx.load(TaskById(self.0.id)).await?;
+        Ok(row.and_then(|row| row.intake.clone()).map(Intake::from))
     }
 
     /// The priority from 1, the highest, to 9. A value of 10 means that none is set. Null for the customer.
@@ -130,7 +200,8 @@ impl Task {
         Conversation::find(ctx, self.0.continued_in_id?).await.transpose()
     }
 
-    /// The position in the queue, beginning with 1. Null when the task no longer waits.
+    /// The position in the queue, beginning with 1. Null when the task no longer waits, and while a transfer offers it
+    /// to one agent, because then it does not wait in the queue.
     async fn position(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
         if !self.waits() {
             return None;
@@ -138,11 +209,16 @@ impl Task {
         ctx.load(PositionOf(self.0.id)).await.transpose()
     }
 
-    /// The estimated wait in the queue, in seconds, from the waits of the last hour. Null when the task no longer
-    /// waits, or when those waits are too few or differ too much.
+    /// The estimated wait in the queue, in seconds, from the waits of the last hour. Null when `position` is null, or
+    /// when those waits are too few or differ too much.
     async fn estimated_wait_seconds(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
         if !self.waits() {
             return None;
+        }
+        match ctx.load(PositionOf(self.0.id)).await {
+            Ok(None) => return None,
+            Err(fault) => return Some(Err(fault)),
+            Ok(Some(_)) => {}
         }
         let estimate = ctx.load(EstimateOf(self.0.queue_id)).await.transpose()?;
         Some(estimate.map(|wait| wait.num_seconds()))
@@ -257,94 +333,6 @@ fn shown(status: TaskStatus) -> TaskStatus {
         TaskStatus::Connected | TaskStatus::ConferenceRequested | TaskStatus::Conference => TaskStatus::Connected,
         TaskStatus::WrapUp | TaskStatus::Completed | TaskStatus::Dropped | TaskStatus::Merged => TaskStatus::Completed,
         TaskStatus::Abandoned => TaskStatus::Abandoned,
-    }
-}
-
-/// A wrap-up that an agent must submit after their part in a task.
-pub struct WrapUp(pub wrap_up::Model);
-
-/// A wrap-up that an agent must submit after their part in a task.
-#[Object]
-impl WrapUp {
-    /// The agent who must submit the wrap-up. Null for an agent whom the viewer cannot see.
-    async fn agent(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
-        Agent::find(ctx, self.0.agent_id).await.transpose()
-    }
-
-    /// The chosen reasons. Empty until the wrap-up is submitted.
-    #[graphql(directive = list_size::apply(2))]
-    async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<WrapUpReason>> {
-        let ids = self.0.reasons.0.iter().map(|id| ctx.load(WrapUpReasonById(*id)));
-        let found = futures_util::future::try_join_all(ids).await?;
-        Ok(found.into_iter().flatten().map(WrapUpReason).collect())
-    }
-
-    /// The agent's note.
-    async fn note(&self) -> Option<LongText<&str>> {
-        self.0.note.as_deref().map(LongText)
-    }
-
-    /// True when the wrap-up completed automatically.
-    async fn automatic(&self) -> bool {
-        self.0.automatic
-    }
-
-    /// The time at which the wrap-up began.
-    async fn began_at(&self) -> Instant {
-        Instant(self.0.began_at)
-    }
-
-    /// The time at which the wrap-up completes automatically, by the server's clock. Null means never.
-    async fn due_at(&self) -> Option<Instant> {
-        self.0.due_at.map(Instant)
-    }
-
-    /// The seconds until `dueAt`, for clients whose clock is wrong. 0 when the time is over. Null when `dueAt` is null.
-    async fn due_in_seconds(&self, ctx: &Context<'_>) -> Result<Option<i64>> {
-        let now = ctx.app()?.clock.now();
-        Ok(self.0.due_at.map(|due| seconds_until(due, now)))
-    }
-
-    /// True when the agent extended the time. It can be extended once.
-    async fn extended(&self) -> bool {
-        self.0.extended
-    }
-
-    /// The time at which the wrap-up was submitted or completed. Null while it is pending.
-    async fn submitted_at(&self) -> Option<Instant> {
-        self.0.submitted_at.map(Instant)
-    }
-}
-
-/// A decision to offer a task to an agent, or to nobody.
-pub struct RoutingDecision(pub routing_decision::Model);
-
-/// A decision to offer a task to an agent, or to nobody.
-#[Object]
-impl RoutingDecision {
-    /// The time of the decision.
-    async fn decided_at(&self) -> Instant {
-        Instant(self.0.decided_at)
-    }
-
-    /// The agent who was offered the task. Null when no agent was free.
-    async fn chosen(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
-        Agent::find(ctx, self.0.chosen_id?).await.transpose()
-    }
-
-    /// The cause of the decision.
-    async fn reason(&self) -> RoutingCause {
-        self.0.cause
-    }
-
-    /// The number of agents who could have taken the task.
-    async fn candidates(&self) -> i32 {
-        self.0.candidates
-    }
-
-    /// The index of the queue's skill step that applied, from 0.
-    async fn step(&self) -> i32 {
-        self.0.step.into()
     }
 }
 
