@@ -114,7 +114,11 @@ mod tests {
             subject: Some(AnnouncementPerson::Participant(ParticipantId(Uuid::nil()))),
             target: Some(AnnouncementTarget::Queue(QueueId(Uuid::nil()))),
             parameters: AnnouncementParameters {
-                answers: vec![FormAnswer { label: "Order".to_owned(), value: "42".to_owned(), ..FormAnswer::default() }],
+                answers: vec![FormAnswer {
+                    label: "Order".to_owned(),
+                    value: "42".to_owned(),
+                    ..FormAnswer::default()
+                }],
                 ..AnnouncementParameters::default()
             },
             ..AnnouncementData::default()

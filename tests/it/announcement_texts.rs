@@ -52,6 +52,7 @@ fn named(kind: AnnouncementKind, side: ConversationSide) -> &'static [&'static s
         | AnnouncementKind::ConferenceCancelled => &["Ann", "Cem"],
         AnnouncementKind::ConferenceNotAccepted => &["Cem"],
         AnnouncementKind::CustomerLeft
+        | AnnouncementKind::Transferring
         | AnnouncementKind::TransferDropped
         | AnnouncementKind::OutOfHours
         | AnnouncementKind::Inactive
@@ -106,7 +107,11 @@ fn a_sentence_without_known_names_has_no_gap() {
 
 #[test]
 fn the_texts_of_people_keep_their_language() {
-    let answer = |label: &str, value: &str| FormAnswer { label: label.to_owned(), value: value.to_owned(), ..FormAnswer::default() };
+    let answer = |label: &str, value: &str| FormAnswer {
+        label: label.to_owned(),
+        value: value.to_owned(),
+        ..FormAnswer::default()
+    };
     let parameters = AnnouncementParameters {
         closed_message: Some("Am Montag wieder.".to_owned()),
         answers: vec![answer("Name", "{subject}"), answer("Bestellung", "42")],

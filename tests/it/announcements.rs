@@ -122,23 +122,33 @@ async fn a_transfer_names_its_target_to_agents_and_not_to_the_customer() {
         json!(["AGENT_JOINED", user("sue"), user("sue"), null]),
         json!(["TRANSFERRED", user("sue"), user("sue"), queue]),
         json!(["AGENT_LEFT", user("sue"), user("sue"), null]),
+        json!(["TRANSFERRING", null, null, null]),
         json!(["AGENT_JOINED", user("ann"), user("ann"), null]),
         json!(["TRANSFERRED", user("ann"), user("ann"), agent]),
         json!(["AGENT_LEFT", user("ann"), user("ann"), null]),
+        json!(["TRANSFERRING", null, null, null]),
     ];
     assert_eq!(staff.iter().map(facts).collect::<Vec<_>>(), expected);
     assert_eq!(staff[1]["text"], "sue hat das Gespräch an die Warteschlange Sales übergeben.");
-    assert_eq!(staff[4]["text"], "ann hat das Gespräch an cem übergeben.");
+    assert_eq!(staff[5]["text"], "ann hat das Gespräch an cem übergeben.");
     let of_visitor = seen(&chat.visitor, &chat.conversation, Some("de")).await;
-    let agents = [("AGENT_JOINED", "sue"), ("AGENT_LEFT", "sue"), ("AGENT_JOINED", "ann"), ("AGENT_LEFT", "ann")];
-    let expected = agents.map(|(kind, name)| json!([kind, representative(name), representative(name), null]));
+    let by = |kind: &str, name: &str| json!([kind, representative(name), representative(name), null]);
+    let waiting = || json!(["TRANSFERRING", null, null, null]);
+    let expected = [
+        by("AGENT_JOINED", "sue"),
+        by("AGENT_LEFT", "sue"),
+        waiting(),
+        by("AGENT_JOINED", "ann"),
+        by("AGENT_LEFT", "ann"),
+        waiting(),
+    ];
     assert_eq!(of_visitor.iter().map(facts).collect::<Vec<_>>(), expected);
     // A renamed queue and agent appear with their present names.
     chat.app.database.run("UPDATE queue SET name = 'Orders' WHERE name = 'Sales'").await;
     chat.app.database.run("UPDATE \"user\" SET display_name = 'Cem Demir' WHERE handle = 'cem'").await;
     let now = texts(&chat.ann.clients[0], &chat.conversation, None).await;
     assert_eq!(now[1], "sue has transferred the conversation to the queue Orders.");
-    assert_eq!(now[4], "ann has transferred the conversation to Cem Demir.");
+    assert_eq!(now[5], "ann has transferred the conversation to Cem Demir.");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,6 +167,7 @@ async fn a_customer_learns_nothing_of_a_supervisor_or_a_target_behind_an_announc
         json!(["AGENT_JOINED", user("sue"), user("sue"), null]),
         json!(["TRANSFERRED", user("boss"), user("sue"), target]),
         json!(["AGENT_LEFT", user("boss"), user("sue"), null]),
+        json!(["TRANSFERRING", null, null, null]),
         json!(["TRANSFER_DROPPED", null, user("ann"), target]),
     ];
     assert_eq!(staff.iter().map(facts).collect::<Vec<_>>(), expected);
@@ -164,12 +175,13 @@ async fn a_customer_learns_nothing_of_a_supervisor_or_a_target_behind_an_announc
     let expected = [
         json!(["AGENT_JOINED", representative("sue"), representative("sue"), null]),
         json!(["AGENT_LEFT", null, representative("sue"), null]),
+        json!(["TRANSFERRING", null, null, null]),
         json!(["TRANSFER_DROPPED", null, null, null]),
     ];
     assert_eq!(shown.iter().map(facts).collect::<Vec<_>>(), expected);
     let all = "query($id: ID!) { conversation(id: $id) { transcript participants { role actor { displayName } } } }";
     let mut all = chat.visitor.ask(all, json!({ "id": chat.conversation })).await.body.to_string();
-    while all.matches("ItemAdded").count() < 2 {
+    while all.matches("ItemAdded").count() < 3 {
         all.push_str(&of_visitor.event().await.expected("an event").to_string());
     }
     for hidden in ["boss", "ann", "Sales"] {

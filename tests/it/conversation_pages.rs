@@ -250,7 +250,7 @@ const WRITES: [(&str, usize); 4] = [
     ("markConversationRead(input: { conversationId: $id, upToSequence: 100000 })", 12),
     ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 11),
     ("sendMessage(input: { conversationId: $id, clientMessageId: \"new\", body: \"Hello\" })", 4),
-    ("addNote(input: { conversationId: $id, clientMessageId: \"note\", body: \"Hello\" })", 9),
+    ("addNote(input: { conversationId: $id, clientMessageId: \"note\", body: \"Hello\" })", 10),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

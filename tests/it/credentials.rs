@@ -250,8 +250,7 @@ async fn an_organization_key_reads_by_its_scopes_and_has_no_relationships() {
     let ada = app.admin("ada").await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     let request = ann.asks(&ben).await;
-    let input =
-        json!({ "name": "crm", "kind": "ORGANIZATION", "scopes": ["PROFILE_READ", "CONTACTS_READ"] });
+    let input = json!({ "name": "crm", "kind": "ORGANIZATION", "scopes": ["PROFILE_READ", "CONTACTS_READ"] });
     let (secret, id) = key(&ada.clients[0], input).await;
     let crm = Client::new(&ada.clients[0].url, Some(secret));
     let viewer = "{ viewer { actor { __typename id displayName } scopes } }";

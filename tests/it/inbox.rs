@@ -19,55 +19,79 @@ const DESKTOP: &str = include_str!("operations/inbox/desktop.graphql");
 const SUPERVISOR: &str = include_str!("operations/inbox/supervisor.graphql");
 const UNREAD: &str = "{ viewer { unread { badge notifications requests conversations messages wrapUps } } }";
 
-async fn follow(by: &Person, instance: usize, query: &str, variables: Value) -> Socket {
-    let mut socket = by.socket(instance).await;
-    socket.subscribe("1", query, variables).await;
-    assert_eq!(socket.event().await.expected("the first event")["__typename"], "SubscriptionStarted");
-    socket
+/// A subscription, with the last counts that it delivered.
+struct Follower {
+    socket: Socket,
+    unread: Value,
 }
 
-/// Returns the next event of a type for which `wanted` holds.
-async fn until(socket: &mut Socket, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    loop {
-        let event = socket.event().await.expected(name);
-        if event["__typename"] == name && wanted(&event) {
-            return event;
+impl Follower {
+    async fn start(by: &Person, instance: usize, query: &str, variables: Value) -> Self {
+        let mut socket = by.socket(instance).await;
+        socket.subscribe("1", query, variables).await;
+        assert_eq!(socket.event().await.expected("the first event")["__typename"], "SubscriptionStarted");
+        Self { socket, unread: Value::Null }
+    }
+
+    async fn event(&mut self) -> Option<Value> {
+        let event = self.socket.event().await?;
+        if event["__typename"] == "UnreadChanged" {
+            self.unread = event["unread"].clone();
         }
+        Some(event)
+    }
+
+    /// Returns the next event of a type for which `wanted` holds.
+    async fn until(&mut self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let event = self.event().await.expected(name);
+            if event["__typename"] == name && wanted(&event) {
+                return event;
+            }
+        }
+    }
+
+    /// Waits until a number has a value, which may have come before an event that was waited for.
+    async fn until_unread(&mut self, number: &str, value: usize) -> Value {
+        while self.unread[number] != value {
+            self.event().await.expected(number);
+        }
+        self.unread.clone()
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customers_message_reaches_the_agents_inbox_and_desktop_with_its_text_and_the_unread_count() {
     let AcceptedChat { app, sue, ann, visitor, conversation, .. } = accepted_chat().await;
-    let mut inbox = follow(&sue, 1, INBOX, json!({})).await;
-    let mut desktop = follow(&sue, 0, DESKTOP, json!({})).await;
+    let mut inbox = Follower::start(&sue, 1, INBOX, json!({})).await;
+    let mut desktop = Follower::start(&sue, 0, DESKTOP, json!({})).await;
     let send = crate::support::conversations::SEND;
     for (number, text) in ["Hello?", "Anybody?"].into_iter().enumerate() {
         let variables = json!({ "c": conversation, "m": format!("m{number}"), "b": text });
         assert_eq!(visitor.ask(send, variables).await.code(), "");
         let has = |event: &Value| event["conversation"]["lastItem"]["body"] == text;
-        let told = until(&mut inbox, "ConversationChanged", has).await;
+        let told = inbox.until("ConversationChanged", has).await;
         assert_eq!(told["conversation"]["id"], conversation.as_str());
         assert_eq!(told["conversation"]["unreadCount"], number + 2, "{told}");
-        let told = until(&mut desktop, "ConversationChanged", has).await;
+        let told = desktop.until("ConversationChanged", has).await;
         assert_eq!(told["conversation"]["unreadCount"], number + 2, "{told}");
     }
-    let unread = until(&mut inbox, "UnreadChanged", |event| event["unread"]["messages"] == 3).await;
-    assert_eq!(unread["unread"], sue.ask(UNREAD, Value::Null).await.at("viewer.unread").clone());
+    let unread = inbox.until_unread("messages", 3).await;
+    assert_eq!(unread, sue.ask(UNREAD, Value::Null).await.at("viewer.unread").clone());
     // Nobody else is told. Ann serves another queue.
-    let mut other = follow(&ann, 0, INBOX, json!({})).await;
+    let mut other = Follower::start(&ann, 0, INBOX, json!({})).await;
     let first = other.event().await.expected("the counts");
     assert_eq!(first["__typename"], "UnreadChanged");
     assert_eq!(code(&sue.sends(0, &conversation, "r", "Yes").await), "");
     let has = |event: &Value| event["conversation"]["lastItem"]["body"] == "Yes";
-    let told = until(&mut inbox, "ConversationChanged", has).await;
+    let told = inbox.until("ConversationChanged", has).await;
     assert_eq!(told["conversation"]["unreadCount"], 0);
-    until(&mut inbox, "UnreadChanged", |event| event["unread"]["messages"] == 0).await;
+    inbox.until_unread("messages", 0).await;
     assert_eq!(ann.turns("IDLE").await, "");
     sue.ends(&conversation).await;
-    let told = until(&mut inbox, "ConversationChanged", |event| event["conversation"]["status"] == "CLOSED").await;
+    let told = inbox.until("ConversationChanged", |event| event["conversation"]["status"] == "CLOSED").await;
     assert_eq!(told["conversationId"], conversation.as_str());
-    until(&mut inbox, "UnreadChanged", |event| event["unread"]["wrapUps"] == 1).await;
+    inbox.until_unread("wrapUps", 1).await;
     crate::support::consistency::check(&app.database).await;
 }
 
@@ -75,15 +99,15 @@ async fn a_customers_message_reaches_the_agents_inbox_and_desktop_with_its_text_
 async fn the_badge_follows_requests_and_messages_and_counts_a_request_once() {
     let app = TestApp::two().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
-    let mut inbox = follow(&ben, 1, INBOX, json!({})).await;
+    let mut inbox = Follower::start(&ben, 1, INBOX, json!({})).await;
     let nothing =
         json!({ "badge": 0, "notifications": 0, "requests": 0, "conversations": 0, "messages": 0, "wrapUps": 0 });
     assert_eq!(inbox.event().await.expected("the counts")["unread"], nothing);
     let request = ann.asks(&ben).await;
-    let told = until(&mut inbox, "UnreadChanged", |event| event["unread"]["badge"] == 1).await;
-    assert_eq!(told["unread"]["requests"], 1, "{told}");
+    let told = inbox.until_unread("badge", 1).await;
+    assert_eq!(told["requests"], 1, "{told}");
     ben.must("acceptConnectionRequest", &request).await;
-    until(&mut inbox, "UnreadChanged", |event| event["unread"]["requests"] == 0).await;
+    inbox.until_unread("requests", 0).await;
     let started = ann
         .ask(
             "mutation($u: ID!) { startDirectConversation(input: { userId: $u }) { conversation { id } } }",
@@ -94,17 +118,16 @@ async fn the_badge_follows_requests_and_messages_and_counts_a_request_once() {
     for (number, text) in ["Lunch?", "At noon?", "Ben?"].into_iter().enumerate() {
         assert_eq!(code(&ann.sends(0, &id, &number.to_string(), text).await), "");
         let has = |event: &Value| event["conversation"]["lastItem"]["body"] == text;
-        let told = until(&mut inbox, "ConversationChanged", has).await;
+        let told = inbox.until("ConversationChanged", has).await;
         assert_eq!(told["conversation"]["unreadCount"], number + 1);
-        let told = until(&mut inbox, "UnreadChanged", |event| event["unread"]["messages"] == number + 1).await;
-        assert_eq!(told["unread"]["conversations"], 1);
+        assert_eq!(inbox.until_unread("messages", number + 1).await["conversations"], 1);
     }
-    assert_eq!(inbox_end(&ben, &ann).await, ben.ask(UNREAD, Value::Null).await.at("viewer.unread").clone());
+    assert_eq!(first_counts(&ben).await, ben.ask(UNREAD, Value::Null).await.at("viewer.unread").clone());
 }
 
 /// Returns the counts that a new subscription begins with.
-async fn inbox_end(by: &Person, _: &Person) -> Value {
-    let mut socket = follow(by, 0, INBOX, json!({})).await;
+async fn first_counts(by: &Person) -> Value {
+    let mut socket = Follower::start(by, 0, INBOX, json!({})).await;
     socket.event().await.expected("the counts")["unread"].clone()
 }
 
@@ -119,17 +142,17 @@ async fn a_cursor_from_before_a_query_continues_without_a_gap_on_another_instanc
     for cursor in ["viewer.streamCursor", "conversations.streamCursor"] {
         let cursor = seen.text(cursor).to_owned();
         let arrival = app.waits(&setup, &format!("kim{cursor}")).await;
-        let mut inbox = follow(&sue, 1, INBOX, json!({ "after": cursor })).await;
+        let mut inbox = Follower::start(&sue, 1, INBOX, json!({ "after": cursor })).await;
         let of_it = |event: &Value| event["conversationId"] == arrival.conversation.to_string();
-        until(&mut inbox, "ConversationChanged", of_it).await;
+        inbox.until("ConversationChanged", of_it).await;
     }
     // An agent hears of the conversations that wait in a queue that the agent serves.
-    let mut inbox = follow(&ann, 0, INBOX, json!({})).await;
+    let mut inbox = Follower::start(&ann, 0, INBOX, json!({})).await;
     let arrival = app.waits(&setup, "lee").await;
-    until(&mut inbox, "ConversationChanged", |event| event["conversationId"] == arrival.conversation.to_string()).await;
+    inbox.until("ConversationChanged", |event| event["conversationId"] == arrival.conversation.to_string()).await;
     // A change of the queues changes the lists.
     app.assigns(setup.queue.id, &[sue.id]).await;
-    let resync = until(&mut inbox, "ResyncRequired", |_| true).await;
+    let resync = inbox.until("ResyncRequired", |_| true).await;
     assert!(resync["reason"].as_str().is_some_and(|reason| reason.contains("queues")), "{resync}");
     assert!(inbox.event().await.is_none());
 }
@@ -150,17 +173,17 @@ async fn a_supervisor_follows_loads_and_counts_of_all_queues_in_one_stream() {
     let start = sue.ask("{ viewer { streamCursor } agents { streamCursor } }", Value::Null).await;
     let after = start.text("viewer.streamCursor").to_owned();
     let queue_id = |setup: &QueueSetup| setup.queue.id.to_string();
-    let mut all = follow(&sue, 1, SUPERVISOR, json!({ "after": after })).await;
-    let mut one = follow(&sue, 0, SUPERVISOR, json!({ "queues": [queue_id(&texts)] })).await;
+    let mut all = Follower::start(&sue, 1, SUPERVISOR, json!({ "after": after })).await;
+    let mut one = Follower::start(&sue, 0, SUPERVISOR, json!({ "queues": [queue_id(&texts)] })).await;
     ann.turns("AVAILABLE").await;
-    until(&mut all, "AgentStateChanged", |event| event["agent"]["state"] == "AVAILABLE").await;
+    all.until("AgentStateChanged", |event| event["agent"]["state"] == "AVAILABLE").await;
     connected_task(&app, &ann, &chats, "kim").await;
     let is_busy = |event: &Value| event["agent"]["capacity"].to_string().contains("\"used\":1");
-    until(&mut all, "AgentChanged", is_busy).await;
+    all.until("AgentChanged", is_busy).await;
     let served = |event: &Value| event["queueId"] == queue_id(&chats) && event["queue"]["statistics"]["inService"] == 1;
-    until(&mut all, "QueueCountsChanged", served).await;
+    all.until("QueueCountsChanged", served).await;
     app.waits(&texts, "lee").await;
-    let counts = until(&mut one, "QueueCountsChanged", |_| true).await;
+    let counts = one.until("QueueCountsChanged", |_| true).await;
     assert_eq!((&counts["queueId"], &counts["queue"]["waiting"]), (&json!(queue_id(&texts)), &json!(1)), "{counts}");
     // The stream ends with the role.
     let ada = app.admin("ada").await;

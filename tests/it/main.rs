@@ -80,6 +80,7 @@ mod rights_reduced;
 mod sockets;
 mod stack;
 mod states;
+mod task_views;
 mod stream_changes;
 mod supervision;
 mod support;

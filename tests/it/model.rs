@@ -257,12 +257,16 @@ impl Both {
             (State::Offline, "OFFLINE"),
         ]);
         let said = self.people[agent].turns(name).await;
-        let model = &mut self.model.agents[agent];
-        if to == State::Offline && !model.held.is_empty() {
+        let stays = self.model.agents[agent].held.difference(&self.model.asked(agent)).count() > 0;
+        if to == State::Offline && stays {
             assert!(["INVALID_STATE_TRANSITION", "WRAP_UP_PENDING"].contains(&said.as_str()), "{said}");
             return;
         }
         assert_eq!(said, "");
+        if to != State::Available {
+            self.model.give_up(agent);
+        }
+        let model = &mut self.model.agents[agent];
         if to == State::Available && model.state != State::Available {
             model.available_since = self.model.now;
         }

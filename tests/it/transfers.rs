@@ -77,6 +77,7 @@ async fn a_task_can_be_transferred_to_a_queue_on_every_channel() {
         ];
         if told {
             lines.push((format!("{} has left.", ann.handle), true));
+            lines.push(("Another agent takes over. Please wait a moment.".to_owned(), true));
         }
         lines.push((format!("{} has joined.", ben.handle), told));
         assert_eq!(announced(&app, arrival).await, lines, "{channel:?}");

@@ -18,8 +18,8 @@ use crate::{
     events::{
         global_feed::BATCH,
         log::{self, LoggedEvent},
-        sequencer,
         reading::{AHEAD, PRUNED, retry_while_unavailable},
+        sequencer,
     },
 };
 

@@ -6,7 +6,7 @@ use entity::{
     assignment::AssignmentPhase,
     channel::Channel,
     event::EventKind,
-    id::{AgentId, IdleReasonId, UserId},
+    id::{IdleReasonId, UserId},
     idle_reason::{self, SystemReason},
     multimedia_profile,
     user::{self, Role, UserStatus},
@@ -18,7 +18,7 @@ use super::{
     state_history::{self, StateInterval},
 };
 use crate::{
-    app::{App, Locked, LockedRow, SharedLock, Tx},
+    app::{Locked, LockedRow, SharedLock, Tx},
     auth::viewer::{Caller, Viewer},
     database::sql::{Sql, columns},
     error::{Error, Result, UserErrorCode},
@@ -211,7 +211,7 @@ async fn check_nothing_assigned(tx: &Tx<'_>, agent: &agent::Model) -> Result<()>
         let why = "Complete your pending wrap-ups first.";
         return Err(Error::refused(UserErrorCode::WrapUpPending, &["input", "state"], why));
     }
-    Err(invalid_transition("An agent with an offer or an active task cannot go OFFLINE."))
+    Err(invalid_transition("An agent with an active task cannot go OFFLINE."))
 }
 
 /// Returns the caller's user id and locks their row as an agent. Refuses with `NOT_ALLOWED`.

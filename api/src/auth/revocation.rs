@@ -86,7 +86,8 @@ pub fn revoke(tx: &Tx<'_>, subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-/// Publishes that people may see other things when the transaction commits. Emits `RightsEnded`, or nothing for an empty list.
+/// Publishes that people may see other things when the transaction commits. Emits `RightsEnded`, or nothing for an
+/// empty list.
 pub fn change(tx: &Tx<'_>, people: Vec<UserId>) -> Result<()> {
     if people.is_empty() { Ok(()) } else { revoke(tx, &Subject::Narrowed(people)) }
 }

@@ -1,5 +1,5 @@
-//! Participants of conversations. A user, a customer or a program has one participant row in a conversation, however often they
-//! join and leave.
+//! Participants of conversations. A user, a customer or a program has one participant row in a conversation, however
+//! often they join and leave.
 
 use entity::{
     channel::Channel,

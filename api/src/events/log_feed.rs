@@ -20,9 +20,9 @@ use uuid::Uuid;
 
 use super::{
     log::LoggedEvent,
+    reading::{AHEAD, PRUNED, retry_while_unavailable},
     selection::{FeedEntry, Selection, read_all},
     sequencer,
-    reading::{AHEAD, PRUNED, retry_while_unavailable},
 };
 use crate::{database::Database, error::Error};
 

@@ -86,7 +86,8 @@ impl Selection {
             part(&mut sql, &|sql| {
                 sql.push("s.owner_id = ");
                 sql.bind(*owner);
-                sql.push(" AND s.stream_kind IN ");
+                // The sum keeps the database from the index over kinds, which would lead to the streams of all owners.
+                sql.push(" AND s.stream_kind + 0 IN ");
                 sql.bind_list(kinds);
             });
         }
@@ -109,12 +110,12 @@ impl Selection {
         if parts == 0 {
             return Ok((Vec::new(), false));
         }
-        sql.push(") AS found WHERE TRUE");
-        range.write(&mut sql, "found", "found.position");
+        sql.push(") AS few WHERE TRUE");
+        range.write(&mut sql, "few", "few.position");
         // The order repeats, because a join need not keep the order of its parts.
         sql.push(
-            ") AS page ON page.stream_kind = n.stream_kind AND page.owner_id = n.owner_id \
-             AND page.sequence = n.sequence ORDER BY n.position, n.stream_kind",
+            ") AS shown ON shown.stream_kind = n.stream_kind AND shown.owner_id = n.owner_id \
+             AND shown.sequence = n.sequence ORDER BY n.position, n.stream_kind",
         );
         let mut entries: Vec<LoggedEvent> = sql.all(db).await?;
         let more = i64::try_from(entries.len()).is_ok_and(|count| count >= limit);

@@ -161,7 +161,8 @@ pub async fn receive(
             let message = incoming.message.clone();
             let message = message.map(|content| NewItem { inbound: true, ..content.into_item(author.id) });
             let items = introduction.into_iter().chain(message).collect();
-            let added = queueing::enqueue(tx, &mut conversation, Some(at), incoming.introduction.clone(), items).await?;
+            let added =
+                queueing::enqueue(tx, &mut conversation, Some(at), incoming.introduction.clone(), items).await?;
             added.into_iter().find(|item| item.kind == ItemKind::Message)
         }
     };

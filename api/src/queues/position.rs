@@ -6,7 +6,7 @@ use std::{pin::pin, sync::Arc};
 use chrono::{DateTime, Duration, Utc};
 use entity::{
     id::{QueueId, TaskId},
-    offer::{ACCEPTED, HANDS_OVER},
+    offer::{ACCEPTED, HANDS_OVER, OfferKind, PENDING},
     task::WAITING,
 };
 use futures_util::StreamExt as _;

@@ -77,8 +77,8 @@ async fn set_locked(
 }
 
 /// Withdraws the pending offers that an agent no longer takes after a choice. Locks their conversations in the order of
-/// the ids, before the agent. Returns the withdrawn offers. Emits `OfferEnded` and `AgentChanged`, and the events of the
-/// tasks.
+/// the ids, before the agent. Returns the withdrawn offers. Emits `OfferEnded` and `AgentChanged`, and the events of
+/// the tasks.
 async fn withdraw_offers(tx: &Tx<'_>, agent: UserId, choice: &RequestedState) -> Result<BTreeSet<OfferId>> {
     let mut withdrawn = BTreeSet::new();
     if gives_up(choice).is_none() {

@@ -146,19 +146,26 @@ pub async fn lock_agent(
     if assignments::find(tx.db(), task.id, agent.user_id).await?.is_some() {
         return Err(target_refused("The agent is assigned this task or has not wrapped it up yet."));
     }
-    match agent.offerable_channels & task.channel.bit() {
-        0 => Err(refusal_for(&agent, task.channel)),
-        _ => Ok(agent),
+    match refusal_of(&agent, task.channel) {
+        None => Ok(agent),
+        Some(UserErrorCode::OverCapacity) => {
+            let why = "The agent has no free capacity on this channel.";
+            Err(Error::refused(UserErrorCode::OverCapacity, AGENT, why))
+        }
+        Some(_) => Err(agent_unavailable()),
     }
 }
 
-fn refusal_for(agent: &agent::Model, channel: Channel) -> Error {
-    let at_work = agent.state == AgentState::Available && agent.idle_channels & channel.bit() == 0;
-    if at_work && !capacity::has_room(agent, channel) {
-        let why = "The agent has no free capacity on this channel.";
-        return Error::refused(UserErrorCode::OverCapacity, AGENT, why);
+/// Returns the code that refuses an agent as the target of a task on a channel now: `AGENT_NOT_AVAILABLE` or
+/// `OVER_CAPACITY`. `None` for an agent who can be chosen.
+#[must_use]
+pub fn refusal_of(agent: &agent::Model, channel: Channel) -> Option<UserErrorCode> {
+    if agent.offerable_channels & channel.bit() != 0 {
+        return None;
     }
-    agent_unavailable()
+    let at_work = agent.state == AgentState::Available && agent.idle_channels & channel.bit() == 0;
+    let full = at_work && !capacity::has_room(agent, channel);
+    Some(if full { UserErrorCode::OverCapacity } else { UserErrorCode::AgentNotAvailable })
 }
 
 /// Returns the queue that is to get a task, or whose agents are asked to join it. Refuses with `NOT_FOUND`, or with

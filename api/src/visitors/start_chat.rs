@@ -232,7 +232,8 @@ fn intake(input: &StartWebChatInput, origin: &Origin) -> Result<Intake> {
 
 /// Checks a BCP 47 tag: groups of 1 to 8 letters and digits, joined by hyphens.
 fn language(tag: &str) -> Result<String> {
-    let well_formed = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let well_formed =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if tag.len() <= MAX_LANGUAGE && tag.split('-').all(well_formed) {
         return Ok(tag.to_owned());
     }

@@ -203,6 +203,20 @@ impl Model {
         self.let_be(task);
     }
 
+    /// Returns the tasks that an agent is asked to accept.
+    pub fn asked(&self, agent: usize) -> BTreeSet<usize> {
+        let pending = |task: &usize| self.tasks[*task].stand.pending().is_some_and(|(asked, _)| asked == agent);
+        self.agents[agent].held.iter().copied().filter(pending).collect()
+    }
+
+    /// An agent who becomes unavailable gives up all offers.
+    pub fn give_up(&mut self, agent: usize) {
+        for task in self.asked(agent) {
+            self.release(task, agent);
+            self.let_be(task);
+        }
+    }
+
     fn let_be(&mut self, task: usize) {
         self.tasks[task].stand = match self.tasks[task].stand {
             Stand::Offered { handed_over: true, .. } => Stand::Dropped,

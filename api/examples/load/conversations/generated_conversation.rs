@@ -162,6 +162,7 @@ impl GeneratedConversation {
             ended_by: closed.then_some(EndedBy::Agent),
             customer_agreed: false,
             previous_id: None,
+            intake: None,
             continued_in_id: None,
         }
     }

@@ -37,11 +37,11 @@ pub struct AgentsMutation;
 impl AgentsMutation {
     /// Sets the viewer's own agent state, or the state of another agent if the caller is a supervisor or an
     /// organization key. An AVAILABLE agent is offered tasks. An agent in the state RONA is offered tasks again only
-    /// after this call. With IDLE and OFFLINE, the offers to the agent on these channels end at once: tasks of queues go
-    /// to other agents, transfers and invitations count as not accepted. The same call again changes nothing. Refuses
-    /// with NOT_ALLOWED when the viewer is not an agent, or not a supervisor for another agent's state. Refuses with
-    /// NOT_FOUND, INVALID, INVALID_REASON, or INVALID_STATE_TRANSITION for RONA and for OFFLINE with an active task.
-    /// Refuses with WRAP_UP_PENDING for OFFLINE while a wrap-up is pending.
+    /// after this call. With IDLE and OFFLINE, the offers to the agent on these channels end at once: tasks of queues
+    /// go to other agents, transfers and invitations count as not accepted. The same call again changes nothing.
+    /// Refuses with NOT_ALLOWED when the viewer is not an agent, or not a supervisor for another agent's state. Refuses
+    /// with NOT_FOUND, INVALID, INVALID_REASON, or INVALID_STATE_TRANSITION for RONA and for OFFLINE with an active
+    /// task. Refuses with WRAP_UP_PENDING for OFFLINE while a wrap-up is pending.
     #[graphql(guard = "Needs(Scope::AgentsWrite)")]
     async fn set_agent_state(
         &self,

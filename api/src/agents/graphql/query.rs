@@ -76,7 +76,7 @@ impl AgentsQuery {
         let list = format!("agents {search:?} {state:?} {target:?}");
         let page: Page<PageBound> = Page::new(PageArguments { first, after, last, before }, &list)?;
         if !may_see_agents(ctx).await? {
-            return Ok(AgentConnection { slice: page.slice(Vec::new()), stream_cursor: None });
+            return Ok(AgentConnection { slice: page.slice(Vec::new()), stream_cursor: None, target_channel: None });
         }
         let among = among(ctx, target, TargetKind::Agent).await?;
         let search = NameSearch::new(search.as_deref(), None)?;
@@ -85,7 +85,11 @@ impl AgentsQuery {
             false => None,
         };
         let slice = target_search::agents(ctx.app()?, search.as_ref(), state, &among, page).await?;
-        Ok(AgentConnection { slice, stream_cursor })
+        let target_channel = match &among {
+            SearchScope::TargetsOf(target) => Some(target.task.channel),
+            SearchScope::All | SearchScope::Nobody => None,
+        };
+        Ok(AgentConnection { slice, stream_cursor, target_channel })
     }
 
     /// The multimedia profiles in use, ordered by name, at most 200. With `includeArchived` also the archived ones.

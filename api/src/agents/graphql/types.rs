@@ -26,7 +26,7 @@ use crate::{
         viewer::{Scope, Viewer},
     },
     conversations::graphql::loader::{ConversationById, ReferredCustomer},
-    error::{Error, Result},
+    error::{Error, Result, UserErrorCode},
     events::cursor::{Cursor, desk_of},
     instant::Instant,
     memory_budget::LongText,
@@ -41,6 +41,7 @@ use crate::{
         graphql::{loader::OwnAssignment, offer_types::Offer, supervision::may_supervise, types::Task},
         offers,
         target_search::ListedAgent,
+        transfer_targets,
     },
     users::graphql::{loader::ReferredPerson, types::User},
 };
@@ -195,6 +196,8 @@ pub struct AgentConnection {
     pub slice: PageSlice<ListedAgent>,
     /// The cursor of the states of all agents, read before the page. None when it was not selected.
     pub stream_cursor: Option<Cursor>,
+    /// The channel of the task for which the agents are targets. None for a list of all agents.
+    pub target_channel: Option<Channel>,
 }
 
 /// A page of agents, ordered by name.
@@ -202,9 +205,14 @@ pub struct AgentConnection {
 impl AgentConnection {
     /// The agents with their cursors.
     async fn edges(&self) -> Vec<AgentEdge> {
-        let edge = |row: &ListedAgent| AgentEdge {
-            cursor: self.slice.cursor(&row.list_position()),
-            node: Agent(Arc::new(row.agent.clone())),
+        let edge = |row: &ListedAgent| {
+            let refusal = self.target_channel.and_then(|channel| transfer_targets::refusal_of(&row.agent, channel));
+            AgentEdge {
+                cursor: self.slice.cursor(&row.list_position()),
+                node: Agent(Arc::new(row.agent.clone())),
+                selectable: self.target_channel.map(|_| refusal.is_none()),
+                reason: refusal,
+            }
         };
         self.slice.items.iter().map(edge).collect()
     }
@@ -233,6 +241,12 @@ pub struct AgentEdge {
     pub cursor: String,
     /// The agent at this position.
     pub node: Agent,
+    /// True when the agent can be chosen now as the target of `forTransferOf` or `forConferenceOf`. Null in a list of
+    /// all agents.
+    pub selectable: Option<bool>,
+    /// The code with which the agent would be refused: AGENT_NOT_AVAILABLE or OVER_CAPACITY. Null when `selectable` is
+    /// not false.
+    pub reason: Option<UserErrorCode>,
 }
 
 /// An agent's capacity on one channel.

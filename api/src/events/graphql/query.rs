@@ -9,8 +9,8 @@ use super::{
 };
 use crate::events::{
     cursor::Cursor,
-    sequencer,
     reading::{AHEAD, PRUNED},
+    sequencer,
 };
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},

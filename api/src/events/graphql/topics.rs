@@ -107,7 +107,9 @@ pub struct ReaderSelection {
 pub async fn select(ctx: &Context<'_>, topics: Option<Vec<EventTopic>>) -> Result<ReaderSelection> {
     let caller = ctx.caller()?;
     let owner = caller.cursor_owner();
-    let supervises = may_supervise(ctx).await?;
+    let of_supervisors =
+        |topics: &Vec<EventTopic>| topics.iter().any(|topic| matches!(topic, EventTopic::Queues | EventTopic::Agents));
+    let supervises = topics.as_ref().is_none_or(of_supervisors) && may_supervise(ctx).await?;
     let reaches: Vec<Reach> = match topics {
         Some(topics) => topics.into_iter().map(|topic| topic.reach(caller, supervises)).collect::<Result<_>>()?,
         None => EventTopic::ALL.into_iter().filter_map(|topic| topic.reach(caller, supervises).ok()).collect(),

@@ -45,7 +45,8 @@ pub struct IntakeAttribute {
 impl From<intake::Intake> for Intake {
     fn from(given: intake::Intake) -> Self {
         let intake::Intake { answers, page_url, referrer, locale, user_agent, attributes } = given;
-        let answers = answers.into_iter().map(|one| IntakeAnswer { name: one.name, label: one.label, value: one.value });
+        let answers =
+            answers.into_iter().map(|one| IntakeAnswer { name: one.name, label: one.label, value: one.value });
         let attributes = attributes.into_iter().map(|one| IntakeAttribute { name: one.name, value: one.value });
         let (answers, attributes) = (answers.collect(), attributes.collect());
         Self { answers, page_url, referrer, locale, user_agent, attributes }

@@ -8,7 +8,9 @@ use entity::{
     assignment,
     channel::Channel,
     id::{OfferId, TaskId},
-    offer, routing_decision, task, wrap_up,
+    intake::Intake,
+    offer::{self, PENDING},
+    routing_decision, task, wrap_up,
 };
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 

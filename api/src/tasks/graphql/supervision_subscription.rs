@@ -74,10 +74,10 @@ pub struct SupervisionSubscription;
 
 #[Subscription]
 impl SupervisionSubscription {
-    /// Changes of the states of all agents. For supervisors and organization keys. The first event is SubscriptionStarted. With `after`, all
-    /// events since that cursor come first, without gaps or repetitions. The sequence numbers have no gaps. An expired
-    /// cursor gets ResyncRequired, and the stream completes. The stream also completes when the viewer stops being a
-    /// supervisor.
+    /// Changes of the states of all agents. For supervisors and organization keys. The first event is
+    /// SubscriptionStarted. With `after`, all events since that cursor come first, without gaps or repetitions. The
+    /// sequence numbers have no gaps. An expired cursor gets ResyncRequired, and the stream completes. The stream also
+    /// completes when the viewer stops being a supervisor.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn agent_states(
         &self,
@@ -95,10 +95,10 @@ impl SupervisionSubscription {
         }))
     }
 
-    /// Tasks that enter a queue, are accepted, or leave it. For supervisors and organization keys. The first event is SubscriptionStarted.
-    /// With `after`, such as the queue's `streamCursor`, all events since that cursor come first, without gaps or
-    /// repetitions. The sequence numbers have no gaps. An expired cursor gets ResyncRequired, and the stream completes.
-    /// The stream also completes when the viewer stops being a supervisor.
+    /// Tasks that enter a queue, are accepted, or leave it. For supervisors and organization keys. The first event is
+    /// SubscriptionStarted. With `after`, such as the queue's `streamCursor`, all events since that cursor come first,
+    /// without gaps or repetitions. The sequence numbers have no gaps. An expired cursor gets ResyncRequired, and the
+    /// stream completes. The stream also completes when the viewer stops being a supervisor.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn queue_events(
         &self,
