@@ -107,6 +107,7 @@ pub mod queues;
 pub mod tasks;
 pub mod routing;
 pub mod entry_points;
+pub mod customer_records;
 pub mod inbound;
 pub mod visitors;
 pub mod relationships;

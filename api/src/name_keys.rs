@@ -6,7 +6,7 @@
 //! that version.
 
 use entity::{
-    id::{PersonalContactId, UserId},
+    id::{CustomerId, PersonalContactId, UserId},
     text_keys,
 };
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _, FromQueryResult, IntoActiveModel as _};
@@ -16,6 +16,7 @@ use crate::{
     address_book::book_entries,
     app::{App, Tx},
     contact_center::locks,
+    conversations::customer_index,
     database::sql::Sql,
     error::{Error, Result},
     text::{self, named},
@@ -25,10 +26,11 @@ use crate::{
 /// The number of rows that one transaction rebuilds.
 pub const ROWS: u64 = 500;
 
-/// The order of the stages: the tables of named things, then users, then personal contacts.
+/// The order of the stages: the tables of named things, then users, personal contacts and customers.
 const TABLES: [&str; 6] = ["queue", "entry_point", "multimedia_profile", "idle_reason", "wrap_up_reason", "skill"];
 const PEOPLE: usize = TABLES.len();
 const BOOKS: usize = PEOPLE + 1;
+const CUSTOMERS: usize = BOOKS + 1;
 
 /// Rebuilds all keys if their version differs from the version of this instance.
 pub async fn refresh(app: &App) -> anyhow::Result<()> {
@@ -83,7 +85,7 @@ async fn rebuild_some(tx: &Tx<'_>, rows: u64) -> Result<bool> {
         left = left.saturating_sub(done);
         match ended {
             false => state.reached = last,
-            true if stage < BOOKS => (state.stage, state.reached) = (state.stage + 1, None),
+            true if stage < CUSTOMERS => (state.stage, state.reached) = (state.stage + 1, None),
             true => state = text_keys::Model { version: version.to_owned(), building: String::new(), ..state },
         }
     }
@@ -100,6 +102,10 @@ async fn rebuild_stage(tx: &Tx<'_>, stage: usize, after: Option<Uuid>, limit: u6
     Ok(match stage {
         PEOPLE => {
             let (done, last) = index::rebuild(tx, after.map(UserId), limit).await?;
+            (done, last.map(|id| id.0))
+        }
+        CUSTOMERS => {
+            let (done, last) = customer_index::rebuild(tx, after.map(CustomerId), limit).await?;
             (done, last.map(|id| id.0))
         }
         _ => {

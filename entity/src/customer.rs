@@ -16,6 +16,11 @@ pub struct Model {
     pub display_name: String,
     pub email: Option<String>,
     pub phone: Option<String>,
+    /// The id of the customer in another system of the organization. Unique.
+    pub external_id: Option<String>,
+    /// The sort key of the name, and the text by which the customer is found.
+    pub name_key: Vec<u8>,
+    pub search_text: String,
     /// The customer who has this customer's addresses and conversations since the two were found to be one person. It
     /// names a customer who is not merged.
     pub merged_into_id: Option<CustomerId>,

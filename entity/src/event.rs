@@ -105,4 +105,7 @@ pub enum EventKind {
     /// An agent's state changed.
     #[sea_orm(string_value = "agent_state_changed")]
     AgentStateChanged,
+    /// A customer is new, or the details of a customer changed.
+    #[sea_orm(string_value = "customer_changed")]
+    CustomerChanged,
 }

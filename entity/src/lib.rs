@@ -20,6 +20,7 @@ pub mod contact;
 pub mod conversation;
 pub mod credential;
 pub mod customer;
+pub mod customer_bigram;
 pub mod customer_identity;
 pub mod delivery;
 pub mod details;

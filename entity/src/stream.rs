@@ -65,6 +65,9 @@ pub enum StreamKind {
     /// All direct conversations of a user, in one stream.
     #[sea_orm(num_value = 12)]
     DirectInbox = 12,
+    /// The details of a customer.
+    #[sea_orm(num_value = 13)]
+    Customer = 13,
 }
 
 impl StreamKind {

@@ -20,10 +20,21 @@ impl MigrationTrait for Migration {
                     display_name text NOT NULL,
                     email text,
                     phone text,
+                    external_id text {bytewise} UNIQUE,
+                    name_key bytea NOT NULL,
+                    search_text text NOT NULL,
                     merged_into_id uuid REFERENCES customer (id),
                     created_at timestamptz NOT NULL,
                     updated_at timestamptz NOT NULL
                 )",
+                "CREATE INDEX customer_by_name ON customer (name_key, id) WHERE merged_into_id IS NULL",
+                r"CREATE TABLE customer_bigram (
+                    gram text {bytewise} NOT NULL,
+                    name_key bytea NOT NULL,
+                    customer_id uuid NOT NULL REFERENCES customer (id),
+                    PRIMARY KEY (gram, name_key, customer_id)
+                ) {clustered}",
+                "CREATE INDEX customer_bigram_of_customer ON customer_bigram (customer_id)",
                 "CREATE INDEX customer_merged_into ON customer (merged_into_id) WHERE merged_into_id IS NOT NULL",
                 r"CREATE TABLE customer_identity (
                     channel smallint NOT NULL,

@@ -8,7 +8,8 @@ use api::{
     events::payloads::Logged, notifications::notification_rows::GroupedNotification,
 };
 use entity::{
-    activity, agent, connection_request, event::EventKind, notification, offer, participant, task, thread_item,
+    activity, agent, connection_request, customer, event::EventKind, notification, offer, participant, task,
+    thread_item,
 };
 use sea_orm::Iterable as _;
 use serde_json::{Value, json};
@@ -31,6 +32,7 @@ fn subject(kind: EventKind) -> &'static str {
         EventKind::ItemAdded | EventKind::ItemChanged => "thread_item",
         EventKind::ReceiptAdvanced => "receipt",
         EventKind::ParticipantChanged => "participant",
+        EventKind::CustomerChanged => "customer",
         EventKind::OfferCreated | EventKind::OfferEnded => "offer",
         EventKind::AgentChanged | EventKind::AgentStateChanged => "agent",
         EventKind::TaskChanged
@@ -69,6 +71,7 @@ fn check(subject: &str) {
     match subject {
         "activity" => holds::<activity::Model>(subject),
         "agent" => holds::<agent::Model>(subject),
+        "customer" => holds::<customer::Model>(subject),
         "connection_request" => holds::<connection_request::Model>(subject),
         "contact" => holds::<ListChange>(subject),
         "notification" => holds::<notification::Model>(subject),

@@ -289,6 +289,9 @@ async fn tasks(twice: &mut Twice<'_>, setup: &QueueSetup, other: &QueueSetup, an
     let note = json!({ "conversationId": chat.conversation.to_string(), "clientMessageId": "n", "body": "Be kind." });
     twice.person(&sue, "addNote", note).await;
     twice.person(&sue, "leaveConversation", json!({ "conversationId": chat.conversation.to_string() })).await;
+    let customers = ann.ask("{ customers(search: \"kim\") { nodes { id } } }", Value::Null).await;
+    let customer = customers.at("customers.nodes.0.id").clone();
+    twice.person(ann, "updateCustomer", json!({ "customerId": customer, "displayName": "Kim Minsu" })).await;
     let only = [&ann.clients[..1], &ann.clients[..1]].concat();
     let typing = json!({ "conversationId": chat.conversation.to_string(), "typing": true });
     // Each instance counts signals for itself.

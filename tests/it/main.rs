@@ -49,6 +49,7 @@ mod hostile;
 mod imports;
 mod inbound;
 mod issuers;
+mod list_filters;
 mod crash_live_offers;
 mod crash_routing;
 mod notification_emails;

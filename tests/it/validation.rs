@@ -210,7 +210,7 @@ async fn values_must_match_their_types() {
         (preset, json!({}), INVALID),
         ("query($o: ContactOrder = \"NAME\") { contacts(first: 1, orderBy: $o) { totalCount } }", json!({}), INVALID),
         ("query($k: NotificationKind = \"MESSAGE\") { notifications(first: 1, kind: $k) { totalCount } }", json!({}), INVALID),
-        ("{ conversations(first: 1, filter: { channel: \"SMS\" }) { totalCount } }", json!({}), INVALID),
+        ("{ conversations(first: 1, filter: { channels: \"SMS\" }) { totalCount } }", json!({}), INVALID),
         ("mutation { createApiKey(input: { name: \"x\", scopes: [\"PROFILE_READ\"] }) { userErrors { code } } }", json!({}), INVALID),
         ("{ contacts(first: 1, search: ALL) { totalCount } }", json!({}), INVALID),
         ("mutation { muteUser(input: { userId: \"x\", until: \"never\" }) { outcome } }", json!({}), INVALID),
@@ -247,7 +247,7 @@ async fn names_are_unique() {
     all(&[
         ("mutation { followUser(input: { userId: \"a\", userId: \"b\" }) { outcome } }", json!({}), INVALID),
         ("mutation { muteUser(input: { userId: \"a\", feed: true, feed: false }) { outcome } }", json!({}), INVALID),
-        ("{ conversations(first: 1, filter: { channel: SMS, channel: SMS }) { totalCount } }", json!({}), INVALID),
+        ("{ conversations(first: 1, filter: { channels: SMS, channels: SMS }) { totalCount } }", json!({}), INVALID),
         ("mutation { savePersonalContact(input: { displayName: \"x\", emails: [{ address: \"a@x.org\", address: \"b@x.org\" }] }) { outcome } }", json!({}), INVALID),
         ("query($f: ConversationFilter = { mine: true, mine: false }) { conversations(first: 1, filter: $f) { totalCount } }", json!({}), INVALID),
         ("{ contacts(first: 1, first: 1) { totalCount } }", json!({}), INVALID),

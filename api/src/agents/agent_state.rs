@@ -216,22 +216,27 @@ async fn check_nothing_assigned(tx: &Tx<'_>, agent: &agent::Model) -> Result<()>
 
 /// Returns the caller's user id and locks their row as an agent. Refuses with `NOT_ALLOWED`.
 pub async fn require_agent(tx: &Tx<'_>, by: &Caller) -> Result<UserId> {
-    lock_with_role(tx, by, Role::Agent, "Only agents can do this.").await.map(|person| person.id)
+    require_person(tx, by, Role::Agent, "Only agents can do this.").await.map(|person| person.id)
 }
 
 /// Returns the caller's user id and locks their row as a supervisor. Refuses with `NOT_ALLOWED`.
 pub async fn require_supervisor(tx: &Tx<'_>, by: &Caller) -> Result<UserId> {
-    lock_with_role(tx, by, Role::Supervisor, "Only supervisors can do this.").await.map(|person| person.id)
+    require_person(tx, by, Role::Supervisor, "Only supervisors can do this.").await.map(|person| person.id)
 }
 
 /// Locks the viewer's row as an agent. Refuses with `NOT_ALLOWED` if they are not an agent now.
 pub async fn lock_person(tx: &Tx<'_>, by: &Viewer) -> Result<SharedLock<user::Model>> {
-    lock_with_role(tx, &Caller::Person(*by), Role::Agent, "Only agents can do this.").await
+    require_person(tx, &Caller::Person(*by), Role::Agent, "Only agents can do this.").await
 }
 
 /// Returns the person that a caller is, if they have at least `role` now. A shared lock keeps the role until the
 /// transaction ends.
-async fn lock_with_role(tx: &Tx<'_>, by: &Caller, role: Role, why: &'static str) -> Result<SharedLock<user::Model>> {
+pub async fn require_person(
+    tx: &Tx<'_>,
+    by: &Caller,
+    role: Role,
+    why: &'static str,
+) -> Result<SharedLock<user::Model>> {
     let Caller::Person(viewer) = by else { return Err(Error::PersonsOnly) };
     let held = tx
         .share_one(

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     address_book_rows,
     list_members::{ContactOrder, ListMember, ListSource, ListedMember, People},
-    search::Search,
+    search::{Search, SearchIndex},
     user_rows::{Person, RowDetail},
 };
 use crate::{
@@ -228,7 +228,7 @@ impl People {
                     (["u.name_key", "u.id"], "u.id")
                 }
                 Some(search) => {
-                    let gram = search.rarest_gram(db).await?;
+                    let gram = search.rarest_gram(db, SearchIndex::Users).await?;
                     sql.push(" FROM user_bigram g JOIN \"user\" u ON u.id = g.user_id WHERE g.gram = ");
                     sql.bind(gram);
                     sql.push(" AND u.status = ");

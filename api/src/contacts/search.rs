@@ -17,6 +17,26 @@ const MAX_WORDS: usize = 8;
 /// A gram that more people have is frequent. Higher counts make no difference.
 const FREQUENT: i64 = 2_000;
 
+/// A search index of pairs of characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchIndex {
+    /// The index of users.
+    Users,
+    /// The index of customers.
+    Customers,
+}
+
+impl SearchIndex {
+    /// Returns the name of the table.
+    #[must_use]
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Users => "user_bigram",
+            Self::Customers => "customer_bigram",
+        }
+    }
+}
+
 /// A search in folded form.
 #[derive(Clone, Debug)]
 pub struct Search {
@@ -82,8 +102,9 @@ impl Search {
         }
     }
 
-    /// Returns the two adjacent characters of the search that the fewest people have. The index is read by them.
-    pub async fn rarest_gram(&self, db: &impl ConnectionTrait) -> Result<String, DbErr> {
+    /// Returns the two adjacent characters of the search that the fewest rows of an index have. The
+    /// index is read by them.
+    pub async fn rarest_gram(&self, db: &impl ConnectionTrait, of: SearchIndex) -> Result<String, DbErr> {
         // In a longer word, no letter is rarer than the pair that contains it.
         let telling = |word: &&String, gram: &String| gram.chars().nth(1).is_some() || word.chars().nth(1).is_none();
         let grams =
@@ -94,7 +115,8 @@ impl Search {
             sql.push(if index == 0 { "SELECT " } else { " UNION ALL SELECT " });
             sql.push("CAST(");
             sql.bind(gram.clone());
-            sql.push(" AS text) AS gram, (SELECT count(*) FROM (SELECT 1 FROM user_bigram WHERE gram = ");
+            let table = of.table();
+            sql.push(&format!(" AS text) AS gram, (SELECT count(*) FROM (SELECT 1 FROM {table} WHERE gram = "));
             sql.bind(gram.clone());
             sql.push(" LIMIT ");
             sql.bind(FREQUENT);

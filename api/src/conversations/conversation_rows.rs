@@ -248,6 +248,16 @@ fn visible_to_person(sql: &mut Sql, me: UserId) {
     ));
 }
 
+/// Returns the ids of a customer's open conversations, in the order in which they are locked.
+pub async fn open_of_customer(db: &impl ConnectionTrait, id: CustomerId) -> Result<Vec<ConversationId>, DbErr> {
+    let mut sql = Sql::select::<conversation::Entity>("c", "WHERE c.customer_id = ");
+    sql.bind(id);
+    sql.push(" AND c.status = ");
+    sql.bind(ConversationStatus::Open);
+    sql.push(" ORDER BY c.id");
+    Ok(sql.models::<conversation::Entity>(db).await?.into_iter().map(|row| row.id).collect())
+}
+
 /// Returns the refusal `CONVERSATION_ENDED` for an input field.
 #[must_use]
 pub fn conversation_ended(field: &'static [&'static str]) -> Error {

@@ -2,17 +2,19 @@
 //! guarantees it, however many first messages arrive at once. A message locks the row of its customer first, so that
 //! two customers become one between messages and never within one.
 
-use entity::{channel::Channel, customer, customer_identity, id::CustomerId};
+use entity::{channel::Channel, customer, customer_identity, event::EventKind, id::CustomerId};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, TryInsertResult,
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, SqlErr,
+    TryInsertResult,
 };
 
-use super::{addresses::Address, conversation_rows};
+use super::{addresses::Address, conversation_rows, customer_index};
 use crate::{
     app::{Locked, Tx},
     auth::viewer::Caller,
     database::sql::Sql,
     error::{Error, Result},
+    events::{cursor::customer_of, log::NewEvent},
 };
 
 /// Details of a customer. `None` means that a detail is not known.
@@ -38,8 +40,9 @@ pub enum CustomerReference {
     Known(CustomerId),
 }
 
-/// Locks a customer, or creates the one with a new address. Saves the details in `about`. Details that are `None` there
-/// stay as they are. Refuses with `UNAUTHENTICATED` if a token's customer was merged into another.
+/// Locks a customer, or creates the one with a new address. Emits `CustomerChanged` for a new or changed customer.
+/// Saves the details in `about`. Details that are `None` there stay as they are. Refuses with `UNAUTHENTICATED` if a
+/// token's customer was merged into another.
 pub async fn identify(
     tx: &Tx<'_>,
     channel: Channel,
@@ -69,16 +72,22 @@ async fn find_or_create_by_address(
     }
     let now = tx.clock().now();
     // The address may be the e-mail address or telephone number that agents want to see.
-    let row = customer::Model {
+    let mut row = customer::Model {
         id: CustomerId(tx.clock().uuid()),
         display_name: about.name.clone().unwrap_or_else(|| address.default_name().to_owned()),
         email: about.email.clone().or_else(|| address.email_address().map(str::to_owned)),
         phone: about.phone.clone().or_else(|| address.phone_number().map(str::to_owned)),
+        external_id: None,
+        name_key: Vec::new(),
+        search_text: String::new(),
         merged_into_id: None,
         created_at: now,
         updated_at: now,
     };
+    customer_index::set_keys(&mut row);
     let row = tx.insert_locked(row).await?.ok_or(Error::Again)?;
+    customer_index::insert(tx.db(), &row).await?;
+    emit_changed(tx, &row)?;
     let identity = customer_identity::ActiveModel {
         channel: Set(channel),
         address: Set(form),
@@ -125,9 +134,18 @@ pub async fn mark_merged(tx: &Tx<'_>, kept: Locked<customer::Model>, merged: Loc
         phone: kept.phone.is_none().then(|| merged.phone.clone()).flatten(),
     };
     let (into, now) = (kept.id, tx.clock().now());
-    update_details(tx, kept, &details).await?;
-    let row = customer::Model { merged_into_id: Some(into), updated_at: now, ..merged.into_row() };
+    let kept = update_details(tx, kept, &details).await?;
+    // An external id names one customer, and it names the kept one from now on, if that had none.
+    let external_id = merged.external_id.clone();
+    let row = customer::Model { merged_into_id: Some(into), external_id: None, updated_at: now, ..merged.into_row() };
+    customer_index::remove(tx.db(), row.id).await?;
+    emit_changed(tx, &row)?;
     row.into_active_model().reset_all().update(tx.db()).await?;
+    if kept.external_id.is_none() && external_id.is_some() {
+        let mut row = kept.clone();
+        row.external_id = external_id;
+        save(tx, kept, row).await?;
+    }
     Ok(())
 }
 
@@ -157,11 +175,36 @@ pub async fn update_details(
             kept.clone_from(said);
         }
     }
-    if row != before {
-        row.updated_at = tx.clock().now();
-        tx.save(&row).await?;
+    save(tx, before, row).await
+}
+
+/// Saves a customer that has changed, with its keys. Returns it. Emits `CustomerChanged` if anything changed.
+pub async fn save(
+    tx: &Tx<'_>,
+    before: Locked<customer::Model>,
+    mut row: Locked<customer::Model>,
+) -> Result<Locked<customer::Model>> {
+    if row == before {
+        return Ok(row);
     }
+    row.updated_at = tx.clock().now();
+    customer_index::set_keys(&mut row);
+    // Another call may have given the external id to another customer. The transaction begins again and finds it.
+    tx.save(&row).await.map_err(|error| match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => Error::Again,
+        _ => error.into(),
+    })?;
+    if (&row.name_key, &row.search_text) != (&before.name_key, &before.search_text) {
+        customer_index::write(tx.db(), &row).await?;
+    }
+    emit_changed(tx, &row)?;
     Ok(row)
+}
+
+/// Emits `CustomerChanged` in the customer's stream.
+fn emit_changed(tx: &Tx<'_>, row: &customer::Model) -> Result<()> {
+    tx.append(NewEvent::new(EventKind::CustomerChanged, row, vec![customer_of(row.id)])?);
+    Ok(())
 }
 
 /// Returns customers by id, in no particular order.

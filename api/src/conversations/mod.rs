@@ -10,6 +10,8 @@ pub mod thread_items;
 pub mod participants;
 pub mod unread;
 pub mod listing;
+pub mod customer_conversations;
+pub mod customer_index;
 pub mod customers;
 pub mod announcement_names;
 pub mod announcement_times;

@@ -124,7 +124,7 @@ pub fn email(value: &str, path: FieldPath) -> Result<Option<String>> {
 }
 
 /// Reads a telephone number of any country: digits with signs between them, by the rule of [`plain_text::telephone`].
-fn phone(value: &str, path: FieldPath) -> Result<Option<String>> {
+pub fn phone(value: &str, path: FieldPath) -> Result<Option<String>> {
     let Some(number) = detail_validation::line(&plain_text::telephone(value), path, MAX_NUMBER)? else {
         return Ok(None);
     };

@@ -4,7 +4,7 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use entity::{
-    id::{ConversationId, QueueId, UserId},
+    id::{ConversationId, CustomerId, QueueId, UserId},
     stream::StreamKind,
 };
 use uuid::Uuid;
@@ -116,6 +116,12 @@ pub fn conversation_of(conversation: ConversationId) -> Stream {
 #[must_use]
 pub fn customer_side_of(conversation: ConversationId) -> Stream {
     Stream { kind: StreamKind::CustomerSide, owner: conversation.0 }
+}
+
+/// Returns the stream of a customer's details.
+#[must_use]
+pub fn customer_of(customer: CustomerId) -> Stream {
+    Stream { kind: StreamKind::Customer, owner: customer.0 }
 }
 
 /// Returns the stream of an agent's desktop.

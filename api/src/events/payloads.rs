@@ -10,7 +10,7 @@ use entity::{
     activity, agent,
     announcement::AnnouncementData,
     channel::Channel,
-    connection_request,
+    connection_request, customer,
     id::{
         ActivityId, ApiKeyId, ConnectionRequestId, ConversationId, CustomerId, IdleReasonId, MultimediaProfileId,
         NotificationId, OfferId, ParticipantId, QueueId, TaskId, ThreadItemId, UserId,
@@ -184,6 +184,20 @@ row_payload! {
         left_at: Option<DateTimeUtc>,
         read_up_to: i64,
     } since { key_id: Option<ApiKeyId> } without { left_sequence = None, settled_at = None }
+}
+
+row_payload! {
+    /// A customer. The keys of sorting and search stay in the table.
+    CustomerPayload of customer, 1 {
+        id: CustomerId,
+        display_name: String,
+        email: Option<String>,
+        phone: Option<String>,
+        external_id: Option<String>,
+        merged_into_id: Option<CustomerId>,
+        created_at: DateTimeUtc,
+        updated_at: DateTimeUtc,
+    } since {} without { name_key = Vec::new(), search_text = String::new() }
 }
 
 row_payload! {

@@ -3,6 +3,7 @@
 //! offers. It must be taken before the locks of agents.
 
 pub mod task_rows;
+pub mod task_list;
 pub mod candidates;
 pub mod routing_decisions;
 pub mod skill_steps;

@@ -4,7 +4,7 @@ use api::{
     app::Tx,
     conversations::{
         addresses::{Address, VisitorId},
-        conversation_streams, participants,
+        conversation_streams, customer_index, participants,
         receipts::ReceiptUpdate,
     },
     error::Result,
@@ -201,15 +201,20 @@ impl GeneratedConversation {
     /// Writes the rows and events before the first entry.
     pub fn begin(&self, tx: &Tx<'_>, center: &ContactCenter, rows: &mut Rows) -> Result<()> {
         let name = format!("Customer {}", self.number);
-        rows.customers.push(customer::Model {
+        let mut row = customer::Model {
             id: self.customer_id(),
             display_name: name,
             email: Some(format!("customer{}@example.com", self.number)),
             phone: None,
+            external_id: None,
+            name_key: Vec::new(),
+            search_text: String::new(),
             merged_into_id: None,
             created_at: self.began,
             updated_at: self.began,
-        });
+        };
+        customer_index::set_keys(&mut row);
+        rows.customers.push(row);
         let number = self.number.to_string();
         let address = Address::visitor(self.entry_point(center).0, &VisitorId::Signed(&number));
         rows.identities.push(customer_identity::Model {

@@ -7,7 +7,7 @@ use entity::{event::EventKind, id::ConversationId, participant, stream::StreamKi
 
 use super::{
     item_types::{Message, Receipt, ThreadItem},
-    participant_types::Participant,
+    participant_types::{Customer, Participant},
     types::Conversation,
 };
 use crate::{
@@ -203,6 +203,44 @@ impl ConversationLogEvent {
                 })
             }
             EventKind::TaskChanged => Self::TaskChanged(TaskChanged::read(entry, cursor)?),
+            _ => return None,
+        })
+    }
+}
+
+event! {
+    /// A customer is new, or the details of a customer changed.
+    CustomerChanged {
+        /// The customer at the time of the event.
+        customer: Customer,
+    }
+}
+
+/// An event of the log about a customer.
+#[derive(Union)]
+pub enum CustomerLogEvent {
+    /// A new customer, or new details of a customer.
+    CustomerChanged(CustomerChanged),
+    /// An event that this version of Rapport does not know.
+    UnknownEvent(UnknownEvent),
+}
+
+impl CustomerLogEvent {
+    /// Reads a log entry. `cursor` is its position for the reader.
+    #[must_use]
+    pub fn read(entry: &LoggedEvent, cursor: Cursor) -> Self {
+        let known = Self::known(entry, cursor.clone());
+        known.unwrap_or_else(|| Self::UnknownEvent(UnknownEvent::read(entry, cursor)))
+    }
+
+    /// Reads a log entry of this version.
+    fn known(entry: &LoggedEvent, cursor: Cursor) -> Option<Self> {
+        let (id, occurred_at, sequence) = (ID::from(entry.id), Instant(entry.occurred_at), entry.sequence);
+        Some(match entry.kind.0? {
+            EventKind::CustomerChanged => {
+                let customer = Customer(Arc::new(entry.subject()?));
+                Self::CustomerChanged(CustomerChanged { id, cursor, occurred_at, sequence, customer })
+            }
             _ => return None,
         })
     }

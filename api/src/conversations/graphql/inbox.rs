@@ -70,7 +70,7 @@ impl ListScope {
         Ok(match retry_while_unavailable(|| people::role(db, user)).await? {
             Some(Role::Supervisor | Role::Admin) => Self::All,
             Some(Role::Agent) => {
-                Self::Queues(retry_while_unavailable(|| listing::queues_of_agent(db, user, None)).await?)
+                Self::Queues(retry_while_unavailable(|| listing::queues_of_agent(db, user, &[])).await?)
             }
             Some(Role::Member) | None => Self::Own,
         })

@@ -12,7 +12,7 @@ use entity::{
 use crate::conversations::{
     announcement_names::{self, AnnouncementReference},
     conversation_rows::{self, VisibleConversation},
-    customers,
+    customer_conversations, customers,
     participants::{self, ParticipantRef},
     receipts::{self, VisibleReceipt},
     thread_items::{self, ItemPage},
@@ -21,7 +21,7 @@ use crate::conversations::{
 use crate::{
     auth::request_context::RequestReads,
     error::{Error, Result},
-    pagination::PageSlice,
+    pagination::{Page, PageBound, PageSlice},
 };
 
 /// Key of a conversation. Only conversations that the caller may see have a value.
@@ -219,5 +219,40 @@ impl Loader<IdentitiesOf> for RequestReads {
             found.entry(IdentitiesOf(row.customer_id)).or_default().push(row);
         }
         Ok(found)
+    }
+}
+
+/// Key of a page of the conversations with a customer that the caller may see.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ConversationsOf {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The page.
+    pub page: Page<PageBound>,
+}
+
+impl Loader<ConversationsOf> for RequestReads {
+    type Value = PageSlice<VisibleConversation>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[ConversationsOf]) -> Result<HashMap<ConversationsOf, Self::Value>> {
+        let wanted: Vec<_> = keys.iter().map(|key| (key.customer, key.page.clone())).collect();
+        let pages = customer_conversations::pages(self.app.db.read(), self.required_caller()?, &wanted).await?;
+        Ok(keys.iter().cloned().zip(pages).collect())
+    }
+}
+
+/// Key of the number of conversations with a customer that the caller may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConversationCountOf(pub CustomerId);
+
+impl Loader<ConversationCountOf> for RequestReads {
+    type Value = i64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[ConversationCountOf]) -> Result<HashMap<ConversationCountOf, i64>> {
+        let ids: Vec<CustomerId> = keys.iter().map(|key| key.0).collect();
+        let counts = customer_conversations::counts(self.app.db.read(), self.required_caller()?, &ids).await?;
+        Ok(counts.into_iter().map(|(customer, count)| (ConversationCountOf(customer), count)).collect())
     }
 }

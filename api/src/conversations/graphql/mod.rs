@@ -2,6 +2,7 @@
 
 pub mod capability_types;
 pub mod types;
+pub mod list_types;
 pub mod participant_types;
 pub mod announcement_types;
 pub mod item_types;

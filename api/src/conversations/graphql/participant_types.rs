@@ -12,11 +12,12 @@ use entity::{
 };
 
 use super::{
+    list_types::ConversationConnection,
     loader::{CustomerById, CustomerNumber, IdentitiesOf, ReferredCustomer, ReferredParticipant},
     types::Conversation,
 };
 use crate::{
-    auth::request_context::ContextExt,
+    auth::{request_context::ContextExt, viewer::Scope},
     conversations::{
         addresses::{Address, AddressKind},
         conversation_rows::ConversationSide,
@@ -24,9 +25,13 @@ use crate::{
     error::{Error, Result},
     instant::Instant,
     memory_budget::LongText,
-    pagination::list_size,
+    pagination::{PageArguments, list_size},
     text,
-    users::graphql::{interfaces::Actor, types::User, viewer_types::ServiceAccount},
+    users::graphql::{
+        interfaces::Actor,
+        types::{User, needs},
+        viewer_types::ServiceAccount,
+    },
 };
 
 /// A user, a customer or a program that takes part in a conversation or took part in it. Each appears once, however
@@ -234,6 +239,11 @@ impl Customer {
         Ok(self.0.phone.as_deref().filter(|_| serves(ctx)))
     }
 
+    /// The id of the customer in another system of the organization. Only the organization's side sees it.
+    async fn external_id(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
+        Ok(self.0.external_id.as_deref().filter(|_| serves(ctx)))
+    }
+
     /// The customer's addresses on the channels. Only the organization's side sees them. Empty for others.
     #[graphql(directive = list_size::apply(4))]
     async fn identities(&self, ctx: &Context<'_>) -> Result<Vec<CustomerIdentity>> {
@@ -243,6 +253,26 @@ impl Customer {
         let rows = ctx.load(IdentitiesOf(self.0.id)).await?.unwrap_or_default();
         // An address in a form of a newer version is left out.
         Ok(rows.iter().filter_map(CustomerIdentity::of).collect())
+    }
+
+    /// The conversations with the customer that the viewer may see, the one with the newest item first. A customer sees
+    /// their own.
+    async fn conversations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "The number of conversations from the start, 0 to 100. The default is 20 if `last` is not given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
+        #[graphql(desc = "The number of conversations from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
+    ) -> Option<Result<ConversationConnection>> {
+        if let Err(fault) = needs(ctx, Scope::ConversationsRead) {
+            return Some(Err(fault));
+        }
+        let arguments = PageArguments { first, after, last, before };
+        Some(ConversationConnection::of_customer(ctx, self.0.id, arguments).await)
     }
 
     /// The time at which the customer first wrote.

@@ -1,16 +1,14 @@
 //! The queries `conversation`, `conversations` and `channels`.
 
 use async_graphql::{Context, ID, InputObject, Object};
+use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
     conversation::{ConversationKind, ConversationStatus},
-    id::{ConversationId, CustomerId},
+    id::{AgentId, ConversationId, CustomerId, QueueId, UserId},
 };
 
-use super::{
-    capability_types::ChannelCapabilities,
-    types::{Conversation, ConversationConnection},
-};
+use super::{capability_types::ChannelCapabilities, list_types::ConversationConnection, types::Conversation};
 use crate::conversations::listing::{ConversationListFilter, Conversations};
 use crate::{
     auth::{
@@ -18,7 +16,9 @@ use crate::{
         request_context::ContextExt,
         viewer::{Caller, Scope},
     },
+    contacts::search::Search,
     error::{Error, Result},
+    instant::Instant,
     pagination::PageArguments,
     pagination::list_size,
     users::people,
@@ -31,13 +31,95 @@ struct ConversationFilter {
     kind: Option<ConversationKind>,
     /// The state of the conversations.
     status: Option<ConversationStatus>,
-    /// The channel on which the customer writes.
-    channel: Option<Channel>,
+    /// The words to find in the customer's name, e-mail address, telephone number and external id, or in the name of
+    /// the other user of a direct conversation. Every word must be there. Case and accents are ignored.
+    search: Option<String>,
+    /// The channels on which the customer writes, at most 5.
+    channels: Option<Vec<Channel>>,
+    /// The queues of the conversations, at most 50.
+    queue_ids: Option<Vec<ID>>,
+    /// The agents who take or took part in the conversations, at most 20. For agents, supervisors and organization
+    /// keys. Empty for others.
+    agent_ids: Option<Vec<ID>>,
     /// The customer of the conversations.
     customer_id: Option<ID>,
     /// True to list only the conversations in which the viewer takes part now.
     #[graphql(default = false)]
     mine: bool,
+    /// True to list only the conversations in which the viewer takes or took part as an agent.
+    #[graphql(default = false)]
+    handled_by_me: bool,
+    /// True to list only the conversations in which the viewer takes part and has unread messages.
+    #[graphql(default = false)]
+    unread: bool,
+    /// The time of the newest item.
+    last_item_at: Option<TimeRange>,
+}
+
+/// A range of time. An end that is left out is open.
+#[derive(Clone, Copy, InputObject)]
+pub struct TimeRange {
+    /// The first time of the range.
+    from: Option<Instant>,
+    /// The first time after the range.
+    before: Option<Instant>,
+}
+
+impl TimeRange {
+    /// Returns the two ends of the range.
+    #[must_use]
+    pub fn ends(range: Option<Self>) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+        range.map_or((None, None), |range| (range.from.map(|end| end.0), range.before.map(|end| end.0)))
+    }
+}
+
+/// Reads a list of ids for a filter. Refuses a list that is too long, or an id of another kind.
+pub fn ids_in<T>(
+    ids: Option<&[ID]>,
+    field: &'static str,
+    most: usize,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>> {
+    let ids = ids.unwrap_or_default();
+    if ids.len() > most {
+        return Err(Error::invalid(field, format!("At most {most} ids.")));
+    }
+    let read = |id: &ID| read(id).ok_or_else(|| Error::invalid(field, "This is not an id of this kind."));
+    ids.iter().map(read).collect()
+}
+
+impl ConversationFilter {
+    fn read(self) -> Result<ConversationListFilter> {
+        let customer = match self.customer_id {
+            None => None,
+            Some(id) => {
+                let id = CustomerId::parse(&id);
+                Some(id.ok_or_else(|| Error::invalid("customerId", "This is not a customer id."))?)
+            }
+        };
+        let agent = |id: &str| AgentId::parse(id).map(|id| UserId(id.0));
+        let users = ids_in(self.agent_ids.as_deref(), "agentIds", 20, agent)?;
+        if self.handled_by_me && !users.is_empty() {
+            return Err(Error::invalid("handledByMe", "Give either agentIds or handledByMe."));
+        }
+        let channels = self.channels.unwrap_or_default();
+        if channels.len() > Channel::ALL.len() {
+            return Err(Error::invalid("channels", "Each channel once."));
+        }
+        Ok(ConversationListFilter {
+            kind: self.kind,
+            status: self.status,
+            channels,
+            queues: ids_in(self.queue_ids.as_deref(), "queueIds", 50, QueueId::parse)?,
+            users,
+            customer,
+            mine: self.mine,
+            handled_by_me: self.handled_by_me,
+            unread: self.unread,
+            last_item_at: TimeRange::ends(self.last_item_at),
+            search: Search::new(self.search.as_deref(), None)?,
+        })
+    }
 }
 
 /// Root of the conversation queries.
@@ -72,21 +154,13 @@ impl ConversationsQuery {
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Result<ConversationConnection> {
         let (app, caller) = (ctx.app()?, *ctx.caller()?);
-        let ConversationFilter { kind, status, channel, customer_id, mine } = filter.unwrap_or_default();
-        let customer = match customer_id {
-            None => None,
-            Some(id) => {
-                let id = CustomerId::parse(&id);
-                Some(id.ok_or_else(|| Error::invalid("customerId", "This is not a customer id."))?)
-            }
-        };
+        let filter = filter.unwrap_or_default().read()?;
         let role = match &caller {
             Caller::Person(viewer) => people::role(app.db.read(), viewer.user).await?,
             Caller::Service(_) | Caller::Visitor(_) => None,
         };
-        let all =
-            Conversations { caller, role, filter: ConversationListFilter { kind, status, channel, customer, mine } };
-        ConversationConnection::read(ctx, &all, PageArguments { first, after, last, before }).await
+        let all = Conversations { caller, role, filter };
+        ConversationConnection::read(ctx, all, PageArguments { first, after, last, before }).await
     }
 
     /// The capabilities of each channel, for composers.

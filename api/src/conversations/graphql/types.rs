@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Object};
 use entity::{
     channel::Channel,
     conversation::{self, ConversationKind, ConversationStatus},
@@ -23,7 +23,6 @@ use crate::{
     auth::viewer::Scope,
     conversations::{
         conversation_rows::{ConversationSide, VisibleConversation},
-        listing::Conversations,
         message_content::MessageRules,
         messages,
         participants::{self, ParticipantRef},
@@ -35,8 +34,8 @@ use crate::{
     events::cursor::Cursor,
     instant::Instant,
     memory_budget::LongText,
-    pagination::{Page, PageArguments, PageBound, PageInfo, PageSlice, list_size},
-    tasks::graphql::types::Task,
+    pagination::{Page, PageArguments, PageSlice, list_size},
+    tasks::graphql::{list_types::TaskConnection, types::Task},
     users::graphql::loader::PersonById,
 };
 
@@ -75,6 +74,20 @@ impl Conversation {
     /// The latest task of the conversation. Null for a direct conversation.
     async fn task(&self, ctx: &Context<'_>) -> Option<Result<Task>> {
         Task::find(ctx, self.row().task_id?).await.transpose()
+    }
+
+    /// All tasks of the conversation, the oldest first. Empty for a direct conversation. A conversation that was
+    /// reopened has several.
+    async fn tasks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The number of tasks from the start, 0 to 100. The default is 20 if `last` is not given.")]
+        first: Option<i32>,
+        #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
+        #[graphql(desc = "The number of tasks from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
+    ) -> Result<TaskConnection> {
+        TaskConnection::of_conversation(ctx, self.row().id, PageArguments { first, after, last, before }).await
     }
 
     /// The conversation as plain text, as the viewer may see it: the author, the time in UTC and the text of each
@@ -259,67 +272,4 @@ impl Conversation {
         }
         Ok(None)
     }
-}
-
-/// A page of conversations, the one with the newest item first.
-pub struct ConversationConnection {
-    slice: PageSlice<VisibleConversation>,
-    side: ConversationSide,
-    stream_cursor: Cursor,
-}
-
-impl ConversationConnection {
-    /// Reads a page of a list.
-    pub async fn read(ctx: &Context<'_>, all: &Conversations, arguments: PageArguments) -> Result<Self> {
-        let page = Page::new(arguments, &all.fingerprint())?;
-        let stream_cursor = ctx.stream_cursor()?;
-        let slice = all.page(ctx.app()?.db.read(), &page).await?;
-        Ok(Self { slice, side: ConversationSide::of(&all.caller), stream_cursor })
-    }
-
-    fn node(&self, seen: &VisibleConversation) -> Conversation {
-        Conversation { seen: Arc::new(seen.clone()), side: self.side }
-    }
-}
-
-fn place(seen: &VisibleConversation) -> PageBound {
-    PageBound::Since(seen.row.last_item_at, seen.row.id.0)
-}
-
-/// A page of conversations, the one with the newest item first.
-#[Object]
-impl ConversationConnection {
-    /// The conversations with their cursors.
-    async fn edges(&self) -> Vec<ConversationEdge> {
-        let edge = |seen: &VisibleConversation| ConversationEdge {
-            cursor: self.slice.cursor(&place(seen)),
-            node: self.node(seen),
-        };
-        self.slice.items.iter().map(edge).collect()
-    }
-
-    /// The conversations without their cursors.
-    async fn nodes(&self) -> Vec<Conversation> {
-        self.slice.items.iter().map(|seen| self.node(seen)).collect()
-    }
-
-    /// The position of the subscription `inbox` before this page was read. A subscription with it as `after` misses no
-    /// change.
-    async fn stream_cursor(&self) -> &Cursor {
-        &self.stream_cursor
-    }
-
-    /// The position of the page in the list. The list moves: a conversation with a new item goes to the front.
-    async fn page_info(&self) -> PageInfo {
-        self.slice.info(place)
-    }
-}
-
-/// A conversation in a page.
-#[derive(SimpleObject)]
-pub struct ConversationEdge {
-    /// The conversation's position in the list.
-    pub cursor: String,
-    /// The conversation at this position.
-    pub node: Conversation,
 }

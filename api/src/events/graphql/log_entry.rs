@@ -8,7 +8,8 @@ use crate::{
     activities::graphql::types::{ActivityLogEvent, ActivityPosted, ActivityRemoved},
     contacts::graphql::subscription::{ContactAdded, ContactLogEvent, ContactRemoved},
     conversations::graphql::event_types::{
-        ConversationChanged, ConversationLogEvent, ItemAdded, ItemChanged, ParticipantChanged, ReceiptAdvanced,
+        ConversationChanged, ConversationLogEvent, CustomerChanged, CustomerLogEvent, ItemAdded, ItemChanged,
+        ParticipantChanged, ReceiptAdvanced,
     },
     error::{Error, Result},
     events::{cursor::Cursor, log::LoggedEvent},
@@ -63,6 +64,8 @@ pub enum LogEntry {
     ReceiptAdvanced(ReceiptAdvanced),
     /// A participant changed.
     ParticipantChanged(ParticipantChanged),
+    /// A customer is new, or the details of a customer changed.
+    CustomerChanged(CustomerChanged),
     /// A task began to wait in a queue.
     TaskQueued(TaskQueued),
     /// A task stopped waiting in a queue.
@@ -99,6 +102,7 @@ entries! {
     ActivityLogEvent { ActivityPosted, ActivityRemoved, UnknownEvent }
     AgentDesktopLogEvent { OfferCreated, OfferEnded, TaskChanged, AgentChanged, ConversationChanged, UnknownEvent }
     ConversationLogEvent { ItemAdded, ItemChanged, ReceiptAdvanced, ParticipantChanged, TaskChanged, UnknownEvent }
+    CustomerLogEvent { CustomerChanged, UnknownEvent }
     QueueLogEvent { TaskQueued, TaskDequeued, TaskAccepted, TaskReleased, UnknownEvent }
     AgentStateLogEvent { AgentStateChanged, UnknownEvent }
 }
@@ -113,6 +117,7 @@ impl LogEntry {
             StreamKind::Activities => ActivityLogEvent::read(entry, cursor).into(),
             StreamKind::AgentDesktop => AgentDesktopLogEvent::read(entry, cursor).into(),
             StreamKind::Conversation | StreamKind::DirectInbox => ConversationLogEvent::read(entry, cursor).into(),
+            StreamKind::Customer => CustomerLogEvent::read(entry, cursor).into(),
             StreamKind::Queue => QueueLogEvent::read(entry, cursor).into(),
             StreamKind::Agents => AgentStateLogEvent::read(entry, cursor).into(),
             StreamKind::Rights | StreamKind::CustomerSide | StreamKind::DirectConversation => {

@@ -33,6 +33,9 @@ pub enum EventTopic {
     /// Items, receipts and participants of the viewer's direct conversations. An organization key gets those of all
     /// conversations with customers instead, and their tasks. Needs the scope CONVERSATIONS_READ.
     Conversations,
+    /// New customers and changes of their details. For supervisors and organization keys. Needs the scope
+    /// CONVERSATIONS_READ.
+    Customers,
     /// Tasks that enter a queue, are accepted, or leave it, as `queueEvents` delivers them, of all queues. For
     /// supervisors and organization keys. Needs the scope AGENTS_READ.
     Queues,
@@ -48,13 +51,14 @@ enum Reach {
 }
 
 impl EventTopic {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Requests,
         Self::Contacts,
         Self::Notifications,
         Self::Activities,
         Self::AgentDesktop,
         Self::Conversations,
+        Self::Customers,
         Self::Queues,
         Self::Agents,
     ];
@@ -65,7 +69,7 @@ impl EventTopic {
             Self::Notifications => Scope::NotificationsRead,
             Self::Activities => Scope::ActivityRead,
             Self::AgentDesktop | Self::Queues | Self::Agents => Scope::AgentsRead,
-            Self::Conversations => Scope::ConversationsRead,
+            Self::Conversations | Self::Customers => Scope::ConversationsRead,
         }
     }
 
@@ -79,7 +83,9 @@ impl EventTopic {
             Self::Requests | Self::Contacts | Self::Notifications | Self::Activities if service => {
                 return Err(Error::PersonsOnly);
             }
-            Self::Queues | Self::Agents if !service && !supervises => return Err(Error::SupervisorsOnly),
+            Self::Queues | Self::Agents | Self::Customers if !service && !supervises => {
+                return Err(Error::SupervisorsOnly);
+            }
             Self::Requests => Reach::Own(StreamKind::Requests),
             Self::Contacts => Reach::Own(StreamKind::Contacts),
             Self::Notifications => Reach::Own(StreamKind::Notifications),
@@ -88,6 +94,7 @@ impl EventTopic {
             Self::AgentDesktop => Reach::Own(StreamKind::AgentDesktop),
             Self::Conversations if service => Reach::All(StreamKind::Conversation),
             Self::Conversations => Reach::Own(StreamKind::DirectInbox),
+            Self::Customers => Reach::All(StreamKind::Customer),
             Self::Queues => Reach::All(StreamKind::Queue),
             Self::Agents => Reach::All(StreamKind::Agents),
         })
@@ -107,8 +114,9 @@ pub struct ReaderSelection {
 pub async fn select(ctx: &Context<'_>, topics: Option<Vec<EventTopic>>) -> Result<ReaderSelection> {
     let caller = ctx.caller()?;
     let owner = caller.cursor_owner();
-    let of_supervisors =
-        |topics: &Vec<EventTopic>| topics.iter().any(|topic| matches!(topic, EventTopic::Queues | EventTopic::Agents));
+    let of_supervisors = |topics: &Vec<EventTopic>| {
+        topics.iter().any(|topic| matches!(topic, EventTopic::Queues | EventTopic::Agents | EventTopic::Customers))
+    };
     let supervises = topics.as_ref().is_none_or(of_supervisors) && may_supervise(ctx).await?;
     let reaches: Vec<Reach> = match topics {
         Some(topics) => topics.into_iter().map(|topic| topic.reach(caller, supervises)).collect::<Result<_>>()?,

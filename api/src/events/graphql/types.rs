@@ -13,7 +13,7 @@ use crate::{
     app::App,
     contacts::graphql::subscription::{ContactAdded, ContactRemoved},
     conversations::graphql::event_types::{
-        ConversationChanged, ItemAdded, ItemChanged, ParticipantChanged, ReceiptAdvanced,
+        ConversationChanged, CustomerChanged, ItemAdded, ItemChanged, ParticipantChanged, ReceiptAdvanced,
     },
     error::Result,
     instant::Instant,
@@ -107,6 +107,8 @@ pub enum Event {
     ReceiptAdvanced(ReceiptAdvanced),
     /// A participant changed.
     ParticipantChanged(ParticipantChanged),
+    /// A customer is new, or the details of a customer changed.
+    CustomerChanged(CustomerChanged),
     /// A conversation of the viewer's lists changed.
     ConversationChanged(ConversationChanged),
     /// The numbers of things that wait for the viewer changed.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use entity::{
     assignment,
     channel::Channel,
-    id::{OfferId, TaskId},
+    id::{ConversationId, OfferId, TaskId},
     intake::Intake,
     offer::{self, PENDING},
     routing_decision, task, wrap_up,
@@ -21,8 +21,9 @@ use crate::{
     conversations::conversation_rows,
     database::sql::Sql,
     error::{Error, Result},
+    pagination::{Page, PageBound, PageSlice},
     queues::position,
-    tasks::routing_decisions,
+    tasks::{routing_decisions, task_list},
 };
 
 loader_key!(
@@ -223,5 +224,49 @@ impl Loader<DecisionsOf> for RequestReads {
             }
         }
         Ok(found)
+    }
+}
+
+/// Key of a page of a conversation's tasks that the caller may see.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TasksOf {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The page.
+    pub page: Page<PageBound>,
+}
+
+impl Loader<TasksOf> for RequestReads {
+    type Value = PageSlice<task::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[TasksOf]) -> Result<HashMap<TasksOf, Self::Value>> {
+        let wanted: Vec<_> = keys.iter().map(|key| (key.conversation, key.page.clone())).collect();
+        let pages = task_list::pages_of_conversations(self.app.db.read(), self.required_caller()?, &wanted).await?;
+        Ok(keys.iter().cloned().zip(pages).collect())
+    }
+}
+
+loader_key!(
+    /// Loads the number of a visible conversation's tasks.
+    TaskCountOf(ConversationId)
+);
+
+#[derive(FromQueryResult)]
+struct TaskCount {
+    conversation_id: ConversationId,
+    count: i64,
+}
+
+impl Loader<TaskCountOf> for RequestReads {
+    type Value = i64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[TaskCountOf]) -> Result<HashMap<TaskCountOf, i64>> {
+        let mut sql = Sql::new("SELECT t.conversation_id, count(*) AS count FROM task t WHERE t.conversation_id IN ");
+        sql.bind_list(&keys.iter().map(|key| key.0).collect::<Vec<_>>());
+        sql.push(" GROUP BY t.conversation_id");
+        let counts: Vec<TaskCount> = sql.all(self.app.db.read()).await?;
+        Ok(counts.into_iter().map(|row| (TaskCountOf(row.conversation_id), row.count)).collect())
     }
 }

@@ -6,6 +6,8 @@ pub mod intake_types;
 pub mod payloads;
 pub mod offer_types;
 pub mod event_types;
+pub mod list_types;
+pub mod query;
 pub mod mutation;
 pub mod transfer_mutation;
 pub mod supervision;

@@ -1,0 +1,274 @@
+//! Lists of tasks by the time at which their customers began to wait. The tasks that a person may see come from a few
+//! sources. A source is a range of an index in that order, or a few rows that an index finds. The sources are merged
+//! and cut to the page.
+
+use chrono::{DateTime, Duration, Utc};
+use entity::{
+    channel::Channel,
+    id::{ConversationId, CustomerId, QueueId, UserId},
+    offer::PENDING,
+    task::{self, LIVE, TaskStatus, WAITING},
+    user::Role,
+};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Iterable as _, QueryResult};
+
+use crate::{
+    auth::viewer::Caller,
+    conversations::{conversation_rows, listing},
+    database::sql::{Sql, columns},
+    pagination::{Page, PageBound, PageSlice},
+};
+
+/// A selection of tasks. A field that is `None` or empty does not narrow the list.
+#[derive(Clone, Debug, Default)]
+pub struct TaskListFilter {
+    /// The states of the tasks.
+    pub statuses: Vec<TaskStatus>,
+    /// The queues in which the tasks wait or last waited.
+    pub queues: Vec<QueueId>,
+    /// The agents who have or had a part in the tasks.
+    pub agents: Vec<UserId>,
+    /// True to list only the tasks in which the caller has or had a part.
+    pub handled_by_me: bool,
+    /// The channels of the tasks.
+    pub channels: Vec<Channel>,
+    /// The customer of the tasks.
+    pub customer: Option<CustomerId>,
+    /// The time at which the customer began to wait: from the first time on, and before the second one.
+    pub received_at: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    /// Only tasks that wait, and whose customer has waited longer than this.
+    pub waiting_longer_than: Option<Duration>,
+}
+
+/// A list of the tasks that a caller may see.
+pub struct TaskList {
+    /// The caller who reads the list.
+    pub caller: Caller,
+    /// The person's role now. `None` for callers without a role.
+    pub role: Option<Role>,
+    /// The selection.
+    pub filter: TaskListFilter,
+    /// True to begin with the newest task.
+    pub descending: bool,
+    /// The time to which the waits refer.
+    pub now: DateTime<Utc>,
+}
+
+/// A source of tasks.
+#[derive(Clone, Copy)]
+enum TaskSource {
+    /// All tasks.
+    All,
+    /// Tasks that have not ended.
+    Live,
+    /// Tasks of a queue.
+    OfQueue(QueueId),
+    /// Tasks of a customer.
+    OfCustomer(CustomerId),
+    /// Tasks in which an agent has or had a part.
+    Handled(UserId),
+    /// Tasks that are offered to an agent.
+    Offered(UserId),
+}
+
+impl TaskList {
+    /// Returns a text that identifies the list, its filter and its order. Cursors are only valid for the same text.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        format!("tasks {:?} {}", self.filter, self.descending)
+    }
+
+    /// Returns the position of a task in the list.
+    #[must_use]
+    pub fn place(row: &task::Model) -> PageBound {
+        PageBound::Since(row.received_at, row.id.0)
+    }
+
+    async fn sources(&self, db: &impl ConnectionTrait) -> Result<Vec<TaskSource>, DbErr> {
+        let TaskListFilter { queues, agents, handled_by_me, customer, .. } = &self.filter;
+        let (me, sees_all) = match (&self.caller, self.role) {
+            (Caller::Service(_), _) if *handled_by_me => return Ok(Vec::new()),
+            (Caller::Service(_), _) => (None, true),
+            (Caller::Person(viewer), Some(Role::Supervisor | Role::Admin)) => (Some(viewer.user), true),
+            (Caller::Person(viewer), Some(Role::Agent)) => (Some(viewer.user), false),
+            (Caller::Person(_) | Caller::Visitor(_), _) => return Ok(Vec::new()),
+        };
+        if let (Some(me), true) = (me, *handled_by_me) {
+            return Ok(vec![TaskSource::Handled(me)]);
+        }
+        if !agents.is_empty() {
+            return Ok(agents.iter().copied().map(TaskSource::Handled).collect());
+        }
+        if let Some(customer) = customer {
+            return Ok(vec![TaskSource::OfCustomer(*customer)]);
+        }
+        if let (Some(me), false) = (me, sees_all) {
+            let mut of_agent = listing::queues_of_agent(db, me, &self.filter.channels).await?;
+            of_agent.retain(|queue| queues.is_empty() || queues.contains(queue));
+            let served = of_agent.into_iter().map(TaskSource::OfQueue);
+            return Ok(served.chain([TaskSource::Handled(me), TaskSource::Offered(me)]).collect());
+        }
+        Ok(match () {
+            () if !queues.is_empty() => queues.iter().copied().map(TaskSource::OfQueue).collect(),
+            () if self.is_live() => vec![TaskSource::Live],
+            () => vec![TaskSource::All],
+        })
+    }
+
+    /// Returns true if the filter selects only tasks that have not ended. Few tasks have not.
+    fn is_live(&self) -> bool {
+        let ended = |status: &TaskStatus| *status as i16 >= TaskStatus::WrapUp as i16;
+        let live = TaskStatus::iter().filter(|status| !ended(status)).count();
+        let statuses = &self.filter.statuses;
+        let only_live = !statuses.is_empty() && statuses.len() <= live && !statuses.iter().any(ended);
+        only_live || self.filter.waiting_longer_than.is_some()
+    }
+
+    /// Reads one page.
+    pub async fn page(
+        &self,
+        db: &impl ConnectionTrait,
+        page: &Page<PageBound>,
+    ) -> Result<PageSlice<task::Model>, DbErr> {
+        let sources = self.sources(db).await?;
+        if sources.is_empty() {
+            return Ok(page.slice(Vec::new()));
+        }
+        let mut sql =
+            Sql::new(&format!("SELECT {} FROM task t WHERE t.id IN (SELECT id FROM (", columns::<task::Entity>("t")));
+        for (part, source) in sources.iter().enumerate() {
+            sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION SELECT * FROM (" });
+            sql.push("SELECT t.id, t.received_at FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE ");
+            self.write(&mut sql, *source);
+            page.write(&mut sql, &["t.received_at", "t.id"], self.descending);
+            sql.push(&format!(") AS part_{part}"));
+        }
+        sql.push(") AS each_one WHERE TRUE");
+        page.write(&mut sql, &["received_at", "id"], self.descending);
+        sql.push(")");
+        // The outer order is the reading order of the page.
+        let order = if self.descending == page.is_backwards() { "ASC" } else { "DESC" };
+        sql.push(&format!(" ORDER BY t.received_at {order}, t.id {order}"));
+        Ok(page.slice(sql.models::<task::Entity>(db).await?))
+    }
+
+    /// Counts the tasks of the list.
+    pub async fn count(&self, db: &impl ConnectionTrait) -> Result<i64, DbErr> {
+        let sources = self.sources(db).await?;
+        if sources.is_empty() {
+            return Ok(0);
+        }
+        let mut sql = Sql::new("SELECT count(*) AS count FROM (");
+        for (part, source) in sources.iter().enumerate() {
+            sql.push(if part == 0 { "" } else { " UNION " });
+            sql.push("SELECT t.id FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE ");
+            self.write(&mut sql, *source);
+        }
+        sql.push(") AS each_one");
+        sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))
+    }
+
+    fn write(&self, sql: &mut Sql, source: TaskSource) {
+        source.write(sql);
+        let TaskListFilter { statuses, queues, channels, customer, received_at, waiting_longer_than, .. } =
+            &self.filter;
+        listing::one_of(sql, "t.status", statuses);
+        listing::one_of(sql, "t.queue_id", queues);
+        listing::one_of(sql, "t.channel", channels);
+        if let Some(customer) = customer {
+            listing::equals(sql, "c.customer_id = ", *customer);
+        }
+        if let Some(from) = received_at.0 {
+            listing::equals(sql, "t.received_at >= ", from);
+        }
+        if let Some(before) = received_at.1 {
+            listing::equals(sql, "t.received_at < ", before);
+        }
+        if let Some(wait) = waiting_longer_than {
+            sql.push(&format!("t.status {WAITING} AND "));
+            listing::equals(sql, "t.received_at < ", self.now - *wait);
+        }
+        conversation_rows::write_visible(sql, &self.caller);
+    }
+}
+
+impl TaskSource {
+    /// Continues a statement with the condition of the source and the AND before the next condition.
+    fn write(self, sql: &mut Sql) {
+        match self {
+            // The bound holds for all tasks. It makes a list a range of the index.
+            Self::All => listing::equals(sql, "t.received_at >= ", DateTime::<Utc>::UNIX_EPOCH),
+            // The status is a literal, so that the partial index on live tasks applies.
+            Self::Live => {
+                sql.push(&format!("t.status {LIVE} AND "));
+                listing::equals(sql, "t.received_at >= ", DateTime::<Utc>::UNIX_EPOCH);
+            }
+            Self::OfQueue(queue) => listing::equals(sql, "t.queue_id = ", queue),
+            Self::OfCustomer(customer) => {
+                sql.push("t.conversation_id IN (SELECT o.id FROM conversation o WHERE o.customer_id = ");
+                sql.bind(customer);
+                sql.push(") AND ");
+            }
+            Self::Handled(agent) => {
+                sql.push("t.id IN (SELECT w.task_id FROM wrap_up w WHERE w.agent_id = ");
+                sql.bind(agent);
+                sql.push(" UNION ALL SELECT h.task_id FROM assignment h WHERE h.agent_id = ");
+                sql.bind(agent);
+                sql.push(") AND ");
+            }
+            Self::Offered(agent) => {
+                sql.push(&format!("t.id IN (SELECT o.task_id FROM offer o WHERE o.status {PENDING} AND o.agent_id = "));
+                sql.bind(agent);
+                sql.push(") AND ");
+            }
+        }
+    }
+}
+
+/// A task, with the number of its page.
+struct PagedTask {
+    part: i64,
+    row: task::Model,
+}
+
+impl FromQueryResult for PagedTask {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self { part: row.try_get(prefix, "part")?, row: task::Model::from_query_result(row, prefix)? })
+    }
+}
+
+/// Reads a page of each conversation's tasks that the caller may see, the oldest first. The pages come in the order of
+/// `wanted`.
+pub async fn pages_of_conversations(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    wanted: &[(ConversationId, Page<PageBound>)],
+) -> Result<Vec<PageSlice<task::Model>>, DbErr> {
+    let mut sql = Sql::new(&format!("SELECT {}, few.part FROM (", columns::<task::Entity>("t")));
+    for (part, (conversation, page)) in wanted.iter().enumerate() {
+        sql.push(if part == 0 { "SELECT id, part FROM (" } else { " UNION ALL SELECT id, part FROM (" });
+        sql.push(&format!(
+            "SELECT t.id, CAST({part} AS bigint) AS part FROM task t JOIN conversation c ON c.id = t.conversation_id \
+             WHERE t.conversation_id = "
+        ));
+        sql.bind(*conversation);
+        sql.push(" AND ");
+        conversation_rows::write_visible(&mut sql, caller);
+        page.write(&mut sql, &["t.received_at", "t.id"], false);
+        sql.push(&format!(") AS part_{part}"));
+    }
+    sql.push(") AS few JOIN task t ON t.id = few.id ORDER BY t.received_at, t.id");
+    let mut parts: Vec<Vec<task::Model>> = wanted.iter().map(|_| Vec::new()).collect();
+    for PagedTask { part, row } in sql.all(db).await? {
+        if let Some(rows) = usize::try_from(part).ok().and_then(|part| parts.get_mut(part)) {
+            rows.push(row);
+        }
+    }
+    let read = |((_, page), mut rows): (&(ConversationId, Page<PageBound>), Vec<task::Model>)| {
+        if page.is_backwards() {
+            rows.reverse();
+        }
+        page.slice(rows)
+    };
+    Ok(wanted.iter().zip(parts).map(read).collect())
+}
