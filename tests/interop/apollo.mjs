@@ -186,3 +186,22 @@ await check('an error of a subscription has a code', async () => {
 })
 
 await check('five cuts, subscribing again after the last event: each event exactly once', () => cutAndResume(open))
+
+/** A client whose only link is HTTP: Apollo reads subscriptions from multipart responses. */
+function openOverHttp(line, token) {
+  const headers = { authorization: `Bearer ${token}` }
+  const client = new ApolloClient({ cache: new InMemoryCache(), link: new HttpLink({ uri: line.url, headers }) })
+  return {
+    close: () => client.stop(),
+    async *subscribe(after) {
+      const results = client.subscribe({ query: gql(INCOMING), variables: { after } })
+      const started = iterate((observer) => {
+        const subscription = results.subscribe(observer)
+        return () => subscription.unsubscribe()
+      })
+      for await (const result of started) yield incoming(result)
+    },
+  }
+}
+
+await check('five cuts of multipart responses: each event exactly once', () => cutAndResume(openOverHttp))

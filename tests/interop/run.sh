@@ -97,6 +97,10 @@ cd "$home/suites/codegen"
 quietly "codegen: types are made of the schema" "$bin/graphql-codegen" --config codegen.yml
 quietly "codegen: a strict program compiles with them" "$bin/tsc" --project .
 
+cd "$home/suites/program"
+quietly "program: the bot compiles" "$bin/tsc" --project .
+RAPPORT_SUITE=program suite node run.mjs
+
 cd "$home/suites"
 suite "$home/venv/bin/python" gql_client.py
 suite "$home/venv/bin/python" xss.py

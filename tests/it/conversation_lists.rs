@@ -149,6 +149,7 @@ impl TestApp {
             let fits = |row: &Value| {
                 filter.as_object().into_iter().flatten().all(|(field, value)| match field.as_str() {
                     "customerId" => row["customer"]["id"] == *value,
+                    "channels" => value.as_array().is_some_and(|channels| channels.contains(&row["channel"])),
                     "mine" => mine.iter().any(|id| row["id"] == **id),
                     _ => row[field] == *value,
                 })
@@ -194,7 +195,7 @@ fn filters(customer: &Value) -> Vec<Value> {
     for (field, values) in [
         ("kind", vec![json!("CUSTOMER"), json!("DIRECT")]),
         ("status", vec![json!("OPEN"), json!("CLOSED")]),
-        ("channel", vec![json!("SMS"), json!("EMAIL")]),
+        ("channels", vec![json!(["SMS"]), json!(["EMAIL", "WEBCHAT"])]),
         ("customerId", vec![customer.clone()]),
         ("mine", vec![json!(true)]),
     ] {
@@ -247,7 +248,7 @@ async fn filtered_lists_skip_other_conversations_by_index() {
         (&ben, json!({}), &ALL[..1]),
         (&ben, json!({ "status": "OPEN" }), &ALL),
         (&ben, json!({ "status": "CLOSED" }), &ALL[..1]),
-        (&ben, json!({ "channel": "SMS" }), &ALL),
+        (&ben, json!({ "channels": ["SMS"] }), &ALL),
         (&sue, json!({ "status": "OPEN" }), &ALL),
         (&sue, json!({ "customerId": customer, "kind": "CUSTOMER", "status": "CLOSED" }), &ALL),
     ] {

@@ -94,6 +94,7 @@ mod visitor_tokens;
 mod web_chat_page;
 mod conversation_views;
 mod transfers;
+mod transports;
 mod typing;
 mod validation;
 mod variables;

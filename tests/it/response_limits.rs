@@ -211,5 +211,18 @@ async fn a_transcript_field_has_the_newest_part_and_the_file_has_everything() {
     let [ann] = app.people(["ann"]).await;
     assert_eq!(get(&ann.token).await.expected("an answer").status(), 404);
     assert_eq!(get("nonsense").await.expected("an answer").status(), 401);
-    assert_eq!(reqwest::get(&url).await.expected("an answer").status(), 401);
+    // The ticket of the link is the visitor's, and belongs to this path alone.
+    let plain = async |url: &str| reqwest::get(url).await.expected("an answer").status().as_u16();
+    assert_eq!(plain(&url).await, 200);
+    let (path, ticket) = url.split_once('?').expected("a ticket");
+    for wrong in [
+        path.to_owned(),
+        format!("{path}?{ticket}x"),
+        format!("{path}?locale=ko&{ticket}"),
+        format!("{}?{ticket}", path.replace(&chat, "conv_01m7xnapkeess9yf3kt8ay0ya3")),
+    ] {
+        assert_eq!(plain(&wrong).await, 401, "{wrong}");
+    }
+    app.clock.advance(chrono::Duration::seconds(301));
+    assert_eq!(plain(&url).await, 401, "the link has ended");
 }

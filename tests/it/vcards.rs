@@ -345,3 +345,35 @@ async fn no_statement_about_cards_and_contacts_scans_a_table() {
     }
     assert!(explained >= 15, "{explained}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_a_card_works_without_a_header_and_ends_with_its_holders_rights() {
+    let app = TestApp::two().await;
+    let jane = jane(&app).await;
+    let (client, _) = accounts::sign_up(&app, "tom").await;
+    let link = async |by: &Client| {
+        let query = "query($id: ID!) { user(id: $id) { vCardUrl(version: V4_0) relationship { availableActions } } }";
+        let answer = by.ask(query, json!({ "id": jane.id() })).await;
+        assert!(answer.at("user.relationship.availableActions").to_string().contains("VCARD"), "{}", answer.body);
+        answer.text("user.vCardUrl").to_owned()
+    };
+    let anonymous = app.anonymous();
+    let path = link(&client).await;
+    let card = get(&anonymous, &path).await;
+    assert_eq!(card.status, 200);
+    assert!(card.text.contains("VERSION:4.0") && card.text.contains("FN:Jane Doe"), "{}", card.text);
+    assert_eq!(get(&anonymous, &path.replace("4.0", "3.0")).await.status, 401, "the link names its parameters");
+    let (secret, id) =
+        accounts::key(&client, json!({ "name": "x", "scopes": ["PROFILE_READ", "CONTACTS_READ"] })).await;
+    let of_key = link(&Client::new(&client.url, Some(secret))).await;
+    assert_eq!(get(&anonymous, &of_key).await.status, 200);
+    let revoke = "mutation($id: ID!) { revokeApiKey(input: { apiKeyId: $id }) { userErrors { code } } }";
+    client.ask(revoke, json!({ "id": id })).await;
+    assert_eq!(get(&anonymous, &of_key).await.status, 401);
+    client.ask("mutation { signOut { outcome } }", Value::Null).await;
+    crate::support::eventually("the session has ended", || async { get(&anonymous, &path).await.status == 401 }).await;
+    for seconds in [9, 3_601] {
+        let query = "query($id: ID!, $s: Int!) { user(id: $id) { vCardUrl(expiresInSeconds: $s) } }";
+        assert_eq!(jane.ask(query, json!({ "id": jane.id(), "s": seconds })).await.code(), "BAD_USER_INPUT");
+    }
+}

@@ -3,6 +3,7 @@
 //! large statements, and their events pass through the log as usual.
 
 mod final_state;
+mod customers;
 mod notes;
 mod rows;
 mod generated_conversation;

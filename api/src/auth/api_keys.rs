@@ -41,11 +41,25 @@ pub async fn verify(app: &App, text: &str) -> Result<Caller> {
     let now = app.clock.now();
     let end = secret_expiry(&key, given, now).filter(|end| *end > now && key.revoked_at.is_none());
     let expires_at = end.ok_or(Error::Unauthenticated)?;
-    let owner = user::Entity::find_by_id(key.owner_id).one(app.db.read()).await?;
-    let owner = owner.ok_or(Error::Unauthenticated)?;
     if key.last_used_at.is_none_or(|at| now - at >= USE_KEPT_FOR) {
         record_use(app, key.id, now);
     }
+    caller_of(app, &key, expires_at).await
+}
+
+/// Returns the caller of a key that a signed link names. Refuses with UNAUTHENTICATED when the key is revoked or has
+/// expired.
+pub async fn holder(app: &App, id: ApiKeyId, expires_at: DateTime<Utc>) -> Result<Caller> {
+    let key = api_key::Entity::find_by_id(id).one(app.db.read()).await?.ok_or(Error::Unauthenticated)?;
+    if key.revoked_at.is_some() || key.expires_at.is_some_and(|end| end <= app.clock.now()) {
+        return Err(Error::Unauthenticated);
+    }
+    caller_of(app, &key, expires_at).await
+}
+
+async fn caller_of(app: &App, key: &api_key::Model, expires_at: DateTime<Utc>) -> Result<Caller> {
+    let owner = user::Entity::find_by_id(key.owner_id).one(app.db.read()).await?;
+    let owner = owner.ok_or(Error::Unauthenticated)?;
     let scopes = Scopes::parse(&key.scopes);
     match key.kind {
         // An organization key outlives the account of its creator.

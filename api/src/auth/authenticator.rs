@@ -8,11 +8,11 @@ use chrono::{DateTime, Duration, Utc};
 use super::{
     api_keys,
     issuer::ExternalIssuer,
-    jwt,
+    jwt, links,
     request_context::Site,
     revocation::{RevocationWatch, Revocations},
     secret,
-    viewer::Caller,
+    viewer::{Caller, Scope},
     visitor_tokens,
 };
 use crate::{
@@ -123,6 +123,22 @@ impl Authenticator {
             let watch = self.rights.watch(&caller);
             if self.rights.version() == version {
                 return Ok(Some((caller, watch)));
+            }
+        }
+    }
+
+    /// Returns the caller of a signed link that reads `path`, with a watch on their rights. Refuses with
+    /// UNAUTHENTICATED.
+    pub async fn linked(&self, ticket: &str, path: &str, scope: Scope) -> Result<(Caller, RevocationWatch)> {
+        loop {
+            let version = self.rights.version();
+            let caller = links::redeem(&self.app, ticket, path, scope).await?;
+            if !self.rights.are_valid(&caller) {
+                return Err(Error::Unauthenticated);
+            }
+            let watch = self.rights.watch(&caller);
+            if self.rights.version() == version {
+                return Ok((caller, watch));
             }
         }
     }

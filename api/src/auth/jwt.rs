@@ -35,7 +35,7 @@ pub struct Claims {
     /// The session of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
-    /// In a ticket: the user whom the ticket concerns.
+    /// In a ticket: the user whom the ticket concerns. In a link: the path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     about: Option<String>,
     /// In a ticket: the time at which its user's password was set, in microseconds since 1970.
@@ -169,6 +169,50 @@ pub fn read_ticket(app: &App, door: &str, ticket: &str) -> Result<Ticket> {
     let (user, about) = user.zip(about).ok_or(Error::Unauthenticated)?;
     let session = claims.sid.as_deref().map(|sid| SessionId::parse(sid).ok_or(Error::Unauthenticated)).transpose()?;
     Ok(Ticket { user, about, session, password_of: claims.pwd.and_then(DateTime::from_timestamp_micros) })
+}
+
+/// The content of a signed link. It lets its holder read one path.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// The holder: the id of a user, of an API key or of a visitor token.
+    pub holder: String,
+    /// The session of the user. It is none for other holders, and for a token without a session.
+    pub session: Option<SessionId>,
+    /// The path with its parameters, without the ticket.
+    pub path: String,
+    /// The end of the link, in whole seconds.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The audience of signed links, apart from access tokens and other tickets.
+const LINK_AUDIENCE: &str = "link";
+
+/// Signs a link.
+pub fn issue_link(app: &App, link: &Link) -> Result<String> {
+    let tokens = &app.config.tokens;
+    let claims = Claims {
+        sub: link.holder.clone(),
+        iss: tokens.issuer.clone(),
+        aud: audience_of(tokens, LINK_AUDIENCE).into(),
+        iat: Some(NumericDate::of(app.clock.now())),
+        exp: NumericDate::of(link.expires_at),
+        nbf: None,
+        scope: None,
+        sid: link.session.map(|session| session.to_string()),
+        about: Some(link.path.clone()),
+        pwd: None,
+    };
+    Ok(sign(tokens, &claims, link.expires_at)?.text)
+}
+
+/// Reads a link. Every fault of a link gets the same refusal, UNAUTHENTICATED.
+pub fn read_link(app: &App, ticket: &str) -> Result<Link> {
+    let tokens = &app.config.tokens;
+    let audience = audience_of(tokens, LINK_AUDIENCE);
+    let claims = claims_for(tokens, &tokens.keys.verifying, &audience, app.clock.now(), ticket)?;
+    let session = claims.sid.as_deref().map(|sid| SessionId::parse(sid).ok_or(Error::Unauthenticated)).transpose()?;
+    let (expires_at, path) = (claims.expires_at()?, claims.about.ok_or(Error::Unauthenticated)?);
+    Ok(Link { holder: claims.sub, session, path, expires_at })
 }
 
 /// Returns the audience of tickets. It always differs from the audience of access tokens.

@@ -10,6 +10,7 @@ pub mod secret;
 pub mod api_keys;
 pub mod revocation;
 pub mod visitor_tokens;
+pub mod links;
 pub mod authenticator;
 pub mod guard;
 pub mod idempotency;

@@ -57,6 +57,14 @@ pub async fn verify(app: &App, text: &str) -> Result<(Caller, Option<String>)> {
     Ok((Caller::Visitor(visitor), row.origin))
 }
 
+/// Returns the visitor of a token that a signed link names. Refuses with UNAUTHENTICATED when the token has ended.
+pub async fn holder(app: &App, id: VisitorTokenId, expires_at: DateTime<Utc>) -> Result<Caller> {
+    let row = visitor_token::Entity::find_by_id(id).one(app.db.read()).await?;
+    let row = row.filter(|row| row.expires_at > app.clock.now()).ok_or(Error::Unauthenticated)?;
+    let (customer, entry_point) = (row.customer_id, row.entry_point_id);
+    Ok(Caller::Visitor(VisitorViewer { token: row.id, customer, entry_point, expires_at }))
+}
+
 /// Extends a token, in a task apart from the call that uses the token.
 fn extend(app: &App, token: VisitorTokenId, until: DateTime<Utc>) {
     let writing = app.clone();

@@ -10,12 +10,14 @@ use entity::{
     offer::PENDING,
     participant::NO_MEMBER,
     task::{IN_SERVICE, LIVE, WAITING},
-    thread_item::ItemKind,
     user::Role,
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
-use super::conversation_rows::{self, VisibleConversation};
+use super::{
+    conversation_rows::{self, VisibleConversation},
+    list_conditions::{equals, has_unread, one_of},
+};
 use crate::{
     auth::viewer::Caller,
     contacts::search::{Search, SearchIndex},
@@ -277,20 +279,6 @@ fn of_users(users: &[UserId]) -> Vec<ConversationSource> {
     users.iter().flat_map(both).collect()
 }
 
-/// Writes the condition that a user has unread messages in a conversation.
-fn has_unread(sql: &mut Sql, user: UserId) {
-    sql.push(
-        "EXISTS (SELECT 1 FROM participant r WHERE r.conversation_id = c.id AND r.left_at IS NULL AND r.user_id = ",
-    );
-    sql.bind(user);
-    sql.push(
-        " AND EXISTS (SELECT 1 FROM thread_item i WHERE i.conversation_id = c.id AND i.sequence > r.read_up_to \
-         AND i.author_id <> r.id AND i.deleted_at IS NULL AND i.kind = ",
-    );
-    sql.bind(ItemKind::Message);
-    sql.push(")) AND ");
-}
-
 impl ConversationSource {
     /// Returns the columns of the list's order, as the index of this source has them.
     fn order(self) -> &'static [&'static str] {
@@ -385,20 +373,4 @@ pub async fn queues_of_agent(
     sql.push(" ORDER BY m.queue_id");
     let queues: Vec<ServedQueue> = sql.all(db).await?;
     Ok(queues.into_iter().map(|served| served.queue_id).collect())
-}
-
-/// Writes the condition that `what` has a value, and the AND before the next condition.
-pub fn equals(sql: &mut Sql, what: &str, value: impl Into<sea_orm::Value>) {
-    sql.push(what);
-    sql.bind(value);
-    sql.push(" AND ");
-}
-
-/// Writes the condition that a column has one of some values. Writes nothing without values.
-pub fn one_of<T: Into<sea_orm::Value> + Clone>(sql: &mut Sql, column: &str, values: &[T]) {
-    if !values.is_empty() {
-        sql.push(&format!("{column} IN "));
-        sql.bind_list(values);
-        sql.push(" AND ");
-    }
 }

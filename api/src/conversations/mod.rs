@@ -9,6 +9,7 @@ pub mod conversation_streams;
 pub mod thread_items;
 pub mod participants;
 pub mod unread;
+pub mod list_conditions;
 pub mod listing;
 pub mod customer_conversations;
 pub mod customer_index;

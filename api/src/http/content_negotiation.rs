@@ -31,18 +31,21 @@ pub struct AcceptedMedia {
     pub by_name: bool,
     /// True when the client accepts server-sent events by name.
     pub event_stream: bool,
+    /// True when the client accepts multipart responses of subscriptions: `multipart/mixed;subscriptionSpec=1.0`.
+    pub multipart: bool,
 }
 
 impl AcceptedMedia {
     /// Reads the header. A client without the header gets JSON.
     pub fn of(headers: &HeaderMap) -> Self {
-        let mut ranges = Vec::new();
+        let (mut ranges, mut multipart) = (Vec::new(), false);
         for value in headers.get_all(header::ACCEPT) {
             let Ok(value) = value.to_str() else { continue };
             ranges.extend(split(value, ',').filter_map(range));
+            multipart |= split(value, ',').any(is_multipart);
         }
         if headers.get(header::ACCEPT).is_none() {
-            return Self { json: Some(Media::Json), by_name: false, event_stream: false };
+            return Self { json: Some(Media::Json), by_name: false, event_stream: false, multipart: false };
         }
         let (plain, graphql) = (weight(&ranges, JSON), weight(&ranges, GRAPHQL_JSON));
         let json = match (plain > 0.0, graphql > 0.0) {
@@ -54,8 +57,9 @@ impl AcceptedMedia {
             (true, _) => Some(Media::Json),
             _ => None,
         };
-        let by_name = [JSON, GRAPHQL_JSON, EVENT_STREAM].iter().any(|media| names(&ranges, media));
-        Self { json, by_name, event_stream: names(&ranges, EVENT_STREAM) && weight(&ranges, EVENT_STREAM) > 0.0 }
+        let by_name = multipart || [JSON, GRAPHQL_JSON, EVENT_STREAM].iter().any(|media| names(&ranges, media));
+        let event_stream = names(&ranges, EVENT_STREAM) && weight(&ranges, EVENT_STREAM) > 0.0;
+        Self { json, by_name, event_stream, multipart }
     }
 
     /// Returns the media type of an answer that is not a stream of a subscription.
@@ -71,7 +75,7 @@ impl AcceptedMedia {
     /// Returns true when the client accepts none of the types.
     #[must_use]
     pub fn nothing(self) -> bool {
-        self.json.is_none() && !self.event_stream
+        self.json.is_none() && !self.event_stream && !self.multipart
     }
 }
 
@@ -82,6 +86,14 @@ fn range(text: &str) -> Option<Range> {
     let range = MediaType::parse(text);
     let weight = range.parameter("q").map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
     (!range.name.is_empty()).then_some((range.name, weight))
+}
+
+/// Returns true for a range that accepts multipart responses of subscriptions, in the version that is served.
+fn is_multipart(text: &str) -> bool {
+    let range = MediaType::parse(text);
+    let accepted = range.parameter("q").is_none_or(|weight| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0));
+    let version = range.parameter("subscriptionspec");
+    range.name.eq_ignore_ascii_case("multipart/mixed") && accepted && version.is_some_and(|version| version == "1.0")
 }
 
 /// Returns the weight of the most specific range that matches.
@@ -134,7 +146,18 @@ mod tests {
             assert_eq!(of(accept).json, json, "{accept}");
         }
         assert!(of("text/event-stream").event_stream && !of("*/*").event_stream);
-        assert!(of("text/html").nothing());
+        for (accept, multipart) in [
+            ("multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json", true),
+            ("multipart/mixed; boundary=graphql; subscriptionSpec=\"1.0\"", true),
+            ("Multipart/Mixed;SUBSCRIPTIONSPEC=1.0", true),
+            ("multipart/mixed;subscriptionSpec=1.0;q=0", false),
+            ("multipart/mixed;subscriptionSpec=2.0", false),
+            ("multipart/mixed;boundary=x, application/json", false),
+            ("*/*", false),
+        ] {
+            assert_eq!(of(accept).multipart, multipart, "{accept}");
+        }
+        assert!(of("text/html").nothing() && !of("multipart/mixed;subscriptionSpec=1.0").nothing());
         assert_eq!(AcceptedMedia::of(&HeaderMap::new()).json, Some(Media::Json));
     }
 }

@@ -1,44 +1,36 @@
 //! `/graphql` over HTTP. POST with JSON runs every operation, GET runs queries or opens a socket. A client that
-//! accepts server-sent events gets them.
+//! accepts server-sent events or multipart responses gets the events of a subscription in them.
 
 use std::{
-    convert::Infallible,
     io::{self, BufWriter, Write},
     sync::Arc,
     time::Duration,
 };
 
-use async_graphql::{Response as Answer, Value, parser::types::OperationType};
+use async_graphql::parser::types::OperationType;
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequestParts as _, Query, Request, State, ws::WebSocketUpgrade},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    response::{IntoResponse, Response},
 };
 use flate2::{Compression, write::GzEncoder};
-use futures_util::{StreamExt as _, stream};
 use tokio::time::timeout;
 
 use super::{
+    answer_bodies::{body_of, head, render, status_of, write_body},
     client_ip,
     content_negotiation::{AcceptedMedia, EVENT_STREAM, GRAPHQL_JSON, JSON, Media},
-    executor::{ExecutedResponse, Executor, Operation, RequestOrigin, code_of, fault, is_request_error},
+    executor::{ExecutedResponse, Executor, RequestOrigin, fault},
     failure_responses::refusal,
+    live_response::{self, LiveFormat},
     metered_body,
     params::{self, DecompressionError, ENCODINGS, Encoding, GetParams, InvalidRequest},
     public_fields::{self, NeededToken},
     room::room,
     socket,
 };
-use crate::{
-    auth::request_context::Site,
-    error::{Error, Excess},
-    quotas::Resource,
-    rate_limit::LimitSubject,
-};
+use crate::error::{Error, Excess};
 
 /// The time limit for a body to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
@@ -196,80 +188,24 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: AcceptedMedia,
             response
         }
         OperationType::Subscription if accepted.event_stream => {
-            events(executor, operation, payer, authorization, site.as_ref()).await
+            live_response::send(executor, operation, payer, authorization, site.as_ref(), LiveFormat::Events).await
+        }
+        OperationType::Subscription if accepted.multipart => {
+            live_response::send(executor, operation, payer, authorization, site.as_ref(), LiveFormat::Multipart).await
         }
         OperationType::Subscription => {
             let message = "Subscriptions need WebSocket (graphql-transport-ws), or a client that accepts \
-                           text/event-stream.";
+                           text/event-stream or multipart/mixed with subscriptionSpec=1.0.";
             render(media, StatusCode::NOT_ACCEPTABLE, &refusal(message, "NOT_ACCEPTABLE"))
         }
-        _ if media == Media::EventStream => events(executor, operation, None, authorization, site.as_ref()).await,
+        _ if media == Media::EventStream => {
+            live_response::send(executor, operation, None, authorization, site.as_ref(), LiveFormat::Events).await
+        }
         _ => {
             let answered = executor.run(operation).await;
             whole(&parts.headers, media, answered)
         }
     }
-}
-
-/// Returns the HTTP status of an answer. Under `application/json` a client may take any status but 200 for a broken
-/// server, so a refused document is 200 there.
-pub fn status_of(media: Media, answer: &Answer) -> StatusCode {
-    match code_of(answer) {
-        Some("RATE_LIMITED") => StatusCode::TOO_MANY_REQUESTS,
-        _ if !is_request_error(answer) => StatusCode::OK,
-        Some("UNAUTHENTICATED") => StatusCode::UNAUTHORIZED,
-        Some("FORBIDDEN") => StatusCode::FORBIDDEN,
-        Some("TIMEOUT" | "UNAVAILABLE") => StatusCode::SERVICE_UNAVAILABLE,
-        Some("INTERNAL") => StatusCode::INTERNAL_SERVER_ERROR,
-        _ if media == Media::GraphqlJson => StatusCode::BAD_REQUEST,
-        _ => StatusCode::OK,
-    }
-}
-
-/// Sends the answers as server-sent events: `next` for each, then `complete`. The stream ends when the caller's
-/// rights end. A subscription takes a quota share of its payer until the connection ends.
-async fn events(
-    executor: &Arc<Executor>,
-    operation: Operation,
-    payer: Option<LimitSubject>,
-    authorization: Option<&str>,
-    site: Option<&Site>,
-) -> Response {
-    let app = executor.app();
-    let place = payer.map(|payer| app.quotas.take(payer, Resource::Subscription, 1));
-    let Ok(place) = place.transpose() else {
-        let answer = refusal("You have too many open subscriptions.", "LIMIT_EXCEEDED");
-        return render(Media::Json, StatusCode::TOO_MANY_REQUESTS, &answer);
-    };
-    // Authenticated again with a watch, to see rights that ended since the first check.
-    let watched = match executor.authenticator.watched(authorization, site).await {
-        Ok(watched) => watched,
-        Err(error) => {
-            let answer = fault(error);
-            return render(Media::Json, status_of(Media::Json, &answer), &answer);
-        }
-    };
-    let shutdown = app.shutdown.clone();
-    let clock = app.clock.clone();
-    let end = async move {
-        let rights = async {
-            match &watched {
-                Some((caller, watch)) => watch.ended_or_expired(caller, &clock).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! { () = shutdown.cancelled() => {}, () = rights => {} }
-    };
-    let answers = executor
-        .stream(operation)
-        .map(|answered| Event::default().event("next").data(body_of(&answered.answer)))
-        .chain(stream::once(async { Event::default().event("complete").data("") }))
-        .take_until(Box::pin(end))
-        .map(move |event| {
-            let _ = &place;
-            Ok::<_, Infallible>(event)
-        });
-    Sse::new(answers).keep_alive(KeepAlive::new().interval(Duration::from_secs(12))).into_response()
 }
 
 fn not_acceptable() -> Response {
@@ -279,25 +215,6 @@ fn not_acceptable() -> Response {
 
 fn unsupported(media: Media, message: &str) -> Response {
     render(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, &refusal(message, "UNSUPPORTED_MEDIA_TYPE"))
-}
-
-/// The body when an answer cannot be written as JSON.
-const UNWRITABLE: &str = r#"{"errors":[{"message":"Something went wrong on our side."}]}"#;
-
-/// Writes the JSON of an answer. A request error has no `data`.
-pub fn write_body(into: impl Write, answer: &Answer) -> serde_json::Result<()> {
-    if is_request_error(answer) {
-        serde_json::to_writer(into, &serde_json::json!({ "errors": answer.errors }))
-    } else {
-        serde_json::to_writer(into, answer)
-    }
-}
-
-/// Returns the JSON of an answer.
-pub fn body_of(answer: &Answer) -> String {
-    let mut body = Vec::new();
-    let written = write_body(&mut body, answer).ok().and_then(|()| String::from_utf8(body).ok());
-    written.unwrap_or_else(|| UNWRITABLE.to_owned())
 }
 
 /// The length in bytes from which answers are compressed for clients that accept gzip.
@@ -348,51 +265,4 @@ pub fn reads_gzip(headers: &HeaderMap) -> bool {
         let named = words.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
         named && !words.any(|word| matches!(word, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
     })
-}
-
-/// Creates a response with its body.
-///
-/// A client that accepts only events gets a refused document as an event, as graphql-sse defines it. Other statuses
-/// say on their own that no event comes.
-pub fn render(media: Media, status: StatusCode, answer: &Answer) -> Response {
-    let mut response = head(media, status, answer);
-    let mut body = body_of(answer);
-    if media == Media::EventStream && status == StatusCode::OK {
-        body = format!("event: next\ndata: {body}\n\nevent: complete\ndata:\n\n");
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    }
-    *response.body_mut() = Body::from(body);
-    response
-}
-
-/// Creates a response without its body.
-fn head(media: Media, status: StatusCode, answer: &Answer) -> Response {
-    let content_type = match media {
-        Media::GraphqlJson => "application/graphql-response+json; charset=utf-8",
-        Media::Json | Media::EventStream => "application/json; charset=utf-8",
-    };
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    match status {
-        StatusCode::UNAUTHORIZED => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        StatusCode::TOO_MANY_REQUESTS => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after(answer)));
-        }
-        _ => {}
-    }
-    response
-}
-
-/// Returns the seconds after which the client may try again.
-fn retry_after(answer: &Answer) -> u64 {
-    let extensions = answer.errors.first().and_then(|error| error.extensions.as_ref());
-    match extensions.and_then(|extensions| extensions.get("retryAfter")) {
-        Some(Value::Number(seconds)) => seconds.as_u64().unwrap_or(1),
-        _ => 1,
-    }
 }

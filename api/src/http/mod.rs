@@ -25,6 +25,8 @@ pub mod listener;
 mod reader;
 mod room;
 pub mod metered_body;
+pub mod answer_bodies;
+pub mod live_response;
 pub mod graphql;
 pub mod vcard_files;
 pub mod socket;

@@ -9,6 +9,7 @@ use super::{client_ip, executor::Executor};
 use crate::{
     app::App,
     auth::{
+        links,
         revocation::RevocationWatch,
         viewer::{Caller, Scope},
     },
@@ -29,16 +30,21 @@ pub struct FileReader {
 }
 
 impl FileReader {
-    /// Authenticates the caller of a file and counts the request for its address. Fails with `Unauthenticated`, with
-    /// `Forbidden` without the scope, and with `RateLimited`.
+    /// Authenticates the caller of a file, by a header or by the ticket of a signed link, and counts the request for
+    /// its address. Fails with `Unauthenticated`, with `Forbidden` without the scope, and with `RateLimited`.
     pub async fn of(executor: &Executor, parts: &Parts, scope: Scope) -> Result<Self> {
         let origin = client_ip::origin(executor.app(), parts);
         if let Some(address) = origin.address {
             executor.app().rate_limits.request(address).map_err(too_soon)?;
         }
         let authorization = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-        let watched = executor.authenticator.watched(authorization, origin.site.as_ref()).await?;
-        let (caller, watch) = watched.ok_or(Error::Unauthenticated)?;
+        let (caller, watch) = match (authorization, links::split(&parts.uri)) {
+            (None, Some((path, ticket))) => executor.authenticator.linked(&ticket, &path, scope).await?,
+            _ => {
+                let watched = executor.authenticator.watched(authorization, origin.site.as_ref()).await?;
+                watched.ok_or(Error::Unauthenticated)?
+            }
+        };
         if caller.scopes().has(scope) { Ok(Self { caller, watch }) } else { Err(Error::Forbidden(scope.name())) }
     }
 

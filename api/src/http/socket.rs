@@ -26,6 +26,7 @@ use tokio::{
 use tokio_stream::StreamMap;
 
 use super::{
+    answer_bodies::write_body,
     client_ip::{self, Peer},
     closes::{
         CloseReason, FORBIDDEN, INIT_TIMEOUT, MALFORMED, NO_PROTOCOL, RESTART, SECOND_INIT, SLOW, TOO_LONG,
@@ -33,7 +34,6 @@ use super::{
     },
     executor::{ExecutedResponse, Executor, Operation, RequestOrigin, is_request_error},
     failure_responses::refusal,
-    graphql::write_body,
     params::{self, InvalidRequest},
 };
 use crate::{

@@ -14,10 +14,10 @@ use futures_util::Stream;
 use serde::Deserialize;
 
 use super::{
+    answer_bodies::{render, status_of},
     content_negotiation::Media,
     executor::{Executor, fault},
     failure_responses::refusal,
-    graphql::{render, status_of},
     reader::FileReader,
 };
 use crate::{

@@ -17,11 +17,12 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{
+    answer_bodies::{render, status_of},
     client_ip,
     content_negotiation::Media,
     executor::{Executor, fault},
     failure_responses::refusal,
-    graphql::{read, render, status_of},
+    graphql::read,
     media::MediaType,
     metered_body, params,
     reader::{FileReader, too_soon},

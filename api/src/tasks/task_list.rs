@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Iterable as _, QueryResul
 
 use crate::{
     auth::viewer::Caller,
-    conversations::{conversation_rows, listing},
+    conversations::{conversation_rows, list_conditions, listing},
     database::sql::{Sql, columns},
     pagination::{Page, PageBound, PageSlice},
 };
@@ -172,21 +172,21 @@ impl TaskList {
         source.write(sql);
         let TaskListFilter { statuses, queues, channels, customer, received_at, waiting_longer_than, .. } =
             &self.filter;
-        listing::one_of(sql, "t.status", statuses);
-        listing::one_of(sql, "t.queue_id", queues);
-        listing::one_of(sql, "t.channel", channels);
+        list_conditions::one_of(sql, "t.status", statuses);
+        list_conditions::one_of(sql, "t.queue_id", queues);
+        list_conditions::one_of(sql, "t.channel", channels);
         if let Some(customer) = customer {
-            listing::equals(sql, "c.customer_id = ", *customer);
+            list_conditions::equals(sql, "c.customer_id = ", *customer);
         }
         if let Some(from) = received_at.0 {
-            listing::equals(sql, "t.received_at >= ", from);
+            list_conditions::equals(sql, "t.received_at >= ", from);
         }
         if let Some(before) = received_at.1 {
-            listing::equals(sql, "t.received_at < ", before);
+            list_conditions::equals(sql, "t.received_at < ", before);
         }
         if let Some(wait) = waiting_longer_than {
             sql.push(&format!("t.status {WAITING} AND "));
-            listing::equals(sql, "t.received_at < ", self.now - *wait);
+            list_conditions::equals(sql, "t.received_at < ", self.now - *wait);
         }
         conversation_rows::write_visible(sql, &self.caller);
     }
@@ -197,13 +197,13 @@ impl TaskSource {
     fn write(self, sql: &mut Sql) {
         match self {
             // The bound holds for all tasks. It makes a list a range of the index.
-            Self::All => listing::equals(sql, "t.received_at >= ", DateTime::<Utc>::UNIX_EPOCH),
+            Self::All => list_conditions::equals(sql, "t.received_at >= ", DateTime::<Utc>::UNIX_EPOCH),
             // The status is a literal, so that the partial index on live tasks applies.
             Self::Live => {
                 sql.push(&format!("t.status {LIVE} AND "));
-                listing::equals(sql, "t.received_at >= ", DateTime::<Utc>::UNIX_EPOCH);
+                list_conditions::equals(sql, "t.received_at >= ", DateTime::<Utc>::UNIX_EPOCH);
             }
-            Self::OfQueue(queue) => listing::equals(sql, "t.queue_id = ", queue),
+            Self::OfQueue(queue) => list_conditions::equals(sql, "t.queue_id = ", queue),
             Self::OfCustomer(customer) => {
                 sql.push("t.conversation_id IN (SELECT o.id FROM conversation o WHERE o.customer_id = ");
                 sql.bind(customer);

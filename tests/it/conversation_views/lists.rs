@@ -44,7 +44,7 @@ async fn lists_show_the_newest_first_and_apply_filters() {
     for person in [&ann, &sue] {
         assert_eq!(list(person, Value::Null).await, [1, 4, 3, 2, 0], "{}", person.handle);
         assert_eq!(list(person, json!({ "status": "CLOSED" })).await, [2]);
-        assert_eq!(list(person, json!({ "channel": "SMS" })).await, [1, 4]);
+        assert_eq!(list(person, json!({ "channels": ["SMS"] })).await, [1, 4]);
         assert_eq!(list(person, json!({ "customerId": chats[3].customer.to_string() })).await, [3]);
         assert_eq!(list(person, json!({ "kind": "DIRECT" })).await, [0_usize; 0]);
     }

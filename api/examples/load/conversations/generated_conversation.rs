@@ -4,7 +4,7 @@ use api::{
     app::Tx,
     conversations::{
         addresses::{Address, VisitorId},
-        conversation_streams, customer_index, participants,
+        conversation_streams, participants,
         receipts::ReceiptUpdate,
     },
     error::Result,
@@ -19,7 +19,7 @@ use entity::{
     assignment::{self, AssignmentPhase},
     channel::Channel,
     conversation::{self, ConversationKind, ConversationStatus},
-    customer, customer_identity,
+    customer_identity,
     event::EventKind,
     id::{
         AssignmentId, ConversationId, CustomerId, EntryPointId, OfferId, ParticipantId, QueueId, RoutingDecisionId,
@@ -36,7 +36,7 @@ use entity::{
 };
 use uuid::Uuid;
 
-use super::{ContactCenter, ENTRIES, final_state::FinalState, later, notes, rows::Rows, texts};
+use super::{ContactCenter, ENTRIES, customers, final_state::FinalState, later, notes, rows::Rows, texts};
 
 /// The seconds between two entries.
 const ENTRY_SECONDS: u64 = 20;
@@ -200,21 +200,7 @@ impl GeneratedConversation {
 
     /// Writes the rows and events before the first entry.
     pub fn begin(&self, tx: &Tx<'_>, center: &ContactCenter, rows: &mut Rows) -> Result<()> {
-        let name = format!("Customer {}", self.number);
-        let mut row = customer::Model {
-            id: self.customer_id(),
-            display_name: name,
-            email: Some(format!("customer{}@example.com", self.number)),
-            phone: None,
-            external_id: None,
-            name_key: Vec::new(),
-            search_text: String::new(),
-            merged_into_id: None,
-            created_at: self.began,
-            updated_at: self.began,
-        };
-        customer_index::set_keys(&mut row);
-        rows.customers.push(row);
+        rows.customers.push(customers::row(self.customer_id(), self.number, self.began));
         let number = self.number.to_string();
         let address = Address::visitor(self.entry_point(center).0, &VisitorId::Signed(&number));
         rows.identities.push(customer_identity::Model {

@@ -19,8 +19,7 @@ use super::{
     participant_types::{Customer, Participant},
 };
 use crate::{
-    auth::request_context::ContextExt as _,
-    auth::viewer::Scope,
+    auth::{links, request_context::ContextExt as _, viewer::Scope},
     conversations::{
         conversation_rows::{ConversationSide, VisibleConversation},
         message_content::MessageRules,
@@ -30,7 +29,7 @@ use crate::{
         transcripts,
     },
     entry_points::graphql::types::EntryPoint,
-    error::{Result, UserErrorCode},
+    error::{Error, Result, UserErrorCode},
     events::cursor::Cursor,
     instant::Instant,
     memory_budget::LongText,
@@ -101,11 +100,24 @@ impl Conversation {
         transcripts::write(ctx.app()?.db.read(), self.row(), self.side, locale).await.map(LongText)
     }
 
-    /// The path of the complete transcript, a plain-text file of any length. Send the viewer's own token in
-    /// `Authorization`. The query parameter `locale`, or else `Accept-Language`, chooses the language of
-    /// announcements.
-    async fn transcript_url(&self) -> String {
-        format!("/conversations/{}/transcript.txt", self.row().id)
+    /// A link to the complete transcript, a plain-text file of any length: a path on this server that works without a
+    /// header, for a short time and as long as the viewer may read the conversation. Keep it as safe as a password.
+    /// Without a locale, `Accept-Language` chooses the language of announcements.
+    async fn transcript_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The language of announcements, as a BCP 47 tag of at most 35 letters, digits and hyphens.")]
+        locale: Option<String>,
+        #[graphql(default = 300, desc = "The seconds for which the link works, 10 to 3,600.")] expires_in_seconds: i32,
+    ) -> Result<String> {
+        let path = format!("/conversations/{}/transcript.txt", self.row().id);
+        let plain = |tag: &str| tag.len() <= 35 && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let path = match locale {
+            Some(tag) if !plain(&tag) => return Err(Error::invalid("locale", "This is not a BCP 47 tag.")),
+            Some(tag) => format!("{path}?locale={tag}"),
+            None => path,
+        };
+        links::sign(ctx.app()?, ctx.caller()?, &path, expires_in_seconds)
     }
 
     /// The customer who writes. Null for a direct conversation.

@@ -72,6 +72,9 @@ pub enum RelationshipAction {
     Unmute,
     /// Writes to the person: `startDirectConversation`.
     Message,
+    /// Downloads the person's vCard: `User.vCardUrl`.
+    #[graphql(name = "VCARD")]
+    VCard,
 }
 
 /// The viewer's mute of a person.
@@ -157,7 +160,7 @@ async fn available(
     if view.theirs.follows {
         actions.push(RelationshipAction::RemoveFollower);
     }
-    actions.extend([RelationshipAction::Block, mute]);
+    actions.extend([RelationshipAction::Block, mute, RelationshipAction::VCard]);
     Ok(actions)
 }
 

@@ -12,8 +12,11 @@ use entity::{
 use super::loader::{DetailsOf, PersonById, ReferredPerson};
 use crate::{
     activities::{feed::FeedAuthors, graphql::types::ActivityConnection},
-    auth::request_context::ContextExt as _,
-    auth::viewer::{Caller, Scope},
+    auth::{
+        links,
+        request_context::ContextExt as _,
+        viewer::{Caller, Scope},
+    },
     contacts::{
         graphql::types::{PeoplePage, UserConnection},
         list_members::ListSource,
@@ -147,6 +150,20 @@ impl User {
         Ok(LongText(write::card(&card::of_user(&row, &seen.details, note), version.into())))
     }
 
+    /// A link to the person's vCard as a file: a path on this server that works without a header, for a short time and
+    /// as long as the viewer may see the person. Keep it as safe as a password. Needs the scope CONTACTS_READ.
+    async fn v_card_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "VCardVersion::V3", desc = "The version to write.")] version: VCardVersion,
+        #[graphql(default = 300, desc = "The seconds for which the link works, 10 to 3,600.")] expires_in_seconds: i32,
+    ) -> Option<Result<String>> {
+        if let Err(fault) = needs(ctx, Scope::ContactsRead) {
+            return Some(Err(fault));
+        }
+        Some(self.card_link(ctx, version, expires_in_seconds))
+    }
+
     /// The person's rank in the organization.
     async fn role(&self, ctx: &Context<'_>) -> Result<Role> {
         Ok(self.whole(ctx).await?.role)
@@ -225,6 +242,14 @@ impl User {
 }
 
 impl User {
+    fn card_link(&self, ctx: &Context<'_>, version: VCardVersion, seconds: i32) -> Result<String> {
+        let version = match version {
+            VCardVersion::V3 => "3.0",
+            VCardVersion::V4 => "4.0",
+        };
+        links::sign(ctx.app()?, ctx.caller()?, &format!("/contacts/{}.vcf?version={version}", self.0.id()), seconds)
+    }
+
     /// Loads the person to whom a row refers, whether or not the account is active. The reference keeps the person's
     /// row in existence.
     pub async fn referred(ctx: &Context<'_>, id: UserId) -> Result<Self> {
