@@ -44,6 +44,7 @@
 //! | [`tasks`] | tasks: offers, transfers, conferences, wrap-ups, supervision |
 //! | [`routing`] | the choice of an agent for each task, and timers |
 //! | [`entry_points`] | the organization's addresses on its channels |
+//! | [`customer_records`] | customers: lists, search, details that agents and programs change |
 //! | [`inbound`] | messages of customers from all channels |
 //! | [`visitors`] | visitors of web sites, and the start of their chats |
 //! | [`relationships`] | relationships of two users: request, connection, follow, block, mute, note |

@@ -142,7 +142,7 @@ async fn states_and_acceptances_at_the_same_time_leave_no_offer_with_an_idle_age
                 drop(agent.accepts(&offer).await);
             }
         };
-        let (_, said, other, ..) = tokio::join!(app.settle(), turn(&ann), turn(&ben), accept(&ann), accept(&ben));
+        let ((), said, other, ..) = tokio::join!(app.settle(), turn(&ann), turn(&ben), accept(&ann), accept(&ben));
         assert_eq!((said.as_str(), other.as_str()), ("", ""));
         for agent in [&ann, &ben] {
             assert_eq!((agent.is_offered().await.len(), agent.state().await.as_str()), (0, "IDLE"), "{round}");

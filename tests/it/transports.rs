@@ -169,7 +169,7 @@ async fn cut(transport: Transport) {
             let sequence = event["sequence"].as_i64().expected("a number");
             assert!(seen.is_none_or(|seen| sequence == seen + 1), "{transport:?}: {sequence} after {seen:?}");
             seen = Some(sequence);
-            after = event["cursor"].as_str().expected("a cursor").to_owned();
+            event["cursor"].as_str().expected("a cursor").clone_into(&mut after);
             bodies.extend(event["item"]["body"].as_str().map(str::to_owned));
             number += 1;
         }

@@ -41,9 +41,9 @@ pub struct UpdateCustomerInput {
 /// The checked changes of a customer's details.
 struct Changes {
     name: Option<String>,
-    email: Option<Option<String>>,
-    phone: Option<Option<String>>,
-    external_id: Option<Option<String>>,
+    email: MaybeUndefined<String>,
+    phone: MaybeUndefined<String>,
+    external_id: MaybeUndefined<String>,
 }
 
 impl Changes {
@@ -65,9 +65,7 @@ impl Changes {
         let columns =
             [(&mut row.email, &self.email), (&mut row.phone, &self.phone), (&mut row.external_id, &self.external_id)];
         for (column, change) in columns {
-            if let Some(value) = change {
-                column.clone_from(value);
-            }
+            change.clone().update_to(column);
         }
     }
 }
@@ -76,11 +74,10 @@ impl Changes {
 fn patch(
     change: &MaybeUndefined<String>,
     read: impl Fn(&str) -> Result<Option<String>>,
-) -> Result<Option<Option<String>>> {
+) -> Result<MaybeUndefined<String>> {
     match change {
-        MaybeUndefined::Undefined => Ok(None),
-        MaybeUndefined::Null => Ok(Some(None)),
-        MaybeUndefined::Value(text) => read(text).map(Some),
+        MaybeUndefined::Undefined | MaybeUndefined::Null => Ok(change.clone()),
+        MaybeUndefined::Value(text) => Ok(read(text)?.map_or(MaybeUndefined::Null, MaybeUndefined::Value)),
     }
 }
 

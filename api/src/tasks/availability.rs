@@ -62,7 +62,7 @@ async fn set_locked(
     choice: &RequestedState,
     withdrawn: &BTreeSet<OfferId>,
 ) -> Result<bool> {
-    if gives_up(choice).is_some() {
+    if takes_fewer(choice) {
         let pending = offers::pending_for_agent(tx.db(), agent.user_id).await?;
         let mut left = Vec::new();
         for offer in pending.into_iter().filter(|offer| !withdrawn.contains(&offer.id)) {
@@ -81,7 +81,7 @@ async fn set_locked(
 /// the tasks.
 async fn withdraw_offers(tx: &Tx<'_>, agent: UserId, choice: &RequestedState) -> Result<BTreeSet<OfferId>> {
     let mut withdrawn = BTreeSet::new();
-    if gives_up(choice).is_none() {
+    if !takes_fewer(choice) {
         return Ok(withdrawn);
     }
     let mut named: Vec<(ConversationId, OfferId)> = Vec::new();
@@ -109,15 +109,18 @@ async fn of_choice(
 ) -> Result<Option<(ConversationId, OfferId)>> {
     debug_assert_eq!(offer.status, OfferStatus::Pending);
     let task = task_rows::require(tx.db(), offer.task_id).await?;
-    let given_up = gives_up(choice).is_some_and(|channels| channels.is_none_or(|few| few.contains(&task.channel)));
-    Ok(given_up.then_some((task.conversation_id, offer.id)))
+    Ok(gives_up(choice, task.channel).then_some((task.conversation_id, offer.id)))
 }
 
-/// Returns the channels on which an agent takes no more offers after a choice. `None` if the agent takes offers on all
-/// channels, and `Some(None)` if on no channel.
-fn gives_up(choice: &RequestedState) -> Option<Option<&[Channel]>> {
+/// Whether an agent takes no more offers on some channel after a choice.
+fn takes_fewer(choice: &RequestedState) -> bool {
     match choice.state {
-        AgentState::Idle | AgentState::Offline => Some(choice.channels.as_deref()),
-        AgentState::Available | AgentState::Rona => None,
+        AgentState::Idle | AgentState::Offline => true,
+        AgentState::Available | AgentState::Rona => false,
     }
+}
+
+/// Whether an agent takes no more offers on a channel after a choice.
+fn gives_up(choice: &RequestedState, channel: Channel) -> bool {
+    takes_fewer(choice) && choice.channels.as_ref().is_none_or(|few| few.contains(&channel))
 }

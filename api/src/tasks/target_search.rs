@@ -48,7 +48,7 @@ pub enum SearchScope {
     /// All agents or queues.
     All,
     /// The possible targets for a task.
-    TargetsOf(TargetSearch),
+    TargetsOf(Box<TargetSearch>),
     /// None. The caller does not own the task, or its channel has no such targets.
     Nobody,
 }
@@ -57,7 +57,9 @@ impl SearchScope {
     /// Returns the scope of a search for targets of a task, or all if no task is given.
     pub async fn of(app: &App, me: &Viewer, task: Option<(&str, TargetPurpose)>, kind: TargetKind) -> Result<Self> {
         let Some((task, wanted)) = task else { return Ok(Self::All) };
-        Ok(TargetSearch::begin(app, me.user, task, wanted, kind).await?.map_or(Self::Nobody, Self::TargetsOf))
+        Ok(TargetSearch::begin(app, me.user, task, wanted, kind)
+            .await?
+            .map_or(Self::Nobody, |search| Self::TargetsOf(Box::new(search))))
     }
 }
 

@@ -34,6 +34,7 @@ use crate::{
 
 /// An item of the subscription `events`.
 #[derive(Union)]
+#[expect(clippy::large_enum_variant, reason = "the small variant occurs once in a subscription")]
 enum EventsEvent {
     SubscriptionStarted(SubscriptionStarted),
     #[graphql(flatten)]

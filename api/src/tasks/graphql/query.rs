@@ -25,7 +25,6 @@ impl TasksQuery {
     /// the queues that they serve, those in which they have or had a part, and those that are offered to them.
     /// Supervisors and organization keys see all. Empty for others.
     #[graphql(guard = "Needs(Scope::ConversationsRead)")]
-    #[expect(clippy::too_many_arguments, reason = "filter, order, and four for the page")]
     async fn tasks(
         &self,
         ctx: &Context<'_>,
