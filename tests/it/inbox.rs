@@ -151,10 +151,38 @@ async fn a_cursor_from_before_a_query_continues_without_a_gap_on_another_instanc
     let arrival = app.waits(&setup, "lee").await;
     inbox.until("ConversationChanged", |event| event["conversationId"] == arrival.conversation.to_string()).await;
     // A change of the queues changes the lists.
+    let before = ann.ask(list, Value::Null).await.text("viewer.streamCursor").to_owned();
     app.assigns(setup.queue.id, &[sue.id]).await;
     let resync = inbox.until("ResyncRequired", |_| true).await;
     assert!(resync["reason"].as_str().is_some_and(|reason| reason.contains("queues")), "{resync}");
     assert!(inbox.event().await.is_none());
+    // So does one that happened before the agent subscribed again.
+    let mut inbox = Follower::start(&ann, 1, INBOX, json!({ "after": before })).await;
+    let resync = inbox.event().await.expected("a resync");
+    assert!(resync["reason"].as_str().is_some_and(|reason| reason.contains("queues")), "{resync}");
+    assert!(inbox.event().await.is_none());
+    let since = json!({ "after": resync["cursor"] });
+    let mut inbox = Follower::start(&ann, 0, INBOX, since).await;
+    assert_eq!(inbox.event().await.expected("the counts")["__typename"], "UnreadChanged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_who_was_asked_hears_when_the_conversation_enters_and_leaves_the_inbox() {
+    let AcceptedChat { app, sue, ann, conversation, task, .. } = accepted_chat().await;
+    assert_eq!(ann.turns("AVAILABLE").await, "");
+    for verb in ["requestConference", "transferTask"] {
+        let mut inbox = Follower::start(&ann, 1, INBOX, json!({})).await;
+        assert_eq!(sue.directs_on(0, verb, &task, ann.as_target()).await, "");
+        let of_it = |event: &Value, visible: bool| {
+            event["conversationId"] == conversation.as_str() && event["conversation"].is_null() != visible
+        };
+        inbox.until("ConversationChanged", |event| of_it(event, true)).await;
+        let offer = ann.offers().await.remove(0);
+        assert_eq!(ann.declines(&offer).await, "");
+        inbox.until("ConversationChanged", |event| of_it(event, false)).await;
+        assert_eq!(ann.turns("AVAILABLE").await, "");
+    }
+    crate::support::consistency::check(&app.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -189,6 +189,9 @@ async fn conversations_are_found_by_customer_and_narrowed_by_what_the_viewer_did
         (&sue.clients[0], json!({ "agentIds": [agent(ann)] }), set(["Jürgen Müller", "Müller Anna"])),
         (&sue.clients[0], json!({ "agentIds": [agent(ann), agent(ben)], "search": "anna" }), set(["Müller Anna"])),
         (&mia.clients[0], json!({ "agentIds": [agent(ann)] }), set([])),
+        (&ann.clients[0], json!({ "unread": true, "agentIds": [agent(ann)] }), set(["Müller Anna"])),
+        (&ann.clients[0], json!({ "mine": true, "agentIds": [agent(ben)] }), set([])),
+        (&ann.clients[0], json!({ "unread": true, "handledByMe": true }), set(["Müller Anna"])),
         (&sue.clients[0], json!({ "lastItemAt": { "before": "2001-01-01T00:00:00Z" } }), set([])),
     ] {
         assert_eq!(conversations(by, filter.clone()).await, expected, "{filter}");

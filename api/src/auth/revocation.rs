@@ -22,7 +22,7 @@ use entity::{
 };
 use futures_util::StreamExt as _;
 use parking_lot::{Mutex, MutexGuard};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -36,7 +36,7 @@ use crate::{
     error::Result,
     events::payloads::own_payload,
     events::{
-        log::{LoggedEvent, NewEvent, Stream},
+        log::{self, LoggedEvent, NewEvent, Stream},
         subscribe::StreamItem,
     },
 };
@@ -90,6 +90,22 @@ pub fn revoke(tx: &Tx<'_>, subject: &Subject) -> Result<()> {
 /// empty list.
 pub fn change(tx: &Tx<'_>, people: Vec<UserId>) -> Result<()> {
     if people.is_empty() { Ok(()) } else { revoke(tx, &Subject::Narrowed(people)) }
+}
+
+/// Returns true if a person may see other things than at a position of the log. Also true if more rights of others
+/// changed since than one read returns.
+pub async fn changed_since(db: &impl ConnectionTrait, user: UserId, position: i64) -> Result<bool, DbErr> {
+    let limit = i64::try_from(TOGETHER).unwrap_or(i64::MAX);
+    let newest = log::read_newest(db, STREAM, limit).await?;
+    // An entry without a position is newer than every position.
+    let since = newest.iter().take_while(|entry| entry.position.is_none_or(|at| at > position));
+    let changes = |entry: &LoggedEvent| match entry.subject::<Subject>() {
+        Some(Subject::Narrowed(people)) => people.contains(&user),
+        Some(_) => false,
+        None => true,
+    };
+    let (count, changed) = since.fold((0, false), |(count, changed), entry| (count + 1, changed || changes(entry)));
+    Ok(changed || count == TOGETHER)
 }
 
 /// Publishes that a person may act again when the transaction commits. Emits `RightsRestored`.

@@ -1,11 +1,13 @@
 //! Queries, locks and state changes of conversation rows. A constraint guarantees that a customer has one
 //! conversation for each topic at an entry point.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
     conversation::{self, ConversationKind, ConversationStatus},
-    id::{ConversationId, CustomerId, EntryPointId, QueueId, UserId},
+    id::{ConversationId, CustomerId, EntryPointId, QueueId, TaskId, UserId},
     offer::PENDING,
     participant,
     stream::StreamKind,
@@ -256,6 +258,20 @@ pub async fn open_of_customer(db: &impl ConnectionTrait, id: CustomerId) -> Resu
     sql.bind(ConversationStatus::Open);
     sql.push(" ORDER BY c.id");
     Ok(sql.models::<conversation::Entity>(db).await?.into_iter().map(|row| row.id).collect())
+}
+
+#[derive(FromQueryResult)]
+struct ConversationOfTask {
+    id: TaskId,
+    conversation_id: ConversationId,
+}
+
+/// Returns the conversations of tasks.
+pub async fn of_tasks(db: &impl ConnectionTrait, tasks: &[TaskId]) -> Result<HashMap<TaskId, ConversationId>, DbErr> {
+    let mut sql = Sql::new("SELECT t.id, t.conversation_id FROM task t WHERE t.id IN ");
+    sql.bind_list(tasks);
+    let rows: Vec<ConversationOfTask> = sql.all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.conversation_id)).collect())
 }
 
 /// Returns the refusal `CONVERSATION_ENDED` for an input field.

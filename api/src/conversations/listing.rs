@@ -107,6 +107,8 @@ impl Conversations {
         let me = match &self.caller {
             Caller::Person(viewer) => viewer.user,
             _ if self.filter.kind == Some(ConversationKind::Direct) => return Ok(Vec::new()),
+            // The filters of agents' parts are for the organization's side.
+            Caller::Visitor(_) if !self.filter.users.is_empty() || self.filter.handled_by_me => return Ok(Vec::new()),
             Caller::Visitor(visitor) => return Ok(vec![ConversationSource::OfCustomer(visitor.customer)]),
             // The filters of the caller's own part are for users.
             Caller::Service(_) if self.filter.mine || self.filter.unread || self.filter.handled_by_me => {
@@ -248,6 +250,15 @@ impl Conversations {
         }
         if let (true, Caller::Person(viewer)) = (unread, &self.caller) {
             has_unread(sql, viewer.user);
+        }
+        let own = self.filter.mine || *unread;
+        if own && self.filter.handled_by_me {
+            equals(sql, "c.kind = ", ConversationKind::Customer);
+        }
+        if own && !self.filter.users.is_empty() {
+            sql.push("EXISTS (SELECT 1 FROM participant h WHERE h.conversation_id = c.id AND h.user_id IN ");
+            sql.bind_list(&self.filter.users);
+            sql.push(&format!(" AND h.role {NO_MEMBER}) AND "));
         }
         if let Some(search) = search {
             self.matches(sql, search);

@@ -101,7 +101,7 @@ impl<'a> Sending<'a> {
         {
             return Ok(MessageCheck::Replayed(Box::new(earlier)));
         }
-        let me = join_as_bot(tx, self.by, &conversation, me).await?.ok_or_else(participants::not_a_participant)?;
+        let me = join_as_bot(tx, self.by, &conversation, me).await?.ok_or_else(|| no_part(self.by, &conversation))?;
         check_may_write(tx, &conversation, &me, bond.as_ref(), reopens(&conversation, &me)).await?;
         let content = self.draft.check(&self.id, MessageRules::of(conversation.channel))?;
         let reply_to = match &self.draft.reply_to {
@@ -167,6 +167,17 @@ async fn join_as_bot(
     }
     let who = ParticipantRef::Key(service.key);
     participants::join(tx, conversation, who, ParticipantRole::Bot).await.map(Some)
+}
+
+/// Returns the refusal of a caller without a part. A program takes part when it writes, unless the conversation has
+/// ended.
+fn no_part(by: &Caller, conversation: &conversation::Model) -> Error {
+    match by {
+        Caller::Service(_) if conversation.status == ConversationStatus::Closed => {
+            conversation_rows::conversation_ended(conversation_rows::FIELD)
+        }
+        Caller::Service(_) | Caller::Person(_) | Caller::Visitor(_) => participants::not_a_participant(),
+    }
 }
 
 /// Returns true if a message of the participant opens the conversation again after its end.

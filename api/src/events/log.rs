@@ -261,6 +261,18 @@ pub async fn read(
     sql.all(db).await
 }
 
+/// Returns the newest entries of a stream, the newest first and at most `limit`.
+pub async fn read_newest(db: &impl ConnectionTrait, stream: Stream, limit: i64) -> Result<Vec<LoggedEvent>, DbErr> {
+    let mut sql = Sql::new(LOGGED_EVENT);
+    sql.push(" WHERE n.stream_kind = ");
+    sql.bind(stream.kind);
+    sql.push(" AND n.owner_id = ");
+    sql.bind(stream.owner);
+    sql.push(" ORDER BY n.sequence DESC LIMIT ");
+    sql.bind(limit);
+    sql.all(db).await
+}
+
 /// Returns the activities after one global position and up to another, in order. Also returns the position up to which
 /// they are complete.
 pub async fn activities(

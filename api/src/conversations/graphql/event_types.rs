@@ -91,9 +91,14 @@ impl ConversationChanged {
     /// conversation.
     #[must_use]
     pub fn read(entry: &LoggedEvent, cursor: Cursor) -> Option<Self> {
-        let of = conversation_of(entry)?;
+        Some(Self::of(conversation_of(entry)?, entry, cursor))
+    }
+
+    /// Makes the event of a log entry that changed a conversation.
+    #[must_use]
+    pub fn of(of: ConversationId, entry: &LoggedEvent, cursor: Cursor) -> Self {
         let (id, occurred_at, sequence) = (ID::from(entry.id), Instant(entry.occurred_at), entry.sequence);
-        Some(Self { id, cursor, occurred_at, sequence, conversation_id: of.into(), of })
+        Self { id, cursor, occurred_at, sequence, conversation_id: of.into(), of }
     }
 }
 

@@ -5,7 +5,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{Context, Subscription, Union};
 use async_stream::try_stream;
-use entity::{id::QueueId, stream::StreamKind, user::Role};
+use entity::{
+    event::EventKind,
+    id::{ConversationId, QueueId, TaskId},
+    offer,
+    stream::StreamKind,
+    user::Role,
+};
 use futures_util::{Stream, StreamExt as _};
 use uuid::Uuid;
 
@@ -15,9 +21,10 @@ use crate::{
     auth::{
         guard::Needs,
         request_context::ContextExt as _,
+        revocation,
         viewer::{Caller, Scope, Viewer},
     },
-    conversations::listing,
+    conversations::{conversation_rows, listing},
     error::{Error, Result},
     events::{
         access_rechecks::AccessRecheck,
@@ -96,6 +103,12 @@ impl ListScope {
     }
 }
 
+/// Returns true if the caller's lists may contain other conversations now than at a position of the log.
+async fn lists_changed_since(app: &App, caller: &Caller, position: Option<i64>) -> Result<bool> {
+    let (Caller::Person(viewer), Some(position)) = (caller, position) else { return Ok(false) };
+    Ok(retry_while_unavailable(|| revocation::changed_since(app.db.read(), viewer.user, position)).await?)
+}
+
 /// The numbers that a subscriber was told last.
 struct UnreadWatch {
     viewer: Option<Viewer>,
@@ -128,20 +141,40 @@ impl UnreadWatch {
 }
 
 /// Returns one event for each conversation that the entries are about, in the order of the last entry of each.
-fn changes(owner: Uuid, entries: &[Arc<LoggedEvent>]) -> Vec<ConversationChanged> {
+async fn changes(app: &App, owner: Uuid, entries: &[Arc<LoggedEvent>]) -> Result<Vec<ConversationChanged>> {
+    let offered = conversations_of_ended_offers(app, entries).await?;
     let mut last = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
-        if let Some(of) = conversation_of(entry) {
+        let of_offer = || offered.get(&task_of_ended_offer(entry)?).copied();
+        if let Some(of) = conversation_of(entry).or_else(of_offer) {
             last.insert(of, index);
         }
     }
-    let mut last: Vec<usize> = last.into_values().collect();
-    last.sort_unstable();
-    let read = |index: usize| {
+    let mut last: Vec<(ConversationId, usize)> = last.into_iter().collect();
+    last.sort_unstable_by_key(|(_, index)| *index);
+    let read = |(of, index): (ConversationId, usize)| {
         let entry = &entries[index];
-        ConversationChanged::read(entry, Cursor::global(owner, entry.position.unwrap_or_default()))
+        ConversationChanged::of(of, entry, Cursor::global(owner, entry.position.unwrap_or_default()))
     };
-    last.into_iter().filter_map(read).collect()
+    Ok(last.into_iter().map(read).collect())
+}
+
+/// Returns the conversations whose offers ended, by the offer. The event of an offer does not name its conversation, and
+/// an agent who no longer sees the conversation gets no other event about it.
+async fn conversations_of_ended_offers(
+    app: &App,
+    entries: &[Arc<LoggedEvent>],
+) -> Result<HashMap<TaskId, ConversationId>> {
+    let ended: Vec<TaskId> = entries.iter().filter_map(|entry| task_of_ended_offer(entry)).collect();
+    if ended.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(retry_while_unavailable(|| conversation_rows::of_tasks(app.db.read(), &ended)).await?)
+}
+
+fn task_of_ended_offer(entry: &LoggedEvent) -> Option<TaskId> {
+    let ended = matches!(entry.kind.0, Some(EventKind::OfferEnded));
+    ended.then(|| entry.subject::<offer::Model>().map(|offer| offer.task_id)).flatten()
 }
 
 enum Heard {
@@ -183,6 +216,7 @@ impl InboxSubscription {
         let after = after.map(|cursor| cursor.position_of(owner)).transpose()?;
         let mut recheck = ctx.viewer().ok().map(|viewer| app.access_rechecks.of(viewer.user.0));
         let scope = ListScope::of(&app, &caller).await?;
+        let changed_before = lists_changed_since(&app, &caller, after).await?;
         let selection = scope.clone().selection(&caller);
         let mut live = log_feed::follow(Arc::clone(&app.log_feed), app.db.clone(), selection, after).boxed();
         Ok(try_stream! {
@@ -199,10 +233,15 @@ impl InboxSubscription {
                         FeedItem::Started(position) => {
                             at = position;
                             yield InboxEvent::SubscriptionStarted(started(owner, at, &app.clock));
+                            if changed_before {
+                                let end = app.log_feed.head().max(at);
+                                yield InboxEvent::ResyncRequired(resync(owner, end, OTHER_LISTS, &app.clock));
+                                return;
+                            }
                         }
                         FeedItem::Entries(entries) => {
                             at = entries.last().and_then(|entry| entry.position).unwrap_or(at);
-                            for event in changes(owner, &entries) {
+                            for event in Box::pin(changes(&app, owner, &entries)).await? {
                                 yield InboxEvent::ConversationChanged(event);
                             }
                         }

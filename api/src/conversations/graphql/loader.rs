@@ -236,9 +236,14 @@ impl Loader<ConversationsOf> for RequestReads {
     type Error = Error;
 
     async fn load(&self, keys: &[ConversationsOf]) -> Result<HashMap<ConversationsOf, Self::Value>> {
-        let wanted: Vec<_> = keys.iter().map(|key| (key.customer, key.page.clone())).collect();
-        let pages = customer_conversations::pages(self.app.db.read(), self.required_caller()?, &wanted).await?;
-        Ok(keys.iter().cloned().zip(pages).collect())
+        let (db, caller) = (self.app.db.read(), self.required_caller()?);
+        let mut found = HashMap::new();
+        for together in keys.chunks(PAGES_TOGETHER) {
+            let wanted: Vec<_> = together.iter().map(|key| (key.customer, key.page.clone())).collect();
+            let pages = customer_conversations::pages(db, caller, &wanted).await?;
+            found.extend(together.iter().cloned().zip(pages));
+        }
+        Ok(found)
     }
 }
 

@@ -54,7 +54,7 @@ impl EventsQuery {
         // The bounds are read before the events, so that pruning in between cannot hide an event.
         let extent = sequencer::bounds(app.db.read()).await?;
         let at = after.unwrap_or(extent.pruned);
-        let (mut entries, _) = selection.read(app.db.read(), at, None, first + 1).await?;
+        let (mut entries, has_more) = selection.read(app.db.read(), at, None, first + 1).await?;
         let pruned = sequencer::bounds(app.db.read()).await?.pruned;
         if at > extent.last || (after.is_some() && at < pruned) {
             let reason = if at > extent.last { AHEAD } else { PRUNED };
@@ -63,7 +63,6 @@ impl EventsQuery {
             let nodes = vec![LogEntry::ResyncRequired(event)];
             return Ok(EventBatch { nodes, end_cursor: cursor, has_more: false });
         }
-        let has_more = i64::try_from(entries.len()).is_ok_and(|count| count > first);
         entries.truncate(usize::try_from(first).unwrap_or_default());
         let mut end = entries.last().and_then(|entry| entry.position).unwrap_or(at);
         if !has_more && all {

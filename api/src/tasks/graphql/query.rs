@@ -22,8 +22,9 @@ pub struct TasksQuery;
 #[Object]
 impl TasksQuery {
     /// The tasks that the viewer may see, in the order in which their customers began to wait. Agents see the tasks of
-    /// the queues that they serve, those in which they have or had a part, and those that are offered to them.
-    /// Supervisors and organization keys see all. Empty for others.
+    /// the queues that they serve, those in which they have or had a part, and those that are offered to them. With
+    /// `agentIds` or `customerId` they see all tasks of the conversations that they see. Supervisors and organization
+    /// keys see all. Empty for others.
     #[graphql(guard = "Needs(Scope::ConversationsRead)")]
     async fn tasks(
         &self,

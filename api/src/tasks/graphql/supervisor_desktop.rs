@@ -168,7 +168,8 @@ impl SupervisorDesktopSubscription {
         )]
         after: Option<Cursor>,
         #[graphql(
-            desc = "The queues whose tasks and counts to deliver, at most 200. Those of all queues when left out."
+            desc = "The queues whose waiting tasks and counts to deliver, at most 200. Those of all queues when left out. The states, \
+                    loads and tasks of agents are those of all agents."
         )]
         queue_ids: Option<Vec<ID>>,
     ) -> Result<impl Stream<Item = Result<SupervisorDesktopEvent>> + use<>> {

@@ -142,10 +142,10 @@ impl Task {
         Ok(to_staff(ctx)?.then_some(self.0.customer_agreed))
     }
 
-    /// What the visitor brought to a web chat, such as the answers to the form. Null on other channels and for the
-    /// customer.
+    /// What the visitor brought to a web chat, such as the answers to the form. Null on other channels, for the
+    /// customer, and without the scope CONVERSATIONS_READ.
     async fn intake(&self, ctx: &Context<'_>) -> Result<Option<Intake>> {
-        if !to_staff(ctx)? {
+        if !reads_tasks(ctx)? {
             return Ok(None);
         }
         let row = ctx.load(TaskById(self.0.id)).await?;
