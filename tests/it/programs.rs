@@ -240,20 +240,19 @@ async fn a_program_writes_notes_without_joining_and_never_in_ended_conversations
     consistency::check(&app.database).await;
 }
 
-/// Pulls all events in batches. Returns their cursors, and what came back as text.
-async fn pulled(by: &Client, first: usize) -> (Vec<String>, String) {
+/// Pulls all events in batches. Returns their cursors.
+async fn pulled(by: &Client, first: usize) -> Vec<String> {
     let pull = "query($after: Cursor, $first: Int) { events(first: $first, after: $after) { hasMore endCursor nodes { \
-                __typename ... on Event { cursor } ... on TaskQueued { task { intake { userAgent } } } } } }";
-    let (mut cursors, mut text, mut after) = (Vec::new(), String::new(), Value::Null);
+                __typename ... on Event { cursor } } } }";
+    let (mut cursors, mut after) = (Vec::new(), Value::Null);
     loop {
         let batch = by.ask(pull, json!({ "after": after, "first": first })).await;
         for node in batch.at("events.nodes").as_array().expected("nodes") {
             cursors.push(node["cursor"].to_string());
-            text += &node.to_string();
         }
         after = batch.at("events.endCursor").clone();
         if batch.at("events.hasMore") == false {
-            return (cursors, text);
+            return cursors;
         }
     }
 }
@@ -265,13 +264,9 @@ async fn small_and_large_batches_give_the_same_events_though_an_event_is_in_seve
         assert_eq!(code(&sue.sends(0, &conversation, &format!("n{number}"), "Yes").await), "");
     }
     let all = program(&app, &["EVENTS_READ", "CONVERSATIONS_READ", "AGENTS_READ"]).await;
-    let (expected, text) = pulled(all.on(0), 100).await;
-    assert!(expected.len() > 10 && text.contains(r#""intake":{"#), "{text}");
+    let expected = pulled(all.on(0), 100).await;
+    assert!(expected.len() > 10, "{expected:?}");
     for first in [1, 2, 3, 7] {
-        assert_eq!(pulled(all.on(first), first).await.0, expected, "batches of {first}");
+        assert_eq!(pulled(all.on(first), first).await, expected, "batches of {first}");
     }
-    // What a visitor brought is part of the conversation.
-    let agents = program(&app, &["EVENTS_READ", "AGENTS_READ"]).await;
-    let (_, text) = pulled(agents.on(0), 100).await;
-    assert!(text.contains(r#""intake":null"#) && !text.contains(r#""intake":{"#), "{text}");
 }

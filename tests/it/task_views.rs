@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Expected as _,
+    accounts::key,
     app::TestApp,
     arrivals::connected_task,
     consistency,
@@ -80,6 +81,19 @@ async fn what_a_visitor_brought_is_data_in_the_task_and_in_the_offer() {
     assert_eq!(intake["pageUrl"], "https://shop.example/cart");
     assert_eq!((&intake["referrer"], &intake["locale"]), (&json!("https://shop.example/"), &json!("ko-KR")));
     assert_eq!(intake["attributes"], more["attributes"]);
+    // A program that may see agents, but no conversations, does not see it in the events of tasks.
+    let ada = app.admin("ada").await;
+    let pull = "{ events(topics: [QUEUES], first: 1) { nodes { ... on TaskQueued { task { intake { pageUrl } } } } } }";
+    for (scopes, expected) in [
+        (json!(["EVENTS_READ", "AGENTS_READ"]), Value::Null),
+        (json!(["EVENTS_READ", "AGENTS_READ", "CONVERSATIONS_READ"]), json!({ "pageUrl": intake["pageUrl"] })),
+    ] {
+        let input = json!({ "name": "Wallboard", "kind": "ORGANIZATION", "scopes": scopes });
+        let (secret, _) = key(&ada.clients[0], input).await;
+        let program = Client::new(&ada.clients[0].url, Some(secret));
+        let events = program.ask(pull, Value::Null).await;
+        assert_eq!(events.body["data"]["events"]["nodes"][0]["task"]["intake"], expected, "{scopes}");
+    }
     let twice = json!([{ "name": "a", "value": "1" }, { "name": "a", "value": "2" }]);
     let many: Vec<Value> = (0..21).map(|number| json!({ "name": number.to_string(), "value": "x" })).collect();
     for (field, wrong) in [
