@@ -220,7 +220,6 @@ async fn archiving_a_queue_moves_waiting_tasks_and_keeps_offers_and_conversation
     let held = app.chats_at(&entry_point).await.expected("a chat").2;
     app.settle().await;
     assert_eq!(ann.is_offered().await, std::slice::from_ref(&held));
-    ann.turns("IDLE").await;
     app.clock.advance(chrono::Duration::seconds(1));
     let waiting = app.chats_at(&entry_point).await.expected("a chat").2;
     assert_eq!(ada.arranges("archiveQueue", json!({ "queueId": old })).await, "NOT_ALLOWED moveTo");

@@ -18,10 +18,20 @@ async fn filled() -> (TestApp, Person) {
         ada.must("followUser", &person.id()).await;
         let save = "mutation($n: String!) { savePersonalContact(input: { displayName: $n }) { userErrors { code } } }";
         ada.ask(save, json!({ "n": name })).await;
-        app.web_queue(&ada, name, json!({})).await;
+        let (_, entry_point) = app.web_queue(&ada, name, json!({})).await;
+        app.chats_at(&entry_point).await.expected("a chat");
         for verb in ["createSkill", "createWrapUpReason", "createIdleReason"] {
             ada.makes(verb, json!({ "name": name })).await;
         }
+    }
+    let customers = ada.ask("{ customers { nodes { id } } }", Value::Null).await;
+    let customers = customers.at("customers.nodes").as_array().expected("customers").clone();
+    assert_eq!(customers.len(), NAMES.len());
+    let update =
+        "mutation($c: ID!, $n: String!) { updateCustomer(input: { customerId: $c, displayName: $n }) { outcome } }";
+    for (customer, name) in customers.iter().zip(NAMES) {
+        let updated = ada.ask(update, json!({ "c": customer["id"], "n": name })).await;
+        assert_eq!(updated.at("updateCustomer.outcome"), "APPLIED");
     }
     (app, ada)
 }
@@ -37,6 +47,7 @@ async fn keys(app: &TestApp) -> Vec<String> {
         ("wrap_up_reason", "id"),
         ("skill", "id"),
         ("personal_contact", "id"),
+        ("customer", "id"),
     ] {
         let key = app.database.digits("name_key");
         let sql = format!("SELECT CAST({key} AS text) || search_text FROM {table} ORDER BY {id}");
@@ -44,11 +55,10 @@ async fn keys(app: &TestApp) -> Vec<String> {
     }
     let key = app.database.digits("name_key");
     keys.extend(app.database.texts(&format!("SELECT CAST({key} AS text) FROM \"user\" ORDER BY id")).await);
-    keys.extend(
-        app.database
-            .texts(&format!("SELECT gram || CAST({key} AS text) FROM user_bigram ORDER BY user_id, gram"))
-            .await,
-    );
+    for of in ["user", "customer"] {
+        let sql = format!("SELECT gram || CAST({key} AS text) FROM {of}_bigram ORDER BY {of}_id, gram");
+        keys.extend(app.database.texts(&sql).await);
+    }
     keys.extend(app.database.texts("SELECT text || connections_text FROM user_search ORDER BY user_id").await);
     keys
 }
@@ -63,6 +73,8 @@ async fn spoil(app: &TestApp) {
     app.database.run("UPDATE \"user\" SET name_key = name_key || name_key").await;
     app.database.run("UPDATE contact SET name_key = name_key || name_key").await;
     app.database.run("DELETE FROM user_bigram").await;
+    app.database.run("UPDATE customer SET search_text = 'old', name_key = name_key || name_key").await;
+    app.database.run("DELETE FROM customer_bigram").await;
     app.database.run("UPDATE user_search SET text = 'old'").await;
     app.database.run("UPDATE text_keys SET version = 'old'").await;
 }
@@ -82,7 +94,7 @@ async fn instances_that_start_together_rebuild_keys_of_other_tables() {
         done.expected("a rebuild");
     }
     assert_eq!(keys(&app).await, right);
-    assert_eq!(state(&app).await, [format!("{}  7", text::version())]);
+    assert_eq!(state(&app).await, [format!("{}  8", text::version())]);
     let search = "{ contacts(search: \"soren\", list: FOLLOWING) { totalCount } all: contacts(search: \"SOREN\") { totalCount } }";
     let answer = ada.ask(search, Value::Null).await;
     assert_eq!((answer.at("contacts.totalCount"), answer.at("all.totalCount")), (&json!(1), &json!(2)));
@@ -108,7 +120,7 @@ async fn an_interrupted_rebuild_continues_where_it_stopped() {
     assert_eq!(keys(&app).await, right);
     // A rebuild for other tables starts again.
     spoil(&app).await;
-    app.database.run("UPDATE text_keys SET building = 'other', stage = 7").await;
+    app.database.run("UPDATE text_keys SET building = 'other', stage = 8").await;
     name_keys::refresh(app.app()).await.expected("a rebuild");
     assert_eq!(keys(&app).await, right);
     consistency::check(&app.database).await;

@@ -159,8 +159,8 @@ async fn changes(app: &App, owner: Uuid, entries: &[Arc<LoggedEvent>]) -> Result
     Ok(last.into_iter().map(read).collect())
 }
 
-/// Returns the conversations whose offers ended, by the offer. The event of an offer does not name its conversation, and
-/// an agent who no longer sees the conversation gets no other event about it.
+/// Returns the conversations whose offers ended, by the task. The event of an offer does not name its conversation,
+/// and an agent who no longer sees the conversation gets no other event about it.
 async fn conversations_of_ended_offers(
     app: &App,
     entries: &[Arc<LoggedEvent>],
