@@ -106,7 +106,7 @@ impl ListScope {
 /// Returns true if the caller's lists may contain other conversations now than at a position of the log.
 async fn lists_changed_since(app: &App, caller: &Caller, position: Option<i64>) -> Result<bool> {
     let (Caller::Person(viewer), Some(position)) = (caller, position) else { return Ok(false) };
-    Ok(retry_while_unavailable(|| revocation::changed_since(app.db.read(), viewer.user, position)).await?)
+    retry_while_unavailable(|| revocation::changed_since(app.db.read(), viewer.user, position)).await
 }
 
 /// The numbers that a subscriber was told last.
@@ -169,7 +169,7 @@ async fn conversations_of_ended_offers(
     if ended.is_empty() {
         return Ok(HashMap::new());
     }
-    Ok(retry_while_unavailable(|| conversation_rows::of_tasks(app.db.read(), &ended)).await?)
+    retry_while_unavailable(|| conversation_rows::of_tasks(app.db.read(), &ended)).await
 }
 
 fn task_of_ended_offer(entry: &LoggedEvent) -> Option<TaskId> {
