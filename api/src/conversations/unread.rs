@@ -64,13 +64,15 @@ pub struct UnreadTotals {
 /// Counts the messages of others that a user has not read, in the conversations in which the user takes part now.
 pub async fn totals(db: &impl ConnectionTrait, user: UserId) -> Result<UnreadTotals, DbErr> {
     let mut sql = Sql::new(
-        "SELECT count(DISTINCT i.conversation_id) AS conversations, count(i.id) AS messages FROM participant p \
-         JOIN conversation c ON c.id = p.conversation_id AND c.last_sequence > p.read_up_to JOIN thread_item i \
-         ON i.conversation_id = p.conversation_id AND i.sequence > p.read_up_to AND i.author_id <> p.id \
-         AND i.deleted_at IS NULL AND i.kind = ",
+        "SELECT count(CASE WHEN u.messages > 0 THEN 1 END) AS conversations, \
+         CAST(coalesce(sum(u.messages), 0) AS bigint) AS messages FROM (SELECT CASE WHEN \
+         (SELECT c.last_sequence FROM conversation c WHERE c.id = p.conversation_id) > p.read_up_to THEN \
+         (SELECT count(*) FROM thread_item i WHERE i.conversation_id = p.conversation_id \
+         AND i.sequence > p.read_up_to AND i.author_id <> p.id AND i.deleted_at IS NULL AND i.kind = ",
     );
     sql.bind(ItemKind::Message);
-    sql.push(" WHERE p.left_at IS NULL AND p.user_id = ");
+    sql.push(") ELSE 0 END AS messages FROM participant p WHERE p.left_at IS NULL AND p.user_id = ");
     sql.bind(user);
+    sql.push(") AS u");
     Ok(sql.all(db).await?.pop().unwrap_or_default())
 }

@@ -256,6 +256,8 @@ impl InboxSubscription {
                             yield InboxEvent::ResyncRequired(resync(owner, end, OTHER_LISTS, &app.clock));
                             return;
                         }
+                        // It may come before the start, which is the first event.
+                        continue;
                     }
                 }
                 if let Some(event) = Box::pin(unread.news(&app, Cursor::global(owner, at))).await? {
