@@ -4,6 +4,7 @@
 use async_graphql::{SimpleObject, TypeDirective};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
+use sea_orm::{DbErr, FromQueryResult, QueryResult};
 use uuid::Uuid;
 
 use crate::{
@@ -248,6 +249,44 @@ impl<K: Key> Page<K> {
             if self.backwards { (self.before.is_some(), more) } else { (more, self.after.is_some()) };
         PageSlice { items: rows, has_next, has_previous, binding: self.binding }
     }
+}
+
+/// A row of one of several pages that one statement reads, with the number of its page from 0.
+pub struct PagedRow<T> {
+    /// The number of the page.
+    pub part: i64,
+    /// The row.
+    pub row: T,
+}
+
+impl<T: FromQueryResult> FromQueryResult for PagedRow<T> {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self { part: row.try_get(prefix, "part")?, row: T::from_query_result(row, prefix)? })
+    }
+}
+
+/// Cuts the rows of several pages to their pages, in the order of `pages`. The rows may come in any order, and `key`
+/// returns a row's position in its list.
+pub fn slices<'a, T, K: Key + 'a, O: Ord>(
+    pages: impl Iterator<Item = &'a Page<K>>,
+    rows: Vec<PagedRow<T>>,
+    descending: bool,
+    key: impl Fn(&T) -> O,
+) -> Vec<PageSlice<T>> {
+    let mut parts: Vec<(&Page<K>, Vec<T>)> = pages.map(|page| (page, Vec::new())).collect();
+    for PagedRow { part, row } in rows {
+        if let Some((_, rows)) = usize::try_from(part).ok().and_then(|part| parts.get_mut(part)) {
+            rows.push(row);
+        }
+    }
+    let read = |(page, mut rows): (&Page<K>, Vec<T>)| {
+        rows.sort_by_key(&key);
+        if page.backwards != descending {
+            rows.reverse();
+        }
+        page.slice(rows)
+    };
+    parts.into_iter().map(read).collect()
 }
 
 impl<T> PageSlice<T> {

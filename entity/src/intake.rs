@@ -1,11 +1,11 @@
-//! What a visitor brought to a chat, stored as one JSON value of the task.
+//! The facts that a web site gave at the start of a chat, stored as one JSON value of the task.
 
 use sea_orm::FromJsonQueryResult;
 use serde::{Deserialize, Serialize};
 
 use crate::announcement::FormAnswer;
 
-/// What a visitor brought to a chat. A reader ignores unknown fields.
+/// The facts that a web site gave at the start of a chat. A reader ignores unknown fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 #[serde(default)]
 pub struct Intake {

@@ -39,7 +39,7 @@ pub struct Model {
     pub customer_agreed: bool,
     /// The task before this one, when the conversation was reopened.
     pub previous_id: Option<TaskId>,
-    /// What the visitor brought to the chat. Only set in web chats.
+    /// The facts that the web site gave at the start of the chat. Only set in web chats.
     #[sea_orm(column_type = "Json", nullable)]
     pub intake: Option<Intake>,
     /// The conversation in which the customer continues, when a merge of two customers ended the task.

@@ -289,10 +289,10 @@ async fn of_many_customers_who_get_one_external_id_at_once_one_has_it() {
 /// Lists of a supervisor, each with its number of statements.
 const LISTS: [(&str, usize); 9] = [
     ("{ tasks(first: 10) { nodes { id } } }", 2),
-    ("{ tasks(first: 10, orderBy: NEWEST_FIRST) { nodes { id } } }", 2),
-    ("{ tasks(filter: { statuses: [QUEUED] }) { nodes { id } } }", 2),
-    ("query($queue: ID!) { tasks(filter: { queueIds: [$queue] }) { nodes { id } } }", 2),
-    ("query($agent: ID!) { tasks(filter: { agentIds: [$agent] }) { nodes { id } } }", 2),
+    ("{ tasks(first: 10, orderBy: NEWEST_FIRST) { totalCount nodes { id } } }", 3),
+    ("{ tasks(filter: { statuses: [QUEUED] }) { totalCount nodes { id } } }", 3),
+    ("query($queue: ID!) { tasks(filter: { queueIds: [$queue] }) { totalCount nodes { id } } }", 3),
+    ("query($agent: ID!) { tasks(filter: { agentIds: [$agent] }) { totalCount nodes { id } } }", 3),
     ("{ customers(first: 10) { nodes { id } } }", 2),
     ("{ customers(search: \"kim 1\") { nodes { id } } }", 3),
     ("{ conversations(filter: { search: \"kim 1\" }) { nodes { id } } }", 3),

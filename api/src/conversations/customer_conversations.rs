@@ -1,26 +1,14 @@
 //! The conversations of several customers, each with a page of its own, read in one statement.
 
 use entity::id::CustomerId;
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
 use super::conversation_rows::{self, VisibleConversation};
 use crate::{
     auth::viewer::Caller,
     database::sql::Sql,
-    pagination::{Page, PageBound, PageSlice},
+    pagination::{self, Page, PageBound, PageSlice},
 };
-
-/// A conversation, with the number of its page.
-struct PagedConversation {
-    part: i64,
-    seen: VisibleConversation,
-}
-
-impl FromQueryResult for PagedConversation {
-    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        Ok(Self { part: row.try_get(prefix, "part")?, seen: VisibleConversation::from_query_result(row, prefix)? })
-    }
-}
 
 /// Reads a page of each customer's conversations that the caller may see, the one with the newest item first. The pages
 /// come in the order of `wanted`.
@@ -40,20 +28,9 @@ pub async fn pages(
         page.write(&mut sql, &["c.last_item_at", "c.id"], true);
         sql.push(&format!(") AS part_{part}"));
     }
-    let mut parts: Vec<Vec<VisibleConversation>> = wanted.iter().map(|_| Vec::new()).collect();
-    for PagedConversation { part, seen } in sql.all(db).await? {
-        if let Some(rows) = usize::try_from(part).ok().and_then(|part| parts.get_mut(part)) {
-            rows.push(seen);
-        }
-    }
-    let read = |((_, page), mut rows): (&(CustomerId, Page<PageBound>), Vec<VisibleConversation>)| {
-        rows.sort_unstable_by_key(|seen| (seen.row.last_item_at, seen.row.id));
-        if !page.is_backwards() {
-            rows.reverse();
-        }
-        page.slice(rows)
-    };
-    Ok(wanted.iter().zip(parts).map(read).collect())
+    let pages = wanted.iter().map(|(_, page)| page);
+    let place = |seen: &VisibleConversation| (seen.row.last_item_at, seen.row.id);
+    Ok(pagination::slices(pages, sql.all(db).await?, true, place))
 }
 
 #[derive(FromQueryResult)]

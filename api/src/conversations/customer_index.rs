@@ -7,7 +7,6 @@ use sea_orm::{
 
 use crate::{
     app::{Locked, Tx},
-    database::sql::Sql,
     error::Result,
     text,
 };
@@ -58,13 +57,7 @@ pub async fn rebuild(tx: &Tx<'_>, after: Option<CustomerId>, limit: u64) -> Resu
     for before in &customers {
         let mut row = before.clone();
         set_keys(&mut row);
-        let mut sql = Sql::new("UPDATE customer SET name_key = ");
-        sql.bind(row.name_key.clone());
-        sql.push(", search_text = ");
-        sql.bind(row.search_text.clone());
-        sql.push(" WHERE id = ");
-        sql.bind(row.id);
-        sql.run(tx.db()).await?;
+        tx.save(&row).await?;
         remove(tx.db(), row.id).await?;
         if row.merged_into_id.is_none() {
             insert(tx.db(), &row).await?;

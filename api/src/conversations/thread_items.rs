@@ -26,7 +26,7 @@ use crate::{
     database::sql::{Columns, Sql},
     error::{Error, Result},
     events::log::NewEvent,
-    pagination::{ByNumber, Page, PageSlice},
+    pagination::{self, ByNumber, Page, PageSlice, PagedRow},
 };
 
 /// An entry to be made.
@@ -226,24 +226,10 @@ pub async fn pages(
         one.page.write(&mut sql, &[number], false);
         sql.push(&format!(") AS part_{part}"));
     }
-    let mut parts: Vec<Vec<Arc<thread_item::Model>>> = asked.iter().map(|_| Vec::new()).collect();
-    for (row, part) in sql.columns(db, |row| Ok((read(row)?, row.get::<i64>(WIDTH)?))).await? {
-        if let Some(part) = usize::try_from(part).ok().and_then(|part| parts.get_mut(part)) {
-            part.push(Arc::new(row));
-        }
-    }
-    Ok(asked
-        .iter()
-        .zip(parts)
-        .map(|(one, mut rows)| {
-            // The statement may return its parts in any order.
-            rows.sort_by_key(|row| number(row, one.side));
-            if one.page.is_backwards() {
-                rows.reverse();
-            }
-            one.page.slice(rows)
-        })
-        .collect())
+    let read = |row: &Columns<'_>| Ok(PagedRow { part: row.get(WIDTH)?, row: Arc::new(read(row)?) });
+    let rows = sql.columns(db, read).await?;
+    // Both sides have the same order of items, though each has its own numbers.
+    Ok(pagination::slices(asked.iter().map(|one| &one.page), rows, false, |row| row.sequence))
 }
 
 /// Returns a message by its id. Refuses with `NOT_FOUND` if the caller may not see it, or if it is not a message.

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use crate::{
     auth::viewer::Caller,
     contacts::search::{Search, SearchIndex},
-    conversations::conversation_rows,
+    conversations::customers,
     database::sql::Sql,
     pagination::{Page, PageBound, PageSlice},
 };
@@ -85,9 +85,7 @@ impl CustomerList {
         sql.push("k.merged_into_id IS NULL AND k.name_key >= ");
         sql.bind(Vec::<u8>::new());
         if !all {
-            sql.push(" AND EXISTS (SELECT 1 FROM conversation c WHERE c.customer_id = k.id AND ");
-            conversation_rows::write_visible(sql, &self.caller);
-            sql.push(")");
+            customers::write_visible(sql, &self.caller);
         }
         Ok(true)
     }
@@ -101,10 +99,6 @@ pub async fn find_by_external_id(
 ) -> Result<Option<customer::Model>, DbErr> {
     let mut sql = Sql::select::<customer::Entity>("k", "WHERE k.external_id = ");
     sql.bind(external_id);
-    if !matches!(caller, Caller::Service(_)) {
-        sql.push(" AND EXISTS (SELECT 1 FROM conversation c WHERE c.customer_id = k.id AND ");
-        conversation_rows::write_visible(&mut sql, caller);
-        sql.push(")");
-    }
+    customers::write_visible(&mut sql, caller);
     Ok(sql.models::<customer::Entity>(db).await?.pop())
 }

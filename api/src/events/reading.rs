@@ -1,4 +1,4 @@
-//! What all readers of the log share: they wait for the database, and they say why a position cannot be continued.
+//! Common parts of all readers of the log: the wait for the database, and the reasons of a resync.
 
 use std::time::Duration;
 

@@ -44,8 +44,8 @@ pub struct InboundMessage {
     /// The text that separates the customer's conversations at the entry point. Empty if there is only one, else for
     /// example the subject of an e-mail.
     pub topic: String,
-    /// What the visitor brought to a chat. Agents see the answers and the page before the first message of a new
-    /// conversation, and all of it with its task.
+    /// The facts that a web site gave at the start of a chat. Agents see the answers and the page before the first
+    /// message of a new conversation, and all facts with its task.
     pub introduction: Option<Intake>,
     /// The content of the message. `None` if the customer only begins or continues the conversation.
     pub message: Option<MessageContent>,

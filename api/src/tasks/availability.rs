@@ -112,7 +112,7 @@ async fn of_choice(
     Ok(gives_up(choice, task.channel).then_some((task.conversation_id, offer.id)))
 }
 
-/// Whether an agent takes no more offers on some channel after a choice.
+/// Returns true if the chosen state ends the agent's offers on at least one channel.
 fn takes_fewer(choice: &RequestedState) -> bool {
     match choice.state {
         AgentState::Idle | AgentState::Offline => true,
@@ -120,7 +120,7 @@ fn takes_fewer(choice: &RequestedState) -> bool {
     }
 }
 
-/// Whether an agent takes no more offers on a channel after a choice.
+/// Returns true if the chosen state ends the agent's offers on a channel.
 fn gives_up(choice: &RequestedState, channel: Channel) -> bool {
     takes_fewer(choice) && choice.channels.as_ref().is_none_or(|few| few.contains(&channel))
 }

@@ -10,13 +10,13 @@ use entity::{
     task::{self, LIVE, TaskStatus, WAITING},
     user::Role,
 };
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Iterable as _, QueryResult};
+use sea_orm::{ConnectionTrait, DbErr, Iterable as _};
 
 use crate::{
     auth::viewer::Caller,
     conversations::{conversation_rows, list_conditions, listing},
     database::sql::{Sql, columns},
-    pagination::{Page, PageBound, PageSlice},
+    pagination::{self, Page, PageBound, PageSlice},
 };
 
 /// A selection of tasks. A field that is `None` or empty does not narrow the list.
@@ -225,18 +225,6 @@ impl TaskSource {
     }
 }
 
-/// A task, with the number of its page.
-struct PagedTask {
-    part: i64,
-    row: task::Model,
-}
-
-impl FromQueryResult for PagedTask {
-    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        Ok(Self { part: row.try_get(prefix, "part")?, row: task::Model::from_query_result(row, prefix)? })
-    }
-}
-
 /// Reads a page of each conversation's tasks that the caller may see, the oldest first. The pages come in the order of
 /// `wanted`.
 pub async fn pages_of_conversations(
@@ -257,18 +245,7 @@ pub async fn pages_of_conversations(
         page.write(&mut sql, &["t.received_at", "t.id"], false);
         sql.push(&format!(") AS part_{part}"));
     }
-    sql.push(") AS few JOIN task t ON t.id = few.id ORDER BY t.received_at, t.id");
-    let mut parts: Vec<Vec<task::Model>> = wanted.iter().map(|_| Vec::new()).collect();
-    for PagedTask { part, row } in sql.all(db).await? {
-        if let Some(rows) = usize::try_from(part).ok().and_then(|part| parts.get_mut(part)) {
-            rows.push(row);
-        }
-    }
-    let read = |((_, page), mut rows): (&(ConversationId, Page<PageBound>), Vec<task::Model>)| {
-        if page.is_backwards() {
-            rows.reverse();
-        }
-        page.slice(rows)
-    };
-    Ok(wanted.iter().zip(parts).map(read).collect())
+    sql.push(") AS few JOIN task t ON t.id = few.id");
+    let pages = wanted.iter().map(|(_, page)| page);
+    Ok(pagination::slices(pages, sql.all(db).await?, false, |row: &task::Model| (row.received_at, row.id)))
 }

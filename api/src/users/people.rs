@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 
 use crate::{
     app::{Locked, SharedLock, Tx},
-    auth::viewer::Viewer,
+    auth::viewer::{Caller, Viewer},
     contacts::user_rows::{RowDetail, whole},
     database::sql::Sql,
     error::{Error, Result},
@@ -43,6 +43,14 @@ pub async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<use
 /// Returns a person's current role, or `None` when the account is not active.
 pub async fn role(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Role>, DbErr> {
     Ok(by_id(db, id).await?.map(|person| person.role))
+}
+
+/// Returns the current role of the person who makes a call. `None` for programs, visitors and inactive accounts.
+pub async fn role_of_caller(db: &impl ConnectionTrait, caller: &Caller) -> Result<Option<Role>, DbErr> {
+    match caller {
+        Caller::Person(viewer) => role(db, viewer.user).await,
+        Caller::Service(_) | Caller::Visitor(_) => Ok(None),
+    }
 }
 
 /// Returns the person who may sign in with a handle. The account can be active or deactivated.

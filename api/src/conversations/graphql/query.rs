@@ -11,11 +11,7 @@ use entity::{
 use super::{capability_types::ChannelCapabilities, list_types::ConversationConnection, types::Conversation};
 use crate::conversations::listing::{ConversationListFilter, Conversations};
 use crate::{
-    auth::{
-        guard::Needs,
-        request_context::ContextExt,
-        viewer::{Caller, Scope},
-    },
+    auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
     contacts::search::Search,
     error::{Error, Result},
     instant::Instant,
@@ -155,10 +151,7 @@ impl ConversationsQuery {
     ) -> Result<ConversationConnection> {
         let (app, caller) = (ctx.app()?, *ctx.caller()?);
         let filter = filter.unwrap_or_default().read()?;
-        let role = match &caller {
-            Caller::Person(viewer) => people::role(app.db.read(), viewer.user).await?,
-            Caller::Service(_) | Caller::Visitor(_) => None,
-        };
+        let role = people::role_of_caller(app.db.read(), &caller).await?;
         let all = Conversations { caller, role, filter };
         ConversationConnection::read(ctx, all, PageArguments { first, after, last, before }).await
     }

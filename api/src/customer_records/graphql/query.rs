@@ -7,11 +7,7 @@ use entity::id::CustomerId;
 
 use super::types::CustomerConnection;
 use crate::{
-    auth::{
-        guard::Needs,
-        request_context::ContextExt as _,
-        viewer::{Caller, Scope},
-    },
+    auth::{guard::Needs, request_context::ContextExt as _, viewer::Scope},
     contacts::search::Search,
     conversations::graphql::participant_types::Customer,
     customer_records::customer_list::{self, CustomerList},
@@ -59,10 +55,7 @@ impl CustomerRecordsQuery {
         #[graphql(desc = "The cursor before which the page ends, from the same search.")] before: Option<String>,
     ) -> Result<CustomerConnection> {
         let caller = *ctx.caller()?;
-        let role = match &caller {
-            Caller::Person(viewer) => people::role(ctx.app()?.db.read(), viewer.user).await?,
-            Caller::Service(_) | Caller::Visitor(_) => None,
-        };
+        let role = people::role_of_caller(ctx.app()?.db.read(), &caller).await?;
         let list = CustomerList { caller, role, search: Search::new(search.as_deref(), None)? };
         CustomerConnection::read(ctx, list, PageArguments { first, after, last, before }).await
     }

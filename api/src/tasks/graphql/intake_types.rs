@@ -3,7 +3,8 @@
 use async_graphql::SimpleObject;
 use entity::intake;
 
-/// What a visitor brought to a web chat. It proves nothing, because the visitor's browser sends it.
+/// The facts that a web site gave at the start of a web chat. They are not verified, because the visitor's browser
+/// sends them.
 #[derive(Clone, SimpleObject)]
 pub struct Intake {
     /// The answers to the pre-chat form, in its order.

@@ -129,7 +129,7 @@ pub struct Details {
     pub source_page: Option<String>,
     /// The address of the entry point.
     pub source_number: Option<String>,
-    /// What the visitor brought to a web chat.
+    /// The facts that the web site gave at the start of the web chat.
     pub intake: Option<Intake>,
 }
 

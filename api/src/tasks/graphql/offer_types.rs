@@ -145,7 +145,7 @@ pub struct OfferPreview {
     source_page: Option<String>,
     /// The number to which the customer wrote. Set on SMS and WHATSAPP.
     source_number: Option<String>,
-    /// What the visitor brought, such as the page and the answers to the form. Set on WEBCHAT.
+    /// The facts that the web site gave, such as the page and the answers to the form. Set on WEBCHAT.
     intake: Option<Intake>,
 }
 

@@ -4,11 +4,7 @@ use async_graphql::{Context, Object};
 
 use super::list_types::{TaskConnection, TaskFilter, TaskOrder};
 use crate::{
-    auth::{
-        guard::Needs,
-        request_context::ContextExt as _,
-        viewer::{Caller, Scope},
-    },
+    auth::{guard::Needs, request_context::ContextExt as _, viewer::Scope},
     error::Result,
     pagination::PageArguments,
     tasks::task_list::TaskList,
@@ -38,10 +34,7 @@ impl TasksQuery {
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Result<TaskConnection> {
         let (app, caller) = (ctx.app()?, *ctx.caller()?);
-        let role = match &caller {
-            Caller::Person(viewer) => people::role(app.db.read(), viewer.user).await?,
-            Caller::Service(_) | Caller::Visitor(_) => None,
-        };
+        let role = people::role_of_caller(app.db.read(), &caller).await?;
         let filter = filter.unwrap_or_default().read()?;
         let descending = order_by == TaskOrder::NewestFirst;
         let list = TaskList { caller, role, filter, descending, now: app.clock.now() };

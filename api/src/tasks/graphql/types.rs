@@ -142,8 +142,8 @@ impl Task {
         Ok(to_staff(ctx)?.then_some(self.0.customer_agreed))
     }
 
-    /// What the visitor brought to a web chat, such as the answers to the form. Null on other channels, for the
-    /// customer, and without the scope CONVERSATIONS_READ.
+    /// The facts that the web site gave at the start of the web chat, such as the answers to the form. Null on other
+    /// channels, for the customer, and without the scope CONVERSATIONS_READ.
     async fn intake(&self, ctx: &Context<'_>) -> Result<Option<Intake>> {
         if !reads_tasks(ctx)? {
             return Ok(None);
