@@ -8,7 +8,7 @@ use entity::{
     id::{ConversationId, CustomerId, QueueId, UserId},
     offer::PENDING,
     task::{self, LIVE, TaskStatus, WAITING},
-    user::Role,
+    user::{Role, UserStatus},
 };
 use sea_orm::{ConnectionTrait, DbErr, Iterable as _};
 
@@ -86,12 +86,11 @@ impl TaskList {
 
     async fn sources(&self, db: &impl ConnectionTrait) -> Result<Vec<TaskSource>, DbErr> {
         let TaskListFilter { queues, agents, handled_by_me, customer, .. } = &self.filter;
-        let (me, sees_all) = match (&self.caller, self.role) {
-            (Caller::Service(_), _) if *handled_by_me => return Ok(Vec::new()),
-            (Caller::Service(_), _) => (None, true),
-            (Caller::Person(viewer), Some(Role::Supervisor | Role::Admin)) => (Some(viewer.user), true),
-            (Caller::Person(viewer), Some(Role::Agent)) => (Some(viewer.user), false),
-            (Caller::Person(_) | Caller::Visitor(_), _) => return Ok(Vec::new()),
+        let me = match &self.caller {
+            Caller::Service(_) if *handled_by_me => return Ok(Vec::new()),
+            Caller::Service(_) => None,
+            Caller::Person(viewer) if self.role >= Some(Role::Agent) => Some(viewer.user),
+            Caller::Person(_) | Caller::Visitor(_) => return Ok(Vec::new()),
         };
         if let (Some(me), true) = (me, *handled_by_me) {
             return Ok(vec![TaskSource::Handled(me)]);
@@ -102,7 +101,7 @@ impl TaskList {
         if let Some(customer) = customer {
             return Ok(vec![TaskSource::OfCustomer(*customer)]);
         }
-        if let (Some(me), false) = (me, sees_all) {
+        if let (Some(me), false) = (me, self.sees_all()) {
             let mut of_agent = listing::queues_of_agent(db, me, &self.filter.channels).await?;
             of_agent.retain(|queue| queues.is_empty() || queues.contains(queue));
             let served = of_agent.into_iter().map(TaskSource::OfQueue);
@@ -138,7 +137,7 @@ impl TaskList {
             Sql::new(&format!("SELECT {} FROM task t WHERE t.id IN (SELECT id FROM (", columns::<task::Entity>("t")));
         for (part, source) in sources.iter().enumerate() {
             sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION SELECT * FROM (" });
-            sql.push("SELECT t.id, t.received_at FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE ");
+            sql.push("SELECT t.id, t.received_at ");
             self.write(&mut sql, *source);
             page.write(&mut sql, &["t.received_at", "t.id"], self.descending);
             sql.push(&format!(") AS part_{part}"));
@@ -161,14 +160,28 @@ impl TaskList {
         let mut sql = Sql::new("SELECT count(*) AS count FROM (");
         for (part, source) in sources.iter().enumerate() {
             sql.push(if part == 0 { "" } else { " UNION " });
-            sql.push("SELECT t.id FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE ");
+            sql.push("SELECT t.id ");
             self.write(&mut sql, *source);
         }
         sql.push(") AS each_one");
         sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))
     }
 
+    /// Returns true if the caller sees all tasks.
+    fn sees_all(&self) -> bool {
+        match self.caller {
+            Caller::Service(_) => true,
+            Caller::Person(_) => self.role >= Some(Role::Supervisor),
+            Caller::Visitor(_) => false,
+        }
+    }
+
+    /// Continues a statement with the FROM clause and the condition of the list.
     fn write(&self, sql: &mut Sql, source: TaskSource) {
+        sql.push(match (self.sees_all(), self.filter.customer) {
+            (true, None) => "FROM task t WHERE ",
+            _ => "FROM task t JOIN conversation c ON c.id = t.conversation_id WHERE ",
+        });
         source.write(sql);
         let TaskListFilter { statuses, queues, channels, customer, received_at, waiting_longer_than, .. } =
             &self.filter;
@@ -188,7 +201,25 @@ impl TaskList {
             sql.push(&format!("t.status {WAITING} AND "));
             list_conditions::equals(sql, "t.received_at < ", self.now - *wait);
         }
-        conversation_rows::write_visible(sql, &self.caller);
+        self.write_visible(sql);
+    }
+
+    /// Writes the condition that the caller may see a task. The role of a supervisor is checked once for all tasks,
+    /// because every task belongs to a conversation with a customer.
+    fn write_visible(&self, sql: &mut Sql) {
+        match &self.caller {
+            Caller::Service(_) => sql.push("TRUE"),
+            Caller::Person(viewer) if self.sees_all() => {
+                sql.push("EXISTS (SELECT 1 FROM \"user\" me WHERE me.id = ");
+                sql.bind(viewer.user);
+                sql.push(" AND me.status = ");
+                sql.bind(UserStatus::Active);
+                sql.push(" AND me.role >= ");
+                sql.bind(Role::Supervisor);
+                sql.push(")");
+            }
+            Caller::Person(_) | Caller::Visitor(_) => conversation_rows::write_visible(sql, &self.caller),
+        }
     }
 }
 

@@ -37,6 +37,7 @@ use crate::{
         log_feed::{self, FeedItem},
         reading::retry_while_unavailable,
         selection::Selection,
+        sequencer,
     },
     instant::Instant,
     notifications::graphql::unread_types::{UnreadChanged, UnreadCounts},
@@ -177,6 +178,13 @@ fn task_of_ended_offer(entry: &LoggedEvent) -> Option<TaskId> {
     ended.then(|| entry.subject::<offer::Model>().map(|offer| offer.task_id)).flatten()
 }
 
+/// Returns a position that all events have reached which are committed now. A reader who continues there does not meet
+/// the change of rights again that ended the subscription.
+async fn end_of_log(app: &App) -> Result<i64> {
+    retry_while_unavailable(|| sequencer::drain(&app.db)).await?;
+    Ok(retry_while_unavailable(|| sequencer::bounds(app.db.read())).await?.last)
+}
+
 enum Heard {
     Item(Option<Result<FeedItem>>),
     Recheck,
@@ -234,7 +242,7 @@ impl InboxSubscription {
                             at = position;
                             yield InboxEvent::SubscriptionStarted(started(owner, at, &app.clock));
                             if changed_before {
-                                let end = app.log_feed.head().max(at);
+                                let end = Box::pin(end_of_log(&app)).await?;
                                 yield InboxEvent::ResyncRequired(resync(owner, end, OTHER_LISTS, &app.clock));
                                 return;
                             }
@@ -252,7 +260,7 @@ impl InboxSubscription {
                     },
                     Heard::Recheck => {
                         if Box::pin(ListScope::of(&app, &caller)).await? != scope {
-                            let end = app.log_feed.head().max(at);
+                            let end = Box::pin(end_of_log(&app)).await?;
                             yield InboxEvent::ResyncRequired(resync(owner, end, OTHER_LISTS, &app.clock));
                             return;
                         }
