@@ -30,10 +30,9 @@ use crate::{
     events::{
         access_rechecks::AccessRechecks,
         bus::Bus,
-        global_feed::{GlobalFeed, POSITIONS},
         live_streams::LiveStreams,
         log::{self, Growth, NewEvent, Stream},
-        log_feed::LogFeed,
+        log_feed::{LogFeed, POSITIONS},
         sequencer,
         shared_views::SharedViews,
         signals::{Signal, Signals},
@@ -101,8 +100,6 @@ pub struct App {
     pub clock: Clock,
     /// The streams that subscriptions of this instance follow.
     pub live_streams: Arc<LiveStreams>,
-    /// The activities of all users in their global order.
-    pub global_feed: Arc<GlobalFeed>,
     /// The readers of several streams at once.
     pub log_feed: Arc<LogFeed>,
     /// The ephemeral signals that reach this instance.
@@ -150,10 +147,8 @@ impl App {
         let db = Box::pin(Database::open(&config.database, observer)).await?;
         Box::pin(db.migrate()).await?;
         let shutdown = CancellationToken::new();
-        let global_feed = GlobalFeed::start(db.clone(), shutdown.clone());
         let log_feed = LogFeed::start(db.clone(), shutdown.clone()).await?;
-        let feeds = (Arc::clone(&global_feed), Arc::clone(&log_feed));
-        let live_streams = Arc::new(LiveStreams::new(db.clone(), feeds.0, feeds.1, shutdown.clone()));
+        let live_streams = Arc::new(LiveStreams::new(db.clone(), Arc::clone(&log_feed), shutdown.clone()));
         let (signals, shared_views) = (Arc::new(Signals::default()), Arc::new(SharedViews::default()));
         let bus = Arc::new(Bus::start(db.postgres(), &live_streams, &signals, clock.uuid(), &shutdown));
         let wakes = Arc::new(Wakes::default());
@@ -183,7 +178,6 @@ impl App {
             db,
             clock,
             live_streams,
-            global_feed,
             log_feed,
             signals,
             shared_views,

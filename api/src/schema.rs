@@ -24,7 +24,9 @@ use crate::{
     customer_records::graphql::{mutation::CustomerRecordsMutation, query::CustomerRecordsQuery},
     deliveries::graphql::{mutation::DeliveriesMutation, query::DeliveriesQuery},
     entry_points::graphql::{mutation::EntryPointsMutation, query::EntryPointsQuery},
-    events::graphql::{query::EventsQuery, subscription::EventsSubscription, types::Event},
+    events::graphql::{
+        query::EventsQuery, subscription::EventsSubscription, types::Event, viewer_events::ViewerEventsSubscription,
+    },
     notifications::graphql::{
         mutation::NotificationsMutation, query::NotificationsQuery, subscription::NotificationsSubscription,
     },
@@ -36,9 +38,9 @@ use crate::{
     tasks::graphql::{
         mutation::TasksMutation, query::TasksQuery, supervision_mutation::SupervisionMutation,
         supervision_subscription::SupervisionSubscription, supervisor_desktop::SupervisorDesktopSubscription,
-        transfer_mutation::TransfersMutation,
+        target_subscription::TargetsSubscription, transfer_mutation::TransfersMutation,
     },
-    users::graphql::{interfaces::Actor, mutation::UsersMutation, query::UsersQuery},
+    users::graphql::{interfaces::Actor, mutation::UsersMutation, query::UsersQuery, subscription::UsersSubscription},
     vcard_transfer::graphql::{mutation::CardsMutation, query::CardsQuery},
     visitors::graphql::{mutation::VisitorsMutation, query::VisitorsQuery},
 };
@@ -105,6 +107,9 @@ pub struct Subscription(
     InboxSubscription,
     SupervisorDesktopSubscription,
     EventsSubscription,
+    ViewerEventsSubscription,
+    UsersSubscription,
+    TargetsSubscription,
 );
 
 /// The maximum of directives on one field or fragment.

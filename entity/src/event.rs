@@ -108,4 +108,7 @@ pub enum EventKind {
     /// A customer is new, or the details of a customer changed.
     #[sea_orm(string_value = "customer_changed")]
     CustomerChanged,
+    /// A user is new, or the profile or the account status of a user changed.
+    #[sea_orm(string_value = "user_changed")]
+    UserChanged,
 }

@@ -68,6 +68,9 @@ pub enum StreamKind {
     /// The details of a customer.
     #[sea_orm(num_value = 13)]
     Customer = 13,
+    /// The profile of a user.
+    #[sea_orm(num_value = 14)]
+    Profile = 14,
 }
 
 impl StreamKind {

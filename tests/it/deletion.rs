@@ -328,7 +328,8 @@ async fn others_receive_removal_events_and_earlier_events_still_resolve() {
     let event = socket.event().await.expected("an event");
     assert_eq!((&event["__typename"], &event["sequence"]), (&json!("ConnectionRequestChanged"), &json!(2)));
     assert_eq!(event["request"], json!({ "id": request, "status": "WITHDRAWN" }));
-    let query = "{ events(first: 100) { nodes { __typename ... on ConnectionRequestReceived { request { status message \
+    let query = "{ events(first: 100, topics: [REQUESTS, NOTIFICATIONS, ACTIVITIES, CONTACTS]) { nodes { __typename \
+                 ... on ConnectionRequestReceived { request { status message \
                  requester { id handle displayName } recipient { handle } } } \
                  ... on ConnectionRequestChanged { request { status requester { displayName } } } \
                  ... on NotificationAdded { notification { kind actor { id } request { id } } } \

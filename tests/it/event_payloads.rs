@@ -6,6 +6,7 @@ use std::{fs, path::Path};
 use api::{
     auth::revocation::Subject, contacts::memberships::ListChange, conversations::receipts::ReceiptUpdate,
     events::payloads::Logged, notifications::notification_rows::GroupedNotification,
+    users::profile_changes::ProfileChange,
 };
 use entity::{
     activity, agent, connection_request, customer, event::EventKind, notification, offer, participant, task,
@@ -33,6 +34,7 @@ fn subject(kind: EventKind) -> &'static str {
         EventKind::ReceiptAdvanced => "receipt",
         EventKind::ParticipantChanged => "participant",
         EventKind::CustomerChanged => "customer",
+        EventKind::UserChanged => "profile",
         EventKind::OfferCreated | EventKind::OfferEnded => "offer",
         EventKind::AgentChanged | EventKind::AgentStateChanged => "agent",
         EventKind::TaskChanged
@@ -79,6 +81,7 @@ fn check(subject: &str) {
         "offer" => holds::<offer::Model>(subject),
         "participant" => holds::<participant::Model>(subject),
         "receipt" => holds::<ReceiptUpdate>(subject),
+        "profile" => holds::<ProfileChange>(subject),
         "rights" => holds::<Subject>(subject),
         "task" => holds::<task::Model>(subject),
         "thread_item" => holds::<thread_item::Model>(subject),

@@ -289,7 +289,7 @@ async fn a_pruned_cursor_gets_resync_required_and_the_stream_ends() {
     ann.must("withdrawConnectionRequest", &request).await;
     app.clock.advance(chrono::Duration::days(5));
     let removed = pruning::prune(&app.app().db, &app.clock, Duration::from_secs(14 * 86_400)).await.expected("pruned");
-    assert_eq!(removed, 4, "a request, a notification, a change of two lists");
+    assert_eq!(removed, 6, "two new users, a request, a notification, a change of two lists");
 
     let mut socket = ben.socket(0).await;
     let started = socket.follow(Some(&old)).await;
@@ -376,7 +376,7 @@ async fn pruning_events_of_others_requires_no_resync() {
     let end = ann.ask("{ events { endCursor } }", Value::Null).await.text("events.endCursor").to_owned();
     app.clock.advance(chrono::Duration::days(15));
     let removed = pruning::prune(&app.app().db, &app.clock, Duration::from_secs(14 * 86_400)).await.expected("pruned");
-    assert_eq!(removed, 4, "a request, a notification, a change of two lists");
+    assert_eq!(removed, 7, "three new users, a request, a notification, a change of two lists");
     ben.asks(&ann).await;
     let pull = "query($after: Cursor) { events(after: $after, topics: [REQUESTS]) { nodes { __typename } } }";
     eventually("the new event is pulled and nothing else", || async {

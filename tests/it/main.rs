@@ -75,6 +75,7 @@ mod resets;
 mod rights_revoked;
 mod routing;
 mod schema;
+mod screens;
 mod secrecy;
 mod stream_sequences;
 mod rights_reduced;

@@ -49,7 +49,7 @@ enum Right {
 use Right::{Account, Agent, KeyScope, Offer, Part, Queue, ServiceScope, Session, Supervisor, Visit};
 
 /// Every subscription, with the rights whose loss must end it.
-const MATRIX: [(&str, &[Right]); 11] = [
+const MATRIX: [(&str, &[Right]); 14] = [
     ("activityFeed", &[Account, Session, KeyScope]),
     ("agentStates", &[Account, Session, KeyScope, ServiceScope, Supervisor]),
     ("contacts", &[Account, Session, KeyScope]),
@@ -61,6 +61,10 @@ const MATRIX: [(&str, &[Right]); 11] = [
     ("events", &[Account, Session, KeyScope, ServiceScope]),
     ("inbox", &[Account, Session, KeyScope, ServiceScope]),
     ("supervisorDesktop", &[Account, Session, KeyScope, ServiceScope, Supervisor]),
+    ("viewerEvents", &[Account, Session, KeyScope]),
+    ("userEvents", &[Account, Session, KeyScope]),
+    // Only the owner of a task follows its targets.
+    ("targetEvents", &[Agent, Part]),
 ];
 
 const READING: [&str; 7] = [
@@ -182,6 +186,8 @@ impl Scene {
         let arguments = match field {
             "conversationEvents" => format!("(conversationId: \"{}\")", self.conversation),
             "queueEvents" => format!("(queueId: \"{}\")", self.support.queue.id),
+            "userEvents" => format!("(userId: \"{}\")", self.ann.id()),
+            "targetEvents" => format!("(taskId: \"{}\")", self.task),
             _ => String::new(),
         };
         format!("subscription {{ event: {field}{arguments} {{ __typename }} }}")

@@ -27,7 +27,7 @@ use crate::{
     },
     notifications::notification_rows,
     tasks::offboarding,
-    users::{index, profiles},
+    users::{index, profile_changes, profiles},
 };
 
 /// The display name of a deleted user.
@@ -64,7 +64,7 @@ const OWN: [(&str, &str); 24] = [
 ];
 
 /// Erases a user. Emits `NotificationsRemoved`, `ConnectionRequestChanged`
-/// and `ActivityRemoved`, and revokes the user's rights.
+/// `ActivityRemoved` and `UserChanged`, and revokes the user's rights.
 pub async fn erase(tx: &Tx<'_>, person: Locked<user::Model>) -> Result<()> {
     let user = person.id;
     offboarding::offboard(tx, &person).await?;
@@ -87,6 +87,7 @@ pub async fn erase(tx: &Tx<'_>, person: Locked<user::Model>) -> Result<()> {
         profiles::count_in(tx.db(), -1).await?;
     }
     tombstone(tx, &person).into_active_model().reset_all().update(tx.db()).await?;
+    profile_changes::emit(tx, user)?;
     revocation::revoke(tx, &Subject::User(user))
 }
 

@@ -9,11 +9,12 @@ use crate::{
     auth::revocation::{self, Subject},
     contacts::memberships,
     error::Result,
-    users::profiles,
+    users::{profile_changes, profiles},
 };
 
 /// Changes the status of a user with all consequences. An account that becomes inactive leaves all contact lists, and
-/// its sessions and rights end. An account that becomes active enters the lists again.
+/// its sessions and rights end. An account that becomes active enters the lists again. Emits
+/// `UserChanged`.
 pub async fn set_status(tx: &Tx<'_>, person: &mut Locked<user::Model>, status: UserStatus) -> Result<()> {
     let (took_part, takes_part) = (person.status == UserStatus::Active, status == UserStatus::Active);
     let user = person.id;
@@ -30,6 +31,9 @@ pub async fn set_status(tx: &Tx<'_>, person: &mut Locked<user::Model>, status: U
         memberships::show(tx, user).await?;
         profiles::count_in(tx.db(), 1).await?;
         revocation::restore(tx, user)?;
+    }
+    if took_part != takes_part {
+        profile_changes::emit(tx, user)?;
     }
     Ok(())
 }

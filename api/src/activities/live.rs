@@ -1,14 +1,13 @@
 //! Live activities of a feed, and those that a reader missed. Each item has the position in the global order from which
 //! to resume.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use async_stream::try_stream;
 use chrono::{DateTime, Utc};
-use entity::{activity, contact::List, id::UserId, user::UserStatus};
+use entity::{activity, contact::List, id::UserId, stream::StreamKind, user::UserStatus};
 use futures_util::Stream as FuturesStream;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
-use tokio::sync::broadcast::error::RecvError;
 
 use super::publish;
 use crate::{
@@ -16,88 +15,60 @@ use crate::{
     database::sql::Sql,
     error::Result,
     events::{
-        global_feed::BATCH,
-        log::{self, LoggedEvent},
-        reading::{AHEAD, PRUNED, retry_while_unavailable},
-        sequencer,
+        log::LoggedEvent,
+        log_feed::{self, FeedItem, SharedEntry},
+        reading::retry_while_unavailable,
+        selection::Selection,
     },
 };
 
-/// An item for a reader of the feed.
-#[derive(Clone, Debug)]
-pub enum FeedItem {
-    /// The first item: the position after which the stream begins.
-    Started(i64),
-    /// An activity that was posted or removed, and its position.
-    Entry(Box<LoggedEvent>, i64),
-    /// The last item: the log does not continue from the reader's position.
-    Resync {
-        /// The end of the log.
-        at: i64,
-        /// The reason, for the client.
-        reason: &'static str,
-    },
-}
-
-/// Follows the activities that a person may see, after a position or from now on. The stream ends after `Resync`.
+/// Follows the activities that a person may see, after a position or from now on. The stream ends after a resync.
 pub fn follow(app: App, viewer: UserId, after: Option<i64>) -> impl FuturesStream<Item = Result<FeedItem>> {
+    let selection = Selection { everywhere: vec![StreamKind::Activities], ..Selection::default() };
+    let live = log_feed::follow(Arc::clone(&app.log_feed), app.db.clone(), selection, after);
     try_stream! {
-        let mut batches = app.global_feed.attach();
-        let extent = retry_while_unavailable(|| sequencer::bounds(app.db.read())).await?;
-        let mut at = after.unwrap_or(extent.last);
-        yield FeedItem::Started(at);
-        if at < extent.pruned && after.is_some() || at > extent.last {
-            let reason = if at > extent.last { AHEAD } else { PRUNED };
-            yield FeedItem::Resync { at: extent.last, reason };
-            return;
-        }
-        let mut behind = extent.last;
-        loop {
-            // Entries that no batch will bring are read from the log.
-            while at < behind {
-                let (entries, to) = retry_while_unavailable(|| log::activities(app.db.read(), at, behind, BATCH)).await?;
-                let pruned = retry_while_unavailable(|| sequencer::bounds(app.db.read())).await?.pruned;
-                if at < pruned {
-                    yield FeedItem::Resync { at: behind, reason: PRUNED };
-                    return;
-                }
-                let now = app.clock.now();
-                let (entries, rows): (Vec<_>, Vec<_>) =
-                    entries.into_iter().filter_map(|entry| read(&entry).map(|row| (entry, row))).unzip();
-                let near = retry_while_unavailable(|| near(app.db.read(), viewer, &rows)).await?;
-                for (entry, row) in entries.into_iter().zip(rows) {
-                    // Most activities belong to people whom the viewer does not know, so the cheap check comes first.
-                    if !publish::authors(&row).iter().any(|(author, _)| near.contains(author)) {
-                        continue;
-                    }
-                    let seen = retry_while_unavailable(|| audience(app.db.read(), &row, Some(viewer), now)).await?;
-                    if let (true, Some(position)) = (seen.contains(&viewer), entry.position) {
-                        yield FeedItem::Entry(Box::new(entry), position);
+        for await item in live {
+            match item? {
+                FeedItem::Entries(entries) => {
+                    let seen = visible(&app, viewer, entries).await?;
+                    if !seen.is_empty() {
+                        yield FeedItem::Entries(seen);
                     }
                 }
-                at = to;
-            }
-            match batches.recv().await {
-                Ok(batch) if batch.to <= at => {}
-                Ok(batch) if batch.from <= at => {
-                    for told in &batch.entries {
-                        let Some(position) = told.entry.position.filter(|position| *position > at) else { continue };
-                        let who = async || {
-                            let Some(row) = read(&told.entry) else { return Ok(HashSet::new()) };
-                            retry_while_unavailable(|| audience(app.db.read(), &row, None, app.clock.now())).await
-                        };
-                        if told.audience.get_or_try_init(who).await?.contains(&viewer) {
-                            yield FeedItem::Entry(Box::new(told.entry.clone()), position);
-                        }
-                    }
-                    at = batch.to;
-                }
-                Ok(batch) => behind = batch.to,
-                Err(RecvError::Lagged(_)) => behind = retry_while_unavailable(|| sequencer::bounds(app.db.read())).await?.last,
-                Err(RecvError::Closed) => return,
+                other => yield other,
             }
         }
     }
+}
+
+/// Returns the entries without the activities that a person may not see. Entries of other streams stay.
+pub async fn visible(app: &App, viewer: UserId, entries: Vec<Arc<SharedEntry>>) -> Result<Vec<Arc<SharedEntry>>> {
+    let stored = |entry: &&Arc<SharedEntry>| entry.stream_kind == StreamKind::Activities && entry.audience.is_none();
+    let rows: Vec<activity::Model> = entries.iter().filter(stored).filter_map(|entry| read(entry)).collect();
+    // Most activities belong to people whom the viewer does not know, so the cheap check comes first.
+    let near = match rows.is_empty() {
+        true => HashSet::new(),
+        false => retry_while_unavailable(|| near(app.db.read(), viewer, &rows)).await?,
+    };
+    let mut seen = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if entry.stream_kind != StreamKind::Activities || is_visible(app, viewer, &entry, &near).await? {
+            seen.push(entry);
+        }
+    }
+    Ok(seen)
+}
+
+async fn is_visible(app: &App, viewer: UserId, entry: &SharedEntry, near: &HashSet<UserId>) -> Result<bool> {
+    let Some(row) = read(entry) else { return Ok(false) };
+    let audience = async |only| retry_while_unavailable(|| audience(app.db.read(), &row, only, app.clock.now())).await;
+    Ok(match &entry.audience {
+        Some(shared) => shared.get_or_try_init(|| audience(None)).await?.contains(&viewer),
+        None if publish::authors(&row).iter().any(|(author, _)| near.contains(author)) => {
+            audience(Some(viewer)).await?.contains(&viewer)
+        }
+        None => false,
+    })
 }
 
 /// Returns the activity of a log entry. None for an event of another version, whose audience cannot be told.
@@ -135,6 +106,21 @@ pub async fn audience(
     only: Option<UserId>,
     now: DateTime<Utc>,
 ) -> Result<HashSet<UserId>, DbErr> {
+    people_who_see(db, row, only, Some(now)).await
+}
+
+/// Returns true if a person may see an activity on the profile of its author, where mutes do not count.
+pub async fn is_on_profile(db: &impl ConnectionTrait, row: &activity::Model, viewer: UserId) -> Result<bool, DbErr> {
+    Ok(people_who_see(db, row, Some(viewer), None).await?.contains(&viewer))
+}
+
+/// Returns the people who may see an activity. Without the time `mutes_at`, mutes do not count.
+async fn people_who_see(
+    db: &impl ConnectionTrait,
+    row: &activity::Model,
+    only: Option<UserId>,
+    mutes_at: Option<DateTime<Utc>>,
+) -> Result<HashSet<UserId>, DbErr> {
     let mut sql = Sql::default();
     for (author, other) in publish::authors(row) {
         sql.push(if sql.is_empty() { "" } else { " UNION " });
@@ -144,11 +130,14 @@ pub async fn audience(
         sql.bind(List::Connections);
         sql.push(", ");
         sql.bind(if row.connections_only { List::Connections } else { List::Following });
-        sql.push(") AND NOT EXISTS (SELECT 1 FROM contact q WHERE q.user_id = c.user_id AND q.list = ");
-        sql.bind(List::MutedInFeed);
-        sql.push(" AND q.owner_id = c.owner_id AND (q.until IS NULL OR q.until > ");
-        sql.bind(now);
-        sql.push("))");
+        sql.push(")");
+        if let Some(now) = mutes_at {
+            sql.push(" AND NOT EXISTS (SELECT 1 FROM contact q WHERE q.user_id = c.user_id AND q.list = ");
+            sql.bind(List::MutedInFeed);
+            sql.push(" AND q.owner_id = c.owner_id AND (q.until IS NULL OR q.until > ");
+            sql.bind(now);
+            sql.push("))");
+        }
         write_unblocked(&mut sql, "c.owner_id", other, only);
         // The author may see the activity too.
         sql.push(" UNION SELECT u.id AS owner_id FROM \"user\" u WHERE u.id = ");

@@ -33,6 +33,8 @@ pub struct ContactPage {
     pub owner: UserId,
     /// The list of the owner.
     pub list: List,
+    /// Limits the list to the people who are in the same list of this person too.
+    pub shared_with: Option<UserId>,
     /// The part of the list to read.
     pub page: Page<PageBound>,
     /// True to count the whole list too.
@@ -60,6 +62,7 @@ pub async fn pages(
         sql.push(&format!("SELECT {}, ", extent.columns()));
         if one.counting {
             sql.push("(SELECT count(*) FROM contact c");
+            join_shared(&mut sql, one.shared_with);
             in_list(&mut sql, one.owner, one.list, now);
             sql.push(")");
         } else {
@@ -68,6 +71,7 @@ pub async fn pages(
         sql.push(&format!(
             " AS total, CAST({part} AS bigint) AS part FROM contact c JOIN \"user\" u ON u.id = c.user_id"
         ));
+        join_shared(&mut sql, one.shared_with);
         in_list(&mut sql, one.owner, one.list, now);
         one.page.write(&mut sql, &["c.name_key", "c.user_id"], false);
         if asked.len() > 1 {
@@ -152,8 +156,10 @@ impl People {
         counting: bool,
     ) -> Result<ReadPage, DbErr> {
         if let (ListSource::Of(owner, list), None, ContactOrder::Name) = (&self.source, &self.search, self.order) {
-            let one = ContactPage { owner: *owner, list: *list, page: page.clone(), counting, extent: self.extent };
-            return Ok(pages(db, &[one], self.now).await?.pop().unwrap_or_else(|| (page.slice(Vec::new()), None)));
+            let (page, extent) = (page.clone(), self.extent);
+            let one = ContactPage { owner: *owner, list: *list, shared_with: None, page, counting, extent };
+            let read = pages(db, std::slice::from_ref(&one), self.now).await?.pop();
+            return Ok(read.unwrap_or_else(|| (one.page.slice(Vec::new()), None)));
         }
         let slice = match self.source {
             ListSource::Book(owner) => page.slice(address_book_rows::read(db, owner, self, page).await?),
@@ -259,9 +265,8 @@ impl People {
                 return Err(DbErr::Custom("an address book is read separately".to_owned()));
             }
             ListSource::Mutual(one, other) => {
-                sql.push(" FROM contact c JOIN contact m ON m.list = c.list AND m.name_key = c.name_key");
-                sql.push(" AND m.user_id = c.user_id AND m.owner_id = ");
-                sql.bind(*other);
+                sql.push(" FROM contact c");
+                join_shared(sql, Some(*other));
                 sql.push(" JOIN \"user\" u ON u.id = c.user_id");
                 in_list(sql, *one, List::Connections, self.now);
                 (["c.name_key", "c.user_id"], "c.user_id")
@@ -272,6 +277,14 @@ impl People {
         }
         Ok(columns)
     }
+}
+
+/// Joins the entries `c` with the entries of the same people in the same list of another person.
+fn join_shared(sql: &mut Sql, other: Option<UserId>) {
+    let Some(other) = other else { return };
+    sql.push(" JOIN contact m ON m.list = c.list AND m.name_key = c.name_key AND m.user_id = c.user_id");
+    sql.push(" AND m.owner_id = ");
+    sql.bind(other);
 }
 
 /// Adds the condition that selects the entries `c` of a list at a moment.

@@ -45,7 +45,7 @@ pub fn of_sides(conversation: &conversation::Model, seen_by: ItemVisibility) -> 
 }
 
 /// Returns the streams whose readers may see an event of a conversation: those of its sides, and one of each user who
-/// takes part. `about` is a user whom the event is about, who gets it even after they have left.
+/// takes part or has a task of it on the desktop. `about` is a user whom the event is about, who gets it even after they have left.
 pub async fn for_event(
     tx: &Tx<'_>,
     conversation: &conversation::Model,
@@ -68,13 +68,18 @@ struct PresentUser {
     user_id: UserId,
 }
 
-/// Returns the users who take part in a conversation now.
+/// Returns the users who take part in a conversation now, and the agents whose desktops show one of its tasks: it is
+/// offered to them, or they must wrap it up.
 async fn users_in(db: &impl ConnectionTrait, conversation: ConversationId) -> Result<Vec<UserId>, DbErr> {
     let mut sql = Sql::new(
         "SELECT p.user_id FROM participant p WHERE p.user_id IS NOT NULL AND p.left_at IS NULL AND p.conversation_id = ",
     );
     sql.bind(conversation);
-    sql.push(" ORDER BY p.user_id");
+    sql.push(
+        " UNION SELECT s.agent_id AS user_id FROM assignment s JOIN task t ON t.id = s.task_id WHERE t.conversation_id = ",
+    );
+    sql.bind(conversation);
+    sql.push(" ORDER BY user_id");
     let present: Vec<PresentUser> = sql.all(db).await?;
     Ok(present.into_iter().map(|present| present.user_id).collect())
 }

@@ -121,6 +121,17 @@ pub async fn for_conversations(
     sql.models::<participant::Entity>(db).await
 }
 
+/// Returns true if a user takes part in at least one of the conversations.
+pub async fn takes_part_in_one(db: &impl ConnectionTrait, user: UserId, ids: &[ConversationId]) -> Result<bool, DbErr> {
+    if ids.is_empty() {
+        return Ok(false);
+    }
+    let found = participant::Entity::find()
+        .filter(participant::Column::UserId.eq(user))
+        .filter(participant::Column::ConversationId.is_in(ids.iter().copied()));
+    Ok(found.one(db).await?.is_some())
+}
+
 /// Returns the conversations with customers in which a user is a participant now.
 pub async fn open_with_customers(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<ConversationId>, DbErr> {
     let mut sql = Sql::select::<participant::Entity>(

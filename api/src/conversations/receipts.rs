@@ -128,7 +128,7 @@ async fn emit_advanced(
 /// Marks a conversation as read by the caller up to a number, as they count. The read position only rises. Returns
 /// the conversation's id, and true if the position rose. Locks the conversation. A current participant writes READ
 /// receipts for the messages of others, with one statement and one event for all of them. Emits `ReceiptAdvanced` if
-/// a receipt rose. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT` or `INVALID`.
+/// a receipt rose, and else `ParticipantChanged`. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT` or `INVALID`.
 pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(ConversationId, bool)> {
     const NUMBER: &[&str] = &["input", "upToSequence"];
     if up_to < 0 {
@@ -149,8 +149,9 @@ pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(
             let mut me = me.into_active_model();
             me.read_up_to = Set(to);
             let me = me.update(tx.db()).await?;
-            if me.left_at.is_none() {
-                write_read_receipts(tx, &conversation, &me, before).await?;
+            // Others see the read position, also where it passes no message of theirs.
+            if me.left_at.is_some() || !write_read_receipts(tx, &conversation, &me, before).await? {
+                participants::emit_changed(tx, &conversation, &me).await?;
             }
             direct_messages::settle_notification(tx, &conversation, &me).await?;
             Ok((id, true))

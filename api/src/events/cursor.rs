@@ -124,6 +124,12 @@ pub fn customer_of(customer: CustomerId) -> Stream {
     Stream { kind: StreamKind::Customer, owner: customer.0 }
 }
 
+/// Returns the stream of a user's profile.
+#[must_use]
+pub fn profile_of(user: UserId) -> Stream {
+    Stream { kind: StreamKind::Profile, owner: user.0 }
+}
+
 /// Returns the stream of an agent's desktop.
 #[must_use]
 pub fn desk_of(agent: UserId) -> Stream {

@@ -15,9 +15,8 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    global_feed::{GlobalFeed, POSITIONS},
     log::{self, LoggedEvent, Stream},
-    log_feed::LogFeed,
+    log_feed::{LogFeed, POSITIONS},
 };
 use crate::database::{Database, sql::Sql};
 
@@ -32,7 +31,6 @@ const POLLED_TOGETHER: usize = 512;
 pub struct LiveStreams {
     db: Database,
     open: Mutex<HashMap<Stream, Arc<LiveStream>>>,
-    global_feed: Arc<GlobalFeed>,
     log_feed: Arc<LogFeed>,
     shutdown: CancellationToken,
 }
@@ -68,19 +66,8 @@ impl Drop for DetachGuard {
 }
 
 impl LiveStreams {
-    pub(crate) fn new(
-        db: Database,
-        global_feed: Arc<GlobalFeed>,
-        log_feed: Arc<LogFeed>,
-        shutdown: CancellationToken,
-    ) -> Self {
-        Self { db, open: Mutex::default(), global_feed, log_feed, shutdown }
-    }
-
-    /// Reports that the global order may have grown.
-    fn wake_global_order(&self) {
-        self.global_feed.wake();
-        self.log_feed.wake();
+    pub(crate) fn new(db: Database, log_feed: Arc<LogFeed>, shutdown: CancellationToken) -> Self {
+        Self { db, open: Mutex::default(), log_feed, shutdown }
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<Stream, Arc<LiveStream>>> {
@@ -90,7 +77,7 @@ impl LiveStreams {
     /// Reports that `streams` have grown.
     pub fn wake(&self, streams: &[Stream]) {
         if streams.contains(&POSITIONS) {
-            self.wake_global_order();
+            self.log_feed.wake();
         }
         let open = self.open();
         for tail in streams.iter().filter_map(|stream| open.get(stream)) {
@@ -100,7 +87,7 @@ impl LiveStreams {
 
     /// Reports that any stream may have grown, because hints may have been lost.
     pub fn wake_all(&self) {
-        self.wake_global_order();
+        self.log_feed.wake();
         for tail in self.open().values() {
             tail.wake.notify_one();
         }
@@ -186,7 +173,7 @@ impl LiveStreams {
     }
 
     async fn poll_lengths(&self) -> Result<(), DbErr> {
-        self.wake_global_order();
+        self.log_feed.wake();
         let mut known = BTreeMap::<stream::StreamKind, Vec<(Stream, i64)>>::new();
         for (stream, tail) in self.open().iter() {
             known.entry(stream.kind).or_default().push((*stream, tail.live().last));

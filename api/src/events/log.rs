@@ -272,30 +272,3 @@ pub async fn read_newest(db: &impl ConnectionTrait, stream: Stream, limit: i64) 
     sql.bind(limit);
     sql.all(db).await
 }
-
-/// Returns the activities after one global position and up to another, in order. Also returns the position up to which
-/// they are complete.
-pub async fn activities(
-    db: &impl ConnectionTrait,
-    after: i64,
-    to: i64,
-    limit: i64,
-) -> Result<(Vec<LoggedEvent>, i64), DbErr> {
-    let mut sql = Sql::new(LOGGED_EVENT);
-    // The kind is a literal, so that the plan is made for this kind.
-    sql.push(&format!(" WHERE n.stream_kind = {} AND n.position > ", StreamKind::Activities.code()));
-    sql.bind(after);
-    sql.push(" AND n.position <= ");
-    sql.bind(to);
-    sql.push(" ORDER BY n.position LIMIT ");
-    sql.bind(limit);
-    let mut entries: Vec<LoggedEvent> = sql.all(db).await?;
-    let mut reached = to;
-    if i64::try_from(entries.len()).is_ok_and(|count| count == limit) {
-        // An event in two streams has two entries, and the limit may have cut off the second entry of the last event.
-        reached = entries.last().and_then(|entry| entry.position).unwrap_or(to) - 1;
-        entries.retain(|entry| entry.position.is_some_and(|position| position <= reached));
-    }
-    entries.dedup_by_key(|entry| entry.position);
-    Ok((entries, reached))
-}

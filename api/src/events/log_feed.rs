@@ -3,7 +3,8 @@
 //! missed entries from the log.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
+    ops::Deref,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -11,25 +12,59 @@ use std::{
 };
 
 use async_stream::try_stream;
+use entity::{
+    id::{CustomerId, QueueId, UserId},
+    stream::StreamKind,
+};
 use futures_util::Stream as FuturesStream;
 use parking_lot::{Mutex, MutexGuard};
 use sea_orm::DbErr;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OnceCell, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    log::LoggedEvent,
+    log::{LoggedEvent, Stream},
     reading::{AHEAD, PRUNED, retry_while_unavailable},
     selection::{FeedEntry, Selection, read_all},
     sequencer,
 };
 use crate::{database::Database, error::Error};
 
+/// The stream that stands for the global order in hints.
+pub const POSITIONS: Stream = Stream { kind: StreamKind::Activities, owner: Uuid::nil() };
+
 /// The batches that a reader may be behind before it is cut off.
 const BACKLOG: usize = 32;
 /// The maximum number of entries in one read of the log.
 const BATCH: i64 = 256;
+
+/// An entry of the log. The readers of this instance share the entries that are new.
+#[derive(Debug)]
+pub struct SharedEntry {
+    entry: LoggedEvent,
+    /// The users who may see the entry. The first reader that needs them loads them for all. None for an entry that
+    /// was read for one reader alone.
+    pub audience: Option<OnceCell<HashSet<UserId>>>,
+}
+
+impl SharedEntry {
+    fn of_all_readers(entry: LoggedEvent) -> Arc<Self> {
+        Arc::new(Self { entry, audience: Some(OnceCell::new()) })
+    }
+
+    fn of_one_reader(entry: LoggedEvent) -> Arc<Self> {
+        Arc::new(Self { entry, audience: None })
+    }
+}
+
+impl Deref for SharedEntry {
+    type Target = LoggedEvent;
+
+    fn deref(&self) -> &LoggedEvent {
+        &self.entry
+    }
+}
 
 /// An item for a reader of several streams.
 #[derive(Clone, Debug)]
@@ -37,7 +72,7 @@ pub enum FeedItem {
     /// The first item: the position after which the reading starts.
     Started(i64),
     /// The next entries, at least one, in order. All of them have a position.
-    Entries(Vec<Arc<LoggedEvent>>),
+    Entries(Vec<Arc<SharedEntry>>),
     /// The last item: the log does not continue from the reader's position.
     Resync {
         /// The present end of the log.
@@ -57,19 +92,43 @@ pub struct LogFeed {
     shutdown: CancellationToken,
 }
 
+/// What a selection has in common with the entries that it selects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Interest {
+    Owner(Uuid),
+    Queue(QueueId),
+    Customer(CustomerId),
+    Kind(StreamKind),
+}
+
+impl Interest {
+    fn of_selection(selection: &Selection) -> Vec<Self> {
+        let owners = selection.owned.iter().map(|(owner, _)| Self::Owner(*owner));
+        let queues = selection.queues.iter().copied().map(Self::Queue);
+        let customers = selection.customers.iter().copied().map(Self::Customer);
+        owners.chain(queues).chain(customers).chain(selection.everywhere.iter().copied().map(Self::Kind)).collect()
+    }
+
+    fn of_entry(found: &FeedEntry) -> Vec<Self> {
+        let owner = [Self::Owner(found.entry.owner_id), Self::Kind(found.entry.stream_kind)];
+        let queue = found.queue_of_entry().map(Self::Queue);
+        owner.into_iter().chain(queue).chain(found.customer.map(Self::Customer)).collect()
+    }
+}
+
 #[derive(Default)]
 struct Readers {
     /// The position up to which all entries were handed out. None without readers.
     reached: Option<i64>,
     next: u64,
     all: HashMap<u64, Reader>,
-    by_owner: HashMap<Uuid, HashSet<u64>>,
-    wide: HashSet<u64>,
+    /// The readers whose selection may have an entry.
+    interested: HashMap<Interest, HashSet<u64>>,
 }
 
 struct Reader {
     selection: Selection,
-    sender: mpsc::Sender<Vec<Arc<LoggedEvent>>>,
+    sender: mpsc::Sender<Vec<Arc<SharedEntry>>>,
 }
 
 /// A reader's place. Dropping it ends the reading.
@@ -78,7 +137,7 @@ struct Attached {
     number: u64,
     /// The position of the hand-off. Later entries come through the receiver, earlier ones are in the log.
     pin: i64,
-    receiver: mpsc::Receiver<Vec<Arc<LoggedEvent>>>,
+    receiver: mpsc::Receiver<Vec<Arc<SharedEntry>>>,
 }
 
 impl Drop for Attached {
@@ -91,11 +150,8 @@ impl Readers {
     fn add(&mut self, reader: Reader) -> u64 {
         self.next += 1;
         let number = self.next;
-        if let Some((owner, _)) = &reader.selection.owned {
-            self.by_owner.entry(*owner).or_default().insert(number);
-        }
-        if reader.selection.is_wide() {
-            self.wide.insert(number);
+        for interest in Interest::of_selection(&reader.selection) {
+            self.interested.entry(interest).or_default().insert(number);
         }
         self.all.insert(number, reader);
         number
@@ -103,13 +159,12 @@ impl Readers {
 
     fn remove(&mut self, number: u64) {
         let Some(reader) = self.all.remove(&number) else { return };
-        self.wide.remove(&number);
-        if let Some((owner, _)) = &reader.selection.owned
-            && let Some(numbers) = self.by_owner.get_mut(owner)
-        {
-            numbers.remove(&number);
-            if numbers.is_empty() {
-                self.by_owner.remove(owner);
+        for interest in Interest::of_selection(&reader.selection) {
+            if let Entry::Occupied(mut numbers) = self.interested.entry(interest) {
+                numbers.get_mut().remove(&number);
+                if numbers.get().is_empty() {
+                    numbers.remove();
+                }
             }
         }
         if self.all.is_empty() {
@@ -123,15 +178,16 @@ impl Readers {
             return;
         }
         self.reached = Some(to);
-        let mut parts: HashMap<u64, Vec<Arc<LoggedEvent>>> = HashMap::new();
+        let mut parts: HashMap<u64, Vec<Arc<SharedEntry>>> = HashMap::new();
         for found in entries {
-            let owned = self.by_owner.get(&found.entry.owner_id).into_iter().flatten();
-            let numbers: HashSet<u64> = owned.chain(&self.wide).copied().collect();
+            let interests = Interest::of_entry(&found);
+            let numbers: HashSet<u64> =
+                interests.iter().filter_map(|interest| self.interested.get(interest)).flatten().copied().collect();
             let taken: Vec<u64> = numbers.into_iter().filter(|number| self.all[number].selection.has(&found)).collect();
             if taken.is_empty() {
                 continue;
             }
-            let entry = Arc::new(found.entry);
+            let entry = SharedEntry::of_all_readers(found.entry);
             for number in taken {
                 let part = parts.entry(number).or_default();
                 // An event in several streams has several entries at one position.
@@ -255,7 +311,7 @@ pub fn follow(
                 let last = entries.last().and_then(|entry| entry.position);
                 at = last.filter(|_| more).unwrap_or(pin);
                 if !entries.is_empty() {
-                    yield FeedItem::Entries(entries.into_iter().map(Arc::new).collect());
+                    yield FeedItem::Entries(entries.into_iter().map(SharedEntry::of_one_reader).collect());
                 }
             }
             while let Some(mut entries) = attached.receiver.recv().await {

@@ -5,8 +5,8 @@
 //! Only the log counts, so a lost hint costs time and never an event. [`live_streams`] reads each stream once for all
 //! subscribers in this process. [`subscribe`] joins the stored entries to the live ones,
 //! and [`reading`] is what all readers share. The [`sequencer`] gives
-//! committed events their global positions, by which clients pull them. [`global_feed`] is the live end of that order
-//! for activities, and [`log_feed`] for readers of several streams, which a [`selection`] names.
+//! committed events their global positions, by which clients pull them. [`log_feed`] is the live end of that order
+//! for readers of several streams, which a [`selection`] names.
 //!
 //! [`signals`] are ephemeral and never part of the log. [`access_rechecks`] end subscriptions after the loss of a
 //! right.
@@ -19,7 +19,6 @@ pub mod payloads;
 pub mod log;
 pub mod sequencer;
 pub mod reading;
-pub mod global_feed;
 pub mod selection;
 pub mod log_feed;
 pub mod live_streams;

@@ -1,6 +1,9 @@
 //! Selections of the log: the streams that one reader follows together, in the order of the commits.
 
-use entity::{id::QueueId, stream::StreamKind};
+use entity::{
+    id::{CustomerId, QueueId},
+    stream::StreamKind,
+};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Iterable as _, QueryResult};
 use uuid::Uuid;
 
@@ -10,26 +13,43 @@ use crate::database::sql::Sql;
 /// The streams that one reader follows together. An entry is selected when one of the fields selects it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// The kinds of streams of one owner, and that owner.
-    pub owned: Option<(Uuid, Vec<StreamKind>)>,
+    /// Owners, each with the kinds of the streams that are selected. A kind appears once for an owner.
+    pub owned: Vec<(Uuid, Vec<StreamKind>)>,
     /// The queues whose streams are selected, with the streams of the conversations in these queues.
     pub queues: Vec<QueueId>,
+    /// The customers whose conversations are selected.
+    pub customers: Vec<CustomerId>,
     /// The kinds of which all streams are selected.
     pub everywhere: Vec<StreamKind>,
 }
 
-/// An entry of the log, with the queue of its conversation at the time of reading.
+/// An entry of the log, with the queue and the customer of its conversation at the time of reading.
 #[derive(Clone, Debug)]
 pub struct FeedEntry {
     /// The entry.
     pub entry: LoggedEvent,
     /// The present queue of the conversation. None for streams of other kinds.
     pub queue: Option<QueueId>,
+    /// The customer of the conversation. None for streams of other kinds, and for direct conversations.
+    pub customer: Option<CustomerId>,
 }
 
 impl FromQueryResult for FeedEntry {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        Ok(Self { entry: LoggedEvent::from_query_result(row, prefix)?, queue: row.try_get(prefix, "queue_id")? })
+        let (queue, customer) = (row.try_get(prefix, "queue_id")?, row.try_get(prefix, "customer_id")?);
+        Ok(Self { entry: LoggedEvent::from_query_result(row, prefix)?, queue, customer })
+    }
+}
+
+impl FeedEntry {
+    /// Returns the queue whose stream it is, or the present queue of its conversation.
+    #[must_use]
+    pub fn queue_of_entry(&self) -> Option<QueueId> {
+        match self.entry.stream_kind {
+            StreamKind::Queue => Some(QueueId(self.entry.owner_id)),
+            StreamKind::Conversation => self.queue,
+            _ => None,
+        }
     }
 }
 
@@ -37,28 +57,22 @@ impl Selection {
     /// Returns true when the selection has no stream.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.owned.as_ref().is_none_or(|(_, kinds)| kinds.is_empty())
+        self.owned.iter().all(|(_, kinds)| kinds.is_empty())
             && self.queues.is_empty()
+            && self.customers.is_empty()
             && self.everywhere.is_empty()
-    }
-
-    /// Returns true when the selection reaches beyond the streams of its owner.
-    #[must_use]
-    pub fn is_wide(&self) -> bool {
-        !self.queues.is_empty() || !self.everywhere.is_empty()
     }
 
     /// Returns true when the entry is selected.
     #[must_use]
     pub fn has(&self, found: &FeedEntry) -> bool {
         let LoggedEvent { stream_kind, owner_id, .. } = &found.entry;
-        let owned = self.owned.as_ref().is_some_and(|(owner, kinds)| owner == owner_id && kinds.contains(stream_kind));
-        let queue = match stream_kind {
-            StreamKind::Queue => Some(QueueId(*owner_id)),
-            StreamKind::Conversation => found.queue,
-            _ => None,
-        };
-        owned || self.everywhere.contains(stream_kind) || queue.is_some_and(|queue| self.queues.contains(&queue))
+        let owned = self.owned.iter().any(|(owner, kinds)| owner == owner_id && kinds.contains(stream_kind));
+        let queue = found.queue_of_entry();
+        owned
+            || self.everywhere.contains(stream_kind)
+            || queue.is_some_and(|queue| self.queues.contains(&queue))
+            || found.customer.is_some_and(|customer| self.customers.contains(&customer))
     }
 
     /// Returns the selected entries after one global position and, if given, up to another, in order and at most
@@ -82,7 +96,7 @@ impl Selection {
             sql.push(&format!(") AS part_{parts}"));
             parts += 1;
         };
-        if let Some((owner, kinds)) = self.owned.as_ref().filter(|(_, kinds)| !kinds.is_empty()) {
+        for (owner, kinds) in self.owned.iter().filter(|(_, kinds)| !kinds.is_empty()) {
             part(&mut sql, &|sql| {
                 sql.push("s.owner_id = ");
                 sql.bind(*owner);
@@ -104,6 +118,14 @@ impl Selection {
                 of_kind(sql, StreamKind::Conversation);
                 sql.push(" AND EXISTS (SELECT 1 FROM conversation c WHERE c.id = s.owner_id AND c.queue_id IN ");
                 sql.bind_list(&self.queues);
+                sql.push(")");
+            });
+        }
+        if !self.customers.is_empty() {
+            part(&mut sql, &|sql| {
+                of_kind(sql, StreamKind::Conversation);
+                sql.push(" AND EXISTS (SELECT 1 FROM conversation c WHERE c.id = s.owner_id AND c.customer_id IN ");
+                sql.bind_list(&self.customers);
                 sql.push(")");
             });
         }
@@ -168,7 +190,7 @@ pub async fn read_all(
     loop {
         let mut sql = Sql::new(
             "SELECT n.stream_kind, n.owner_id, n.sequence, n.position, e.id, e.kind, e.payload, e.occurred_at, \
-             c.queue_id FROM event_entry n JOIN event e ON e.number = n.event_number \
+             c.queue_id, c.customer_id FROM event_entry n JOIN event e ON e.number = n.event_number \
              LEFT JOIN conversation c ON c.id = n.owner_id AND n.stream_kind = ",
         );
         sql.push(&StreamKind::Conversation.code().to_string());

@@ -1,6 +1,7 @@
 //! The lists of agents and queues: all of them, or the possible targets of a transfer or conference of the caller's
 //! task.
 
+use async_graphql::Enum;
 use entity::{
     agent::{self, AgentState},
     channel::Channel,
@@ -9,7 +10,7 @@ use entity::{
     task::{self, TaskStatus},
     user::{Role, UserStatus},
 };
-use sea_orm::{DbErr, FromQueryResult, QueryResult};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult};
 
 use super::task_rows;
 use crate::{
@@ -22,8 +23,8 @@ use crate::{
     pagination::{Page, PageBound, PageSlice},
 };
 
-/// The purpose of a search for targets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The purpose of a search for targets of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum TargetPurpose {
     /// The target gets the task.
     Transfer,
@@ -102,37 +103,60 @@ impl FromQueryResult for ListedAgent {
     }
 }
 
-/// Returns a page of the agents in a scope, in the order of their names. `search` and `state` filter them.
-pub async fn agents(
-    app: &App,
-    search: Option<&NameSearch>,
-    state: Option<AgentState>,
-    among: &SearchScope,
-    page: Page<PageBound>,
-) -> Result<PageSlice<ListedAgent>> {
-    if matches!(among, SearchScope::Nobody) {
-        return Ok(page.slice(Vec::new()));
+/// A list of agents, in the order of their names.
+#[derive(Clone, Debug)]
+pub struct AgentList {
+    /// The words to find. None: all agents.
+    pub search: Option<NameSearch>,
+    /// The state of the agents. None: all states.
+    pub state: Option<AgentState>,
+    /// The agents that the list covers.
+    pub among: SearchScope,
+}
+
+impl AgentList {
+    /// Reads one page.
+    pub async fn page(
+        &self,
+        db: &impl ConnectionTrait,
+        page: &Page<PageBound>,
+    ) -> Result<PageSlice<ListedAgent>, DbErr> {
+        if matches!(self.among, SearchScope::Nobody) {
+            return Ok(page.slice(Vec::new()));
+        }
+        let mut sql = Sql::new(&format!("SELECT {}, u.name_key", columns::<agent::Entity>("a")));
+        self.write(&mut sql);
+        page.write(&mut sql, &["u.name_key", "a.user_id"], false);
+        Ok(page.slice(sql.all(db).await?))
     }
-    let mut sql = Sql::new(&format!(
-        "SELECT {}, u.name_key FROM agent a JOIN \"user\" u ON u.id = a.user_id WHERE u.status = ",
-        columns::<agent::Entity>("a")
-    ));
-    sql.bind(UserStatus::Active);
-    sql.push(" AND u.role >= ");
-    sql.bind(Role::Agent);
-    if let Some(search) = search {
-        search.write(&mut sql, "a.user_id");
+
+    /// Counts the agents of the list.
+    pub async fn count(&self, db: &impl ConnectionTrait) -> Result<i64, DbErr> {
+        if matches!(self.among, SearchScope::Nobody) {
+            return Ok(0);
+        }
+        let mut sql = Sql::new("SELECT count(*) AS count");
+        self.write(&mut sql);
+        sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))
     }
-    if let Some(state) = state {
-        sql.push(" AND a.state = ");
-        sql.bind(state);
+
+    /// Continues a statement with the FROM clause and the condition of the list.
+    fn write(&self, sql: &mut Sql) {
+        sql.push(" FROM agent a JOIN \"user\" u ON u.id = a.user_id WHERE u.status = ");
+        sql.bind(UserStatus::Active);
+        sql.push(" AND u.role >= ");
+        sql.bind(Role::Agent);
+        if let Some(search) = &self.search {
+            search.write(sql, "a.user_id");
+        }
+        if let Some(state) = self.state {
+            sql.push(" AND a.state = ");
+            sql.bind(state);
+        }
+        if let SearchScope::TargetsOf(target) = &self.among {
+            for_task(sql, target);
+        }
     }
-    if let SearchScope::TargetsOf(target) = among {
-        for_task(&mut sql, target);
-    }
-    page.write(&mut sql, &["u.name_key", "a.user_id"], false);
-    let rows = sql.all(app.db.read()).await?;
-    Ok(page.slice(rows))
 }
 
 fn for_task(sql: &mut Sql, target: &TargetSearch) {
@@ -154,34 +178,61 @@ fn for_task(sql: &mut Sql, target: &TargetSearch) {
     sql.push(")");
 }
 
-/// Returns a page of the queues in a scope, in the order of their names. Archived queues are included if `archived` is
-/// true. A search for targets returns only queues of the task's channel.
-pub async fn queues(
-    app: &App,
-    search: Option<&NameSearch>,
-    channel: Option<Channel>,
-    archived: bool,
-    among: &SearchScope,
-    page: Page<PageBound>,
-) -> Result<PageSlice<queue::Model>> {
-    let channel = match (among, channel) {
-        (SearchScope::All, channel) => channel,
-        (SearchScope::TargetsOf(of), channel) if channel.is_none_or(|wanted| wanted == of.task.channel) => {
-            Some(of.task.channel)
+/// A list of queues, in the order of their names. A list of targets has only queues of the task's channel.
+#[derive(Clone, Debug)]
+pub struct QueueList {
+    /// The words to find. None: all queues.
+    pub search: Option<NameSearch>,
+    /// The channel of the queues. None: all channels.
+    pub channel: Option<Channel>,
+    /// True to include archived queues.
+    pub archived: bool,
+    /// The queues that the list covers.
+    pub among: SearchScope,
+}
+
+impl QueueList {
+    /// Reads one page.
+    pub async fn page(
+        &self,
+        db: &impl ConnectionTrait,
+        page: &Page<PageBound>,
+    ) -> Result<PageSlice<queue::Model>, DbErr> {
+        let mut sql = Sql::select::<queue::Entity>("q", "WHERE ");
+        if !self.write(&mut sql) {
+            return Ok(page.slice(Vec::new()));
         }
-        (SearchScope::TargetsOf(_) | SearchScope::Nobody, _) => return Ok(page.slice(Vec::new())),
-    };
-    let mut sql = Sql::select::<queue::Entity>("q", "WHERE ");
-    sql.push(if archived { "1 = 1" } else { "q.archived_at IS NULL" });
-    if let Some(channel) = channel {
-        sql.push(" AND q.channel = ");
-        sql.bind(channel);
+        page.write(&mut sql, &["q.name_key", "q.id"], false);
+        Ok(page.slice(sql.models::<queue::Entity>(db).await?))
     }
-    if let Some(search) = search {
-        sql.push(" AND ");
-        search.write_words(&mut sql, "q.search_text");
+
+    /// Counts the queues of the list.
+    pub async fn count(&self, db: &impl ConnectionTrait) -> Result<i64, DbErr> {
+        let mut sql = Sql::new("SELECT count(*) AS count FROM queue q WHERE ");
+        if !self.write(&mut sql) {
+            return Ok(0);
+        }
+        sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))
     }
-    page.write(&mut sql, &["q.name_key", "q.id"], false);
-    let rows = sql.models::<queue::Entity>(app.db.read()).await?;
-    Ok(page.slice(rows))
+
+    /// Continues a statement with the condition of the list. Returns false if the list has no queue.
+    fn write(&self, sql: &mut Sql) -> bool {
+        let channel = match (&self.among, self.channel) {
+            (SearchScope::All, channel) => channel,
+            (SearchScope::TargetsOf(of), channel) if channel.is_none_or(|wanted| wanted == of.task.channel) => {
+                Some(of.task.channel)
+            }
+            (SearchScope::TargetsOf(_) | SearchScope::Nobody, _) => return false,
+        };
+        sql.push(if self.archived { "1 = 1" } else { "q.archived_at IS NULL" });
+        if let Some(channel) = channel {
+            sql.push(" AND q.channel = ");
+            sql.bind(channel);
+        }
+        if let Some(search) = &self.search {
+            sql.push(" AND ");
+            search.write_words(sql, "q.search_text");
+        }
+        true
+    }
 }

@@ -3,5 +3,6 @@
 
 pub mod index;
 pub mod people;
+pub mod profile_changes;
 pub mod profiles;
 pub mod graphql;

@@ -12,7 +12,7 @@ use entity::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
-use super::{index, people};
+use super::{index, people, profile_changes};
 use crate::{
     activities::publish,
     app::{App, Tx},
@@ -142,6 +142,7 @@ pub async fn create(tx: &Tx<'_>, person: NewPerson) -> Result<user::Model> {
     index::write(tx.db(), &row, &Details::default()).await?;
     publish::begin(tx, &[row.id]).await?;
     count_in(tx.db(), 1).await?;
+    profile_changes::emit(tx, row.id)?;
     Ok(row.into_row())
 }
 
@@ -198,6 +199,7 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
             let shown = |row: &user::Model| {
                 (row.display_name.clone(), row.title.clone(), row.organization.clone(), row.avatar_url.clone())
             };
+            profile_changes::emit(tx, row.id)?;
             if shown(&row) != shown(&before) {
                 publish::publish_profile_changed(tx, &row).await?;
             }
@@ -220,6 +222,8 @@ pub async fn update_settings(app: &App, by: &Viewer, input: UpdateSettingsInput)
             }
             row.updated_at = tx.clock().now();
             tx.save(&row).await?;
+            // The settings decide what others can do.
+            profile_changes::emit(tx, row.id)?;
             Ok((row.into_row(), true))
         })
     })

@@ -19,7 +19,7 @@ use super::{
 /// The maximum length of a line in a generated page.
 const WIDTH: usize = 118;
 /// The streams of the log that contain the events of each subscription.
-const STREAMS: [(&str, &str, &[StreamKind]); 11] = [
+const STREAMS: [(&str, &str, &[StreamKind]); 14] = [
     ("activityFeed", "of each person whom the feed shows", &[StreamKind::Activities]),
     ("agentStates", "of all agents", &[StreamKind::Agents]),
     ("contacts", "of the viewer", &[StreamKind::Contacts]),
@@ -41,6 +41,8 @@ const STREAMS: [(&str, &str, &[StreamKind]); 11] = [
             StreamKind::Conversation,
             StreamKind::Queue,
             StreamKind::Agents,
+            StreamKind::Customer,
+            StreamKind::Profile,
         ],
     ),
     (
@@ -53,12 +55,38 @@ const STREAMS: [(&str, &str, &[StreamKind]); 11] = [
             StreamKind::Queue,
             StreamKind::Notifications,
             StreamKind::Requests,
+            StreamKind::Customer,
         ],
     ),
     (
-        "supervisorDesktop",
+        "viewerEvents",
+        "together, as far as the viewer may see them",
+        &[
+            StreamKind::Requests,
+            StreamKind::Contacts,
+            StreamKind::Notifications,
+            StreamKind::Activities,
+            StreamKind::AgentDesktop,
+            StreamKind::DirectInbox,
+            StreamKind::Conversation,
+            StreamKind::Customer,
+            StreamKind::Profile,
+        ],
+    ),
+    (
+        "userEvents",
+        "together, of the viewer and of the user",
+        &[StreamKind::Contacts, StreamKind::Requests, StreamKind::Activities, StreamKind::Profile],
+    ),
+    (
+        "targetEvents",
         "together, of all agents and queues",
         &[StreamKind::Agents, StreamKind::AgentDesktop, StreamKind::Queue],
+    ),
+    (
+        "supervisorDesktop",
+        "together, of all agents, queues and customers",
+        &[StreamKind::Agents, StreamKind::AgentDesktop, StreamKind::Queue, StreamKind::Customer],
     ),
     ("agentDesktop", "of the agent", &[StreamKind::AgentDesktop]),
     ("incomingRequests", "of the viewer", &[StreamKind::Requests]),

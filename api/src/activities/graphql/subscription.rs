@@ -1,18 +1,23 @@
 //! The subscription `activityFeed`. It follows the rules of the query, without gap or repetition.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Subscription, Union};
 use futures_util::{Stream, StreamExt as _};
 
 use super::types::ActivityLogEvent;
-use crate::activities::live::{self, FeedItem};
+use crate::activities::live;
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
     error::Result,
     events::{
         cursor::Cursor,
-        graphql::types::{ResyncRequired, SubscriptionStarted},
+        graphql::{
+            subscription::{resync, started},
+            types::{ResyncRequired, SubscriptionStarted},
+        },
+        log_feed::{FeedItem, SharedEntry},
     },
-    instant::Instant,
 };
 
 /// An item of the subscription `activityFeed`.
@@ -44,22 +49,22 @@ impl ActivitiesSubscription {
         let (app, user) = (ctx.app()?.clone(), ctx.viewer()?.user);
         let after = after.map(|cursor| cursor.position_of(user.0)).transpose()?;
         let clock = app.clock.clone();
-        Ok(live::follow(app, user, after).boxed().map(move |item| {
-            let cursor = |position| Cursor::global(user.0, position);
-            Ok(match item? {
-                FeedItem::Started(at) => ActivityFeedEvent::SubscriptionStarted(SubscriptionStarted {
-                    cursor: cursor(at),
-                    occurred_at: Instant(clock.now()),
-                }),
-                FeedItem::Entry(entry, position) => {
-                    ActivityFeedEvent::Event(ActivityLogEvent::read(&entry, cursor(position)))
+        let read = move |item: Result<FeedItem>| -> Vec<Result<ActivityFeedEvent>> {
+            match item {
+                Err(error) => vec![Err(error)],
+                Ok(FeedItem::Started(at)) => {
+                    vec![Ok(ActivityFeedEvent::SubscriptionStarted(started(user.0, at, &clock)))]
                 }
-                FeedItem::Resync { at, reason } => ActivityFeedEvent::ResyncRequired(ResyncRequired {
-                    cursor: cursor(at),
-                    occurred_at: Instant(clock.now()),
-                    reason: reason.to_owned(),
-                }),
-            })
-        }))
+                Ok(FeedItem::Resync { at, reason }) => {
+                    vec![Ok(ActivityFeedEvent::ResyncRequired(resync(user.0, at, reason, &clock)))]
+                }
+                Ok(FeedItem::Entries(entries)) => {
+                    let cursor = |entry: &SharedEntry| Cursor::global(user.0, entry.position.unwrap_or_default());
+                    let event = |entry: &Arc<SharedEntry>| ActivityLogEvent::read(entry, cursor(entry));
+                    entries.iter().map(|entry| Ok(ActivityFeedEvent::Event(event(entry)))).collect()
+                }
+            }
+        };
+        Ok(live::follow(app, user, after).boxed().map(read).flat_map(futures_util::stream::iter))
     }
 }

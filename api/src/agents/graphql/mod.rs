@@ -1,6 +1,7 @@
 //! The GraphQL API of agents, profiles and skills. Its files may name any other feature, because GraphQL is a graph.
 
 pub mod types;
+pub mod list_types;
 pub mod profile_types;
 pub mod payloads;
 pub mod query;

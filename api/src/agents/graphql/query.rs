@@ -11,23 +11,19 @@ use entity::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect as _};
 
 use super::{
+    list_types::AgentConnection,
     profile_types::{MultimediaProfile, Skill},
-    types::{Agent, AgentConnection},
+    types::Agent,
 };
 use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
     contact_center::graphql::loading::may_see_agents,
-    contacts::search::Search as NameSearch,
     conversations::channel_capabilities::TargetKind,
     error::{Error, Result},
-    events::{
-        cursor::{Cursor, all_agents},
-        log,
-    },
+    pagination::PageArguments,
     pagination::list_size,
-    pagination::{Page, PageArguments, PageBound},
-    tasks::target_search::{self, SearchScope, TargetPurpose},
+    tasks::target_search::{SearchScope, TargetPurpose},
 };
 
 /// Maximum number of profiles, skills, reasons or entry points in one answer.
@@ -73,23 +69,7 @@ impl AgentsQuery {
             (None, Some(task)) => Some((task.as_str(), TargetPurpose::Conference)),
             (Some(_), Some(_)) => return Err(Error::invalid("forConferenceOf", "Give only one of the two.")),
         };
-        let list = format!("agents {search:?} {state:?} {target:?}");
-        let page: Page<PageBound> = Page::new(PageArguments { first, after, last, before }, &list)?;
-        if !may_see_agents(ctx).await? {
-            return Ok(AgentConnection { slice: page.slice(Vec::new()), stream_cursor: None, target_channel: None });
-        }
-        let among = among(ctx, target, TargetKind::Agent).await?;
-        let search = NameSearch::new(search.as_deref(), None)?;
-        let stream_cursor = match ctx.look_ahead().field("streamCursor").exists() {
-            true => Some(Cursor::in_stream(all_agents(), log::bounds(ctx.app()?.db.read(), all_agents()).await?.last)),
-            false => None,
-        };
-        let slice = target_search::agents(ctx.app()?, search.as_ref(), state, &among, page).await?;
-        let target_channel = match &among {
-            SearchScope::TargetsOf(target) => Some(target.task.channel),
-            SearchScope::All | SearchScope::Nobody => None,
-        };
-        Ok(AgentConnection { slice, stream_cursor, target_channel })
+        AgentConnection::read(ctx, search, state, target, PageArguments { first, after, last, before }).await
     }
 
     /// The multimedia profiles in use, ordered by name, at most 200. With `includeArchived` also the archived ones.

@@ -26,12 +26,11 @@ use crate::{
         viewer::{Scope, Viewer},
     },
     conversations::graphql::loader::{ConversationById, ReferredCustomer},
-    error::{Error, Result, UserErrorCode},
+    error::{Error, Result},
     events::cursor::{Cursor, desk_of},
     instant::Instant,
     memory_budget::LongText,
     pagination::list_size,
-    pagination::{PageInfo, PageSlice},
     queues::{
         graphql::{loader::QueuesOf, types::Queue},
         statistics,
@@ -40,8 +39,6 @@ use crate::{
     tasks::{
         graphql::{loader::OwnAssignment, offer_types::Offer, supervision::may_supervise, types::Task},
         offers,
-        target_search::ListedAgent,
-        transfer_targets,
     },
     users::graphql::{loader::ReferredPerson, types::User},
 };
@@ -188,65 +185,6 @@ impl AgentInterval {
     async fn ended_at(&self) -> Option<Instant> {
         self.0.ended_at.map(Instant)
     }
-}
-
-/// A page of agents, ordered by name.
-pub struct AgentConnection {
-    /// The agents of the page.
-    pub slice: PageSlice<ListedAgent>,
-    /// The cursor of the states of all agents, read before the page. None when it was not selected.
-    pub stream_cursor: Option<Cursor>,
-    /// The channel of the task for which the agents are targets. None for a list of all agents.
-    pub target_channel: Option<Channel>,
-}
-
-/// A page of agents, ordered by name.
-#[Object]
-impl AgentConnection {
-    /// The agents with their cursors.
-    async fn edges(&self) -> Vec<AgentEdge> {
-        let edge = |row: &ListedAgent| {
-            let refusal = self.target_channel.and_then(|channel| transfer_targets::refusal_of(&row.agent, channel));
-            AgentEdge {
-                cursor: self.slice.cursor(&row.list_position()),
-                node: Agent(Arc::new(row.agent.clone())),
-                selectable: self.target_channel.map(|_| refusal.is_none()),
-                reason: refusal,
-            }
-        };
-        self.slice.items.iter().map(edge).collect()
-    }
-
-    /// The agents of the page, without cursors.
-    async fn nodes(&self) -> Vec<Agent> {
-        self.slice.items.iter().map(|row| Agent(Arc::new(row.agent.clone()))).collect()
-    }
-
-    /// The position of the page in the list.
-    async fn page_info(&self) -> PageInfo {
-        self.slice.info(ListedAgent::list_position)
-    }
-
-    /// The position of the subscription `agentStates` before this page was read. A subscription with it as `after`
-    /// misses no change of a state.
-    async fn stream_cursor(&self) -> Option<&Cursor> {
-        self.stream_cursor.as_ref()
-    }
-}
-
-/// An agent in a page.
-#[derive(SimpleObject)]
-pub struct AgentEdge {
-    /// The position of the agent in the list.
-    pub cursor: String,
-    /// The agent at this position.
-    pub node: Agent,
-    /// True when the agent can be chosen now as the target of `forTransferOf` or `forConferenceOf`. Null in a list of
-    /// all agents.
-    pub selectable: Option<bool>,
-    /// The code with which the agent would be refused: AGENT_NOT_AVAILABLE or OVER_CAPACITY. Null when `selectable` is
-    /// not false.
-    pub reason: Option<UserErrorCode>,
 }
 
 /// An agent's capacity on one channel.

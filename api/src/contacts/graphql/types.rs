@@ -153,15 +153,22 @@ impl PeoplePage {
             return Err(Error::invalid("orderBy", why));
         }
         let page = Page::new(arguments, &people.fingerprint())?;
-        if !["nodes", "edges", "pageInfo"].into_iter().any(|part| asked.field(part).exists()) {
+        let batched = match (&people.source, &people.search) {
+            (ListSource::Of(owner, list), None) if nested => Some((*owner, *list, None)),
+            (ListSource::Mutual(one, other), None) if nested => Some((*one, List::Connections, Some(*other))),
+            _ => None,
+        };
+        let counts_alone = !["nodes", "edges", "pageInfo"].into_iter().any(|part| asked.field(part).exists());
+        // The sizes of whole lists have a batch of their own.
+        if counts_alone && batched.is_none_or(|(_, _, shared_with)| shared_with.is_none()) {
             return Ok(Self { people, slice: None, total: None });
         }
         let counting = asked.field("totalCount").exists();
-        let (slice, total) = match (&people.source, &people.search) {
+        let (slice, total) = match batched {
             // Under a list of people there are many such pages, so they are read in one batch.
-            (ListSource::Of(owner, list), None) if nested => {
+            Some((owner, list, shared_with)) => {
                 let extent = people.extent;
-                let one = ContactPage { owner: *owner, list: *list, page: page.clone(), counting, extent };
+                let one = ContactPage { owner, list, shared_with, page: page.clone(), counting, extent };
                 ctx.load(one).await?.unwrap_or_else(|| (page.slice(Vec::new()), None))
             }
             _ => people.page(app.db.read(), &page, counting).await?,

@@ -24,6 +24,7 @@ use crate::{
 
 event! {
     /// A message, a note or an announcement was added.
+    #[graphql(complex)]
     ItemAdded {
         /// The id of the conversation.
         conversation_id: ID,
@@ -33,6 +34,7 @@ event! {
 }
 event! {
     /// A message was edited or deleted.
+    #[graphql(complex)]
     ItemChanged {
         /// The id of the conversation.
         conversation_id: ID,
@@ -43,6 +45,7 @@ event! {
 event! {
     /// Messages reached a new delivery state for a participant: every message of others from `fromSequence` to
     /// `message`.
+    #[graphql(complex)]
     ReceiptAdvanced {
         /// The id of the conversation.
         conversation_id: ID,
@@ -56,6 +59,7 @@ event! {
 }
 event! {
     /// A participant joined or left.
+    #[graphql(complex)]
     ParticipantChanged {
         /// The id of the conversation.
         conversation_id: ID,
@@ -63,6 +67,21 @@ event! {
         participant: Participant,
     }
 }
+
+/// Adds the conversation to events of a conversation.
+macro_rules! with_conversation {
+    ($($event:ident),*) => {$(
+        #[ComplexObject]
+        impl $event {
+            /// The conversation as it is now. Null when the viewer can no longer see it.
+            async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
+                Conversation::find(ctx, ConversationId::parse(&self.conversation_id)?).await.transpose()
+            }
+        }
+    )*};
+}
+
+with_conversation!(ItemAdded, ItemChanged, ReceiptAdvanced, ParticipantChanged);
 
 event! {
     /// A conversation of the viewer's lists changed: it has a new item, an item or a receipt changed, a participant

@@ -11,6 +11,7 @@ pub mod event_types;
 pub mod query;
 pub mod mutation;
 pub mod subscription;
+pub mod list_stream;
 pub mod inbox;
 pub mod loader;
 pub mod departure;

@@ -7,7 +7,9 @@ use async_graphql::{Context, ID, Object, SimpleObject, Subscription, Union};
 use async_stream::try_stream;
 use entity::{
     conversation,
-    id::{ConversationId, ParticipantId},
+    event::EventKind,
+    id::{ConversationId, CustomerId, ParticipantId},
+    stream::StreamKind,
     thread_item::ItemVisibility,
 };
 use futures_util::{Stream, StreamExt as _};
@@ -15,10 +17,11 @@ use futures_util::{Stream, StreamExt as _};
 use super::{
     departure::{self, Departure},
     event_types::ConversationLogEvent,
-    participant_types::actor_of,
+    participant_types::{Customer, actor_of},
 };
 use crate::conversations::{
     conversation_rows::{self, ConversationSide, VisibleConversation},
+    customers,
     participants::{self, ParticipantRef},
 };
 use crate::{
@@ -36,7 +39,9 @@ use crate::{
             types as events,
             types::{LiveEvent, ResyncRequired, SubscriptionStarted},
         },
+        log_feed::{self, FeedItem},
         reading::retry_while_unavailable,
+        selection::Selection,
         signals::Signal,
     },
     queues::position,
@@ -79,6 +84,14 @@ pub struct QueuePositionUpdate {
     estimated_wait_seconds: Option<i64>,
 }
 
+/// The customer of the conversation, and the customer's other conversations, may have changed. Comes first after
+/// SubscriptionStarted. The update is not part of the stream: it has no cursor and no number.
+#[derive(SimpleObject)]
+struct CustomerUpdate {
+    /// The customer as they are now.
+    customer: Customer,
+}
+
 /// An event of `conversationEvents`.
 #[derive(Union)]
 enum ConversationEvent {
@@ -87,6 +100,7 @@ enum ConversationEvent {
     Event(ConversationLogEvent),
     TypingIndicator(TypingIndicator),
     QueuePositionUpdate(QueuePositionUpdate),
+    CustomerUpdate(CustomerUpdate),
     ResyncRequired(ResyncRequired),
 }
 
@@ -120,6 +134,13 @@ impl ConversationsSubscription {
         #[graphql(desc = "The conversation to follow.")] conversation_id: ID,
         #[graphql(desc = "The cursor of the last received event, or a `streamCursor`. Without it, events begin now.")]
         after: Option<Cursor>,
+        #[graphql(
+            default,
+            desc = "True to deliver CustomerUpdate too: once at the start, and whenever the customer's details or the \
+                    task of one of the customer's conversations change. Has no effect for customers and on direct \
+                    conversations."
+        )]
+        with_customer: bool,
     ) -> Result<impl Stream<Item = Result<ConversationEvent>> + use<>> {
         let (app, caller) = (ctx.app()?.clone(), *ctx.caller()?);
         let unknown = || Error::invalid("conversationId", "This conversation does not exist, or you cannot see it.");
@@ -134,6 +155,8 @@ impl ConversationsSubscription {
         let live = events::live_events(&app, side.stream(&seen), after.as_ref(), ConversationLogEvent::read)?;
         let mut said = app.signals.subscribe(id.0);
         let mut waits = queue_position_updates(&app, &seen, side);
+        let followed = seen.customer_id.filter(|_| with_customer && side == ConversationSide::Staff);
+        let mut customers = customer_updates(&app, caller, followed);
         let mut waits_in = (seen.queue_id, seen.task_id);
         Ok(try_stream! {
             let mut live = Box::pin(live.ready_chunks(TOGETHER));
@@ -147,6 +170,7 @@ impl ConversationsSubscription {
                     told = live.next() => SubscriptionItem::Told(told),
                     signal = said.next(), if started && leaving.is_none() => SubscriptionItem::Said(signal),
                     Some(typing_indicator) = waits.next(), if started => SubscriptionItem::Waits(typing_indicator),
+                    Some(customer) = customers.next(), if started => SubscriptionItem::Customer(customer),
                 };
                 match heard {
                     SubscriptionItem::Told(Some(told)) => {
@@ -185,6 +209,7 @@ impl ConversationsSubscription {
                         leaving = now.until.map(|until| Departure::new(until, now.stream_at));
                     }
                     SubscriptionItem::Waits(typing_indicator) => yield ConversationEvent::QueuePositionUpdate(typing_indicator),
+                    SubscriptionItem::Customer(update) => yield ConversationEvent::CustomerUpdate(update?),
                     SubscriptionItem::Told(None) | SubscriptionItem::Said(None) => return,
                 }
             }
@@ -197,6 +222,7 @@ enum SubscriptionItem {
     Told(Option<Vec<Result<LiveEvent<ConversationLogEvent>>>>),
     Said(Option<Signal>),
     Waits(QueuePositionUpdate),
+    Customer(Result<CustomerUpdate>),
 }
 
 /// Returns the customer's queue position and estimated wait, each time they change. The stream is empty for the
@@ -224,6 +250,38 @@ fn queue_position_updates(
     });
     let mut last = None;
     Box::pin(hints.filter(move |hint| std::future::ready(last.replace(*hint) != Some(*hint))))
+}
+
+/// Returns the customer at once, and whenever the customer's details or the task of one of their conversations change.
+/// The stream is empty without a customer.
+fn customer_updates(
+    app: &App,
+    caller: Caller,
+    customer: Option<CustomerId>,
+) -> Pin<Box<dyn Stream<Item = Result<CustomerUpdate>> + Send>> {
+    let Some(id) = customer else { return Box::pin(futures_util::stream::empty()) };
+    let selection =
+        Selection { owned: vec![(id.0, vec![StreamKind::Customer])], customers: vec![id], ..Selection::default() };
+    let app = app.clone();
+    let live = log_feed::follow(Arc::clone(&app.log_feed), app.db.clone(), selection, None);
+    let (ids, kinds) = ([id], [EventKind::CustomerChanged, EventKind::TaskChanged]);
+    Box::pin(try_stream! {
+        for await item in live {
+            let changed = match item? {
+                FeedItem::Started(_) => true,
+                FeedItem::Entries(entries) => {
+                    entries.iter().any(|entry| entry.kind.0.is_some_and(|kind| kinds.contains(&kind)))
+                }
+                FeedItem::Resync { .. } => false,
+            };
+            if changed {
+                let found = retry_while_unavailable(|| customers::find(app.db.read(), &caller, &ids)).await?.pop();
+                if let Some(row) = found {
+                    yield CustomerUpdate { customer: Customer(Arc::new(row)) };
+                }
+            }
+        }
+    })
 }
 
 /// Returns when the subscriber's access must be checked again. Never returns if `recheck` is `None`.

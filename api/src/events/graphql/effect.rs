@@ -128,7 +128,7 @@ impl StreamName {
             StreamKind::DirectInbox => Some(Self::Inbox),
             StreamKind::Queue => Some(Self::QueueEvents),
             StreamKind::Agents => Some(Self::AgentStates),
-            StreamKind::Rights | StreamKind::Customer => None,
+            StreamKind::Rights | StreamKind::Customer | StreamKind::Profile => None,
         }
     }
 }
@@ -181,7 +181,7 @@ impl StreamChange {
                 }
                 (stream.kind == StreamKind::Queue).then(|| ID::from(QueueId(stream.owner)))
             }
-            StreamKind::Rights | StreamKind::Customer => return Ok(None),
+            StreamKind::Rights | StreamKind::Customer | StreamKind::Profile => return Ok(None),
         };
         let Some(name) = StreamName::of(stream.kind) else { return Ok(None) };
         let mixed = matches!(stream.kind, StreamKind::Activities | StreamKind::DirectInbox);
@@ -201,6 +201,7 @@ fn reads(kind: StreamKind) -> Scope {
         | StreamKind::CustomerSide
         | StreamKind::DirectConversation
         | StreamKind::DirectInbox => Scope::ConversationsRead,
+        StreamKind::Profile => Scope::ProfileRead,
         StreamKind::Rights | StreamKind::Customer => Scope::Admin,
     }
 }

@@ -21,6 +21,7 @@ use crate::{
         AgentChanged, AgentDesktopLogEvent, AgentStateChanged, AgentStateLogEvent, OfferCreated, OfferEnded,
         QueueLogEvent, TaskAccepted, TaskChanged, TaskDequeued, TaskQueued, TaskReleased,
     },
+    users::graphql::subscription::{UserChanged, UserLogEvent},
 };
 
 /// An entry of the log in the order of the commits. Its cursor is a position for `events`, not for a stream.
@@ -66,6 +67,8 @@ pub enum LogEntry {
     ParticipantChanged(ParticipantChanged),
     /// A customer is new, or the details of a customer changed.
     CustomerChanged(CustomerChanged),
+    /// A user is new, or a user's profile changed.
+    UserChanged(UserChanged),
     /// A task began to wait in a queue.
     TaskQueued(TaskQueued),
     /// A task stopped waiting in a queue.
@@ -103,6 +106,7 @@ entries! {
     AgentDesktopLogEvent { OfferCreated, OfferEnded, TaskChanged, AgentChanged, ConversationChanged, UnknownEvent }
     ConversationLogEvent { ItemAdded, ItemChanged, ReceiptAdvanced, ParticipantChanged, TaskChanged, UnknownEvent }
     CustomerLogEvent { CustomerChanged, UnknownEvent }
+    UserLogEvent { UserChanged, UnknownEvent }
     QueueLogEvent { TaskQueued, TaskDequeued, TaskAccepted, TaskReleased, UnknownEvent }
     AgentStateLogEvent { AgentStateChanged, UnknownEvent }
 }
@@ -118,6 +122,7 @@ impl LogEntry {
             StreamKind::AgentDesktop => AgentDesktopLogEvent::read(entry, cursor).into(),
             StreamKind::Conversation | StreamKind::DirectInbox => ConversationLogEvent::read(entry, cursor).into(),
             StreamKind::Customer => CustomerLogEvent::read(entry, cursor).into(),
+            StreamKind::Profile => UserLogEvent::read(entry, cursor).into(),
             StreamKind::Queue => QueueLogEvent::read(entry, cursor).into(),
             StreamKind::Agents => AgentStateLogEvent::read(entry, cursor).into(),
             StreamKind::Rights | StreamKind::CustomerSide | StreamKind::DirectConversation => {

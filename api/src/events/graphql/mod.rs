@@ -4,5 +4,6 @@ pub mod types;
 pub mod log_entry;
 pub mod topics;
 pub mod subscription;
+pub mod viewer_events;
 pub mod effect;
 pub mod query;

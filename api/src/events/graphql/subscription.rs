@@ -25,7 +25,7 @@ use crate::{
         access_rechecks::{AccessRecheck, while_allowed},
         cursor::Cursor,
         log::LoggedEvent,
-        log_feed::{self, FeedItem},
+        log_feed::{self, FeedItem, SharedEntry},
         selection::Selection,
     },
     instant::Instant,
@@ -120,7 +120,7 @@ impl EventsSubscription {
                     vec![Ok(EventsEvent::Entry(LogEntry::ResyncRequired(event)))]
                 }
                 Ok(FeedItem::Entries(entries)) => {
-                    let read = |entry: &Arc<_>| read_entry(owner, entry);
+                    let read = |entry: &Arc<SharedEntry>| read_entry(owner, entry);
                     entries.iter().map(read).collect()
                 }
             }

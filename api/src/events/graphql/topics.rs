@@ -36,6 +36,8 @@ pub enum EventTopic {
     /// New customers and changes of their details. For supervisors and organization keys. Needs the scope
     /// CONVERSATIONS_READ.
     Customers,
+    /// New users, and changes of the profiles and account states of all users. Needs the scope PROFILE_READ.
+    Users,
     /// Tasks that enter a queue, are accepted, or leave it, as `queueEvents` delivers them, of all queues. For
     /// supervisors and organization keys. Needs the scope AGENTS_READ.
     Queues,
@@ -51,7 +53,7 @@ enum Reach {
 }
 
 impl EventTopic {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Requests,
         Self::Contacts,
         Self::Notifications,
@@ -59,6 +61,7 @@ impl EventTopic {
         Self::AgentDesktop,
         Self::Conversations,
         Self::Customers,
+        Self::Users,
         Self::Queues,
         Self::Agents,
     ];
@@ -70,6 +73,7 @@ impl EventTopic {
             Self::Activities => Scope::ActivityRead,
             Self::AgentDesktop | Self::Queues | Self::Agents => Scope::AgentsRead,
             Self::Conversations | Self::Customers => Scope::ConversationsRead,
+            Self::Users => Scope::ProfileRead,
         }
     }
 
@@ -95,6 +99,7 @@ impl EventTopic {
             Self::Conversations if service => Reach::All(StreamKind::Conversation),
             Self::Conversations => Reach::Own(StreamKind::DirectInbox),
             Self::Customers => Reach::All(StreamKind::Customer),
+            Self::Users => Reach::All(StreamKind::Profile),
             Self::Queues => Reach::All(StreamKind::Queue),
             Self::Agents => Reach::All(StreamKind::Agents),
         })
@@ -131,6 +136,8 @@ pub async fn select(ctx: &Context<'_>, topics: Option<Vec<EventTopic>>) -> Resul
             Reach::Own(_) | Reach::All(_) => {}
         }
     }
-    selection.owned = Some((owner, owned)).filter(|(_, owned)| !owned.is_empty());
+    if !owned.is_empty() {
+        selection.owned.push((owner, owned));
+    }
     Ok(ReaderSelection { selection, owner })
 }

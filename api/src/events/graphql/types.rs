@@ -26,7 +26,8 @@ use crate::{
         AgentChanged, AgentStateChanged, OfferCreated, OfferEnded, TaskAccepted, TaskChanged, TaskDequeued, TaskQueued,
         TaskReleased,
     },
-    tasks::graphql::supervisor_desktop::QueueCountsChanged,
+    tasks::graphql::{supervisor_desktop::QueueCountsChanged, target_subscription::TargetsChanged},
+    users::graphql::subscription::UserChanged,
 };
 
 /// Defines the type of an event in a stream: the fields that all events have, and the event's own fields.
@@ -115,6 +116,10 @@ pub enum Event {
     UnreadChanged(UnreadChanged),
     /// The counts of a queue changed.
     QueueCountsChanged(QueueCountsChanged),
+    /// The possible targets of a task changed.
+    TargetsChanged(TargetsChanged),
+    /// The profile of a user changed for the viewer.
+    UserChanged(UserChanged),
     /// An event that this version of Rapport does not know.
     UnknownEvent(UnknownEvent),
 }

@@ -5,15 +5,9 @@ use entity::{channel::Channel, id::QueueId};
 
 use super::types::{Queue, QueueConnection};
 use crate::{
-    agents::graphql::query::among,
-    auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
-    contact_center::graphql::loading::may_see_agents,
-    contacts::search::Search as NameSearch,
-    conversations::channel_capabilities::TargetKind,
     error::Result,
-    pagination::{Page, PageArguments, PageBound},
-    tasks::target_search::{self, TargetPurpose},
+    pagination::PageArguments,
 };
 
 /// Root queries of queues.
@@ -50,17 +44,8 @@ impl QueuesQuery {
         #[graphql(desc = "The number of queues from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which the page ends, from the same search.")] before: Option<String>,
     ) -> Result<QueueConnection> {
-        let target = for_transfer_of.as_ref().map(|task| ("transfer", task));
         let archived = include_archived && for_transfer_of.is_none();
-        let list = format!("queues {search:?} {channel:?} {target:?} {archived}");
-        let page: Page<PageBound> = Page::new(PageArguments { first, after, last, before }, &list)?;
-        if !may_see_agents(ctx).await? {
-            return Ok(QueueConnection(page.slice(Vec::new())));
-        }
-        let task = for_transfer_of.as_ref().map(|task| (task.as_str(), TargetPurpose::Transfer));
-        let among = among(ctx, task, TargetKind::Queue).await?;
-        let search = NameSearch::new(search.as_deref(), None)?;
-        let found = target_search::queues(ctx.app()?, search.as_ref(), channel, archived, &among, page).await?;
-        Ok(QueueConnection(found))
+        let arguments = PageArguments { first, after, last, before };
+        QueueConnection::read(ctx, search, channel, for_transfer_of.as_ref(), archived, arguments).await
     }
 }

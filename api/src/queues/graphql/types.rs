@@ -14,19 +14,26 @@ use crate::{
     agents::graphql::{
         loader::{AgentById, SkillById},
         profile_types::Skill,
+        query::among,
         types::Agent,
     },
     auth::request_context::ContextExt as _,
     auth::viewer::Scope,
+    contact_center::graphql::loading::may_see_agents,
+    contacts::search::Search as NameSearch,
+    conversations::channel_capabilities::TargetKind,
     error::Result,
     instant::Instant,
     pagination::list_size,
-    pagination::{PageBound, PageInfo, PageSlice},
+    pagination::{Page, PageArguments, PageBound, PageInfo, PageSlice},
     queues::{
         opening_hours::{self, Weekday},
         statistics::{self, QueueStatistics},
     },
-    tasks::graphql::supervision::may_supervise,
+    tasks::{
+        graphql::supervision::may_supervise,
+        target_search::{QueueList, SearchScope, TargetPurpose},
+    },
 };
 
 /// An ordered list of tasks of one channel, served by its eligible agents.
@@ -235,7 +242,37 @@ pub struct OpenHours {
 }
 
 /// A page of queues, ordered by name.
-pub struct QueueConnection(pub PageSlice<queue::Model>);
+pub struct QueueConnection {
+    list: QueueList,
+    slice: PageSlice<queue::Model>,
+}
+
+impl QueueConnection {
+    /// Reads a page of all queues, or of the possible targets for a transfer of a task. The page is empty when the
+    /// viewer is not an agent.
+    pub async fn read(
+        ctx: &Context<'_>,
+        search: Option<String>,
+        channel: Option<Channel>,
+        for_transfer_of: Option<&ID>,
+        archived: bool,
+        arguments: PageArguments,
+    ) -> Result<Self> {
+        let target = for_transfer_of.map(|task| ("transfer", task));
+        let page = Page::new(arguments, &format!("queues {search:?} {channel:?} {target:?} {archived}"))?;
+        let task = for_transfer_of.map(|task| (task.as_str(), TargetPurpose::Transfer));
+        let among = match may_see_agents(ctx).await? {
+            true => among(ctx, task, TargetKind::Queue).await?,
+            false => SearchScope::Nobody,
+        };
+        let list = QueueList { search: NameSearch::new(search.as_deref(), None)?, channel, archived, among };
+        Ok(Self { slice: list.page(ctx.app()?.db.read(), &page).await?, list })
+    }
+
+    fn place(row: &queue::Model) -> PageBound {
+        PageBound::Name(row.name_key.clone(), row.id.0)
+    }
+}
 
 /// A page of queues, ordered by name.
 #[Object]
@@ -243,20 +280,25 @@ impl QueueConnection {
     /// The queues with their cursors.
     async fn edges(&self) -> Vec<QueueEdge> {
         let edge = |row: &queue::Model| QueueEdge {
-            cursor: self.0.cursor(&PageBound::Name(row.name_key.clone(), row.id.0)),
+            cursor: self.slice.cursor(&Self::place(row)),
             node: Queue(Arc::new(row.clone())),
         };
-        self.0.items.iter().map(edge).collect()
+        self.slice.items.iter().map(edge).collect()
     }
 
     /// The queues of the page, without cursors.
     async fn nodes(&self) -> Vec<Queue> {
-        self.0.items.iter().map(|row| Queue(Arc::new(row.clone()))).collect()
+        self.slice.items.iter().map(|row| Queue(Arc::new(row.clone()))).collect()
     }
 
     /// The position of the page in the list.
     async fn page_info(&self) -> PageInfo {
-        self.0.info(|row| PageBound::Name(row.name_key.clone(), row.id.0))
+        self.slice.info(Self::place)
+    }
+
+    /// The number of all queues in the list. They are counted when the field is selected.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(self.list.count(ctx.app()?.db.read()).await?)
     }
 }
 

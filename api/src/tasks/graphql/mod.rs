@@ -14,4 +14,5 @@ pub mod supervision;
 pub mod supervision_mutation;
 pub mod supervision_subscription;
 pub mod supervisor_desktop;
+pub mod target_subscription;
 pub mod loader;

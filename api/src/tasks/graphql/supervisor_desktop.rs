@@ -16,6 +16,7 @@ use super::{
 use crate::{
     auth::{guard::Needs, request_context::ContextExt as _, viewer::Scope},
     clock::Clock,
+    conversations::graphql::event_types::{CustomerChanged, CustomerLogEvent},
     error::{Error, Result},
     events::{
         cursor::Cursor,
@@ -24,7 +25,7 @@ use crate::{
             types::{ResyncRequired, SubscriptionStarted, UnknownEvent},
         },
         log::LoggedEvent,
-        log_feed::FeedItem,
+        log_feed::{FeedItem, SharedEntry},
         selection::Selection,
     },
     instant::Instant,
@@ -69,6 +70,7 @@ enum SupervisorDesktopEvent {
     TaskAccepted(TaskAccepted),
     TaskReleased(TaskReleased),
     QueueCountsChanged(QueueCountsChanged),
+    CustomerChanged(CustomerChanged),
     UnknownEvent(UnknownEvent),
     ResyncRequired(ResyncRequired),
 }
@@ -88,6 +90,10 @@ impl SupervisorDesktopEvent {
                 QueueLogEvent::TaskReleased(event) => Self::TaskReleased(event),
                 QueueLogEvent::UnknownEvent(event) => Self::UnknownEvent(event),
             },
+            StreamKind::Customer => match CustomerLogEvent::read(entry, cursor) {
+                CustomerLogEvent::CustomerChanged(event) => Self::CustomerChanged(event),
+                CustomerLogEvent::UnknownEvent(event) => Self::UnknownEvent(event),
+            },
             StreamKind::AgentDesktop
                 if matches!(entry.kind.0, Some(EventKind::AgentChanged | EventKind::TaskChanged)) =>
             {
@@ -104,7 +110,7 @@ impl SupervisorDesktopEvent {
 }
 
 /// Returns the events of a batch, and one event for each queue whose counts may have changed.
-fn read_batch(owner: Uuid, queues: Option<&[QueueId]>, entries: &[Arc<LoggedEvent>]) -> Vec<SupervisorDesktopEvent> {
+fn read_batch(owner: Uuid, queues: Option<&[QueueId]>, entries: &[Arc<SharedEntry>]) -> Vec<SupervisorDesktopEvent> {
     let mut events = Vec::new();
     let mut changed: Vec<(QueueId, &LoggedEvent)> = Vec::new();
     for entry in entries {
@@ -154,10 +160,11 @@ pub struct SupervisorDesktopSubscription;
 #[Subscription]
 impl SupervisorDesktopSubscription {
     /// Delivers in one stream what a supervisor watches: the states of all agents, their loads and tasks, tasks that
-    /// enter queues, are accepted, or leave, and the counts of each queue after its changes. For supervisors and
-    /// organization keys. Begins with SubscriptionStarted. With `after`, all events since that cursor come first,
-    /// without gaps or repetitions. A cursor that the log no longer covers gets ResyncRequired, and the stream
-    /// completes. It also completes when the viewer stops being a supervisor.
+    /// enter queues, are accepted, or leave, the counts of each queue after its changes, and with the scope
+    /// CONVERSATIONS_READ new and changed customers. For supervisors and organization keys. Begins with
+    /// SubscriptionStarted. With `after`, all events since that cursor come first, without gaps or repetitions. A
+    /// cursor that the log no longer covers gets ResyncRequired, and the stream completes. It also completes when the
+    /// viewer stops being a supervisor.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn supervisor_desktop(
         &self,
@@ -182,7 +189,10 @@ impl SupervisorDesktopSubscription {
             Some(ids) if ids.len() > MAX_QUEUES => return Err(unknown()),
             Some(ids) => Some(ids.iter().map(|id| QueueId::parse(id).ok_or_else(unknown)).collect::<Result<_>>()?),
         };
-        let everywhere = vec![StreamKind::Agents, StreamKind::AgentDesktop, StreamKind::Queue];
+        let mut everywhere = vec![StreamKind::Agents, StreamKind::AgentDesktop, StreamKind::Queue];
+        if caller.scopes().has(Scope::ConversationsRead) {
+            everywhere.push(StreamKind::Customer);
+        }
         let selection = Selection { everywhere, ..Selection::default() };
         let live = follow(&app, recheck_role(&app, &caller), selection, after);
         if !may_supervise(ctx).await? {

@@ -6,4 +6,5 @@ pub mod viewer_types;
 pub mod node;
 pub mod query;
 pub mod mutation;
+pub mod subscription;
 pub mod loader;

@@ -222,6 +222,26 @@ impl User {
         Some(self.list(ctx, List::Following, PageArguments { first, after, last, before }).await)
     }
 
+    /// The connections that the viewer shares with this person, in name order. Null for the viewer and for an
+    /// organization key. Needs the scope CONTACTS_READ.
+    async fn mutual_connections(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The number of entries from the start, 0 to 100. The default is 20 if `last` is not given.")]
+        first: Option<i32>,
+        #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
+        #[graphql(desc = "The number of entries from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
+    ) -> Option<Result<UserConnection>> {
+        let viewer = ctx.viewer().ok().filter(|viewer| viewer.user != self.0.id())?;
+        if let Err(fault) = contacts_reader(ctx) {
+            return Some(Err(fault));
+        }
+        let (source, arguments) =
+            (ListSource::Mutual(viewer.user, self.0.id()), PageArguments { first, after, last, before });
+        Some(PeoplePage::beside_others(ctx, source, arguments).await.map(UserConnection))
+    }
+
     /// The person's activities that the viewer may see, newest first. Other people's are empty unless the viewer is
     /// connected with the person or follows them. Needs the scope ACTIVITY_READ.
     async fn activities(

@@ -1,0 +1,194 @@
+//! The subscription `userEvents`: the changes of one person's profile, as a viewer sees it.
+
+use std::sync::Arc;
+
+use async_graphql::{ComplexObject, Context, ID, Subscription, Union};
+use async_stream::try_stream;
+use entity::{connection_request, contact::List, event::EventKind, id::UserId, stream::StreamKind};
+use futures_util::Stream;
+
+use super::{loader::PersonById, types::User};
+use crate::{
+    activities::live,
+    app::App,
+    auth::{guard::Needs, request_context::ContextExt as _, viewer::Scope},
+    contacts::memberships::ListChange,
+    error::{Error, Result},
+    events::{
+        cursor::Cursor,
+        graphql::{
+            subscription::{resync, started},
+            types::{ResyncRequired, SubscriptionStarted, UnknownEvent, event},
+        },
+        log::LoggedEvent,
+        log_feed::{self, FeedItem, SharedEntry},
+        reading::retry_while_unavailable,
+        selection::Selection,
+    },
+    instant::Instant,
+    users::profile_changes::ProfileChange,
+};
+
+event! {
+    /// A user is new, or the profile or the account status of a user changed. In `userEvents` also the relationship
+    /// with the viewer, the sizes of the user's lists, or the activities, and several changes may come as one.
+    #[graphql(complex)]
+    UserChanged {
+        /// The id of the user.
+        user_id: ID,
+        /// The id of the user, as the log has it.
+        #[graphql(skip)]
+        of: UserId,
+    }
+}
+
+#[ComplexObject]
+impl UserChanged {
+    /// The user as they are now.
+    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+        User::referred(ctx, self.of).await
+    }
+
+    /// True if the user has an active account. Remove the user from lists if not.
+    async fn active(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(ctx.load(PersonById(self.of)).await?.is_some())
+    }
+}
+
+impl UserChanged {
+    /// Makes the event of a log entry that changed a user.
+    #[must_use]
+    pub fn of(of: UserId, entry: &LoggedEvent, cursor: Cursor) -> Self {
+        let (id, occurred_at, sequence) = (ID::from(entry.id), Instant(entry.occurred_at), entry.sequence);
+        Self { id, cursor, occurred_at, sequence, user_id: of.into(), of }
+    }
+}
+
+/// An event of the log about the profile of a user.
+#[derive(Union)]
+pub enum UserLogEvent {
+    /// A new user, or a changed profile.
+    UserChanged(UserChanged),
+    /// An event that this version of Rapport does not know.
+    UnknownEvent(UnknownEvent),
+}
+
+impl UserLogEvent {
+    /// Reads a log entry. `cursor` is its position for the reader.
+    #[must_use]
+    pub fn read(entry: &LoggedEvent, cursor: Cursor) -> Self {
+        let known = Self::known(entry, cursor.clone());
+        known.unwrap_or_else(|| Self::UnknownEvent(UnknownEvent::read(entry, cursor)))
+    }
+
+    /// Reads a log entry of this version.
+    fn known(entry: &LoggedEvent, cursor: Cursor) -> Option<Self> {
+        Some(match entry.kind.0? {
+            EventKind::UserChanged => {
+                Self::UserChanged(UserChanged::of(entry.subject::<ProfileChange>()?.user, entry, cursor))
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// An item of the subscription `userEvents`.
+#[derive(Union)]
+enum UserEvent {
+    SubscriptionStarted(SubscriptionStarted),
+    UserChanged(UserChanged),
+    ResyncRequired(ResyncRequired),
+}
+
+/// Returns true if the entry changes what the viewer sees of a user.
+fn concerns(entry: &SharedEntry, viewer: UserId, user: UserId) -> bool {
+    let own = entry.owner_id == viewer.0;
+    match entry.stream_kind {
+        StreamKind::Contacts => entry.subject::<ListChange>().is_some_and(|change| {
+            let counted = matches!(change.list, List::Connections | List::Following | List::Followers);
+            // The shared connections and the shown activities depend on the viewer's other relationships.
+            let shared = matches!(change.list, List::Connections | List::Blocked);
+            (own && (change.user == user || shared)) || (entry.owner_id == user.0 && counted)
+        }),
+        StreamKind::Requests => entry
+            .subject::<connection_request::Model>()
+            .is_some_and(|request| request.requester_id == user || request.recipient_id == user),
+        StreamKind::Activities => entry.owner_id == user.0,
+        // The shared connections are shown by name.
+        StreamKind::Profile => true,
+        _ => false,
+    }
+}
+
+/// Returns the last entry that the viewer may notice. An activity is noticed only by those who may see it.
+async fn last_visible<'a>(
+    app: &App,
+    viewer: UserId,
+    entries: &'a [Arc<SharedEntry>],
+) -> Result<Option<&'a Arc<SharedEntry>>> {
+    for entry in entries.iter().rev() {
+        let Some(activity) = live::read(entry).filter(|_| entry.stream_kind == StreamKind::Activities) else {
+            return Ok(Some(entry));
+        };
+        if retry_while_unavailable(|| live::is_on_profile(app.db.read(), &activity, viewer)).await? {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
+}
+
+/// Root subscription of a user's profile.
+#[derive(Default)]
+pub struct UsersSubscription;
+
+#[Subscription]
+impl UsersSubscription {
+    /// Delivers an event whenever the profile of a user may have changed for the viewer: the shown name and picture,
+    /// the relationship with the viewer, the sizes of the user's lists, and the activities that the viewer may see.
+    /// Begins with SubscriptionStarted. With `after`, the changes since that cursor come first, as one. A cursor that
+    /// the log no longer covers gets ResyncRequired, and the stream completes. For users only. Refuses a user whom the
+    /// viewer cannot see with BAD_USER_INPUT.
+    #[graphql(guard = "Needs(Scope::ContactsRead)")]
+    async fn user_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The user to follow.")] user_id: ID,
+        #[graphql(desc = "The cursor of the last received event, or the `streamCursor` of the viewer. Without it, \
+                    events begin now.")]
+        after: Option<Cursor>,
+    ) -> Result<impl Stream<Item = Result<UserEvent>> + use<>> {
+        let (app, viewer) = (ctx.app()?.clone(), ctx.viewer()?.user);
+        let unknown = || Error::invalid("userId", "This user does not exist.");
+        let user = UserId::parse(&user_id).ok_or_else(unknown)?;
+        ctx.load(PersonById(user)).await?.ok_or_else(unknown)?;
+        let after = after.map(|cursor| cursor.position_of(viewer.0)).transpose()?;
+        let of_user = vec![StreamKind::Contacts, StreamKind::Activities];
+        let mut owned = vec![(viewer.0, vec![StreamKind::Contacts, StreamKind::Requests])];
+        if user == viewer {
+            owned[0].1.push(StreamKind::Activities);
+        } else {
+            owned.push((user.0, of_user));
+        }
+        let selection = Selection { owned, everywhere: vec![StreamKind::Profile], ..Selection::default() };
+        let live = log_feed::follow(Arc::clone(&app.log_feed), app.db.clone(), selection, after);
+        Ok(try_stream! {
+            for await item in live {
+                match item? {
+                    FeedItem::Started(at) => {
+                        yield UserEvent::SubscriptionStarted(started(viewer.0, at, &app.clock));
+                    }
+                    FeedItem::Resync { at, reason } => {
+                        yield UserEvent::ResyncRequired(resync(viewer.0, at, reason, &app.clock));
+                    }
+                    FeedItem::Entries(mut entries) => {
+                        entries.retain(|entry| concerns(entry, viewer, user));
+                        if let Some(last) = Box::pin(last_visible(&app, viewer, &entries)).await? {
+                            let cursor = Cursor::global(viewer.0, last.position.unwrap_or_default());
+                            yield UserEvent::UserChanged(UserChanged::of(user, last, cursor));
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
