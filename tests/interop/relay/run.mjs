@@ -12,6 +12,13 @@ import page from './src/__generated__/contactsPageQuery.graphql.js'
 import refetch from './src/__generated__/contactsPersonRefetchQuery.graphql.js'
 import list from './src/__generated__/contacts_list.graphql.js'
 import person from './src/__generated__/contacts_person.graphql.js'
+import olderItems from './src/__generated__/threadItemsPaginationQuery.graphql.js'
+import itemAgain from './src/__generated__/threadItemRefetchQuery.graphql.js'
+import threadPage from './src/__generated__/threadPageQuery.graphql.js'
+import send from './src/__generated__/threadSendMutation.graphql.js'
+import startChat from './src/__generated__/threadStartMutation.graphql.js'
+import threadItem from './src/__generated__/thread_item.graphql.js'
+import threadItems from './src/__generated__/thread_items.graphql.js'
 
 const { Environment, Network, Observable, RecordSource, Store } = relay
 
@@ -30,6 +37,10 @@ function open(token) {
   })
 }
 
+const commit = (environment, mutation, input) =>
+  new Promise((onCompleted, onError) =>
+    relay.commitMutation(environment, { mutation, variables: { input }, onCompleted, onError }),
+  )
 const fetched = (environment, query, variables) => relay.fetchQuery(environment, query, variables).toPromise()
 /** Reads a fragment from the store, for the object that spreads it. */
 const read = (environment, fragment, parent) =>
@@ -61,16 +72,59 @@ await check('a fragment is fetched again by id, and sees what a mutation did', a
   assert.equal(handle, other.handle)
   assert.ok(relationship.availableActions.includes('FOLLOW'))
 
-  await new Promise((onCompleted, onError) =>
-    relay.commitMutation(environment, {
-      mutation: follow,
-      variables: { input: { userId: other.id } },
-      onCompleted: ({ followUser }) => onCompleted(assert.equal(followUser.outcome, 'APPLIED')),
-      onError,
-    }),
-  )
+  const { followUser } = await commit(environment, follow, { userId: other.id })
+  assert.equal(followUser.outcome, 'APPLIED')
   // The record is the same, without another request.
   assert.ok(!read(environment, person, root.node).relationship.availableActions.includes('FOLLOW'))
+})
+
+await check('a visitor pages through the whole thread, and its records do not overwrite each other', async () => {
+  const { token: admin } = await signIn('ada')
+  const { entryPoints } = await call('{ entryPoints(channel: WEBCHAT) { id fields { name kind required options } } }', {}, admin)
+  const [{ id: entryPointId, fields }] = entryPoints
+  const answer = ({ kind, options }) => (kind === 'EMAIL' ? 'kim@example.org' : (options?.[0] ?? 'Kim'))
+  const visitor = open()
+  const input = {
+    entryPointId,
+    fields: fields.filter(({ required }) => required).map((field) => ({ name: field.name, value: answer(field) })),
+    message: { clientMessageId: '1', body: 'Message 1' },
+  }
+  const { startWebChat } = await commit(visitor, startChat, input)
+  assert.deepEqual(startWebChat.userErrors, [])
+  const { visitorToken, conversation } = startWebChat
+  const environment = open(visitorToken)
+  for (let n = 2; n <= 25; n++) {
+    const input = { conversationId: conversation.id, clientMessageId: `${n}`, body: `Message ${n}` }
+    const { sendMessage } = await commit(environment, send, input)
+    assert.deepEqual([sendMessage.outcome, sendMessage.userErrors], ['APPLIED', []])
+  }
+
+  const root = await fetched(environment, threadPage, { id: conversation.id, count: 10 })
+  assert.equal(root.viewer.actor.__typename, 'Customer')
+  assert.ok(Date.parse(root.viewer.expiresAt) > Date.now())
+  let { items } = read(environment, threadItems, root.conversation)
+  assert.equal(items.edges.length, 10)
+  while (items.pageInfo.hasPreviousPage) {
+    const shown = items.edges.length
+    await fetched(environment, olderItems, { id: conversation.id, count: 10, cursor: items.pageInfo.startCursor })
+    items = read(environment, threadItems, root.conversation).items
+    assert.ok(items.edges.length > shown)
+  }
+  const sequences = items.edges.map(({ node }) => node.sequence)
+  assert.deepEqual(sequences, sequences.map((_, index) => index + 1))
+  const shown = items.edges.map(({ node }) => read(environment, threadItem, node))
+  const bodies = shown.filter(({ body }) => body?.startsWith('Message')).map(({ body }) => body)
+  assert.deepEqual(bodies, Array.from({ length: 25 }, (_, index) => `Message ${index + 1}`))
+
+  // The store has one record for each id. A record with the fields of two types would show two objects under one id.
+  const records = Object.entries(environment.getStore().getSource().toJSON())
+  const messages = records.filter(([, record]) => record.__typename === 'Message')
+  assert.equal(messages.length, 25)
+  for (const [id, record] of records.filter(([, record]) => record.id)) assert.equal(id, record.id)
+
+  const last = items.edges.at(-1).node
+  const again = await fetched(environment, itemAgain, { id: last.id })
+  assert.equal(read(environment, threadItem, again.node).body, 'Message 25')
 })
 
 await check('a subscription delivers', async () => {
