@@ -98,9 +98,9 @@ async fn a_deactivated_account_is_invisible_and_returns_unchanged() {
     assert_eq!(ben.list("FOLLOWERS").await, Vec::<String>::new());
     assert_eq!(ben.counts().await["incomingRequests"], 0);
     // The account's status is visible only with the right password.
-    assert_eq!(sign_in(&app, "jane", "wrong horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
+    assert_eq!(sign_in(&app, "jane", "wrong horse").await.text("signIn.userErrors.0.code"), "WRONG_PASSWORD");
     assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "ACCOUNT_DEACTIVATED");
-    assert_eq!(sign_in_again(&app, "jane", "wrong horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
+    assert_eq!(sign_in_again(&app, "jane", "wrong horse").await.text("signIn.userErrors.0.code"), "WRONG_PASSWORD");
     consistency::check(&app.database).await;
     assert!(!sign_in_again(&app, "jane", "correct horse").await.text("signIn.accessToken").is_empty());
     consistency::check(&app.database).await;
@@ -123,9 +123,9 @@ async fn ending_an_account_requires_its_password() {
     for mutation in ["deactivateAccount", "deleteAccount"] {
         for (client, input, expected) in [
             (&client, json!({}), "INVALID"),
-            (&client, json!({ "password": "wrong horse" }), "NOT_ALLOWED"),
-            (&by_key, json!({ "password": "correct horse" }), "NOT_ALLOWED"),
-            (&by_key, json!({}), "NOT_ALLOWED"),
+            (&client, json!({ "password": "wrong horse" }), "WRONG_PASSWORD"),
+            (&by_key, json!({ "password": "correct horse" }), "NOT_FOR_KEYS"),
+            (&by_key, json!({}), "NOT_FOR_KEYS"),
         ] {
             assert_eq!(refusal(&about_account(client, mutation, input.clone()).await), expected, "{mutation} {input}");
         }
@@ -150,7 +150,7 @@ async fn a_suspended_user_cannot_reactivate_their_own_account() {
     assert_eq!(act("suspendUser").await, "");
     assert_eq!(act("deactivateAccount").await, "NOT_ALLOWED", "which she could undo");
     for answer in [sign_in(&app, "jane", "correct horse").await, sign_in_again(&app, "jane", "correct horse").await] {
-        assert_eq!(answer.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
+        assert_eq!(answer.text("signIn.userErrors.0.code"), "WRONG_PASSWORD");
     }
     assert_eq!(act("reinstateUser").await, "");
     // A deactivated account can be suspended too. Then its owner cannot reactivate it.
@@ -159,7 +159,7 @@ async fn a_suspended_user_cannot_reactivate_their_own_account() {
     consistency::check(&app.database).await;
     assert_eq!(act("suspendUser").await, "");
     consistency::check(&app.database).await;
-    assert_eq!(sign_in_again(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
+    assert_eq!(sign_in_again(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "WRONG_PASSWORD");
     assert_eq!(act("reinstateUser").await, "");
     assert!(!sign_in(&app, "jane", "correct horse").await.text("signIn.accessToken").is_empty());
     // An administrator can also reinstate an account that an administrator deactivated.
@@ -183,9 +183,9 @@ async fn the_last_administrator_keeps_the_role() {
     app.database.run("UPDATE \"user\" SET role = 4 WHERE handle = 'ada'").await;
     for mutation in ["deactivateAccount", "deleteAccount"] {
         let answer = about_account(&client, mutation, json!({ "password": "correct horse" })).await;
-        assert_eq!(refusal(&answer), "NOT_ALLOWED", "{mutation}");
+        assert_eq!(refusal(&answer), "LAST_ADMINISTRATOR", "{mutation}");
     }
-    assert_eq!(refusal(&set_role(&ada, &ada, "MEMBER").await), "NOT_ALLOWED");
+    assert_eq!(refusal(&set_role(&ada, &ada, "MEMBER").await), "LAST_ADMINISTRATOR");
     let eve = app.person("eve").await;
     assert_eq!(set_role(&eve, &ada, "MEMBER").await.code(), "FORBIDDEN");
     assert_eq!(set_role(&eve, &eve, "ADMIN").await.code(), "FORBIDDEN");
@@ -193,7 +193,7 @@ async fn the_last_administrator_keeps_the_role() {
     assert_eq!(set_role(&ada, &eve, "ADMIN").await.text("done.outcome"), "NO_CHANGE");
     assert_eq!(set_role(&ada, &ada, "MEMBER").await.text("done.user.role"), "MEMBER");
     assert_eq!(set_role(&ada, &eve, "MEMBER").await.code(), "FORBIDDEN");
-    assert_eq!(refusal(&set_role(&eve, &eve, "AGENT").await), "NOT_ALLOWED");
+    assert_eq!(refusal(&set_role(&eve, &eve, "AGENT").await), "LAST_ADMINISTRATOR");
     let signed_in = sign_in(&app, "ada", "correct horse").await;
     let client = Client::new(&client.url, Some(signed_in.text("signIn.accessToken").to_owned()));
     let answer = about_account(&client, "deleteAccount", json!({ "password": "correct horse" })).await;

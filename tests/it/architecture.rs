@@ -191,6 +191,18 @@ fn every_union_of_log_events_reads_each_of_its_members() {
 }
 
 #[test]
+fn every_refusal_names_a_field_or_the_whole_input() {
+    for file in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let text = code(&read(&file)).split_whitespace().collect::<String>();
+        let refused = text.split("Error::refused(").skip(1);
+        for call in refused.filter(|call| call.starts_with("UserErrorCode::") || call.starts_with("code,")) {
+            let field = call.split(',').nth(1).unwrap_or_default();
+            assert_ne!(field, "&[]", "{}: {}", file.display(), &call[..call.len().min(80)]);
+        }
+    }
+}
+
+#[test]
 fn no_test_imports_another_test() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/it");
     for file in rust_files(&tests) {

@@ -65,7 +65,7 @@ const PATHS: [&str; 16] = [
      outgoingRequests blocked } } }",
     "{ connectionRequests(direction: OUTGOING) { totalCount nodes { status decidedAt \
      message recipient { handle } } } incoming: connectionRequests(direction: INCOMING) { totalCount nodes { status requester { handle } } } }",
-    "{ events(first: 100) { hasMore nodes { __typename ... on ConnectionRequestReceived { sequence \
+    "{ events(first: 100, topics: [REQUESTS, CONTACTS, NOTIFICATIONS, ACTIVITIES, CONVERSATIONS]) { hasMore nodes { __typename ... on ConnectionRequestReceived { sequence \
      request { status } } ... on ConnectionRequestChanged { sequence request { status } } \
      ... on ContactAdded { sequence list user { handle } } ... on ContactRemoved { sequence list user { handle } } \
      ... on NotificationAdded { sequence notification { kind } } ... on NotificationsRemoved { sequence } } } }",
@@ -97,6 +97,11 @@ async fn look(seeker: &Person, target: &Person, request: Option<&str>) -> Vec<Va
         answer.at("");
         seen.push(anonymise(&answer.body, &people));
     }
+    // The events about profiles are of everyone, in the order in which all of them changed.
+    let profiles = "{ events(first: 100, topics: [USERS]) { nodes { ... on UserChanged { userId } } } }";
+    let profiles = seeker.ask(profiles, Value::Null).await;
+    let changes = profiles.at("events.nodes").as_array().cloned().unwrap_or_default();
+    seen.push(json!(changes.iter().filter(|change| change["userId"] == target.id()).count()));
     for list in LISTS {
         seen.push(anonymise(&json!([list, seeker.list(list).await]), &people));
     }

@@ -149,7 +149,7 @@ async fn a_task_shows_its_available_actions_in_every_status() {
         // These channels have neither hold nor consultation, and a task cannot be wrapped up before its end.
         assert!(possible.iter().all(|action| !["HOLD", "CONSULT", "WRAP_UP"].map(|no| json!(no)).contains(action)));
         assert!(task["acceptedAt"].is_string() && task["endedAt"].is_null() && task["position"].is_null());
-        assert_eq!(agent.wraps_up(&arrival.task.to_string()).await, "NOT_ALLOWED");
+        assert_eq!(agent.wraps_up(&arrival.task.to_string()).await, "NOTHING_TO_WRAP_UP");
         assert_eq!(agent.ends_with(&arrival.conversation.to_string(), true).await, "");
         let (status, actions, task) = stands(&arrival).await;
         assert_eq!((status.as_str(), actions), ("WRAP_UP", json!(["WRAP_UP"])), "{channel:?}");

@@ -365,7 +365,7 @@ async fn an_archived_entry_point_starts_nothing_and_its_conversations_continue()
     assert_eq!(ann.ask(SEND, json!({ "c": chat, "m": "3" })).await.at("sendMessage.userErrors"), &json!([]));
     assert_eq!((ann.ends(&chat).await, ann.wraps_up(&task).await), (String::new(), String::new()));
     let change = json!({ "entryPointId": entry_point, "name": "New" });
-    assert_eq!(ada.arranges("updateEntryPoint", change).await, "NOT_ALLOWED entryPointId");
+    assert_eq!(ada.arranges("updateEntryPoint", change).await, "ARCHIVED entryPointId");
     // The name and address of an archived entry point are available again.
     let queue = ada.finds("entryPoints", "Chats", "queue { id }").await["queue"]["id"].clone();
     let input = json!({ "name": "Chats", "channel": "WEBCHAT", "address": "Chats", "queueId": queue });

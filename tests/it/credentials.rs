@@ -89,7 +89,7 @@ async fn a_new_password_ends_the_other_sessions_and_replaces_the_old_one() {
     let change = "mutation($old: String!, $new: String!) { changePassword(input: { currentPassword: $old, newPassword: $new }) \
                   { outcome userErrors { code field } } }";
     for (old, new, code, field) in [
-        ("wrong horse", "battery staple", "NOT_ALLOWED", "currentPassword"),
+        ("wrong horse", "battery staple", "WRONG_PASSWORD", "currentPassword"),
         ("correct horse", "short", "INVALID", "newPassword"),
     ] {
         let answer = jane.ask(change, json!({ "old": old, "new": new })).await;
@@ -101,7 +101,7 @@ async fn a_new_password_ends_the_other_sessions_and_replaces_the_old_one() {
     crate::support::eventually("the other session ends", || async { other.ask(ME, Value::Null).await.status == 401 })
         .await;
     assert_eq!(jane.ask(ME, Value::Null).await.status, 200);
-    assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
+    assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "WRONG_PASSWORD");
     assert!(!sign_in(&app, "jane", "battery staple").await.text("signIn.accessToken").is_empty());
 }
 
@@ -162,7 +162,7 @@ async fn no_key_has_more_scopes_than_its_creator_and_no_key_creates_another() {
     let (secret, id) = key(&ann.clients[0], all.clone()).await;
     let by_key = Client::new(&ann.clients[0].url, Some(secret));
     let refused = by_key.ask(CREATE_KEY, json!({ "input": all })).await;
-    assert_eq!(refused.text("createApiKey.userErrors.0.code"), "NOT_ALLOWED");
+    assert_eq!(refused.text("createApiKey.userErrors.0.code"), "NOT_FOR_KEYS");
     for (field, rest) in [
         ("revokeApiKey", format!("input: {{ apiKeyId: \"{id}\" }}")),
         ("rotateApiKey", format!("input: {{ apiKeyId: \"{id}\" }}")),
@@ -172,7 +172,7 @@ async fn no_key_has_more_scopes_than_its_creator_and_no_key_creates_another() {
     ] {
         let answer =
             by_key.ask(&format!("mutation {{ {field}({rest}) {{ userErrors {{ code }} }} }}"), Value::Null).await;
-        assert_eq!(answer.text(&format!("{field}.userErrors.0.code")), "NOT_ALLOWED", "{field}");
+        assert_eq!(answer.text(&format!("{field}.userErrors.0.code")), "NOT_FOR_KEYS", "{field}");
     }
     let few = app.limited(&ann, &[api::auth::viewer::Scope::ProfileWrite, api::auth::viewer::Scope::ProfileRead]);
     for (input, field) in [
@@ -320,7 +320,7 @@ async fn a_suspended_user_is_invisible_and_returns_unchanged() {
     assert_eq!(ada.ask(&suspend("suspendUser", &jane_id), Value::Null).await.text("suspendUser.outcome"), "NO_CHANGE");
     crate::support::eventually("nobody", || async { jane.ask(ME, Value::Null).await.status == 401 }).await;
     assert_eq!(next(&app, &refresh_token).await.err().as_deref(), Some("NOT_ALLOWED"));
-    assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
+    assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "WRONG_PASSWORD");
     for person in [&ann, &ben] {
         let seen = person.ask(lists, Value::Null).await;
         assert!(!seen.body.to_string().contains(&jane_id));

@@ -188,7 +188,7 @@ async fn a_wrap_up_is_completed_automatically_and_can_be_extended_once() {
     assert_eq!(answer.at("node.status"), "COMPLETED");
     assert_eq!(answer.at("node.wrapUps.0.automatic"), true);
     assert_eq!(answer.at("node.wrapUps.0.reasons.0.name"), "Other");
-    assert_eq!(ann.wraps_up(&task).await, "NOT_ALLOWED", "there is nothing left to wrap up");
+    assert_eq!(ann.wraps_up(&task).await, "NOTHING_TO_WRAP_UP", "there is nothing left to wrap up");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,8 @@
 //! Tests of the subscriptions that follow many conversations at once: `inbox`, `agentDesktop` and `supervisorDesktop`.
 
+use std::collections::BTreeSet;
+
+use api::auth::viewer::Scope;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -183,6 +186,40 @@ async fn an_agent_who_was_asked_hears_when_the_conversation_enters_and_leaves_th
         assert_eq!(ann.turns("AVAILABLE").await, "");
     }
     crate::support::consistency::check(&app.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn viewer_events_leave_out_what_the_token_may_not_read() {
+    let app = TestApp::two().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    let follow = "subscription { event: viewerEvents { __typename ... on ContactAdded { list } } }";
+    let few = app.limited(&ben, &[Scope::EventsRead, Scope::ContactsRead]);
+    let mut socket = Socket::open(&few.url, few.token.as_deref()).await;
+    socket.subscribe("1", follow, json!({})).await;
+    let request = ann.asks(&ben).await;
+    ben.must("acceptConnectionRequest", &request).await;
+    let start = "mutation($u: ID!) { startDirectConversation(input: { userId: $u }) { conversation { id } } }";
+    let started = ann.ask(start, json!({ "u": ben.id() })).await;
+    let conversation = started.text("startDirectConversation.conversation.id").to_owned();
+    assert_eq!(code(&ann.sends(0, &conversation, "1", "Lunch?").await), "");
+    ann.ask("mutation { postStatus(input: { text: \"Hello\" }) { outcome } }", Value::Null).await.at("postStatus");
+    ann.must("followUser", &ben.id()).await;
+    let mut heard = BTreeSet::new();
+    loop {
+        let event = socket.event().await.expected("an event");
+        heard.insert(event["__typename"].as_str().expected("a type").to_owned());
+        if event["list"] == "FOLLOWERS" {
+            break;
+        }
+    }
+    let readable = [
+        "ConnectionRequestChanged",
+        "ConnectionRequestReceived",
+        "ContactAdded",
+        "ContactRemoved",
+        "SubscriptionStarted",
+    ];
+    assert_eq!(heard, readable.map(str::to_owned).into());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,6 +49,22 @@ async fn only_current_participants_send_messages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refused_text_says_its_length_and_the_limit() {
+    let app = TestApp::new().await;
+    let ann = app.agent("ann").await;
+    let chat = app.chat(Channel::Webchat, "kim").await;
+    app.answers(&chat, &ann, ParticipantRole::Owner).await;
+    let send = "mutation($c: ID!, $b: String!) { sendMessage(input: { conversationId: $c, clientMessageId: \"1\", body: $b }) { \
+                userErrors { code field limit actual } } }";
+    let refused = ann.ask(send, json!({ "c": chat.id(), "b": "가".repeat(1_003) })).await;
+    let expected = json!([{ "code": "TOO_LONG", "field": ["input", "body"], "limit": 1_000, "actual": 1_003 }]);
+    assert_eq!(refused.at("sendMessage.userErrors"), &expected);
+    let post = "mutation($t: String!) { postStatus(input: { text: $t }) { userErrors { code limit actual } } }";
+    let refused = ann.ask(post, json!({ "t": "x".repeat(1_001) })).await;
+    assert_eq!(refused.at("postStatus.userErrors"), &json!([{ "code": "TOO_LONG", "limit": 1_000, "actual": 1_001 }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_text_must_respect_the_limits_of_its_channel() {
     let app = TestApp::new().await;
     let ann = app.agent("ann").await;
@@ -83,10 +99,13 @@ async fn a_text_must_respect_the_limits_of_its_channel() {
         if rich {
             assert_eq!(markdown["message"]["html"], "<p><strong>b</strong></p>\n");
         } else {
-            assert_eq!(markdown["userErrors"], json!([{ "code": "INVALID", "field": ["input", "format"] }]));
+            assert_eq!(
+                markdown["userErrors"],
+                json!([{ "code": "FORMAT_NOT_SUPPORTED", "field": ["input", "format"] }])
+            );
         }
         let html = send(&ann, json!({ "c": id, "m": "html", "b": "<b>b</b>", "f": "HTML" })).await;
-        assert_eq!(html["userErrors"], json!([{ "code": "INVALID", "field": ["input", "format"] }]));
+        assert_eq!(html["userErrors"], json!([{ "code": "FORMAT_NOT_SUPPORTED", "field": ["input", "format"] }]));
         for bad in ["", &"x".repeat(101), "a\nb"] {
             let sent = ann.sends(0, &id, bad, "x").await;
             assert_eq!(sent["userErrors"], json!([{ "code": "INVALID", "field": ["input", "clientMessageId"] }]));
@@ -229,7 +248,7 @@ async fn authors_edit_and_delete_messages_where_the_channel_allows_it() {
     assert_eq!(done(&ann.ask(EDIT, json!({ "m": message, "b": "Helo" })).await), "NO_CHANGE");
     assert_eq!(done(&ann.ask(EDIT, json!({ "m": message, "b": "" })).await), "INVALID");
     assert_eq!(done(&ann.ask(EDIT, json!({ "m": message, "b": "x".repeat(1_001) })).await), "TOO_LONG");
-    assert_eq!(done(&ann.ask(EDIT, json!({ "m": message, "b": "x", "f": "MARKDOWN" })).await), "INVALID");
+    assert_eq!(done(&ann.ask(EDIT, json!({ "m": message, "b": "x", "f": "MARKDOWN" })).await), "FORMAT_NOT_SUPPORTED");
     let edited = ann.ask(EDIT, json!({ "m": message, "b": "Hello" })).await;
     assert_eq!(edited.at("done.message.body"), "Hello");
     assert!(edited.at("done.message.editedAt").is_string());

@@ -53,14 +53,18 @@ async fn wrong_passwords_from_one_network_slow_down_only_that_network() {
         for _ in 0..10 {
             codes.push(code(&sign_in_from(&app, "203.0.113.1", None, wrong(handle)).await).to_owned());
         }
-        assert!(codes.iter().all(|code| code == "NOT_ALLOWED"), "{handle}: {codes:?}");
+        assert!(codes.iter().all(|code| code == "WRONG_PASSWORD"), "{handle}: {codes:?}");
         let mut waits = Vec::new();
         for _ in 0..4 {
             let refused = sign_in_from(&app, "203.0.113.1", None, wrong(handle)).await;
             assert_eq!(code(&refused), "TOO_MANY_ATTEMPTS", "{handle}");
             waits.push(wait(&refused));
             app.clock.advance(Duration::seconds(wait(&refused)));
-            assert_eq!(code(&sign_in_from(&app, "203.0.113.1", None, wrong(handle)).await), "NOT_ALLOWED", "{handle}");
+            assert_eq!(
+                code(&sign_in_from(&app, "203.0.113.1", None, wrong(handle)).await),
+                "WRONG_PASSWORD",
+                "{handle}"
+            );
         }
         assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "{handle}: {waits:?}");
         // The right password is refused too. Otherwise the answer would reveal it.
@@ -85,7 +89,7 @@ async fn many_networks_are_slowed_down_together_and_known_ones_are_not() {
         let mut tried = 0;
         for number in 0..60 {
             let answer = sign_in_from(&app, &format!("10.1.{number}.1"), None, wrong(handle)).await;
-            tried += usize::from(code(&answer) == "NOT_ALLOWED");
+            tried += usize::from(code(&answer) == "WRONG_PASSWORD");
         }
         let_through.push(tried);
     }
@@ -147,7 +151,7 @@ async fn every_mutation_with_a_password_reports_how_long_to_wait() {
         let client = Client::new(&app.instances[0].url, token);
         for _ in 0..2 {
             let said = client.ask(query, Value::Null).await.at("done.userErrors")[0].clone();
-            assert_eq!(said, json!({ "code": "NOT_ALLOWED", "retryAfter": null }), "{handle}");
+            assert_eq!(said, json!({ "code": "WRONG_PASSWORD", "retryAfter": null }), "{handle}");
         }
         let said = client.ask(query, Value::Null).await.at("done.userErrors")[0].clone();
         assert_eq!(said["code"], "TOO_MANY_ATTEMPTS", "{handle}");
@@ -221,6 +225,6 @@ async fn equivalent_spellings_of_a_password_are_equal() {
         }
         let other = set.to_uppercase();
         let answer = app.anonymous().ask(SIGN_IN, json!({ "input": { "handle": handle, "password": other } })).await;
-        assert_eq!(answer.text("signIn.userErrors.0.code"), "NOT_ALLOWED", "case counts");
+        assert_eq!(answer.text("signIn.userErrors.0.code"), "WRONG_PASSWORD", "case counts");
     }
 }

@@ -46,7 +46,7 @@ async fn attack(app: &TestApp) {
     for instance in &app.instances {
         for number in 0..30 {
             let address = format!("10.9.{}.1", number % 6);
-            assert_eq!(code(&sign_in(instance, &address, "wrong horse", None).await), "NOT_ALLOWED", "{number}");
+            assert_eq!(code(&sign_in(instance, &address, "wrong horse", None).await), "WRONG_PASSWORD", "{number}");
         }
     }
 }
@@ -160,7 +160,7 @@ async fn password_guesses_from_unknown_networks_delay_no_known_user() {
     for stranger in strangers {
         let answer = stranger.await.expected("an answer");
         match code(&answer) {
-            "NOT_ALLOWED" => tried += 1,
+            "WRONG_PASSWORD" => tried += 1,
             "TOO_MANY_ATTEMPTS" if answer["userErrors"][0]["retryAfter"].as_i64() > Some(0) => refused += 1,
             other => panic!("{other}"),
         }
@@ -258,7 +258,7 @@ async fn a_stored_network_reveals_no_address_and_survives_a_rotated_secret() {
     for instance in [&rotated, &alone] {
         for number in 0..30 {
             let address = format!("10.9.{}.1", number % 6);
-            assert_eq!(code(&sign_in(instance, &address, "wrong horse", None).await), "NOT_ALLOWED");
+            assert_eq!(code(&sign_in(instance, &address, "wrong horse", None).await), "WRONG_PASSWORD");
         }
     }
     let from = async |instance: &Instance, address: &str| {

@@ -54,7 +54,7 @@ async fn a_password_reset_token_works_once_and_expires() {
     eventually("all sessions end", || async { jane.ask(ME, Value::Null).await.status == 401 }).await;
     assert_eq!(reqwest::get(&export).await.expected("an answer").status(), 404, "so does the address of an export");
     assert!(crate::support::accounts::next(&app, &refresh).await.is_err());
-    assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "NOT_ALLOWED");
+    assert_eq!(sign_in(&app, "jane", "correct horse").await.text("signIn.userErrors.0.code"), "WRONG_PASSWORD");
     assert!(!sign_in(&app, "jane", "battery staple").await.text("signIn.accessToken").is_empty());
     let told = deliver(&app, &server).await;
     assert!(told.len() == 1 && told[0].to == ["Jane@Example.org"], "that it was changed: {told:?}");

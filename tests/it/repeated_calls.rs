@@ -50,7 +50,7 @@ async fn another_call_than_the_first_is_no_repetition() {
     let reason = ann.reason("Other").await;
     let said = |note: &str| json!({ "taskId": task, "reasonIds": [reason], "note": note });
     assert_eq!(once(&ann, "wrapUpTask", said("Sold.")).await, "APPLIED");
-    assert_eq!(once(&ann, "wrapUpTask", said("Not sold.")).await, "NOT_ALLOWED");
+    assert_eq!(once(&ann, "wrapUpTask", said("Not sold.")).await, "NOTHING_TO_WRAP_UP");
     // After another agent has joined, the earlier transfer is history.
     assert_eq!(ben.turns("AVAILABLE").await, "");
     app.settle().await;

@@ -19,7 +19,7 @@ use crate::{
         request_context::Origin,
         viewer::{Credential, Scope, Viewer},
     },
-    error::{Error, Result, UserErrorCode},
+    error::{Error, INPUT, Result, UserErrorCode},
     users::people,
 };
 
@@ -43,10 +43,11 @@ pub struct ExportTicket {
 }
 
 /// Creates an address for downloading the data of the caller, or of another user if the caller is an administrator.
-/// Locks and audits the export of another user. Refuses with `NotFound` or `NotAllowed`.
+/// Locks and audits the export of another user. Refuses with `NotFound`,
+/// `NotAllowed` or `NotForKeys`.
 pub async fn prepare(app: &App, by: &Viewer, user_id: Option<&str>, origin: &Origin) -> Result<ExportTicket> {
     if let Credential::Key(_) = by.proof {
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in to do this. API keys cannot."));
+        return Err(Error::refused(UserErrorCode::NotForKeys, INPUT, "Sign in to do this. API keys cannot."));
     }
     let whose = match permissions::another(by, user_id)? {
         Some(another) => {
@@ -76,7 +77,7 @@ fn check_may_export(by: &Viewer) -> Result<()> {
     match REQUIRED_SCOPES.iter().find(|scope| !by.scopes.has(**scope)) {
         Some(lacking) => {
             let why = format!("Your token does not have the scope {}.", lacking.name());
-            Err(Error::refused(UserErrorCode::NotAllowed, &[], why))
+            Err(Error::refused(UserErrorCode::NotAllowed, INPUT, why))
         }
         None => Ok(()),
     }

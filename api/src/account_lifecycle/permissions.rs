@@ -83,11 +83,11 @@ pub struct LockedAccount {
 }
 
 impl LockedAccount {
-    /// Refuses with `NotAllowed` to remove the last administrator.
+    /// Refuses with `LastAdministrator` to remove the last administrator.
     pub fn refuse_last_administrator(&self) -> Result<()> {
         if self.last_administrator {
             let why = "This is the last administrator. Make another user an administrator first.";
-            return Err(Error::refused(UserErrorCode::NotAllowed, FIELD, why));
+            return Err(Error::refused(UserErrorCode::LastAdministrator, FIELD, why));
         }
         Ok(())
     }

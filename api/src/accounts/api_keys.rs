@@ -25,7 +25,7 @@ use crate::{
         secret::{self, CallSecret},
         viewer::{Credential, Scope, Scopes, Viewer},
     },
-    error::{Error, Result, UserErrorCode},
+    error::{Error, INPUT, Result, UserErrorCode},
     instant::Instant,
     plain_text, text,
     users::people,
@@ -143,7 +143,7 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
             let own = owned(by.user, input.kind).filter(api_key::Column::RevokedAt.is_null());
             if own.count(tx.db()).await? >= MAX_KEYS {
                 let why = format!("You already have {MAX_KEYS} keys. Revoke one first.");
-                return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
+                return Err(Error::refused(UserErrorCode::LimitReached, INPUT, why).with_limit(MAX_KEYS));
             }
             let prefix = format!("{}{}", api_keys::START, secret::random(PUBLIC)?);
             let given = CallSecret::new(keys, "createApiKey", by.user, id.0, call).create()?;
@@ -368,7 +368,7 @@ const OF_PERSONS: [Scope; 6] = [
 
 fn check_scopes(by: &Viewer, kind: ApiKeyKind, scopes: &[Scope]) -> Result<Scopes> {
     if let Credential::Key(_) = by.proof {
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in to create or change keys."));
+        return Err(Error::refused(UserErrorCode::NotForKeys, INPUT, "Sign in to create or change keys."));
     }
     if let Some(useless) = scopes.iter().find(|scope| kind == ApiKeyKind::Organization && OF_PERSONS.contains(scope)) {
         let why = format!("The scope {} does nothing for a key of the organization.", useless.name());

@@ -28,7 +28,7 @@ use crate::{
         request_context::Origin,
         viewer::{Caller, Credential, Viewer},
     },
-    error::{Error, Result, UserErrorCode},
+    error::{Error, INPUT, Result, UserErrorCode},
     rate_limit::{
         RateLimited,
         attempts::{Attempt, AttemptOrigin},
@@ -76,10 +76,10 @@ pub struct ChangePasswordInput {
 }
 
 /// Signs in with a handle and a password. `caller` is the caller whom the access token of the call names, if any.
-/// Refuses with `NotAllowed`, `AccountDeactivated` or `TooManyAttempts`.
+/// Refuses with `NotAllowed`, `WrongPassword`, `AccountDeactivated` or `TooManyAttempts`.
 pub async fn sign_in(app: &App, input: SignInInput, caller: Option<&Caller>, origin: &Origin) -> Result<SignedIn> {
     if app.config.tokens.outside.is_some() {
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in through your organization."));
+        return Err(Error::refused(UserErrorCode::NotAllowed, INPUT, "Sign in through your organization."));
     }
     let attempts = &app.rate_limits.attempts;
     let shown = SignInEvidence { refresh_token: input.refresh_token.as_deref(), caller };
@@ -109,16 +109,16 @@ pub async fn sign_in(app: &App, input: SignInInput, caller: Option<&Caller>, ori
 }
 
 fn no_match() -> Error {
-    Error::refused(UserErrorCode::NotAllowed, &[], "The handle or the password is wrong.")
+    Error::refused(UserErrorCode::WrongPassword, &["input", "password"], "The handle or the password is wrong.")
 }
 
 /// Verifies the caller's password again, for actions that a stolen token must not allow. Returns the hash that matched.
-/// [`check_unchanged`] checks it once more when the user is locked. Refuses with `NotAllowed`, `Invalid` or
-/// `TooManyAttempts`.
+/// [`check_unchanged`] checks it once more when the user is locked. Refuses with `NotForKeys`, `WrongPassword`,
+/// `Invalid` or `TooManyAttempts`.
 pub async fn prove_again(app: &App, by: &Viewer, password: Option<String>, origin: &Origin) -> Result<String> {
     const FIELD: &[&str] = &["input", "password"];
     if let Credential::Key(_) = by.proof {
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in to do this. API keys cannot."));
+        return Err(Error::refused(UserErrorCode::NotForKeys, INPUT, "Sign in to do this. API keys cannot."));
     }
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
     let password = password.ok_or_else(|| Error::refused(UserErrorCode::Invalid, FIELD, "Enter your password."))?;
@@ -131,10 +131,10 @@ pub async fn prove_again(app: &App, by: &Viewer, password: Option<String>, origi
 }
 
 pub(super) fn not_the_password(field: &'static [&'static str]) -> Error {
-    Error::refused(UserErrorCode::NotAllowed, field, "This is not the current password.")
+    Error::refused(UserErrorCode::WrongPassword, field, "This is not the current password.")
 }
 
-/// Refuses with `NotAllowed` when the password changed since it was verified.
+/// Refuses with `WrongPassword` when the password changed since it was verified.
 pub async fn check_unchanged(tx: &Tx<'_>, user: &Locked<user::Model>, proven: &str) -> Result<()> {
     still(tx, user, proven).await?.map(drop).ok_or_else(|| not_the_password(&["input", "password"]))
 }

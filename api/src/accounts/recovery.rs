@@ -16,7 +16,7 @@ use crate::{
     app::App,
     auth::{password, request_context::Origin, viewer::Viewer},
     contacts::details::{self, MAX_EMAIL},
-    error::{Error, Result, UserErrorCode},
+    error::{Error, INPUT, Result, UserErrorCode},
     rate_limit::{RateLimited, attempts::AttemptOrigin},
     users::people,
 };
@@ -62,7 +62,7 @@ pub struct ConfirmEmailInput {
 pub async fn request_reset(app: &App, input: &RequestPasswordResetInput, origin: &Origin) -> Result<bool> {
     if app.config.tokens.outside.is_some() {
         let why = "Set a new password through your organization.";
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
+        return Err(Error::refused(UserErrorCode::NotAllowed, INPUT, why));
     }
     sends_mail(app)?;
     // Folded as saved addresses are, however a keyboard writes them. Folding changes no letter of a handle.
@@ -211,7 +211,9 @@ async fn is_confirmed(db: &impl ConnectionTrait, user: UserId, key: &str) -> Res
 fn sends_mail(app: &App) -> Result<()> {
     match app.config.mail {
         Some(_) => Ok(()),
-        None => Err(Error::refused(UserErrorCode::NotAllowed, &[], "This server sends no mail. Ask an administrator.")),
+        None => {
+            Err(Error::refused(UserErrorCode::NotAllowed, INPUT, "This server sends no mail. Ask an administrator."))
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     app::{App, Tx},
     auth::{idempotency, password, request_context::Origin},
-    error::{Error, Result, UserErrorCode},
+    error::{Error, INPUT, Result, UserErrorCode},
     rate_limit::hashing::QueuedSlot,
     users::{
         people,
@@ -47,7 +47,7 @@ pub struct SignUpInput {
 /// Refuses with `NotAllowed`, `Invalid`, `Duplicate` or `TooManyAttempts`.
 pub async fn sign_up(app: &App, input: SignUpInput, origin: &Origin) -> Result<SignedIn> {
     if !app.config.sign_up_open || app.config.tokens.outside.is_some() {
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign-up is closed. Ask an administrator."));
+        return Err(Error::refused(UserErrorCode::NotAllowed, INPUT, "Sign-up is closed. Ask an administrator."));
     }
     let names = [Some(&input.handle), Some(&input.display_name), input.given_name.as_ref(), input.family_name.as_ref()];
     let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();

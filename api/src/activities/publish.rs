@@ -46,7 +46,8 @@ pub async fn post(app: &App, by: &Viewer, new: &NewStatus) -> Result<(activity::
     }
     if status.chars().count() > MAX_STATUS {
         let why = format!("At most {MAX_STATUS} characters.");
-        return Err(Error::refused(UserErrorCode::TooLong, FIELD, why));
+        let refused = Error::refused(UserErrorCode::TooLong, FIELD, why);
+        return Err(refused.with_excess(MAX_STATUS, status.chars().count()));
     }
     if plain_text::has_control(status) {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, "Control characters are not allowed."));

@@ -20,7 +20,7 @@ use crate::{
         details::{self, EmailAddressInput, PhoneInput, PostalAddressInput, WebAddressInput},
     },
     database::sql::Sql,
-    error::{Error, OnConstraint, Result, UserErrorCode},
+    error::{Error, INPUT, OnConstraint, Result, UserErrorCode},
     text,
     users::people,
 };
@@ -108,7 +108,7 @@ pub async fn save(app: &App, by: &Viewer, input: &SavePersonalContactInput) -> R
                 }
                 if size(tx.db(), by.user).await? >= MAX_CONTACTS {
                     let why = format!("An address book holds at most {MAX_CONTACTS} contacts.");
-                    return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
+                    return Err(Error::refused(UserErrorCode::LimitReached, INPUT, why).with_limit(MAX_CONTACTS));
                 }
                 insert(tx, owner, std::slice::from_ref(&row)).await?;
             }

@@ -21,7 +21,7 @@ use crate::{
     app::{Locked, LockedRow, SharedLock, Tx},
     auth::viewer::{Caller, Viewer},
     database::sql::{Sql, columns},
-    error::{Error, Result, UserErrorCode},
+    error::{Error, INPUT, Result, UserErrorCode},
     events::{cursor::desk_of, log::NewEvent},
 };
 
@@ -245,7 +245,7 @@ pub async fn require_person(
                 .filter(user::Column::Role.gte(role)),
         )
         .await?;
-    held.ok_or_else(|| Error::refused(UserErrorCode::NotAllowed, &[], why))
+    held.ok_or_else(|| Error::refused(UserErrorCode::NotAllowed, INPUT, why))
 }
 
 fn invalid_transition(why: &'static str) -> Error {

@@ -174,12 +174,13 @@ pub async fn archive(
             if row.archived_at.is_some() {
                 return Ok((row, false));
             }
-            let refused = |why: &'static str| Err(Error::refused(UserErrorCode::NotAllowed, PROFILE, why));
             if row.is_default {
-                return refused("This is the default profile. Make another profile the default first.");
+                let why = "This is the default profile. Make another profile the default first.";
+                return Err(Error::refused(UserErrorCode::IsDefault, PROFILE, why));
             }
             if is_used(tx, row.id).await? {
-                return refused("Agents have this profile. Give them another profile first.");
+                let why = "Agents have this profile. Give them another profile first.";
+                return Err(Error::refused(UserErrorCode::NotAllowed, PROFILE, why));
             }
             let default = multimedia_profile::Entity::find()
                 .filter(multimedia_profile::Column::IsDefault.eq(true))
@@ -279,7 +280,7 @@ fn apply(row: &mut multimedia_profile::Model, wish: &UpdateMultimediaProfileInpu
     match wish.is_default {
         Some(false) if row.is_default => {
             let why = "One profile must be the default. Make another profile the default instead.";
-            return Err(Error::refused(UserErrorCode::NotAllowed, IS_DEFAULT, why));
+            return Err(Error::refused(UserErrorCode::IsDefault, IS_DEFAULT, why));
         }
         wish => row.is_default = wish.unwrap_or(row.is_default),
     }

@@ -22,7 +22,7 @@ pub fn check_name(name: &str) -> Result<String> {
     detail_validation::line(name, NAME, MAX_NAME)?.ok_or_else(needed)
 }
 
-/// Refuses with `NOT_ALLOWED` when the maximum number of objects is in use.
+/// Refuses with `LIMIT_REACHED` when the maximum number of objects is in use.
 pub async fn check_count<E>(db: &impl ConnectionTrait, _config: &LockedConfiguration, in_use: Select<E>) -> Result<()>
 where
     E: EntityTrait,
@@ -30,7 +30,7 @@ where
 {
     if in_use.count(db).await? >= MAX_IN_USE {
         let why = format!("{MAX_IN_USE} are already in use. Archive one first.");
-        return Err(Error::refused(UserErrorCode::NotAllowed, &[], why));
+        return Err(Error::refused(UserErrorCode::LimitReached, NAME, why).with_limit(MAX_IN_USE));
     }
     Ok(())
 }
@@ -44,7 +44,7 @@ pub fn name_taken() -> Error {
 /// Returns the refusal to change an archived object.
 #[must_use]
 pub fn is_archived(field: FieldPath) -> Error {
-    Error::refused(UserErrorCode::NotAllowed, field, "This is archived and can no longer change.")
+    Error::refused(UserErrorCode::Archived, field, "This is archived and can no longer change.")
 }
 
 /// Returns the refusal of an invalid value.

@@ -19,7 +19,8 @@ pub type FieldPath = &'static [&'static str];
 pub fn line(text: &str, field: FieldPath, most: usize) -> Result<Option<String>> {
     let text = plain_text::line(text);
     if text.chars().count() > most {
-        return Err(Error::refused(UserErrorCode::Invalid, field, format!("At most {most} characters.")));
+        let refused = Error::refused(UserErrorCode::Invalid, field, format!("At most {most} characters."));
+        return Err(refused.with_excess(most, text.chars().count()));
     }
     if text.chars().any(char::is_control) {
         return Err(Error::refused(UserErrorCode::Invalid, field, "Control characters are not allowed."));
@@ -33,7 +34,8 @@ pub fn lines(text: &str, field: FieldPath, most: usize) -> Result<Option<String>
     let text = plain_text::lines(text);
     let text = text.trim();
     if text.chars().count() > most {
-        return Err(Error::refused(UserErrorCode::Invalid, field, format!("At most {most} characters.")));
+        let refused = Error::refused(UserErrorCode::Invalid, field, format!("At most {most} characters."));
+        return Err(refused.with_excess(most, text.chars().count()));
     }
     if plain_text::has_control(text) {
         return Err(Error::refused(UserErrorCode::Invalid, field, "Control characters are not allowed."));

@@ -45,7 +45,8 @@ pub fn of_sides(conversation: &conversation::Model, seen_by: ItemVisibility) -> 
 }
 
 /// Returns the streams whose readers may see an event of a conversation: those of its sides, and one of each user who
-/// takes part or has a task of it on the desktop. `about` is a user whom the event is about, who gets it even after they have left.
+/// takes part or has a task of it on the desktop. `about` is a user whom the event is about, who gets it even after
+/// they have left.
 pub async fn for_event(
     tx: &Tx<'_>,
     conversation: &conversation::Model,

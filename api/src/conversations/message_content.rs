@@ -79,9 +79,11 @@ impl MessageRules {
         }
     }
 
-    /// Returns a text in its stored form. Refuses with `INVALID` or `TOO_LONG`.
+    /// Returns a text in its stored form. Refuses with `INVALID`, `TOO_LONG` or `FORMAT_NOT_SUPPORTED`.
     pub fn check(self, body: &str, format: TextFormat, fields: MessageFields) -> Result<String> {
         let invalid = |field, why: &'static str| Err(Error::refused(UserErrorCode::Invalid, field, why));
+        let unsupported =
+            |why: &'static str| Err(Error::refused(UserErrorCode::FormatNotSupported, fields.format, why));
         let body = plain_text::lines(body);
         if text::is_blank(&body) {
             return invalid(fields.body, "The message has no text.");
@@ -90,7 +92,8 @@ impl MessageRules {
         let most = if format == TextFormat::Plain { most } else { most.min(markdown::LONGEST) };
         if body.chars().count() > most {
             let why = format!("At most {most} characters are allowed.");
-            return Err(Error::refused(UserErrorCode::TooLong, fields.body, why));
+            let refused = Error::refused(UserErrorCode::TooLong, fields.body, why);
+            return Err(refused.with_excess(most, body.chars().count()));
         }
         if plain_text::has_control(&body) {
             return invalid(fields.body, "Control characters are not allowed.");
@@ -98,8 +101,8 @@ impl MessageRules {
         match format {
             TextFormat::Plain => Ok(body),
             TextFormat::Markdown if self.rich_text => Ok(body),
-            TextFormat::Markdown => invalid(fields.format, "This channel does not support rich text."),
-            TextFormat::Html => invalid(fields.format, "HTML is not supported. Use Markdown."),
+            TextFormat::Markdown => unsupported("This channel does not support rich text."),
+            TextFormat::Html => unsupported("HTML is not supported. Use Markdown."),
         }
     }
 }

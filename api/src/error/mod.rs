@@ -5,6 +5,7 @@
 //! `Error` has no `Display`: async-graphql turns every error with one into an answer that shows its text and has no
 //! code.
 
+mod refusals;
 mod user_errors;
 
 use std::{borrow::Cow, sync::Arc};
@@ -13,6 +14,7 @@ use async_graphql::ErrorExtensionValues;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use sqlx::{error::DatabaseError, sqlite::SqliteError};
 
+pub use refusals::{INPUT, Refusal};
 pub use user_errors::{UserError, UserErrorCode, into_user_errors};
 
 /// The result of a fallible function of this crate.
@@ -102,62 +104,7 @@ impl From<Excess> for DbErr {
     }
 }
 
-/// A refusal of a product rule, as a payload shows it.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// The code of the refusal.
-    pub code: UserErrorCode,
-    /// A sentence in English for developers.
-    pub message: Cow<'static, str>,
-    /// The path of the refused input field. Empty when no field is refused.
-    pub field: Vec<Cow<'static, str>>,
-    /// The seconds after which the same call can succeed.
-    pub retry_after: Option<u32>,
-}
-
-/// Returns a path in its owned form.
-fn path(parts: &[&'static str]) -> Vec<Cow<'static, str>> {
-    parts.iter().map(|part| Cow::Borrowed(*part)).collect()
-}
-
-impl Refusal {
-    fn not_found(field: &'static [&'static str]) -> Self {
-        let message = "Not found.".into();
-        Self { code: UserErrorCode::NotFound, message, field: path(field), retry_after: None }
-    }
-}
-
 impl Error {
-    /// Creates a refusal with a code, the path of the refused field and a message.
-    pub fn refused(code: UserErrorCode, field: &'static [&'static str], message: impl Into<Cow<'static, str>>) -> Self {
-        Self::Refused(Refusal { code, message: message.into(), field: path(field), retry_after: None })
-    }
-
-    /// Adds the position in a list to the path of a refused field below it: from `input.fields.value` it makes
-    /// `input.fields.3.value`. Leaves other errors as they are.
-    #[must_use]
-    pub fn in_item(self, list: &'static [&'static str], index: usize) -> Self {
-        match self {
-            Self::Refused(mut refusal) if refusal.field.starts_with(&path(list)) => {
-                refusal.field.insert(list.len(), index.to_string().into());
-                Self::Refused(refusal)
-            }
-            other => other,
-        }
-    }
-
-    /// Refuses a caller with too many attempts. The answer says after how many seconds to try again.
-    pub fn too_many_attempts(wait: std::time::Duration) -> Self {
-        let seconds = whole_seconds(wait);
-        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-        Self::Refused(Refusal {
-            code: UserErrorCode::TooManyAttempts,
-            message: format!("Too many attempts. Try again in {seconds} seconds.").into(),
-            field: Vec::new(),
-            retry_after: Some(seconds),
-        })
-    }
-
     /// Creates the error of an invalid argument.
     pub fn invalid(field: &'static str, why: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid { field, why: why.into() }
@@ -166,12 +113,6 @@ impl Error {
     /// Creates a fault of the server with its cause.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         Self::Internal(Arc::new(cause.into()))
-    }
-
-    /// Creates the refusal of an id that names nothing visible to the caller.
-    #[must_use]
-    pub fn not_found(field: &'static [&'static str]) -> Self {
-        Self::Refused(Refusal::not_found(field))
     }
 
     /// Returns the `extensions.code` of the error.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use async_graphql::{Enum, SimpleObject};
 
-use super::{Error, Refusal, Result, path};
+use super::{Error, Refusal, Result};
 
 /// A refusal that is part of the answer. The server understood the call and changed nothing.
 #[derive(Clone, Debug, SimpleObject)]
@@ -13,23 +13,29 @@ pub struct UserError {
     pub code: UserErrorCode,
     /// A sentence in English for developers. It is not meant for end users.
     pub message: String,
-    /// The path of the refused input field, from the root of the mutation's arguments. Null when no field is refused.
+    /// The path of the refused input field, from the root of the mutation's arguments. `input` alone when the call is
+    /// refused as a whole. Null for a mutation without arguments.
     pub field: Option<Vec<String>>,
     /// The number of seconds after which the same call can succeed, for TOO_MANY_ATTEMPTS. Null for other codes.
     pub retry_after: Option<u32>,
+    /// The limit that the call breaks, in the unit of the field, for TOO_LONG, LIMIT_REACHED and INVALID for a long
+    /// text. Null for other refusals.
+    pub limit: Option<i64>,
+    /// The actual length of a text that is too long. Null for other refusals.
+    pub actual: Option<i64>,
 }
 
 impl UserError {
     /// Creates a refusal with a code, the path of the refused field and a message.
     #[must_use]
     pub fn new(code: UserErrorCode, field: &'static [&'static str], message: &'static str) -> Self {
-        Refusal { code, message: message.into(), field: path(field), retry_after: None }.into()
+        Refusal::new(code, field, message).into()
     }
 
     /// Creates the refusal of an id that names nothing visible to the caller.
     #[must_use]
     pub fn not_found(field: &'static [&'static str]) -> Self {
-        Refusal::not_found(field).into()
+        Self::new(UserErrorCode::NotFound, field, "Not found.")
     }
 }
 
@@ -41,6 +47,8 @@ impl From<Refusal> for UserError {
             message: refusal.message.into_owned(),
             field: (!field.is_empty()).then_some(field),
             retry_after: refusal.retry_after,
+            limit: refusal.limit,
+            actual: refusal.actual,
         }
     }
 }
@@ -52,8 +60,26 @@ pub enum UserErrorCode {
     Invalid,
     /// The id names nothing, or nothing that the caller may see.
     NotFound,
-    /// The other person does not allow it, or name and password do not match.
+    /// The caller may not do this, or not in the present state. `message` says why.
     NotAllowed,
+    /// An API key may not do this. Sign in.
+    NotForKeys,
+    /// The handle or the password is wrong.
+    WrongPassword,
+    /// The maximum number is reached. `limit` has it.
+    LimitReached,
+    /// The object is the default, which must exist. Make another one the default first.
+    IsDefault,
+    /// The object is archived and can no longer change.
+    Archived,
+    /// The last administrator must remain one.
+    LastAdministrator,
+    /// A conference or an invitation to one must end first.
+    ConferenceInProgress,
+    /// The caller has no pending wrap-up of this task.
+    NothingToWrapUp,
+    /// The channel does not support this format of a text.
+    FormatNotSupported,
     /// The target is the caller.
     #[graphql(name = "CANNOT_TARGET_SELF")]
     CannotTargetSelf,
@@ -71,7 +97,7 @@ pub enum UserErrorCode {
     RequestCooldown,
     /// A thing with this unique value already exists.
     Duplicate,
-    /// The text exceeds its maximum length.
+    /// The text exceeds its maximum length. `limit` and `actual` have the lengths.
     TooLong,
     /// The account is deactivated. Sign in with `reactivate` to take part again.
     AccountDeactivated,

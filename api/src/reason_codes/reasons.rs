@@ -188,7 +188,7 @@ pub async fn update(
             }
             if before.is_default && input.is_default == Some(false) {
                 let why = "One reason must be the default. Make another reason the default instead.";
-                return Err(Error::refused(UserErrorCode::NotAllowed, IS_DEFAULT, why));
+                return Err(Error::refused(UserErrorCode::IsDefault, IS_DEFAULT, why));
             }
             let row = Reason {
                 name: name.clone().unwrap_or_else(|| before.name.clone()),
@@ -234,7 +234,7 @@ pub async fn archive(app: &App, by: AdminActor<'_>, kind: ReasonKind, id: &str) 
             }
             if row.is_default {
                 let why = "This is the default reason. Make another reason the default first.";
-                return Err(Error::refused(UserErrorCode::NotAllowed, kind.field(), why));
+                return Err(Error::refused(UserErrorCode::IsDefault, kind.field(), why));
             }
             let mut sql = Sql::new(&format!("UPDATE {} SET archived_at = ", kind.table()));
             sql.bind(tx.clock().now());

@@ -23,7 +23,8 @@ pub async fn save(tx: &Tx<'_>, by: &Viewer, other: UserId, text: &str) -> Result
     let text = plain_text::lines(text);
     let text = if text::is_blank(&text) { "" } else { text.trim() };
     if text.chars().count() > MAX_NOTE {
-        return Err(Error::refused(UserErrorCode::Invalid, FIELD, format!("At most {MAX_NOTE} characters.")));
+        let refused = Error::refused(UserErrorCode::Invalid, FIELD, format!("At most {MAX_NOTE} characters."));
+        return Err(refused.with_excess(MAX_NOTE, text.chars().count()));
     }
     if plain_text::has_control(text) {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, "Control characters are not allowed."));

@@ -81,7 +81,8 @@ pub fn check_message(message: Option<&str>) -> Result<Option<String>> {
         return Ok(None);
     }
     if message.chars().count() > MAX_MESSAGE {
-        return Err(Error::refused(UserErrorCode::Invalid, FIELD, format!("At most {MAX_MESSAGE} characters.")));
+        let refused = Error::refused(UserErrorCode::Invalid, FIELD, format!("At most {MAX_MESSAGE} characters."));
+        return Err(refused.with_excess(MAX_MESSAGE, message.chars().count()));
     }
     if plain_text::has_control(message) {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, "Control characters are not allowed."));

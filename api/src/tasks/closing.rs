@@ -98,7 +98,7 @@ async fn end_by_agent(
     }
     if task.status == TaskStatus::Conference {
         let why = "Use endConference to end a conference.";
-        return Err(Error::refused(UserErrorCode::NotAllowed, conversation_rows::FIELD, why));
+        return Err(Error::refused(UserErrorCode::ConferenceInProgress, conversation_rows::FIELD, why));
     }
     end_by_owner(tx, conversation, task, by.user, agreed).await
 }

@@ -82,7 +82,7 @@ pub async fn transfer_locked(
 ) -> Result<task::Model> {
     if matches!(task.status, TaskStatus::Conference | TaskStatus::ConferenceRequested) {
         let why = "End the conference or the invitation before a transfer.";
-        return Err(Error::refused(UserErrorCode::NotAllowed, task_rows::FIELD, why));
+        return Err(Error::refused(UserErrorCode::ConferenceInProgress, task_rows::FIELD, why));
     }
     if !channel_capabilities::of(task.channel).transfer_targets.contains(&to.kind()) {
         let why = "This channel does not allow this transfer target.";

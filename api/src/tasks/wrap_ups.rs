@@ -212,7 +212,7 @@ async fn lock_latest(
 }
 
 fn nothing_pending() -> Error {
-    Error::refused(UserErrorCode::NotAllowed, FIELD, "You have no pending wrap-up for this task.")
+    Error::refused(UserErrorCode::NothingToWrapUp, FIELD, "You have no pending wrap-up for this task.")
 }
 
 async fn find_latest(db: &impl ConnectionTrait, task: TaskId, agent: UserId) -> Result<Option<wrap_up::Model>, DbErr> {

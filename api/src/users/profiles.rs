@@ -222,8 +222,6 @@ pub async fn update_settings(app: &App, by: &Viewer, input: UpdateSettingsInput)
             }
             row.updated_at = tx.clock().now();
             tx.save(&row).await?;
-            // The settings decide what others can do.
-            profile_changes::emit(tx, row.id)?;
             Ok((row.into_row(), true))
         })
     })

@@ -34,7 +34,7 @@ use crate::{
         allowed_origins,
         pre_chat_form::{self, Answers, WebChatAnswerInput},
     },
-    error::{Error, Result, UserErrorCode},
+    error::{Error, INPUT, Result, UserErrorCode},
     inbound::{
         messages::{self, InboundMessage, InboundOutcome, InboundReceipt},
         once_only::StartKey,
@@ -156,7 +156,7 @@ pub async fn start(app: &App, by: Option<&Caller>, origin: &Origin, input: &Star
         Some(Caller::Person(_) | Caller::Service(_)) => {
             return Err(Error::refused(
                 UserErrorCode::NotAllowed,
-                &[],
+                INPUT,
                 "Only visitors can start a web chat, not users or API keys.",
             ));
         }

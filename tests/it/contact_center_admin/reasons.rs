@@ -23,7 +23,7 @@ async fn reasons_have_one_default_and_archived_reasons_are_readable_but_not_sele
     }
     assert_eq!(
         ada.arranges("archiveWrapUpReason", json!({ "wrapUpReasonId": sold })).await,
-        "NOT_ALLOWED wrapUpReasonId"
+        "IS_DEFAULT wrapUpReasonId"
     );
     ann.turns("AVAILABLE").await;
     let arrival = app.waits(&queue_setup, "kim").await;
@@ -39,7 +39,7 @@ async fn reasons_have_one_default_and_archived_reasons_are_readable_but_not_sele
     assert_eq!(ada.arranges("archiveIdleReason", json!({ "idleReasonId": lunch })).await, "NO_CHANGE");
     assert_eq!(
         ada.arranges("updateIdleReason", json!({ "idleReasonId": lunch, "name": "L" })).await,
-        "NOT_ALLOWED idleReasonId"
+        "ARCHIVED idleReasonId"
     );
     let listed = ann.ask("{ wrapUpReasons { name } idleReasons { name } }", Value::Null).await;
     let names = |list: &str| {

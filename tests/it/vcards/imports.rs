@@ -129,7 +129,7 @@ async fn an_address_book_has_a_maximum_size() {
     let last = brings(&ann, file(9_996, 10_002).as_bytes()).await;
     assert_eq!(outcomes(&last), ["UNCHANGED", "UNCHANGED", "CREATED", "CREATED", "REFUSED", "REFUSED"]);
     let saved = ann.ask(SAVE, json!({ "input": { "displayName": "one more" } })).await;
-    assert_eq!(saved.at("savePersonalContact.userErrors")[0]["code"], "NOT_ALLOWED");
+    assert_eq!(saved.at("savePersonalContact.userErrors")[0]["code"], "LIMIT_REACHED");
     assert_eq!(get(&ann.clients[0], "/contacts.vcf?list=PERSONAL").await.names().len(), 10_000);
 }
 

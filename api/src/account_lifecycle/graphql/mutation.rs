@@ -108,7 +108,7 @@ impl AdministrationMutation {
     /// connections close. `refreshSession` then gives tokens with the scopes of the new role. A higher role takes
     /// effect at the next refresh. A role that answers customers makes the user an agent at once. The agent is OFFLINE
     /// until they choose a state. Only administrators can call it, also for themselves. Idempotent. Refuses with
-    /// NOT_FOUND, or NOT_ALLOWED for the last administrator.
+    /// NOT_FOUND, or LAST_ADMINISTRATOR.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn set_user_role(
         &self,
@@ -124,8 +124,7 @@ impl AdministrationMutation {
     /// find the user or relate to them. All data is kept. The account becomes active again with a sign-in with
     /// `reactivate`, or by `reinstateUser`. Needs the viewer's password for their own account. Administrators can
     /// deactivate other accounts, which is idempotent. Refuses with NOT_FOUND, INVALID without the password,
-    /// NOT_ALLOWED for a wrong password, an API key, the last administrator or a suspended account, or
-    /// TOO_MANY_ATTEMPTS.
+    /// WRONG_PASSWORD, NOT_FOR_KEYS, LAST_ADMINISTRATOR, NOT_ALLOWED for a suspended account, or TOO_MANY_ATTEMPTS.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn deactivate_account(
         &self,
@@ -146,7 +145,7 @@ impl AdministrationMutation {
     /// connections close within two seconds. The handle becomes free, and earlier events show the user as "Deleted
     /// user". Organization keys that the user created stay valid. Needs the viewer's password for their own account.
     /// Administrators can delete other accounts, which is idempotent. Refuses with NOT_FOUND, INVALID without the
-    /// password, NOT_ALLOWED for a wrong password, an API key or the last administrator, or TOO_MANY_ATTEMPTS.
+    /// password, WRONG_PASSWORD, NOT_FOR_KEYS, LAST_ADMINISTRATOR or TOO_MANY_ATTEMPTS.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn delete_account(
         &self,
@@ -164,9 +163,9 @@ impl AdministrationMutation {
     }
 
     /// Creates an address for downloading the viewer's data as a ZIP archive of JSON files. It works without a token
-    /// for ten minutes. Administrators can export the data of other users. Refuses with NOT_FOUND, or NOT_ALLOWED for
-    /// an API key. Also refuses with NOT_ALLOWED when the token for the viewer's own data lacks PROFILE_READ,
-    /// CONTACTS_READ, NOTIFICATIONS_READ, ACTIVITY_READ or CONVERSATIONS_READ.
+    /// for ten minutes. Administrators can export the data of other users. Refuses with NOT_FOUND, NOT_FOR_KEYS, or
+    /// NOT_ALLOWED when the token for the viewer's own data lacks PROFILE_READ, CONTACTS_READ, NOTIFICATIONS_READ,
+    /// ACTIVITY_READ or CONVERSATIONS_READ.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn export_account(
         &self,

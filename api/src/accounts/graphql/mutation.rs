@@ -17,7 +17,7 @@ use crate::{
         request_context::ContextExt,
         viewer::{Credential, Scope, Viewer},
     },
-    error::{Error, Result, UserErrorCode},
+    error::{Error, INPUT, Result, UserErrorCode},
     events::graphql::effect::Effect,
     instant::Instant,
     users::graphql::types::User,
@@ -52,8 +52,8 @@ struct RevokeApiKeyInput {
 #[Object]
 impl AccountsMutation {
     /// Creates an account and signs in. Needs no access token. Refuses with INVALID, DUPLICATE for a taken handle,
-    /// NOT_ALLOWED when sign-up is closed, or TOO_MANY_ATTEMPTS. A repeated call also refuses with NOT_ALLOWED for a
-    /// wrong password, or NOT_FOUND when the session of the first call has ended.
+    /// NOT_ALLOWED when sign-up is closed, or TOO_MANY_ATTEMPTS. A repeated call also refuses with WRONG_PASSWORD, or
+    /// NOT_FOUND when the session of the first call has ended.
     async fn sign_up(
         &self,
         ctx: &Context<'_>,
@@ -63,7 +63,7 @@ impl AccountsMutation {
     }
 
     /// Signs in with a handle and a password. Needs no access token. A deactivated account is activated again with
-    /// `reactivate`. Refuses with NOT_ALLOWED for a wrong handle or password, ACCOUNT_DEACTIVATED for a deactivated
+    /// `reactivate`. Refuses with WRONG_PASSWORD for a wrong handle or password, ACCOUNT_DEACTIVATED for a deactivated
     /// account without `reactivate`, or TOO_MANY_ATTEMPTS. Refuses with IDEMPOTENCY_KEY_REUSED, or NOT_FOUND when the
     /// session of the first call with the key has ended.
     async fn sign_in(
@@ -99,7 +99,7 @@ impl AccountsMutation {
         })
     }
 
-    /// Ends one of the viewer's sessions. Idempotent. Refuses with NOT_FOUND, or NOT_ALLOWED for an API key.
+    /// Ends one of the viewer's sessions. Idempotent. Refuses with NOT_FOUND, or NOT_FOR_KEYS.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn revoke_session(
         &self,
@@ -114,8 +114,8 @@ impl AccountsMutation {
     }
 
     /// Changes the viewer's password and ends all their other sessions. Personal API keys stay valid. The viewer's
-    /// confirmed addresses get a mail about the change. Refuses with NOT_ALLOWED for a wrong current password or an API
-    /// key, INVALID, or TOO_MANY_ATTEMPTS.
+    /// confirmed addresses get a mail about the change. Refuses with WRONG_PASSWORD for a wrong current password,
+    /// NOT_FOR_KEYS, INVALID, or TOO_MANY_ATTEMPTS.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn change_password(
         &self,
@@ -155,7 +155,7 @@ impl AccountsMutation {
 
     /// Sends a mail with which the viewer can confirm one of their addresses. Notifications and password mails go to
     /// confirmed addresses only. Returns NO_CHANGE for a confirmed address. Refuses with NOT_FOUND for an address
-    /// outside the viewer's profile, NOT_ALLOWED for an API key or when the server sends no mail, or TOO_MANY_ATTEMPTS.
+    /// outside the viewer's profile, NOT_FOR_KEYS, NOT_ALLOWED when the server sends no mail, or TOO_MANY_ATTEMPTS.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn request_email_confirmation(
         &self,
@@ -180,8 +180,7 @@ impl AccountsMutation {
     }
 
     /// Creates an API key. Its text is only in this answer. An organization key needs an administrator with the scope
-    /// ADMIN. Refuses with INVALID, IDEMPOTENCY_KEY_REUSED, or NOT_ALLOWED when an API key makes the call or 100 keys
-    /// exist already.
+    /// ADMIN. Refuses with INVALID, IDEMPOTENCY_KEY_REUSED, NOT_FOR_KEYS, or LIMIT_REACHED when 100 keys exist already.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn create_api_key(
         &self,
@@ -192,7 +191,7 @@ impl AccountsMutation {
     }
 
     /// Renames an API key or changes its scopes. Sockets that use the key close and can be opened again with the new
-    /// scopes. Refuses with NOT_FOUND, INVALID, or NOT_ALLOWED for a revoked key or when an API key makes the call.
+    /// scopes. Refuses with NOT_FOUND, INVALID, NOT_FOR_KEYS, or NOT_ALLOWED for a revoked key.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn update_api_key(
         &self,
@@ -208,8 +207,7 @@ impl AccountsMutation {
     }
 
     /// Gives an API key a new secret, which is only in this answer. The present secret stays valid for the overlap.
-    /// Refuses with NOT_FOUND, INVALID, IDEMPOTENCY_KEY_REUSED, or NOT_ALLOWED for a revoked key or when an API key
-    /// makes the call.
+    /// Refuses with NOT_FOUND, INVALID, IDEMPOTENCY_KEY_REUSED, NOT_FOR_KEYS, or NOT_ALLOWED for a revoked key.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn rotate_api_key(
         &self,
@@ -223,8 +221,7 @@ impl AccountsMutation {
         RotateApiKeyPayload::of(rotated)
     }
 
-    /// Revokes an API key for good and closes its sockets. Idempotent. Refuses with NOT_FOUND, or NOT_ALLOWED when an
-    /// API key makes the call.
+    /// Revokes an API key for good and closes its sockets. Idempotent. Refuses with NOT_FOUND, or NOT_FOR_KEYS.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn revoke_api_key(
         &self,
@@ -244,7 +241,7 @@ impl AccountsMutation {
 fn no_key(viewer: &Viewer) -> Result<&Viewer> {
     match viewer.proof {
         Credential::Key(_) => {
-            Err(Error::refused(UserErrorCode::NotAllowed, &[], "Sign in to do this. API keys cannot."))
+            Err(Error::refused(UserErrorCode::NotForKeys, INPUT, "Sign in to do this. API keys cannot."))
         }
         Credential::Session(_) | Credential::Token => Ok(viewer),
     }

@@ -26,7 +26,7 @@ pub struct AgentAdminMutation;
 #[Object]
 impl AgentAdminMutation {
     /// Creates a multimedia profile. For administrators. At most 200 profiles are in use at once. Refuses with INVALID,
-    /// DUPLICATE when a profile in use has the name, NOT_ALLOWED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
+    /// DUPLICATE when a profile in use has the name, LIMIT_REACHED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_multimedia_profile(
         &self,
@@ -40,8 +40,8 @@ impl AgentAdminMutation {
 
     /// Changes a multimedia profile and applies it at once to all agents with the profile. They keep tasks beyond new
     /// limits. For administrators. Idempotent. Refuses with INVALID, DUPLICATE when a profile in use has the name, or
-    /// NOT_FOUND. Refuses with NOT_ALLOWED when the profile is archived, or when `isDefault` is false for the default
-    /// profile.
+    /// NOT_FOUND. Refuses with ARCHIVED when the profile is archived, or IS_DEFAULT when `isDefault` is false for the
+    /// default profile.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_multimedia_profile(
         &self,
@@ -51,8 +51,8 @@ impl AgentAdminMutation {
         UpdateMultimediaProfilePayload::of(profiles::update(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 
-    /// Archives a multimedia profile for ever. For administrators. Idempotent. Refuses with NOT_FOUND. Refuses with
-    /// NOT_ALLOWED for the default profile and for a profile that an agent has.
+    /// Archives a multimedia profile for ever. For administrators. Idempotent. Refuses with NOT_FOUND, IS_DEFAULT for
+    /// the default profile, or NOT_ALLOWED for a profile that an agent has.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn archive_multimedia_profile(
         &self,
@@ -62,8 +62,8 @@ impl AgentAdminMutation {
         ArchiveMultimediaProfilePayload::of(profiles::archive(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 
-    /// Creates a skill. For administrators. Refuses with INVALID, DUPLICATE, NOT_ALLOWED when there are 200 skills, or
-    /// IDEMPOTENCY_KEY_REUSED.
+    /// Creates a skill. For administrators. Refuses with INVALID, DUPLICATE, LIMIT_REACHED when there are 200 skills,
+    /// or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_skill(
         &self,
@@ -97,7 +97,7 @@ impl AgentAdminMutation {
     /// Changes an agent's multimedia profile and skills. The change takes effect at once. The agent keeps offers and
     /// conversations. A person with the role AGENT or a higher one becomes an agent by this call. For administrators.
     /// Idempotent. Refuses with INVALID, or NOT_FOUND for the agent, the profile or a skill. Refuses with NOT_ALLOWED
-    /// for a person of a lower role and for an archived profile.
+    /// for a person of a lower role, or ARCHIVED for an archived profile.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_agent(
         &self,

@@ -22,8 +22,8 @@ pub struct EntryPointsMutation;
 #[Object]
 impl EntryPointsMutation {
     /// Creates an entry point. For administrators. Refuses with INVALID, DUPLICATE when an entry point in use has the
-    /// name or the address, or NOT_FOUND for the queue. Refuses with NOT_ALLOWED for an archived queue and when the
-    /// channel has 200 entry points in use, or IDEMPOTENCY_KEY_REUSED.
+    /// name or the address, or NOT_FOUND for the queue. Refuses with ARCHIVED for an archived queue, LIMIT_REACHED when
+    /// the channel has 200 entry points in use, or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_entry_point(
         &self,
@@ -37,7 +37,7 @@ impl EntryPointsMutation {
 
     /// Changes an entry point. Existing conversations continue as they began. For administrators. Idempotent. Refuses
     /// with INVALID, DUPLICATE when another one in use has the name or the address, or NOT_FOUND for the entry point or
-    /// the queue. Refuses with NOT_ALLOWED when one of the two is archived.
+    /// the queue. Refuses with ARCHIVED when one of the two is archived.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_entry_point(
         &self,
@@ -60,7 +60,7 @@ impl EntryPointsMutation {
 
     /// Generates a new secret with which a web site signs the identity of its visitors. Only this result shows it. The
     /// earlier secret stops working. Visitors with a token keep it. For administrators. Refuses with NOT_FOUND,
-    /// NOT_ALLOWED for an archived entry point, or INVALID for another channel than WEBCHAT.
+    /// ARCHIVED for an archived entry point, or INVALID for another channel than WEBCHAT.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn rotate_identity_secret(
         &self,

@@ -19,7 +19,7 @@ pub struct QueuesMutation;
 #[Object]
 impl QueuesMutation {
     /// Creates a queue. For administrators. Refuses with INVALID, DUPLICATE when a queue in use has the name, NOT_FOUND
-    /// for a skill or for a person who is not an agent, NOT_ALLOWED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
+    /// for a skill or for a person who is not an agent, LIMIT_REACHED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_queue(
         &self,
@@ -34,7 +34,7 @@ impl QueuesMutation {
     /// Changes a queue. Agents keep their offers and conversations. Waiting tasks are routed again at once. New times
     /// and hours apply to later offers, tasks and messages. For administrators. Idempotent. Refuses with INVALID or
     /// DUPLICATE when a queue in use has the name. Refuses with NOT_FOUND for the queue, a skill or a person who is not
-    /// an agent, or NOT_ALLOWED for an archived queue.
+    /// an agent, or ARCHIVED for an archived queue.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_queue(
         &self,
@@ -47,9 +47,9 @@ impl QueuesMutation {
     /// Archives a queue for ever. Its waiting tasks move to `moveTo`, in the order of priority and waiting time, and
     /// its entry points feed that queue. Offers stay valid, and conversations continue by the rules of the archived
     /// queue. Tasks that return later wait in the queue to which the others moved. For administrators. Idempotent.
-    /// Refuses with NOT_FOUND, or INVALID for a `moveTo` of another channel. Refuses with NOT_ALLOWED for an archived
-    /// `moveTo`. Also refuses with NOT_ALLOWED without `moveTo` while tasks wait or are offered, or while an entry
-    /// point in use feeds the queue.
+    /// Refuses with NOT_FOUND, or INVALID for a `moveTo` of another channel. Refuses with ARCHIVED for an archived
+    /// `moveTo`, or NOT_ALLOWED without `moveTo` while tasks wait or are offered, or while an entry point in use feeds
+    /// the queue.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn archive_queue(
         &self,

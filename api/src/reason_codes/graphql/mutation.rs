@@ -85,7 +85,7 @@ pub struct ReasonCodesMutation;
 #[Object]
 impl ReasonCodesMutation {
     /// Creates a wrap-up reason. For administrators. Refuses with INVALID, DUPLICATE when a wrap-up reason in use has
-    /// the name, NOT_ALLOWED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
+    /// the name, LIMIT_REACHED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_wrap_up_reason(
         &self,
@@ -97,8 +97,8 @@ impl ReasonCodesMutation {
     }
 
     /// Changes a wrap-up reason, also in existing wrap-ups. For administrators. Idempotent. Refuses with INVALID,
-    /// DUPLICATE when a wrap-up reason in use has the name, or NOT_FOUND. Refuses with NOT_ALLOWED when the reason is
-    /// archived, or when `isDefault` is false for the default reason.
+    /// DUPLICATE when a wrap-up reason in use has the name, or NOT_FOUND. Refuses with ARCHIVED when the reason is
+    /// archived, or IS_DEFAULT when `isDefault` is false for the default reason.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_wrap_up_reason(
         &self,
@@ -111,7 +111,7 @@ impl ReasonCodesMutation {
     }
 
     /// Archives a wrap-up reason for ever. It can no longer be given, and existing wrap-ups keep it. For
-    /// administrators. Idempotent. Refuses with NOT_FOUND, or NOT_ALLOWED for the default reason.
+    /// administrators. Idempotent. Refuses with NOT_FOUND, or IS_DEFAULT for the default reason.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn archive_wrap_up_reason(
         &self,
@@ -124,7 +124,7 @@ impl ReasonCodesMutation {
     }
 
     /// Creates an idle reason. For administrators. Refuses with INVALID, DUPLICATE when an idle reason in use has the
-    /// name, NOT_ALLOWED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
+    /// name, LIMIT_REACHED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_idle_reason(
         &self,
@@ -136,8 +136,8 @@ impl ReasonCodesMutation {
     }
 
     /// Changes an idle reason, also in existing agent states. For administrators. Idempotent. Refuses with INVALID,
-    /// DUPLICATE when an idle reason in use has the name, or NOT_FOUND. Refuses with NOT_ALLOWED for an archived reason
-    /// and a reason of the system. Also refuses with NOT_ALLOWED when `isDefault` is false for the default reason.
+    /// DUPLICATE when an idle reason in use has the name, or NOT_FOUND. Refuses with ARCHIVED for an archived reason,
+    /// NOT_ALLOWED for a reason of the system, or IS_DEFAULT when `isDefault` is false for the default reason.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_idle_reason(
         &self,
@@ -150,8 +150,8 @@ impl ReasonCodesMutation {
     }
 
     /// Archives an idle reason for ever. It can no longer be chosen, and agents who are idle for it stay so. For
-    /// administrators. Idempotent. Refuses with NOT_FOUND, or NOT_ALLOWED for the default reason and for a reason of
-    /// the system.
+    /// administrators. Idempotent. Refuses with NOT_FOUND, IS_DEFAULT for the default reason, or NOT_ALLOWED for a
+    /// reason of the system.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn archive_idle_reason(
         &self,

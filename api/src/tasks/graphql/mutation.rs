@@ -127,7 +127,7 @@ impl TasksMutation {
 
     /// Ends a conversation with a customer. Its customer can end it, and the agent who owns its task. Each agent in it
     /// must then submit a wrap-up. The same call again changes nothing. Refuses with NOT_FOUND, CONVERSATION_ENDED,
-    /// NOT_A_PARTICIPANT, CUSTOMER_CONSENT_REQUIRED, or NOT_ALLOWED during a conference.
+    /// NOT_A_PARTICIPANT, CUSTOMER_CONSENT_REQUIRED, or CONFERENCE_IN_PROGRESS.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn end_conversation(
         &self,
@@ -144,8 +144,7 @@ impl TasksMutation {
     }
 
     /// Submits the viewer's pending wrap-up of a task. The viewer then has room for another task. Refuses with
-    /// NOT_FOUND, INVALID_REASON, INVALID, TOO_LONG, or NOT_ALLOWED when no wrap-up is pending. Submitting the same
-    /// again changes nothing.
+    /// NOT_FOUND, INVALID_REASON, INVALID, TOO_LONG, or NOTHING_TO_WRAP_UP. Submitting the same again changes nothing.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn wrap_up_task(
         &self,
@@ -158,7 +157,7 @@ impl TasksMutation {
     }
 
     /// Doubles the time before the viewer's pending wrap-up completes automatically. Possible once: a further call
-    /// changes nothing. Refuses with NOT_FOUND, or with NOT_ALLOWED when no wrap-up is pending or it has no due time.
+    /// changes nothing. Refuses with NOT_FOUND, NOTHING_TO_WRAP_UP, or NOT_ALLOWED when the wrap-up has no due time.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn extend_wrap_up(
         &self,

@@ -49,8 +49,8 @@ impl SupervisionMutation {
     /// waiting task keeps its waiting time. An agent who owns the task must submit a wrap-up. A program that takes part
     /// with an organization key leaves the conversation. The same call again changes nothing, as long as nobody has
     /// joined. Refuses with NOT_FOUND, CONVERSATION_ENDED, TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE, OVER_CAPACITY,
-    /// TOO_LONG or INVALID (the reason), or with NOT_ALLOWED when the viewer is not a supervisor and during a
-    /// conference or a pending invitation.
+    /// TOO_LONG or INVALID (the reason), CONFERENCE_IN_PROGRESS during a conference or a pending invitation, or
+    /// NOT_ALLOWED when the viewer is not a supervisor.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn assign_task(
         &self,

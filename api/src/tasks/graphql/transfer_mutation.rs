@@ -92,7 +92,8 @@ impl TransfersMutation {
     /// included. A task that the named agent does not accept becomes DROPPED or waits in its queue again, as
     /// `onUnacceptedTransfer` of the queue says. The same call again changes nothing, as long as nobody has joined.
     /// Refuses with NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED, TRANSFER_TARGET_REFUSED, AGENT_NOT_AVAILABLE,
-    /// OVER_CAPACITY, or NOT_ALLOWED when the viewer is not an agent and during a conference or a pending invitation.
+    /// OVER_CAPACITY, CONFERENCE_IN_PROGRESS during a conference or a pending invitation, or NOT_ALLOWED when the
+    /// viewer is not an agent.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn transfer_task(
         &self,
