@@ -88,6 +88,7 @@ for each in audits validation graphql-ws apollo urql graphql-sse; do
 done
 
 suite node collation.mjs
+RAPPORT_REPOSITORY=$repository suite node evolution.mjs
 
 cd "$home/suites/relay"
 quietly "relay: relay-compiler accepts the schema" "$bin/relay-compiler"

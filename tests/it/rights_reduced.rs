@@ -308,6 +308,26 @@ async fn every_lower_role_ends_the_subscriptions_of_a_supervisor() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn another_queue_does_not_end_the_events_of_an_agent() {
+    let app = TestApp::two().await;
+    let ann = app.agent("ann").await;
+    let setup = app.queue_setup(Channel::Sms, &[]).await;
+    let mut live = Vec::new();
+    for instance in 0..app.instances.len() {
+        let mut socket = ann.socket(instance).await;
+        socket.subscribe("1", "subscription { event: events { __typename } }", json!({})).await;
+        assert_eq!(socket.event().await.expected("a start")["__typename"], "SubscriptionStarted");
+        live.push(socket);
+    }
+    app.assigns(setup.queue.id, &[ann.id]).await;
+    let ben = app.person("ben").await;
+    ben.asks(&ann).await;
+    for mut socket in live {
+        while socket.event().await.expected("the subscription goes on")["__typename"] != "ConnectionRequestReceived" {}
+    }
+}
+
 macro_rules! rights {
     ($($name:ident $right:ident;)*) => {$(
         #[tokio::test(flavor = "multi_thread")]

@@ -20,10 +20,11 @@ use crate::{
     },
     error::{Error, Result},
     tasks::offboarding,
+    users::profile_changes,
 };
 
 /// Sets a user's role. Returns the user, and true when the role changed. Locks the account, revokes lost rights and
-/// audits the change. Refuses with `NotFound`, or with `NotAllowed` for the last administrator.
+/// audits the change. Emits `UserChanged`. Refuses with `NotFound`, or with `LastAdministrator`.
 pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin) -> Result<(user::Model, bool)> {
     let user = UserId::parse(user).ok_or_else(|| Error::not_found(FIELD))?;
     app.transaction(|tx| {
@@ -51,6 +52,7 @@ pub async fn set(app: &App, by: &Viewer, user: &str, role: Role, origin: &Origin
             if before >= Role::Supervisor && role == Role::Agent {
                 offboarding::stop_supervising(tx, &person).await?;
             }
+            profile_changes::emit(tx, user)?;
             revocation::change(tx, vec![user])?;
             if Scopes::of(before).and(Scopes::of(role)) != Scopes::of(before) {
                 // Live access closes on every instance and can be opened again with the scopes of the new role.

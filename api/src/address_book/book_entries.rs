@@ -78,7 +78,7 @@ pub struct SavedContact {
 }
 
 /// Creates or changes an entry of the caller's address book. Locks the caller's row. Refuses with INVALID, NOT_FOUND,
-/// DUPLICATE or IDEMPOTENCY_KEY_REUSED, and with NOT_ALLOWED when the book is full.
+/// DUPLICATE or IDEMPOTENCY_KEY_REUSED, and with LIMIT_REACHED when the book is full.
 pub async fn save(app: &App, by: &Viewer, input: &SavePersonalContactInput) -> Result<SavedContact> {
     app.transaction(|tx| {
         Box::pin(async move {

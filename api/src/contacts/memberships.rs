@@ -179,6 +179,15 @@ async fn emit_to_all(tx: &Tx<'_>, user: UserId, kind: EventKind, sql: Sql) -> Re
     Ok(())
 }
 
+/// Returns true if a person is connected with another one.
+pub async fn is_connected(db: &impl ConnectionTrait, one: UserId, other: UserId) -> Result<bool, DbErr> {
+    let found = contact::Entity::find()
+        .filter(contact::Column::OwnerId.eq(one))
+        .filter(contact::Column::UserId.eq(other))
+        .filter(contact::Column::List.eq(List::Connections));
+    Ok(found.one(db).await?.is_some())
+}
+
 /// Returns true when two people have a connection in common. Both lists are read in the same order and merged.
 pub async fn share_connection(db: &impl ConnectionTrait, one: UserId, other: UserId) -> Result<bool, DbErr> {
     let mut sql = Sql::new(

@@ -2,9 +2,11 @@
 //! part. A user who takes part therefore learns of the event without following the conversation.
 
 use entity::{
+    assignment::AssignmentPhase,
     conversation::{self, ConversationKind},
     id::{ConversationId, UserId},
     thread_item::ItemVisibility,
+    user::Role,
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
@@ -70,16 +72,22 @@ struct PresentUser {
 }
 
 /// Returns the users who take part in a conversation now, and the agents whose desktops show one of its tasks: it is
-/// offered to them, or they must wrap it up.
+/// offered to them, or they must wrap it up and still see the conversation.
 async fn users_in(db: &impl ConnectionTrait, conversation: ConversationId) -> Result<Vec<UserId>, DbErr> {
     let mut sql = Sql::new(
         "SELECT p.user_id FROM participant p WHERE p.user_id IS NOT NULL AND p.left_at IS NULL AND p.conversation_id = ",
     );
     sql.bind(conversation);
     sql.push(
-        " UNION SELECT s.agent_id AS user_id FROM assignment s JOIN task t ON t.id = s.task_id WHERE t.conversation_id = ",
+        " UNION SELECT s.agent_id AS user_id FROM task t JOIN assignment s ON s.task_id = t.id \
+         JOIN conversation c ON c.id = t.conversation_id JOIN \"user\" u ON u.id = s.agent_id WHERE t.conversation_id = ",
     );
     sql.bind(conversation);
+    sql.push(" AND (s.phase <> ");
+    sql.bind(AssignmentPhase::WrapUp);
+    sql.push(" OR u.role >= ");
+    sql.bind(Role::Supervisor);
+    sql.push(" OR EXISTS (SELECT 1 FROM queue_member m WHERE m.queue_id = c.queue_id AND m.agent_id = s.agent_id))");
     sql.push(" ORDER BY user_id");
     let present: Vec<PresentUser> = sql.all(db).await?;
     Ok(present.into_iter().map(|present| present.user_id).collect())

@@ -257,6 +257,18 @@ pub async fn emit_changed(tx: &Tx<'_>, conversation: &conversation::Model, row: 
     Ok(())
 }
 
+/// Emits `ParticipantChanged` for a read position that passed no message of others. A customer gets no event about an
+/// agent's reading then.
+pub async fn emit_read_position(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+    row: &participant::Model,
+) -> Result<()> {
+    let streams = conversation_streams::for_event(tx, conversation, ItemVisibility::Agent, row.user_id).await?;
+    tx.append(NewEvent::new(EventKind::ParticipantChanged, row, streams)?);
+    Ok(())
+}
+
 /// Returns the sides that see a participant.
 #[must_use]
 pub fn visibility(conversation: &conversation::Model, row: &participant::Model) -> ItemVisibility {

@@ -149,9 +149,9 @@ pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(
             let mut me = me.into_active_model();
             me.read_up_to = Set(to);
             let me = me.update(tx.db()).await?;
-            // Others see the read position, also where it passes no message of theirs.
+            // The organization's side sees the read position, also where it passes no message of others.
             if me.left_at.is_some() || !write_read_receipts(tx, &conversation, &me, before).await? {
-                participants::emit_changed(tx, &conversation, &me).await?;
+                participants::emit_read_position(tx, &conversation, &me).await?;
             }
             direct_messages::settle_notification(tx, &conversation, &me).await?;
             Ok((id, true))

@@ -162,7 +162,7 @@ fn home(copy: &mut Value, event: &Value) -> Vec<Part> {
 }
 
 fn profile(copy: &mut Value, event: &Value) -> Vec<Part> {
-    if name(event) == "UserChanged" {
+    if name(event) == "UserUpdate" {
         copy["user"] = event["user"].clone();
     }
     vec![]

@@ -42,13 +42,14 @@ impl AgentConnection {
         arguments: PageArguments,
     ) -> Result<Self> {
         let page: Page<PageBound> = Page::new(arguments, &format!("agents {search:?} {state:?} {target:?}"))?;
-        let among = match may_see_agents(ctx).await? {
+        let may_see = may_see_agents(ctx).await?;
+        let among = match may_see {
             true => among(ctx, target, TargetKind::Agent).await?,
             false => SearchScope::Nobody,
         };
         let list = AgentList { search: NameSearch::new(search.as_deref(), None)?, state, among };
         let db = ctx.app()?.db.read();
-        let wanted = ctx.look_ahead().field("streamCursor").exists() && !matches!(list.among, SearchScope::Nobody);
+        let wanted = may_see && ctx.look_ahead().field("streamCursor").exists();
         let stream_cursor = match wanted {
             true => Some(Cursor::in_stream(all_agents(), log::bounds(db, all_agents()).await?.last)),
             false => None,

@@ -58,7 +58,7 @@ event! {
     }
 }
 event! {
-    /// A participant joined or left.
+    /// A participant joined, left, or read further without a message of others in between.
     #[graphql(complex)]
     ParticipantChanged {
         /// The id of the conversation.
@@ -146,7 +146,7 @@ pub enum ConversationLogEvent {
     ItemChanged(ItemChanged),
     /// A new delivery state of messages.
     ReceiptAdvanced(ReceiptAdvanced),
-    /// A participant who joined or left.
+    /// A participant who joined, left or read further.
     ParticipantChanged(ParticipantChanged),
     /// A change of the conversation's task.
     TaskChanged(TaskChanged),

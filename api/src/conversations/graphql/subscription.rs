@@ -39,7 +39,7 @@ use crate::{
             types as events,
             types::{LiveEvent, ResyncRequired, SubscriptionStarted},
         },
-        log_feed::{self, FeedItem},
+        log_feed::{self, FeedItem, SharedEntry},
         reading::retry_while_unavailable,
         selection::Selection,
         signals::Signal,
@@ -170,7 +170,7 @@ impl ConversationsSubscription {
                     told = live.next() => SubscriptionItem::Told(told),
                     signal = said.next(), if started && leaving.is_none() => SubscriptionItem::Said(signal),
                     Some(typing_indicator) = waits.next(), if started => SubscriptionItem::Waits(typing_indicator),
-                    Some(customer) = customers.next(), if started => SubscriptionItem::Customer(customer),
+                    Some(customer) = customers.next(), if started && leaving.is_none() => SubscriptionItem::Customer(customer),
                 };
                 match heard {
                     SubscriptionItem::Told(Some(told)) => {
@@ -209,7 +209,12 @@ impl ConversationsSubscription {
                         leaving = now.until.map(|until| Departure::new(until, now.stream_at));
                     }
                     SubscriptionItem::Waits(typing_indicator) => yield ConversationEvent::QueuePositionUpdate(typing_indicator),
-                    SubscriptionItem::Customer(update) => yield ConversationEvent::CustomerUpdate(update?),
+                    SubscriptionItem::Customer(update) => {
+                        let seen = Box::pin(find_visible(&app, &caller, id)).await?;
+                        if seen.is_some_and(|seen| seen.until.is_none()) {
+                            yield ConversationEvent::CustomerUpdate(update?);
+                        }
+                    }
                     SubscriptionItem::Told(None) | SubscriptionItem::Said(None) => return,
                 }
             }
@@ -263,25 +268,45 @@ fn customer_updates(
     let selection =
         Selection { owned: vec![(id.0, vec![StreamKind::Customer])], customers: vec![id], ..Selection::default() };
     let app = app.clone();
-    let live = log_feed::follow(Arc::clone(&app.log_feed), app.db.clone(), selection, None);
-    let (ids, kinds) = ([id], [EventKind::CustomerChanged, EventKind::TaskChanged]);
     Box::pin(try_stream! {
-        for await item in live {
-            let changed = match item? {
-                FeedItem::Started(_) => true,
-                FeedItem::Entries(entries) => {
-                    entries.iter().any(|entry| entry.kind.0.is_some_and(|kind| kinds.contains(&kind)))
-                }
-                FeedItem::Resync { .. } => false,
-            };
-            if changed {
-                let found = retry_while_unavailable(|| customers::find(app.db.read(), &caller, &ids)).await?.pop();
+        loop {
+            // A reading that the log no longer continues begins again, with the customer as they are then.
+            let live = log_feed::follow(Arc::clone(&app.log_feed), app.db.clone(), selection.clone(), None);
+            for await item in live {
+                let changed = match item? {
+                    FeedItem::Started(_) => true,
+                    FeedItem::Entries(entries) => Box::pin(concerns_customer(&app, &caller, &entries)).await?,
+                    FeedItem::Resync { .. } => break,
+                };
+                let ids = [id];
+                let found = match changed {
+                    true => retry_while_unavailable(|| customers::find(app.db.read(), &caller, &ids)).await?.pop(),
+                    false => None,
+                };
                 if let Some(row) = found {
                     yield CustomerUpdate { customer: Customer(Arc::new(row)) };
                 }
             }
+            if app.shutdown.is_cancelled() {
+                return;
+            }
         }
     })
+}
+
+/// Returns true if the details of a customer changed, or a task of a conversation that the caller may see.
+async fn concerns_customer(app: &App, caller: &Caller, entries: &[Arc<SharedEntry>]) -> Result<bool> {
+    let of_kind = |kind: EventKind| entries.iter().filter(move |entry| entry.kind.0 == Some(kind));
+    if of_kind(EventKind::CustomerChanged).next().is_some() {
+        return Ok(true);
+    }
+    let tasks = of_kind(EventKind::TaskChanged).filter(|entry| entry.stream_kind == StreamKind::Conversation);
+    let changed: Vec<ConversationId> = tasks.map(|entry| ConversationId(entry.owner_id)).collect();
+    if changed.is_empty() {
+        return Ok(false);
+    }
+    let visible = || conversation_rows::find_visible(app.db.read(), caller, &changed);
+    Ok(!retry_while_unavailable(visible).await?.is_empty())
 }
 
 /// Returns when the subscriber's access must be checked again. Never returns if `recheck` is `None`.

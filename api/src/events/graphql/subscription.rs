@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Subscription, Union};
-use entity::{id::UserId, user::Role};
+use entity::{id::UserId, stream::StreamKind, user::Role};
 use futures_util::{Stream, StreamExt as _, stream::BoxStream};
 use uuid::Uuid;
 
@@ -60,7 +60,9 @@ pub fn follow(
     selection: Selection,
     after: Option<i64>,
 ) -> BoxStream<'static, Result<FeedItem>> {
-    let supervised = !selection.everywhere.is_empty();
+    // Everyone may follow all profiles and activities.
+    let of_all = |kind: &StreamKind| matches!(kind, StreamKind::Profile | StreamKind::Activities);
+    let supervised = !selection.everywhere.iter().all(of_all);
     let live = log_feed::follow(Arc::clone(&app.log_feed), app.db.clone(), selection, after).boxed();
     match recheck {
         Some((user, recheck)) if supervised => {
@@ -92,7 +94,7 @@ impl EventsSubscription {
     /// `events` pulls the same events, and both continue from the same cursors. The first event is
     /// SubscriptionStarted. With `after`, all events since that cursor come first, without gap or repetition. A cursor
     /// that the log no longer covers gets ResyncRequired, and the stream completes. It also completes when a supervisor
-    /// who follows QUEUES or AGENTS loses that role.
+    /// who follows CUSTOMERS, QUEUES or AGENTS loses that role.
     #[graphql(guard = "Needs(Scope::EventsRead)")]
     async fn events(
         &self,

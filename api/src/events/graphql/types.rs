@@ -27,7 +27,7 @@ use crate::{
         TaskReleased,
     },
     tasks::graphql::{supervisor_desktop::QueueCountsChanged, target_subscription::TargetsChanged},
-    users::graphql::subscription::UserChanged,
+    users::graphql::subscription::{UserChanged, UserUpdate},
 };
 
 /// Defines the type of an event in a stream: the fields that all events have, and the event's own fields.
@@ -118,8 +118,10 @@ pub enum Event {
     QueueCountsChanged(QueueCountsChanged),
     /// The possible targets of a task changed.
     TargetsChanged(TargetsChanged),
-    /// The profile of a user changed for the viewer.
+    /// A user is new, or the profile of a user changed.
     UserChanged(UserChanged),
+    /// What the viewer sees of a user changed.
+    UserUpdate(UserUpdate),
     /// An event that this version of Rapport does not know.
     UnknownEvent(UnknownEvent),
 }

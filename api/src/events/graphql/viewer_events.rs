@@ -118,8 +118,8 @@ impl ViewerEventsSubscription {
     /// notifications, activities of the feed, new users and changed profiles, the viewer's state as an agent,
     /// and what `inbox` delivers: the
     /// conversations of the viewer's lists, their customers, and the numbers of `viewer.unread`. Each part needs its
-    /// scope, and is left out without it: CONTACTS_READ, NOTIFICATIONS_READ, ACTIVITY_READ, AGENTS_READ and
-    /// CONVERSATIONS_READ.
+    /// scope, and is left out without it: CONTACTS_READ, NOTIFICATIONS_READ, ACTIVITY_READ, AGENTS_READ,
+    /// CONVERSATIONS_READ and PROFILE_READ.
     /// Begins with SubscriptionStarted. With `after`, all events since that cursor come first. When the log no longer
     /// reaches the cursor, or the viewer's role or queues change, the stream delivers ResyncRequired and completes. For
     /// users only.

@@ -96,9 +96,10 @@ fn concerns(entry: &LoggedEvent) -> bool {
     entry.stream_kind != StreamKind::AgentDesktop || matches!(entry.kind.0, Some(EventKind::AgentChanged))
 }
 
+/// Returns true if the user owns the task and the task has not ended.
 async fn is_owner(app: &App, task: TaskId, user: UserId) -> Result<bool> {
     let found = retry_while_unavailable(|| task_rows::find(app.db.read(), task)).await?;
-    Ok(found.is_some_and(|task| task.owner_id == Some(user)))
+    Ok(found.is_some_and(|task| task.owner_id == Some(user) && task_rows::is_live(task.status)))
 }
 
 /// Root subscription of the targets of a task.
@@ -107,10 +108,11 @@ pub struct TargetsSubscription;
 
 #[Subscription]
 impl TargetsSubscription {
-    /// Delivers an event whenever the possible targets for a transfer or a conference of the viewer's task may have
-    /// changed, with the lists of targets as they are then. For an open dialog, so that nobody has to press a button
-    /// to refresh it. Begins with SubscriptionStarted. With `after`, the changes since that cursor come first, as one.
-    /// The stream completes when the task is no longer the viewer's. A cursor that the log no longer covers gets
+    /// Delivers an event whenever the state or the load of an agent or the tasks of a queue change, with the possible
+    /// targets for a transfer or a conference of the viewer's task as they are then. For an open dialog, so that nobody
+    /// has to press a button to refresh it. Begins with SubscriptionStarted. With `after`, the changes since that
+    /// cursor come first, several of them as one. The stream completes at the next change when the task has ended or
+    /// is no longer the viewer's. A cursor that the log no longer covers gets
     /// ResyncRequired, and the stream completes. Refuses a task that is not the viewer's with BAD_USER_INPUT.
     #[graphql(guard = "Needs(Scope::AgentsRead)")]
     async fn target_events(

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ComplexObject, Context, ID, Subscription, Union};
+use async_graphql::{ComplexObject, Context, ID, SimpleObject, Subscription, Union};
 use async_stream::try_stream;
 use entity::{connection_request, contact::List, event::EventKind, id::UserId, stream::StreamKind};
 use futures_util::Stream;
 
-use super::{loader::PersonById, types::User};
+use super::{
+    loader::PersonById,
+    types::{User, needs},
+};
 use crate::{
     activities::live,
     app::App,
     auth::{guard::Needs, request_context::ContextExt as _, viewer::Scope},
-    contacts::memberships::ListChange,
+    contacts::memberships::{self, ListChange},
     error::{Error, Result},
     events::{
         cursor::Cursor,
@@ -30,8 +33,7 @@ use crate::{
 };
 
 event! {
-    /// A user is new, or the profile or the account status of a user changed. In `userEvents` also the relationship
-    /// with the viewer, the sizes of the user's lists, or the activities, and several changes may come as one.
+    /// A user is new, or the profile, the role or the account status of a user changed.
     #[graphql(complex)]
     UserChanged {
         /// The id of the user.
@@ -92,45 +94,81 @@ impl UserLogEvent {
     }
 }
 
+/// The profile of a user may have changed for the viewer: the name, the picture, the relationship, the sizes of the
+/// user's lists, or the activities. The update is not part of the log: it has no number, and several changes may come
+/// as one.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct UserUpdate {
+    /// The cursor to resume after this update.
+    pub cursor: Cursor,
+    /// The time of the last change.
+    pub occurred_at: Instant,
+    /// The id of the user.
+    pub user_id: ID,
+    #[graphql(skip)]
+    of: UserId,
+}
+
+#[ComplexObject]
+impl UserUpdate {
+    /// The user as they are now.
+    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+        User::referred(ctx, self.of).await
+    }
+}
+
 /// An item of the subscription `userEvents`.
 #[derive(Union)]
 enum UserEvent {
     SubscriptionStarted(SubscriptionStarted),
-    UserChanged(UserChanged),
+    UserUpdate(UserUpdate),
     ResyncRequired(ResyncRequired),
 }
 
-/// Returns true if the entry changes what the viewer sees of a user.
+/// Returns true if the entry changes what the viewer sees of a user, as far as the entry alone says so.
 fn concerns(entry: &SharedEntry, viewer: UserId, user: UserId) -> bool {
     let own = entry.owner_id == viewer.0;
-    match entry.stream_kind {
-        StreamKind::Contacts => entry.subject::<ListChange>().is_some_and(|change| {
+    match (entry.stream_kind, entry.kind.0) {
+        (StreamKind::Contacts, _) => entry.subject::<ListChange>().is_some_and(|change| {
             let counted = matches!(change.list, List::Connections | List::Following | List::Followers);
             // The shared connections and the shown activities depend on the viewer's other relationships.
             let shared = matches!(change.list, List::Connections | List::Blocked);
             (own && (change.user == user || shared)) || (entry.owner_id == user.0 && counted)
         }),
-        StreamKind::Requests => entry
-            .subject::<connection_request::Model>()
-            .is_some_and(|request| request.requester_id == user || request.recipient_id == user),
-        StreamKind::Activities => entry.owner_id == user.0,
-        // The shared connections are shown by name.
-        StreamKind::Profile => true,
+        (StreamKind::Requests, Some(EventKind::ConnectionRequestReceived | EventKind::ConnectionRequestChanged)) => {
+            entry
+                .subject::<connection_request::Model>()
+                .is_some_and(|request| request.requester_id == user || request.recipient_id == user)
+        }
+        (StreamKind::Activities, _) => entry.owner_id == user.0,
+        (StreamKind::Profile, _) => true,
         _ => false,
     }
 }
 
-/// Returns the last entry that the viewer may notice. An activity is noticed only by those who may see it.
+/// Returns the last entry that the viewer may notice. An activity is noticed only by those who may see it, and the
+/// profile of another person only if the viewer is connected with them, because shared connections are shown by name.
 async fn last_visible<'a>(
     app: &App,
     viewer: UserId,
+    user: UserId,
     entries: &'a [Arc<SharedEntry>],
 ) -> Result<Option<&'a Arc<SharedEntry>>> {
+    let db = app.db.read();
     for entry in entries.iter().rev() {
-        let Some(activity) = live::read(entry).filter(|_| entry.stream_kind == StreamKind::Activities) else {
-            return Ok(Some(entry));
+        let visible = match entry.stream_kind {
+            StreamKind::Activities => match live::read(entry) {
+                Some(activity) => retry_while_unavailable(|| live::is_on_profile(db, &activity, viewer)).await?,
+                None => false,
+            },
+            StreamKind::Profile if entry.owner_id != user.0 => {
+                let other = UserId(entry.owner_id);
+                retry_while_unavailable(|| memberships::is_connected(db, viewer, other)).await?
+            }
+            _ => true,
         };
-        if retry_while_unavailable(|| live::is_on_profile(app.db.read(), &activity, viewer)).await? {
+        if visible {
             return Ok(Some(entry));
         }
     }
@@ -144,10 +182,10 @@ pub struct UsersSubscription;
 #[Subscription]
 impl UsersSubscription {
     /// Delivers an event whenever the profile of a user may have changed for the viewer: the shown name and picture,
-    /// the relationship with the viewer, the sizes of the user's lists, and the activities that the viewer may see.
-    /// Begins with SubscriptionStarted. With `after`, the changes since that cursor come first, as one. A cursor that
-    /// the log no longer covers gets ResyncRequired, and the stream completes. For users only. Refuses a user whom the
-    /// viewer cannot see with BAD_USER_INPUT.
+    /// the relationship with the viewer, the sizes of the user's lists, and with the scope ACTIVITY_READ the activities
+    /// that the viewer may see. Begins with SubscriptionStarted. With `after`, the changes since that cursor come first,
+    /// several of them as one. A cursor that the log no longer covers gets ResyncRequired, and the stream completes.
+    /// Needs the scope PROFILE_READ too. For users only. Refuses a user whom the viewer cannot see with BAD_USER_INPUT.
     #[graphql(guard = "Needs(Scope::ContactsRead)")]
     async fn user_events(
         &self,
@@ -157,17 +195,18 @@ impl UsersSubscription {
                     events begin now.")]
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<UserEvent>> + use<>> {
-        let (app, viewer) = (ctx.app()?.clone(), ctx.viewer()?.user);
+        let (app, caller) = (ctx.app()?.clone(), needs(ctx, Scope::ProfileRead)?);
+        let (viewer, activities) = (ctx.viewer()?.user, caller.scopes().has(Scope::ActivityRead));
         let unknown = || Error::invalid("userId", "This user does not exist.");
         let user = UserId::parse(&user_id).ok_or_else(unknown)?;
         ctx.load(PersonById(user)).await?.ok_or_else(unknown)?;
         let after = after.map(|cursor| cursor.position_of(viewer.0)).transpose()?;
-        let of_user = vec![StreamKind::Contacts, StreamKind::Activities];
         let mut owned = vec![(viewer.0, vec![StreamKind::Contacts, StreamKind::Requests])];
-        if user == viewer {
-            owned[0].1.push(StreamKind::Activities);
-        } else {
-            owned.push((user.0, of_user));
+        if user != viewer {
+            owned.push((user.0, vec![StreamKind::Contacts]));
+        }
+        if let Some((_, kinds)) = owned.last_mut().filter(|_| activities) {
+            kinds.push(StreamKind::Activities);
         }
         let selection = Selection { owned, everywhere: vec![StreamKind::Profile], ..Selection::default() };
         let live = log_feed::follow(Arc::clone(&app.log_feed), app.db.clone(), selection, after);
@@ -182,9 +221,14 @@ impl UsersSubscription {
                     }
                     FeedItem::Entries(mut entries) => {
                         entries.retain(|entry| concerns(entry, viewer, user));
-                        if let Some(last) = Box::pin(last_visible(&app, viewer, &entries)).await? {
+                        if let Some(last) = Box::pin(last_visible(&app, viewer, user, &entries)).await? {
                             let cursor = Cursor::global(viewer.0, last.position.unwrap_or_default());
-                            yield UserEvent::UserChanged(UserChanged::of(user, last, cursor));
+                            yield UserEvent::UserUpdate(UserUpdate {
+                                cursor,
+                                occurred_at: Instant(last.occurred_at),
+                                user_id: user.into(),
+                                of: user,
+                            });
                         }
                     }
                 }
