@@ -183,9 +183,10 @@ pub struct UsersSubscription;
 impl UsersSubscription {
     /// Delivers an event whenever the profile of a user may have changed for the viewer: the shown name and picture,
     /// the relationship with the viewer, the sizes of the user's lists, and with the scope ACTIVITY_READ the activities
-    /// that the viewer may see. Begins with SubscriptionStarted. With `after`, the changes since that cursor come first,
-    /// several of them as one. A cursor that the log no longer covers gets ResyncRequired, and the stream completes.
-    /// Needs the scope PROFILE_READ too. For users only. Refuses a user whom the viewer cannot see with BAD_USER_INPUT.
+    /// that the viewer may see. Begins with SubscriptionStarted. With `after`, the changes since that cursor come
+    /// first, several of them as one. A cursor that the log no longer covers gets ResyncRequired, and the stream
+    /// completes. Needs the scope PROFILE_READ too. For users only. Refuses a user whom the viewer cannot see with
+    /// BAD_USER_INPUT.
     #[graphql(guard = "Needs(Scope::ContactsRead)")]
     async fn user_events(
         &self,
