@@ -62,7 +62,7 @@ const MATRIX: [(&str, &[Right]); 14] = [
     ("inbox", &[Account, Session, KeyScope, ServiceScope]),
     ("supervisorDesktop", &[Account, Session, KeyScope, ServiceScope, Supervisor]),
     ("viewerEvents", &[Account, Session, KeyScope]),
-    ("userEvents", &[Account, Session, KeyScope]),
+    ("userEvents", &[Account, Session]),
     // Only the owner of a task follows its targets.
     ("targetEvents", &[Agent, Part]),
 ];

@@ -7,10 +7,7 @@ use async_stream::try_stream;
 use entity::{connection_request, contact::List, event::EventKind, id::UserId, stream::StreamKind};
 use futures_util::Stream;
 
-use super::{
-    loader::PersonById,
-    types::{User, needs},
-};
+use super::{loader::PersonById, types::User};
 use crate::{
     activities::live,
     app::App,
@@ -182,12 +179,12 @@ pub struct UsersSubscription;
 #[Subscription]
 impl UsersSubscription {
     /// Delivers an event whenever the profile of a user may have changed for the viewer: the shown name and picture,
-    /// the relationship with the viewer, the sizes of the user's lists, and with the scope ACTIVITY_READ the activities
-    /// that the viewer may see. Begins with SubscriptionStarted. With `after`, the changes since that cursor come
-    /// first, several of them as one. A cursor that the log no longer covers gets ResyncRequired, and the stream
-    /// completes. Needs the scope PROFILE_READ too. For users only. Refuses a user whom the viewer cannot see with
+    /// with the scope CONTACTS_READ the relationship with the viewer and the sizes of the user's lists, and with the
+    /// scope ACTIVITY_READ the activities that the viewer may see. Begins with SubscriptionStarted. With `after`, the
+    /// changes since that cursor come first, several of them as one. A cursor that the log no longer covers gets
+    /// ResyncRequired, and the stream completes. For users only. Refuses a user whom the viewer cannot see with
     /// BAD_USER_INPUT.
-    #[graphql(guard = "Needs(Scope::ContactsRead)")]
+    #[graphql(guard = "Needs(Scope::ProfileRead)")]
     async fn user_events(
         &self,
         ctx: &Context<'_>,
@@ -196,19 +193,24 @@ impl UsersSubscription {
                     events begin now.")]
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<UserEvent>> + use<>> {
-        let (app, caller) = (ctx.app()?.clone(), needs(ctx, Scope::ProfileRead)?);
-        let (viewer, activities) = (ctx.viewer()?.user, caller.scopes().has(Scope::ActivityRead));
+        let (app, scopes) = (ctx.app()?.clone(), ctx.caller()?.scopes());
+        let viewer = ctx.viewer()?.user;
         let unknown = || Error::invalid("userId", "This user does not exist.");
         let user = UserId::parse(&user_id).ok_or_else(unknown)?;
         ctx.load(PersonById(user)).await?.ok_or_else(unknown)?;
         let after = after.map(|cursor| cursor.position_of(viewer.0)).transpose()?;
-        let mut owned = vec![(viewer.0, vec![StreamKind::Contacts, StreamKind::Requests])];
-        if user != viewer {
-            owned.push((user.0, vec![StreamKind::Contacts]));
+        let (mut own, mut of_user) = (Vec::new(), Vec::new());
+        if scopes.has(Scope::ContactsRead) {
+            own.extend([StreamKind::Contacts, StreamKind::Requests]);
+            of_user.push(StreamKind::Contacts);
         }
-        if let Some((_, kinds)) = owned.last_mut().filter(|_| activities) {
-            kinds.push(StreamKind::Activities);
+        if scopes.has(Scope::ActivityRead) {
+            of_user.push(StreamKind::Activities);
         }
+        if user == viewer {
+            own.extend(of_user.drain(..).filter(|kind| *kind == StreamKind::Activities));
+        }
+        let owned = vec![(viewer.0, own), (user.0, of_user)];
         let selection = Selection { owned, everywhere: vec![StreamKind::Profile], ..Selection::default() };
         let live = log_feed::follow(Arc::clone(&app.log_feed), app.db.clone(), selection, after);
         Ok(try_stream! {
