@@ -32,7 +32,7 @@ impl View {
     /// Opens a screen, if there is something to show. Reads it with one request and subscribes from its cursor.
     async fn open(screen: Screen, world: &mut World) -> Option<Self> {
         let (client, variables) = subject(screen, world).await?;
-        let mut copy = client.ask(screen.query(), variables.clone()).await.body["data"].clone();
+        let mut copy = screen.read(&client, variables.clone()).await;
         let cursor = screen.take_cursor(&mut copy);
         let socket = Self::subscribe(screen, &client, &variables, &cursor, &client.url).await;
         Some(Self { screen, client, variables, copy, cursor, socket })
@@ -45,16 +45,16 @@ impl View {
             variables = json!({});
         }
         variables["after"] = cursor.clone();
-        socket.subscribe("1", screen.subscription(), variables).await;
+        let operation = format!("{screen:?}Live");
+        let payload = json!({ "query": screen.document(), "operationName": operation, "variables": variables });
+        socket.subscribe_with("1", payload).await;
         let started = socket.event().await.expected("the first event");
         assert_eq!(started["__typename"], "SubscriptionStarted", "{screen:?}: {started}");
         socket
     }
 
     async fn fresh(&self) -> Value {
-        let answer = self.client.ask(self.screen.query(), self.variables.clone()).await;
-        assert!(answer.body.get("errors").is_none(), "{:?}: {}", self.screen, answer.body);
-        answer.body["data"].clone()
+        self.screen.read(&self.client, self.variables.clone()).await
     }
 
     /// Applies events until the copy equals a fresh answer. Returns false when the subscription has ended.
@@ -168,17 +168,17 @@ async fn each_screen_stays_equal_to_a_fresh_answer_by_its_subscription_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_web_chat_begins_with_one_request_that_shows_the_whole_chat() {
     let world = World::new(8).await;
-    let start = include_str!("operations/screens/chat_start.graphql");
     let input = json!({
         "entryPointId": world.queues[0].entry_point.id.to_string(),
         "message": { "clientMessageId": "1", "body": "Hello" },
     });
-    let answer = world.app.anonymous().ask(start, json!({ "input": input })).await;
+    let start = Screen::Chat.document();
+    let answer = world.app.anonymous().ask_named(start, "StartChat", json!({ "input": input })).await;
     let mut shown = json!({ "conversation": answer.at("startWebChat.conversation") });
     let token = answer.text("startWebChat.visitorToken").to_owned();
     let client = Client::new(&world.app.instances[0].url, Some(token));
     let variables = json!({ "conversation": shown["conversation"]["id"] });
-    let mut read = client.ask(Screen::Chat.query(), variables).await.body["data"].clone();
+    let mut read = Screen::Chat.read(&client, variables).await;
     assert_eq!(Screen::Chat.take_cursor(&mut shown), Screen::Chat.take_cursor(&mut read));
     assert_eq!(shown, read);
 }

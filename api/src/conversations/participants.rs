@@ -121,8 +121,12 @@ pub async fn for_conversations(
     sql.models::<participant::Entity>(db).await
 }
 
-/// Returns true if a user takes part in at least one of the conversations.
-pub async fn takes_part_in_one(db: &impl ConnectionTrait, user: UserId, ids: &[ConversationId]) -> Result<bool, DbErr> {
+/// Returns true if a user takes or took part in at least one of the conversations.
+pub async fn ever_took_part_in_one(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    ids: &[ConversationId],
+) -> Result<bool, DbErr> {
     if ids.is_empty() {
         return Ok(false);
     }
@@ -251,10 +255,7 @@ pub async fn remove_agents(tx: &Tx<'_>, conversation: &Locked<conversation::Mode
 
 /// Emits `ParticipantChanged` to the streams whose readers may see the participant.
 pub async fn emit_changed(tx: &Tx<'_>, conversation: &conversation::Model, row: &participant::Model) -> Result<()> {
-    let seen_by = visibility(conversation, row);
-    let streams = conversation_streams::for_event(tx, conversation, seen_by, row.user_id).await?;
-    tx.append(NewEvent::new(EventKind::ParticipantChanged, row, streams)?);
-    Ok(())
+    emit_to(tx, conversation, row, visibility(conversation, row)).await
 }
 
 /// Emits `ParticipantChanged` for a read position that passed no message of others. A customer gets no event about an
@@ -264,7 +265,16 @@ pub async fn emit_read_position(
     conversation: &conversation::Model,
     row: &participant::Model,
 ) -> Result<()> {
-    let streams = conversation_streams::for_event(tx, conversation, ItemVisibility::Agent, row.user_id).await?;
+    emit_to(tx, conversation, row, ItemVisibility::Agent).await
+}
+
+async fn emit_to(
+    tx: &Tx<'_>,
+    conversation: &conversation::Model,
+    row: &participant::Model,
+    seen_by: ItemVisibility,
+) -> Result<()> {
+    let streams = conversation_streams::for_event(tx, conversation, seen_by, row.user_id).await?;
     tx.append(NewEvent::new(EventKind::ParticipantChanged, row, streams)?);
     Ok(())
 }

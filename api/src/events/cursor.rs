@@ -9,7 +9,7 @@ use entity::{
 };
 use uuid::Uuid;
 
-use super::log::Stream;
+use super::log::{LoggedEvent, Stream};
 use crate::error::{Error, Result};
 
 /// A position in an event stream, as opaque text.
@@ -57,6 +57,12 @@ impl Cursor {
     /// Returns the global position. Refuses a cursor of another owner with an error on `after`.
     pub fn position_of(&self, owner: Uuid) -> Result<i64> {
         self.number(GLOBAL, 0, owner)
+    }
+
+    /// Returns the cursor of a log entry for a reader of several streams. The entry has a position.
+    #[must_use]
+    pub fn of_entry(owner: Uuid, entry: &LoggedEvent) -> Self {
+        Self::global(owner, entry.position.unwrap_or_default())
     }
 
     fn number(&self, form: u8, kind: u8, owner: Uuid) -> Result<i64> {

@@ -92,7 +92,7 @@ pub struct LogFeed {
     shutdown: CancellationToken,
 }
 
-/// What a selection has in common with the entries that it selects.
+/// A key under which the readers are found to whom an entry may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Interest {
     Owner(Uuid),

@@ -10,6 +10,9 @@ use uuid::Uuid;
 use super::log::{LOGGED_EVENT, LoggedEvent};
 use crate::database::sql::Sql;
 
+/// The kinds of which any user may follow all streams. Readers see what their own rights allow of them.
+pub const FOR_EVERYONE: [StreamKind; 2] = [StreamKind::Activities, StreamKind::Profile];
+
 /// The streams that one reader follows together. An entry is selected when one of the fields selects it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
@@ -54,15 +57,6 @@ impl FeedEntry {
 }
 
 impl Selection {
-    /// Returns true when the selection has no stream.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.owned.iter().all(|(_, kinds)| kinds.is_empty())
-            && self.queues.is_empty()
-            && self.customers.is_empty()
-            && self.everywhere.is_empty()
-    }
-
     /// Returns true when the entry is selected.
     #[must_use]
     pub fn has(&self, found: &FeedEntry) -> bool {

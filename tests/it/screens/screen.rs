@@ -1,14 +1,14 @@
-//! The eight screens: the query and the subscription of each, and what a client does with an event.
+//! The eight screens: the document of each, and the change that a client makes to its copy for each event.
 
 use serde_json::{Value, json};
 
 use super::copy::{Part, add, at, learn, put, remove, sort, without};
-use crate::support::Expected as _;
+use crate::support::{Expected as _, graphql::Client};
 
 /// The number of rows of the feed and of the bell.
 const SHOWN: usize = 20;
 
-macro_rules! operation {
+macro_rules! document {
     ($name:literal) => {
         include_str!(concat!("../operations/screens/", $name, ".graphql"))
     };
@@ -36,32 +36,26 @@ pub enum Screen {
 }
 
 impl Screen {
-    /// Returns the one request that reads the screen.
-    pub fn query(self) -> &'static str {
+    /// Returns the document with the one request that reads the screen and the one subscription that keeps it. The
+    /// request has the name of the screen, and the subscription has "Live" after it.
+    pub fn document(self) -> &'static str {
         match self {
-            Self::Home => operation!("home"),
-            Self::Profile => operation!("profile"),
-            Self::Bell => operation!("bell"),
-            Self::Desk => operation!("desk"),
-            Self::Pane => operation!("pane"),
-            Self::Transfer => operation!("transfer"),
-            Self::Dashboard => operation!("dashboard"),
-            Self::Chat => operation!("chat"),
+            Self::Home => document!("home"),
+            Self::Profile => document!("profile"),
+            Self::Bell => document!("bell"),
+            Self::Desk => document!("desk"),
+            Self::Pane => document!("pane"),
+            Self::Transfer => document!("transfer"),
+            Self::Dashboard => document!("dashboard"),
+            Self::Chat => document!("chat"),
         }
     }
 
-    /// Returns the one subscription that keeps it.
-    pub fn subscription(self) -> &'static str {
-        match self {
-            Self::Home => operation!("home_live"),
-            Self::Profile => operation!("profile_live"),
-            Self::Bell => operation!("bell_live"),
-            Self::Desk => operation!("desk_live"),
-            Self::Pane => operation!("pane_live"),
-            Self::Transfer => operation!("transfer_live"),
-            Self::Dashboard => operation!("dashboard_live"),
-            Self::Chat => operation!("chat_live"),
-        }
+    /// Reads the screen.
+    pub async fn read(self, client: &Client, variables: Value) -> Value {
+        let answer = client.ask_named(self.document(), &format!("{self:?}"), variables).await;
+        assert!(answer.body.get("errors").is_none(), "{self:?}: {}", answer.body);
+        answer.body["data"].clone()
     }
 
     /// Takes the cursor of the subscription out of an answer, which may differ between two equal answers.
@@ -120,7 +114,7 @@ fn request(copy: &mut Value, request: &Value) {
     learn(copy, request);
     let (pending, list) = (request["status"] == "PENDING", "connectionRequests.nodes");
     let changed = match pending {
-        true => put(copy, list, without(request, &["status"]), true),
+        true => put(copy, list, request.clone(), true),
         false => remove(copy, list, &text(&request["id"])),
     };
     if changed {

@@ -46,10 +46,19 @@ impl Client {
         }
     }
 
+    /// Runs one of the operations of a document.
+    pub async fn ask_named(&self, document: &str, operation: &str, variables: Value) -> Answer {
+        let body = json!({ "query": document, "operationName": operation, "variables": variables });
+        self.post(&body).await.expected("an answer")
+    }
+
     /// Sends a request to a server that may be down.
     pub async fn try_ask(&self, query: &str, variables: Value) -> Result<Answer, reqwest::Error> {
-        let request =
-            self.http.post(format!("{}/graphql", self.url)).json(&json!({ "query": query, "variables": variables }));
+        self.post(&json!({ "query": query, "variables": variables })).await
+    }
+
+    async fn post(&self, body: &Value) -> Result<Answer, reqwest::Error> {
+        let request = self.http.post(format!("{}/graphql", self.url)).json(body);
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

@@ -117,7 +117,11 @@ impl Socket {
     }
 
     pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
-        let payload = json!({ "query": query, "variables": variables });
+        self.subscribe_with(id, json!({ "query": query, "variables": variables })).await;
+    }
+
+    /// Starts an operation with a whole payload, which can name one of several operations.
+    pub async fn subscribe_with(&mut self, id: &str, payload: Value) {
         self.say(&json!({ "type": "subscribe", "id": id, "payload": payload })).await;
     }
 

@@ -59,8 +59,8 @@ impl ActivitiesSubscription {
                     vec![Ok(ActivityFeedEvent::ResyncRequired(resync(user.0, at, reason, &clock)))]
                 }
                 Ok(FeedItem::Entries(entries)) => {
-                    let cursor = |entry: &SharedEntry| Cursor::global(user.0, entry.position.unwrap_or_default());
-                    let event = |entry: &Arc<SharedEntry>| ActivityLogEvent::read(entry, cursor(entry));
+                    let event =
+                        |entry: &Arc<SharedEntry>| ActivityLogEvent::read(entry, Cursor::of_entry(user.0, entry));
                     entries.iter().map(|entry| Ok(ActivityFeedEvent::Event(event(entry)))).collect()
                 }
             }

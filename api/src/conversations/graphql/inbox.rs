@@ -58,21 +58,16 @@ pub async fn changed_conversations(app: &App, entries: &[Arc<SharedEntry>]) -> R
     Ok(last)
 }
 
-/// Returns the cursor of an entry, for a reader of several streams.
-pub fn cursor_of(owner: Uuid, entry: &SharedEntry) -> Cursor {
-    Cursor::global(owner, entry.position.unwrap_or_default())
-}
-
 /// Returns the events of a batch, in the order of the log.
 async fn read_batch(app: &App, owner: Uuid, entries: &[Arc<SharedEntry>]) -> Result<Vec<InboxEvent>> {
     let mut changed = changed_conversations(app, entries).await?.into_iter().peekable();
     let mut events = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         if let Some((of, _)) = changed.next_if(|(_, last)| *last == index) {
-            let event = ConversationChanged::of(of, entry, cursor_of(owner, entry));
+            let event = ConversationChanged::of(of, entry, Cursor::of_entry(owner, entry));
             events.push(InboxEvent::ConversationChanged(event));
         } else if let (StreamKind::Customer, CustomerLogEvent::CustomerChanged(event)) =
-            (entry.stream_kind, CustomerLogEvent::read(entry, cursor_of(owner, entry)))
+            (entry.stream_kind, CustomerLogEvent::read(entry, Cursor::of_entry(owner, entry)))
         {
             events.push(InboxEvent::CustomerChanged(event));
         }

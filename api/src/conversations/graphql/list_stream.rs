@@ -31,7 +31,7 @@ use crate::{
         },
         log_feed::{self, FeedItem, SharedEntry},
         reading::retry_while_unavailable,
-        selection::Selection,
+        selection::{FOR_EVERYONE, Selection},
         sequencer,
     },
     instant::Instant,
@@ -90,7 +90,7 @@ impl ListScope {
                 if viewer.scopes.has(Scope::NotificationsRead) {
                     kinds.extend([StreamKind::Notifications, StreamKind::Requests]);
                 }
-                kinds.extend(more.iter().filter(|kind| !OF_OTHERS.contains(kind)));
+                kinds.extend(more.iter().filter(|kind| !FOR_EVERYONE.contains(kind)));
                 kinds.sort_unstable();
                 kinds.dedup();
                 vec![(viewer.user.0, kinds)]
@@ -102,13 +102,10 @@ impl ListScope {
             Self::Queues(queues) => (queues, vec![StreamKind::Customer]),
             Self::All => (Vec::new(), vec![StreamKind::Conversation, StreamKind::Customer]),
         };
-        everywhere.extend(more.iter().filter(|kind| OF_OTHERS.contains(kind)));
+        everywhere.extend(more.iter().filter(|kind| FOR_EVERYONE.contains(kind)));
         Selection { owned, queues, everywhere, ..Selection::default() }
     }
 }
-
-/// The kinds of streams of which the viewer sees entries in the streams of others.
-const OF_OTHERS: [StreamKind; 2] = [StreamKind::Activities, StreamKind::Profile];
 
 /// Returns true if the caller's lists may contain other conversations now than at a position of the log.
 async fn lists_changed_since(app: &App, caller: &Caller, position: Option<i64>) -> Result<bool> {
@@ -169,7 +166,7 @@ impl UnreadWatch {
         let mut changed: Vec<ConversationId> = changed.collect();
         changed.sort_unstable();
         changed.dedup();
-        retry_while_unavailable(|| participants::takes_part_in_one(app.db.read(), viewer.user, &changed)).await
+        retry_while_unavailable(|| participants::ever_took_part_in_one(app.db.read(), viewer.user, &changed)).await
     }
 
     /// Counts again, and returns the event if the numbers changed.
@@ -204,7 +201,7 @@ async fn due(recheck: &mut Option<AccessRecheck>) {
 }
 
 /// Follows the caller's lists after a cursor, or from now on, with more kinds of streams than the lists need: the
-/// caller's own, and the activities of others. Refuses customers with FORBIDDEN.
+/// caller's own, and those that everyone may follow. Refuses customers with FORBIDDEN.
 pub async fn follow(
     ctx: &Context<'_>,
     after: Option<Cursor>,

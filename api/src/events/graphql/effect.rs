@@ -191,7 +191,8 @@ impl StreamChange {
 }
 
 /// Returns the scope that the subscription to a stream needs.
-fn reads(kind: StreamKind) -> Scope {
+#[must_use]
+pub fn reads(kind: StreamKind) -> Scope {
     match kind {
         StreamKind::Requests | StreamKind::Contacts => Scope::ContactsRead,
         StreamKind::Notifications => Scope::NotificationsRead,
@@ -200,8 +201,9 @@ fn reads(kind: StreamKind) -> Scope {
         StreamKind::Conversation
         | StreamKind::CustomerSide
         | StreamKind::DirectConversation
-        | StreamKind::DirectInbox => Scope::ConversationsRead,
+        | StreamKind::DirectInbox
+        | StreamKind::Customer => Scope::ConversationsRead,
         StreamKind::Profile => Scope::ProfileRead,
-        StreamKind::Rights | StreamKind::Customer => Scope::Admin,
+        StreamKind::Rights => Scope::Admin,
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Subscription, Union};
-use entity::{id::UserId, stream::StreamKind, user::Role};
+use entity::{id::UserId, user::Role};
 use futures_util::{Stream, StreamExt as _, stream::BoxStream};
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ use crate::{
         cursor::Cursor,
         log::LoggedEvent,
         log_feed::{self, FeedItem, SharedEntry},
-        selection::Selection,
+        selection::{FOR_EVERYONE, Selection},
     },
     instant::Instant,
     tasks::graphql::supervision::still_has_role,
@@ -60,9 +60,7 @@ pub fn follow(
     selection: Selection,
     after: Option<i64>,
 ) -> BoxStream<'static, Result<FeedItem>> {
-    // Everyone may follow all profiles and activities.
-    let of_all = |kind: &StreamKind| matches!(kind, StreamKind::Profile | StreamKind::Activities);
-    let supervised = !selection.everywhere.iter().all(of_all);
+    let supervised = !selection.everywhere.iter().all(|kind| FOR_EVERYONE.contains(kind));
     let live = log_feed::follow(Arc::clone(&app.log_feed), app.db.clone(), selection, after).boxed();
     match recheck {
         Some((user, recheck)) if supervised => {
@@ -132,6 +130,6 @@ impl EventsSubscription {
 }
 
 fn read_entry(owner: Uuid, entry: &LoggedEvent) -> Result<EventsEvent> {
-    let cursor = Cursor::global(owner, entry.position.unwrap_or_default());
+    let cursor = Cursor::of_entry(owner, entry);
     LogEntry::read(entry, cursor).map(EventsEvent::Entry)
 }

@@ -120,7 +120,7 @@ pub enum Event {
     TargetsChanged(TargetsChanged),
     /// A user is new, or the profile of a user changed.
     UserChanged(UserChanged),
-    /// What the viewer sees of a user changed.
+    /// The profile of a user may have changed for the viewer.
     UserUpdate(UserUpdate),
     /// An event that this version of Rapport does not know.
     UnknownEvent(UnknownEvent),

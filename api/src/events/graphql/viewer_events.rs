@@ -7,7 +7,10 @@ use async_stream::try_stream;
 use entity::{event::EventKind, stream::StreamKind};
 use futures_util::Stream;
 
-use super::types::{ResyncRequired, SubscriptionStarted};
+use super::{
+    effect::reads,
+    types::{ResyncRequired, SubscriptionStarted},
+};
 use crate::{
     activities::{graphql::types::ActivityLogEvent, live},
     app::App,
@@ -19,7 +22,7 @@ use crate::{
     contacts::graphql::subscription::ContactLogEvent,
     conversations::graphql::{
         event_types::{ConversationChanged, CustomerLogEvent},
-        inbox::{changed_conversations, cursor_of},
+        inbox::changed_conversations,
         list_stream::{self, ListItem},
     },
     error::Result,
@@ -56,30 +59,23 @@ impl ViewerEvent {
     /// Reads an entry of the log. Returns `None` for an entry about a conversation, which has an event of its own, and
     /// without the scope that it needs.
     fn read(entry: &SharedEntry, scopes: Scopes, cursor: Cursor) -> Option<Self> {
-        // An offer is in two streams. A reader gets the entry of one of them.
+        // An offer is in two streams. A reader gets the entry of one of them, so the scope of either is enough.
         let of_offer = matches!(entry.kind.0, Some(EventKind::OfferCreated | EventKind::OfferEnded));
-        let allowed = match entry.stream_kind {
-            _ if of_offer => scopes.has(Scope::AgentsRead) || scopes.has(Scope::ContactsRead),
-            StreamKind::Requests | StreamKind::Contacts => scopes.has(Scope::ContactsRead),
-            StreamKind::AgentDesktop => scopes.has(Scope::AgentsRead),
-            StreamKind::Customer => scopes.has(Scope::ConversationsRead),
-            _ => true,
-        };
-        if !allowed {
+        let scope_of_offer = of_offer && (scopes.has(Scope::AgentsRead) || scopes.has(Scope::ContactsRead));
+        if !scopes.has(reads(entry.stream_kind)) && !scope_of_offer {
             return None;
         }
         Some(match entry.stream_kind {
-            _ if of_offer => Self::Request(RequestLogEvent::read(entry, cursor)),
             StreamKind::Requests => Self::Request(RequestLogEvent::read(entry, cursor)),
             StreamKind::Contacts => Self::Contact(ContactLogEvent::read(entry, cursor)),
             StreamKind::Notifications => Self::Notification(NotificationLogEvent::read(entry, cursor)),
             StreamKind::Activities => Self::Activity(ActivityLogEvent::read(entry, cursor)),
             StreamKind::Customer => Self::Customer(CustomerLogEvent::read(entry, cursor)),
             StreamKind::Profile => Self::User(UserLogEvent::read(entry, cursor)),
-            StreamKind::AgentDesktop => match entry.kind.0? {
-                EventKind::AgentChanged => Self::AgentChanged(AgentChanged::read(entry, cursor)?),
-                _ => return None,
-            },
+            StreamKind::AgentDesktop if of_offer => Self::Request(RequestLogEvent::read(entry, cursor)),
+            StreamKind::AgentDesktop if matches!(entry.kind.0, Some(EventKind::AgentChanged)) => {
+                Self::AgentChanged(AgentChanged::read(entry, cursor)?)
+            }
             _ => return None,
         })
     }
@@ -97,7 +93,7 @@ async fn read_batch(app: &App, viewer: &Viewer, entries: Vec<Arc<SharedEntry>>) 
     let mut changed = changed.into_iter().peekable();
     let mut events = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
-        let event = ViewerEvent::read(entry, scopes, cursor_of(owner, entry));
+        let event = ViewerEvent::read(entry, scopes, Cursor::of_entry(owner, entry));
         if let Some((of, _)) = changed.next_if(|(_, last)| *last == index) {
             let position = entry.position.unwrap_or_default() - i64::from(event.is_some());
             let event = ConversationChanged::of(of, entry, Cursor::global(owner, position));
@@ -108,21 +104,27 @@ async fn read_batch(app: &App, viewer: &Viewer, entries: Vec<Arc<SharedEntry>>) 
     Ok(events)
 }
 
+/// The kinds of streams that `viewerEvents` follows besides those of the viewer's lists.
+const FOLLOWED: [StreamKind; 5] = [
+    StreamKind::Requests,
+    StreamKind::Contacts,
+    StreamKind::Notifications,
+    StreamKind::Activities,
+    StreamKind::Profile,
+];
+
 /// Root subscription of everything of the viewer.
 #[derive(Default)]
 pub struct ViewerEventsSubscription;
 
 #[Subscription]
 impl ViewerEventsSubscription {
-    /// Delivers in one stream what changes the viewer's own screens: connection requests, offers, contact lists,
-    /// notifications, activities of the feed, new users and changed profiles, the viewer's state as an agent,
-    /// and what `inbox` delivers: the
-    /// conversations of the viewer's lists, their customers, and the numbers of `viewer.unread`. Each part needs its
-    /// scope, and is left out without it: CONTACTS_READ, NOTIFICATIONS_READ, ACTIVITY_READ, AGENTS_READ,
-    /// CONVERSATIONS_READ and PROFILE_READ.
-    /// Begins with SubscriptionStarted. With `after`, all events since that cursor come first. When the log no longer
-    /// reaches the cursor, or the viewer's role or queues change, the stream delivers ResyncRequired and completes. For
-    /// users only.
+    /// Delivers in one stream every change of the viewer's own screens: connection requests, offers, contact lists,
+    /// notifications, activities of the feed, new users and changed profiles, the viewer's state as an agent, and
+    /// everything that `inbox` delivers. Each part needs its scope, and is left out without it: CONTACTS_READ,
+    /// NOTIFICATIONS_READ, ACTIVITY_READ, AGENTS_READ, CONVERSATIONS_READ and PROFILE_READ. Begins with
+    /// SubscriptionStarted. With `after`, all events since that cursor come first. When the log no longer reaches the
+    /// cursor, or the viewer's role or queues change, the stream delivers ResyncRequired and completes. For users only.
     #[graphql(guard = "Needs(Scope::EventsRead)")]
     async fn viewer_events(
         &self,
@@ -132,15 +134,7 @@ impl ViewerEventsSubscription {
         after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<ViewerEvent>> + use<>> {
         let (app, viewer) = (ctx.app()?.clone(), *ctx.viewer()?);
-        let mut kinds = Vec::new();
-        for (scope, of_scope) in [
-            (Scope::ContactsRead, [StreamKind::Requests, StreamKind::Contacts].as_slice()),
-            (Scope::NotificationsRead, &[StreamKind::Notifications]),
-            (Scope::ActivityRead, &[StreamKind::Activities]),
-            (Scope::ProfileRead, &[StreamKind::Profile]),
-        ] {
-            kinds.extend(of_scope.iter().filter(|_| viewer.scopes.has(scope)));
-        }
+        let kinds: Vec<StreamKind> = FOLLOWED.into_iter().filter(|kind| viewer.scopes.has(reads(*kind))).collect();
         let live = list_stream::follow(ctx, after, &kinds).await?;
         Ok(try_stream! {
             for await item in live {

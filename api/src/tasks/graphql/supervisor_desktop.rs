@@ -122,7 +122,7 @@ fn read_batch(owner: Uuid, queues: Option<&[QueueId]>, entries: &[Arc<SharedEntr
             changed.retain(|(known, _)| *known != queue);
             changed.push((queue, entry));
         }
-        events.extend(SupervisorDesktopEvent::read(entry, Cursor::global(owner, entry.position.unwrap_or_default())));
+        events.extend(SupervisorDesktopEvent::read(entry, Cursor::of_entry(owner, entry)));
     }
     // The counts come last, with the position of the whole batch: a client that resumes there gets no queue twice.
     let end = entries.last().and_then(|entry| entry.position).unwrap_or_default();

@@ -148,7 +148,7 @@ impl TargetsSubscription {
                             return;
                         }
                         yield TargetEvent::TargetsChanged(TargetsChanged {
-                            cursor: Cursor::global(viewer.0, last.position.unwrap_or_default()),
+                            cursor: Cursor::of_entry(viewer.0, last),
                             occurred_at: Instant(last.occurred_at),
                             task: task_id.clone(),
                         });

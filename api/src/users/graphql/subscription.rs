@@ -225,7 +225,7 @@ impl UsersSubscription {
                     FeedItem::Entries(mut entries) => {
                         entries.retain(|entry| concerns(entry, viewer, user));
                         if let Some(last) = Box::pin(last_visible(&app, viewer, user, &entries)).await? {
-                            let cursor = Cursor::global(viewer.0, last.position.unwrap_or_default());
+                            let cursor = Cursor::of_entry(viewer.0, last);
                             yield UserEvent::UserUpdate(UserUpdate {
                                 cursor,
                                 occurred_at: Instant(last.occurred_at),
