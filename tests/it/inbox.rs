@@ -189,6 +189,19 @@ async fn an_agent_who_was_asked_hears_when_the_conversation_enters_and_leaves_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_agent_who_must_wrap_up_sees_the_task_go_to_another_agent_and_return() {
+    let AcceptedChat { app, sue, ann, sales, task, .. } = accepted_chat().await;
+    let query = "subscription { event: agentDesktop { __typename ... on TaskChanged { task { status } } } }";
+    let mut desktop = Follower::start(&sue, 0, query, json!({})).await;
+    assert_eq!(sue.transfers(&task, sales.as_target()).await, "");
+    app.settle().await;
+    assert_eq!(ann.declines(&ann.offers().await.remove(0)).await, "");
+    for status in ["QUEUED", "OFFERED", "QUEUED"] {
+        desktop.until("TaskChanged", |event| event["task"]["status"] == status).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn viewer_events_leave_out_what_the_token_may_not_read() {
     let app = TestApp::two().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;

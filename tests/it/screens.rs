@@ -34,11 +34,18 @@ impl View {
         let (client, variables) = subject(screen, world).await?;
         let mut copy = screen.read(&client, variables.clone()).await;
         let cursor = screen.take_cursor(&mut copy);
-        let socket = Self::subscribe(screen, &client, &variables, &cursor, &client.url).await;
+        let socket = Self::subscribe(screen, &client, &variables, &cursor, &client.url).await.expected("a start");
         Some(Self { screen, client, variables, copy, cursor, socket })
     }
 
-    async fn subscribe(screen: Screen, client: &Client, variables: &Value, cursor: &Value, url: &str) -> Socket {
+    /// Subscribes from a cursor. Returns `None` when the subscription is refused.
+    async fn subscribe(
+        screen: Screen,
+        client: &Client,
+        variables: &Value,
+        cursor: &Value,
+        url: &str,
+    ) -> Option<Socket> {
         let mut socket = Socket::open(url, client.token.as_deref()).await;
         let mut variables = variables.clone();
         if variables.is_null() {
@@ -49,8 +56,11 @@ impl View {
         let payload = json!({ "query": screen.document(), "operationName": operation, "variables": variables });
         socket.subscribe_with("1", payload).await;
         let started = socket.event().await.expected("the first event");
+        if started.is_null() {
+            return None;
+        }
         assert_eq!(started["__typename"], "SubscriptionStarted", "{screen:?}: {started}");
-        socket
+        Some(socket)
     }
 
     async fn fresh(&self) -> Value {
@@ -84,10 +94,19 @@ impl View {
         }
     }
 
-    /// Loses the connection and comes back to an instance from the last cursor.
-    async fn reconnect(&mut self, url: &str) {
+    /// Loses the connection and comes back to an instance from the last cursor. Returns false when there is nothing to
+    /// follow any more: the task of a dialog has ended, and the dialog shows no target.
+    async fn reconnect(&mut self, url: &str) -> bool {
         let again = Self::subscribe(self.screen, &self.client, &self.variables, &self.cursor, url).await;
+        let Some(again) = again else {
+            assert_eq!(self.screen, Screen::Transfer);
+            for list in ["queues", "transfer", "conference"] {
+                assert_eq!(self.copy[list]["totalCount"], 0, "{list}");
+            }
+            return false;
+        };
         std::mem::replace(&mut self.socket, again).cut();
+        true
     }
 }
 
@@ -155,8 +174,10 @@ async fn each_screen_stays_equal_to_a_fresh_answer_by_its_subscription_alone() {
             if world.chance.below(8) == 0 {
                 let instance = world.chance.below(world.app.instances.len());
                 let url = world.app.instances[instance].url.clone();
-                view.reconnect(&url).await;
                 cuts += 1;
+                if !view.reconnect(&url).await {
+                    *slot = None;
+                }
             }
         }
     }

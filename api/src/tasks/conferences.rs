@@ -2,8 +2,6 @@
 //! continues. Only the owner can end it for all. Each agent who took part must submit a wrap-up. The customer sees
 //! nothing of an invitation that nobody accepts.
 
-use std::collections::BTreeSet;
-
 use entity::{
     agent,
     announcement::{AnnouncementPerson, AnnouncementTarget},
@@ -307,9 +305,7 @@ pub async fn remove_without_wrap_up(
         announcements::announce_departure(tx, conversation, &joined, by.map(AnnouncementPerson::User)).await?;
         participants::leave(tx, conversation, joined).await?;
     }
-    let holders = assignments::for_task(tx.db(), task.id).await?;
-    let desks: BTreeSet<UserId> = holders.iter().map(|holder| holder.agent_id).chain([user]).collect();
-    task_rows::emit_changed_to(tx, &task, false, desks)?;
+    task_rows::emit_changed_after_release(tx, &task, false, user).await?;
     Ok(task)
 }
 

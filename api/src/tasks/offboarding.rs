@@ -110,5 +110,5 @@ async fn leave(tx: &Tx<'_>, conversation: &mut Locked<conversation::Model>, held
         task_rows::emit_left(tx, &task, &before)?;
         task = queueing::requeue(tx, conversation, task).await?;
     }
-    task_rows::emit_changed_to(tx, &task, true, [held.agent_id])
+    task_rows::emit_changed_after_release(tx, &task, true, held.agent_id).await
 }

@@ -178,7 +178,7 @@ async fn end_unaccepted(
         OfferKind::Queue => {
             let before = task.queue_id;
             let task = queueing::requeue(tx, conversation, task).await?;
-            task_rows::emit_changed_to(tx, &task, task.queue_id != before, [agent.user_id])?;
+            task_rows::emit_changed_after_release(tx, &task, task.queue_id != before, agent.user_id).await?;
         }
         OfferKind::Transfer => transfers::on_not_accepted(tx, conversation, task, offer).await?,
         OfferKind::Conference => conferences::on_not_accepted(tx, conversation, task, offer).await?,

@@ -1,6 +1,8 @@
 //! The rows of tasks, their locks and their events. A constraint allows one live task for a conversation. A task
 //! changes only under the lock of its conversation.
 
+use std::collections::BTreeSet;
+
 use entity::{
     conversation,
     event::EventKind,
@@ -115,18 +117,23 @@ pub async fn save(tx: &Tx<'_>, conversation: &Locked<conversation::Model>, task:
 /// Emits `TaskChanged` in the conversation's stream and to the desktops of the task's agents. With `to_customer`, the
 /// customer's stream gets it too.
 pub async fn emit_changed(tx: &Tx<'_>, task: &task::Model, to_customer: bool) -> Result<()> {
-    let holders = assignments::for_task(tx.db(), task.id).await?;
-    emit_changed_to(tx, task, to_customer, holders.iter().map(|holder| holder.agent_id))
+    emit_changed_with(tx, task, to_customer, None).await
 }
 
-/// Emits `TaskChanged` in the conversation's stream and to the given desktops. With `to_customer`, the customer's
-/// stream gets it too.
-pub fn emit_changed_to(
+/// Emits `TaskChanged` as [`emit_changed`] does, and also to the desktop of an agent who was just released from the
+/// task.
+pub async fn emit_changed_after_release(
     tx: &Tx<'_>,
     task: &task::Model,
     to_customer: bool,
-    desks: impl IntoIterator<Item = UserId>,
+    released: UserId,
 ) -> Result<()> {
+    emit_changed_with(tx, task, to_customer, Some(released)).await
+}
+
+async fn emit_changed_with(tx: &Tx<'_>, task: &task::Model, to_customer: bool, released: Option<UserId>) -> Result<()> {
+    let holders = assignments::for_task(tx.db(), task.id).await?;
+    let desks: BTreeSet<UserId> = holders.iter().map(|holder| holder.agent_id).chain(released).collect();
     tx.append(NewEvent::new(EventKind::TaskChanged, task, changed_streams(task, to_customer, desks))?);
     Ok(())
 }

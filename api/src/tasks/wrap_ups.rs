@@ -181,8 +181,7 @@ async fn finish(
         task.status = TaskStatus::Completed;
         task_rows::save(tx, conversation, &task).await?;
     }
-    let desks = left.iter().map(|holder| holder.agent_id).chain([row.agent_id]);
-    task_rows::emit_changed_to(tx, &task, false, desks)?;
+    task_rows::emit_changed_after_release(tx, &task, false, row.agent_id).await?;
     Ok(task)
 }
 
