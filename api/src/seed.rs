@@ -19,8 +19,7 @@ use crate::{
     },
     contact_center::admin_change::AdminActor,
     entry_points::{
-        entry_point_admin::{self, CreateEntryPointInput},
-        form_validation::EntryPointFieldInput,
+        entry_point_admin, entry_point_changes::CreateEntryPointInput, form_validation::EntryPointFieldInput,
     },
     error::{Error, Result},
     queues::queue_admin::{self, CreateQueueInput},

@@ -19,8 +19,11 @@ pub struct Model {
     pub actor_id: UserId,
     /// The other person of a new connection.
     pub subject_id: Option<UserId>,
-    /// The text of a posted status.
+    /// The text of a posted status or of a recorded act.
     pub text: Option<String>,
+    /// The name of the application that recorded the act, and the page that shows it.
+    pub application: Option<String>,
+    pub url: Option<String>,
     /// True when only the actor's connections may see the activity.
     pub connections_only: bool,
     pub created_at: DateTimeUtc,
@@ -45,4 +48,7 @@ pub enum ActivityKind {
     /// The user changed their name, title, organization or picture.
     #[sea_orm(num_value = 3)]
     ProfileChanged,
+    /// The user did something in another application, which recorded it.
+    #[sea_orm(num_value = 4)]
+    Recorded,
 }

@@ -35,6 +35,8 @@ pub struct Model {
     pub last_sequence: i64,
     pub last_customer_sequence: i64,
     pub last_item_at: DateTimeUtc,
+    /// The `character_limit` of the entry point when the latest task began.
+    pub character_limit: Option<i32>,
     pub created_at: DateTimeUtc,
 }
 

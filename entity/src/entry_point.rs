@@ -31,6 +31,8 @@ pub struct Model {
     pub queue_id: QueueId,
     /// The priority of new tasks, from 1 to 9. A value of 10 means that none is set.
     pub priority: i16,
+    /// Maximum length of a message, in Unicode scalar values. Null for the value of the channel.
+    pub character_limit: Option<i32>,
     /// The questions that a visitor answers before a web chat begins.
     #[sea_orm(column_type = "Json")]
     pub form: Form,

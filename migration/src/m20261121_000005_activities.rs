@@ -20,6 +20,8 @@ impl MigrationTrait for Migration {
                     actor_id uuid NOT NULL REFERENCES "user" (id),
                     subject_id uuid REFERENCES "user" (id),
                     text text,
+                    application text,
+                    url text,
                     connections_only boolean NOT NULL,
                     created_at timestamptz NOT NULL
                 )"#,

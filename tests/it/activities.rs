@@ -138,19 +138,19 @@ async fn a_status_has_limits_and_only_its_author_deletes_it() {
     let app = TestApp::new().await;
     let [ann, ben] = app.people(["ann", "ben"]).await;
     connect(&ann, &ben).await;
-    for (text, code) in [("", "INVALID"), ("  ", "INVALID"), ("a\u{7}b", "INVALID")] {
+    for (text, code) in [("", "REQUIRED"), ("  ", "REQUIRED"), ("a\u{7}b", "INVALID")] {
         let answer = ann.ask(POST, json!({ "text": text })).await;
         assert_eq!(answer.at("postStatus.userErrors"), &json!([{ "code": code, "field": ["input", "text"] }]));
     }
     let answer = ann.ask(POST, json!({ "text": "ß".repeat(1_001) })).await;
     assert_eq!(answer.at("postStatus.userErrors.0.code"), "TOO_LONG");
     let id = post(&ann, &"한".repeat(1_000)).await;
-    let delete = "mutation($id: ID!) { deleteStatus(input: { activityId: $id }) { deletedId userErrors { code } } }";
+    let delete = "mutation($id: ID!) { deleteActivity(input: { activityId: $id }) { deletedId userErrors { code } } }";
     for (who, id) in [(&ben, id.as_str()), (&ann, "activity_01m7xnapkeess9yf3kt8ay0ya3"), (&ann, "x")] {
         let refused = who.ask(delete, json!({ "id": id })).await;
-        assert_eq!(refused.at("deleteStatus.userErrors"), &json!([{ "code": "NOT_FOUND" }]));
+        assert_eq!(refused.at("deleteActivity.userErrors"), &json!([{ "code": "NOT_FOUND" }]));
     }
-    assert_eq!(ann.ask(delete, json!({ "id": id })).await.at("deleteStatus.deletedId"), id.as_str());
+    assert_eq!(ann.ask(delete, json!({ "id": id })).await.at("deleteActivity.deletedId"), id.as_str());
     assert_eq!(feed(&ben, "ALL").await, ["ann+ben"]);
     consistency::check(&app.database).await;
 }
@@ -244,8 +244,8 @@ async fn a_live_feed_delivers_exactly_what_the_page_shows_on_every_instance() {
     post(&ben, "of a connection").await;
     let gone = post(&cem, "of one who is followed").await;
     connect(&ben, &dia).await;
-    let delete = "mutation($id: ID!) { deleteStatus(input: { activityId: $id }) { deletedId } }";
-    cem.ask(delete, json!({ "id": gone })).await.at("deleteStatus.deletedId");
+    let delete = "mutation($id: ID!) { deleteActivity(input: { activityId: $id }) { deletedId } }";
+    cem.ask(delete, json!({ "id": gone })).await.at("deleteActivity.deletedId");
     post(&ann, "of oneself").await;
     for mut socket in sockets {
         let mut heard = Vec::new();
@@ -352,7 +352,7 @@ async fn the_newest_activity_of_each_person_is_kept_under_concurrent_writes() {
             requests.push(other.asks(&ann).await);
         }
         let gone = post(&ann, "gone").await;
-        let delete = "mutation($id: ID!) { deleteStatus(input: { activityId: $id }) { userErrors { code } } }";
+        let delete = "mutation($id: ID!) { deleteActivity(input: { activityId: $id }) { userErrors { code } } }";
         let accepting = requests.iter().enumerate().map(|(number, request)| {
             let ann = &ann;
             async move { drop(ann.does_on(number, "acceptConnectionRequest", request).await) }

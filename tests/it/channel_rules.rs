@@ -280,3 +280,26 @@ async fn waiting_customers_receive_every_change_of_their_queue_position() {
     ann.accepts(&first.expected("an offer of what waits longest")).await.expected("a task");
     assert_eq!(next(&mut socket).await, Some(1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_capabilities_of_channels_are_data() {
+    let app = TestApp::new().await;
+    let ann = app.person("ann").await;
+    let query = "{ channels { channel characterLimit highestCharacterLimit richText emoji emojiReactions announcements \
+                 attachments templates templateAttachments workflows conferenceTargets transferTargets \
+                 severalWrapUpReasons deliveryReceipts readReceipts edits } }";
+    let answer = ann.ask(query, Value::Null).await;
+    assert_eq!(answer.at("channels").as_array().map(Vec::len), Some(5));
+    assert_eq!(
+        answer.at("channels.1"),
+        &json!({ "channel": "SMS", "characterLimit": 1_000, "highestCharacterLimit": 1_600,
+        "richText": false, "emoji": false, "emojiReactions": false, "announcements": true, "attachments": false,
+        "templates": false, "templateAttachments": false, "workflows": false,
+        "conferenceTargets": ["AGENT"], "transferTargets": ["AGENT", "QUEUE"], "severalWrapUpReasons": false, "deliveryReceipts": true,
+        "readReceipts": false, "edits": false })
+    );
+    assert_eq!(answer.at("channels.3.conferenceTargets"), &json!([]));
+    let channels = answer.at("channels").as_array().expected("channels");
+    let limits: Vec<&Value> = channels.iter().map(|channel| &channel["characterLimit"]).collect();
+    assert_eq!(json!(limits), json!([1_000, 1_000, 1_000, null, 4_096]));
+}

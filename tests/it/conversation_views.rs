@@ -380,19 +380,3 @@ async fn twenty_first_messages_at_once_begin_one_conversation() {
     assert_eq!(app.database.number("SELECT max(last_sequence) FROM conversation").await, 20);
     consistency::check(&app.database).await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_capabilities_of_channels_are_data() {
-    let app = TestApp::new().await;
-    let ann = app.person("ann").await;
-    let query = "{ channels { channel characterLimit richText emoji attachments conferenceTargets transferTargets severalWrapUpReasons deliveryReceipts readReceipts edits } }";
-    let answer = ann.ask(query, Value::Null).await;
-    assert_eq!(answer.at("channels").as_array().map(Vec::len), Some(5));
-    assert_eq!(
-        answer.at("channels.1"),
-        &json!({ "channel": "SMS", "characterLimit": 1_000, "richText": false, "emoji": false, "attachments": false,
-        "conferenceTargets": ["AGENT"], "transferTargets": ["AGENT", "QUEUE"], "severalWrapUpReasons": false, "deliveryReceipts": true,
-        "readReceipts": false, "edits": false })
-    );
-    assert_eq!(answer.at("channels.3.conferenceTargets"), &json!([]));
-}

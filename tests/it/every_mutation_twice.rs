@@ -238,7 +238,9 @@ async fn relationships(twice: &mut Twice<'_>) {
     twice.person(&jane, "importVCard", json!({ "vCard": card })).await;
     let status = json!({ "text": "Hello", "idempotencyKey": key("status") });
     let status = twice.person(&jane, "postStatus", status).await["activity"]["id"].clone();
-    twice.person(&jane, "deleteStatus", json!({ "activityId": status })).await;
+    twice.person(&jane, "deleteActivity", json!({ "activityId": status })).await;
+    let act = json!({ "text": "published the prices", "application": "Documents", "idempotencyKey": key("act") });
+    twice.person(&jane, "recordActivity", act).await;
     let newest = richard.ask("{ notifications(first: 1) { nodes { id } } }", Value::Null).await;
     let ids = json!({ "ids": [newest.at("notifications.nodes.0.id")] });
     for mutation in ["markNotificationsRead", "markNotificationsUnread", "deleteNotifications"] {

@@ -238,7 +238,7 @@ async fn customers_are_found_opened_and_changed_and_programs_hear_of_it() {
         (json!({ "externalId": "C-42" }), "DUPLICATE", "externalId"),
         (json!({ "email": "not an address" }), "INVALID", "email"),
         (json!({ "phone": "12" }), "INVALID", "phone"),
-        (json!({ "displayName": " " }), "INVALID", "displayName"),
+        (json!({ "displayName": " " }), "REQUIRED", "displayName"),
         (json!({ "externalId": "x".repeat(201) }), "INVALID", "externalId"),
     ] {
         let mut input = input;

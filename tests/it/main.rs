@@ -67,6 +67,7 @@ mod address_book;
 mod places;
 mod plain_texts;
 mod races;
+mod recorded_activities;
 mod recovery;
 mod relationships;
 mod repeated_calls;

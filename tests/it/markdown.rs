@@ -58,6 +58,29 @@ async fn html_is_stored_when_a_message_is_sent_edited_or_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_composer_previews_the_html_that_the_message_will_have() {
+    let app = TestApp::new().await;
+    let (ann, _, conversation) = two(&app).await;
+    let preview = "query($b: String!) { renderMarkdown(body: $b) { html characters } }";
+    let texts = ["**bold** 한국\r\n- a\n- b", "<script>alert(1)</script> [x](javascript:alert(1))", "", "plain"];
+    for (number, body) in texts.into_iter().enumerate() {
+        let shown = ann.ask(preview, json!({ "b": body })).await.at("renderMarkdown").clone();
+        assert_eq!(shown["characters"], body.replace("\r\n", "\n").chars().count(), "{body}");
+        if body.is_empty() {
+            continue;
+        }
+        says(&ann, &conversation, &number.to_string(), body).await;
+        assert_eq!(Some(&shown["html"]), html(&ann, &conversation).await.last(), "{body}");
+    }
+    let longest = "x".repeat(8_192);
+    assert_eq!(ann.ask(preview, json!({ "b": longest })).await.at("renderMarkdown.characters"), 8_192);
+    let refused = ann.ask(preview, json!({ "b": longest + "x" })).await;
+    assert_eq!(refused.body["data"], json!({ "renderMarkdown": null }));
+    assert_eq!(refused.body["errors"][0]["extensions"], json!({ "code": "BAD_USER_INPUT", "field": "body" }));
+    assert_eq!(refused.body["errors"][0]["path"], json!(["renderMarkdown"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn html_of_another_renderer_version_is_rendered_again_and_stored() {
     let app = TestApp::new().await;
     let (ann, ben, chat) = two(&app).await;

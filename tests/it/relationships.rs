@@ -67,7 +67,12 @@ async fn the_cool_down_ends_to_the_second() {
     let request = ann.asks(&ben).await;
     ben.must("ignoreConnectionRequest", &request).await;
     ann.must("withdrawConnectionRequest", &request).await;
-    app.clock.advance(Duration::seconds(3_599));
+    app.clock.advance(Duration::seconds(3_598));
+    let ask = "mutation($id: ID!) { requestConnection(input: { userId: $id }) { userErrors { code retryAfter } } }";
+    let refused = ann.ask(ask, serde_json::json!({ "id": ben.id() })).await;
+    let expected = serde_json::json!([{ "code": "REQUEST_COOLDOWN", "retryAfter": 2 }]);
+    assert_eq!(refused.at("requestConnection.userErrors"), &expected);
+    app.clock.advance(Duration::seconds(1));
     assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "REQUEST_COOLDOWN");
     app.clock.advance(Duration::seconds(1));
     assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "APPLIED");
@@ -233,7 +238,7 @@ async fn a_new_name_changes_a_persons_position_in_all_lists_and_in_the_search() 
         .await;
     assert_eq!(
         refused.at("updateProfile.userErrors"),
-        &json!([{ "code": "INVALID", "field": ["input", "displayName"] }])
+        &json!([{ "code": "REQUIRED", "field": ["input", "displayName"] }])
     );
     consistency::check(&app.database).await;
 }

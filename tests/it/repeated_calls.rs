@@ -117,7 +117,7 @@ async fn equal_calls_at_the_same_time_take_effect_once() {
         .await;
     let status = json!({ "text": "Hello", "idempotencyKey": "four that nobody else makes up" });
     let posted = at_once(&app, token, "postStatus", "activity { id }", &status).await;
-    at_once(&app, token, "deleteStatus", "deletedId", &json!({ "activityId": posted[0]["activity"]["id"] })).await;
+    at_once(&app, token, "deleteActivity", "deletedId", &json!({ "activityId": posted[0]["activity"]["id"] })).await;
     let passwords = json!({ "currentPassword": "correct horse", "newPassword": "battery staple" });
     let changed = at_once(&app, token, "changePassword", "changes { stream }", &passwords).await;
     assert_eq!(changed.len(), 8);

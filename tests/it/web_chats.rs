@@ -80,8 +80,8 @@ async fn invalid_input_of_a_chat_is_refused_by_field_and_stores_nothing() {
         input
     };
     for (input, code, path) in [
-        (json!({}), "INVALID", json!(["input", "fields"])),
-        (json!({ "fields": [{ "name": "name", "value": "" }] }), "INVALID", json!(["input", "fields", "0", "value"])),
+        (json!({}), "REQUIRED", json!(["input", "fields"])),
+        (json!({ "fields": [{ "name": "name", "value": "" }] }), "REQUIRED", json!(["input", "fields", "0", "value"])),
         (
             json!({ "fields": [name, { "name": "email", "value": "kim@" }] }),
             "INVALID",
@@ -94,7 +94,7 @@ async fn invalid_input_of_a_chat_is_refused_by_field_and_stores_nothing() {
         ),
         (json!({ "fields": [name], "pageUrl": "javascript:alert(1)" }), "INVALID", json!(["input", "pageUrl"])),
         (saying("1", &"x".repeat(1_001)), "TOO_LONG", json!(["input", "message", "body"])),
-        (saying("1", " \n "), "INVALID", json!(["input", "message", "body"])),
+        (saying("1", " \n "), "REQUIRED", json!(["input", "message", "body"])),
         (saying("1", "a\u{7}b"), "INVALID", json!(["input", "message", "body"])),
         (saying("", "Hello"), "INVALID", json!(["input", "message", "clientMessageId"])),
         (saying(&"x".repeat(101), "Hello"), "INVALID", json!(["input", "message", "clientMessageId"])),

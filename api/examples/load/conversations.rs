@@ -13,7 +13,7 @@ use api::{
     agents::agent_state::{self, RequestedState},
     app::{App, Tx},
     contact_center::admin_change::AdminActor,
-    entry_points::entry_point_admin::{self, CreateEntryPointInput},
+    entry_points::{entry_point_admin, entry_point_changes::CreateEntryPointInput},
     error::{Error, Result},
     queues::queue_admin::{self, CreateQueueInput},
     users::profiles::{self, NewPerson},

@@ -39,6 +39,8 @@ pub async fn fill(database: &str, activities: u64) -> anyhow::Result<()> {
                 actor_id: people[chance.random_range(0..people.len())],
                 subject_id: None,
                 text: Some(format!("What number {number} has to say")),
+                application: None,
+                url: None,
                 connections_only: false,
                 created_at: now,
             })

@@ -168,7 +168,7 @@ async fn remove_activities(tx: &Tx<'_>, user: UserId) -> Result<()> {
         publish::refresh(tx, some).await?;
     }
     for row in all {
-        let row = activity::Model { text: None, ..row };
+        let row = activity::Model { text: None, application: None, url: None, ..row };
         let streams = std::iter::once(row.actor_id).chain(row.subject_id).map(activities_of).collect();
         tx.append(NewEvent::new(EventKind::ActivityRemoved, &row, streams)?);
     }

@@ -13,6 +13,10 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel as _, 
 use crate::{
     app::{App, Locked, Tx},
     auth::{active_caller, idempotency, viewer::Viewer},
+    contacts::{
+        detail_validation,
+        details::{MAX_URL, is_page},
+    },
     database::sql::Sql,
     error::{Error, Result, UserErrorCode},
     events::{cursor::activities_of, log::NewEvent},
@@ -24,25 +28,56 @@ pub const MAX_STATUS: usize = 1_000;
 /// Changes of a profile within this time are one activity.
 const ONE_CHANGE: Duration = Duration::days(1);
 
-/// A status to post.
+/// Maximum length of an application's name, in characters.
+pub const MAX_APPLICATION: usize = 80;
+
+/// A status to post, or an act to record.
 #[derive(Clone, Debug)]
-pub struct NewStatus {
+pub struct NewPost {
     /// The text, not yet checked.
     pub text: String,
-    /// True when only connections may see the status.
+    /// True when only connections may see it.
     pub connections_only: bool,
+    /// The application that records the act. Unset for a status.
+    pub source: Option<Source>,
     /// The client's key of the call, if it gave one.
     pub idempotency_key: Option<String>,
 }
 
-/// Posts a status of the caller. Locks the caller's row. Returns true as second value when an earlier call with the
-/// same key posted it. Emits `ActivityPosted`. Refuses with INVALID, TOO_LONG, IDEMPOTENCY_KEY_REUSED or NOT_FOUND.
-pub async fn post(app: &App, by: &Viewer, new: &NewStatus) -> Result<(activity::Model, bool)> {
+/// The application in which a person did something. Its values are not yet checked.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The application's name.
+    pub application: String,
+    /// The address of a page that shows the act.
+    pub url: Option<String>,
+}
+
+impl Source {
+    /// Returns the values in their stored form. Refuses with REQUIRED or INVALID.
+    fn check(&self) -> Result<(String, Option<String>)> {
+        const APPLICATION: &[&str] = &["input", "application"];
+        const URL: &[&str] = &["input", "url"];
+        let application = detail_validation::line(&self.application, APPLICATION, MAX_APPLICATION)?;
+        let needed = || Error::refused(UserErrorCode::Required, APPLICATION, "The application's name is needed.");
+        let url = self.url.as_deref().map(str::trim).filter(|url| !url.is_empty());
+        if url.is_some_and(|url| !is_page(url)) {
+            let why = format!("An address begins with https:// or http:// and has at most {MAX_URL} characters.");
+            return Err(Error::refused(UserErrorCode::Invalid, URL, why));
+        }
+        Ok((application.ok_or_else(needed)?, url.map(str::to_owned)))
+    }
+}
+
+/// Posts a status of the caller, or records an act of the caller. Locks the caller's row. Returns true as second value
+/// when an earlier call with the same key posted it. Emits `ActivityPosted`. Refuses with REQUIRED, INVALID, TOO_LONG,
+/// IDEMPOTENCY_KEY_REUSED or NOT_FOUND.
+pub async fn post(app: &App, by: &Viewer, new: &NewPost) -> Result<(activity::Model, bool)> {
     const FIELD: &[&str] = &["input", "text"];
     let text = plain_text::lines(&new.text);
     let (status, connections_only) = (text.trim(), new.connections_only);
     if text::is_blank(status) {
-        return Err(Error::refused(UserErrorCode::Invalid, FIELD, "A text is needed."));
+        return Err(Error::refused(UserErrorCode::Required, FIELD, "A text is needed."));
     }
     if status.chars().count() > MAX_STATUS {
         let why = format!("At most {MAX_STATUS} characters.");
@@ -52,13 +87,18 @@ pub async fn post(app: &App, by: &Viewer, new: &NewStatus) -> Result<(activity::
     if plain_text::has_control(status) {
         return Err(Error::refused(UserErrorCode::Invalid, FIELD, "Control characters are not allowed."));
     }
+    let source = &new.source.as_ref().map(Source::check).transpose()?;
     app.transaction(|tx| {
         Box::pin(async move {
             active_caller::lock(tx, by.user).await?;
+            let kind = if source.is_some() { ActivityKind::Recorded } else { ActivityKind::StatusPosted };
+            let (application, url) = source.clone().map_or((None, None), |(name, url)| (Some(name), url));
+            let asked = match source {
+                Some(source) => format!("activity {connections_only} {source:?} {status}"),
+                None => format!("status {connections_only} {status}"),
+            };
             let text = Some(status.to_owned());
-            let row =
-                activity::Model { text, connections_only, ..new_activity(tx, ActivityKind::StatusPosted, by.user) };
-            let asked = format!("status {connections_only} {status}");
+            let row = activity::Model { text, application, url, connections_only, ..new_activity(tx, kind, by.user) };
             if let Some(id) = idempotency::claim(tx, by.user, new.idempotency_key.as_deref(), &asked, row.id.0).await? {
                 let made = activity::Entity::find_by_id(ActivityId(id)).one(tx.db()).await?;
                 return Ok((made.ok_or_else(|| Error::not_found(&["input", "idempotencyKey"]))?, true));
@@ -69,7 +109,7 @@ pub async fn post(app: &App, by: &Viewer, new: &NewStatus) -> Result<(activity::
     .await
 }
 
-/// Deletes a status of the caller. Returns false if the caller deleted it before. Locks the status. Emits
+/// Deletes a status or a recorded act of the caller. Returns false if the caller deleted it before. Locks it. Emits
 /// `ActivityRemoved`. Refuses with NOT_FOUND.
 pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<(ActivityId, bool)> {
     const FIELD: &[&str] = &["input", "activityId"];
@@ -80,7 +120,7 @@ pub async fn delete(app: &App, by: &Viewer, id: &str) -> Result<(ActivityId, boo
                 .lock_one(
                     activity::Entity::find_by_id(id)
                         .filter(activity::Column::ActorId.eq(by.user))
-                        .filter(activity::Column::Kind.eq(ActivityKind::StatusPosted)),
+                        .filter(activity::Column::Kind.is_in([ActivityKind::StatusPosted, ActivityKind::Recorded])),
                 )
                 .await?;
             let Some(row) = found else {
@@ -129,6 +169,8 @@ fn new_activity(tx: &Tx<'_>, kind: ActivityKind, actor: UserId) -> activity::Mod
         actor_id: actor,
         subject_id: None,
         text: None,
+        application: None,
+        url: None,
         connections_only: false,
         created_at: tx.clock().now(),
     }

@@ -289,7 +289,8 @@ fn apply(row: &mut multimedia_profile::Model, wish: &UpdateMultimediaProfileInpu
 
 fn fits_its_mode(row: &multimedia_profile::Model) -> Result<()> {
     if row.mode == ProfileMode::BlendedRealtime && row.chat == 0 {
-        return Err(invalid(&["input", "chat"], "With BLENDED_REALTIME the number must be from 1 to 5."));
+        let why = "With BLENDED_REALTIME the number must be from 1 to 5.";
+        return Err(Error::refused(UserErrorCode::OutOfRange, &["input", "chat"], why).with_excess(1, 0));
     }
     Ok(())
 }

@@ -16,9 +16,9 @@ pub const MAX_IN_USE: u64 = 200;
 /// The field of inputs that names an object.
 pub const NAME: FieldPath = &["input", "name"];
 
-/// Checks a name and returns it in its stored form. Refuses with `INVALID`.
+/// Checks a name and returns it in its stored form. Refuses with `REQUIRED` or `INVALID`.
 pub fn check_name(name: &str) -> Result<String> {
-    let needed = || Error::refused(UserErrorCode::Invalid, NAME, "A name is needed.");
+    let needed = || Error::refused(UserErrorCode::Required, NAME, "A name is needed.");
     detail_validation::line(name, NAME, MAX_NAME)?.ok_or_else(needed)
 }
 
@@ -53,10 +53,12 @@ pub fn invalid(field: FieldPath, why: impl Into<std::borrow::Cow<'static, str>>)
     Error::refused(UserErrorCode::Invalid, field, why)
 }
 
-/// Checks that a number is within its limits. Refuses with `INVALID`.
+/// Checks that a number is within its limits. Refuses with `OUT_OF_RANGE`.
 pub fn check_range(value: i32, least: i32, most: i32, field: FieldPath) -> Result<i32> {
     if (least..=most).contains(&value) {
         return Ok(value);
     }
-    Err(invalid(field, format!("The number must be from {least} to {most}.")))
+    let why = format!("The number must be from {least} to {most}.");
+    let limit = if value < least { least } else { most };
+    Err(Error::refused(UserErrorCode::OutOfRange, field, why).with_excess(limit, value))
 }

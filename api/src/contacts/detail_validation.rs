@@ -48,12 +48,13 @@ pub fn optional(text: Option<&str>, field: FieldPath, most: usize) -> Result<Opt
     text.map_or(Ok(None), |text| line(text, field, most))
 }
 
-/// Cleans and checks a display name. Refuses with INVALID, also when the name is empty.
+/// Cleans and checks a display name. Refuses with INVALID, or with REQUIRED when the name is empty.
 pub fn name(text: &str, field: FieldPath) -> Result<String> {
-    line(text, field, MAX_NAME)?.ok_or_else(|| Error::refused(UserErrorCode::Invalid, field, "A name is needed."))
+    line(text, field, MAX_NAME)?.ok_or_else(|| Error::refused(UserErrorCode::Required, field, "A name is needed."))
 }
 
-/// Applies a change to a display name. Refuses with INVALID, also when the change would clear the name.
+/// Applies a change to a display name. Refuses with INVALID, or with REQUIRED when the change would clear
+/// the name.
 pub fn patch_name(column: &mut String, change: &MaybeUndefined<String>, field: FieldPath) -> Result<()> {
     match change {
         MaybeUndefined::Undefined => {}

@@ -200,7 +200,7 @@ fn phone(input: &PhoneInput) -> Result<Phone> {
         _ => (number, extension),
     };
     let number = detail_validation::line(&number, PHONES, MAX_NUMBER)?
-        .ok_or_else(|| Error::refused(UserErrorCode::Invalid, PHONES, "A number is needed."))?;
+        .ok_or_else(|| Error::refused(UserErrorCode::Required, PHONES, "A number is needed."))?;
     Ok(Phone {
         number,
         label: detail_validation::optional(input.label.as_deref(), PHONES, MAX_LABEL)?,

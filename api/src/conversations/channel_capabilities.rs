@@ -43,8 +43,10 @@ pub struct Capabilities {
     pub media: CapacityGroup,
     /// The form of the addresses of entry points.
     pub entry_point_address: EntryPointAddress,
-    /// Maximum length of a message, in Unicode scalar values. `None` if there is no limit.
+    /// Maximum length of a message if its entry point sets none, in Unicode scalar values. `None` if there is no limit.
     pub character_limit: Option<usize>,
+    /// The highest limit that an entry point can set.
+    pub highest_character_limit: i32,
     /// True if messages may be Markdown.
     pub rich_text: bool,
     /// True if a composer should offer emoji.
@@ -53,6 +55,8 @@ pub struct Capabilities {
     pub attachments: bool,
     /// True if prepared texts can be used.
     pub templates: bool,
+    /// True if prepared texts can bring files.
+    pub template_attachments: bool,
     /// The kinds of targets to which a task can be transferred.
     pub transfer_targets: &'static [TargetKind],
     /// The kinds of targets that can be asked to join a task.
@@ -88,10 +92,12 @@ const SOCIAL: Capabilities = Capabilities {
     media: CapacityGroup::Social,
     entry_point_address: EntryPointAddress::Opaque,
     character_limit: Some(1_000),
+    highest_character_limit: 4_096,
     rich_text: false,
     emoji: false,
     attachments: true,
     templates: true,
+    template_attachments: true,
     transfer_targets: BOTH,
     conference_targets: AGENT,
     supervisors_are_targets: false,
@@ -110,8 +116,14 @@ const SOCIAL: Capabilities = Capabilities {
 #[must_use]
 pub const fn of(channel: Channel) -> Capabilities {
     match channel {
-        Channel::Messenger => Capabilities { rich_text: true, ..SOCIAL },
-        Channel::Sms => Capabilities { entry_point_address: EntryPointAddress::Number, attachments: false, ..SOCIAL },
+        // Sources: the Messenger Platform, and Twilio for SMS.
+        Channel::Messenger => Capabilities { rich_text: true, highest_character_limit: 1_999, ..SOCIAL },
+        Channel::Sms => Capabilities {
+            entry_point_address: EntryPointAddress::Number,
+            highest_character_limit: 1_600,
+            attachments: false,
+            ..SOCIAL
+        },
         Channel::Webchat => Capabilities {
             media: CapacityGroup::Chat,
             supervisors_are_targets: true,
@@ -128,6 +140,8 @@ pub const fn of(channel: Channel) -> Capabilities {
             media: CapacityGroup::Email,
             entry_point_address: EntryPointAddress::Mailbox,
             character_limit: None,
+            highest_character_limit: 32_768,
+            template_attachments: false,
             rich_text: true,
             transfer_targets: QUEUE,
             conference_targets: &[],
@@ -148,6 +162,18 @@ pub const fn of(channel: Channel) -> Capabilities {
             ..SOCIAL
         },
     }
+}
+
+/// Features of channels that Rapport does not have yet. `channels` reports them as missing on every channel.
+pub mod missing {
+    /// Files with messages.
+    pub const ATTACHMENTS: bool = true;
+    /// Prepared texts.
+    pub const TEMPLATES: bool = true;
+    /// Actions of the organization that an agent starts in a conversation.
+    pub const WORKFLOWS: bool = true;
+    /// Emoji as answers to a message.
+    pub const EMOJI_REACTIONS: bool = true;
 }
 
 /// Maximum length of a message in a direct conversation, in Unicode scalar values.

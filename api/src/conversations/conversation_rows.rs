@@ -354,6 +354,7 @@ pub async fn find_or_create(tx: &Tx<'_>, place: &ConversationKey) -> Result<(Loc
         last_sequence: 0,
         last_customer_sequence: 0,
         last_item_at: now,
+        character_limit: None,
         created_at: now,
     };
     if let Some(row) = tx.insert_locked(row).await? {

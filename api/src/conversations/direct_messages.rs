@@ -104,6 +104,7 @@ async fn create(tx: &Tx<'_>, lo: UserId, hi: UserId) -> Result<Locked<conversati
         last_sequence: 0,
         last_customer_sequence: 0,
         last_item_at: now,
+        character_limit: None,
         created_at: now,
     };
     // The other user may have created it first.

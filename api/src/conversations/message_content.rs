@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 use entity::{
     channel::Channel,
+    conversation,
     id::ParticipantId,
     thread_item::{ItemKind, TextFormat},
 };
@@ -67,26 +68,38 @@ impl MessageRules {
     /// The limits of notes.
     pub const NOTE: Self = Self { character_limit: Some(MAX_NOTE), rich_text: false };
 
-    /// Returns the limits of messages on a channel. `None` stands for a direct conversation.
+    /// Returns the limits of messages in a conversation.
     #[must_use]
-    pub const fn of(channel: Option<Channel>) -> Self {
-        match channel {
-            Some(channel) => {
-                let can = channel_capabilities::of(channel);
-                Self { character_limit: can.character_limit, rich_text: can.rich_text }
-            }
+    pub fn of(conversation: &conversation::Model) -> Self {
+        match conversation.channel {
+            Some(channel) => Self::on_channel(channel, conversation.character_limit),
             None => Self { character_limit: Some(DIRECT_LIMIT), rich_text: true },
         }
     }
 
-    /// Returns a text in its stored form. Refuses with `INVALID`, `TOO_LONG` or `FORMAT_NOT_SUPPORTED`.
+    /// Returns the limits of messages on a channel. `configured` is the entry point's own limit, if it has one.
+    #[must_use]
+    pub fn on_channel(channel: Channel, configured: Option<i32>) -> Self {
+        let can = channel_capabilities::of(channel);
+        let configured = configured.and_then(|limit| usize::try_from(limit).ok());
+        Self { character_limit: configured.or(can.character_limit), rich_text: can.rich_text }
+    }
+
+    /// Returns `character_limit` as the schema shows it.
+    #[must_use]
+    pub fn shown_limit(self) -> Option<i32> {
+        self.character_limit.and_then(|limit| i32::try_from(limit).ok())
+    }
+
+    /// Returns a text in its stored form. Refuses with `REQUIRED`, `INVALID`, `TOO_LONG` or
+    /// `FORMAT_NOT_SUPPORTED`.
     pub fn check(self, body: &str, format: TextFormat, fields: MessageFields) -> Result<String> {
         let invalid = |field, why: &'static str| Err(Error::refused(UserErrorCode::Invalid, field, why));
         let unsupported =
             |why: &'static str| Err(Error::refused(UserErrorCode::FormatNotSupported, fields.format, why));
         let body = plain_text::lines(body);
         if text::is_blank(&body) {
-            return invalid(fields.body, "The message has no text.");
+            return Err(Error::refused(UserErrorCode::Required, fields.body, "The message has no text."));
         }
         let most = self.character_limit.unwrap_or(MAX_BODY);
         let most = if format == TextFormat::Plain { most } else { most.min(markdown::LONGEST) };
@@ -206,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_delivered_text_is_stored_as_a_sent_one_is_and_never_refused() {
-        let rules = MessageRules::of(Some(Channel::Sms));
+        let rules = MessageRules::on_channel(Channel::Sms, None);
         let sent = |text: &str| rules.check(text, TextFormat::Plain, MessageFields::OF_INPUT).ok();
         let delivered = |text: &str| MessageContent::delivered(text, TextFormat::Plain, None).body().to_owned();
         for (text, stored) in [("a\r\nb\rc\td", "a\nb\nc\td"), ("a\u{2028}b", "a\nb"), ("\u{d55c}", "\u{d55c}")] {

@@ -103,7 +103,7 @@ impl<'a> Sending<'a> {
         }
         let me = join_as_bot(tx, self.by, &conversation, me).await?.ok_or_else(|| no_part(self.by, &conversation))?;
         check_may_write(tx, &conversation, &me, bond.as_ref(), reopens(&conversation, &me)).await?;
-        let content = self.draft.check(&self.id, MessageRules::of(conversation.channel))?;
+        let content = self.draft.check(&self.id, MessageRules::of(&conversation))?;
         let reply_to = match &self.draft.reply_to {
             Some(id) => {
                 let target = thread_items::find_message_by_id(tx.db(), self.by, id, REPLY).await?;
@@ -269,7 +269,7 @@ pub async fn edit(
             if item.deleted_at.is_some() {
                 return Err(Error::refused(UserErrorCode::NotAllowed, MESSAGE, "The message was deleted."));
             }
-            let rules = MessageRules::of(conversation.channel);
+            let rules = MessageRules::of(&conversation);
             let body = rules.check(body, format, MessageFields::OF_INPUT)?;
             if item.body == body && item.format == format {
                 return Ok((item, false));

@@ -31,8 +31,10 @@ const SHORT: usize = 256;
 /// A text and its HTML.
 #[derive(Clone, Debug)]
 pub struct RenderedText {
-    text: String,
-    html: String,
+    /// The text as it is stored.
+    pub text: String,
+    /// Its HTML.
+    pub html: String,
 }
 
 /// Renders a text before the transaction that stores it. Returns `None` if the text is not Markdown or is too long.
@@ -40,9 +42,18 @@ pub async fn prepare(body: &str, format: TextFormat) -> Result<Option<RenderedTe
     if format != TextFormat::Markdown || body.chars().nth(markdown::LONGEST).is_some() {
         return Ok(None);
     }
+    preview(body).await.map(Some)
+}
+
+/// Renders the text of a message that is not sent yet, and counts its Unicode scalar values. Refuses a text that is too
+/// long for Markdown.
+pub async fn preview(body: &str) -> Result<RenderedText> {
+    if body.chars().nth(markdown::LONGEST).is_some() {
+        return Err(Error::invalid("body", format!("At most {} characters.", markdown::LONGEST)));
+    }
     let text = plain_text::lines(body);
     let html = render(&text).await?;
-    Ok(Some(RenderedText { text, html }))
+    Ok(RenderedText { text, html })
 }
 
 /// Renders a text. A long text is rendered apart from the threads that serve requests.

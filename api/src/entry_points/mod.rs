@@ -4,5 +4,6 @@ pub mod entry_point_rows;
 pub mod allowed_origins;
 pub mod pre_chat_form;
 pub mod form_validation;
+pub mod entry_point_changes;
 pub mod entry_point_admin;
 pub mod graphql;

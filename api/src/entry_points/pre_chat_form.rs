@@ -72,8 +72,8 @@ pub fn check(form: &Form, given: &[WebChatAnswerInput]) -> Result<Answers> {
             if field.required {
                 let why = format!("The field {} is required.", field.name);
                 return Err(match found {
-                    Some(index) => Error::refused(UserErrorCode::Invalid, VALUE, why).in_item(FIELDS, index),
-                    None => Error::refused(UserErrorCode::Invalid, FIELDS, why),
+                    Some(index) => Error::refused(UserErrorCode::Required, VALUE, why).in_item(FIELDS, index),
+                    None => Error::refused(UserErrorCode::Required, FIELDS, why),
                 });
             }
             continue;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use chrono::{DateTime, Utc};
+
 use super::{Error, UserErrorCode, whole_seconds};
 
 /// The path of a call that is refused as a whole.
@@ -53,9 +55,9 @@ impl Error {
 
     /// Adds the limit and the actual length or number to a refusal.
     #[must_use]
-    pub fn with_excess(mut self, limit: usize, actual: usize) -> Self {
+    pub fn with_excess(mut self, limit: impl TryInto<i64>, actual: impl TryInto<i64>) -> Self {
         if let Self::Refused(refusal) = &mut self {
-            (refusal.limit, refusal.actual) = (i64::try_from(limit).ok(), i64::try_from(actual).ok());
+            (refusal.limit, refusal.actual) = (limit.try_into().ok(), actual.try_into().ok());
         }
         self
     }
@@ -80,6 +82,16 @@ impl Error {
         let why = format!("Too many attempts. Try again in {seconds} seconds.");
         let refusal = Refusal::new(UserErrorCode::TooManyAttempts, INPUT, why);
         Self::Refused(Refusal { retry_after: Some(seconds), ..refusal })
+    }
+
+    /// Adds the wait until `until` to a refusal. Leaves other errors as they are.
+    #[must_use]
+    pub fn with_wait(mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Self {
+        if let Self::Refused(refusal) = &mut self {
+            let seconds = whole_seconds((until - now).to_std().unwrap_or_default());
+            refusal.retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
+        }
+        self
     }
 
     /// Creates the refusal of an id that names nothing visible to the caller.

@@ -16,12 +16,13 @@ pub struct UserError {
     /// The path of the refused input field, from the root of the mutation's arguments. `input` alone when the call is
     /// refused as a whole. Null for a mutation without arguments.
     pub field: Option<Vec<String>>,
-    /// The number of seconds after which the same call can succeed, for TOO_MANY_ATTEMPTS. Null for other codes.
+    /// The number of seconds after which the same call can succeed, for TOO_MANY_ATTEMPTS and
+    /// REQUEST_COOLDOWN. Null for other codes.
     pub retry_after: Option<u32>,
-    /// The limit that the call breaks, in the unit of the field, for TOO_LONG, LIMIT_REACHED and INVALID for a long
-    /// text. Null for other refusals.
+    /// The limit that the call breaks, in the unit of the field, for TOO_LONG, OUT_OF_RANGE, LIMIT_REACHED and
+    /// INVALID for a long text. Null for other refusals.
     pub limit: Option<i64>,
-    /// The actual length of a text that is too long. Null for other refusals.
+    /// The actual length of a text that is too long, or the number that is out of range. Null for other refusals.
     pub actual: Option<i64>,
 }
 
@@ -58,6 +59,10 @@ impl From<Refusal> for UserError {
 pub enum UserErrorCode {
     /// A value breaks its documented limits.
     Invalid,
+    /// A value that is needed is missing or empty.
+    Required,
+    /// A number is too small or too large. `limit` has the limit that it breaks.
+    OutOfRange,
     /// The id names nothing, or nothing that the caller may see.
     NotFound,
     /// The caller may not do this, or not in the present state. `message` says why.

@@ -241,7 +241,7 @@ row_payload! {
 
 row_payload! {
     /// An activity.
-    ActivityPayload of activity, 1 {
+    ActivityPayload of activity, 2 {
         id: ActivityId,
         kind: activity::ActivityKind,
         actor_id: UserId,
@@ -249,7 +249,7 @@ row_payload! {
         text: Option<String>,
         connections_only: bool,
         created_at: DateTimeUtc,
-    } since {} without {}
+    } since { application: Option<String>, url: Option<String> } without {}
 }
 
 row_payload! {

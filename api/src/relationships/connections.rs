@@ -63,9 +63,9 @@ async fn create_request(
         let why = "This person does not accept connection requests from you.";
         return Err(Error::refused(UserErrorCode::RequestsDisabled, USER_FIELD, why));
     }
-    if pair.view.mine.is_cooling_down_at(now) {
+    if let Some(until) = pair.view.mine.cooldown_until.filter(|until| *until > now) {
         let why = "You asked this person recently. Try again later.";
-        return Err(Error::refused(UserErrorCode::RequestCooldown, USER_FIELD, why));
+        return Err(Error::refused(UserErrorCode::RequestCooldown, USER_FIELD, why).with_wait(now, until));
     }
     // A person who asks lifts the cooldown that they imposed on the other.
     if let Some(id) = pair.view.theirs.hidden_request_at(now) {

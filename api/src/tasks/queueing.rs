@@ -97,6 +97,7 @@ async fn create_task(
     task::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.db()).await?;
     conversation.queue_id = Some(queue.id);
     conversation.task_id = Some(row.id);
+    conversation.character_limit = entry_point.character_limit;
     conversation_rows::open(tx, conversation).await?;
     task_rows::emit_enqueued(tx, &row, [])?;
     if queue.skills.0.len() > 1 {

@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use async_graphql::{ID, InputObject};
 use chrono::Duration;
 use entity::{
-    channel::Channel,
-    conversation,
+    conversation, entry_point,
     id::EntryPointId,
     intake::{Intake, IntakeAttribute},
     thread_item::{ItemKind, TextFormat},
@@ -135,7 +134,6 @@ struct StartChat<'a> {
     entry_point: EntryPointId,
     visitor: Option<&'a VisitorViewer>,
     intake: Intake,
-    first: Option<MessageContent>,
     key: Option<Key>,
     origin: &'a Origin,
 }
@@ -148,7 +146,8 @@ struct Key {
 }
 
 /// Starts a chat, or continues the customer's open chat. Locks the entry point, the customer and the conversation.
-/// Refuses with `NOT_FOUND`, `INVALID`, `TOO_LONG`, `NOT_ALLOWED`, `IDEMPOTENCY_KEY_REUSED` or `TOO_MANY_ATTEMPTS`.
+/// Refuses with `NOT_FOUND`, `REQUIRED`, `INVALID`, `TOO_LONG`, `NOT_ALLOWED`, `IDEMPOTENCY_KEY_REUSED` or
+/// `TOO_MANY_ATTEMPTS`.
 pub async fn start(app: &App, by: Option<&Caller>, origin: &Origin, input: &StartWebChatInput) -> Result<StartedChat> {
     let visitor = match by {
         None => None,
@@ -167,7 +166,6 @@ pub async fn start(app: &App, by: Option<&Caller>, origin: &Origin, input: &Star
         entry_point: EntryPointId::parse(&input.entry_point_id).ok_or_else(not_found)?,
         visitor,
         intake: intake(input, origin)?,
-        first: input.message.as_ref().map(first).transpose()?,
         key: key(input, visitor.is_some() || input.identity.is_some())?,
         origin,
     };
@@ -190,13 +188,14 @@ async fn begin(tx: &Tx<'_>, call: &StartChat<'_>) -> Result<StartedChat> {
         (None, None, Some(key)) => CustomerReference::Address(Address::visitor(at.id, &VisitorId::Key(&key.name))),
         (None, None, None) => CustomerReference::Address(Address::visitor(at.id, &VisitorId::New(tx.clock().uuid()))),
     };
+    let message = call.input.message.as_ref().map(|given| first(given, &at)).transpose()?;
     let introduction = Intake { answers, ..call.intake.clone() };
     let incoming = InboundMessage {
         customer,
         details,
         topic: TOPIC.to_owned(),
         introduction: Some(introduction).filter(|given| *given != Intake::default()),
-        message: call.first.clone(),
+        message,
         provider_id: None,
         start_key: call.key.as_ref().map(|key| key.start.clone()),
     };
@@ -265,7 +264,7 @@ fn page(url: Option<&str>, field: &'static [&'static str]) -> Result<Option<Stri
 }
 
 /// Checks the first message as `sendMessage` does, so that either call can be a retry of the other.
-fn first(given: &FirstMessageInput) -> Result<MessageContent> {
+fn first(given: &FirstMessageInput, at: &entry_point::Model) -> Result<MessageContent> {
     let draft = Draft {
         client_message_id: given.client_message_id.clone(),
         body: given.body.clone(),
@@ -273,7 +272,7 @@ fn first(given: &FirstMessageInput) -> Result<MessageContent> {
         reply_to: None,
         fields: MessageFields::OF_FIRST_MESSAGE,
     };
-    draft.check(&draft.check_id(ItemKind::Message)?, MessageRules::of(Some(Channel::Webchat)))
+    draft.check(&draft.check_id(ItemKind::Message)?, MessageRules::on_channel(at.channel, at.character_limit))
 }
 
 /// Returns the key of a call, if it has one. `known` is true if a token or an identity identifies the visitor.

@@ -158,7 +158,7 @@ impl World {
         let own = self.reads(&self.people[by], own).await;
         let Some(activity) = self.one(&own["activityFeed"]["nodes"]) else { return };
         if activity["kind"] == "STATUS_POSTED" {
-            self.calls(self.client(&self.people[by]), "deleteStatus", json!({ "activityId": activity["id"] })).await;
+            self.calls(self.client(&self.people[by]), "deleteActivity", json!({ "activityId": activity["id"] })).await;
         }
     }
 

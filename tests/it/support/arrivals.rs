@@ -9,7 +9,7 @@ use api::{
         customers::CustomerDetails,
         message_content::MessageContent,
     },
-    entry_points::entry_point_admin::{self, UpdateEntryPointInput},
+    entry_points::{entry_point_admin, entry_point_changes::UpdateEntryPointInput},
     inbound::messages::{self, InboundMessage},
     text::locale::Locale,
 };
@@ -66,6 +66,7 @@ impl TestApp {
             address: None,
             queue_id: None,
             priority: if priority == 10 { MaybeUndefined::Null } else { MaybeUndefined::Value(priority.into()) },
+            character_limit: MaybeUndefined::Undefined,
             fields: None,
             origins: None,
             identity_secret: MaybeUndefined::Undefined,

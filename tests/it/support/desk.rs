@@ -7,7 +7,7 @@ use api::{
     },
     auth::viewer::Scopes,
     contact_center::admin_change::AdminActor,
-    entry_points::entry_point_admin::{self, CreateEntryPointInput},
+    entry_points::{entry_point_admin, entry_point_changes::CreateEntryPointInput},
     queues::{
         hours_input::{OpenHoursInput, QueueHoursInput},
         opening_hours::{self, Weekday},

@@ -4,8 +4,7 @@ use api::{
     auth::viewer::{Caller, VisitorViewer},
     contact_center::admin_change::AdminActor,
     entry_points::{
-        entry_point_admin::{self, CreateEntryPointInput},
-        form_validation::EntryPointFieldInput,
+        entry_point_admin, entry_point_changes::CreateEntryPointInput, form_validation::EntryPointFieldInput,
     },
     queues::queue_admin,
     tasks::closing,

@@ -134,6 +134,7 @@ impl GeneratedConversation {
             last_sequence: number(last),
             last_customer_sequence: number(last - notes::notes(last)),
             last_item_at: self.last_item_at(),
+            character_limit: None,
             created_at: self.began,
         }
     }

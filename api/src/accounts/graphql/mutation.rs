@@ -51,9 +51,9 @@ struct RevokeApiKeyInput {
 
 #[Object]
 impl AccountsMutation {
-    /// Creates an account and signs in. Needs no access token. Refuses with INVALID, DUPLICATE for a taken handle,
-    /// NOT_ALLOWED when sign-up is closed, or TOO_MANY_ATTEMPTS. A repeated call also refuses with WRONG_PASSWORD, or
-    /// NOT_FOUND when the session of the first call has ended.
+    /// Creates an account and signs in. Needs no access token. Refuses with REQUIRED, INVALID, DUPLICATE for a taken
+    /// handle, NOT_ALLOWED when sign-up is closed, or TOO_MANY_ATTEMPTS. A repeated call also refuses with
+    /// WRONG_PASSWORD, or NOT_FOUND when the session of the first call has ended.
     async fn sign_up(
         &self,
         ctx: &Context<'_>,
@@ -180,7 +180,8 @@ impl AccountsMutation {
     }
 
     /// Creates an API key. Its text is only in this answer. An organization key needs an administrator with the scope
-    /// ADMIN. Refuses with INVALID, IDEMPOTENCY_KEY_REUSED, NOT_FOR_KEYS, or LIMIT_REACHED when 100 keys exist already.
+    /// ADMIN. Refuses with REQUIRED, INVALID, IDEMPOTENCY_KEY_REUSED, NOT_FOR_KEYS, or LIMIT_REACHED when 100 keys
+    /// exist already.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn create_api_key(
         &self,
@@ -191,7 +192,7 @@ impl AccountsMutation {
     }
 
     /// Renames an API key or changes its scopes. Sockets that use the key close and can be opened again with the new
-    /// scopes. Refuses with NOT_FOUND, INVALID, NOT_FOR_KEYS, or NOT_ALLOWED for a revoked key.
+    /// scopes. Refuses with NOT_FOUND, REQUIRED, INVALID, NOT_FOR_KEYS, or NOT_ALLOWED for a revoked key.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn update_api_key(
         &self,

@@ -1,9 +1,9 @@
-//! The mutations `postStatus` and `deleteStatus`. They change only the viewer's own statuses.
+//! The mutations `postStatus`, `recordActivity` and `deleteActivity`. They change only the viewer's own activities.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::types::{Activity, StatusAudience};
-use crate::activities::publish::{self, NewStatus};
+use crate::activities::publish::{self, NewPost, Source};
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
     error::Result,
@@ -23,10 +23,27 @@ struct PostStatusInput {
     idempotency_key: Option<String>,
 }
 
-/// The status to delete.
+/// The act to record.
 #[derive(InputObject)]
-struct DeleteStatusInput {
-    /// The id of the status.
+struct RecordActivityInput {
+    /// A sentence about the act, such as "published the price list for spring", 1 to 1,000 characters.
+    text: String,
+    /// The name of the application in which the viewer acted, 1 to 80 characters.
+    application: String,
+    /// The address of a page that shows the act, `https` or `http`, at most 2,000 characters.
+    url: Option<String>,
+    /// The people who may see the activity.
+    #[graphql(default_with = "StatusAudience::Everyone")]
+    audience: StatusAudience,
+    /// A key that the client makes up, 1 to 100 characters. A client that is unsure of a first call repeats it with the
+    /// same key, and the act is recorded once. Keys are stored forever.
+    idempotency_key: Option<String>,
+}
+
+/// The activity to delete.
+#[derive(InputObject)]
+struct DeleteActivityInput {
+    /// The id of the status or of the recorded act.
     activity_id: ID,
 }
 
@@ -36,8 +53,8 @@ pub struct ActivitiesMutation;
 
 #[Object]
 impl ActivitiesMutation {
-    /// Posts a status of the viewer. Refuses with INVALID, TOO_LONG or IDEMPOTENCY_KEY_REUSED, and with NOT_FOUND when
-    /// the status of the key was deleted since.
+    /// Posts a status of the viewer. Refuses with REQUIRED, INVALID, TOO_LONG or IDEMPOTENCY_KEY_REUSED, and with
+    /// NOT_FOUND when the status of the key was deleted since.
     #[graphql(guard = "Needs(Scope::ActivityWrite)")]
     async fn post_status(
         &self,
@@ -46,24 +63,45 @@ impl ActivitiesMutation {
     ) -> Result<PostStatusPayload> {
         let connections_only = input.audience == StatusAudience::Connections;
         let PostStatusInput { text, idempotency_key, .. } = input;
-        let new = NewStatus { text, connections_only, idempotency_key };
-        let posted = publish::post(ctx.app()?, ctx.viewer()?, &new).await;
-        let (row, effect) = Effect::split(posted.map(|(row, replayed)| (row, !replayed)))?;
-        let replayed = effect.is_repeated();
-        Ok(PostStatusPayload { activity: row.map(Activity), replayed, effect })
+        let new = NewPost { text, connections_only, source: None, idempotency_key };
+        let (activity, replayed, effect) = post(ctx, &new).await?;
+        Ok(PostStatusPayload { activity, replayed, effect })
     }
 
-    /// Deletes a status of the viewer, which leaves every feed. A repeated call changes nothing. Refuses with
-    /// NOT_FOUND.
+    /// Records something that the viewer did in another application, as an activity of the kind RECORDED. An API key
+    /// of the viewer can call it. Refuses with REQUIRED, INVALID, TOO_LONG or IDEMPOTENCY_KEY_REUSED, and with
+    /// NOT_FOUND when the activity of the key was deleted since.
     #[graphql(guard = "Needs(Scope::ActivityWrite)")]
-    async fn delete_status(
+    async fn record_activity(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The status to delete.")] input: DeleteStatusInput,
-    ) -> Result<DeleteStatusPayload> {
-        let (id, effect) = Effect::split(publish::delete(ctx.app()?, ctx.viewer()?, &input.activity_id).await)?;
-        Ok(DeleteStatusPayload { deleted_id: id.map(ID::from), effect })
+        #[graphql(desc = "The act to record.")] input: RecordActivityInput,
+    ) -> Result<RecordActivityPayload> {
+        let connections_only = input.audience == StatusAudience::Connections;
+        let RecordActivityInput { text, application, url, idempotency_key, .. } = input;
+        let new = NewPost { text, connections_only, source: Some(Source { application, url }), idempotency_key };
+        let (activity, replayed, effect) = post(ctx, &new).await?;
+        Ok(RecordActivityPayload { activity, replayed, effect })
     }
+
+    /// Deletes a status or a recorded act of the viewer, which leaves every feed. A repeated call changes nothing.
+    /// Refuses with NOT_FOUND.
+    #[graphql(guard = "Needs(Scope::ActivityWrite)")]
+    async fn delete_activity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The activity to delete.")] input: DeleteActivityInput,
+    ) -> Result<DeleteActivityPayload> {
+        let (id, effect) = Effect::split(publish::delete(ctx.app()?, ctx.viewer()?, &input.activity_id).await)?;
+        Ok(DeleteActivityPayload { deleted_id: id.map(ID::from), effect })
+    }
+}
+
+/// Posts or records an activity. Returns it, and true if an earlier call with the same key did so.
+async fn post(ctx: &Context<'_>, new: &NewPost) -> Result<(Option<Activity>, bool, Effect)> {
+    let posted = publish::post(ctx.app()?, ctx.viewer()?, new).await;
+    let (row, effect) = Effect::split(posted.map(|(row, replayed)| (row, !replayed)))?;
+    Ok((row.map(Activity), effect.is_repeated(), effect))
 }
 
 /// The result of `postStatus`.
@@ -78,10 +116,22 @@ struct PostStatusPayload {
     effect: Effect,
 }
 
-/// The result of `deleteStatus`.
+/// The result of `recordActivity`.
 #[derive(SimpleObject)]
-struct DeleteStatusPayload {
-    /// The id of the deleted status. Null when the call was refused.
+struct RecordActivityPayload {
+    /// The recorded activity. Null when the call was refused.
+    activity: Option<Activity>,
+    /// True when an earlier call with the same key recorded it. The outcome is then NO_CHANGE.
+    replayed: bool,
+    /// The effect of the call.
+    #[graphql(flatten)]
+    effect: Effect,
+}
+
+/// The result of `deleteActivity`.
+#[derive(SimpleObject)]
+struct DeleteActivityPayload {
+    /// The id of the deleted activity. Null when the call was refused.
     deleted_id: Option<ID>,
     /// The effect of the call.
     #[graphql(flatten)]

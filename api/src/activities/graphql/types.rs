@@ -23,7 +23,7 @@ use crate::{
     users::graphql::types::User,
 };
 
-/// The people who may see a status.
+/// The people who may see an activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum StatusAudience {
     /// People who are connected with the author or follow the author.
@@ -60,9 +60,19 @@ impl Activity {
         User::find(ctx, self.0.subject_id?).await.transpose()
     }
 
-    /// The text of a status, at most 1,000 characters.
+    /// The text of a status or of a recorded act, at most 1,000 characters. Null for other kinds.
     async fn text(&self) -> Option<LongText<&str>> {
         self.0.text.as_deref().map(LongText)
+    }
+
+    /// The name of the application that recorded the act, as the application gave it. Null for other kinds.
+    async fn application(&self) -> Option<&str> {
+        self.0.application.as_deref()
+    }
+
+    /// The address of a page that shows a recorded act, `https` or `http`. Null for other kinds.
+    async fn url(&self) -> Option<&str> {
+        self.0.url.as_deref()
     }
 
     /// The people who may see the activity.
@@ -157,7 +167,7 @@ pub struct ActivityPosted {
     pub activity: Activity,
 }
 
-/// A person in the viewer's feed has deleted a status.
+/// A person in the viewer's feed has deleted a status or a recorded act.
 #[derive(SimpleObject)]
 pub struct ActivityRemoved {
     /// The event's id, `event_…`. It is the same wherever the event is read.
@@ -166,7 +176,7 @@ pub struct ActivityRemoved {
     pub cursor: Cursor,
     /// The time of the event.
     pub occurred_at: Instant,
-    /// The id of the deleted status.
+    /// The id of the deleted activity.
     pub activity_id: ID,
 }
 
@@ -175,7 +185,7 @@ pub struct ActivityRemoved {
 pub enum ActivityLogEvent {
     /// A new activity.
     ActivityPosted(ActivityPosted),
-    /// A deleted status.
+    /// A deleted activity.
     ActivityRemoved(ActivityRemoved),
     /// An event that this version of Rapport does not know.
     UnknownEvent(UnknownEvent),

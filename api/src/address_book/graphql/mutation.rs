@@ -24,7 +24,7 @@ pub struct PersonalMutation;
 #[Object]
 impl PersonalMutation {
     /// Creates a contact in the viewer's address book, or changes the contact with the given id. An address book has at
-    /// most 10,000 contacts. Refuses with INVALID, NOT_FOUND, DUPLICATE or IDEMPOTENCY_KEY_REUSED, and with
+    /// most 10,000 contacts. Refuses with REQUIRED, INVALID, NOT_FOUND, DUPLICATE or IDEMPOTENCY_KEY_REUSED, and with
     /// LIMIT_REACHED when the book is full.
     #[graphql(guard = "Needs(Scope::ContactsWrite)")]
     async fn save_personal_contact(

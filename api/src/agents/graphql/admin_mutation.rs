@@ -25,8 +25,9 @@ pub struct AgentAdminMutation;
 
 #[Object]
 impl AgentAdminMutation {
-    /// Creates a multimedia profile. For administrators. At most 200 profiles are in use at once. Refuses with INVALID,
-    /// DUPLICATE when a profile in use has the name, LIMIT_REACHED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
+    /// Creates a multimedia profile. For administrators. At most 200 profiles are in use at once. Refuses with
+    /// REQUIRED, INVALID, OUT_OF_RANGE, DUPLICATE when a profile in use has the name, LIMIT_REACHED when 200 are in
+    /// use, or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_multimedia_profile(
         &self,
@@ -39,9 +40,9 @@ impl AgentAdminMutation {
     }
 
     /// Changes a multimedia profile and applies it at once to all agents with the profile. They keep tasks beyond new
-    /// limits. For administrators. Idempotent. Refuses with INVALID, DUPLICATE when a profile in use has the name, or
-    /// NOT_FOUND. Refuses with ARCHIVED when the profile is archived, or IS_DEFAULT when `isDefault` is false for the
-    /// default profile.
+    /// limits. For administrators. Idempotent. Refuses with REQUIRED, INVALID, OUT_OF_RANGE, DUPLICATE when a profile
+    /// in use has the name, or NOT_FOUND. Refuses with ARCHIVED when the profile is archived, or IS_DEFAULT when
+    /// `isDefault` is false for the default profile.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_multimedia_profile(
         &self,
@@ -62,8 +63,8 @@ impl AgentAdminMutation {
         ArchiveMultimediaProfilePayload::of(profiles::archive(ctx.app()?, admin_actor(ctx)?, &input).await)
     }
 
-    /// Creates a skill. For administrators. Refuses with INVALID, DUPLICATE, LIMIT_REACHED when there are 200 skills,
-    /// or IDEMPOTENCY_KEY_REUSED.
+    /// Creates a skill. For administrators. Refuses with REQUIRED, INVALID, DUPLICATE, LIMIT_REACHED when there are 200
+    /// skills, or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_skill(
         &self,
@@ -73,7 +74,7 @@ impl AgentAdminMutation {
         CreateSkillPayload::of(skills::create(ctx.app()?, admin_actor(ctx)?, &input).await.map(Created::into_change))
     }
 
-    /// Renames a skill. For administrators. Idempotent. Refuses with INVALID, DUPLICATE or NOT_FOUND.
+    /// Renames a skill. For administrators. Idempotent. Refuses with REQUIRED, INVALID, DUPLICATE or NOT_FOUND.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_skill(
         &self,

@@ -4,9 +4,13 @@ use async_graphql::{Object, SimpleObject};
 use entity::{channel::Channel, thread_item::TextFormat};
 
 use crate::{
-    conversations::channel_capabilities::{self, TargetKind},
+    conversations::{
+        channel_capabilities::{self, TargetKind, missing},
+        message_content::MessageRules,
+    },
     error::UserErrorCode,
     instant::Instant,
+    memory_budget::LongText,
 };
 
 /// The messages that the viewer may send in a conversation now.
@@ -32,7 +36,8 @@ impl ReplyCapability {
         None
     }
 
-    /// The maximum length of a message, in Unicode scalar values. Null if the channel has no limit of its own.
+    /// The maximum length of a message, in Unicode scalar values: the limit of the entry point when the latest task
+    /// began, or the channel's. Null if neither has one.
     async fn character_limit(&self) -> Option<i32> {
         self.character_limit
     }
@@ -53,21 +58,41 @@ impl ReplyCapability {
     }
 }
 
+/// A Markdown text as a message would show it.
+#[derive(SimpleObject)]
+pub struct RenderedMarkdown {
+    /// The HTML as `Message.html` of the message would be.
+    pub html: LongText<String>,
+    /// The length that counts towards `characterLimit`, in Unicode scalar values.
+    pub characters: usize,
+}
+
 /// The capabilities of a channel, for composers.
 #[derive(SimpleObject)]
 pub struct ChannelCapabilities {
     /// The channel with these capabilities.
     pub channel: Channel,
-    /// The maximum length of a message, in Unicode scalar values. Null if there is no limit.
+    /// The maximum length of a message where the entry point sets none, in Unicode scalar values. Null if there is no
+    /// limit.
     pub character_limit: Option<i32>,
+    /// The highest limit that an entry point can set, in Unicode scalar values.
+    pub highest_character_limit: i32,
     /// True if messages may be Markdown.
     pub rich_text: bool,
     /// True if a composer should offer emoji.
     pub emoji: bool,
+    /// True if users can answer a message with an emoji alone.
+    pub emoji_reactions: bool,
+    /// True if the thread shows announcements, such as that an agent joined.
+    pub announcements: bool,
     /// True if messages can carry files.
     pub attachments: bool,
     /// True if prepared texts can be used.
     pub templates: bool,
+    /// True if prepared texts can bring files.
+    pub template_attachments: bool,
+    /// True if an agent can start actions of the organization in a conversation.
+    pub workflows: bool,
     /// The kinds of targets that can be asked to join a conversation.
     pub conference_targets: Vec<TargetKind>,
     /// The kinds of targets to which a conversation can be transferred.
@@ -91,11 +116,16 @@ impl ChannelCapabilities {
         let can = channel_capabilities::of(channel);
         Self {
             channel,
-            character_limit: can.character_limit.and_then(|limit| i32::try_from(limit).ok()),
+            character_limit: MessageRules::on_channel(channel, None).shown_limit(),
+            highest_character_limit: can.highest_character_limit,
             rich_text: can.rich_text,
             emoji: can.emoji,
-            attachments: can.attachments,
-            templates: can.templates,
+            emoji_reactions: !missing::EMOJI_REACTIONS,
+            announcements: true,
+            attachments: can.attachments && !missing::ATTACHMENTS,
+            templates: can.templates && !missing::TEMPLATES,
+            template_attachments: can.template_attachments && !missing::TEMPLATES && !missing::ATTACHMENTS,
+            workflows: !missing::WORKFLOWS,
             conference_targets: can.conference_targets.to_vec(),
             transfer_targets: can.transfer_targets.to_vec(),
             several_wrap_up_reasons: can.several_wrap_up_reasons,

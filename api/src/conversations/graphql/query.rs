@@ -1,4 +1,4 @@
-//! The queries `conversation`, `conversations` and `channels`.
+//! The queries `conversation`, `conversations`, `channels` and `renderMarkdown`.
 
 use async_graphql::{Context, ID, InputObject, Object};
 use chrono::{DateTime, Utc};
@@ -8,13 +8,21 @@ use entity::{
     id::{AgentId, ConversationId, CustomerId, QueueId, UserId},
 };
 
-use super::{capability_types::ChannelCapabilities, list_types::ConversationConnection, types::Conversation};
-use crate::conversations::listing::{ConversationListFilter, Conversations};
+use super::{
+    capability_types::{ChannelCapabilities, RenderedMarkdown},
+    list_types::ConversationConnection,
+    types::Conversation,
+};
+use crate::conversations::{
+    listing::{ConversationListFilter, Conversations},
+    renderings::{self, RenderedText},
+};
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
     contacts::search::Search,
     error::{Error, Result},
     instant::Instant,
+    memory_budget::LongText,
     pagination::PageArguments,
     pagination::list_size,
     users::people,
@@ -154,6 +162,19 @@ impl ConversationsQuery {
         let role = people::role_of_caller(app.db.read(), &caller).await?;
         let all = Conversations { caller, role, filter };
         ConversationConnection::read(ctx, all, PageArguments { first, after, last, before }).await
+    }
+
+    /// The HTML that a message with this Markdown would have, for the preview of a composer. Nothing is stored. Needs
+    /// the scope CONVERSATIONS_READ.
+    #[graphql(guard = "Needs(Scope::ConversationsRead)")]
+    async fn render_markdown(
+        &self,
+        #[graphql(desc = "The Markdown, at most 8,192 characters.")] body: String,
+    ) -> Option<Result<RenderedMarkdown>> {
+        Some(renderings::preview(&body).await.map(|RenderedText { text, html }| RenderedMarkdown {
+            html: LongText(html),
+            characters: text.chars().count(),
+        }))
     }
 
     /// The capabilities of each channel, for composers.

@@ -171,11 +171,15 @@ impl Conversation {
     /// The messages that the viewer may send now.
     async fn reply_capability(&self, ctx: &Context<'_>) -> Result<ReplyCapability> {
         let row = self.row();
-        let MessageRules { character_limit, rich_text } = MessageRules::of(row.channel);
+        let rules = MessageRules::of(row);
         Ok(ReplyCapability {
             reason: self.refusal(ctx).await?,
-            character_limit: character_limit.and_then(|limit| i32::try_from(limit).ok()),
-            formats: if rich_text { vec![TextFormat::Plain, TextFormat::Markdown] } else { vec![TextFormat::Plain] },
+            character_limit: rules.shown_limit(),
+            formats: if rules.rich_text {
+                vec![TextFormat::Plain, TextFormat::Markdown]
+            } else {
+                vec![TextFormat::Plain]
+            },
         })
     }
 

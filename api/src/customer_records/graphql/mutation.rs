@@ -20,8 +20,8 @@ pub struct CustomerRecordsMutation;
 impl CustomerRecordsMutation {
     /// Changes the details of a customer: name, e-mail address, telephone number, and the id in another system. For
     /// agents who may see a conversation with the customer, supervisors and organization keys. The same call again
-    /// changes nothing. Refuses with NOT_FOUND, INVALID, NOT_ALLOWED when the viewer is not an agent, or DUPLICATE when
-    /// another customer has the external id.
+    /// changes nothing. Refuses with NOT_FOUND, REQUIRED, INVALID, NOT_ALLOWED when the viewer is not an agent, or
+    /// DUPLICATE when another customer has the external id.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn update_customer(
         &self,

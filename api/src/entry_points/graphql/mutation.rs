@@ -9,8 +9,9 @@ use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
     contact_center::{admin_change::Created, graphql::payloads::admin_actor},
-    entry_points::entry_point_admin::{
-        self, ArchiveEntryPointInput, CreateEntryPointInput, RotateIdentitySecretInput, UpdateEntryPointInput,
+    entry_points::{
+        entry_point_admin::{self, ArchiveEntryPointInput, RotateIdentitySecretInput},
+        entry_point_changes::{CreateEntryPointInput, UpdateEntryPointInput},
     },
     error::Result,
 };
@@ -21,9 +22,9 @@ pub struct EntryPointsMutation;
 
 #[Object]
 impl EntryPointsMutation {
-    /// Creates an entry point. For administrators. Refuses with INVALID, DUPLICATE when an entry point in use has the
-    /// name or the address, or NOT_FOUND for the queue. Refuses with ARCHIVED for an archived queue, LIMIT_REACHED when
-    /// the channel has 200 entry points in use, or IDEMPOTENCY_KEY_REUSED.
+    /// Creates an entry point. For administrators. Refuses with REQUIRED, INVALID, OUT_OF_RANGE, DUPLICATE when an
+    /// entry point in use has the name or the address, or NOT_FOUND for the queue. Refuses with ARCHIVED for an
+    /// archived queue, LIMIT_REACHED when the channel has 200 entry points in use, or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_entry_point(
         &self,
@@ -36,8 +37,8 @@ impl EntryPointsMutation {
     }
 
     /// Changes an entry point. Existing conversations continue as they began. For administrators. Idempotent. Refuses
-    /// with INVALID, DUPLICATE when another one in use has the name or the address, or NOT_FOUND for the entry point or
-    /// the queue. Refuses with ARCHIVED when one of the two is archived.
+    /// with REQUIRED, INVALID, OUT_OF_RANGE, DUPLICATE when another one in use has the name or the address, or
+    /// NOT_FOUND for the entry point or the queue. Refuses with ARCHIVED when one of the two is archived.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_entry_point(
         &self,

@@ -14,6 +14,7 @@ use super::loader::EntryPointById;
 use crate::{
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
+    conversations::message_content::MessageRules,
     error::{Error, Result},
     instant::Instant,
     pagination::list_size,
@@ -53,6 +54,12 @@ impl EntryPoint {
     /// all others.
     async fn priority(&self) -> Option<i32> {
         (self.0.priority != task_rows::NO_PRIORITY).then(|| self.0.priority.into())
+    }
+
+    /// The maximum length of a message, in Unicode scalar values: the limit that is set, or else the channel's. Null
+    /// when there is none.
+    async fn character_limit(&self) -> Option<i32> {
+        MessageRules::on_channel(self.0.channel, self.0.character_limit).shown_limit()
     }
 
     /// The questions of the pre-chat form, in this order. WEBCHAT only.

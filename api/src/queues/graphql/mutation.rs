@@ -18,8 +18,9 @@ pub struct QueuesMutation;
 
 #[Object]
 impl QueuesMutation {
-    /// Creates a queue. For administrators. Refuses with INVALID, DUPLICATE when a queue in use has the name, NOT_FOUND
-    /// for a skill or for a person who is not an agent, LIMIT_REACHED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
+    /// Creates a queue. For administrators. Refuses with REQUIRED, INVALID, OUT_OF_RANGE, DUPLICATE when a queue in use
+    /// has the name, NOT_FOUND for a skill or for a person who is not an agent, LIMIT_REACHED when 200 are in use, or
+    /// IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_queue(
         &self,
@@ -32,9 +33,9 @@ impl QueuesMutation {
     }
 
     /// Changes a queue. Agents keep their offers and conversations. Waiting tasks are routed again at once. New times
-    /// and hours apply to later offers, tasks and messages. For administrators. Idempotent. Refuses with INVALID or
-    /// DUPLICATE when a queue in use has the name. Refuses with NOT_FOUND for the queue, a skill or a person who is not
-    /// an agent, or ARCHIVED for an archived queue.
+    /// and hours apply to later offers, tasks and messages. For administrators. Idempotent. Refuses with REQUIRED,
+    /// INVALID, OUT_OF_RANGE or DUPLICATE when a queue in use has the name. Refuses with NOT_FOUND for the queue, a
+    /// skill or a person who is not an agent, or ARCHIVED for an archived queue.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_queue(
         &self,

@@ -84,8 +84,8 @@ pub struct ReasonCodesMutation;
 
 #[Object]
 impl ReasonCodesMutation {
-    /// Creates a wrap-up reason. For administrators. Refuses with INVALID, DUPLICATE when a wrap-up reason in use has
-    /// the name, LIMIT_REACHED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
+    /// Creates a wrap-up reason. For administrators. Refuses with REQUIRED, INVALID, DUPLICATE when a wrap-up reason in
+    /// use has the name, LIMIT_REACHED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_wrap_up_reason(
         &self,
@@ -96,9 +96,9 @@ impl ReasonCodesMutation {
         CreateWrapUpReasonPayload::of(wrap_up(ctx, made.map(Created::into_change)).await)
     }
 
-    /// Changes a wrap-up reason, also in existing wrap-ups. For administrators. Idempotent. Refuses with INVALID,
-    /// DUPLICATE when a wrap-up reason in use has the name, or NOT_FOUND. Refuses with ARCHIVED when the reason is
-    /// archived, or IS_DEFAULT when `isDefault` is false for the default reason.
+    /// Changes a wrap-up reason, also in existing wrap-ups. For administrators. Idempotent. Refuses with REQUIRED,
+    /// INVALID, DUPLICATE when a wrap-up reason in use has the name, or NOT_FOUND. Refuses with ARCHIVED when the
+    /// reason is archived, or IS_DEFAULT when `isDefault` is false for the default reason.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_wrap_up_reason(
         &self,
@@ -123,8 +123,8 @@ impl ReasonCodesMutation {
         ArchiveWrapUpReasonPayload::of(wrap_up(ctx, archived).await)
     }
 
-    /// Creates an idle reason. For administrators. Refuses with INVALID, DUPLICATE when an idle reason in use has the
-    /// name, LIMIT_REACHED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
+    /// Creates an idle reason. For administrators. Refuses with REQUIRED, INVALID, DUPLICATE when an idle reason in use
+    /// has the name, LIMIT_REACHED when 200 are in use, or IDEMPOTENCY_KEY_REUSED.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn create_idle_reason(
         &self,
@@ -135,9 +135,9 @@ impl ReasonCodesMutation {
         CreateIdleReasonPayload::of(idle(ctx, made.map(Created::into_change)).await)
     }
 
-    /// Changes an idle reason, also in existing agent states. For administrators. Idempotent. Refuses with INVALID,
-    /// DUPLICATE when an idle reason in use has the name, or NOT_FOUND. Refuses with ARCHIVED for an archived reason,
-    /// NOT_ALLOWED for a reason of the system, or IS_DEFAULT when `isDefault` is false for the default reason.
+    /// Changes an idle reason, also in existing agent states. For administrators. Idempotent. Refuses with REQUIRED,
+    /// INVALID, DUPLICATE when an idle reason in use has the name, or NOT_FOUND. Refuses with ARCHIVED for an archived
+    /// reason, NOT_ALLOWED for a reason of the system, or IS_DEFAULT when `isDefault` is false for the default reason.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_idle_reason(
         &self,

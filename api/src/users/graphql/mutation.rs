@@ -17,7 +17,7 @@ pub struct UsersMutation;
 
 #[Object]
 impl UsersMutation {
-    /// Changes the viewer's own profile. A repeated call changes nothing. Refuses with INVALID or DUPLICATE.
+    /// Changes the viewer's own profile. A repeated call changes nothing. Refuses with REQUIRED, INVALID or DUPLICATE.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn update_profile(
         &self,
