@@ -66,7 +66,7 @@ async fn bad_sign_ups_name_the_field() {
         ("handle", json!("x\u{1}y"), "INVALID"),
         ("password", json!("short"), "INVALID"),
         ("password", json!("x".repeat(201)), "INVALID"),
-        ("displayName", json!("  "), "INVALID"),
+        ("displayName", json!("  "), "REQUIRED"),
         ("displayName", json!("x".repeat(201)), "INVALID"),
         ("displayName", json!("x\u{1}"), "INVALID"),
         ("familyName", json!("x\u{1}y"), "INVALID"),

@@ -82,6 +82,9 @@ async fn an_export_contains_what_its_person_can_see_and_nothing_hidden() {
     eli.ask(note, json!({ "id": jane.id(), "t": "secretly tiresome" })).await.at("saveNote");
     let mute = "mutation($id: ID!) { muteUser(input: { userId: $id, feed: true, notifications: false }) { outcome } }";
     jane.ask(mute, json!({ "id": dan.id() })).await.at("muteUser");
+    let record = "mutation { recordActivity(input: { text: \"published\", application: \"Documents\", \
+                  url: \"https://docs.example/3\" }) { activity { id } } }";
+    jane.ask(record, Value::Null).await.text("recordActivity.activity.id");
     jane.ask("mutation { postStatus(input: { text: \"here\" }) { activity { id } } }", Value::Null)
         .await
         .at("postStatus");
@@ -124,7 +127,9 @@ async fn an_export_contains_what_its_person_can_see_and_nothing_hidden() {
     };
     assert_eq!((to("ben")["status"].as_str(), &to("ben")["decidedAt"]), (Some("PENDING"), &Value::Null));
     assert_eq!((to("ann")["status"].as_str(), to("cem")["direction"].as_str()), (Some("ACCEPTED"), Some("INCOMING")));
-    assert!(files["activities.json"].contains("here") && files["activities.json"].contains("CONNECTED"));
+    for part in ["here", "CONNECTED", "Documents", "https://docs.example/3"] {
+        assert!(files["activities.json"].contains(part), "{part}");
+    }
     assert!(files["notifications.json"].contains("CONNECTION_REQUESTED"));
     assert_eq!(list(&files, "profile.json")[0]["handle"], "jane");
     assert_eq!(list(&files, "sessions.json").len(), 1);

@@ -79,7 +79,7 @@ async fn names_that_differ_only_in_case_accents_or_invisible_characters_are_equa
             assert_eq!(ada.arranges(verb, new(verb, other)).await, "APPLIED", "{verb} {other}");
         }
         for nothing in ["\u{200b}", "\u{3164}", "\u{ffa0} \u{2060}"] {
-            assert_eq!(ada.arranges(verb, new(verb, nothing)).await, "INVALID name", "{verb}");
+            assert_eq!(ada.arranges(verb, new(verb, nothing)).await, "REQUIRED name", "{verb}");
         }
     }
     for same in ["DEFAULT", "default", " dEFAULT  "] {
@@ -201,16 +201,16 @@ async fn a_text_without_visible_characters_is_refused() {
             ),
         ] {
             let answer = ann.ask(query, json!({ "input": input })).await;
-            assert_eq!(answer.at("done.userErrors")[0]["code"], "INVALID", "{nothing:?} {query}");
+            assert_eq!(answer.at("done.userErrors")[0]["code"], "REQUIRED", "{nothing:?} {query}");
         }
         let card = format!("BEGIN:VCARD\r\nVERSION:4.0\r\nFN:{nothing}\r\nEND:VCARD\r\n");
         let import = "mutation($file: String!) { importVCard(input: { vCard: $file }) { results { outcome } } }";
         let answer = ann.ask(import, json!({ "file": card })).await;
         assert_eq!(answer.at("importVCard.results")[0]["outcome"], "REFUSED", "{nothing:?}");
-        assert_eq!(code(&ann.sends(0, &conversation, &index.to_string(), nothing).await), "INVALID", "{nothing:?}");
+        assert_eq!(code(&ann.sends(0, &conversation, &index.to_string(), nothing).await), "REQUIRED", "{nothing:?}");
         let edit = "mutation($m: ID!, $b: String!) { done: editMessage(input: { messageId: $m, body: $b }) { userErrors { code } } }";
         let answer = ann.ask(edit, json!({ "m": said, "b": nothing })).await;
-        assert_eq!(code(answer.at("done")), "INVALID", "{nothing:?}");
+        assert_eq!(code(answer.at("done")), "REQUIRED", "{nothing:?}");
     }
     let entry_setup =
         EntryPointSetup { fields: vec![field("name", FormFieldKind::Name, true)], ..EntryPointSetup::default() };
@@ -218,12 +218,12 @@ async fn a_text_without_visible_characters_is_refused() {
     for nothing in ["\u{200b}", "\u{3164}", "\u{fe0f}"] {
         let answers = json!({ "fields": [{ "name": "name", "value": nothing }] });
         let answer = start(&app.anonymous(), &site, answers).await;
-        assert_eq!(answer.at("startWebChat.userErrors")[0]["code"], "INVALID", "{nothing:?}");
+        assert_eq!(answer.at("startWebChat.userErrors")[0]["code"], "REQUIRED", "{nothing:?}");
     }
     let plain = app.web_site("Plain").await;
     for (index, nothing) in ["\u{fe0f}", "\u{200b}\u{200d}", "\u{e0020}"].into_iter().enumerate() {
         let answer = start(&app.anonymous(), &plain, message(&index.to_string(), nothing)).await;
-        assert_eq!(answer.at("startWebChat.userErrors")[0]["code"], "INVALID", "{nothing:?}");
+        assert_eq!(answer.at("startWebChat.userErrors")[0]["code"], "REQUIRED", "{nothing:?}");
     }
     for nothing in ["\u{200b}", "\u{3164}\u{3164}", "\u{2066}\u{2069}"] {
         let query = "mutation($n: String!) { signUp(input: { handle: \"fresh\", password: \"correct horse\", displayName: $n }) \

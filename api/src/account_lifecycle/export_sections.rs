@@ -195,6 +195,8 @@ async fn activities(app: &App, me: UserId, after: Option<String>) -> Result<Sect
             "kind": enum_label(row.kind),
             "person": other(row).and_then(|other| names.get(&other)),
             "text": row.text,
+            "application": row.application,
+            "url": row.url,
             "audience": if row.connections_only { "CONNECTIONS" } else { "EVERYONE" },
             "createdAt": row.created_at,
         })
