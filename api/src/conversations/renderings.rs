@@ -45,8 +45,7 @@ pub async fn prepare(body: &str, format: TextFormat) -> Result<Option<RenderedTe
     preview(body).await.map(Some)
 }
 
-/// Renders the text of a message that is not sent yet, and counts its Unicode scalar values. Refuses a text that is too
-/// long for Markdown.
+/// Renders the text of a message that is not sent yet. Refuses a text that is too long for Markdown.
 pub async fn preview(body: &str) -> Result<RenderedText> {
     if body.chars().nth(markdown::LONGEST).is_some() {
         return Err(Error::invalid("body", format!("At most {} characters.", markdown::LONGEST)));

@@ -36,7 +36,7 @@ pub struct CreateEntryPointInput {
     /// The priority of the entry point's tasks, from 1, the highest, to 9. Tasks without a priority come after all
     /// others.
     pub priority: Option<i32>,
-    /// The maximum length of a message to its customers, in Unicode scalar values: 1 to `highestCharacterLimit` of the
+    /// The maximum length of a message of either side, in Unicode scalar values: 1 to `highestCharacterLimit` of the
     /// channel. Without one, `characterLimit` of the channel applies.
     pub character_limit: Option<i32>,
     /// The questions of the pre-chat form, at most 20. WEBCHAT only.
@@ -87,7 +87,7 @@ pub struct UpdateEntryPointInput {
     pub queue_id: Option<ID>,
     /// The priority of future tasks, from 1, the highest, to 9. Null puts them after all others.
     pub priority: MaybeUndefined<i32>,
-    /// The maximum length of a message to its customers, in Unicode scalar values: 1 to `highestCharacterLimit` of the
+    /// The maximum length of a message of either side, in Unicode scalar values: 1 to `highestCharacterLimit` of the
     /// channel. Null for `characterLimit` of the channel. A conversation takes the new limit with its next task.
     pub character_limit: MaybeUndefined<i32>,
     /// The questions of the pre-chat form, which replace the earlier ones. At most 20, WEBCHAT only.

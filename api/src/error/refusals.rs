@@ -84,12 +84,14 @@ impl Error {
         Self::Refused(Refusal { retry_after: Some(seconds), ..refusal })
     }
 
-    /// Adds the wait until `until` to a refusal. Leaves other errors as they are.
+    /// Adds the wait until `until` to a refusal, rounded up to whole days. The exact end would show when another person
+    /// acted. Leaves other errors as they are.
     #[must_use]
-    pub fn with_wait(mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Self {
+    pub fn with_wait_in_days(mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Self {
+        const DAY: u64 = 86_400;
         if let Self::Refused(refusal) = &mut self {
-            let seconds = whole_seconds((until - now).to_std().unwrap_or_default());
-            refusal.retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
+            let days = whole_seconds((until - now).to_std().unwrap_or_default()).div_ceil(DAY);
+            refusal.retry_after = Some(u32::try_from(days * DAY).unwrap_or(u32::MAX));
         }
         self
     }

@@ -16,8 +16,8 @@ pub struct UserError {
     /// The path of the refused input field, from the root of the mutation's arguments. `input` alone when the call is
     /// refused as a whole. Null for a mutation without arguments.
     pub field: Option<Vec<String>>,
-    /// The number of seconds after which the same call can succeed, for TOO_MANY_ATTEMPTS and
-    /// REQUEST_COOLDOWN. Null for other codes.
+    /// The number of seconds after which the same call can succeed, for TOO_MANY_ATTEMPTS and,
+    /// rounded up to whole days, for REQUEST_COOLDOWN. Null for other codes.
     pub retry_after: Option<u32>,
     /// The limit that the call breaks, in the unit of the field, for TOO_LONG, OUT_OF_RANGE, LIMIT_REACHED and
     /// INVALID for a long text. Null for other refusals.

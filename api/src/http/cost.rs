@@ -35,7 +35,7 @@ const IDS: [&str; 2] = ["ids", "userIds"];
 /// The size from which a list without pages costs a statement of its own.
 const LONG: u64 = 10;
 /// Fields that read a lot, with their cost.
-const DEAR: [(&str, u64); 1] = [("transcript", 1_000)];
+const DEAR: [(&str, u64); 2] = [("transcript", 1_000), ("renderMarkdown", 32)];
 /// Fields of long texts, each with the cost of a long text in an answer. Some long arguments share these names, but
 /// arguments cost nothing.
 const TEXTS: [(&str, u64); 7] =

@@ -65,7 +65,7 @@ async fn create_request(
     }
     if let Some(until) = pair.view.mine.cooldown_until.filter(|until| *until > now) {
         let why = "You asked this person recently. Try again later.";
-        return Err(Error::refused(UserErrorCode::RequestCooldown, USER_FIELD, why).with_wait(now, until));
+        return Err(Error::refused(UserErrorCode::RequestCooldown, USER_FIELD, why).with_wait_in_days(now, until));
     }
     // A person who asks lifts the cooldown that they imposed on the other.
     if let Some(id) = pair.view.theirs.hidden_request_at(now) {

@@ -77,7 +77,8 @@ pub struct FirstMessageInput {
     /// An id that the client creates, 1 to 100 printable characters. A retry with the same id does not add the message
     /// again, without a time limit.
     pub client_message_id: String,
-    /// The text, 1 to 1,000 characters (Unicode scalar values).
+    /// The text, not empty. Its maximum length in Unicode scalar values is `characterLimit` of the entry point, or
+    /// 1,000 if none is set.
     pub body: String,
 }
 

@@ -97,8 +97,8 @@ impl AgentAdminMutation {
 
     /// Changes an agent's multimedia profile and skills. The change takes effect at once. The agent keeps offers and
     /// conversations. A person with the role AGENT or a higher one becomes an agent by this call. For administrators.
-    /// Idempotent. Refuses with INVALID, or NOT_FOUND for the agent, the profile or a skill. Refuses with NOT_ALLOWED
-    /// for a person of a lower role, or ARCHIVED for an archived profile.
+    /// Idempotent. Refuses with INVALID, OUT_OF_RANGE, or NOT_FOUND for the agent, the profile or a skill. Refuses with
+    /// NOT_ALLOWED for a person of a lower role, or ARCHIVED for an archived profile.
     #[graphql(guard = "Needs(Scope::Admin)")]
     async fn update_agent(
         &self,

@@ -37,7 +37,7 @@ impl ReplyCapability {
     }
 
     /// The maximum length of a message, in Unicode scalar values: the limit of the entry point when the latest task
-    /// began, or the channel's. Null if neither has one.
+    /// began, or the channel's. Null if neither has one. 4,096 in a direct conversation.
     async fn character_limit(&self) -> Option<i32> {
         self.character_limit
     }
@@ -61,7 +61,7 @@ impl ReplyCapability {
 /// A Markdown text as a message would show it.
 #[derive(SimpleObject)]
 pub struct RenderedMarkdown {
-    /// The HTML as `Message.html` of the message would be.
+    /// The HTML that `Message.html` would have.
     pub html: LongText<String>,
     /// The length that counts towards `characterLimit`, in Unicode scalar values.
     pub characters: usize,

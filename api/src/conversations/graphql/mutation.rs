@@ -29,7 +29,7 @@ impl ConversationsMutation {
     /// Sends a message in a conversation in which the viewer is a participant. Marks the conversation as read up to
     /// that message. Idempotent by `clientMessageId` without a time limit: a retry returns the message with `replayed:
     /// true`, even after the conversation has ended. Refuses with NOT_FOUND, NOT_A_PARTICIPANT, CONVERSATION_ENDED,
-    /// TOO_LONG, FORMAT_NOT_SUPPORTED or REQUIRED, INVALID. Refuses with NOT_ALLOWED if the two users of a direct
+    /// TOO_LONG, FORMAT_NOT_SUPPORTED, REQUIRED or INVALID. Refuses with NOT_ALLOWED if the two users of a direct
     /// conversation are not connected. Refuses with IDEMPOTENCY_KEY_REUSED if the id came with another text, format or
     /// answered message.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
@@ -47,7 +47,7 @@ impl ConversationsMutation {
     }
 
     /// Changes the text of the viewer's own message, if the channel supports edits. Idempotent. Refuses with NOT_FOUND,
-    /// NOT_A_PARTICIPANT, CONVERSATION_ENDED, TOO_LONG, FORMAT_NOT_SUPPORTED or REQUIRED, INVALID. Refuses with
+    /// NOT_A_PARTICIPANT, CONVERSATION_ENDED, TOO_LONG, FORMAT_NOT_SUPPORTED, REQUIRED or INVALID. Refuses with
     /// NOT_ALLOWED if another user wrote the message, if it was deleted, or if the channel has no edits.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn edit_message(

@@ -25,9 +25,10 @@ impl VisitorsMutation {
     /// Bearer rv_…` or in `connection_init`, from the same web site. Needs no token. A visitor who has a token sends it
     /// and remains the same customer. If the customer has an open chat there, the call continues it and adds the
     /// message if it is new. After the end of a chat, the call begins another. Refuses with NOT_FOUND if the entry
-    /// point does not exist for the page's web site. Refuses with REQUIRED, INVALID if an answer, a page or a key
-    /// breaks its limits. Refuses with NOT_ALLOWED if an identity is not signed correctly, or if the caller is not a
-    /// visitor. Also refuses with TOO_LONG, IDEMPOTENCY_KEY_REUSED or TOO_MANY_ATTEMPTS.
+    /// point does not exist for the page's web site. Refuses with REQUIRED if a required answer or the text of the
+    /// message is missing. Refuses with INVALID if an answer, a page or a key breaks its limits. Refuses with
+    /// NOT_ALLOWED if an identity is not signed correctly, or if the caller is not a visitor. Also refuses with
+    /// TOO_LONG, IDEMPOTENCY_KEY_REUSED or TOO_MANY_ATTEMPTS.
     async fn start_web_chat(
         &self,
         ctx: &Context<'_>,
