@@ -25,7 +25,7 @@ const STATE = `fragment State on Conversation {
 ${ITEM}`;
 
 export const WEB_CHAT = `query WebChat($id: ID!) {
-  webChat(entryPointId: $id) { name openNow fields { name label kind required options } }
+  webChat(entryPointId: $id) { name openNow characterLimit fields { name label kind required options } }
 }`;
 
 export const START = `mutation Start($input: StartWebChatInput!) {

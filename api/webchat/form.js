@@ -4,9 +4,6 @@ import { clean, composes, length } from './composer.js';
 import { element, say, set } from './elements.js';
 import { words } from './words.js';
 
-/** The longest first message, as `startWebChat` takes it. */
-const LIMIT = 1_000;
-
 /** How a browser takes each kind of field. */
 const KINDS = {
   NAME: { type: 'text', autocomplete: 'name', autocapitalize: 'words' },
@@ -52,6 +49,7 @@ export class Form {
   /** `submit` gets the answers and the message. `answered` is what was said before, by the names of fields. */
   constructor({ chat, answered = {}, notice, submit }) {
     const { fields, openNow: open } = chat;
+    this.limit = chat.characterLimit ?? Infinity;
     // A browser's own help needs names that stay the same; the API's names are kept beside.
     this.rows = fields.map((field, index) => ({
       name: field.name,
@@ -119,9 +117,9 @@ export class Form {
     for (const { control, required, wrong } of this.all) {
       wrong(required && !control.value.trim() ? words.wrong.required : '');
     }
-    const over = length(clean(this.message.control.value)) - LIMIT;
+    const over = length(clean(this.message.control.value)) - this.limit;
     if (over > 0) {
-      this.message.wrong(`${words.wrong.long(LIMIT)} ${words.wrong.over(over)}`);
+      this.message.wrong(`${words.wrong.long(this.limit)} ${words.wrong.over(over)}`);
     }
     return this.settle();
   }
@@ -146,7 +144,7 @@ export class Form {
       const of = { EMAIL: wrong.email, PHONE: wrong.phone };
       row.wrong(
         code === 'TOO_LONG'
-          ? wrong.long(LIMIT)
+          ? wrong.long(this.limit)
           : row.required && !row.control.value.trim()
             ? wrong.required
             : (of[row.kind] ?? wrong.invalid),

@@ -122,7 +122,7 @@ async fn ending_an_account_requires_its_password() {
     let other = app.person("ann").await;
     for mutation in ["deactivateAccount", "deleteAccount"] {
         for (client, input, expected) in [
-            (&client, json!({}), "INVALID"),
+            (&client, json!({}), "REQUIRED"),
             (&client, json!({ "password": "wrong horse" }), "WRONG_PASSWORD"),
             (&by_key, json!({ "password": "correct horse" }), "NOT_FOR_KEYS"),
             (&by_key, json!({}), "NOT_FOR_KEYS"),

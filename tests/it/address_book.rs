@@ -128,7 +128,7 @@ async fn details_have_limits() {
         (twice("phones", json!({ "number": "1" })), "DUPLICATE", "phones"),
         (json!({ "phones": [{ "number": "1\u{7}" }] }), "INVALID", "phones"),
         (json!({ "phones": [{ "number": " " }] }), "REQUIRED", "phones"),
-        (json!({ "addresses": [{ "label": "home" }] }), "INVALID", "addresses"),
+        (json!({ "addresses": [{ "label": "home" }] }), "REQUIRED", "addresses"),
         (twice("addresses", json!({ "city": "Seoul" })), "DUPLICATE", "addresses"),
         (json!({ "urls": [{ "address": "javascript:alert(1)" }] }), "INVALID", "urls"),
         (twice("urls", json!({ "address": "https://x.org" })), "DUPLICATE", "urls"),

@@ -87,7 +87,7 @@ async fn invalid_changes_are_refused_with_a_code_and_a_field() {
         ("archiveQueue", json!({ "queueId": queue, "moveTo": nobody("queue") }), "NOT_FOUND moveTo"),
         ("createEntryPoint", new_door(json!({ "name": "Chats" })), "DUPLICATE name"),
         ("createEntryPoint", new_door(json!({ "address": "Chats" })), "DUPLICATE address"),
-        ("createEntryPoint", new_door(json!({ "address": "" })), "INVALID address"),
+        ("createEntryPoint", new_door(json!({ "address": "" })), "REQUIRED address"),
         ("createEntryPoint", new_door(json!({ "queueId": sms })), "INVALID queueId"),
         ("createEntryPoint", new_door(json!({ "queueId": old })), "ARCHIVED queueId"),
         ("createEntryPoint", new_door(json!({ "queueId": nobody("queue") })), "NOT_FOUND queueId"),

@@ -217,7 +217,7 @@ async fn a_read_receipt_is_reported_once_and_only_rises() {
     }
     assert_eq!(
         chat.visitor.ask(READ, json!({ "c": id, "to": -1 })).await.at("done.userErrors"),
-        &json!([{ "code": "INVALID" }])
+        &json!([{ "code": "OUT_OF_RANGE" }])
     );
     assert_eq!(
         sue.ask(READ, json!({ "c": id, "to": 1 })).await.at("done.userErrors"),

@@ -6,7 +6,7 @@ use api::{
     conversations::{addresses::Address, customers::CustomerDetails, message_content::MessageContent},
     entry_points::entry_point_admin::{self, ArchiveEntryPointInput},
     error::{Error, UserErrorCode},
-    inbound::messages::{self, InboundMessage, InboundOutcome, InboundReceipt},
+    inbound::messages::{self, InboundContent, InboundMessage, InboundOutcome, InboundReceipt},
 };
 use chrono::Duration;
 use entity::{
@@ -278,7 +278,8 @@ async fn customer_details_are_stored_and_nul_characters_are_removed() {
     let details = CustomerDetails { name: None, email: Some("kim@example.org".to_owned()), phone: None };
     let mut more = InboundMessage { details, ..incoming(&at, "psid", "2") };
     let sent_at = Some(app.clock.now() - Duration::hours(3));
-    more.message = Some(MessageContent::delivered("a\0b", TextFormat::Plain, sent_at));
+    let content = MessageContent::delivered("a\0b", TextFormat::Plain, sent_at);
+    more.message = Some(InboundContent::Delivered(content));
     let message = receive(&app, 0, &at, &more).await.message.expected("a message");
     assert_eq!((message.body.as_str(), message.sent_at), ("ab", sent_at));
     assert_eq!(message.created_at, app.clock.now(), "the order is that of arrival");

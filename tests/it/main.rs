@@ -21,6 +21,7 @@ mod caller_limits;
 mod vcard_files;
 mod vcards;
 mod channel_rules;
+mod character_limits;
 mod collation;
 mod conferences;
 mod crash_writes;

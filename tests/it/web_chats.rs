@@ -96,7 +96,7 @@ async fn invalid_input_of_a_chat_is_refused_by_field_and_stores_nothing() {
         (saying("1", &"x".repeat(1_001)), "TOO_LONG", json!(["input", "message", "body"])),
         (saying("1", " \n "), "REQUIRED", json!(["input", "message", "body"])),
         (saying("1", "a\u{7}b"), "INVALID", json!(["input", "message", "body"])),
-        (saying("", "Hello"), "INVALID", json!(["input", "message", "clientMessageId"])),
+        (saying("", "Hello"), "REQUIRED", json!(["input", "message", "clientMessageId"])),
         (saying(&"x".repeat(101), "Hello"), "INVALID", json!(["input", "message", "clientMessageId"])),
         (json!({ "fields": [name], "idempotencyKey": "short" }), "INVALID", json!(["input", "idempotencyKey"])),
         (json!({ "fields": [name], "entryPointId": "entry_x" }), "NOT_FOUND", json!(["input", "entryPointId"])),

@@ -25,9 +25,9 @@ use crate::{
         secret::{self, CallSecret},
         viewer::{Credential, Scope, Scopes, Viewer},
     },
+    contacts::detail_validation,
     error::{Error, INPUT, Result, UserErrorCode},
     instant::Instant,
-    plain_text, text,
     users::people,
 };
 
@@ -207,7 +207,9 @@ pub async fn rotate(app: &App, by: &Viewer, input: &RotateApiKeyInput, origin: &
     let overlap = Duration::seconds(input.overlap_seconds.into());
     if overlap < Duration::zero() || overlap > LONGEST_OVERLAP {
         let why = "The overlap must be between 0 seconds and 30 days.";
-        return Err(Error::refused(UserErrorCode::Invalid, &["input", "overlapSeconds"], why));
+        let limit = if overlap < Duration::zero() { 0 } else { LONGEST_OVERLAP.num_seconds() };
+        let refused = Error::refused(UserErrorCode::OutOfRange, &["input", "overlapSeconds"], why);
+        return Err(refused.with_excess(limit, input.overlap_seconds));
     }
     idempotency::check_unguessable(input.idempotency_key.as_deref())?;
     app.transaction(|tx| {
@@ -347,14 +349,11 @@ async fn lock(tx: &Tx<'_>, by: &Viewer, id: &str) -> Result<api_key::Model> {
     Ok(key)
 }
 
+/// Maximum length of a key's name, in characters.
+const MAX_NAME: usize = 100;
+
 fn check_name(name: &str) -> Result<String> {
-    let name = plain_text::line(name);
-    if !text::is_blank(&name) && name.chars().count() <= 100 && !name.chars().any(char::is_control) {
-        return Ok(name);
-    }
-    let why = "The name must have 1 to 100 characters and no control characters.";
-    let code = if text::is_blank(&name) { UserErrorCode::Required } else { UserErrorCode::Invalid };
-    Err(Error::refused(code, &["input", "name"], why))
+    detail_validation::required_line(name, &["input", "name"], MAX_NAME, "A name is needed.")
 }
 
 /// The scopes that do nothing for an organization key, because it has no account of its own.
@@ -375,10 +374,14 @@ fn check_scopes(by: &Viewer, kind: ApiKeyKind, scopes: &[Scope]) -> Result<Scope
         let why = format!("The scope {} does nothing for a key of the organization.", useless.name());
         return Err(Error::refused(UserErrorCode::Invalid, &["input", "scopes"], why));
     }
-    let why = match scopes.iter().find(|scope| !by.scopes.has(**scope)) {
-        None if !scopes.is_empty() => return Ok(scopes.iter().copied().collect()),
-        None => "A key needs at least one scope.".to_owned(),
-        Some(lacking) => format!("Your token does not have the scope {}.", lacking.name()),
-    };
-    Err(Error::refused(UserErrorCode::Invalid, &["input", "scopes"], why))
+    if scopes.is_empty() {
+        return Err(Error::refused(UserErrorCode::Required, &["input", "scopes"], "A key needs at least one scope."));
+    }
+    match scopes.iter().find(|scope| !by.scopes.has(**scope)) {
+        None => Ok(scopes.iter().copied().collect()),
+        Some(lacking) => {
+            let why = format!("Your token does not have the scope {}.", lacking.name());
+            Err(Error::refused(UserErrorCode::Invalid, &["input", "scopes"], why))
+        }
+    }
 }

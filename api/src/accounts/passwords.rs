@@ -121,7 +121,7 @@ pub async fn prove_again(app: &App, by: &Viewer, password: Option<String>, origi
         return Err(Error::refused(UserErrorCode::NotForKeys, INPUT, "Sign in to do this. API keys cannot."));
     }
     let me = people::by_id(app.db.read(), by.user).await?.ok_or(Error::Unauthenticated)?;
-    let password = password.ok_or_else(|| Error::refused(UserErrorCode::Invalid, FIELD, "Enter your password."))?;
+    let password = password.ok_or_else(|| Error::refused(UserErrorCode::Required, FIELD, "Enter your password."))?;
     let attempt = begin_own_attempt(app, &me, by, origin)?;
     let proven = prove(app, Some(&me), password, app.rate_limits.hashing_slots.known())
         .await?

@@ -69,7 +69,8 @@ pub async fn request_reset(app: &App, input: &RequestPasswordResetInput, origin:
     let asked = &details::key(&input.handle_or_email);
     if asked.is_empty() || asked.chars().count() > MAX_EMAIL || asked.chars().any(char::is_control) {
         let why = "Enter a handle or an e-mail address.";
-        return Err(Error::refused(UserErrorCode::Invalid, &["input", "handleOrEmail"], why));
+        let code = if asked.is_empty() { UserErrorCode::Required } else { UserErrorCode::Invalid };
+        return Err(Error::refused(code, &["input", "handleOrEmail"], why));
     }
     app.rate_limits.attempts.count_mail(asked, origin.address).map_err(too_soon)?;
     let from = app.rate_limits.attempts.origin(origin.address);

@@ -58,14 +58,14 @@ impl Source {
     fn check(&self) -> Result<(String, Option<String>)> {
         const APPLICATION: &[&str] = &["input", "application"];
         const URL: &[&str] = &["input", "url"];
-        let application = detail_validation::line(&self.application, APPLICATION, MAX_APPLICATION)?;
-        let needed = || Error::refused(UserErrorCode::Required, APPLICATION, "The application's name is needed.");
+        let why = "The application's name is needed.";
+        let application = detail_validation::required_line(&self.application, APPLICATION, MAX_APPLICATION, why)?;
         let url = self.url.as_deref().map(str::trim).filter(|url| !url.is_empty());
         if url.is_some_and(|url| !is_page(url)) {
             let why = format!("An address begins with https:// or http:// and has at most {MAX_URL} characters.");
             return Err(Error::refused(UserErrorCode::Invalid, URL, why));
         }
-        Ok((application.ok_or_else(needed)?, url.map(str::to_owned)))
+        Ok((application, url.map(str::to_owned)))
     }
 }
 

@@ -166,9 +166,9 @@ pub async fn steps(tx: &Tx<'_>, _config: &LockedConfiguration, given: &[SkillSte
             None => step.after_seconds == 0,
             Some(before) => step.after_seconds > before.after_seconds,
         };
-        if !in_order || step.after_seconds > MAX_AFTER {
-            let why = format!("The first step is after 0 seconds. Each next step is later, up to {MAX_AFTER} seconds.");
-            return Err(invalid(STEPS, why));
+        name_validation::check_range(step.after_seconds, 0, MAX_AFTER, STEPS)?;
+        if !in_order {
+            return Err(invalid(STEPS, "The first step is after 0 seconds. Each next step is later."));
         }
         if step.required.len() > MAX_REQUIRED {
             return Err(invalid(STEPS, format!("A step has at most {MAX_REQUIRED} skills.")));
@@ -183,7 +183,8 @@ pub async fn steps(tx: &Tx<'_>, _config: &LockedConfiguration, given: &[SkillSte
     Ok(SkillSteps(steps))
 }
 
-/// Checks skills with their levels. Refuses with `INVALID` for a repeated skill or a wrong level, or with `NOT_FOUND`.
+/// Checks skills with their levels. Refuses with `INVALID` for a repeated skill, `OUT_OF_RANGE` for a wrong
+/// level, or `NOT_FOUND`.
 pub fn levels<'a>(given: impl Iterator<Item = (&'a ID, i32)>, field: FieldPath) -> Result<Vec<(SkillId, i16)>> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();

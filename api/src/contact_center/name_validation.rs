@@ -18,8 +18,7 @@ pub const NAME: FieldPath = &["input", "name"];
 
 /// Checks a name and returns it in its stored form. Refuses with `REQUIRED` or `INVALID`.
 pub fn check_name(name: &str) -> Result<String> {
-    let needed = || Error::refused(UserErrorCode::Required, NAME, "A name is needed.");
-    detail_validation::line(name, NAME, MAX_NAME)?.ok_or_else(needed)
+    detail_validation::required_line(name, NAME, MAX_NAME, "A name is needed.")
 }
 
 /// Refuses with `LIMIT_REACHED` when the maximum number of objects is in use.

@@ -28,6 +28,12 @@ pub fn line(text: &str, field: FieldPath, most: usize) -> Result<Option<String>>
     Ok((!text::is_blank(&text)).then_some(text))
 }
 
+/// Cleans and checks a one-line text that is needed. Refuses as [`line`] does, and with REQUIRED and the sentence `why`
+/// when no visible text is left.
+pub fn required_line(text: &str, field: FieldPath, most: usize, why: &'static str) -> Result<String> {
+    line(text, field, most)?.ok_or_else(|| Error::refused(UserErrorCode::Required, field, why))
+}
+
 /// Cleans a text of several lines by the rule of [`plain_text::lines`], trims it and checks its limit. Returns `None`
 /// when no visible text is left. Refuses with INVALID.
 pub fn lines(text: &str, field: FieldPath, most: usize) -> Result<Option<String>> {
@@ -50,7 +56,7 @@ pub fn optional(text: Option<&str>, field: FieldPath, most: usize) -> Result<Opt
 
 /// Cleans and checks a display name. Refuses with INVALID, or with REQUIRED when the name is empty.
 pub fn name(text: &str, field: FieldPath) -> Result<String> {
-    line(text, field, MAX_NAME)?.ok_or_else(|| Error::refused(UserErrorCode::Required, field, "A name is needed."))
+    required_line(text, field, MAX_NAME, "A name is needed.")
 }
 
 /// Applies a change to a display name. Refuses with INVALID, or with REQUIRED when the change would clear

@@ -199,8 +199,7 @@ fn phone(input: &PhoneInput) -> Result<Phone> {
         (first, Some(second)) if extension.is_none() => (first.to_owned(), Some(second.to_owned())),
         _ => (number, extension),
     };
-    let number = detail_validation::line(&number, PHONES, MAX_NUMBER)?
-        .ok_or_else(|| Error::refused(UserErrorCode::Required, PHONES, "A number is needed."))?;
+    let number = detail_validation::required_line(&number, PHONES, MAX_NUMBER, "A number is needed.")?;
     Ok(Phone {
         number,
         label: detail_validation::optional(input.label.as_deref(), PHONES, MAX_LABEL)?,
@@ -225,7 +224,7 @@ fn address(input: &PostalAddressInput) -> Result<Address> {
         visibility: input.visibility,
     };
     if parts(&address).iter().all(Option::is_none) {
-        return Err(Error::refused(UserErrorCode::Invalid, ADDRESSES, "An address needs at least one part."));
+        return Err(Error::refused(UserErrorCode::Required, ADDRESSES, "An address needs at least one part."));
     }
     Ok(address)
 }

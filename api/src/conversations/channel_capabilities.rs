@@ -51,12 +51,18 @@ pub struct Capabilities {
     pub rich_text: bool,
     /// True if a composer should offer emoji.
     pub emoji: bool,
+    /// True if users can answer a message with an emoji alone.
+    pub emoji_reactions: bool,
+    /// True if the thread shows announcements.
+    pub announcements: bool,
     /// True if messages can carry files.
     pub attachments: bool,
     /// True if prepared texts can be used.
     pub templates: bool,
     /// True if prepared texts can bring files.
     pub template_attachments: bool,
+    /// True if an agent can start actions of the organization in a conversation.
+    pub workflows: bool,
     /// The kinds of targets to which a task can be transferred.
     pub transfer_targets: &'static [TargetKind],
     /// The kinds of targets that can be asked to join a task.
@@ -95,9 +101,13 @@ const SOCIAL: Capabilities = Capabilities {
     highest_character_limit: 4_096,
     rich_text: false,
     emoji: false,
-    attachments: true,
-    templates: true,
-    template_attachments: true,
+    announcements: true,
+    // No channel has these yet.
+    emoji_reactions: false,
+    attachments: false,
+    templates: false,
+    template_attachments: false,
+    workflows: false,
     transfer_targets: BOTH,
     conference_targets: AGENT,
     supervisors_are_targets: false,
@@ -118,12 +128,9 @@ pub const fn of(channel: Channel) -> Capabilities {
     match channel {
         // Sources: the Messenger Platform, and Twilio for SMS.
         Channel::Messenger => Capabilities { rich_text: true, highest_character_limit: 1_999, ..SOCIAL },
-        Channel::Sms => Capabilities {
-            entry_point_address: EntryPointAddress::Number,
-            highest_character_limit: 1_600,
-            attachments: false,
-            ..SOCIAL
-        },
+        Channel::Sms => {
+            Capabilities { entry_point_address: EntryPointAddress::Number, highest_character_limit: 1_600, ..SOCIAL }
+        }
         Channel::Webchat => Capabilities {
             media: CapacityGroup::Chat,
             supervisors_are_targets: true,
@@ -141,7 +148,6 @@ pub const fn of(channel: Channel) -> Capabilities {
             entry_point_address: EntryPointAddress::Mailbox,
             character_limit: None,
             highest_character_limit: 32_768,
-            template_attachments: false,
             rich_text: true,
             transfer_targets: QUEUE,
             conference_targets: &[],
@@ -162,18 +168,6 @@ pub const fn of(channel: Channel) -> Capabilities {
             ..SOCIAL
         },
     }
-}
-
-/// Features of channels that Rapport does not have yet. `channels` reports them as missing on every channel.
-pub mod missing {
-    /// Files with messages.
-    pub const ATTACHMENTS: bool = true;
-    /// Prepared texts.
-    pub const TEMPLATES: bool = true;
-    /// Actions of the organization that an agent starts in a conversation.
-    pub const WORKFLOWS: bool = true;
-    /// Emoji as answers to a message.
-    pub const EMOJI_REACTIONS: bool = true;
 }
 
 /// Maximum length of a message in a direct conversation, in Unicode scalar values.

@@ -147,19 +147,20 @@ pub struct ClientMessageId {
 }
 
 impl Draft {
-    /// Checks the client message id. Refuses with `INVALID`. The digest is of the text as it came, so that only a
-    /// repeated call is a retry.
+    /// Checks the client message id. Refuses with `REQUIRED` or `INVALID`. The digest is of the text as it came, so
+    /// that only a repeated call is a retry.
     pub fn check_id(&self, kind: ItemKind) -> Result<ClientMessageId> {
         let (id, field) = (&self.client_message_id, self.fields.client_message_id);
         if !(1..=MAX_CLIENT_MESSAGE_ID).contains(&id.chars().count()) || id.chars().any(char::is_control) {
             let why = format!("A client message id has 1 to {MAX_CLIENT_MESSAGE_ID} printable characters.");
-            return Err(Error::refused(UserErrorCode::Invalid, field, why));
+            let code = if id.is_empty() { UserErrorCode::Required } else { UserErrorCode::Invalid };
+            return Err(Error::refused(code, field, why));
         }
         let asked = serde_json::json!([kind as i16, self.body, self.format as i16, self.reply_to]);
         Ok(ClientMessageId { id: id.clone(), digest: secret::digest(&asked.to_string()), field })
     }
 
-    /// Checks the text and its format by the rules of the conversation. Refuses with `INVALID` or `TOO_LONG`.
+    /// Checks the text and its format by the rules of the conversation. Refuses as [`MessageRules::check`] does.
     pub fn check(&self, id: &ClientMessageId, rules: MessageRules) -> Result<MessageContent> {
         let body = rules.check(&self.body, self.format, self.fields)?;
         Ok(MessageContent { client_id: Some(id.clone()), body, format: self.format, sent_at: None })
@@ -183,12 +184,6 @@ impl MessageContent {
         let allowed = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
         let body = plain_text::lines(body).chars().filter(allowed).collect();
         Self { client_id: None, body, format, sent_at }
-    }
-
-    /// Returns the client message id. `None` for a message that a provider delivered.
-    #[must_use]
-    pub fn client_id(&self) -> Option<&ClientMessageId> {
-        self.client_id.as_ref()
     }
 
     /// Returns the text.

@@ -128,11 +128,12 @@ async fn emit_advanced(
 /// Marks a conversation as read by the caller up to a number, as they count. The read position only rises. Returns
 /// the conversation's id, and true if the position rose. Locks the conversation. A current participant writes READ
 /// receipts for the messages of others, with one statement and one event for all of them. Emits `ReceiptAdvanced` if
-/// a receipt rose, and else `ParticipantChanged`. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT` or `INVALID`.
+/// a receipt rose, and else `ParticipantChanged`. Refuses with `NOT_FOUND`, `NOT_A_PARTICIPANT` or `OUT_OF_RANGE`.
 pub async fn mark_read(app: &App, by: &Caller, id: &str, up_to: i64) -> Result<(ConversationId, bool)> {
     const NUMBER: &[&str] = &["input", "upToSequence"];
     if up_to < 0 {
-        return Err(Error::refused(UserErrorCode::Invalid, NUMBER, "The sequence number cannot be negative."));
+        let refused = Error::refused(UserErrorCode::OutOfRange, NUMBER, "The sequence number cannot be negative.");
+        return Err(refused.with_excess(0, up_to));
     }
     app.transaction(|tx| {
         Box::pin(async move {

@@ -58,13 +58,11 @@ pub struct EntryPointFieldInput {
     pub options: Vec<String>,
 }
 
-/// Checks an address and returns it in its stored form. Refuses with `INVALID`.
+/// Checks an address and returns it in its stored form. Refuses with `REQUIRED` or `INVALID`.
 pub fn check_address(channel: Channel, given: &str) -> Result<String> {
     let form = channel_capabilities::of(channel).entry_point_address;
     let given = if form == EntryPointAddress::Number { plain_text::telephone(given) } else { given.to_owned() };
-    let Some(address) = detail_validation::line(&given, ADDRESS, MAX_ADDRESS)? else {
-        return Err(invalid(ADDRESS, "Enter an address."));
-    };
+    let address = detail_validation::required_line(&given, ADDRESS, MAX_ADDRESS, "An address is needed.")?;
     if form != EntryPointAddress::Mailbox {
         return Ok(address);
     }
@@ -75,7 +73,7 @@ pub fn check_address(channel: Channel, given: &str) -> Result<String> {
     Ok(address.to_lowercase())
 }
 
-/// Checks the fields of a pre-chat form. Refuses with `INVALID`.
+/// Checks the fields of a pre-chat form. Refuses with `REQUIRED` or `INVALID`.
 pub fn check_form(given: &[EntryPointFieldInput]) -> Result<Form> {
     if given.len() > pre_chat_form::MAX_ANSWERS {
         return Err(invalid(FIELDS, format!("A form has at most {} fields.", pre_chat_form::MAX_ANSWERS)));
@@ -92,10 +90,8 @@ pub fn check_form(given: &[EntryPointFieldInput]) -> Result<Form> {
         if !seen.insert(&field.name) {
             return refused(FIELD_NAME, format!("Two fields have the name {}.", field.name));
         }
-        let label = detail_validation::line(&field.label, LABEL, MAX_TEXT);
-        let Some(label) = label.map_err(|error| error.in_item(FIELDS, index))? else {
-            return refused(LABEL, "Each field needs a label.".to_owned());
-        };
+        let label = detail_validation::required_line(&field.label, LABEL, MAX_TEXT, "Each field needs a label.");
+        let label = label.map_err(|error| error.in_item(FIELDS, index))?;
         let options = options(field).map_err(|error| error.in_item(FIELDS, index))?;
         let (name, kind, required) = (field.name.clone(), field.kind, field.required);
         form.push(FormField { name, label, kind, required, options });

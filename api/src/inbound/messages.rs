@@ -21,7 +21,7 @@ use crate::{
         announcements::{self, NewAnnouncement},
         conversation_rows::{self, ConversationKey},
         customers::{self, CustomerDetails, CustomerReference},
-        message_content::{Draft, MessageContent},
+        message_content::{Draft, MessageContent, MessageRules},
         messages::{self, CheckedMessage, MessageCheck, Sending, SentMessage},
         participants::{self, ParticipantRef},
         thread_items::NewItem,
@@ -48,12 +48,21 @@ pub struct InboundMessage {
     /// message of a new conversation, and all facts with its task.
     pub introduction: Option<Intake>,
     /// The content of the message. `None` if the customer only begins or continues the conversation.
-    pub message: Option<MessageContent>,
+    pub message: Option<InboundContent>,
     /// The id that the provider gave to the message. If senders may choose it, it is joined with a digest of the
     /// message. Else somebody could keep a message out by guessing its id.
     pub provider_id: Option<ProviderMessageId>,
     /// The key by which the visitor's call takes effect once.
     pub start_key: Option<StartKey>,
+}
+
+/// The content of a customer's message.
+#[derive(Clone, Debug)]
+pub enum InboundContent {
+    /// A provider delivered it. It is stored as it came.
+    Delivered(MessageContent),
+    /// A visitor sends it. It is checked by the limits of its conversation, unless it was sent before.
+    Sent(Draft),
 }
 
 impl InboundMessage {
@@ -65,7 +74,7 @@ impl InboundMessage {
             details: CustomerDetails::default(),
             topic: String::new(),
             introduction: None,
-            message: Some(message),
+            message: Some(InboundContent::Delivered(message)),
             provider_id: Some(ProviderMessageId::new(provider_id)),
             start_key: None,
         }
@@ -110,7 +119,8 @@ pub async fn deliver(app: &App, to: EntryPointId, incoming: &InboundMessage) -> 
 /// Receives what a customer wrote. Creates the customer, the conversation and the task if they do not exist. Locks the
 /// customer and the conversation, and takes the routing lock in shared mode. Emits `ItemAdded`, `ParticipantChanged`,
 /// `TaskQueued` and `TaskChanged`, or nothing if it had already arrived. Refuses with `NOT_FOUND` if a conversation
-/// would begin at an archived entry point, or with `IDEMPOTENCY_KEY_REUSED`.
+/// would begin at an archived entry point, with `IDEMPOTENCY_KEY_REUSED`, or with `REQUIRED`, `INVALID` or `TOO_LONG` for
+/// the text of a visitor.
 pub async fn receive(
     tx: &Tx<'_>,
     at: &SharedLock<entry_point::Model>,
@@ -141,7 +151,11 @@ pub async fn receive(
     }
     let who = ParticipantRef::Customer(customer.id);
     let author = participants::join(tx, &conversation, who, ParticipantRole::Customer).await?;
-    let earlier = match incoming.message.as_ref().and_then(MessageContent::client_id) {
+    let client_id = match &incoming.message {
+        Some(InboundContent::Sent(draft)) => Some(draft.check_id(ItemKind::Message)?),
+        _ => None,
+    };
+    let earlier = match &client_id {
         Some(id) if !began => messages::find_duplicate(tx, author.id, id).await?,
         _ => None,
     };
@@ -158,7 +172,15 @@ pub async fn receive(
                 let answered = NewAnnouncement::own(AnnouncementKind::FormAnswered, &author).with(parameters);
                 announcements::item(&conversation, answered)
             });
-            let message = incoming.message.clone();
+            let rules = match outcome {
+                InboundOutcome::Continued => MessageRules::of(&conversation),
+                _ => MessageRules::on_channel(at.channel, at.character_limit),
+            };
+            let message = match (&incoming.message, &client_id) {
+                (Some(InboundContent::Sent(draft)), Some(id)) => Some(draft.check(id, rules)?),
+                (Some(InboundContent::Delivered(content)), _) => Some(content.clone()),
+                _ => None,
+            };
             let message = message.map(|content| NewItem { inbound: true, ..content.into_item(author.id) });
             let items = introduction.into_iter().chain(message).collect();
             let added =

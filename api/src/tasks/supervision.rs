@@ -26,6 +26,7 @@ use crate::{
         thread_items::{self, NewItem},
     },
     error::{Error, Result, UserErrorCode},
+    text,
 };
 
 /// The input field of a reason, for refusals.
@@ -44,6 +45,7 @@ pub async fn assign_task(
     to: TransferTarget,
     reason: Option<&str>,
 ) -> Result<(task::Model, bool)> {
+    let reason = reason.filter(|reason| !text::is_blank(reason));
     let reason = reason.map(|reason| MessageRules::NOTE.check(reason, TextFormat::Plain, REASON)).transpose()?;
     let reason = reason.as_deref();
     app.transaction(|tx| {

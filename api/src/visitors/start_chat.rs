@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use async_graphql::{ID, InputObject};
 use chrono::Duration;
 use entity::{
-    conversation, entry_point,
+    conversation,
     id::EntryPointId,
     intake::{Intake, IntakeAttribute},
-    thread_item::{ItemKind, TextFormat},
+    thread_item::TextFormat,
 };
 
 use super::{
@@ -27,7 +27,7 @@ use crate::{
     conversations::{
         addresses::{Address, VisitorId},
         customers::CustomerReference,
-        message_content::{Draft, MessageContent, MessageFields, MessageRules},
+        message_content::{Draft, MessageFields},
     },
     entry_points::{
         allowed_origins,
@@ -35,7 +35,7 @@ use crate::{
     },
     error::{Error, INPUT, Result, UserErrorCode},
     inbound::{
-        messages::{self, InboundMessage, InboundOutcome, InboundReceipt},
+        messages::{self, InboundContent, InboundMessage, InboundOutcome, InboundReceipt},
         once_only::StartKey,
     },
     plain_text,
@@ -77,8 +77,8 @@ pub struct FirstMessageInput {
     /// An id that the client creates, 1 to 100 printable characters. A retry with the same id does not add the message
     /// again, without a time limit.
     pub client_message_id: String,
-    /// The text, not empty. Its maximum length in Unicode scalar values is `characterLimit` of the entry point, or
-    /// 1,000 if none is set.
+    /// The text, not empty. Its maximum length in Unicode scalar values is `webChat.characterLimit` for a new
+    /// chat, and `replyCapability.characterLimit` for an open one.
     pub body: String,
 }
 
@@ -189,14 +189,13 @@ async fn begin(tx: &Tx<'_>, call: &StartChat<'_>) -> Result<StartedChat> {
         (None, None, Some(key)) => CustomerReference::Address(Address::visitor(at.id, &VisitorId::Key(&key.name))),
         (None, None, None) => CustomerReference::Address(Address::visitor(at.id, &VisitorId::New(tx.clock().uuid()))),
     };
-    let message = call.input.message.as_ref().map(|given| first(given, &at)).transpose()?;
     let introduction = Intake { answers, ..call.intake.clone() };
     let incoming = InboundMessage {
         customer,
         details,
         topic: TOPIC.to_owned(),
         introduction: Some(introduction).filter(|given| *given != Intake::default()),
-        message,
+        message: call.input.message.as_ref().map(|given| InboundContent::Sent(first(given))),
         provider_id: None,
         start_key: call.key.as_ref().map(|key| key.start.clone()),
     };
@@ -264,16 +263,15 @@ fn page(url: Option<&str>, field: &'static [&'static str]) -> Result<Option<Stri
     Ok(Some(url.to_owned()))
 }
 
-/// Checks the first message as `sendMessage` does, so that either call can be a retry of the other.
-fn first(given: &FirstMessageInput, at: &entry_point::Model) -> Result<MessageContent> {
-    let draft = Draft {
+/// Returns the first message as `sendMessage` would send it, so that either call can be a retry of the other.
+fn first(given: &FirstMessageInput) -> Draft {
+    Draft {
         client_message_id: given.client_message_id.clone(),
         body: given.body.clone(),
         format: TextFormat::Plain,
         reply_to: None,
         fields: MessageFields::OF_FIRST_MESSAGE,
-    };
-    draft.check(&draft.check_id(ItemKind::Message)?, MessageRules::on_channel(at.channel, at.character_limit))
+    }
 }
 
 /// Returns the key of a call, if it has one. `known` is true if a token or an identity identifies the visitor.

@@ -123,7 +123,7 @@ impl AdministrationMutation {
     /// Deactivates an account. Sessions and keys end and open connections close within two seconds. Other users cannot
     /// find the user or relate to them. All data is kept. The account becomes active again with a sign-in with
     /// `reactivate`, or by `reinstateUser`. Needs the viewer's password for their own account. Administrators can
-    /// deactivate other accounts, which is idempotent. Refuses with NOT_FOUND, INVALID without the password,
+    /// deactivate other accounts, which is idempotent. Refuses with NOT_FOUND, REQUIRED without the password,
     /// WRONG_PASSWORD, NOT_FOR_KEYS, LAST_ADMINISTRATOR, NOT_ALLOWED for a suspended account, or TOO_MANY_ATTEMPTS.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn deactivate_account(
@@ -144,7 +144,7 @@ impl AdministrationMutation {
     /// relationships, requests, blocks, notes, activities, notifications, the address book, sessions and keys. Open
     /// connections close within two seconds. The handle becomes free, and earlier events show the user as "Deleted
     /// user". Organization keys that the user created stay valid. Needs the viewer's password for their own account.
-    /// Administrators can delete other accounts, which is idempotent. Refuses with NOT_FOUND, INVALID without the
+    /// Administrators can delete other accounts, which is idempotent. Refuses with NOT_FOUND, REQUIRED without the
     /// password, WRONG_PASSWORD, NOT_FOR_KEYS, LAST_ADMINISTRATOR or TOO_MANY_ATTEMPTS.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn delete_account(

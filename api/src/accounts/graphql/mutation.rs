@@ -131,7 +131,7 @@ impl AccountsMutation {
 
     /// Sends a mail for setting a new password to a confirmed address of the account's owner. Needs no access token.
     /// The answer does not reveal whether the account exists. Refuses with NOT_ALLOWED when the server sends no mail,
-    /// INVALID, or TOO_MANY_ATTEMPTS.
+    /// REQUIRED, INVALID, or TOO_MANY_ATTEMPTS.
     async fn request_password_reset(
         &self,
         ctx: &Context<'_>,
@@ -208,7 +208,8 @@ impl AccountsMutation {
     }
 
     /// Gives an API key a new secret, which is only in this answer. The present secret stays valid for the overlap.
-    /// Refuses with NOT_FOUND, INVALID, IDEMPOTENCY_KEY_REUSED, NOT_FOR_KEYS, or NOT_ALLOWED for a revoked key.
+    /// Refuses with NOT_FOUND, INVALID, OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED, NOT_FOR_KEYS, or NOT_ALLOWED for a
+    /// revoked key.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn rotate_api_key(
         &self,

@@ -35,10 +35,10 @@ pub struct ActivitiesSubscription;
 
 #[Subscription]
 impl ActivitiesSubscription {
-    /// Delivers new and deleted activities of the viewer, of the viewer's connections and of people whom the
-    /// viewer follows. The rules are those of the query `activityFeed`. The first event is SubscriptionStarted. With
-    /// `after`, all events since that cursor come first, as far as the viewer may see them now, without gap or
-    /// repetition. A cursor that the log no longer covers gets ResyncRequired, and the stream completes.
+    /// Delivers new and deleted activities of the viewer, of the viewer's connections and of people whom the viewer
+    /// follows. The rules are those of the query `activityFeed`. The first event is SubscriptionStarted. With `after`,
+    /// all events since that cursor come first, as far as the viewer may see them now, without gap or repetition. A
+    /// cursor that the log no longer covers gets ResyncRequired, and the stream completes.
     #[graphql(guard = "Needs(Scope::ActivityRead)")]
     async fn activity_feed(
         &self,

@@ -5,7 +5,7 @@ use entity::{channel::Channel, thread_item::TextFormat};
 
 use crate::{
     conversations::{
-        channel_capabilities::{self, TargetKind, missing},
+        channel_capabilities::{self, TargetKind},
         message_content::MessageRules,
     },
     error::UserErrorCode,
@@ -120,12 +120,12 @@ impl ChannelCapabilities {
             highest_character_limit: can.highest_character_limit,
             rich_text: can.rich_text,
             emoji: can.emoji,
-            emoji_reactions: !missing::EMOJI_REACTIONS,
-            announcements: true,
-            attachments: can.attachments && !missing::ATTACHMENTS,
-            templates: can.templates && !missing::TEMPLATES,
-            template_attachments: can.template_attachments && !missing::TEMPLATES && !missing::ATTACHMENTS,
-            workflows: !missing::WORKFLOWS,
+            emoji_reactions: can.emoji_reactions,
+            announcements: can.announcements,
+            attachments: can.attachments,
+            templates: can.templates,
+            template_attachments: can.template_attachments,
+            workflows: can.workflows,
             conference_targets: can.conference_targets.to_vec(),
             transfer_targets: can.transfer_targets.to_vec(),
             several_wrap_up_reasons: can.several_wrap_up_reasons,

@@ -88,7 +88,7 @@ impl ConversationsMutation {
 
     /// Marks a conversation as read up to an item. The read position only rises. If the viewer is a participant now,
     /// messages of others up to there get the receipt READ. Idempotent. Refuses with NOT_FOUND, NOT_A_PARTICIPANT or
-    /// INVALID.
+    /// OUT_OF_RANGE.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn mark_conversation_read(
         &self,

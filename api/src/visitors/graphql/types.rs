@@ -10,6 +10,7 @@ use entity::{
 
 use crate::{
     auth::request_context::ContextExt as _,
+    conversations::message_content::MessageRules,
     entry_points::{allowed_origins, graphql::loader::EntryPointById},
     error::Result,
     pagination::list_size,
@@ -58,6 +59,11 @@ impl WebChat {
             options: if field.kind == FormFieldKind::Choice { field.options.clone() } else { vec![] },
         };
         fields.map(field).collect()
+    }
+
+    /// The maximum length of a message in a chat that begins now, in Unicode scalar values. Null if there is none.
+    async fn character_limit(&self) -> Option<i32> {
+        MessageRules::on_channel(self.0.channel, self.0.character_limit).shown_limit()
     }
 
     /// True if the queue's opening hours include the present time. A chat can begin at any time. Messages outside of
