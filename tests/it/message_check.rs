@@ -165,7 +165,11 @@ async fn every_way_in_judges_a_client_message_id_alike() {
         ("a\rb", false),
         ("a\u{7f}b", false),
     ] {
-        let expected = if accepted { Ok("Hello".to_owned()) } else { Err("INVALID clientMessageId".to_owned()) };
+        let expected = match (accepted, id) {
+            (true, _) => Ok("Hello".to_owned()),
+            (false, "") => Err("REQUIRED clientMessageId".to_owned()),
+            (false, _) => Err("INVALID clientMessageId".to_owned()),
+        };
         assert_eq!(ways.starts(id, "Hello").await, expected, "startWebChat: {id:?}");
         assert_eq!(ways.visitor_sends(id, "Hello").await, expected, "sendMessage of a visitor: {id:?}");
         assert_eq!(ways.agent_sends(id, "Hello").await, expected, "sendMessage of an agent: {id:?}");

@@ -119,8 +119,8 @@ pub async fn deliver(app: &App, to: EntryPointId, incoming: &InboundMessage) -> 
 /// Receives what a customer wrote. Creates the customer, the conversation and the task if they do not exist. Locks the
 /// customer and the conversation, and takes the routing lock in shared mode. Emits `ItemAdded`, `ParticipantChanged`,
 /// `TaskQueued` and `TaskChanged`, or nothing if it had already arrived. Refuses with `NOT_FOUND` if a conversation
-/// would begin at an archived entry point, with `IDEMPOTENCY_KEY_REUSED`, or with `REQUIRED`, `INVALID` or `TOO_LONG` for
-/// the text of a visitor.
+/// would begin at an archived entry point, with `IDEMPOTENCY_KEY_REUSED`, or with `REQUIRED`, `INVALID` or `TOO_LONG`
+/// for the text of a visitor.
 pub async fn receive(
     tx: &Tx<'_>,
     at: &SharedLock<entry_point::Model>,
