@@ -28,8 +28,8 @@ pub fn line(text: &str, field: FieldPath, most: usize) -> Result<Option<String>>
     Ok((!text::is_blank(&text)).then_some(text))
 }
 
-/// Cleans and checks a one-line text that is needed. Refuses as [`line`] does, and with REQUIRED and the sentence `why`
-/// when no visible text is left.
+/// Cleans and checks a one-line text that is needed. Refuses as [`line()`] does, and with REQUIRED and the sentence
+/// `why` when no visible text is left.
 pub fn required_line(text: &str, field: FieldPath, most: usize, why: &'static str) -> Result<String> {
     line(text, field, most)?.ok_or_else(|| Error::refused(UserErrorCode::Required, field, why))
 }
