@@ -12,6 +12,7 @@ pub mod announcement;
 pub mod api_key;
 pub mod assignment;
 pub mod audit_entry;
+pub mod avatar;
 pub mod channel;
 pub mod config_lock;
 pub mod confirmed_email;

@@ -39,6 +39,14 @@ impl MigrationTrait for Migration {
                 r#"CREATE UNIQUE INDEX user_handle_key ON "user" (handle)"#,
                 r#"CREATE INDEX user_by_name ON "user" (status, name_key, id)"#,
                 r#"CREATE INDEX user_by_age ON "user" (status, created_at, id)"#,
+                r#"CREATE TABLE avatar (
+                    user_id uuid NOT NULL REFERENCES "user" (id),
+                    size smallint NOT NULL,
+                    token text {bytewise} NOT NULL,
+                    jpeg bytea NOT NULL,
+                    PRIMARY KEY (user_id, size)
+                )"#,
+                "CREATE UNIQUE INDEX avatar_token_key ON avatar (token, size)",
                 r"CREATE TABLE directory_count (
                     id smallint NOT NULL PRIMARY KEY CHECK (id = 1),
                     people bigint NOT NULL

@@ -11,7 +11,7 @@ use crate::support::{
     Expected as _,
     accounts::{ME, about_account, key, refusal, sign_in, sign_up, with_password},
     app::TestApp,
-    consistency, eventually,
+    avatars, consistency, eventually,
     graphql::Client,
     person::{ABOUT_A_USER, Person},
 };
@@ -76,6 +76,8 @@ async fn fill(app: &TestApp, jane: &Person, client: &Client, others: &[Person; 6
     )
     .await
     .at("");
+    let picture = avatars::plain(image::ImageFormat::Png, (9, 9), [1, 2, 3]);
+    assert_eq!(avatars::upload(client, picture).await.0, 200);
     let wish = "mutation { updateNotificationPreferences(input: { preferences: [{ kind: FOLLOWED, inApp: false }] }) \
                 { userErrors { code } } }";
     jane.ask(wish, Value::Null).await.at("");

@@ -16,7 +16,7 @@ use entity::{id::ConversationId, thread_item::AnnouncementKind};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{about_account, key, refusal, with_password};
-use crate::support::{Expected as _, app::TestApp, graphql::Client};
+use crate::support::{Expected as _, app::TestApp, avatars, graphql::Client};
 
 const EXPORT: &str =
     "mutation($id: ID) { exportAccount(input: { userId: $id }) { url expiresAt userErrors { code } } }";
@@ -44,10 +44,10 @@ async fn fetch(address: &str) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).expected("a file");
-        let mut text = String::new();
-        file.read_to_string(&mut text).expected("text");
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).expected("the content");
         let name = file.name().expected("a name").into_owned();
-        files.insert(name, text);
+        files.insert(name, String::from_utf8_lossy(&content).into_owned());
     }
     files
 }
@@ -139,6 +139,17 @@ async fn an_export_contains_what_its_person_can_see_and_nothing_hidden() {
     assert_eq!(list(&files, "personal-contacts.json")[0]["note"], "brings fish");
     assert!(files["keys.json"].contains("backup"));
     assert!(secret.split_once('.').is_some_and(|(prefix, rest)| all.contains(prefix) && !all.contains(rest)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_contains_the_uploaded_picture() {
+    let app = TestApp::two().await;
+    let jane = app.person("jane").await;
+    let client = &jane.clients[0];
+    let picture = avatars::plain(image::ImageFormat::Png, (9, 9), [1, 2, 3]);
+    assert_eq!(avatars::upload(client, picture).await.0, 200);
+    let files = fetch(&address(client, None).await).await;
+    assert!(files["avatar.jpg"].contains("JFIF"), "{:?}", files.keys());
 }
 
 #[tokio::test(flavor = "multi_thread")]

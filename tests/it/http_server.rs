@@ -79,6 +79,8 @@ async fn only_listed_sites_may_call_from_another_origin() {
     };
     let allowed = ask(site).await.expected("an answer");
     assert_eq!(allowed.headers()["access-control-allow-origin"], site);
+    // A picture is put to its address.
+    assert_eq!(allowed.headers()["access-control-allow-methods"], "GET,POST,PUT");
     let refused = ask("https://evil.example").await.expected("an answer");
     assert!(refused.headers().get("access-control-allow-origin").is_none());
     let url = &app.instances[0].url;

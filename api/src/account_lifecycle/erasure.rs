@@ -36,7 +36,7 @@ pub const NAME: &str = "Deleted user";
 const TOGETHER: usize = 1_000;
 
 /// The tables whose rows are deleted by the user's id alone, ordered so that referring rows go first.
-const OWN: [(&str, &str); 24] = [
+const OWN: [(&str, &str); 25] = [
     ("notification", "user_id"),
     ("notification_mail", "user_id"),
     ("notification_mail", "actor_id"),
@@ -51,6 +51,7 @@ const OWN: [(&str, &str); 24] = [
     ("note", "about_id"),
     ("personal_email", "owner_id"),
     ("personal_contact", "owner_id"),
+    ("avatar", "user_id"),
     ("confirmed_email", "user_id"),
     ("mail_token", "user_id"),
     ("delivery", "user_id"),

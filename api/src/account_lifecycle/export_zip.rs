@@ -18,6 +18,7 @@ use super::export_sections::EXPORT_SECTIONS;
 use crate::{
     app::App,
     error::{Error, Result},
+    users::avatars,
 };
 
 /// The text of the file README.txt.
@@ -30,8 +31,9 @@ const README: &str = "This archive contains the data of one Rapport account, as 
     messages.json           the owner's conversations with their messages\n\
     personal-contacts.json  the private address book\n\
     sessions.json           sign-ins\n\
-    keys.json               API keys, without their secrets\n\n\
-    Times are in UTC. Every file is JSON in UTF-8.\n";
+    keys.json               API keys, without their secrets\n\
+    avatar.jpg              the uploaded picture, if there is one\n\n\
+    Times are in UTC. Every other file is JSON in UTF-8.\n";
 
 /// The buffer that receives the archive before it is sent.
 #[derive(Clone, Default)]
@@ -80,6 +82,10 @@ pub fn write(app: App, person: user::Model) -> impl FuturesStream<Item = Result<
                 after = next;
             }
             zip.write_all(if written == 0 { b"[]\n" } else { b"\n]\n" }).map_err(Error::internal)?;
+        }
+        if let Some(picture) = avatars::largest_of(app.db.read(), person.id).await? {
+            zip.start_file("avatar.jpg", options).map_err(Error::internal)?;
+            zip.write_all(&picture).map_err(Error::internal)?;
         }
         zip.finish().map_err(Error::internal)?;
         yield outbox.take();

@@ -1,6 +1,6 @@
-//! The routes of the server: `/graphql` over HTTP, server-sent events and WebSocket, vCards as files, and account
-//! archives. It also serves GraphiQL, the web chat's page, the schema, health and metrics. This module has no product
-//! rules.
+//! The routes of the server: `/graphql` over HTTP, server-sent events and WebSocket, vCards, pictures and transcripts
+//! as files, and account archives. It also serves GraphiQL, the web chat's page, the schema, health and metrics. This
+//! module has no product rules.
 
 pub mod priced_fields;
 pub mod cost;
@@ -28,7 +28,9 @@ pub mod metered_body;
 pub mod answer_bodies;
 pub mod live_response;
 pub mod graphql;
+mod file_answers;
 pub mod vcard_files;
+pub mod avatar_files;
 pub mod socket;
 pub mod health;
 pub mod export;
@@ -43,12 +45,12 @@ use axum::{
     extract::State,
     http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::IntoResponse,
-    routing::get,
+    routing::{get, put},
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use self::executor::Executor;
-use crate::{account_lifecycle, app::App, schema};
+use crate::{account_lifecycle, app::App, schema, users::avatars};
 
 /// The time that a browser may remember the permissions of other sites.
 const CORS_KEPT: Duration = Duration::from_secs(3_600);
@@ -66,6 +68,8 @@ pub async fn router(app: App) -> anyhow::Result<Router> {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/contacts.vcf", get(vcard_files::many).post(vcard_files::import))
         .route("/contacts/{name}", get(vcard_files::one))
+        .route(avatars::UPLOAD_PATH, put(avatar_files::upload))
+        .route("/avatars/{token}/{name}", get(avatar_files::serve))
         .route("/conversations/{id}/transcript.txt", get(transcripts::serve))
         .route("/webchat/{name}", get(webchat::page))
         .route("/webchat/files/{name}", get(webchat::file))
@@ -93,7 +97,7 @@ fn cors(executor: &Arc<Executor>) -> CorsLayer {
     };
     CorsLayer::new()
         .allow_origin(AllowOrigin::async_predicate(may_call))
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,

@@ -8,7 +8,7 @@ use axum::{
     body::{Body, Bytes},
     extract::{Path, Query, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
-    response::{IntoResponse, Response},
+    response::{IntoResponse as _, Response},
 };
 use encoding_rs::Encoding;
 use futures_util::Stream;
@@ -17,14 +17,11 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{
-    answer_bodies::{render, status_of},
     client_ip,
-    content_negotiation::Media,
-    executor::{Executor, fault},
-    failure_responses::refusal,
-    graphql::read,
+    executor::Executor,
+    file_answers::{FileRefusal, answer, bad, receive, unsupported},
     media::MediaType,
-    metered_body, params,
+    metered_body,
     reader::{FileReader, too_soon},
 };
 use crate::{
@@ -64,50 +61,8 @@ struct VCardQuery {
     notes: Option<String>,
 }
 
-/// The reason why a request gets no cards.
-enum VCardRefusal {
-    Fault(Error),
-    Problem(StatusCode, &'static str, &'static str),
-    /// The body has a content encoding.
-    Encoded,
-}
-
-impl<E: Into<Error>> From<E> for VCardRefusal {
-    fn from(error: E) -> Self {
-        Self::Fault(error.into())
-    }
-}
-
-impl IntoResponse for VCardRefusal {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Problem(status, code, message) => render(Media::Json, status, &refusal(message, code)),
-            Self::Encoded => {
-                let mut response = unsupported("Send the file uncompressed.").into_response();
-                response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-                response
-            }
-            Self::Fault(error) => {
-                let wrong = matches!(error, Error::Invalid { .. } | Error::Refused(_));
-                let mut answer = fault(error);
-                answer.errors.truncate(1);
-                let status = if wrong { StatusCode::BAD_REQUEST } else { status_of(Media::Json, &answer) };
-                render(Media::Json, status, &answer)
-            }
-        }
-    }
-}
-
-fn bad(message: &'static str) -> VCardRefusal {
-    VCardRefusal::Problem(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
-}
-
-fn unsupported(message: &'static str) -> VCardRefusal {
-    VCardRefusal::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message)
-}
-
-fn nobody() -> VCardRefusal {
-    VCardRefusal::Problem(StatusCode::NOT_FOUND, "NOT_FOUND", "Contact not found.")
+fn nobody() -> FileRefusal {
+    FileRefusal::Problem(StatusCode::NOT_FOUND, "NOT_FOUND", "Contact not found.")
 }
 
 /// `GET /contacts/{id}.vcf`: exports the card of one person or one personal contact.
@@ -162,14 +117,8 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
         if !matches!(kind.name.as_str(), "text/vcard" | "text/x-vcard") {
             return Err(unsupported("Send text/vcard."));
         }
-        if params::Encoding::of(&parts.headers) != Some(params::Encoding::Identity) {
-            return Err(VCardRefusal::Encoded);
-        }
         let place = reader.place(executor.app())?;
-        let file = read(body, LONGEST_FILE).await.map_err(|(status, message)| {
-            let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
-            VCardRefusal::Problem(status, code, message)
-        })?;
+        let file = receive(&parts, body, LONGEST_FILE).await?;
         let charset = charset(&kind, &file)?;
         let address = client_ip::origin(executor.app(), &parts).address;
         executor.app().rate_limits.write(caller.limit_subject(), address, file.len() as u64).map_err(too_soon)?;
@@ -187,26 +136,15 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
     .await
 }
 
-async fn answer(answered: impl Future<Output = Result<Response, VCardRefusal>>) -> Response {
-    let mut response = answered.await.unwrap_or_else(VCardRefusal::into_response);
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        // The rest of the body is not read, so the connection cannot be used again.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
-
 impl VCardQuery {
-    fn of(parts: &Parts) -> Result<Self, VCardRefusal> {
+    fn of(parts: &Parts) -> Result<Self, FileRefusal> {
         let read = Query::<Self>::try_from_uri(&parts.uri).map_err(|_| bad("The parameters cannot be read."));
         let Query(Self { ids, list, version, notes }) = read?;
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         Ok(Self { ids: given(ids), list: given(list), version: given(version), notes: given(notes) })
     }
 
-    fn style(&self) -> Result<VCardOptions, VCardRefusal> {
+    fn style(&self) -> Result<VCardOptions, FileRefusal> {
         let version = match self.version.as_deref() {
             None | Some("3.0") => Version::V3,
             Some("4.0") => Version::V4,
@@ -227,7 +165,7 @@ async fn by_ids(
     origin: &Origin,
     ids: &str,
     style: VCardOptions,
-) -> Result<Response, VCardRefusal> {
+) -> Result<Response, FileRefusal> {
     let ids: Vec<String> = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect();
     reader.pay(app, COST + COST_OF_CARD * ids.len() as u64)?;
     // The memory counts as in an operation, so that a book of large contacts cannot fill the memory.
@@ -256,7 +194,7 @@ async fn whole(
     reader: FileReader,
     list: ExportableList,
     style: VCardOptions,
-) -> Result<Response, VCardRefusal> {
+) -> Result<Response, FileRefusal> {
     let Caller::Person(viewer) = reader.caller else { return Err(Error::PersonsOnly.into()) };
     let size = list.size(executor.app(), &viewer).await?;
     reader.pay(executor.app(), COST + COST_OF_CARD * size.unsigned_abs())?;
@@ -307,7 +245,7 @@ fn cards(name: &str, body: Body) -> Response {
 
 /// Returns the character set from the `Content-Type`, which RFC 2426 §5 makes responsible for it. Returns none when
 /// the file itself marks its encoding.
-fn charset(kind: &MediaType, file: &[u8]) -> Result<Option<&'static Encoding>, VCardRefusal> {
+fn charset(kind: &MediaType, file: &[u8]) -> Result<Option<&'static Encoding>, FileRefusal> {
     let Some(name) = kind.parameter("charset").map(str::trim) else { return Ok(None) };
     if encoding::is_marked(file) {
         return Ok(None);

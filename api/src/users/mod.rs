@@ -4,5 +4,7 @@
 pub mod index;
 pub mod people;
 pub mod profile_changes;
+pub mod avatar_pictures;
+pub mod avatars;
 pub mod profiles;
 pub mod graphql;

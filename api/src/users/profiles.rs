@@ -12,7 +12,7 @@ use entity::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
-use super::{index, people, profile_changes};
+use super::{avatars, index, people, profile_changes};
 use crate::{
     activities::publish,
     app::{App, Tx},
@@ -64,7 +64,8 @@ pub struct UpdateProfileInput {
     pub title: MaybeUndefined<String>,
     /// The company or institution where the person works, at most 200 characters.
     pub organization: MaybeUndefined<String>,
-    /// The `https://` address of a picture, at most 2,000 characters.
+    /// The `https://` address of a picture, at most 2,000 characters. It replaces an uploaded picture, and null removes
+    /// both. To upload a picture, use `Viewer.avatarUploadUrl`.
     pub avatar_url: MaybeUndefined<String>,
     /// The language tag, such as `ko` or `en-GB`, at most 35 characters.
     pub locale: MaybeUndefined<String>,
@@ -169,13 +170,9 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
             patch(&mut row.name_suffix, &input.name_suffix, &["input", "nameSuffix"], MAX_NAME)?;
             patch(&mut row.title, &input.title, &["input", "title"], MAX_NAME)?;
             patch(&mut row.organization, &input.organization, &["input", "organization"], MAX_NAME)?;
-            patch(&mut row.avatar_url, &input.avatar_url, &["input", "avatarUrl"], MAX_URL)?;
             patch(&mut row.locale, &input.locale, &["input", "locale"], 35)?;
             patch(&mut row.time_zone, &input.time_zone, &["input", "timeZone"], 64)?;
-            if row.avatar_url.as_deref().is_some_and(|url| !web_address::is_picture(url)) {
-                let why = "A picture needs an https:// address without spaces and quotes.";
-                return Err(Error::refused(UserErrorCode::Invalid, &["input", "avatarUrl"], why));
-            }
+            patch_picture(&mut row.avatar_url, &input.avatar_url)?;
             row.name_key = index::name_key(&row);
             // The details are written only under the lock of the person's row, which this transaction has.
             let reached = user_detail::Entity::find_by_id(row.id).one(tx.db()).await?;
@@ -187,6 +184,9 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
             row.updated_at = tx.clock().now();
             let moved = row.name_key != before.name_key;
             tx.save(&row).await?;
+            if row.avatar_url != before.avatar_url {
+                avatars::remove(tx, row.id).await?;
+            }
             if moved {
                 memberships::rename(tx.db(), &row).await?;
             }
@@ -207,6 +207,22 @@ pub async fn update(app: &App, by: &Viewer, input: &UpdateProfileInput) -> Resul
         })
     })
     .await
+}
+
+/// Applies a change of the picture's address. An address of the uploaded picture leaves it as it is, because clients
+/// send back what they have read. Refuses with INVALID.
+fn patch_picture(stored: &mut Option<String>, change: &MaybeUndefined<String>) -> Result<()> {
+    const FIELD: &[&str] = &["input", "avatarUrl"];
+    if change.value().is_some_and(|written| avatars::is_address_of(written.trim(), stored.as_deref())) {
+        return Ok(());
+    }
+    patch(stored, change, FIELD, MAX_URL)?;
+    let refused = !change.is_undefined() && stored.as_deref().is_some_and(|url| !web_address::is_picture(url));
+    if refused {
+        let why = "A picture needs an https:// address without spaces and quotes.";
+        return Err(Error::refused(UserErrorCode::Invalid, FIELD, why));
+    }
+    Ok(())
 }
 
 /// Changes the caller's settings. Returns false if they had these values. Locks the caller's row.

@@ -2,7 +2,10 @@
 
 use entity::{details::Details, personal_contact, user};
 
-use crate::vcard::card::{Address, Card, Email, NameParts, Phone, Url};
+use crate::{
+    users::avatars,
+    vcard::card::{Address, Card, Email, NameParts, Phone, Url},
+};
 
 /// The prefix of a `card_uid` that is the digest of an imported card without a `UID`.
 pub const DIGEST: &str = "sha256:";
@@ -23,7 +26,8 @@ pub fn of_user(person: &user::Model, seen: &Details, note: Option<String>) -> Ca
         },
         organization: person.organization.clone(),
         title: person.title.clone(),
-        photo_url: person.avatar_url.clone(),
+        // A card stands alone, so it names only a picture with a whole address.
+        photo_url: person.avatar_url.clone().filter(|stored| !avatars::is_uploaded(stored)),
         locale: person.locale.clone(),
         time_zone: person.time_zone.clone(),
         note,

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod avatars;
 pub mod arrivals;
 pub mod catalogue;
 pub mod random;

@@ -192,10 +192,15 @@ impl Representative {
         text::initials(self.person.name())
     }
 
-    /// The `https://` address of a picture. Null if there is none.
-    pub async fn avatar_url(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
+    /// The address of a picture: a path on this server for an uploaded one, else an `https://` address. Null if there
+    /// is none.
+    pub async fn avatar_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 128, desc = "The width in pixels, by the rule of `Actor.avatarUrl`.")] size: i32,
+    ) -> Option<Result<LongText<String>>> {
         match &self.person {
-            RepresentedPerson::User(user) => user.avatar_url(ctx).await.unwrap_or(None),
+            RepresentedPerson::User(user) => user.avatar_url(ctx, size).await.unwrap_or(None),
             RepresentedPerson::Program(_) => None,
         }
     }
@@ -225,7 +230,11 @@ impl Customer {
     }
 
     /// The address of a picture. Always null.
-    pub async fn avatar_url(&self) -> Option<Result<LongText<String>>> {
+    pub async fn avatar_url(
+        &self,
+        #[graphql(default = 128, desc = "The width in pixels, which has no effect here.")] size: i32,
+    ) -> Option<Result<LongText<String>>> {
+        let _ = size;
         None
     }
 

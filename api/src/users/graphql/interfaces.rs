@@ -101,7 +101,15 @@ impl From<ThreadItem> for Node {
     field(
         name = "avatar_url",
         ty = "Option<Result<LongText<String>>>",
-        desc = "The address of the actor's picture, if there is one."
+        desc = "The address of the actor's picture, if there is one: a path on this server or an `https://` address.",
+        arg(
+            name = "size",
+            ty = "i32",
+            default = 128,
+            desc = "The width in pixels at which the picture will be shown. An uploaded picture is a square of 64, 128, \
+                    256 or 512 pixels, and the smallest one that is wide enough is given. A picture on another server \
+                    has one size."
+        )
     )
 )]
 pub enum Actor {

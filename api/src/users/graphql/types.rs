@@ -28,6 +28,7 @@ use crate::{
     pagination::{PageArguments, list_size},
     relationships::graphql::{loader::NoteAbout, types::Relationship},
     text,
+    users::avatars,
     vcard::write,
     vcard_transfer::{card, graphql::types::VCardVersion},
 };
@@ -88,9 +89,15 @@ impl User {
         self.text(ctx, |row| &row.organization).await
     }
 
-    /// The `https://` address of a picture.
-    pub async fn avatar_url(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
-        self.text(ctx, |row| &row.avatar_url).await
+    /// The address of a picture: a path on this server for an uploaded one, else an `https://` address. Null if there
+    /// is none.
+    pub async fn avatar_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 128, desc = "The width in pixels, by the rule of `Actor.avatarUrl`.")] size: i32,
+    ) -> Option<Result<LongText<String>>> {
+        let stored = self.text(ctx, |row| &row.avatar_url).await;
+        stored.map(|stored| stored.map(|LongText(stored)| LongText(avatars::address(&stored, size))))
     }
 
     /// The language tag, such as `ko` or `en-GB`.

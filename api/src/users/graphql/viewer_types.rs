@@ -20,6 +20,7 @@ use crate::{
     agents::graphql::types::AgentDesktop,
     auth::viewer as auth,
     auth::{
+        links,
         request_context::ContextExt,
         viewer::{Caller, Scope},
     },
@@ -32,9 +33,12 @@ use crate::{
     notifications::graphql::{types::NotificationPreference, unread_types::UnreadCounts},
     pagination::list_size,
     text,
-    users::graphql::{
-        interfaces::Actor,
-        types::{User, contacts_reader, needs},
+    users::{
+        avatars,
+        graphql::{
+            interfaces::Actor,
+            types::{User, contacts_reader, needs},
+        },
     },
 };
 
@@ -154,6 +158,20 @@ impl Viewer {
         }
     }
 
+    /// A path on this server to which the caller uploads a picture, by PUT with the bytes of a JPEG, PNG, WebP or GIF
+    /// file as the body: at most 8 MB and 8,192 pixels a side. It works without a header for a short time. Keep it as
+    /// safe as a password. Null for a service account and for a visitor. Needs the scope PROFILE_WRITE.
+    async fn avatar_upload_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 300, desc = "The seconds for which the path works, 10 to 3,600.")] expires_in_seconds: i32,
+    ) -> Option<Result<String>> {
+        if !matches!(self.0, Caller::Person(_)) {
+            return None;
+        }
+        Some(upload_link(ctx, expires_in_seconds))
+    }
+
     /// The caller's open sessions, at most 50, the one used last first. Null for a service account and for a visitor.
     #[graphql(directive = list_size::apply(4))]
     async fn sessions(&self, ctx: &Context<'_>) -> Option<Result<Vec<Session>>> {
@@ -162,6 +180,11 @@ impl Viewer {
             Caller::Service(_) | Caller::Visitor(_) => None,
         }
     }
+}
+
+fn upload_link(ctx: &Context<'_>, seconds: i32) -> Result<String> {
+    let caller = needs(ctx, Scope::ProfileWrite)?;
+    links::sign(ctx.app()?, caller, avatars::UPLOAD_PATH, seconds)
 }
 
 async fn unread_of(ctx: &Context<'_>, viewer: &auth::Viewer) -> Result<UnreadCounts> {
@@ -232,7 +255,11 @@ impl ServiceAccount {
     }
 
     /// Null, because a service account has no picture.
-    pub async fn avatar_url(&self) -> Option<Result<LongText<String>>> {
+    pub async fn avatar_url(
+        &self,
+        #[graphql(default = 128, desc = "The width in pixels, which has no effect here.")] size: i32,
+    ) -> Option<Result<LongText<String>>> {
+        let _ = size;
         None
     }
 }
