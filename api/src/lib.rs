@@ -50,6 +50,7 @@
 //! | [`relationships`] | relationships of two users: request, connection, follow, block, mute, note |
 //! | [`vcard_transfer`] | import and export of vCards of people and personal contacts |
 //! | [`account_lifecycle`] | changes and ends of accounts: suspension, roles, deactivation, deletion, export |
+//! | [`trusted_documents`] | documents that administrators have registered and that clients name by a digest |
 //! | [`name_keys`] | stored keys of names, rebuilt when the Unicode tables change |
 //! | [`schema`] | the GraphQL APIs of all features, merged into one schema |
 //! | [`http`] | the routes: `/graphql`, sockets, events, files, GraphiQL, the web chat, health, metrics |
@@ -114,6 +115,7 @@ pub mod visitors;
 pub mod relationships;
 pub mod vcard_transfer;
 pub mod account_lifecycle;
+pub mod trusted_documents;
 pub mod name_keys;
 pub mod schema;
 pub mod http;

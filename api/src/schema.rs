@@ -40,6 +40,7 @@ use crate::{
         supervision_subscription::SupervisionSubscription, supervisor_desktop::SupervisorDesktopSubscription,
         target_subscription::TargetsSubscription, transfer_mutation::TransfersMutation,
     },
+    trusted_documents::graphql::{mutation::TrustedDocumentsMutation, query::TrustedDocumentsQuery},
     users::graphql::{interfaces::Actor, mutation::UsersMutation, query::UsersQuery, subscription::UsersSubscription},
     vcard_transfer::graphql::{mutation::CardsMutation, query::CardsQuery},
     visitors::graphql::{mutation::VisitorsMutation, query::VisitorsQuery},
@@ -66,6 +67,7 @@ pub struct Query(
     QueuesQuery,
     EntryPointsQuery,
     ReasonCodesQuery,
+    TrustedDocumentsQuery,
     VisitorsQuery,
 );
 
@@ -90,6 +92,7 @@ pub struct Mutation(
     QueuesMutation,
     EntryPointsMutation,
     ReasonCodesMutation,
+    TrustedDocumentsMutation,
     AgentAdminMutation,
     VisitorsMutation,
 );

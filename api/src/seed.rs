@@ -74,6 +74,7 @@ pub async fn fill(app: &App) -> Result<bool> {
         scopes: Scopes::of(person.role),
         expires_at: app.clock.now(),
         proof: Credential::Token,
+        trusted_documents_only: false,
     };
     // A connection and a follow give the first screens something to show.
     let asked = app.transaction(|tx| {

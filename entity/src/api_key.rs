@@ -26,6 +26,8 @@ pub struct Model {
     pub owner_id: UserId,
     /// The names of the scopes, separated by spaces.
     pub scopes: String,
+    /// True for a key that runs only registered documents.
+    pub trusted_documents_only: bool,
     pub created_at: DateTimeUtc,
     pub expires_at: Option<DateTimeUtc>,
     /// Accurate to the minute.

@@ -67,6 +67,11 @@ id!(
 );
 
 id!(
+    /// The id of a registered document.
+    TrustedDocumentId,
+    "document"
+);
+id!(
     /// The id of an activity.
     ActivityId,
     "activity"

@@ -62,6 +62,7 @@ pub mod task;
 pub mod text_keys;
 pub mod thread_item;
 pub mod timer;
+pub mod trusted_document;
 pub mod user;
 pub mod user_bigram;
 pub mod user_detail;

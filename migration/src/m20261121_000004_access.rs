@@ -64,6 +64,7 @@ impl MigrationTrait for Migration {
                     name text NOT NULL,
                     owner_id uuid NOT NULL REFERENCES "user" (id),
                     scopes text NOT NULL,
+                    trusted_documents_only boolean NOT NULL,
                     created_at timestamptz NOT NULL,
                     expires_at timestamptz,
                     last_used_at timestamptz,
@@ -72,6 +73,13 @@ impl MigrationTrait for Migration {
                 "CREATE UNIQUE INDEX api_key_prefix_key ON api_key (prefix)",
                 "CREATE INDEX api_key_of_owner ON api_key (owner_id, id)",
                 "CREATE INDEX api_key_of_kind ON api_key (kind, id)",
+                r"CREATE TABLE trusted_document (
+                    id uuid NOT NULL PRIMARY KEY,
+                    digest text {bytewise} NOT NULL,
+                    body text NOT NULL,
+                    created_at timestamptz NOT NULL
+                )",
+                "CREATE UNIQUE INDEX trusted_document_digest_key ON trusted_document (digest)",
             ],
         )
         .await

@@ -149,18 +149,24 @@ await check('every error has a code, whatever its status', async () => {
   line.close()
 })
 
-await check('a client that sends hashes falls back to whole documents', async () => {
+await check('a client that sends hashes sends a document once and its hash from then on', async () => {
   const person = await signUp('Apollo Hashes')
   const line = await openLine()
+  let texts = 0
+  const counting = (uri, options) => {
+    if (String(uri).includes('query=') || String(options.body ?? '').includes('"query"')) texts += 1
+    return fetch(uri, options)
+  }
   for (const useGETForHashedQueries of [false, true]) {
     const hashes = new PersistedQueryLink({
       sha256: (text) => createHash('sha256').update(text).digest('hex'),
       useGETForHashedQueries,
     })
-    const http = new HttpLink({ uri: line.url, headers: { authorization: `Bearer ${person.token}` } })
+    const headers = { authorization: `Bearer ${person.token}` }
+    const http = new HttpLink({ uri: line.url, headers, fetch: counting })
     const client = new ApolloClient({ cache: new InMemoryCache(), link: ApolloLink.from([hashes, http]) })
     const query = gql`
-      {
+      query OnceWithItsText {
         viewer {
           user {
             id
@@ -172,6 +178,7 @@ await check('a client that sends hashes falls back to whole documents', async ()
       const { data } = await client.query({ query, fetchPolicy })
       assert.ok(data.viewer.user.id)
     }
+    assert.equal(texts, 1)
     client.stop()
   }
   line.close()

@@ -79,7 +79,7 @@ async fn changes_of_organization_keys_are_audited_and_changes_of_personal_keys_a
     let actions: Vec<&str> = all.iter().filter_map(|entry| entry["action"].as_str()).collect();
     assert_eq!(actions, ["revokeApiKey", "rotateApiKey", "updateApiKey", "createApiKey"]);
     assert_eq!(entries(&ada, json!({})).await.len(), 4);
-    assert_eq!(all[3]["details"], json!({ "name": "crm", "scopes": ["PROFILE_READ"] }));
+    assert_eq!(all[3]["details"], json!({ "name": "crm", "scopes": ["PROFILE_READ"], "trustedDocumentsOnly": false }));
     let told = json!(all).to_string();
     assert!(secret.split_once('.').is_some_and(|(_, secret)| !told.contains(secret)));
 }

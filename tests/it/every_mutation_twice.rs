@@ -116,6 +116,10 @@ async fn configuration(twice: &mut Twice<'_>, ada: &Person, ann: &Person) {
         twice.person(ada, &format!("update{kind}"), json!({ id: reason, "name": "Summer" })).await;
         twice.person(ada, &format!("archive{kind}"), json!({ id: reason })).await;
     }
+    let document = "{ viewer { scopes } }";
+    let added = twice.person(ada, "addTrustedDocuments", json!({ "documents": [document] })).await;
+    let document = &added["documents"][0]["documentId"];
+    twice.person(ada, "removeTrustedDocument", json!({ "documentId": document })).await;
     let queue = json!({ "name": "Orders", "channel": "WEBCHAT", "idempotencyKey": key("queue") });
     let queue = twice.person(ada, "createQueue", queue).await["queue"]["id"].clone();
     twice.person(ada, "updateQueue", json!({ "queueId": queue, "name": "Purchases" })).await;

@@ -11,6 +11,7 @@ mod announcements;
 mod architecture;
 mod password_attempts;
 mod audit;
+mod trusted_documents;
 mod avatars;
 mod authorization;
 mod binary;

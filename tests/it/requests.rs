@@ -3,7 +3,10 @@
 
 use std::io::Write as _;
 
-use api::auth::{jwt, viewer::Scopes};
+use api::{
+    auth::{jwt, viewer::Scopes},
+    trusted_documents::document_id,
+};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 use tokio::{
@@ -168,22 +171,27 @@ async fn empty_credentials_count_as_none_and_stale_ones_do_not_prevent_a_sign_in
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hashed_document_is_refused_so_that_clients_send_the_whole_document() {
+async fn an_unknown_digest_is_answered_so_that_clients_send_the_whole_document() {
     let app = TestApp::new().await;
     let url = format!("{}/graphql", app.instances[0].url);
-    let hash = json!({ "persistedQuery": { "version": 1, "sha256Hash": "x" } });
-    let expected =
-        json!([{ "message": "PersistedQueryNotSupported", "extensions": { "code": "PERSISTED_QUERY_NOT_SUPPORTED" } }]);
+    let hash = |version: u8| json!({ "persistedQuery": { "version": version, "sha256Hash": "x" } });
+    let refused = |message: &str, code: &str| json!([{ "message": message, "extensions": { "code": code } }]);
+    let not_found = refused("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND");
+    let not_supported = refused("PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED");
     let http = reqwest::Client::new();
     for (accept, status) in
         [("application/json", 200), ("application/graphql-response+json", 400), ("text/event-stream", 200)]
     {
-        for body in [
-            json!({ "extensions": hash }),
-            json!({ "extensions": hash, "query": null, "variables": { "a": 1 }, "operationName": "A" }),
-            json!({ "extensions": hash, "query": "" }),
-            json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38" }, "trace": "1" } }),
-            json!({ "extensions": { "persistedQuery": { "version": 2, "sha256Hash": "" } }, "variables": null }),
+        for (body, expected) in [
+            (json!({ "extensions": hash(1) }), &not_found),
+            (
+                json!({ "extensions": hash(1), "query": null, "variables": { "a": 1 }, "operationName": "A" }),
+                &not_found,
+            ),
+            (json!({ "extensions": hash(1), "query": "" }), &not_found),
+            (json!({ "documentId": document_id::of(&document_id::digest("{unknown}")) }), &not_found),
+            (json!({ "documentId": "a custom id" }), &not_found),
+            (json!({ "extensions": hash(2), "variables": null }), &not_supported),
         ] {
             let answer = http.post(&url).header("accept", accept).json(&body).send().await.expected("an answer");
             assert_eq!(answer.status(), status, "{accept} {body}");
@@ -199,22 +207,24 @@ async fn a_hashed_document_is_refused_so_that_clients_send_the_whole_document() 
             let json: Value = serde_json::from_str(json).expected("JSON");
             assert_eq!(json, json!({ "errors": expected }), "{accept} {body}");
         }
-        let get = http.get(&url).header("accept", accept).query(&[("extensions", hash.to_string())]);
+        let get = http.get(&url).header("accept", accept).query(&[("extensions", hash(1).to_string())]);
         let answer = get.send().await.expected("an answer").text().await.expected("a text");
-        let said = json!({ "errors": expected }).to_string();
+        let said = json!({ "errors": not_found }).to_string();
         assert!(answer == said || answer.starts_with(&format!("event: next\ndata: {said}\n\n")), "{accept}: {answer}");
     }
-    // The hash is ignored when the request contains the document.
-    let whole = http.post(&url).json(&json!({ "query": QUERY, "extensions": hash })).send().await.expected("an answer");
-    assert_eq!(whole.json::<Value>().await.expected("JSON")["data"], json!({ "__typename": "Query" }));
-    for body in [json!({}), json!({ "extensions": {} }), json!({ "extensions": { "persistedQuery": null } })] {
+    for body in [
+        json!({}),
+        json!({ "extensions": {} }),
+        json!({ "extensions": { "persistedQuery": null } }),
+        json!({ "documentId": 1 }),
+    ] {
         let answer = http.post(&url).json(&body).send().await.expected("an answer");
         let answer = (answer.status().as_u16(), answer.json::<Value>().await.expected("JSON"));
         assert_eq!((answer.0, &answer.1["errors"][0]["extensions"]["code"]), (400, &json!("BAD_REQUEST")), "{body}");
     }
     let mut socket = Socket::open(&app.instances[0].url, None).await;
-    socket.say(&json!({ "type": "subscribe", "id": "1", "payload": { "extensions": hash } })).await;
-    assert_eq!(socket.hear().await, Ok(json!({ "type": "error", "id": "1", "payload": expected })));
+    socket.say(&json!({ "type": "subscribe", "id": "1", "payload": { "extensions": hash(1) } })).await;
+    assert_eq!(socket.hear().await, Ok(json!({ "type": "error", "id": "1", "payload": not_found })));
     socket.subscribe("1", QUERY, json!({})).await;
     assert_eq!(socket.hear().await.expected("an answer")["payload"]["data"]["__typename"], "Query");
 }

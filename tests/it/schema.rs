@@ -69,7 +69,7 @@ async fn every_entity_selects_from_the_migrated_database() {
         mail_token multimedia_profile note notification notification_mail notification_preference offer
         participant personal_contact personal_email provider_message queue queue_agent queue_member receipt
         refresh_token relationship rendering routing_decision routing_lock session skill stream task text_keys
-        thread_item timer user user_bigram user_detail user_email user_search visitor_token web_chat_key
+        thread_item timer trusted_document user user_bigram user_detail user_email user_search visitor_token web_chat_key
         wrap_up wrap_up_reason
     );
     let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../entity/src")).expected("the entities");

@@ -15,6 +15,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
+use super::key_validation::{check_name, check_scopes};
 use crate::{
     app::{App, Locked, Tx},
     audit::entries::{self, AuditedAction},
@@ -23,9 +24,8 @@ use crate::{
         request_context::Origin,
         revocation::{self, Subject},
         secret::{self, CallSecret},
-        viewer::{Credential, Scope, Scopes, Viewer},
+        viewer::{Scope, Viewer},
     },
-    contacts::detail_validation,
     error::{Error, INPUT, Result, UserErrorCode},
     instant::Instant,
     users::people,
@@ -54,6 +54,9 @@ pub struct CreateApiKeyInput {
     pub scopes: Vec<Scope>,
     /// The time at which the key expires. It never expires when left out.
     pub expires_at: Option<Instant>,
+    /// True for a key that runs only trusted documents.
+    #[graphql(default)]
+    pub trusted_documents_only: bool,
     /// A random text that the client makes up, 22 to 100 characters. All calls with the same text together create one
     /// key. For an hour each of them returns its secret.
     #[graphql(secret)]
@@ -69,6 +72,8 @@ pub struct UpdateApiKeyInput {
     pub name: Option<String>,
     /// The permissions of the key: one or more, each of which the viewer's own token has.
     pub scopes: Option<Vec<Scope>>,
+    /// True to make the key run only trusted documents.
+    pub trusted_documents_only: Option<bool>,
 }
 
 /// The API key to give a new secret.
@@ -128,15 +133,15 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
             let now = tx.clock().now();
             let (id, call) = (ApiKeyId(tx.clock().uuid()), input.idempotency_key.as_deref());
             let keys = &tx.config().tokens.keys;
-            let asked =
-                format!("createApiKey {:?} {name} {scopes} {:?}", input.kind, input.expires_at.map(|end| end.0));
+            let (end, limited) = (input.expires_at.map(|end| end.0), input.trusted_documents_only);
+            let asked = format!("createApiKey {:?} {name} {scopes} {end:?} {limited}", input.kind);
             if let Some(earlier) = idempotency::claim(tx, by.user, call, &asked, id.0).await? {
                 let key = api_key::Entity::find_by_id(ApiKeyId(earlier)).one(tx.db()).await?;
                 let key = key.ok_or_else(|| Error::not_found(&["input", "idempotencyKey"]))?;
                 let secret = CallSecret::new(keys, "createApiKey", by.user, earlier, call);
                 return CreatedApiKey::replayed(tx, by, key, call, &secret).await;
             }
-            if input.expires_at.is_some_and(|end| end.0 <= now) {
+            if end.is_some_and(|end| end <= now) {
                 let why = "The key must expire in the future.";
                 return Err(Error::refused(UserErrorCode::Invalid, &["input", "expiresAt"], why));
             }
@@ -158,7 +163,8 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
                 owner_id: by.user,
                 scopes: scopes.to_string(),
                 created_at: now,
-                expires_at: input.expires_at.map(|end| end.0),
+                expires_at: end,
+                trusted_documents_only: limited,
                 last_used_at: None,
                 revoked_at: None,
             };
@@ -186,12 +192,13 @@ pub async fn update(
             let scopes = input.scopes.as_deref().map(|scopes| check_scopes(by, key.kind, scopes)).transpose()?;
             let name = name.clone().unwrap_or_else(|| key.name.clone());
             let scopes = scopes.map_or_else(|| key.scopes.clone(), |scopes| scopes.to_string());
-            if (&name, &scopes) == (&key.name, &key.scopes) {
+            let limited = input.trusted_documents_only.unwrap_or(key.trusted_documents_only);
+            if (&name, &scopes, limited) == (&key.name, &key.scopes, key.trusted_documents_only) {
                 return Ok((key, false));
             }
             let id = key.id;
             let mut row = key.into_active_model();
-            (row.name, row.scopes) = (Set(name), Set(scopes));
+            (row.name, row.scopes, row.trusted_documents_only) = (Set(name), Set(scopes), Set(limited));
             let key = row.update(tx.db()).await?;
             revocation::revoke(tx, &Subject::Key(id))?;
             audit(tx, by, &key, AuditedAction::on("updateApiKey", &id, origin)).await?;
@@ -288,7 +295,11 @@ async fn audit(tx: &Tx<'_>, by: &Viewer, key: &api_key::Model, act: AuditedActio
     if key.kind == ApiKeyKind::Personal {
         return Ok(());
     }
-    let details = json!({ "name": key.name, "scopes": key.scopes.split(' ').collect::<Vec<_>>() });
+    let details = json!({
+        "name": key.name,
+        "scopes": key.scopes.split(' ').collect::<Vec<_>>(),
+        "trustedDocumentsOnly": key.trusted_documents_only,
+    });
     entries::record(tx, by, act.with(details)).await
 }
 
@@ -347,41 +358,4 @@ async fn lock(tx: &Tx<'_>, by: &Viewer, id: &str) -> Result<api_key::Model> {
         return Err(Error::refused(UserErrorCode::NotAllowed, &["input", "apiKeyId"], why));
     }
     Ok(key)
-}
-
-/// Maximum length of a key's name, in characters.
-const MAX_NAME: usize = 100;
-
-fn check_name(name: &str) -> Result<String> {
-    detail_validation::required_line(name, &["input", "name"], MAX_NAME, "A name is needed.")
-}
-
-/// The scopes that do nothing for an organization key, because it has no account of its own.
-const OF_PERSONS: [Scope; 6] = [
-    Scope::ProfileWrite,
-    Scope::ContactsWrite,
-    Scope::NotificationsRead,
-    Scope::NotificationsWrite,
-    Scope::ActivityRead,
-    Scope::ActivityWrite,
-];
-
-fn check_scopes(by: &Viewer, kind: ApiKeyKind, scopes: &[Scope]) -> Result<Scopes> {
-    if let Credential::Key(_) = by.proof {
-        return Err(Error::refused(UserErrorCode::NotForKeys, INPUT, "Sign in to create or change keys."));
-    }
-    if let Some(useless) = scopes.iter().find(|scope| kind == ApiKeyKind::Organization && OF_PERSONS.contains(scope)) {
-        let why = format!("The scope {} does nothing for a key of the organization.", useless.name());
-        return Err(Error::refused(UserErrorCode::Invalid, &["input", "scopes"], why));
-    }
-    if scopes.is_empty() {
-        return Err(Error::refused(UserErrorCode::Required, &["input", "scopes"], "A key needs at least one scope."));
-    }
-    match scopes.iter().find(|scope| !by.scopes.has(**scope)) {
-        None => Ok(scopes.iter().copied().collect()),
-        Some(lacking) => {
-            let why = format!("Your token does not have the scope {}.", lacking.name());
-            Err(Error::refused(UserErrorCode::Invalid, &["input", "scopes"], why))
-        }
-    }
 }

@@ -9,6 +9,8 @@ pub mod sessions;
 pub mod account_status;
 /// The rules for new passwords.
 pub mod password_strength;
+/// The rules for the names and scopes of API keys.
+pub mod key_validation;
 /// API keys of users and of the organization.
 pub mod api_keys;
 /// Single-use tokens in e-mails.

@@ -60,16 +60,19 @@ pub async fn holder(app: &App, id: ApiKeyId, expires_at: DateTime<Utc>) -> Resul
 async fn caller_of(app: &App, key: &api_key::Model, expires_at: DateTime<Utc>) -> Result<Caller> {
     let owner = user::Entity::find_by_id(key.owner_id).one(app.db.read()).await?;
     let owner = owner.ok_or(Error::Unauthenticated)?;
-    let scopes = Scopes::parse(&key.scopes);
+    let (scopes, trusted_documents_only) = (Scopes::parse(&key.scopes), key.trusted_documents_only);
     match key.kind {
         // An organization key outlives the account of its creator.
-        ApiKeyKind::Organization => Ok(Caller::Service(ServiceViewer { key: key.id, scopes, expires_at })),
+        ApiKeyKind::Organization => {
+            Ok(Caller::Service(ServiceViewer { key: key.id, scopes, expires_at, trusted_documents_only }))
+        }
         ApiKeyKind::Personal if owner.status != UserStatus::Active => Err(Error::Unauthenticated),
         ApiKeyKind::Personal => Ok(Caller::Person(Viewer {
             user: owner.id,
             scopes: scopes.and(Scopes::of(owner.role)),
             expires_at,
             proof: Credential::Key(key.id),
+            trusted_documents_only,
         })),
     }
 }

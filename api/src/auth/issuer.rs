@@ -65,7 +65,9 @@ impl ExternalIssuer {
         let person = person.ok_or(Error::Unauthenticated)?;
         let allowed = Scopes::of(person.role);
         let scopes = claims.scope.as_deref().map_or(allowed, |asked| Scopes::parse(asked).and(allowed));
-        Ok(Viewer { user: person.id, scopes, expires_at: claims.expires_at()?, proof: Credential::Token })
+        let expires_at = claims.expires_at()?;
+        let proof = Credential::Token;
+        Ok(Viewer { user: person.id, scopes, expires_at, proof, trusted_documents_only: false })
     }
 }
 

@@ -230,7 +230,7 @@ pub fn verify(app: &App, token: &str) -> Result<Viewer> {
     };
     let user = UserId::parse(&claims.sub).ok_or(Error::Unauthenticated)?;
     let scopes = Scopes::parse(claims.scope.as_deref().unwrap_or_default());
-    Ok(Viewer { user, scopes, expires_at: claims.expires_at()?, proof })
+    Ok(Viewer { user, scopes, expires_at: claims.expires_at()?, proof, trusted_documents_only: false })
 }
 
 /// The part of a token's header that is read before the choice of a key.

@@ -87,7 +87,8 @@ pub async fn redeem(app: &App, ticket: &str, path: &str, scope: Scope) -> Result
     let user = UserId::parse(&link.holder).ok_or(Error::Unauthenticated)?;
     let proof = link.session.map_or(Credential::Token, Credential::Session);
     let scopes: Scopes = [scope].into_iter().collect();
-    Ok(Caller::Person(Viewer { user, scopes, expires_at: link.expires_at, proof }))
+    let expires_at = link.expires_at;
+    Ok(Caller::Person(Viewer { user, scopes, expires_at, proof, trusted_documents_only: false }))
 }
 
 #[cfg(test)]

@@ -56,6 +56,8 @@ pub struct Viewer {
     pub expires_at: DateTime<Utc>,
     /// The credential that identified the person.
     pub proof: Credential,
+    /// True for a key that runs only trusted documents.
+    pub trusted_documents_only: bool,
 }
 
 /// An organization key that calls. It has no relationships, and its scopes decide what it sees.
@@ -67,6 +69,8 @@ pub struct ServiceViewer {
     pub scopes: Scopes,
     /// The time at which the key expires.
     pub expires_at: DateTime<Utc>,
+    /// True for a key that runs only trusted documents.
+    pub trusted_documents_only: bool,
 }
 
 /// A visitor of a web site who calls: a customer at one entry point. They see only their own conversations there.
@@ -101,6 +105,16 @@ impl Caller {
             Self::Person(viewer) => viewer.scopes,
             Self::Service(service) => service.scopes,
             Self::Visitor(_) => Scopes::of_visitor(),
+        }
+    }
+
+    /// Returns true for the caller of a key that runs only trusted documents.
+    #[must_use]
+    pub fn trusted_documents_only(&self) -> bool {
+        match self {
+            Self::Person(viewer) => viewer.trusted_documents_only,
+            Self::Service(service) => service.trusted_documents_only,
+            Self::Visitor(_) => false,
         }
     }
 

@@ -21,7 +21,7 @@ pub fn status_of(media: Media, answer: &Answer) -> StatusCode {
         Some("RATE_LIMITED") => StatusCode::TOO_MANY_REQUESTS,
         _ if !is_request_error(answer) => StatusCode::OK,
         Some("UNAUTHENTICATED") => StatusCode::UNAUTHORIZED,
-        Some("FORBIDDEN") => StatusCode::FORBIDDEN,
+        Some("FORBIDDEN" | "DOCUMENT_NOT_TRUSTED") => StatusCode::FORBIDDEN,
         Some("TIMEOUT" | "UNAVAILABLE") => StatusCode::SERVICE_UNAVAILABLE,
         Some("INTERNAL") => StatusCode::INTERNAL_SERVER_ERROR,
         _ if media == Media::GraphqlJson => StatusCode::BAD_REQUEST,

@@ -19,7 +19,8 @@ use tracing::Instrument as _;
 use super::{
     cors::AllowedSites,
     cost, document_limits,
-    failure_responses::{late, refusal, refuse_whole, warn_of_changes},
+    failure_responses::{fault, late, refusal, refuse_whole, too_soon, warn_of_changes},
+    known_documents::KnownDocuments,
     metrics::{Metrics, RequestOutcome},
     priced_fields::PricedFields,
     validation::{Document, JsonMap, Operation as ValidOperation, Refused, Validator},
@@ -36,7 +37,7 @@ use crate::{
     cache::Cache,
     error::Error,
     memory_budget::{MemoryBudget, ReservedMemory},
-    rate_limit::{Budget, LimitSubject, RateLimited},
+    rate_limit::{Budget, LimitSubject},
     schema::{self, RapportSchema},
 };
 
@@ -51,7 +52,7 @@ const BYTES_PER_COST: u64 = 256;
 /// The cost of an event that is free for its subscriber.
 const COST_OF_EVENT: u64 = 64;
 
-/// The request of a client, as [`super::params::read`] parses it.
+/// The request of a client, with the text of its document.
 pub struct Params {
     /// The text of the document.
     pub query: String,
@@ -59,6 +60,10 @@ pub struct Params {
     pub operation_name: Option<String>,
     /// The values of the variables.
     pub variables: Option<JsonMap>,
+    /// The digest that the client sent with the text, so that the text is kept.
+    pub digest: Option<String>,
+    /// True for a document that the client named by its digest and that is registered.
+    pub trusted: bool,
 }
 
 /// The caller of a request and the origin of it.
@@ -115,9 +120,11 @@ struct Parsed {
 pub struct Executor {
     app: App,
     schema: RapportSchema,
-    validator: Validator,
+    validator: Arc<Validator>,
     lists: PricedFields,
     documents: Cache<Parsed>,
+    /// The documents that clients name by a digest.
+    pub known: KnownDocuments,
     /// The authentication of callers.
     pub authenticator: Authenticator,
     /// The web sites that may call.
@@ -132,7 +139,8 @@ impl Executor {
         let schema = schema::build(Some(&app.config.limits));
         let sdl = schema.sdl();
         let lists = PricedFields::of(&parse_schema(&sdl)?);
-        let validator = Validator::new(&sdl, app.config.limits.introspection)?;
+        let validator = Arc::new(Validator::new(&sdl, app.config.limits.introspection)?);
+        let known = KnownDocuments::new(&app, Arc::clone(&validator));
         let started = Authenticator::start(&app).await;
         let authenticator =
             started.map_err(|error| anyhow::anyhow!("callers cannot be authenticated: {}", error.code()))?;
@@ -144,6 +152,7 @@ impl Executor {
             validator,
             lists,
             documents: Cache::new(MAX_DOCUMENTS, MAX_TOKENS),
+            known,
             authenticator,
             sites,
             metrics,
@@ -195,10 +204,13 @@ impl Executor {
     }
 
     /// Parses and measures a request and takes its cost from its payer. Fails with a request error.
-    pub fn prepare(&self, params: Params, asker: RequestOrigin) -> Result<Operation, Box<Response>> {
+    pub fn prepare(&self, mut params: Params, asker: RequestOrigin) -> Result<Operation, Box<Response>> {
+        let sent = params.digest.take().map(|digest| (digest, params.query.clone()));
         let prepared = self.prepared(params, asker);
-        if prepared.is_err() {
-            self.metrics.refused();
+        match (&prepared, sent) {
+            (Ok(_), Some((digest, text))) => self.known.keep(&digest, text),
+            (Ok(_), None) => {}
+            (Err(_), _) => self.metrics.refused(),
         }
         prepared
     }
@@ -234,6 +246,9 @@ impl Executor {
         // The bound document replaces its text, which a lasting operation need not keep.
         let mut request = Request::new(String::new()).data(data);
         request.set_parsed_query(document);
+        if kind == OperationType::Mutation {
+            request = request.data(self.known.check());
+        }
         Ok(Operation { request, kind, single, name, cost, budget, turns, payer, weight })
     }
 
@@ -319,20 +334,6 @@ fn refused(why: Refused) -> Box<Response> {
     let mut answer = Response::from_errors(why.errors);
     tidy(&mut answer, why.code);
     Box::new(answer)
-}
-
-/// Creates the answer to a request that failed as a whole.
-#[must_use]
-pub fn fault(error: Error) -> Response {
-    let error = async_graphql::Error::from(error);
-    let mut error = error.into_server_error(async_graphql::Pos::default());
-    // The fault has no position in the document.
-    error.locations.clear();
-    Response::from_errors(vec![error])
-}
-
-fn too_soon(RateLimited(retry_after): RateLimited) -> Box<Response> {
-    Box::new(fault(Error::RateLimited { retry_after }))
 }
 
 /// Returns the cost of an operation and the remaining budget, as the answer shows them.

@@ -2,6 +2,8 @@
 
 use async_graphql::{Response, ServerError, Value, parser::types::OperationType};
 
+use crate::{error::Error, rate_limit::RateLimited};
+
 /// Creates the response to an operation that took too long.
 pub fn late(kind: OperationType) -> Response {
     let message = match kind {
@@ -46,4 +48,20 @@ pub fn refusal(message: &str, code: &str) -> Response {
     let mut error = ServerError::new(message, None);
     error.extensions.get_or_insert_default().set("code", code);
     Response::from_errors(vec![error])
+}
+
+/// Creates the answer to a request that failed as a whole.
+#[must_use]
+pub fn fault(error: Error) -> Response {
+    let error = async_graphql::Error::from(error);
+    let mut error = error.into_server_error(async_graphql::Pos::default());
+    // The fault has no position in the document.
+    error.locations.clear();
+    Response::from_errors(vec![error])
+}
+
+/// Creates the answer to a request that a rate limit refuses.
+#[must_use]
+pub fn too_soon(RateLimited(retry_after): RateLimited) -> Box<Response> {
+    Box::new(fault(Error::RateLimited { retry_after }))
 }

@@ -9,8 +9,7 @@ use axum::{
 use super::{
     answer_bodies::{render, status_of},
     content_negotiation::Media,
-    executor::fault,
-    failure_responses::refusal,
+    failure_responses::{fault, refusal},
     graphql::read,
     params,
 };

@@ -21,8 +21,8 @@ use super::{
     answer_bodies::{body_of, head, render, status_of, write_body},
     client_ip,
     content_negotiation::{AcceptedMedia, EVENT_STREAM, GRAPHQL_JSON, JSON, Media},
-    executor::{ExecutedResponse, Executor, RequestOrigin, fault},
-    failure_responses::refusal,
+    executor::{ExecutedResponse, Executor, RequestOrigin},
+    failure_responses::{fault, refusal},
     live_response::{self, LiveFormat},
     metered_body,
     params::{self, DecompressionError, ENCODINGS, Encoding, GetParams, InvalidRequest},
@@ -144,14 +144,19 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: AcceptedMedia,
     if let Err(answer) = executor.admit(origin.address) {
         return render(media, StatusCode::TOO_MANY_REQUESTS, &answer);
     }
-    let params = match params::read(body) {
-        Ok(params) => params,
+    let raw = match params::read(body) {
+        Ok(raw) => raw,
         Err(unread) => {
             let answer = unread.answer();
             let status =
                 if unread == InvalidRequest::Malformed { StatusCode::BAD_REQUEST } else { status_of(media, &answer) };
             return render(media, status, &answer);
         }
+    };
+    // The request counts for its address, which pays for the search of a document in that way.
+    let params = match executor.resolve(raw, None).await {
+        Ok(params) => params,
+        Err(answer) => return render(media, status_of(media, &answer), &answer),
     };
     let mut authorization =
         parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("unreadable"));
@@ -173,6 +178,9 @@ async fn serve(executor: &Arc<Executor>, parts: &Parts, accepted: AcceptedMedia,
             None
         }
     };
+    if let Err(answer) = executor.check_trust(&params, caller.as_ref()).await {
+        return render(media, status_of(media, &answer), &answer);
+    }
     let site = origin.site.clone();
     let asker = RequestOrigin { caller, origin };
     let payer = asker.limit_subject();

@@ -15,8 +15,8 @@ use futures_util::{Stream, StreamExt as _, stream};
 use super::{
     answer_bodies::{body_of, render, status_of},
     content_negotiation::Media,
-    executor::{Executor, Operation, fault},
-    failure_responses::refusal,
+    executor::{Executor, Operation},
+    failure_responses::{fault, refusal},
 };
 use crate::{auth::request_context::Site, quotas::Resource, rate_limit::LimitSubject};
 

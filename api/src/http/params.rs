@@ -7,12 +7,9 @@ use axum::http::{HeaderMap, header};
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
-use super::{
-    content_negotiation::JSON, executor::Params, failure_responses::refusal, media::MediaType, validation::JsonMap,
-};
+use super::{content_negotiation::JSON, failure_responses::refusal, media::MediaType, validation::JsonMap};
+use crate::trusted_documents::document_id;
 
-/// The message for a request with a hash and no document. This server stores no documents by hash.
-pub const NOT_SUPPORTED: &str = "PersistedQueryNotSupported";
 /// The encodings of request bodies that are accepted, in the format of `Accept-Encoding`.
 pub const ENCODINGS: &str = "gzip";
 
@@ -20,10 +17,41 @@ pub const ENCODINGS: &str = "gzip";
 #[derive(Deserialize)]
 struct RequestBody {
     query: Option<String>,
+    #[serde(rename = "documentId")]
+    document_id: Option<String>,
     #[serde(rename = "operationName")]
     operation_name: Option<String>,
     variables: Option<JsonMap>,
     extensions: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// A request whose document may be named by its digest.
+#[derive(Debug)]
+pub struct RawRequest {
+    /// The document.
+    pub document: DocumentSource,
+    /// The name of the operation to run.
+    pub operation_name: Option<String>,
+    /// The values of the variables.
+    pub variables: Option<JsonMap>,
+}
+
+/// The way in which a request names its document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DocumentSource {
+    /// The request has the text.
+    Text(String),
+    /// The request has the text and its right digest, so that the next one need not have the text.
+    TextWithDigest {
+        /// The digest of the text.
+        digest: String,
+        /// The text.
+        text: String,
+    },
+    /// The request has only a digest.
+    Digest(String),
+    /// The request names a document in a way that names none.
+    Unknown,
 }
 
 /// The reason why a request cannot run.
@@ -31,41 +59,76 @@ struct RequestBody {
 pub enum InvalidRequest {
     /// It is not a GraphQL request with a document.
     Malformed,
-    /// It names its document by a hash. Clients then send the document itself.
-    Persisted,
+    /// It names its document in a later version of Apollo's protocol. Clients then send the document itself.
+    NotSupported,
+    /// Its digest is not that of its document.
+    OtherDigest,
 }
 
 impl InvalidRequest {
-    /// Returns the answer to the request. Clients compare message and code of `Persisted` letter by letter.
+    /// Returns the answer to the request. Clients compare message and code of `NotSupported` letter by letter.
     #[must_use]
     pub fn answer(self) -> Response {
         match self {
             Self::Malformed => refusal("The body is not a GraphQL request in JSON with a query.", "BAD_REQUEST"),
-            Self::Persisted => refusal(NOT_SUPPORTED, "PERSISTED_QUERY_NOT_SUPPORTED"),
+            Self::NotSupported => refusal("PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED"),
+            Self::OtherDigest => refusal("The provided SHA-256 does not match the query.", "BAD_REQUEST"),
         }
     }
 }
 
-/// Parses a request in JSON.
-pub fn read(body: &[u8]) -> Result<Params, InvalidRequest> {
-    let written: RequestBody = serde_json::from_slice(body).map_err(|_| InvalidRequest::Malformed)?;
-    let persisted = written
-        .extensions
-        .is_some_and(|extensions| extensions.get("persistedQuery").is_some_and(serde_json::Value::is_object));
-    match written.query {
-        // A hash beside its document has no effect.
-        Some(query) if !(persisted && query.is_empty()) => {
-            Ok(Params { query, operation_name: written.operation_name, variables: written.variables })
+/// The digest in a request, by `documentId` (GraphQL over HTTP, appendix A) or by Apollo's `persistedQuery`.
+enum WrittenDigest {
+    Absent,
+    Given(String),
+    LaterVersion,
+}
+
+impl WrittenDigest {
+    fn of(body: &RequestBody) -> Self {
+        if let Some(id) = &body.document_id {
+            return Self::Given(id.clone());
         }
-        _ if persisted => Err(InvalidRequest::Persisted),
-        _ => Err(InvalidRequest::Malformed),
+        let extension = body.extensions.as_ref().and_then(|extensions| extensions.get("persistedQuery"));
+        let Some(extension) = extension.filter(|extension| extension.is_object()) else { return Self::Absent };
+        if extension["version"] != 1 {
+            return Self::LaterVersion;
+        }
+        Self::Given(extension["sha256Hash"].as_str().unwrap_or_default().to_owned())
     }
+}
+
+/// Parses a request in JSON.
+pub fn read(body: &[u8]) -> Result<RawRequest, InvalidRequest> {
+    let mut written: RequestBody = serde_json::from_slice(body).map_err(|_| InvalidRequest::Malformed)?;
+    let digest = WrittenDigest::of(&written);
+    let named = !matches!(digest, WrittenDigest::Absent);
+    let document = match (written.query.take().filter(|query| !(named && query.is_empty())), digest) {
+        // A digest of another version has no effect beside its document.
+        (Some(text), WrittenDigest::Absent | WrittenDigest::LaterVersion) => DocumentSource::Text(text),
+        (Some(text), WrittenDigest::Given(given)) => {
+            let digest = document_id::digest(&text);
+            if document_id::parse(&given) != Some(&digest) {
+                return Err(InvalidRequest::OtherDigest);
+            }
+            DocumentSource::TextWithDigest { digest, text }
+        }
+        (None, WrittenDigest::Given(given)) => match document_id::parse(&given) {
+            Some(digest) => DocumentSource::Digest(digest.to_owned()),
+            None => DocumentSource::Unknown,
+        },
+        (None, WrittenDigest::LaterVersion) => return Err(InvalidRequest::NotSupported),
+        (None, WrittenDigest::Absent) => return Err(InvalidRequest::Malformed),
+    };
+    Ok(RawRequest { document, operation_name: written.operation_name, variables: written.variables })
 }
 
 /// The query parameters of a GET.
 #[derive(Deserialize)]
 pub struct GetParams {
     query: Option<String>,
+    #[serde(rename = "documentId")]
+    document_id: Option<String>,
     #[serde(rename = "operationName")]
     operation_name: Option<String>,
     variables: Option<String>,
@@ -83,6 +146,7 @@ impl GetParams {
         };
         let body = serde_json::json!({
             "query": given(self.query),
+            "documentId": given(self.document_id),
             "operationName": given(self.operation_name),
             "variables": json(self.variables, "variables")?,
             "extensions": json(self.extensions, "extensions")?,
@@ -156,7 +220,7 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
     use flate2::{Compression, write::GzEncoder};
 
-    use super::{DecompressionError, Encoding, InvalidRequest, is_json, read, unpack};
+    use super::{DecompressionError, DocumentSource, Encoding, InvalidRequest, is_json, read, unpack};
 
     fn headers(name: header::HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
@@ -221,15 +285,40 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_without_a_document_is_no_fault_of_the_client() {
-        let hash = r#""extensions":{"persistedQuery":{"version":1,"sha256Hash":"x"}}"#;
-        let unread = |text: &str| read(text.as_bytes()).err();
-        assert_eq!(unread(&format!("{{{hash}}}")), Some(InvalidRequest::Persisted));
-        assert_eq!(unread(&format!("{{\"query\":null,{hash}}}")), Some(InvalidRequest::Persisted));
-        assert_eq!(unread(&format!("{{\"query\":\"\",{hash}}}")), Some(InvalidRequest::Persisted));
-        assert_eq!(unread(&format!("{{\"query\":\"{{a}}\",{hash}}}")), None);
-        for bad in ["{}", "[]", "{\"extensions\":{}}", "{\"extensions\":{\"persistedQuery\":null}}", "{\"query\":1}"] {
-            assert_eq!(unread(bad), Some(InvalidRequest::Malformed), "{bad}");
+    fn a_document_is_named_by_its_text_or_its_digest() {
+        // The example of appendix A.
+        let text = "query($id:ID!){user(id:$id){name}}";
+        let digest = "71f7dc5758652baac68e4a10c50be732b741c892ade2883a99358f52b555286b";
+        let apollo = |version: u8, hash: &str| {
+            format!(r#""extensions":{{"persistedQuery":{{"version":{version},"sha256Hash":"{hash}"}}}}"#)
+        };
+        let source = |body: &str| read(body.as_bytes()).map(|raw| raw.document);
+        let by_text = || Ok(DocumentSource::Text(text.to_owned()));
+        let with_digest = || Ok(DocumentSource::TextWithDigest { digest: digest.to_owned(), text: text.to_owned() });
+        let by_digest = || Ok(DocumentSource::Digest(digest.to_owned()));
+        for (body, expected) in [
+            (format!(r#"{{"query":"{text}"}}"#), by_text()),
+            (format!(r#"{{"query":"{text}",{}}}"#, apollo(1, digest)), with_digest()),
+            (format!(r#"{{"query":"{text}","documentId":"sha256:{digest}"}}"#), with_digest()),
+            (format!(r#"{{"query":"{text}",{}}}"#, apollo(1, "x")), Err(InvalidRequest::OtherDigest)),
+            (format!(r#"{{"query":"{text}","documentId":"sha256:x"}}"#), Err(InvalidRequest::OtherDigest)),
+            (format!(r#"{{"query":"{text}",{}}}"#, apollo(2, "x")), by_text()),
+            (format!("{{{}}}", apollo(1, digest)), by_digest()),
+            (format!(r#"{{"query":null,{}}}"#, apollo(1, digest)), by_digest()),
+            (format!(r#"{{"query":"",{}}}"#, apollo(1, digest)), by_digest()),
+            (format!(r#"{{"documentId":"sha256:{digest}"}}"#), by_digest()),
+            (format!(r#"{{"documentId":"{digest}"}}"#), by_digest()),
+            (format!("{{{}}}", apollo(1, "x")), Ok(DocumentSource::Unknown)),
+            (r#"{"documentId":"a custom id"}"#.to_owned(), Ok(DocumentSource::Unknown)),
+            (format!("{{{}}}", apollo(2, digest)), Err(InvalidRequest::NotSupported)),
+            (r#"{"documentId":1}"#.to_owned(), Err(InvalidRequest::Malformed)),
+            ("{}".to_owned(), Err(InvalidRequest::Malformed)),
+            ("[]".to_owned(), Err(InvalidRequest::Malformed)),
+            (r#"{"extensions":{}}"#.to_owned(), Err(InvalidRequest::Malformed)),
+            (r#"{"extensions":{"persistedQuery":null}}"#.to_owned(), Err(InvalidRequest::Malformed)),
+            (r#"{"query":1}"#.to_owned(), Err(InvalidRequest::Malformed)),
+        ] {
+            assert_eq!(source(&body), expected, "{body}");
         }
     }
 }

@@ -102,7 +102,13 @@ mod tests {
     fn operations_of_open_fields_alone_need_no_caller() -> anyhow::Result<()> {
         let limits = Config::read(std::collections::HashMap::default())?.limits;
         let needed = |query: &str, name: Option<&str>| {
-            let params = Params { query: query.to_owned(), operation_name: name.map(str::to_owned), variables: None };
+            let params = Params {
+                query: query.to_owned(),
+                operation_name: name.map(str::to_owned),
+                variables: None,
+                digest: None,
+                trusted: false,
+            };
             needed_token(&params, &limits)
         };
         let open = |query: &str, name: Option<&str>| needed(query, name) == NeededToken::None;

@@ -317,8 +317,8 @@ impl Session {
         if self.operations.contains_key(&id) {
             return Err(CloseReason(4409, "Subscriber already exists"));
         }
-        let params = match params::read(payload.get().as_bytes()) {
-            Ok(params) => params,
+        let raw = match params::read(payload.get().as_bytes()) {
+            Ok(raw) => raw,
             Err(InvalidRequest::Malformed) => return Err(MALFORMED),
             Err(unread) => return self.refuse(&id, &unread.answer()).await,
         };
@@ -328,7 +328,7 @@ impl Session {
         }
         let asker = self.request_origin();
         let payer = asker.limit_subject();
-        let operation = match self.executor.prepare(params, asker) {
+        let operation = match self.executor.prepare_raw(raw, asker).await {
             Ok(operation) => operation,
             Err(answer) => return self.refuse(&id, &answer).await,
         };

@@ -16,8 +16,8 @@ use serde::Deserialize;
 use super::{
     answer_bodies::{render, status_of},
     content_negotiation::Media,
-    executor::{Executor, fault},
-    failure_responses::refusal,
+    executor::Executor,
+    failure_responses::{fault, refusal},
     reader::FileReader,
 };
 use crate::{

@@ -195,7 +195,7 @@ impl Visitor {
     ) -> (Arc<Executor>, api::http::executor::Operation) {
         let executor = Arc::clone(&self.executors[instance % self.executors.len()]);
         let variables = serde_json::from_value(variables.clone()).expected("variables");
-        let params = Params { query: query.to_owned(), operation_name: None, variables };
+        let params = Params { query: query.to_owned(), operation_name: None, variables, digest: None, trusted: false };
         let asker = RequestOrigin { caller: Some(self.caller), ..RequestOrigin::default() };
         let operation = executor.prepare(params, asker).map_err(|answer| format!("{answer:?}")).expected(query);
         (executor, operation)

@@ -57,7 +57,8 @@ impl Client {
         self.post(&json!({ "query": query, "variables": variables })).await
     }
 
-    async fn post(&self, body: &Value) -> Result<Answer, reqwest::Error> {
+    /// Sends a body of the client's own making.
+    pub async fn post(&self, body: &Value) -> Result<Answer, reqwest::Error> {
         let request = self.http.post(format!("{}/graphql", self.url)).json(body);
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),

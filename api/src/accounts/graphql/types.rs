@@ -97,6 +97,11 @@ impl ApiKey {
         Scopes::parse(&self.0.scopes).iter().collect()
     }
 
+    /// True when the key runs only trusted documents.
+    async fn trusted_documents_only(&self) -> bool {
+        self.0.trusted_documents_only
+    }
+
     /// The time of creation.
     async fn created_at(&self) -> Instant {
         Instant(self.0.created_at)

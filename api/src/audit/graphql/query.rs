@@ -68,4 +68,5 @@ fn may_be_target(id: &str) -> bool {
         || MultimediaProfileId::parse(id).is_some()
         || IdleReasonId::parse(id).is_some()
         || WrapUpReasonId::parse(id).is_some()
+        || id.starts_with("sha256:")
 }
