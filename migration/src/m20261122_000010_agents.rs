@@ -181,6 +181,7 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX offer_accepted ON offer (queue_id, ended_at) WHERE status = 2 AND kind < 3",
                 "CREATE INDEX offer_of_task ON offer (task_id, id)",
                 "CREATE INDEX offer_of_agent ON offer (agent_id, id) WHERE status = 1",
+                "CREATE INDEX offer_ended ON offer (agent_id, status, ended_at)",
                 r"CREATE TABLE wrap_up (
                     id uuid NOT NULL PRIMARY KEY,
                     task_id uuid NOT NULL REFERENCES task (id),
@@ -195,6 +196,7 @@ impl MigrationTrait for Migration {
                 )",
                 "CREATE INDEX wrap_up_of_task ON wrap_up (task_id, id)",
                 "CREATE INDEX wrap_up_of_agent ON wrap_up (agent_id, id)",
+                "CREATE INDEX wrap_up_began ON wrap_up (agent_id, began_at)",
                 r"CREATE TABLE routing_decision (
                     id uuid NOT NULL PRIMARY KEY,
                     task_id uuid NOT NULL REFERENCES task (id),

@@ -211,7 +211,7 @@ async fn a_page_of_queues_takes_a_fixed_number_of_statements() {
 }
 
 /// The queries of a supervisor, each with its maximum number of statements.
-const WATCHED: [(&str, &str, usize); 2] = [
+const WATCHED: [(&str, &str, usize); 3] = [
     (
         "queues.nodes",
         "{ queues(first: 50) { nodes { name statistics { streamCursor waiting longestWaitSeconds inService accepted abandoned \
@@ -219,13 +219,23 @@ const WATCHED: [(&str, &str, usize); 2] = [
         4,
     ),
     ("agents.nodes", "{ agents(first: 50) { nodes { displayName intervals { number state startedAt endedAt } } } }", 5),
+    (
+        "agents.nodes",
+        "{ agents(first: 50) { nodes { statistics { accepted declined missed handled passedOn averageHandleSeconds \
+         timeInStates { state seconds } } } } }",
+        5,
+    ),
 ];
-const WATCHED_ONE: [(&str, usize); 2] = [
+const WATCHED_ONE: [(&str, usize); 3] = [
     (
         "query($queue: ID!) { queue(id: $queue) { statistics { waiting inService accepted abandoned serviceLevel } } }",
         3,
     ),
     ("query($agent: ID!) { agent(id: $agent) { intervals { number state startedAt endedAt } } }", 3),
+    (
+        "query($agent: ID!) { agent(id: $agent) { statistics { accepted handled averageHandleSeconds timeInStates { seconds } } } }",
+        4,
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

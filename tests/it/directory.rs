@@ -67,8 +67,7 @@ async fn a_status_for_connections_does_not_change_the_order_for_followers() {
     for other in [&ben, &cem] {
         ann.must("followUser", &other.id()).await;
     }
-    let post =
-        "mutation($a: StatusAudience!) { postStatus(input: { text: \"here\", audience: $a }) { userErrors { code } } }";
+    let post = "mutation($a: ActivityAudience!) { postStatus(input: { text: \"here\", audience: $a }) { userErrors { code } } }";
     cem.ask(post, json!({ "a": "EVERYONE" })).await.at("");
     ben.ask(post, json!({ "a": "CONNECTIONS" })).await.at("");
     assert_eq!(ordered(&ann, "FOLLOWING", "RECENTLY_ACTIVE").await, ["cem", "ben"]);

@@ -6,6 +6,8 @@ mod credentials;
 mod customer_merges;
 mod accounts;
 mod activities;
+mod agent_statistics;
+mod total_counts;
 mod announcement_texts;
 mod announcements;
 mod architecture;

@@ -138,7 +138,7 @@ async fn an_argument_with_an_omitted_variable_takes_its_default() {
         ("query($s: FeedScope) { activityFeed(first: 1, scope: $s) { nodes { id } } }", json!({}), RUNS),
         ("query($a: Boolean) { queues(first: 1, includeArchived: $a) { nodes { id } } }", json!({}), RUNS),
         ("mutation($f: Boolean) { muteUser(input: { userId: \"x\", feed: $f }) { userErrors { code } } }", json!({}), RUNS),
-        ("mutation($a: StatusAudience) { postStatus(input: { text: \"Hello\", audience: $a }) { userErrors { code } } }", json!({}), RUNS),
+        ("mutation($a: ActivityAudience) { postStatus(input: { text: \"Hello\", audience: $a }) { userErrors { code } } }", json!({}), RUNS),
         ("query($l: ContactList!) { contacts(first: 1, list: $l) { totalCount } }", json!({}), WRONG),
     ])
     .await;

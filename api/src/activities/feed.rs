@@ -103,6 +103,16 @@ impl Activities {
         Ok(page.slice(sql.models::<activity::Entity>(db).await?))
     }
 
+    /// Counts the activities of the list.
+    pub async fn count(&self, db: &impl ConnectionTrait, whole: &Page<ByAge>) -> Result<i64, DbErr> {
+        let mut sql = Sql::new("WITH author AS (");
+        self.write_authors(&mut sql);
+        sql.push(") SELECT count(DISTINCT n.activity_id) AS count FROM author JOIN activity_author n");
+        sql.push(" ON n.user_id = author.user_id WHERE 1 = 1");
+        self.write_visible(&mut sql, "n", "author", whole);
+        sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))
+    }
+
     /// Adds a query of the authors whose activities the viewer may see, each once, with a flag for a connection.
     fn write_authors(&self, sql: &mut Sql) {
         let (connections, following, myself) = match self.authors {

@@ -4,6 +4,7 @@
 pub mod capacity;
 pub mod assignments;
 pub mod state_history;
+pub mod agent_statistics;
 pub mod agent_state;
 pub mod eligibility;
 pub mod skills;

@@ -121,6 +121,20 @@ impl Entries {
         page: &Page<ByAge>,
     ) -> Result<PageSlice<audit_entry::Model>, DbErr> {
         let mut sql = Sql::select::<audit_entry::Entity>("a", "WHERE 1 = 1");
+        self.write(&mut sql);
+        page.write(&mut sql, &["a.id"], true);
+        Ok(page.slice(sql.models::<audit_entry::Entity>(db).await?))
+    }
+
+    /// Counts the entries of the list.
+    pub async fn count(&self, db: &impl ConnectionTrait) -> Result<i64, DbErr> {
+        let mut sql = Sql::new("SELECT count(*) AS count FROM audit_entry a WHERE 1 = 1");
+        self.write(&mut sql);
+        sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))
+    }
+
+    /// Continues a statement with the conditions of the list.
+    fn write(&self, sql: &mut Sql) {
         if let Some(user) = self.user {
             sql.push(" AND a.user_id = ");
             sql.bind(user);
@@ -131,7 +145,5 @@ impl Entries {
                 sql.bind(wanted.clone());
             }
         }
-        page.write(&mut sql, &["a.id"], true);
-        Ok(page.slice(sql.models::<audit_entry::Entity>(db).await?))
     }
 }

@@ -78,6 +78,14 @@ impl Sql {
         }
     }
 
+    /// Appends the seconds from one time to another, with fractions. Both are expressions.
+    pub fn push_seconds(&mut self, db: &impl ConnectionTrait, from: &str, to: &str) {
+        self.push(&match db.get_database_backend() {
+            DbBackend::Postgres => format!("CAST(EXTRACT(EPOCH FROM ({to} - {from})) AS double precision)"),
+            _ => format!("(julianday({to}) - julianday({from})) * 86400.0"),
+        });
+    }
+
     /// Returns the text so far.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -48,21 +48,38 @@ impl DeliveryList {
         let mut sql = Sql::default();
         for (part, status) in self.statuses.iter().enumerate() {
             sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
-            sql.push(&format!("SELECT {} FROM delivery d WHERE d.status = ", columns::<delivery::Entity>("d")));
-            sql.bind(*status);
-            if matches!(status, DeliveryStatus::Unknown | DeliveryStatus::Failed) {
-                sql.push(&format!(" AND d.status {DEAD}"));
-            }
-            if let Some(kind) = self.kind {
-                sql.push(" AND d.kind = ");
-                sql.bind(kind);
-            }
+            sql.push(&format!("SELECT {}", columns::<delivery::Entity>("d")));
+            self.write(&mut sql, *status);
             page.write(&mut sql, &["d.id"], true);
             sql.push(&format!(") AS part_{part}"));
         }
         sql.push(if page.is_backwards() { " ORDER BY id LIMIT " } else { " ORDER BY id DESC LIMIT " });
         sql.bind(page.row_limit());
         Ok(page.slice(sql.models::<delivery::Entity>(db).await?))
+    }
+
+    /// Counts the deliveries of the list.
+    pub async fn count(&self, db: &impl ConnectionTrait) -> Result<i64, DbErr> {
+        let mut sql = Sql::new("SELECT count(*) AS count FROM (");
+        for (part, status) in self.statuses.iter().enumerate() {
+            sql.push(if part == 0 { "SELECT d.id" } else { " UNION ALL SELECT d.id" });
+            self.write(&mut sql, *status);
+        }
+        sql.push(") AS listed");
+        sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))
+    }
+
+    /// Continues a statement with the deliveries of the list in one state.
+    fn write(&self, sql: &mut Sql, status: DeliveryStatus) {
+        sql.push(" FROM delivery d WHERE d.status = ");
+        sql.bind(status);
+        if matches!(status, DeliveryStatus::Unknown | DeliveryStatus::Failed) {
+            sql.push(&format!(" AND d.status {DEAD}"));
+        }
+        if let Some(kind) = self.kind {
+            sql.push(" AND d.kind = ");
+            sql.bind(kind);
+        }
     }
 }
 

@@ -159,9 +159,11 @@ impl<'a> CostVisitor<'a> {
 
     fn field(&mut self, field: &'a Field, parent: &'a Name) -> Result<SelectionCost, CostLimitExceeded> {
         let searched = self.searched;
-        self.searched = Self::is_search(field);
         let lists: &'a PricedFields = self.lists;
         let priced = lists.find(parent, &field.name.node);
+        // Activities are checked one by one, as the people that a search finds.
+        self.searched =
+            Self::is_search(field) || priced.is_some_and(|priced| priced.returns.as_str() == "ActivityConnection");
         let below = self.selection(&field.selection_set.node, lists.below(priced))?;
         self.searched = searched;
         let name = field.name.node.as_str();

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::types::{Activity, StatusAudience};
+use super::types::{Activity, ActivityAudience};
 use crate::activities::publish::{self, NewPost, Source};
 use crate::{
     auth::{guard::Needs, request_context::ContextExt, viewer::Scope},
@@ -16,8 +16,8 @@ struct PostStatusInput {
     /// The text, 1 to 1,000 characters.
     text: String,
     /// The people who may see the status.
-    #[graphql(default_with = "StatusAudience::Everyone")]
-    audience: StatusAudience,
+    #[graphql(default_with = "ActivityAudience::Everyone")]
+    audience: ActivityAudience,
     /// A key that the client makes up, 1 to 100 characters. A client that is unsure of a first call repeats it with the
     /// same key, and the status is posted once. Keys are stored forever.
     idempotency_key: Option<String>,
@@ -33,8 +33,8 @@ struct RecordActivityInput {
     /// The address of a page that shows the act, `https` or `http`, at most 2,000 characters.
     url: Option<String>,
     /// The people who may see the activity.
-    #[graphql(default_with = "StatusAudience::Everyone")]
-    audience: StatusAudience,
+    #[graphql(default_with = "ActivityAudience::Everyone")]
+    audience: ActivityAudience,
     /// A key that the client makes up, 1 to 100 characters. A client that is unsure of a first call repeats it with the
     /// same key, and the act is recorded once. Keys are stored forever.
     idempotency_key: Option<String>,
@@ -61,7 +61,7 @@ impl ActivitiesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The status to post.")] input: PostStatusInput,
     ) -> Result<PostStatusPayload> {
-        let connections_only = input.audience == StatusAudience::Connections;
+        let connections_only = input.audience == ActivityAudience::Connections;
         let PostStatusInput { text, idempotency_key, .. } = input;
         let new = NewPost { text, connections_only, source: None, idempotency_key };
         let (activity, replayed, effect) = post(ctx, &new).await?;
@@ -77,7 +77,7 @@ impl ActivitiesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The act to record.")] input: RecordActivityInput,
     ) -> Result<RecordActivityPayload> {
-        let connections_only = input.audience == StatusAudience::Connections;
+        let connections_only = input.audience == ActivityAudience::Connections;
         let RecordActivityInput { text, application, url, idempotency_key, .. } = input;
         let new = NewPost { text, connections_only, source: Some(Source { application, url }), idempotency_key };
         let (activity, replayed, effect) = post(ctx, &new).await?;

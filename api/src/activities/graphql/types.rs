@@ -25,7 +25,7 @@ use crate::{
 
 /// The people who may see an activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum StatusAudience {
+pub enum ActivityAudience {
     /// People who are connected with the author or follow the author.
     Everyone,
     /// The author's connections.
@@ -76,8 +76,8 @@ impl Activity {
     }
 
     /// The people who may see the activity.
-    async fn audience(&self) -> StatusAudience {
-        if self.0.connections_only { StatusAudience::Connections } else { StatusAudience::Everyone }
+    async fn audience(&self) -> ActivityAudience {
+        if self.0.connections_only { ActivityAudience::Connections } else { ActivityAudience::Everyone }
     }
 
     /// The time of the act.
@@ -98,6 +98,7 @@ impl Activity {
 
 /// A page of activities, newest first.
 pub struct ActivityConnection {
+    activities: Activities,
     slice: PageSlice<activity::Model>,
     stream_cursor: Cursor,
 }
@@ -112,7 +113,7 @@ impl ActivityConnection {
         let wanted = ctx.look_ahead().field("streamCursor").exists();
         let at = if wanted { crate::events::sequencer::bounds(app.db.read()).await?.last } else { 0 };
         let stream_cursor = Cursor::global(viewer.user.0, at);
-        Ok(Self { slice: activities.page(app.db.read(), &page).await?, stream_cursor })
+        Ok(Self { activities, slice: activities.page(app.db.read(), &page).await?, stream_cursor })
     }
 
     fn edge(&self, row: &activity::Model) -> ActivityEdge {
@@ -136,6 +137,13 @@ impl ActivityConnection {
     /// The position of this page in the list.
     async fn page_info(&self) -> PageInfo {
         self.slice.info(|row| ByAge(row.id.0))
+    }
+
+    /// The number of all activities in the list that the viewer may see. They are counted when the field is selected,
+    /// at a cost of 1,000, because each of them is checked.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        let whole = Page::new(PageArguments::default(), &self.activities.fingerprint())?;
+        Ok(self.activities.count(ctx.app()?.db.read(), &whole).await?)
     }
 
     /// The position of the subscription `activityFeed` before this page was read. A subscription with it as `after`

@@ -12,7 +12,10 @@ use entity::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::{
-    agents::state_history,
+    agents::{
+        agent_statistics::{self, AgentCounts, TimeInState},
+        state_history,
+    },
     auth::request_context::RequestReads,
     contact_center::graphql::loading::{grouped, loader_key, may_see},
     database::sql::Sql,
@@ -123,6 +126,56 @@ impl Loader<IntervalsOf> for RequestReads {
             let from = statistics::period_start(&self.app, since);
             for row in state_history::between(self.app.db.read(), &agents, from, until).await? {
                 found.entry(IntervalsOf { agent: row.agent_id, since, until }).or_default().push(row);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Loads the counts of an agent since a time, with that time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CountsOf {
+    /// The agent's user id.
+    pub agent: UserId,
+    /// The start of the period. None: 24 hours ago, the same moment for all agents of a batch.
+    pub since: Option<DateTime<Utc>>,
+}
+
+impl Loader<CountsOf> for RequestReads {
+    type Value = (DateTime<Utc>, AgentCounts);
+    type Error = Error;
+
+    async fn load(&self, keys: &[CountsOf]) -> Result<HashMap<CountsOf, Self::Value>> {
+        let mut found = HashMap::new();
+        for (since, agents) in grouped(keys.iter().map(|key| (key.since, key.agent))) {
+            let from = statistics::period_start(&self.app, since);
+            for row in agent_statistics::counts(self.app.db.read(), &agents, from).await? {
+                found.insert(CountsOf { agent: row.agent_id, since }, (from, row));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Loads the times of an agent in each state since a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TimesOf {
+    /// The agent's user id.
+    pub agent: UserId,
+    /// The start of the period.
+    pub since: DateTime<Utc>,
+}
+
+impl Loader<TimesOf> for RequestReads {
+    type Value = Vec<TimeInState>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[TimesOf]) -> Result<HashMap<TimesOf, Self::Value>> {
+        let mut found: HashMap<TimesOf, Self::Value> = HashMap::new();
+        for (since, agents) in grouped(keys.iter().map(|key| (key.since, key.agent))) {
+            let now = self.app.clock.now();
+            for row in agent_statistics::times_in_states(self.app.db.read(), &agents, since, now).await? {
+                found.entry(TimesOf { agent: row.agent_id, since }).or_default().push(row);
             }
         }
         Ok(found)

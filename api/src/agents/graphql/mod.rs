@@ -1,5 +1,6 @@
 //! The GraphQL API of agents, profiles and skills. Its files may name any other feature, because GraphQL is a graph.
 
+pub mod statistics_types;
 pub mod types;
 pub mod list_types;
 pub mod profile_types;

@@ -13,6 +13,7 @@ use entity::{
 use super::{
     loader::{AgentById, IntervalsOf, ProfileById, SkillsOf},
     profile_types::{AgentSkill, MultimediaProfile},
+    statistics_types::AgentStatistics,
 };
 use crate::{
     agents::{
@@ -91,8 +92,7 @@ impl Agent {
         #[graphql(desc = "The start, at most 31 days ago. Default: 24 hours ago.")] since: Option<Instant>,
         #[graphql(desc = "The end of the period. Without it the current state is included.")] until: Option<Instant>,
     ) -> Result<Option<Vec<AgentInterval>>> {
-        let own = ctx.viewer().is_ok_and(|viewer| viewer.user == self.0.user_id);
-        if !own && !may_supervise(ctx).await? {
+        if !self.may_see_history(ctx).await? {
             return Ok(None);
         }
         let app = ctx.app()?;
@@ -100,6 +100,21 @@ impl Agent {
         statistics::check_period(app, since)?;
         let rows = ctx.load(IntervalsOf { agent: self.0.user_id, since, until }).await?.unwrap_or_default();
         Ok(Some(rows.into_iter().map(AgentInterval).collect()))
+    }
+
+    /// Figures of the agent over a period that ends now. For supervisors, organization keys and the agent, null for
+    /// other viewers.
+    async fn statistics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The start, at most 31 days ago. Default: 24 hours ago.")] since: Option<Instant>,
+    ) -> Result<Option<AgentStatistics>> {
+        if !self.may_see_history(ctx).await? {
+            return Ok(None);
+        }
+        let since = since.map(|since| since.0);
+        statistics::check_period(ctx.app()?, since)?;
+        Ok(Some(AgentStatistics::of(ctx, self.0.user_id, since).await?))
     }
 
     /// The channels on which the agent is idle although the state is AVAILABLE.
@@ -141,6 +156,12 @@ impl Agent {
 }
 
 impl Agent {
+    /// Returns true if the caller may see what the agent did: the agent and supervisors.
+    async fn may_see_history(&self, ctx: &Context<'_>) -> Result<bool> {
+        let own = ctx.viewer().is_ok_and(|viewer| viewer.user == self.0.user_id);
+        Ok(own || may_supervise(ctx).await?)
+    }
+
     /// Returns a person's agent, if the caller may see agents.
     pub async fn find(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>> {
         if !ctx.caller()?.scopes().has(Scope::AgentsRead) {

@@ -53,7 +53,8 @@ impl AuditQuery {
         }
         let entries = Entries { user: user.transpose()?, action, target: target.map(|id| id.to_string()) };
         let page = Page::<ByAge>::new(PageArguments { first, after, last, before }, &entries.fingerprint())?;
-        Ok(AuditEntryConnection(entries.page(app.db.read(), &page).await?))
+        let slice = entries.page(app.db.read(), &page).await?;
+        Ok(AuditEntryConnection { slice, entries })
     }
 }
 

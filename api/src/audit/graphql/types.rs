@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::loader::UsedKey;
 use crate::{
     accounts::graphql::types::ApiKey,
+    audit::entries::Entries,
     auth::request_context::ContextExt,
     error::Result,
     instant::Instant,
@@ -66,7 +67,12 @@ impl AuditEntry {
 }
 
 /// A page of audit entries, newest first.
-pub struct AuditEntryConnection(pub PageSlice<audit_entry::Model>);
+pub struct AuditEntryConnection {
+    /// The rows of the page.
+    pub slice: PageSlice<audit_entry::Model>,
+    /// The list of which the page is a part.
+    pub entries: Entries,
+}
 
 /// A page of audit entries, newest first.
 #[Object]
@@ -74,20 +80,25 @@ impl AuditEntryConnection {
     /// The entries with their cursors.
     async fn edges(&self) -> Vec<AuditEntryEdge> {
         let edge = |row: &audit_entry::Model| AuditEntryEdge {
-            cursor: self.0.cursor(&ByAge(row.id.0)),
+            cursor: self.slice.cursor(&ByAge(row.id.0)),
             node: AuditEntry(row.clone()),
         };
-        self.0.items.iter().map(edge).collect()
+        self.slice.items.iter().map(edge).collect()
     }
 
     /// The entries of this page.
     async fn nodes(&self) -> Vec<AuditEntry> {
-        self.0.items.iter().cloned().map(AuditEntry).collect()
+        self.slice.items.iter().cloned().map(AuditEntry).collect()
     }
 
     /// The position of this page in the list.
     async fn page_info(&self) -> PageInfo {
-        self.0.info(|row| ByAge(row.id.0))
+        self.slice.info(|row| ByAge(row.id.0))
+    }
+
+    /// The number of all entries of the list. They are counted when the field is selected.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(self.entries.count(ctx.app()?.db.read()).await?)
     }
 }
 

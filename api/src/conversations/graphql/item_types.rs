@@ -15,7 +15,6 @@ use super::{
     loader::{ItemById, ReceiptsOf, ReferredParticipant},
     participant_types::actor_of,
 };
-use crate::conversations::thread_items::number;
 use crate::{
     auth::request_context::ContextExt,
     conversations::{
@@ -23,6 +22,7 @@ use crate::{
         participants::ParticipantRef,
         receipts::{self, VisibleReceipt},
         renderings,
+        thread_items::{ItemPage, number},
     },
     error::{Error, Result},
     instant::Instant,
@@ -298,6 +298,8 @@ pub struct ThreadItemConnection {
     pub slice: PageSlice<Arc<thread_item::Model>>,
     /// The side that reads the page.
     pub side: ConversationSide,
+    /// The last page of the list with one item, the newest that the viewer may see.
+    pub newest: ItemPage,
 }
 
 impl ThreadItemConnection {
@@ -326,6 +328,13 @@ impl ThreadItemConnection {
     /// The position of the page in the conversation.
     async fn page_info(&self) -> PageInfo {
         self.slice.info(|row| self.place(row))
+    }
+
+    /// The number of all items that the viewer may see.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        // Items are numbered without gaps, so the number of the newest one is the count.
+        let newest = ctx.load(self.newest.clone()).await?.and_then(|mut slice| slice.items.pop());
+        Ok(newest.and_then(|row| number(&row, self.side)).unwrap_or_default())
     }
 }
 

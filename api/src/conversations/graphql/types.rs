@@ -38,6 +38,9 @@ use crate::{
     users::graphql::loader::PersonById,
 };
 
+/// The page with the newest item.
+const NEWEST: PageArguments = PageArguments { first: None, after: None, last: Some(1), before: None };
+
 /// A durable exchange of messages, between a customer and the organization or between two connected users.
 #[derive(Clone)]
 pub struct Conversation {
@@ -150,7 +153,7 @@ impl Conversation {
         #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
     ) -> Result<ThreadItemConnection> {
         let slice = self.item_page(ctx, PageArguments { first, after, last, before }).await?;
-        Ok(ThreadItemConnection { slice, side: self.side })
+        Ok(ThreadItemConnection { slice, side: self.side, newest: self.items_of(NEWEST)? })
     }
 
     /// The newest item that the viewer may see. Null if there is none.
@@ -244,17 +247,21 @@ impl Conversation {
         ctx: &Context<'_>,
         arguments: PageArguments,
     ) -> Result<PageSlice<Arc<thread_item::Model>>> {
-        let (conversation, side) = (self.row().id, self.side);
-        let page = Page::new(arguments, &format!("items {conversation} {side:?}"))?;
-        let empty = page.clone();
-        let until = self.seen.until.map(|until| until.sequence);
-        let slice = ctx.load(ItemPage { conversation, side, until, page }).await?;
+        let items = self.items_of(arguments)?;
+        let empty = items.page.clone();
+        let slice = ctx.load(items).await?;
         Ok(slice.unwrap_or_else(|| empty.slice(Vec::new())))
     }
 
+    fn items_of(&self, arguments: PageArguments) -> Result<ItemPage> {
+        let (conversation, side) = (self.row().id, self.side);
+        let page = Page::new(arguments, &format!("items {conversation} {side:?}"))?;
+        let until = self.seen.until.map(|until| until.sequence);
+        Ok(ItemPage { conversation, side, until, page })
+    }
+
     async fn newest_item(&self, ctx: &Context<'_>) -> Result<Option<ThreadItem>> {
-        let newest = PageArguments { last: Some(1), ..PageArguments::default() };
-        let newest = self.item_page(ctx, newest).await?.items.pop();
+        let newest = self.item_page(ctx, NEWEST).await?.items.pop();
         Ok(newest.map(|row| ThreadItem::of(row, self.side)))
     }
 

@@ -52,6 +52,7 @@ impl DeliveriesQuery {
             return Err(Error::invalid("statuses", "At least one state is required."));
         }
         let page = Page::<ByAge>::new(PageArguments { first, after, last, before }, &list.fingerprint())?;
-        Ok(DeliveryConnection(list.page(app.db.read(), &page).await?))
+        let slice = list.page(app.db.read(), &page).await?;
+        Ok(DeliveryConnection { slice, list })
     }
 }

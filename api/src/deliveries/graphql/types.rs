@@ -4,6 +4,8 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use entity::delivery::{self, DeliveryKind, DeliveryStatus, RetryClass};
 
 use crate::{
+    auth::request_context::ContextExt as _,
+    deliveries::administration::DeliveryList,
     error::Result,
     instant::Instant,
     pagination::{ByAge, PageInfo, PageSlice},
@@ -74,7 +76,12 @@ impl Delivery {
 }
 
 /// A page of deliveries, newest first.
-pub struct DeliveryConnection(pub PageSlice<delivery::Model>);
+pub struct DeliveryConnection {
+    /// The rows of the page.
+    pub slice: PageSlice<delivery::Model>,
+    /// The list of which the page is a part.
+    pub list: DeliveryList,
+}
 
 /// A page of deliveries, newest first.
 #[Object]
@@ -82,20 +89,25 @@ impl DeliveryConnection {
     /// The deliveries with their cursors.
     async fn edges(&self) -> Vec<DeliveryEdge> {
         let edge = |row: &delivery::Model| DeliveryEdge {
-            cursor: self.0.cursor(&ByAge(row.id.0)),
+            cursor: self.slice.cursor(&ByAge(row.id.0)),
             node: Delivery(row.clone()),
         };
-        self.0.items.iter().map(edge).collect()
+        self.slice.items.iter().map(edge).collect()
     }
 
     /// The deliveries of this page.
     async fn nodes(&self) -> Vec<Delivery> {
-        self.0.items.iter().cloned().map(Delivery).collect()
+        self.slice.items.iter().cloned().map(Delivery).collect()
     }
 
     /// The position of this page in the list.
     async fn page_info(&self) -> PageInfo {
-        self.0.info(|row| ByAge(row.id.0))
+        self.slice.info(|row| ByAge(row.id.0))
+    }
+
+    /// The number of all deliveries of the list. They are counted when the field is selected.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(self.list.count(ctx.app()?.db.read()).await?)
     }
 }
 

@@ -12,6 +12,7 @@ use entity::{
 use super::loader::{DetailsOf, PersonById, ReferredPerson};
 use crate::{
     activities::{feed::FeedAuthors, graphql::types::ActivityConnection},
+    agents::graphql::types::Agent,
     auth::{
         links,
         request_context::ContextExt as _,
@@ -174,6 +175,15 @@ impl User {
     /// The person's rank in the organization.
     async fn role(&self, ctx: &Context<'_>) -> Result<Role> {
         Ok(self.whole(ctx).await?.role)
+    }
+
+    /// The person as an agent. Null for a person who is no agent, and for viewers who may not see agents. Needs the
+    /// scope AGENTS_READ.
+    async fn agent(&self, ctx: &Context<'_>) -> Option<Result<Agent>> {
+        if let Err(fault) = needs(ctx, Scope::AgentsRead) {
+            return Some(Err(fault));
+        }
+        Agent::find(ctx, self.0.id()).await.transpose()
     }
 
     /// The relationship between the viewer and this person, as far as the viewer may know it. Null for the viewer and
