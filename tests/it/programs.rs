@@ -180,6 +180,29 @@ async fn a_key_hears_only_of_topics_that_its_scopes_allow_and_never_of_direct_co
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_program_hears_of_the_relationships_of_a_user_as_long_as_that_user_lends_it_a_key() {
+    const RELATIONSHIPS: &str = "subscription($after: Cursor) { event: events(after: $after, topics: [REQUESTS, CONTACTS]) \
+                                 { __typename ... on ConnectionRequestReceived { request { requester { displayName } } } } }";
+    let app = TestApp::two().await;
+    let [ann, ben] = app.people(["ann", "ben"]).await;
+    // A key of the organization hears of nobody's relationships, whatever an administrator gives it.
+    let helper = program(&app, &["EVENTS_READ", "CONTACTS_READ"]).await;
+    let refused = helper.on(0).ask("{ events(topics: [CONTACTS]) { hasMore } }", Value::Null).await;
+    assert_eq!(refused.code(), "FORBIDDEN", "{}", refused.body);
+    let lent = json!({ "name": "CRM", "scopes": ["EVENTS_READ", "CONTACTS_READ", "PROFILE_READ"] });
+    let (secret, id) = key(&ann.clients[0], lent).await;
+    let mut live = Socket::open(&helper.on(1).url, Some(&secret)).await;
+    live.subscribe("1", RELATIONSHIPS, Value::Null).await;
+    assert_eq!(live.event().await.expected("the first event")["__typename"], "SubscriptionStarted");
+    ben.asks(&ann).await;
+    let heard = until(&mut live, |event| event["__typename"] == "ConnectionRequestReceived").await;
+    assert_eq!(heard["request"]["requester"]["displayName"], "ben");
+    let revoke = "mutation($id: ID!) { revokeApiKey(input: { apiKeyId: $id }) { outcome } }";
+    assert_eq!(ann.ask(revoke, json!({ "id": id })).await.text("revokeApiKey.outcome"), "APPLIED");
+    assert_eq!(live.end().await, 4403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_reads_counts_states_and_queues_by_its_scopes_and_a_useless_scope_is_refused() {
     let app = TestApp::two().await;
     let ann = app.agent("ann").await;
