@@ -67,6 +67,8 @@ async fn an_agent_reads_what_they_handled_and_others_do_not() {
     let lately = figures(&ann.clients[0], &ann, json!(since)).await;
     assert_eq!((&lately["handled"], &lately["averageHandleSeconds"]), (&json!(0), &Value::Null));
     assert_eq!(lately["timeInStates"], json!([{ "state": "RONA", "seconds": 20 }]));
+    let ahead = figures(&ann.clients[0], &ann, json!(app.clock.now() + Duration::days(9))).await;
+    assert_eq!(ahead["timeInStates"], json!([{ "state": "RONA", "seconds": 0 }]));
     let of_ben = figures(&ben.clients[0], &ben, Value::Null).await;
     assert_eq!((&of_ben["accepted"], &of_ben["handled"]), (&json!(1), &json!(0)));
     let input = json!({ "name": "wall", "kind": "ORGANIZATION", "scopes": ["AGENTS_READ"] });

@@ -7,6 +7,7 @@ use image::{
     codecs::{gif::GifEncoder, jpeg::JpegEncoder},
 };
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{
     Expected as _,
@@ -188,6 +189,7 @@ async fn a_file_that_is_no_picture_is_refused_with_the_reason() {
         ("HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".to_vec(), (415, "UNSUPPORTED_MEDIA_TYPE")),
         ("TIFF", b"II*\0\x08\0\0\0\0\0".to_vec(), (415, "UNSUPPORTED_MEDIA_TYPE")),
         ("a form", b"--x\r\ncontent-disposition: form-data\r\n\r\n".to_vec(), (415, "UNSUPPORTED_MEDIA_TYPE")),
+        ("half a JPEG", jpeg[..jpeg.len() / 2].to_vec(), (400, "INVALID")),
         ("half a PNG", whole[..whole.len() / 2].to_vec(), (400, "INVALID")),
         ("the start of a JPEG", jpeg[..30].to_vec(), (400, "INVALID")),
         ("the start of a GIF", b"GIF89a".to_vec(), (400, "INVALID")),
@@ -247,6 +249,9 @@ async fn a_profile_that_is_sent_back_keeps_the_upload_and_another_address_replac
     let small = address(client, 10).await;
     let same = jane.ask(UPDATE, json!({ "url": small })).await;
     assert_eq!(same.text("updateProfile.outcome"), "NO_CHANGE", "{}", same.body);
+    let whole = format!("https://rapport.example.org{}", small.as_deref().expected("an address"));
+    let same = jane.ask(UPDATE, json!({ "url": whole })).await;
+    assert_eq!(same.text("updateProfile.outcome"), "NO_CHANGE", "{}", same.body);
     let foreign = jane.ask(UPDATE, json!({ "url": "/avatars/0123/64.jpg" })).await;
     assert_eq!(
         foreign.at("updateProfile.userErrors"),
@@ -277,12 +282,16 @@ async fn uploads_and_changes_at_the_same_time_leave_one_picture() {
             plain(ImageFormat::Png, (64, 64), [shade, 0, 0])
         };
         let last = jane.clients.last().expected("a client");
-        tokio::join!(
+        let (first, second, third, linked) = tokio::join!(
             put(&jane.clients[0], &paths[0], file(0)),
             put(last, &paths[1], file(1)),
             put(last, &paths[1], file(2)),
             jane.ask(UPDATE, json!({ "url": "https://example.org/me.png" })),
         );
+        for upload in [first, second, third] {
+            assert_eq!(upload.status(), 200);
+        }
+        assert_eq!(linked.at("updateProfile.userErrors"), &json!([]));
         let stored = app.database.texts("SELECT avatar_url FROM \"user\" WHERE handle = 'jane'").await;
         let rows = app.database.texts("SELECT '/avatars/' || token FROM avatar ORDER BY size").await;
         let uploaded = stored[0].starts_with("/avatars/");
@@ -305,7 +314,9 @@ async fn a_customer_sees_the_picture_of_their_agent_and_a_deleted_account_takes_
     let app = &chat.app;
     app.statements();
     status(&sue.clients[0], address).await;
-    for statement in app.statements() {
+    let statements = app.statements();
+    assert_eq!(statements.len(), 1, "{statements:#?}");
+    for statement in statements {
         let plan = plans::explain(app.app(), &statement, true).await;
         assert!(plans::scans(&plan).is_empty(), "{}\n{plan}", statement.sql);
     }
@@ -315,4 +326,50 @@ async fn a_customer_sees_the_picture_of_their_agent_and_a_deleted_account_takes_
     assert_eq!(status(&client, address).await, 200);
     assert_eq!(refusal(&about_account(&client, "deleteAccount", json!({ "password": "correct horse" })).await), "");
     assert_eq!(status(&client, address).await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_names_no_picture_is_not_found() {
+    let app = TestApp::new().await;
+    let client = app.anonymous();
+    let token = "0123456789abcdef0123456789abcdef";
+    for address in [
+        format!("/avatars/{token}/64.jpg"),
+        format!("/avatars/{token}/65.jpg"),
+        format!("/avatars/{token}/64.png"),
+        format!("/avatars/{token}/-64.jpg"),
+        format!("/avatars/{token}/99999999999.jpg"),
+        "/avatars/%00/64.jpg".to_owned(),
+        "/avatars/%FF/64.jpg".to_owned(),
+        "/avatars/../64.jpg".to_owned(),
+    ] {
+        let found = status(&client, &address).await;
+        assert!(found == 404 || found == 400 && address.contains("%FF"), "{address}: {found}");
+    }
+}
+
+/// A caller may send four files at once, and an instance receives sixteen pictures.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_receives_a_bounded_number_of_pictures_at_once() {
+    let app = TestApp::new().await;
+    let people = app.people(["ann", "ben", "cem", "dan", "eli"]).await;
+    let mut open = Vec::new();
+    for person in &people[..4] {
+        for _ in 0..4 {
+            let path = upload_path(&person.clients[0]).await;
+            let host = person.clients[0].url.strip_prefix("http://").expected("an address").to_owned();
+            let mut stream = tokio::net::TcpStream::connect(&host).await.expected("a connection");
+            let head = format!("PUT {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 1000\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.expected("sent");
+            open.push(stream);
+        }
+    }
+    let eli = &people[4].clients[0];
+    let path = upload_path(eli).await;
+    let file = plain(ImageFormat::Png, (64, 64), RED);
+    eventually("all slots are taken", || async { put(eli, &path, file.clone()).await.status() == 503 }).await;
+    let refused: Value = put(eli, &path, file.clone()).await.json().await.expected("JSON");
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused}");
+    drop(open);
+    eventually("a slot is free", || async { put(eli, &path, file.clone()).await.status() == 200 }).await;
 }

@@ -205,6 +205,12 @@ async fn administrators_list_failed_deliveries_and_send_them_again() {
     assert!(failed["error"].as_str().is_some_and(|error| error.contains("554")), "{failed}");
     assert!(failed["nextAttemptAt"].is_null() && failed["settledAt"].is_string(), "{failed}");
     let id = failed["id"].clone();
+    let count = async |statuses: Value| {
+        let query =
+            "query($s: [DeliveryStatus!]) { deliveries(statuses: $s, kind: ACCOUNT_EMAIL, first: 0) { totalCount } }";
+        ada.ask(query, json!({ "s": statuses })).await.at("deliveries.totalCount").clone()
+    };
+    assert_eq!(count(json!(["UNKNOWN", "FAILED"])).await, 1);
     for (outcome, status) in [("APPLIED", "QUEUED"), ("NO_CHANGE", "QUEUED")] {
         let again = ada.ask(AGAIN, json!({ "id": id })).await;
         assert_eq!(again.text("sendDeliveryAgain.outcome"), outcome);
@@ -217,6 +223,10 @@ async fn administrators_list_failed_deliveries_and_send_them_again() {
     let unknown = ada.ask(AGAIN, json!({ "id": "delivery_x" })).await;
     assert_eq!(unknown.text("sendDeliveryAgain.userErrors.0.code"), "NOT_FOUND");
     assert_eq!(ada.ask(LIST, json!({ "statuses": ["SENT"] })).await.at("deliveries.nodes.0.id"), &id);
+    assert_eq!(
+        (count(json!(["UNKNOWN", "FAILED"])).await, count(json!(["SENT", "FAILED"])).await),
+        (json!(0), json!(1))
+    );
     assert_eq!(ann.ask(LIST, Value::Null).await.code(), "FORBIDDEN");
     assert_eq!(ann.ask(AGAIN, json!({ "id": id })).await.code(), "FORBIDDEN");
     let audit = "{ auditEntries(action: \"sendDeliveryAgain\") { nodes { target actor { handle } } } }";

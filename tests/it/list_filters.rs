@@ -158,6 +158,49 @@ async fn tasks_are_listed_by_state_queue_agent_channel_customer_and_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn queues_agents_and_customers_have_the_tasks_that_the_filtered_list_has() {
+    let center = Center::new().await;
+    let Center { app, ann, ben, sue, chats, texts, .. } = &center;
+    center.served(chats, "ended", ann, true).await;
+    center.served(texts, "other", ben, true).await;
+    center.served(chats, "talks", ann, false).await;
+    app.waits(chats, "waits").await;
+    let customer = sue.ask(CUSTOMERS, json!({ "search": "talks" })).await.at("customers.nodes.0.id").clone();
+    let (queue, agent) = (json!(chats.queue.id.to_string()), ann.as_target()["agentId"].clone());
+    let mut listed = 0;
+    for by in [sue, ann, ben].map(|person| &person.clients[0]) {
+        for (owner, id, filter) in [
+            ("queue", &queue, json!({ "queueIds": [queue] })),
+            ("agent", &agent, json!({ "agentIds": [agent] })),
+            ("customer", &customer, json!({ "customerId": customer })),
+        ] {
+            for states in [json!(["CONNECTED", "OFFERED"]), Value::Null] {
+                let owned = format!(
+                    "query($id: ID!, $s: [TaskStatus!], $first: Int, $after: String) {{ owner: {owner}(id: $id) {{ \
+                     tasks(statuses: $s, first: $first, after: $after) {{ totalCount nodes {{ conversation {{ customer \
+                     {{ displayName }} }} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"
+                );
+                let mut filter = filter.clone();
+                filter["statuses"] = states.clone();
+                let mut expected = tasks(by, filter).await;
+                expected.reverse();
+                if by.ask(&format!("query($id: ID!) {{ {owner}(id: $id) {{ id }} }}"), json!({ "id": id })).await.body
+                    ["data"][owner]
+                    .is_null()
+                {
+                    assert_eq!(expected, [""; 0], "{owner}");
+                    continue;
+                }
+                let found = names(by, &owned, "owner.tasks", json!({ "id": id, "s": states })).await;
+                assert_eq!(found, expected, "{owner} {states}");
+                listed += found.len();
+            }
+        }
+    }
+    assert!(listed >= 12, "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn conversations_are_found_by_customer_and_narrowed_by_what_the_viewer_did() {
     let center = Center::new().await;
     let Center { app, ann, ben, sue, crm, chats, texts } = &center;
@@ -287,7 +330,8 @@ async fn of_many_customers_who_get_one_external_id_at_once_one_has_it() {
 }
 
 /// Lists of a supervisor, each with its number of statements.
-const LISTS: [(&str, usize); 9] = [
+const LISTS: [(&str, usize); 10] = [
+    ("{ customers(first: 10) { nodes { tasks(first: 2) { totalCount nodes { id } } } } }", 6),
     ("{ tasks(first: 10) { nodes { id } } }", 2),
     ("{ tasks(first: 10, orderBy: NEWEST_FIRST) { totalCount nodes { id } } }", 3),
     ("{ tasks(filter: { statuses: [QUEUED] }) { totalCount nodes { id } } }", 3),
@@ -302,6 +346,12 @@ const LISTS: [(&str, usize); 9] = [
     ),
 ];
 
+/// The same for lists whose rows are the queues and the agents of the organization, which are few.
+const LISTS_OF_FEW: [(&str, usize); 2] = [
+    ("{ queues(first: 10) { nodes { tasks(first: 2) { totalCount nodes { id } } } } }", 6),
+    ("{ agents(first: 10) { nodes { tasks(first: 2) { totalCount nodes { id } } } } }", 7),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_list_takes_a_fixed_number_of_indexed_statements() {
     let center = Center::new().await;
@@ -311,4 +361,5 @@ async fn every_list_takes_a_fixed_number_of_indexed_statements() {
     }
     let variables = json!({ "queue": chats.queue.id.to_string(), "agent": ann.as_target()["agentId"] });
     plans::check(app, sue, &variables, &LISTS, Budget::AtMost, Planned::ForMany).await;
+    plans::check(app, sue, &variables, &LISTS_OF_FEW, Budget::AtMost, Planned::ForFewAgents).await;
 }

@@ -137,6 +137,37 @@ async fn a_key_for_trusted_documents_runs_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_for_trusted_documents_gets_files_only_by_links_that_such_a_document_gave() {
+    const LINKS: &str = "{ viewer { avatarUploadUrl user { vCardUrl } } }";
+    let app = TestApp::new().await;
+    let ada = app.admin("ada").await;
+    add(&ada, &[LINKS]).await.at("done");
+    let scopes = json!(["PROFILE_READ", "PROFILE_WRITE", "CONTACTS_READ", "CONTACTS_WRITE", "CONVERSATIONS_READ"]);
+    let input = json!({ "name": "x", "scopes": scopes, "trustedDocumentsOnly": true });
+    let (secret, _) = key(&ada.clients[0], input).await;
+    let client = Client::new(&ada.clients[0].url, Some(secret.clone()));
+    let http = reqwest::Client::new();
+    let at = |path: &str| format!("{}{path}", client.url);
+    for request in [
+        http.get(at("/contacts.vcf?list=CONNECTIONS")),
+        http.get(at(&format!("/contacts/{}.vcf", ada.id()))),
+        http.post(at("/contacts.vcf")).header("content-type", "text/vcard").body("BEGIN:VCARD"),
+        http.get(at("/conversations/conv_01m7xnapkeess9yf3kt8ay0ya3/transcript.txt")),
+        http.put(at("/avatar")).body("x"),
+    ] {
+        let answer = request.bearer_auth(&secret).send().await.expected("an answer");
+        assert_eq!(answer.status(), 403, "{}", answer.url());
+        let body: Value = answer.json().await.expected("JSON");
+        assert_eq!(body["errors"][0]["extensions"]["code"], "DOCUMENT_NOT_TRUSTED", "{body}");
+    }
+    let links = named(&client, &id(LINKS)).await;
+    let card = http.get(at(links.text("viewer.user.vCardUrl"))).send().await.expected("an answer");
+    assert_eq!(card.status(), 200);
+    let upload = http.put(at(links.text("viewer.avatarUploadUrl"))).body("x").send().await.expected("an answer");
+    assert_eq!(upload.status(), 415, "the link lets the call in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sent_document_is_known_by_its_digest_from_then_on() {
     let app = TestApp::new().await;
     let jane = app.person("jane").await;

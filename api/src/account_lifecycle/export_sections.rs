@@ -24,6 +24,7 @@ use crate::{
     notifications::{notification_rows::NotificationList, preferences},
     pagination::{ByAge, MAX_PAGE, Page, PageArguments, PageSlice},
     relationships::requests::{self, ConnectionRequestDirection, RequestList},
+    users::avatars,
 };
 
 /// One file of an archive.
@@ -131,7 +132,7 @@ async fn profile(app: &App, person: &user::Model) -> Result<SectionPage> {
         },
         "title": person.title,
         "organization": person.organization,
-        "avatarUrl": person.avatar_url,
+        "avatarUrl": person.avatar_url.as_deref().map(|stored| avatars::address(stored, i32::MAX)),
         "locale": person.locale,
         "timeZone": person.time_zone,
         "role": enum_label(person.role),

@@ -177,8 +177,9 @@ pub async fn create(app: &App, by: &Viewer, input: &CreateApiKeyInput, origin: &
     .await
 }
 
-/// Renames a key or changes its scopes. Returns false if it had these values. Open connections of the key close and can
-/// be opened again with the new scopes. Refuses with `NotFound`, `Invalid` or `NotAllowed`.
+/// Renames a key, or changes its scopes or its limit to trusted documents. Returns false if it had these values. Open
+/// connections of the key close and can be opened again with the new scopes. Refuses with `NotFound`, `Invalid` or
+/// `NotAllowed`.
 pub async fn update(
     app: &App,
     by: &Viewer,

@@ -74,7 +74,8 @@ pub async fn counts(
         OfferStatus::Accepted as i16
     );
     sql.push_seconds(db, &accepted, "w.submitted_at");
-    sql.push(") FROM wrap_up w WHERE w.agent_id = a.user_id AND w.submitted_at IS NOT NULL AND w.began_at >= ");
+    // A wrap-up that was submitted after the clock was set back says nothing.
+    sql.push(") FROM wrap_up w WHERE w.agent_id = a.user_id AND w.submitted_at >= w.began_at AND w.began_at >= ");
     sql.bind(since);
     sql.push(") AS handle_seconds FROM agent a WHERE a.user_id IN ");
     sql.bind_list(agents);
@@ -88,6 +89,8 @@ pub async fn times_in_states(
     since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Vec<TimeInState>, DbErr> {
+    // Nothing has happened in a period that begins later than now.
+    let now = now.max(since);
     let mut sql = Sql::new("SELECT agent_id, state, sum(");
     sql.push_seconds(db, "started_at", "ended_at");
     sql.push(") AS seconds FROM (SELECT i.agent_id, i.state, CASE WHEN i.started_at < ");

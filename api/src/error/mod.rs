@@ -33,6 +33,8 @@ pub enum Error {
     SupervisorsOnly,
     /// The caller is not an agent, and only agents can do this.
     AgentsOnly,
+    /// The caller's key runs only trusted documents, and the call comes from none.
+    DocumentsOnly,
     /// The caller exceeded a rate limit.
     RateLimited {
         /// The time after which the caller may try again.
@@ -121,6 +123,7 @@ impl Error {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden(_) | Self::PersonsOnly | Self::SupervisorsOnly | Self::AgentsOnly => "FORBIDDEN",
+            Self::DocumentsOnly => "DOCUMENT_NOT_TRUSTED",
             Self::RateLimited { .. } | Self::TooLarge(Excess::Caller) => "RATE_LIMITED",
             Self::TooLarge(Excess::Answer) => "LIMIT_EXCEEDED",
             Self::Timeout => "TIMEOUT",
@@ -248,6 +251,9 @@ impl From<Error> for async_graphql::Error {
             Error::PersonsOnly => "Only people can do this. An organization key has no account.".to_owned(),
             Error::SupervisorsOnly => "Only supervisors can do this.".to_owned(),
             Error::AgentsOnly => "Only agents can do this.".to_owned(),
+            Error::DocumentsOnly => {
+                "This key runs only trusted documents. An administrator can register another one.".to_owned()
+            }
             Error::RateLimited { retry_after } => {
                 extensions.set("retryable", true);
                 extensions.set("retryAfter", whole_seconds(retry_after));

@@ -16,11 +16,14 @@ use super::{
     client_ip,
     executor::Executor,
     file_answers::{FileRefusal, answer, receive, unsupported},
+    metered_body,
     reader::{FileReader, too_soon},
 };
 use crate::{
     auth::viewer::{Caller, Scope},
-    error::Error,
+    error::{Error, Excess},
+    memory_budget::MemoryBudget,
+    rate_limit::LimitSubject,
     users::{
         avatar_pictures::{self, UnusablePicture},
         avatars,
@@ -45,6 +48,8 @@ pub async fn upload(State(executor): State<Arc<Executor>>, request: Request) -> 
         let reader = FileReader::of(&executor, &parts, Scope::ProfileWrite).await?;
         let Caller::Person(viewer) = reader.caller else { return Err(Error::PersonsOnly.into()) };
         let place = reader.place(&app)?;
+        let slot = Arc::clone(&executor.uploads).try_acquire_owned();
+        let slot = slot.map_err(|_| Error::TooLarge(Excess::Everybody))?;
         reader.pay(&app, COST)?;
         let file = receive(&parts, body, LONGEST_FILE).await?;
         let address = client_ip::origin(&app, &parts).address;
@@ -53,7 +58,7 @@ pub async fn upload(State(executor): State<Arc<Executor>>, request: Request) -> 
         // The upload continues when its caller hangs up, as a mutation does.
         let tasks = app.tasks.clone();
         let running = tasks.spawn(async move {
-            let _place = place;
+            let _held = (place, slot);
             let pictures = avatar_pictures::make(file.clone()).await?;
             Ok::<_, FileRefusal>(avatars::set(&app, &viewer, &file, pictures).await?)
         });
@@ -92,12 +97,16 @@ pub async fn serve(
     let (parts, _) = request.into_parts();
     answer(async {
         let app = executor.app();
-        if let Some(address) = client_ip::origin(app, &parts).address {
+        let address = client_ip::origin(app, &parts).address;
+        if let Some(address) = address {
             app.rate_limits.request(address).map_err(too_soon)?;
         }
         let found = avatars::find(app.db.read(), &token, &name).await?;
         let missing = || FileRefusal::Problem(StatusCode::NOT_FOUND, "NOT_FOUND", "Picture not found.");
-        let mut response = found.ok_or_else(missing)?.into_response();
+        let picture = found.ok_or_else(missing)?;
+        let weight = MemoryBudget::new(Arc::clone(&app.quotas), address.map(LimitSubject::Address), 0);
+        weight.add(picture.len())?;
+        let mut response = Response::new(metered_body::body(picture, weight.settle()));
         for (name, value) in [
             (header::CONTENT_TYPE, "image/jpeg"),
             (header::CACHE_CONTROL, KEPT),

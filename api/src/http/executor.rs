@@ -13,7 +13,10 @@ use async_graphql::{
     },
 };
 use futures_util::{Stream, StreamExt as _, future::Either, stream};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 use tracing::Instrument as _;
 
 use super::{
@@ -49,6 +52,8 @@ const MAX_DOCUMENTS: usize = 1_024;
 const MAX_TOKENS: usize = 16 << 10;
 /// The bytes of an answer that one unit of cost pays for.
 const BYTES_PER_COST: u64 = 256;
+/// The pictures that an instance receives at once, each of at most 8 MB.
+const UPLOADS: usize = 16;
 /// The cost of an event that is free for its subscriber.
 const COST_OF_EVENT: u64 = 64;
 
@@ -125,6 +130,8 @@ pub struct Executor {
     documents: Cache<Parsed>,
     /// The documents that clients name by a digest.
     pub known: KnownDocuments,
+    /// The slots for uploads of pictures.
+    pub uploads: Arc<Semaphore>,
     /// The authentication of callers.
     pub authenticator: Authenticator,
     /// The web sites that may call.
@@ -153,6 +160,7 @@ impl Executor {
             lists,
             documents: Cache::new(MAX_DOCUMENTS, MAX_TOKENS),
             known,
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
             authenticator,
             sites,
             metrics,

@@ -13,12 +13,14 @@ use crate::{
     trusted_documents::documents::{self, DocumentCheck},
 };
 
-/// The sent documents that are kept, and their bytes.
-const MAX_SENT: usize = 1_024;
+/// The expected number of kept documents of each kind.
+const EXPECTED: usize = 1_024;
+/// The bytes of the sent documents that are kept.
 const MAX_SENT_BYTES: usize = 4 << 20;
-/// The registered documents that are kept, and their bytes.
-const MAX_TRUSTED: usize = 1_024;
+/// The bytes of the registered documents that are kept.
 const MAX_TRUSTED_BYTES: usize = 16 << 20;
+/// The bytes that a kept document takes beside its text: the digest and the parts of the cache.
+const BYTES_BESIDE: usize = 256;
 /// The time for which a registered document is kept. A removed one can run for so long.
 const KEPT_FOR: Duration = Duration::seconds(60);
 
@@ -51,8 +53,8 @@ impl KnownDocuments {
         };
         Self {
             app: app.clone(),
-            sent: Cache::new(MAX_SENT, MAX_SENT_BYTES),
-            trusted: Cache::new(MAX_TRUSTED, MAX_TRUSTED_BYTES),
+            sent: Cache::new(EXPECTED, MAX_SENT_BYTES),
+            trusted: Cache::new(EXPECTED, MAX_TRUSTED_BYTES),
             check: Arc::new(check),
         }
     }
@@ -65,7 +67,7 @@ impl KnownDocuments {
 
     /// Keeps a document that a client has sent with its digest, so that the next call needs only the digest.
     pub fn keep(&self, digest: &str, text: String) {
-        self.sent.keep(digest, text.len(), Arc::new(text));
+        self.sent.keep(digest, text.len() + BYTES_BESIDE, Arc::new(text));
     }
 
     /// Returns a document that a client has sent with this digest.
@@ -76,13 +78,13 @@ impl KnownDocuments {
     /// Returns the registered document with a digest.
     pub async fn trusted(&self, digest: &str) -> Result<Option<String>> {
         let now = self.app.clock.now();
-        if let Some(kept) = self.trusted.get(digest).filter(|kept| kept.until > now) {
+        if let Some(kept) = self.trusted.get(digest).filter(|kept| kept.until > now && kept.until <= now + KEPT_FOR) {
             return Ok(Some(kept.text.clone()));
         }
         let found = documents::find_text(self.app.db.read(), digest).await?;
         if let Some(text) = &found {
             let kept = KeptDocument { text: text.clone(), until: now + KEPT_FOR };
-            self.trusted.keep(digest, text.len(), Arc::new(kept));
+            self.trusted.keep(digest, text.len() + BYTES_BESIDE, Arc::new(kept));
         }
         Ok(found)
     }

@@ -42,7 +42,12 @@ impl FileReader {
             (None, Some((path, ticket))) => executor.authenticator.linked(&ticket, &path, scope).await?,
             _ => {
                 let watched = executor.authenticator.watched(authorization, origin.site.as_ref()).await?;
-                watched.ok_or(Error::Unauthenticated)?
+                let (caller, watch) = watched.ok_or(Error::Unauthenticated)?;
+                // A signed link comes from a document that was run. A call of the route itself comes from none.
+                if caller.trusted_documents_only() {
+                    return Err(Error::DocumentsOnly);
+                }
+                (caller, watch)
             }
         };
         if caller.scopes().has(scope) { Ok(Self { caller, watch }) } else { Err(Error::Forbidden(scope.name())) }

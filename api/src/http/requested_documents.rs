@@ -42,24 +42,23 @@ impl Executor {
     }
 
     fn missing(&self, payer: Option<LimitSubject>) -> Box<Response> {
+        self.pay_for_search(payer, refusal(NOT_FOUND, "PERSISTED_QUERY_NOT_FOUND"))
+    }
+
+    /// Takes the cost of a search that found nothing from its payer. Returns the answer, or that of a rate limit.
+    fn pay_for_search(&self, payer: Option<LimitSubject>, answer: Response) -> Box<Response> {
+        self.metrics.refused();
         let paid = payer.map(|payer| self.app().rate_limits.spend(payer, COST_OF_MISS)).transpose();
-        match paid {
-            Err(limited) => too_soon(limited),
-            Ok(_) => Box::new(refusal(NOT_FOUND, "PERSISTED_QUERY_NOT_FOUND")),
-        }
+        paid.map_or_else(too_soon, |_| Box::new(answer))
     }
 
     /// Refuses a document that is not registered to a caller whose key runs no other. Fails with the answer.
     pub async fn check_trust(&self, params: &Params, caller: Option<&Caller>) -> Result<(), Box<Response>> {
-        if params.trusted || !caller.is_some_and(Caller::trusted_documents_only) {
-            return Ok(());
-        }
+        let limited = caller.filter(|caller| !params.trusted && caller.trusted_documents_only());
+        let Some(caller) = limited else { return Ok(()) };
         match self.known.trusted(&document_id::digest(&params.query)).await.map_err(failed)? {
             Some(_) => Ok(()),
-            None => {
-                let why = "This key runs only trusted documents, and this is none. An administrator can register it.";
-                Err(Box::new(refusal(why, "DOCUMENT_NOT_TRUSTED")))
-            }
+            None => Err(self.pay_for_search(Some(caller.limit_subject()), fault(Error::DocumentsOnly))),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod task_rows;
 pub mod task_list;
+pub mod task_pages;
 pub mod candidates;
 pub mod routing_decisions;
 pub mod skill_steps;

@@ -56,7 +56,7 @@ pub struct TaskList {
 
 /// A source of tasks.
 #[derive(Clone, Copy)]
-enum TaskSource {
+pub(super) enum TaskSource {
     /// All tasks.
     All,
     /// Tasks that have not ended.
@@ -84,34 +84,46 @@ impl TaskList {
         PageBound::Since(row.received_at, row.id.0)
     }
 
-    async fn sources(&self, db: &impl ConnectionTrait) -> Result<Vec<TaskSource>, DbErr> {
+    /// Returns the queues that the caller serves, if the sources of the list depend on them.
+    pub(super) async fn served(&self, db: &impl ConnectionTrait) -> Result<Vec<QueueId>, DbErr> {
+        let TaskListFilter { agents, handled_by_me, customer, channels, .. } = &self.filter;
+        match &self.caller {
+            Caller::Person(viewer) if self.role >= Some(Role::Agent) && !self.sees_all() => {
+                let others = *handled_by_me || !agents.is_empty() || customer.is_some();
+                if others { Ok(Vec::new()) } else { listing::queues_of_agent(db, viewer.user, channels).await }
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Returns the sources of the list for a caller who serves these queues.
+    pub(super) fn sources(&self, served: &[QueueId]) -> Vec<TaskSource> {
         let TaskListFilter { queues, agents, handled_by_me, customer, .. } = &self.filter;
         let me = match &self.caller {
-            Caller::Service(_) if *handled_by_me => return Ok(Vec::new()),
+            Caller::Service(_) if *handled_by_me => return Vec::new(),
             Caller::Service(_) => None,
             Caller::Person(viewer) if self.role >= Some(Role::Agent) => Some(viewer.user),
-            Caller::Person(_) | Caller::Visitor(_) => return Ok(Vec::new()),
+            Caller::Person(_) | Caller::Visitor(_) => return Vec::new(),
         };
         if let (Some(me), true) = (me, *handled_by_me) {
-            return Ok(vec![TaskSource::Handled(me)]);
+            return vec![TaskSource::Handled(me)];
         }
         if !agents.is_empty() {
-            return Ok(agents.iter().copied().map(TaskSource::Handled).collect());
+            return agents.iter().copied().map(TaskSource::Handled).collect();
         }
         if let Some(customer) = customer {
-            return Ok(vec![TaskSource::OfCustomer(*customer)]);
+            return vec![TaskSource::OfCustomer(*customer)];
         }
         if let (Some(me), false) = (me, self.sees_all()) {
-            let mut of_agent = listing::queues_of_agent(db, me, &self.filter.channels).await?;
-            of_agent.retain(|queue| queues.is_empty() || queues.contains(queue));
-            let served = of_agent.into_iter().map(TaskSource::OfQueue);
-            return Ok(served.chain([TaskSource::Handled(me), TaskSource::Offered(me)]).collect());
+            let wanted = served.iter().filter(|queue| queues.is_empty() || queues.contains(queue));
+            let served = wanted.copied().map(TaskSource::OfQueue);
+            return served.chain([TaskSource::Handled(me), TaskSource::Offered(me)]).collect();
         }
-        Ok(match () {
+        match () {
             () if !queues.is_empty() => queues.iter().copied().map(TaskSource::OfQueue).collect(),
             () if self.is_live() => vec![TaskSource::Live],
             () => vec![TaskSource::All],
-        })
+        }
     }
 
     /// Returns true if the filter selects only tasks that have not ended. Few tasks have not.
@@ -129,22 +141,14 @@ impl TaskList {
         db: &impl ConnectionTrait,
         page: &Page<PageBound>,
     ) -> Result<PageSlice<task::Model>, DbErr> {
-        let sources = self.sources(db).await?;
+        let sources = self.sources(&self.served(db).await?);
         if sources.is_empty() {
             return Ok(page.slice(Vec::new()));
         }
         let mut sql =
             Sql::new(&format!("SELECT {} FROM task t WHERE t.id IN (SELECT id FROM (", columns::<task::Entity>("t")));
-        for (part, source) in sources.iter().enumerate() {
-            sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION SELECT * FROM (" });
-            sql.push("SELECT t.id, t.received_at ");
-            self.write(&mut sql, *source);
-            page.write(&mut sql, &["t.received_at", "t.id"], self.descending);
-            sql.push(&format!(") AS part_{part}"));
-        }
-        sql.push(") AS each_one WHERE TRUE");
-        page.write(&mut sql, &["received_at", "id"], self.descending);
-        sql.push(")");
+        self.write_page(&mut sql, &sources, page);
+        sql.push(") AS listed)");
         // The outer order is the reading order of the page.
         let order = if self.descending == page.is_backwards() { "ASC" } else { "DESC" };
         sql.push(&format!(" ORDER BY t.received_at {order}, t.id {order}"));
@@ -153,18 +157,36 @@ impl TaskList {
 
     /// Counts the tasks of the list.
     pub async fn count(&self, db: &impl ConnectionTrait) -> Result<i64, DbErr> {
-        let sources = self.sources(db).await?;
+        let sources = self.sources(&self.served(db).await?);
         if sources.is_empty() {
             return Ok(0);
         }
         let mut sql = Sql::new("SELECT count(*) AS count FROM (");
-        for (part, source) in sources.iter().enumerate() {
-            sql.push(if part == 0 { "" } else { " UNION " });
-            sql.push("SELECT t.id ");
-            self.write(&mut sql, *source);
-        }
+        self.write_ids(&mut sql, &sources);
         sql.push(") AS each_one");
         sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))
+    }
+
+    /// Continues a statement with the ids and times of the tasks on a page of the sources.
+    pub(super) fn write_page(&self, sql: &mut Sql, sources: &[TaskSource], page: &Page<PageBound>) {
+        sql.push("SELECT id, received_at FROM (");
+        for (part, source) in sources.iter().enumerate() {
+            sql.push(if part == 0 { "SELECT * FROM (" } else { " UNION SELECT * FROM (" });
+            sql.push("SELECT t.id, t.received_at ");
+            self.write(sql, *source);
+            page.write(sql, &["t.received_at", "t.id"], self.descending);
+            sql.push(&format!(") AS part_{part}"));
+        }
+        sql.push(") AS each_one WHERE TRUE");
+        page.write(sql, &["received_at", "id"], self.descending);
+    }
+
+    /// Continues a statement with the ids of all tasks of the sources, each once.
+    pub(super) fn write_ids(&self, sql: &mut Sql, sources: &[TaskSource]) {
+        for (part, source) in sources.iter().enumerate() {
+            sql.push(if part == 0 { "SELECT t.id " } else { " UNION SELECT t.id " });
+            self.write(sql, *source);
+        }
     }
 
     /// Returns true if the caller sees all tasks.

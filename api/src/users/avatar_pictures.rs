@@ -14,9 +14,13 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 pub const SIZES: [u16; 4] = [64, 128, 256, 512];
 /// The longest side of an uploaded picture, in pixels.
 pub const LONGEST_SIDE: u32 = 8_192;
-/// The most memory that the pixels of an uploaded picture take, in bytes. It has room for 33 million pixels with
-/// transparency, and so for the photos of phones.
-const MOST_MEMORY: u64 = 128 << 20;
+/// The most memory that an uploaded picture takes while it is decoded, in bytes. It has room for 29 million pixels of a
+/// JPEG file, and so for the photos of phones.
+const MOST_MEMORY: u64 = 256 << 20;
+/// The memory of decoding in sizes of the decoded picture: the picture and the copy of its middle square.
+const COPIES: u64 = 2;
+/// The same for JPEG files. A progressive one keeps its coefficients, which take twice the size of the picture.
+const COPIES_OF_JPEG: u64 = 3;
 /// The quality of the JPEG files, out of 100.
 const QUALITY: u8 = 85;
 /// The longest colour profile that the pictures keep, in bytes. The profile of phones with a wide range of colours has
@@ -67,16 +71,21 @@ pub async fn make(upload: Bytes) -> Result<Vec<AvatarPicture>, UnusablePicture> 
 fn scale(upload: &[u8]) -> Result<Vec<AvatarPicture>, UnusablePicture> {
     let mut reader =
         ImageReader::new(Cursor::new(upload)).with_guessed_format().map_err(|_| UnusablePicture::Damaged)?;
-    if !matches!(reader.format(), Some(ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif)) {
-        return Err(UnusablePicture::UnknownFormat);
-    }
+    let copies = match reader.format() {
+        // The decoder would fill the rest of a file that was cut off with grey.
+        Some(ImageFormat::Jpeg) if !is_whole_jpeg(upload) => return Err(UnusablePicture::Damaged),
+        Some(ImageFormat::Jpeg) => COPIES_OF_JPEG,
+        Some(ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif) => COPIES,
+        _ => return Err(UnusablePicture::UnknownFormat),
+    };
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST_SIDE);
     limits.max_image_height = Some(LONGEST_SIDE);
     limits.max_alloc = Some(MOST_MEMORY);
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder()?;
-    limits.reserve(decoder.total_bytes())?;
+    let needed = decoder.total_bytes().saturating_mul(copies);
+    limits.reserve(needed)?;
     let orientation = decoder.orientation()?;
     let profile = decoder.icc_profile()?.filter(|profile| is_kept(profile));
     let mut square = middle_square(DynamicImage::from_decoder(decoder)?);
@@ -92,6 +101,13 @@ fn scale(upload: &[u8]) -> Result<Vec<AvatarPicture>, UnusablePicture> {
     Ok(pictures)
 }
 
+/// Returns true when the last scan of a JPEG file is followed by the marker of the end. The data of a scan contains no
+/// such marker (ITU-T T.81, section B.1.1.5).
+fn is_whole_jpeg(file: &[u8]) -> bool {
+    let last_scan = file.windows(2).rposition(|pair| pair == [0xff, 0xda]);
+    last_scan.is_some_and(|scan| file[scan..].windows(2).any(|pair| pair == [0xff, 0xd9]))
+}
+
 /// Returns true for a short profile of red, green and blue, which the bytes 16 to 19 of a profile name.
 fn is_kept(profile: &[u8]) -> bool {
     profile.len() <= LONGEST_PROFILE && profile.get(16..20) == Some(b"RGB ".as_slice())
@@ -101,8 +117,8 @@ fn is_kept(profile: &[u8]) -> bool {
 fn middle_square(picture: DynamicImage) -> DynamicImage {
     let (width, height) = (picture.width(), picture.height());
     let side = width.min(height);
-    let square = picture.crop_imm((width - side) / 2, (height - side) / 2, side, side);
-    drop(picture);
+    let square =
+        if width == height { picture } else { picture.crop_imm((width - side) / 2, (height - side) / 2, side, side) };
     if square.has_alpha() { DynamicImage::ImageRgba8(on_white(square.into_rgba8())) } else { square }
 }
 

@@ -42,9 +42,11 @@ pub fn is_uploaded(stored: &str) -> bool {
     stored.starts_with(FOLDER)
 }
 
-/// Returns true when `written` is an address of the uploaded picture that `stored` names.
+/// Returns true when `written` is an address of the uploaded picture that `stored` names, as a path or with a server.
 #[must_use]
 pub fn is_address_of(written: &str, stored: Option<&str>) -> bool {
+    let path = written.strip_prefix("https://").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+    let written = path.unwrap_or(written);
     stored.is_some_and(|stored| {
         is_uploaded(stored) && SIZES.iter().any(|size| address(stored, (*size).into()) == written)
     })
@@ -89,7 +91,8 @@ pub async fn remove(tx: &Tx<'_>, user: UserId) -> Result<()> {
 /// Returns the picture with a file name such as `128.jpg` of an upload.
 pub async fn find(db: &impl ConnectionTrait, token: &str, name: &str) -> Result<Option<Vec<u8>>> {
     let size = name.strip_suffix(".jpg").and_then(|size| size.parse::<i16>().ok());
-    let Some(size) = size else { return Ok(None) };
+    let is_token = token.len() == 2 * TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let (Some(size), true) = (size, is_token) else { return Ok(None) };
     let found = avatar::Entity::find()
         .filter(avatar::Column::Token.eq(token))
         .filter(avatar::Column::Size.eq(size))
@@ -126,6 +129,7 @@ mod tests {
     #[test]
     fn a_profile_that_is_sent_back_names_the_same_picture() {
         assert!(is_address_of("/avatars/ab/64.jpg", Some("/avatars/ab")));
+        assert!(is_address_of("https://rapport.example.org/avatars/ab/512.jpg", Some("/avatars/ab")));
         for (written, stored) in [
             ("/avatars/ab/65.jpg", Some("/avatars/ab")),
             ("/avatars/ab/64.jpg", Some("/avatars/cd")),

@@ -191,8 +191,9 @@ impl AccountsMutation {
         CreateApiKeyPayload::of(api_keys::create(ctx.app()?, ctx.viewer()?, &input, ctx.origin()?).await)
     }
 
-    /// Renames an API key or changes its scopes. Sockets that use the key close and can be opened again with the new
-    /// scopes. Refuses with NOT_FOUND, REQUIRED, INVALID, NOT_FOR_KEYS, or NOT_ALLOWED for a revoked key.
+    /// Renames an API key, changes its scopes, or limits it to trusted documents. Sockets that use the key close and
+    /// can be opened again with the new rights. Refuses with NOT_FOUND, REQUIRED, INVALID, NOT_FOR_KEYS, or NOT_ALLOWED
+    /// for a revoked key.
     #[graphql(guard = "Needs(Scope::ProfileWrite)")]
     async fn update_api_key(
         &self,

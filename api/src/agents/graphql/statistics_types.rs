@@ -86,7 +86,7 @@ pub struct AgentStateTime {
     seconds: i64,
 }
 
-/// Returns seconds without their fraction.
+/// Returns the nearest whole number of seconds.
 fn whole(seconds: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "at most a month")]
     let whole = seconds.round() as i64;

@@ -8,6 +8,7 @@ use entity::{
     agent_interval,
     channel::Channel,
     id::{AgentId, UserId},
+    task::TaskStatus,
 };
 
 use super::{
@@ -31,15 +32,22 @@ use crate::{
     events::cursor::{Cursor, desk_of},
     instant::Instant,
     memory_budget::LongText,
-    pagination::list_size,
+    pagination::{PageArguments, list_size},
     queues::{
         graphql::{loader::QueuesOf, types::Queue},
         statistics,
     },
     reason_codes::graphql::{loader::IdleReasonById, types::IdleReason},
     tasks::{
-        graphql::{loader::OwnAssignment, offer_types::Offer, supervision::may_supervise, types::Task},
+        graphql::{
+            list_types::{TaskConnection, TaskOrder},
+            loader::OwnAssignment,
+            offer_types::Offer,
+            supervision::may_supervise,
+            types::Task,
+        },
         offers,
+        task_pages::TaskOwner,
     },
     users::graphql::{loader::ReferredPerson, types::User},
 };
@@ -115,6 +123,23 @@ impl Agent {
         let since = since.map(|since| since.0);
         statistics::check_period(ctx.app()?, since)?;
         Ok(Some(AgentStatistics::of(ctx, self.0.user_id, since).await?))
+    }
+
+    /// The tasks in which the agent has or had a part, as far as the viewer may see them: the present and the past
+    /// work. Needs the scope CONVERSATIONS_READ.
+    async fn tasks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The states of the tasks. All states when left out.")] statuses: Option<Vec<TaskStatus>>,
+        #[graphql(desc = "The order.", default_with = "TaskOrder::NewestFirst")] order_by: TaskOrder,
+        #[graphql(desc = "The number of tasks from the start, 0 to 100. The default is 20 if `last` is not given.")]
+        first: Option<i32>,
+        #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
+        #[graphql(desc = "The number of tasks from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
+    ) -> Option<Result<TaskConnection>> {
+        let arguments = PageArguments { first, after, last, before };
+        Some(TaskConnection::of_owner(ctx, TaskOwner::Agent(self.0.user_id), statuses, order_by, arguments).await)
     }
 
     /// The channels on which the agent is idle although the state is AVAILABLE.

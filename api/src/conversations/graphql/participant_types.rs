@@ -9,6 +9,7 @@ use entity::{
     customer, customer_identity,
     id::{CustomerId, ParticipantId, RepresentativeId},
     participant::{self, ParticipantRole},
+    task::TaskStatus,
 };
 
 use super::{
@@ -26,6 +27,10 @@ use crate::{
     instant::Instant,
     memory_budget::LongText,
     pagination::{PageArguments, list_size},
+    tasks::{
+        graphql::list_types::{TaskConnection, TaskOrder},
+        task_pages::TaskOwner,
+    },
     text,
     users::graphql::{
         interfaces::Actor,
@@ -282,6 +287,22 @@ impl Customer {
         }
         let arguments = PageArguments { first, after, last, before };
         Some(ConversationConnection::of_customer(ctx, self.0.id, arguments).await)
+    }
+
+    /// The tasks of the customer that the viewer may see. Empty for the customer. Needs the scope CONVERSATIONS_READ.
+    async fn tasks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The states of the tasks. All states when left out.")] statuses: Option<Vec<TaskStatus>>,
+        #[graphql(desc = "The order.", default_with = "TaskOrder::NewestFirst")] order_by: TaskOrder,
+        #[graphql(desc = "The number of tasks from the start, 0 to 100. The default is 20 if `last` is not given.")]
+        first: Option<i32>,
+        #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
+        #[graphql(desc = "The number of tasks from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
+    ) -> Option<Result<TaskConnection>> {
+        let arguments = PageArguments { first, after, last, before };
+        Some(TaskConnection::of_owner(ctx, TaskOwner::Customer(self.0.id), statuses, order_by, arguments).await)
     }
 
     /// The time at which the customer first wrote.

@@ -7,6 +7,7 @@ use entity::{
     channel::Channel,
     id::QueueId,
     queue::{self, UnacceptedTransfer},
+    task::TaskStatus,
 };
 
 use super::loader::{CountsOf, EstimateOf, LineOf, NamedBy, QueueById, ServersOf};
@@ -31,8 +32,12 @@ use crate::{
         statistics::{self, QueueStatistics},
     },
     tasks::{
-        graphql::supervision::may_supervise,
+        graphql::{
+            list_types::{TaskConnection, TaskOrder},
+            supervision::may_supervise,
+        },
         target_search::{QueueList, SearchScope, TargetPurpose},
+        task_pages::TaskOwner,
     },
 };
 
@@ -137,6 +142,23 @@ impl Queue {
     /// The result of a transfer that an agent of the queue does not accept.
     async fn on_unaccepted_transfer(&self) -> UnacceptedTransfer {
         self.0.on_unaccepted_transfer
+    }
+
+    /// The tasks that wait in the queue or last waited there, as far as the viewer may see them. Needs the scope
+    /// CONVERSATIONS_READ.
+    async fn tasks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The states of the tasks. All states when left out.")] statuses: Option<Vec<TaskStatus>>,
+        #[graphql(desc = "The order.", default_with = "TaskOrder::NewestFirst")] order_by: TaskOrder,
+        #[graphql(desc = "The number of tasks from the start, 0 to 100. The default is 20 if `last` is not given.")]
+        first: Option<i32>,
+        #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
+        #[graphql(desc = "The number of tasks from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which the page ends.")] before: Option<String>,
+    ) -> Option<Result<TaskConnection>> {
+        let arguments = PageArguments { first, after, last, before };
+        Some(TaskConnection::of_owner(ctx, TaskOwner::Queue(self.0.id), statuses, order_by, arguments).await)
     }
 
     /// The queue's statistics. For supervisors, null for other viewers.

@@ -11,15 +11,19 @@ use entity::{
 };
 
 use super::{
-    loader::{TaskCountOf, TasksOf},
+    loader::{OwnedTaskCount, OwnedTaskPage, TaskCountOf, TasksOf},
     types::Task,
 };
 use crate::{
-    auth::request_context::ContextExt as _,
+    auth::{request_context::ContextExt as _, viewer::Scope},
     conversations::graphql::query::{TimeRange, ids_in},
     error::{Error, Result},
     pagination::{Page, PageArguments, PageInfo, PageSlice},
-    tasks::task_list::{TaskList, TaskListFilter},
+    tasks::{
+        task_list::{TaskList, TaskListFilter},
+        task_pages::{OwnedTasks, TaskOwner},
+    },
+    users::graphql::types::needs,
 };
 
 /// Maximum wait in a filter, in seconds: a year.
@@ -69,8 +73,9 @@ impl TaskFilter {
             return Err(Error::invalid("waitingLongerThanSeconds", format!("0 to {LONGEST_WAIT} seconds.")));
         }
         let (statuses, channels) = (self.statuses.unwrap_or_default(), self.channels.unwrap_or_default());
-        if statuses.len() > 20 || channels.len() > Channel::ALL.len() {
-            return Err(Error::invalid("statuses", "Each state and each channel once."));
+        check_statuses(&statuses)?;
+        if channels.len() > Channel::ALL.len() {
+            return Err(Error::invalid("channels", "Each channel once."));
         }
         Ok(TaskListFilter {
             statuses,
@@ -85,12 +90,21 @@ impl TaskFilter {
     }
 }
 
+fn check_statuses(statuses: &[TaskStatus]) -> Result<()> {
+    if statuses.len() > 20 {
+        return Err(Error::invalid("statuses", "Each state once."));
+    }
+    Ok(())
+}
+
 /// The list of which a page is a part.
 enum ListedTasks {
     /// A list with a filter.
     Filtered(Box<TaskList>),
     /// The tasks of a conversation.
     Conversation(ConversationId),
+    /// The tasks of a queue, an agent or a customer.
+    Owned(OwnedTasks),
 }
 
 /// A page of tasks, in the order in which their customers began to wait.
@@ -105,6 +119,25 @@ impl TaskConnection {
         let page = Page::new(arguments, &list.fingerprint())?;
         let slice = list.page(ctx.app()?.db.read(), &page).await?;
         Ok(Self { list: ListedTasks::Filtered(Box::new(list)), slice })
+    }
+
+    /// Reads a page of the tasks of a queue, an agent or a customer, in one batch with the pages of others. None when
+    /// the caller lacks the scope CONVERSATIONS_READ, with an error.
+    pub async fn of_owner(
+        ctx: &Context<'_>,
+        owner: TaskOwner,
+        statuses: Option<Vec<TaskStatus>>,
+        order: TaskOrder,
+        arguments: PageArguments,
+    ) -> Result<Self> {
+        needs(ctx, Scope::ConversationsRead)?;
+        let statuses = statuses.unwrap_or_default();
+        check_statuses(&statuses)?;
+        let tasks = OwnedTasks { owner, statuses, descending: order == TaskOrder::NewestFirst };
+        let page = Page::new(arguments, &tasks.fingerprint())?;
+        let empty = page.clone();
+        let slice = ctx.load(OwnedTaskPage { tasks: tasks.clone(), page }).await?;
+        Ok(Self { list: ListedTasks::Owned(tasks), slice: slice.unwrap_or_else(|| empty.slice(Vec::new())) })
     }
 
     /// Reads a page of a conversation's tasks, in one batch with the pages of other conversations.
@@ -142,6 +175,7 @@ impl TaskConnection {
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
         match &self.list {
             ListedTasks::Filtered(list) => Ok(list.count(ctx.app()?.db.read()).await?),
+            ListedTasks::Owned(tasks) => Ok(ctx.load(OwnedTaskCount(tasks.clone())).await?.unwrap_or_default()),
             ListedTasks::Conversation(id) => Ok(ctx.load(TaskCountOf(*id)).await?.unwrap_or_default()),
         }
     }

@@ -17,13 +17,17 @@ use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use crate::{
     agents::assignments,
     auth::{request_context::RequestReads, viewer::Caller},
-    contact_center::graphql::loading::{PARTS, loader_key},
+    contact_center::graphql::loading::{PARTS, grouped, loader_key},
     conversations::conversation_rows,
     database::sql::Sql,
     error::{Error, Result},
     pagination::{Page, PageBound, PageSlice},
     queues::position,
-    tasks::{routing_decisions, task_list},
+    tasks::{
+        routing_decisions, task_list,
+        task_pages::{self, OwnedTasks, TaskReader},
+    },
+    users::people,
 };
 
 loader_key!(
@@ -274,4 +278,57 @@ impl Loader<TaskCountOf> for RequestReads {
         let counts: Vec<TaskCount> = sql.all(self.app.db.read()).await?;
         Ok(counts.into_iter().map(|row| (TaskCountOf(row.conversation_id), row.count)).collect())
     }
+}
+
+/// Key of a page of the tasks of a queue, an agent or a customer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OwnedTaskPage {
+    /// The list.
+    pub tasks: OwnedTasks,
+    /// The page.
+    pub page: Page<PageBound>,
+}
+
+impl Loader<OwnedTaskPage> for RequestReads {
+    type Value = PageSlice<task::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OwnedTaskPage]) -> Result<HashMap<OwnedTaskPage, Self::Value>> {
+        let reader = task_reader(self).await?;
+        let mut found = HashMap::new();
+        for (_, same_order) in grouped(keys.iter().map(|key| (key.tasks.descending, key.clone()))) {
+            for together in same_order.chunks(PARTS) {
+                let wanted: Vec<_> = together.iter().map(|key| (key.tasks.clone(), key.page.clone())).collect();
+                let pages = task_pages::pages(self.app.db.read(), reader, &wanted).await?;
+                found.extend(together.iter().cloned().zip(pages));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Key of the number of the tasks of a queue, an agent or a customer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OwnedTaskCount(pub OwnedTasks);
+
+impl Loader<OwnedTaskCount> for RequestReads {
+    type Value = i64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OwnedTaskCount]) -> Result<HashMap<OwnedTaskCount, i64>> {
+        let reader = task_reader(self).await?;
+        let mut found = HashMap::new();
+        for together in keys.chunks(PARTS) {
+            let wanted: Vec<OwnedTasks> = together.iter().map(|key| key.0.clone()).collect();
+            let counts = task_pages::counts(self.app.db.read(), reader, &wanted).await?;
+            found.extend(together.iter().cloned().zip(counts));
+        }
+        Ok(found)
+    }
+}
+
+async fn task_reader(reads: &RequestReads) -> Result<TaskReader> {
+    let caller = *reads.required_caller()?;
+    let role = people::role_of_caller(reads.app.db.read(), &caller).await?;
+    Ok(TaskReader { caller, role, now: reads.app.clock.now() })
 }

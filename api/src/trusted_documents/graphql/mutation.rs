@@ -18,8 +18,9 @@ use crate::{
 /// The documents to register.
 #[derive(InputObject)]
 struct AddTrustedDocumentsInput {
-    /// The texts of 1 to 100 documents. Each is valid for the schema and within the limits of a document. A text may
-    /// have several operations. A client must send the same text, letter by letter, or its id.
+    /// The texts of 1 to 100 documents. Each is valid for the schema, and within the limits of length, tokens and
+    /// brackets. Aliases, fragments, depth and cost are checked at each call. A text may have several operations. A
+    /// client must send the same text, letter by letter, or its id.
     documents: Vec<String>,
 }
 
