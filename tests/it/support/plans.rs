@@ -104,7 +104,6 @@ fn is_small(line: &str) -> bool {
     let small = ["on \"user\"", "on agent a", "on assignment h", "on queue", "task_waiting_in_queue on task t"];
     small.iter().any(|table| line.contains(table))
         || ["SCAN a", "SCAN q", "SCAN u"].iter().any(|one| line.ends_with(one))
-        || ["SCAN a USING INDEX ", "SCAN q USING INDEX "].iter().any(|one| line.contains(one))
 }
 
 /// Returns the lines of a plan that scan a whole table or index.
