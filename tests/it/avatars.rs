@@ -348,9 +348,9 @@ async fn an_address_that_names_no_picture_is_not_found() {
     }
 }
 
-/// A caller may send four files at once, and an instance receives sixteen pictures.
+/// A caller may send four files at once, and an instance receives sixteen, pictures or vCards.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instance_receives_a_bounded_number_of_pictures_at_once() {
+async fn an_instance_receives_a_bounded_number_of_files_at_once() {
     let app = TestApp::new().await;
     let people = app.people(["ann", "ben", "cem", "dan", "eli"]).await;
     let mut open = Vec::new();
@@ -370,6 +370,9 @@ async fn an_instance_receives_a_bounded_number_of_pictures_at_once() {
     eventually("all slots are taken", || async { put(eli, &path, file.clone()).await.status() == 503 }).await;
     let refused: Value = put(eli, &path, file.clone()).await.json().await.expected("JSON");
     assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused}");
+    let card = reqwest::Client::new().post(format!("{}/contacts.vcf", eli.url)).header("content-type", "text/vcard");
+    let card = card.bearer_auth(&people[4].token).body("BEGIN:VCARD").send().await.expected("an answer");
+    assert_eq!(card.status(), 503);
     drop(open);
     eventually("a slot is free", || async { put(eli, &path, file.clone()).await.status() == 200 }).await;
 }

@@ -15,13 +15,13 @@ use tokio::time::timeout;
 use super::{
     client_ip,
     executor::Executor,
-    file_answers::{FileRefusal, answer, receive, unsupported},
+    file_answers::{FileRefusal, answer, receive, unsupported, upload_slot},
     metered_body,
     reader::{FileReader, too_soon},
 };
 use crate::{
     auth::viewer::{Caller, Scope},
-    error::{Error, Excess},
+    error::Error,
     memory_budget::MemoryBudget,
     rate_limit::LimitSubject,
     users::{
@@ -48,8 +48,7 @@ pub async fn upload(State(executor): State<Arc<Executor>>, request: Request) -> 
         let reader = FileReader::of(&executor, &parts, Scope::ProfileWrite).await?;
         let Caller::Person(viewer) = reader.caller else { return Err(Error::PersonsOnly.into()) };
         let place = reader.place(&app)?;
-        let slot = Arc::clone(&executor.uploads).try_acquire_owned();
-        let slot = slot.map_err(|_| Error::TooLarge(Excess::Everybody))?;
+        let slot = upload_slot(&executor)?;
         reader.pay(&app, COST)?;
         let file = receive(&parts, body, LONGEST_FILE).await?;
         let address = client_ip::origin(&app, &parts).address;

@@ -52,7 +52,7 @@ const MAX_DOCUMENTS: usize = 1_024;
 const MAX_TOKENS: usize = 16 << 10;
 /// The bytes of an answer that one unit of cost pays for.
 const BYTES_PER_COST: u64 = 256;
-/// The pictures that an instance receives at once, each of at most 8 MB.
+/// The files that an instance receives at once, each of at most 8 MB.
 const UPLOADS: usize = 16;
 /// The cost of an event that is free for its subscriber.
 const COST_OF_EVENT: u64 = 64;
@@ -130,7 +130,7 @@ pub struct Executor {
     documents: Cache<Parsed>,
     /// The documents that clients name by a digest.
     pub known: KnownDocuments,
-    /// The slots for uploads of pictures.
+    /// The slots for uploads of files.
     pub uploads: Arc<Semaphore>,
     /// The authentication of callers.
     pub authenticator: Authenticator,

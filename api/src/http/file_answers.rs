@@ -1,19 +1,23 @@
 //! The answers of the routes for files: refusals as JSON, and headers that every answer has.
 
+use std::sync::Arc;
+
 use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     answer_bodies::{render, status_of},
     content_negotiation::Media,
+    executor::Executor,
     failure_responses::{fault, refusal},
     graphql::read,
     params,
 };
-use crate::error::Error;
+use crate::error::{Error, Excess};
 
 /// The reason why a file is not sent or not accepted.
 pub enum FileRefusal {
@@ -73,6 +77,13 @@ pub async fn receive(parts: &Parts, body: Body, most: usize) -> Result<Bytes, Fi
         let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
         FileRefusal::Problem(status, code, message)
     })
+}
+
+/// Takes one of the slots of the instance for uploads, whose bodies no other limit bounds together. Fails with
+/// UNAVAILABLE when none is free.
+pub fn upload_slot(executor: &Executor) -> Result<OwnedSemaphorePermit, Error> {
+    let slot = Arc::clone(&executor.uploads).try_acquire_owned();
+    slot.map_err(|_| Error::TooLarge(Excess::Everybody))
 }
 
 /// Returns the answer of a route for files. No cache keeps it, unless it says otherwise.

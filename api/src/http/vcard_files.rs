@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::{
     client_ip,
     executor::Executor,
-    file_answers::{FileRefusal, answer, bad, receive, unsupported},
+    file_answers::{FileRefusal, answer, bad, receive, unsupported, upload_slot},
     media::MediaType,
     metered_body,
     reader::{FileReader, too_soon},
@@ -117,7 +117,7 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
         if !matches!(kind.name.as_str(), "text/vcard" | "text/x-vcard") {
             return Err(unsupported("Send text/vcard."));
         }
-        let place = reader.place(executor.app())?;
+        let held = (reader.place(executor.app())?, upload_slot(&executor)?);
         let file = receive(&parts, body, LONGEST_FILE).await?;
         let charset = charset(&kind, &file)?;
         let address = client_ip::origin(executor.app(), &parts).address;
@@ -127,7 +127,7 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
         let within = app.config.limits.request_timeout;
         let tasks = app.tasks.clone();
         let running = tasks.spawn(async move {
-            let _place = place;
+            let _held = held;
             import::import(&app, &viewer, file.into(), charset).await
         });
         let ended = timeout(within, running).await.map_err(|_| Error::Timeout)?;
