@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use crate::{
     database::sql::{Sql, columns},
-    pagination::{ByAge, Page, PageSlice},
+    error::Result,
+    pagination::{ByAge, Page, PageArguments, PageSlice},
 };
 
 /// The authors whose activities are read.
@@ -104,13 +105,14 @@ impl Activities {
     }
 
     /// Counts the activities of the list.
-    pub async fn count(&self, db: &impl ConnectionTrait, whole: &Page<ByAge>) -> Result<i64, DbErr> {
+    pub async fn count(&self, db: &impl ConnectionTrait) -> Result<i64> {
+        let whole = Page::new(PageArguments::default(), &self.fingerprint())?;
         let mut sql = Sql::new("WITH author AS (");
         self.write_authors(&mut sql);
         sql.push(") SELECT count(DISTINCT n.activity_id) AS count FROM author JOIN activity_author n");
         sql.push(" ON n.user_id = author.user_id WHERE 1 = 1");
-        self.write_visible(&mut sql, "n", "author", whole);
-        sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))
+        self.write_visible(&mut sql, "n", "author", &whole);
+        Ok(sql.one(db).await?.map_or(Ok(0), |row| row.try_get("", "count"))?)
     }
 
     /// Adds a query of the authors whose activities the viewer may see, each once, with a flag for a connection.

@@ -46,18 +46,10 @@ pub async fn add(
                 .all(tx.db())
                 .await?;
             let mut rows: HashMap<String, _> = known.into_iter().map(|row| (row.digest.clone(), row)).collect();
-            let mut stored = trusted_document::Entity::find().count(tx.db()).await?;
-            let mut changed = false;
+            let mut added = Vec::new();
             for (digest, text) in digests.iter().zip(texts) {
                 if rows.contains_key(digest) {
                     continue;
-                }
-                stored += 1;
-                if stored > MOST {
-                    let why = format!("There can be {MOST} documents. Remove some that no client uses any more.");
-                    return Err(
-                        Error::refused(UserErrorCode::LimitReached, &["input", "documents"], why).with_limit(MOST)
-                    );
                 }
                 let row = trusted_document::Model {
                     id: TrustedDocumentId(tx.clock().uuid()),
@@ -65,18 +57,28 @@ pub async fn add(
                     body: text.clone(),
                     created_at: tx.clock().now(),
                 };
-                trusted_document::Entity::insert(row.clone().into_active_model())
-                    .exec_without_returning(tx.db())
-                    .await?;
+                added.push(row.clone().into_active_model());
+                rows.insert(digest.clone(), row);
                 let id = document_id::of(digest);
                 admin_change::record_created(tx, &by, "addTrustedDocuments", &id, json!({})).await?;
-                rows.insert(digest.clone(), row);
-                changed = true;
+            }
+            let changed = !added.is_empty();
+            if changed {
+                check_count(count(tx.db()).await? + added.len() as u64)?;
+                trusted_document::Entity::insert_many(added).exec_without_returning(tx.db()).await?;
             }
             Ok((digests.iter().filter_map(|digest| rows.get(digest).cloned()).collect(), changed))
         })
     })
     .await
+}
+
+fn check_count(documents: u64) -> Result<()> {
+    if documents > MOST {
+        let why = format!("There can be {MOST} documents. Remove some that no client uses any more.");
+        return Err(Error::refused(UserErrorCode::LimitReached, &["input", "documents"], why).with_limit(MOST));
+    }
+    Ok(())
 }
 
 fn check_texts(texts: &[String], check: &DocumentCheck) -> Result<()> {

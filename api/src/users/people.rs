@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 
 use crate::{
     app::{Locked, SharedLock, Tx},
-    auth::viewer::{Caller, Viewer},
+    auth::viewer::{Caller, Scope, Viewer},
     contacts::user_rows::{RowDetail, whole},
     database::sql::Sql,
     error::{Error, Result},
@@ -43,6 +43,11 @@ pub async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<use
 /// Returns a person's current role, or `None` when the account is not active.
 pub async fn role(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Role>, DbErr> {
     Ok(by_id(db, id).await?.map(|person| person.role))
+}
+
+/// Fails with `Forbidden` when the caller is not an administrator now.
+pub async fn check_admin(db: &impl ConnectionTrait, by: &Viewer) -> Result<()> {
+    if role(db, by.user).await? == Some(Role::Admin) { Ok(()) } else { Err(Error::Forbidden(Scope::Admin.name())) }
 }
 
 /// Returns the current role of the person who makes a call. `None` for programs, visitors and inactive accounts.

@@ -142,8 +142,7 @@ impl ActivityConnection {
     /// The number of all activities in the list that the viewer may see. They are counted when the field is selected,
     /// at a cost of 1,000, because each of them is checked.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
-        let whole = Page::new(PageArguments::default(), &self.activities.fingerprint())?;
-        Ok(self.activities.count(ctx.app()?.db.read(), &whole).await?)
+        self.activities.count(ctx.app()?.db.read()).await
     }
 
     /// The position of the subscription `activityFeed` before this page was read. A subscription with it as `after`

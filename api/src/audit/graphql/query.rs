@@ -1,11 +1,8 @@
 //! The query `auditEntries`: reads the audit log, for administrators only.
 
 use async_graphql::{Context, ID, Object};
-use entity::{
-    id::{
-        AgentId, ApiKeyId, EntryPointId, IdleReasonId, MultimediaProfileId, QueueId, SkillId, UserId, WrapUpReasonId,
-    },
-    user::Role,
+use entity::id::{
+    AgentId, ApiKeyId, EntryPointId, IdleReasonId, MultimediaProfileId, QueueId, SkillId, UserId, WrapUpReasonId,
 };
 
 use super::types::AuditEntryConnection;
@@ -39,10 +36,8 @@ impl AuditQuery {
         #[graphql(desc = "The number of entries from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The page ends before this cursor of the same list and filter.")] before: Option<String>,
     ) -> Result<AuditEntryConnection> {
-        let (app, viewer) = (ctx.app()?, ctx.viewer()?);
-        if people::role(app.db.read(), viewer.user).await? != Some(Role::Admin) {
-            return Err(Error::Forbidden(Scope::Admin.name()));
-        }
+        let app = ctx.app()?;
+        people::check_admin(app.db.read(), ctx.viewer()?).await?;
         let user =
             user_id.map(|id| UserId::parse(&id).ok_or_else(|| Error::invalid("userId", "This is not a user id.")));
         if target.as_ref().is_some_and(|target| !may_be_target(target)) {

@@ -1,10 +1,7 @@
 //! The query `deliveries`: lists what leaves Rapport, for administrators only.
 
 use async_graphql::{Context, Object};
-use entity::{
-    delivery::{DeliveryKind, DeliveryStatus},
-    user::Role,
-};
+use entity::delivery::{DeliveryKind, DeliveryStatus};
 use sea_orm::Iterable as _;
 
 use super::types::DeliveryConnection;
@@ -40,10 +37,8 @@ impl DeliveriesQuery {
         #[graphql(desc = "The number of deliveries from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The page ends before this cursor of the same list and filter.")] before: Option<String>,
     ) -> Result<DeliveryConnection> {
-        let (app, viewer) = (ctx.app()?, ctx.viewer()?);
-        if people::role(app.db.read(), viewer.user).await? != Some(Role::Admin) {
-            return Err(Error::Forbidden(Scope::Admin.name()));
-        }
+        let app = ctx.app()?;
+        people::check_admin(app.db.read(), ctx.viewer()?).await?;
         let list = DeliveryList {
             statuses: DeliveryStatus::iter().filter(|status| statuses.contains(status)).collect(),
             kind,

@@ -121,8 +121,8 @@ impl TaskConnection {
         Ok(Self { list: ListedTasks::Filtered(Box::new(list)), slice })
     }
 
-    /// Reads a page of the tasks of a queue, an agent or a customer, in one batch with the pages of others. None when
-    /// the caller lacks the scope CONVERSATIONS_READ, with an error.
+    /// Reads a page of the tasks of a queue, an agent or a customer, in one batch with the pages of others. Fails when
+    /// the caller lacks the scope CONVERSATIONS_READ.
     pub async fn of_owner(
         ctx: &Context<'_>,
         owner: TaskOwner,

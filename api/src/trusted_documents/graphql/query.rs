@@ -1,12 +1,11 @@
 //! The query `trustedDocuments`, for administrators only.
 
 use async_graphql::{Context, Object};
-use entity::user::Role;
 
 use super::types::TrustedDocumentConnection;
 use crate::{
     auth::{guard::Needs, request_context::ContextExt as _, viewer::Scope},
-    error::{Error, Result},
+    error::Result,
     pagination::{ByAge, Page, PageArguments},
     trusted_documents::documents,
     users::people,
@@ -29,10 +28,8 @@ impl TrustedDocumentsQuery {
         #[graphql(desc = "The number of documents from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "The page ends before this cursor.")] before: Option<String>,
     ) -> Result<TrustedDocumentConnection> {
-        let (app, viewer) = (ctx.app()?, ctx.viewer()?);
-        if people::role(app.db.read(), viewer.user).await? != Some(Role::Admin) {
-            return Err(Error::Forbidden(Scope::Admin.name()));
-        }
+        let app = ctx.app()?;
+        people::check_admin(app.db.read(), ctx.viewer()?).await?;
         let page = Page::<ByAge>::new(PageArguments { first, after, last, before }, "trusted documents")?;
         Ok(TrustedDocumentConnection(documents::page(app.db.read(), &page).await?))
     }
