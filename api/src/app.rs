@@ -38,6 +38,10 @@ use crate::{
         signals::{Signal, Signals},
         subscribe::{StreamItem, follow},
     },
+    outgoing::{
+        addresses::Reachable,
+        client::{OutgoingClient, SystemLookUp},
+    },
     quotas::Quotas,
     rate_limit::RateLimits,
 };
@@ -124,6 +128,8 @@ pub struct App {
     pub wakes: Arc<Wakes>,
     /// Counts the attempts of deliveries by kind and outcome.
     pub deliveries: IntCounterVec,
+    /// Sends requests to addresses that people or providers name.
+    pub outgoing: OutgoingClient,
     bus: Arc<Bus>,
 }
 
@@ -170,6 +176,8 @@ impl App {
         let leaving = CancellationToken::new();
         let (tasks, rate_limits) = (TaskTracker::new(), Arc::new(RateLimits::new(&config, &clock)));
         let quotas = Arc::new(Quotas::new(&config));
+        let reachable = Reachable::new(config.outgoing_networks.clone());
+        let outgoing = OutgoingClient::new(reachable, Arc::new(SystemLookUp))?;
         let config = Arc::new(config);
         let about = Opts::new("rapport_delivery_attempts_total", "Attempts of deliveries, by kind and outcome.");
         let deliveries = IntCounterVec::new(about, &["kind", "outcome"])?;
@@ -190,6 +198,7 @@ impl App {
             background,
             wakes,
             deliveries,
+            outgoing,
             bus,
         })
     }

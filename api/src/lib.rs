@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`clock`] | the time, and the ids that are made of it |
 //! | [`web_address`] | web addresses: URLs and origins |
+//! | [`sealing`] | the encryption of stored secrets |
 //! | [`config`] | the settings, read and checked once at start |
 //! | [`instant`] | times in the format of clients |
 //! | [`plain_text`] | texts and telephone numbers in their stored form |
@@ -22,11 +23,13 @@
 //! | [`rate_limit`] | limits on the operations of a caller over time |
 //! | [`quotas`] | limits on the resources that a caller uses at once |
 //! | [`memory_budget`] | the memory that an operation takes |
+//! | [`outgoing`] | requests that leave to addresses which people or providers name |
 //! | [`database`] | SQLite and PostgreSQL, and all differences between them |
 //! | [`background`] | the runner of background work |
 //! | [`pagination`] | pages of lists, as Relay connections |
 //! | [`events`] | the event log: streams without gaps, the global order, following without loss |
 //! | [`app`] | the resources of an instance, and the only way to open a transaction |
+//! | [`sealed_rows`] | the sealed secrets in the database, checked and renewed at the start |
 //! | [`auth`] | the caller and its scopes: tokens, keys, revocations, guards, loaders |
 //! | [`audit`] | the record of the actions of administrators and organization keys |
 //! | [`contacts`] | the contact lists: memberships, pages, counts, search |
@@ -75,6 +78,7 @@
 
 pub mod clock;
 pub mod web_address;
+pub mod sealing;
 pub mod config;
 pub mod instant;
 pub mod plain_text;
@@ -87,11 +91,13 @@ pub mod ip_network;
 pub mod rate_limit;
 pub mod quotas;
 pub mod memory_budget;
+pub mod outgoing;
 pub mod database;
 pub mod background;
 pub mod pagination;
 pub mod events;
 pub mod app;
+pub mod sealed_rows;
 pub mod auth;
 pub mod audit;
 pub mod contacts;

@@ -19,7 +19,7 @@ use crate::{
     http, name_keys,
     notifications::{email_delivery::NotificationEmails, retention},
     routing::background,
-    seed, visitors,
+    sealed_rows, seed, visitors,
 };
 
 /// The time that running requests have to finish after the signal.
@@ -89,6 +89,7 @@ pub fn senders(app: &App) -> Senders {
 
 /// Serves on a listener until the app is shut down.
 pub async fn serve(app: &App, listener: TcpListener) -> anyhow::Result<()> {
+    sealed_rows::renew(app).await?;
     name_keys::refresh(app).await?;
     let router = http::router(app.clone()).await?;
     let late = async {

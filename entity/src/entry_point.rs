@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     channel::Channel,
     id::{EntryPointId, QueueId},
+    sealed::Sealed,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -40,7 +41,7 @@ pub struct Model {
     #[sea_orm(column_type = "Json")]
     pub origins: Origins,
     /// The secret with which the web site signs a visitor's identity.
-    pub identity_secret: Option<String>,
+    pub identity_secret: Option<Sealed>,
     pub created_at: DateTimeUtc,
     pub archived_at: Option<DateTimeUtc>,
 }

@@ -55,6 +55,7 @@ pub mod relationship;
 pub mod rendering;
 pub mod routing_decision;
 pub mod routing_lock;
+pub mod sealed;
 pub mod session;
 pub mod skill;
 pub mod stream;

@@ -51,6 +51,8 @@ mod following;
 mod http_server;
 mod full_disk;
 mod hostile;
+mod outgoing;
+mod sealing;
 mod imports;
 mod inbound;
 mod issuers;

@@ -242,7 +242,7 @@ async fn an_identity_is_accepted_only_with_the_sites_signature() {
         )
         .await;
     let bare = app.web_site("bare").await;
-    // An older version could have stored an empty secret.
+    // What is stored is not a sealed text.
     let empty = app.web_site("empty").await;
     app.database
         .run(&format!("UPDATE entry_point SET identity_secret = '' WHERE id = {}", app.database.literal(empty.id.0)))

@@ -12,6 +12,7 @@ mod tests;
 use std::{collections::HashMap, fmt, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, bail};
+use ipnet::IpNet;
 
 pub use self::settings::{SETTINGS, Setting, help, markdown};
 use self::{
@@ -19,6 +20,7 @@ use self::{
     raw_settings::RawSettings,
     sections::{DAY, SECOND},
 };
+use crate::sealing::SealingKeys;
 
 /// A secret text that its debug form hides.
 #[derive(Clone)]
@@ -64,6 +66,10 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The settings of access tokens and sessions.
     pub tokens: TokenConfig,
+    /// The keys that seal stored secrets.
+    pub sealing: SealingKeys,
+    /// The networks beside the public ones that outgoing requests may reach.
+    pub outgoing_networks: Vec<IpNet>,
     /// The lifetime of a visitor token that is not used.
     pub visitor_token_lifetime: Duration,
     /// True when anyone may sign up.
@@ -273,6 +279,8 @@ impl Config {
             listen,
             database: sections::database(given)?,
             tokens: sections::tokens(given, development)?,
+            sealing: sections::sealing(given, development)?,
+            outgoing_networks: given.read("RAPPORT_OUTGOING_NETWORKS", sections::networks)?,
             visitor_token_lifetime: given.duration("RAPPORT_VISITOR_TOKEN_LIFETIME", 60 * SECOND, 366 * DAY)?,
             sign_up_open: given.read("RAPPORT_SIGN_UP", |text| match text {
                 "open" => Ok(true),

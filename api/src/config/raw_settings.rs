@@ -32,7 +32,8 @@ impl RawSettings {
     /// Parses a setting with `understand`. The refusal names the setting and its source, and hides secret values.
     pub fn read<T>(&self, name: &str, understand: impl FnOnce(&str) -> Result<T, String>) -> anyhow::Result<T> {
         let (text, source) = self.text(name);
-        let shown = if ["SECRET", "URL", "TOKEN"].iter().any(|word| name.contains(word)) && !name.ends_with("_LIFETIME")
+        let shown = if ["SECRET", "SEALING", "URL", "TOKEN"].iter().any(|word| name.contains(word))
+            && !name.ends_with("_LIFETIME")
         {
             "its value"
         } else {

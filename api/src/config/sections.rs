@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::{
     Connections, DatabaseConfig, LONGEST_TOKEN_LIFETIME, Limits, LogConfig, MonitoringConfig, Rates, Secret,
     TokenConfig, keys::Keyring, raw_settings::RawSettings,
 };
-use crate::web_address;
+use crate::{sealing::SealingKeys, web_address};
 
 /// A tenth of a second.
 pub const TENTH: Duration = Duration::from_millis(100);
@@ -24,6 +26,25 @@ pub fn origins(text: &str) -> Result<Vec<String>, String> {
                 .ok_or_else(|| format!("contains {origin}, which is not an origin such as https://example.org"))
         })
         .collect()
+}
+
+/// Parses IP networks, separated by commas.
+pub fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let given = text.split(',').map(str::trim).filter(|network| !network.is_empty());
+    given
+        .map(|network| {
+            network.parse().map_err(|_| format!("contains {network}, which is not a network such as 10.0.0.0/8"))
+        })
+        .collect()
+}
+
+/// Reads the keys that seal stored secrets. The key of development is public, so production refuses it.
+pub fn sealing(given: &RawSettings, development: bool) -> anyhow::Result<SealingKeys> {
+    given.read("RAPPORT_SEALING_KEYS", |text| match text {
+        "" if development => SealingKeys::of_development().ok_or_else(|| "cannot be derived".to_owned()),
+        "" => Err("is missing, and production has no default".to_owned()),
+        _ => SealingKeys::parse(text),
+    })
 }
 
 /// Reads the limits of requests and answers.

@@ -58,6 +58,18 @@ pub const SETTINGS: &[Setting] = &[
     setting("RAPPORT_JWKS_REFRESH", "5m", "interval of fetching the issuer's keys (1s to 24h)"),
     setting("RAPPORT_JWT_ISSUER", "rapport", "issuer (iss) of tokens; tokens with another issuer are refused"),
     setting("RAPPORT_JWT_AUDIENCE", "rapport", "audience (aud) of tokens; tokens with another audience are refused"),
+    setting(
+        "RAPPORT_SEALING_KEYS",
+        "",
+        "keys that encrypt secrets in the database, each of 32 random bytes in base64, separated by commas; the first \
+         encrypts, and the others only decrypt; development has a built-in one",
+    ),
+    setting(
+        "RAPPORT_OUTGOING_NETWORKS",
+        "",
+        "networks that are not public and that outgoing requests may reach, such as 10.1.0.0/16, also without \
+         encryption; separated by commas",
+    ),
     setting("RAPPORT_TOKEN_LIFETIME", "1h", "lifetime of an access token (1s to 24h)"),
     setting("RAPPORT_SESSION_LIFETIME", "30d", "lifetime of a session that is not refreshed (1m to 366d)"),
     setting(

@@ -21,6 +21,8 @@ fn nothing_set_is_development_on_loopback() -> anyhow::Result<()> {
 #[test]
 fn production_has_no_default_secret_and_no_demo() {
     assert!(refusal(&[("RAPPORT_ENV", "production")]).contains("RAPPORT_JWT_SECRET"));
+    let secret = ("RAPPORT_JWT_SECRET", "a secret of thirty-two bytes or more");
+    assert!(refusal(&[("RAPPORT_ENV", "production"), secret]).contains("RAPPORT_SEALING_KEYS"));
     let demo = refusal(&[("RAPPORT_ENV", "production"), ("RAPPORT_DEMO", "true")]);
     assert!(demo.contains("RAPPORT_DEMO"), "{demo}");
 }
@@ -35,6 +37,8 @@ fn a_wrong_value_is_named_with_the_reason() {
         ("RAPPORT_DATABASE_URL", "sqlite::memory:"),
         ("RAPPORT_DATABASE_CONNECTIONS", "0"),
         ("RAPPORT_JWT_SECRET", "short"),
+        ("RAPPORT_SEALING_KEYS", "short"),
+        ("RAPPORT_OUTGOING_NETWORKS", "10.0.0.0/33"),
         ("RAPPORT_TOKEN_LIFETIME", "2y"),
         ("RAPPORT_SIGN_UP", "maybe"),
         ("RAPPORT_DEMO", "yes"),

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::{
     allowed_origins,
     entry_point_changes::{self, CreateEntryPointInput, UpdateEntryPointInput},
+    entry_point_rows,
 };
 use crate::{
     app::{App, Tx},
@@ -91,7 +92,7 @@ pub async fn create(
             };
             entry_point_changes::apply(tx, config, &mut row, wish).await?;
             let told = entry_point_changes::to_audit_value(&row);
-            let digest = row.identity_secret.as_deref().map(secret::name);
+            let digest = input.identity_secret.as_deref().map(secret::name);
             let asked = format!("createEntryPoint {told} {digest:?}");
             let key = input.idempotency_key.as_deref();
             if let Some(id) = admin_change::claim_key(tx, &by, key, &asked, row.id.0).await? {
@@ -188,14 +189,16 @@ pub async fn rotate_secret(app: &App, by: AdminActor<'_>, input: &RotateIdentity
             if admin_change::claim_key(tx, &by, call, &asked, row.id.0).await?.is_some() {
                 let text = match call {
                     Some(call) if idempotency::may_repeat_secret(tx, user, call).await? => {
-                        secret.find(|text| row.identity_secret.as_deref() == Some(text))
+                        let current = entry_point_rows::identity_secret(tx.config(), &row);
+                        secret.find(|text| current.as_deref() == Some(text))
                     }
                     _ => None,
                 };
                 return Ok(RotatedSecret { row, text, replayed: true });
             }
             let text = secret.create()?;
-            let row = entry_point::Model { identity_secret: Some(text.clone()), ..row };
+            let sealed = entry_point_rows::seal_identity_secret(tx.config(), row.id, &text)?;
+            let row = entry_point::Model { identity_secret: Some(sealed), ..row };
             row.clone().into_active_model().reset_all().update(tx.db()).await?;
             admin_change::record_created(tx, &by, "rotateIdentitySecret", &row.id, json!({})).await?;
             Ok(RotatedSecret { row, text: Some(text), replayed: false })

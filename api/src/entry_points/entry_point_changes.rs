@@ -4,7 +4,10 @@ use async_graphql::{ID, InputObject, MaybeUndefined};
 use entity::{channel::Channel, entry_point, id::QueueId};
 use serde_json::{Value, json};
 
-use super::form_validation::{self, EntryPointFieldInput};
+use super::{
+    entry_point_rows,
+    form_validation::{self, EntryPointFieldInput},
+};
 use crate::{
     app::Tx,
     contact_center::{
@@ -164,7 +167,12 @@ pub async fn apply(
     match &wish.identity_secret {
         MaybeUndefined::Undefined => {}
         MaybeUndefined::Null => row.identity_secret = None,
-        MaybeUndefined::Value(text) => row.identity_secret = Some(form_validation::check_secret(text)?),
+        MaybeUndefined::Value(text) => {
+            let text = form_validation::check_secret(text)?;
+            if entry_point_rows::identity_secret(tx.config(), row).as_deref() != Some(text.as_str()) {
+                row.identity_secret = Some(entry_point_rows::seal_identity_secret(tx.config(), row.id, &text)?);
+            }
+        }
     }
     of_web_chats(row)
 }

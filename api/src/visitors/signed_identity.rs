@@ -11,6 +11,7 @@ use crate::{
     conversations::customers::{CustomerDetails, MAX_NAME},
     entry_points::pre_chat_form,
     error::{Error, Result, UserErrorCode},
+    sealing::{IDENTITY_SECRET, SealingKeys},
 };
 
 /// A visitor's identity, signed by the web site.
@@ -48,13 +49,16 @@ pub struct SignedIdentity {
 /// Verifies a signed identity. Refuses with `NOT_ALLOWED` if the signature is wrong or has expired. Refuses with
 /// `INVALID` if the id or a detail breaks its limits.
 pub fn verify(
+    keys: &SealingKeys,
     entry_point: &entry_point::Model,
     given: &VisitorIdentityInput,
     now: DateTime<Utc>,
 ) -> Result<SignedIdentity> {
     let not_allowed = |path: FieldPath, why: &'static str| Error::refused(UserErrorCode::NotAllowed, path, why);
+    let sealed = entry_point.identity_secret.as_ref();
     // With an empty secret, everyone could sign.
-    let secret = entry_point.identity_secret.as_deref().filter(|secret| !secret.is_empty());
+    let secret = sealed.and_then(|sealed| keys.open(IDENTITY_SECRET, entry_point.id.0, sealed));
+    let secret = secret.filter(|secret| !secret.is_empty());
     let holds = secret.is_some_and(|secret| {
         let tag = hex::decode(&given.signature).unwrap_or_default();
         let signed = signed(&given.external_id, given.expires);

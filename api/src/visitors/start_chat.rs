@@ -178,7 +178,8 @@ async fn begin(tx: &Tx<'_>, call: &StartChat<'_>) -> Result<StartedChat> {
     let at = allowed_origins::lock(tx, call.entry_point, call.origin.site.as_ref()).await?.ok_or_else(not_found)?;
     let Answers { about: mut details, all: answers } = pre_chat_form::check(&at.form, &call.input.fields)?;
     let signed = call.input.identity.as_ref();
-    let signed = signed.map(|given| signed_identity::verify(&at, given, tx.clock().now())).transpose()?;
+    let signed =
+        signed.map(|given| signed_identity::verify(&tx.config().sealing, &at, given, tx.clock().now())).transpose()?;
     let customer = match (signed, call.visitor, &call.key) {
         (Some(signed), ..) => {
             details.name = details.name.or(signed.about.name);
