@@ -38,6 +38,7 @@ use crate::{
         signals::{Signal, Signals},
         subscribe::{StreamItem, follow},
     },
+    file_store::FileStore,
     outgoing::{
         addresses::Reachable,
         client::{OutgoingClient, SystemLookUp},
@@ -130,6 +131,8 @@ pub struct App {
     pub deliveries: IntCounterVec,
     /// Sends requests to addresses that people or providers name.
     pub outgoing: OutgoingClient,
+    /// The store of files.
+    pub files: FileStore,
     bus: Arc<Bus>,
 }
 
@@ -178,6 +181,7 @@ impl App {
         let quotas = Arc::new(Quotas::new(&config));
         let reachable = Reachable::new(config.outgoing_networks.clone());
         let outgoing = OutgoingClient::new(reachable, Arc::new(SystemLookUp))?;
+        let files = FileStore::open(&config.files)?;
         let config = Arc::new(config);
         let about = Opts::new("rapport_delivery_attempts_total", "Attempts of deliveries, by kind and outcome.");
         let deliveries = IntCounterVec::new(about, &["kind", "outcome"])?;
@@ -199,6 +203,7 @@ impl App {
             wakes,
             deliveries,
             outgoing,
+            files,
             bus,
         })
     }

@@ -24,6 +24,8 @@
 //! | [`quotas`] | limits on the resources that a caller uses at once |
 //! | [`memory_budget`] | the memory that an operation takes |
 //! | [`outgoing`] | requests that leave to addresses which people or providers name |
+//! | [`file_store`] | the store of files: a folder or a bucket |
+//! | [`pictures`] | decoding and encoding of pictures within bounds |
 //! | [`database`] | SQLite and PostgreSQL, and all differences between them |
 //! | [`background`] | the runner of background work |
 //! | [`pagination`] | pages of lists, as Relay connections |
@@ -39,6 +41,7 @@
 //! | [`deliveries`] | everything that leaves Rapport: claimed, sent, retried, listed |
 //! | [`accounts`] | sign-up, sign-in, sign-out, sessions, passwords, API keys |
 //! | [`notifications`] | notifications of a user, in the app and by e-mail |
+//! | [`attachments`] | files of messages: types, rules, upload, scan, retention |
 //! | [`conversations`] | conversations with customers and between two users |
 //! | [`contact_center`] | common parts of the contact center: locks, timers, changes by administrators |
 //! | [`reason_codes`] | idle reasons and wrap-up reasons |
@@ -92,6 +95,8 @@ pub mod rate_limit;
 pub mod quotas;
 pub mod memory_budget;
 pub mod outgoing;
+pub mod file_store;
+pub mod pictures;
 pub mod database;
 pub mod background;
 pub mod pagination;
@@ -107,6 +112,7 @@ pub mod address_book;
 pub mod deliveries;
 pub mod accounts;
 pub mod notifications;
+pub mod attachments;
 pub mod conversations;
 pub mod contact_center;
 pub mod reason_codes;

@@ -94,6 +94,8 @@ pub struct RateLimits {
     networks: Networks,
     written: Option<KeyedLimiter<LimitSubject>>,
     written_from: Option<KeyedLimiter<IpAddr>>,
+    uploaded: Option<KeyedLimiter<LimitSubject>>,
+    uploaded_from: Option<KeyedLimiter<IpAddr>>,
     visitor_messages: Option<KeyedLimiter<LimitSubject>>,
     messages: Option<KeyedLimiter<LimitSubject>>,
 }
@@ -124,12 +126,9 @@ impl RateLimits {
             chats: KeyedLimiter::new(rates.chats, hour, rates.chats, clock),
             networks: Networks::new(config.connections.ipv6_prefix),
             written: KeyedLimiter::new(rates.written, hour, rates.written, clock),
-            written_from: KeyedLimiter::new(
-                rates.written.saturating_mul(CALLERS_PER_ADDRESS),
-                hour,
-                rates.written.saturating_mul(CALLERS_PER_ADDRESS),
-                clock,
-            ),
+            written_from: of_address(rates.written, clock),
+            uploaded: KeyedLimiter::new(rates.uploaded, hour, rates.uploaded, clock),
+            uploaded_from: of_address(rates.uploaded, clock),
             visitor_messages: KeyedLimiter::new(rates.visitor_messages, minute, rates.visitor_messages, clock),
             messages: KeyedLimiter::new(rates.messages, minute, rates.messages, clock),
         }
@@ -173,12 +172,29 @@ impl RateLimits {
     /// Counts bytes that a caller writes, for the caller and for its address. Fails with the time to wait.
     pub fn write(&self, payer: LimitSubject, address: Option<IpAddr>, bytes: u64) -> Result<(), RateLimited> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.take_both(&self.written, &self.written_from, payer, address, bytes)
+    }
+
+    /// Counts bytes of a file that a caller uploads, for the caller and for its address. Fails with the time to wait.
+    pub fn upload(&self, payer: LimitSubject, address: Option<IpAddr>, bytes: u64) -> Result<(), RateLimited> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.take_both(&self.uploaded, &self.uploaded_from, payer, address, bytes)
+    }
+
+    fn take_both(
+        &self,
+        of_callers: &Option<KeyedLimiter<LimitSubject>>,
+        of_addresses: &Option<KeyedLimiter<IpAddr>>,
+        payer: LimitSubject,
+        address: Option<IpAddr>,
+        amount: u32,
+    ) -> Result<(), RateLimited> {
         // The caller's own bucket comes first, so that a refused caller takes nothing from others at its address.
-        if let Some(buckets) = &self.written {
-            buckets.take(&self.counted(payer), bytes)?;
+        if let Some(buckets) = of_callers {
+            buckets.take(&self.counted(payer), amount)?;
         }
-        if let (Some(buckets), Some(address)) = (&self.written_from, address) {
-            buckets.take(&self.networks.counted(address), bytes)?;
+        if let (Some(buckets), Some(address)) = (of_addresses, address) {
+            buckets.take(&self.networks.counted(address), amount)?;
         }
         Ok(())
     }
@@ -210,6 +226,12 @@ impl RateLimits {
             _ => Ok(()),
         }
     }
+}
+
+/// Creates the buckets of addresses beside those of callers that may take `rate` in an hour.
+fn of_address(rate: u32, clock: &Clock) -> Option<KeyedLimiter<IpAddr>> {
+    let rate = rate.saturating_mul(CALLERS_PER_ADDRESS);
+    KeyedLimiter::new(rate, Duration::from_secs(3_600), rate, clock)
 }
 
 /// Adapts the product's clock to the buckets.

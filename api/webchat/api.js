@@ -5,20 +5,29 @@ import { words } from './words.js';
 /** How long an answer may take. */
 const WITHIN = 25_000;
 
+const LINKS = `fragment Links on Attachment {
+  url(expiresInSeconds: 3600) thumbnailUrl(expiresInSeconds: 3600)
+}`;
+
 const ITEM = `fragment Item on ThreadItem {
   __typename id sequence createdAt
   ... on Message {
     body html status direction clientMessageId editedAt deletedAt author { __typename id displayName }
+    attachments { id name byteSize width height ...Links }
   }
   ... on Announcement { text(locale: "${words.locale}") }
-}`;
+}
+${LINKS}`;
 
 const ITEMS = 'nodes { ...Item } pageInfo { hasPreviousPage startCursor }';
 
 const STATE = `fragment State on Conversation {
   id status streamCursor
   task { id status position estimatedWaitSeconds }
-  replyCapability { characterLimit }
+  replyCapability {
+    characterLimit
+    attachments { maximumCount maximumBytes types { extension inbound maximumBytes } }
+  }
   participants { id role leftAt readUpTo actor { __typename displayName } }
   items(last: 100) { ${ITEMS} }
 }
@@ -49,6 +58,13 @@ export const SEND = `mutation Send($input: SendMessageInput!) {
   sendMessage(input: $input) { message { ...Item } userErrors { code field } }
 }
 ${ITEM}`;
+
+export const CREATE_UPLOAD = `mutation CreateUpload($input: CreateAttachmentUploadInput!) {
+  createAttachmentUpload(input: $input) { upload { url attachment { id } } userErrors { code } }
+}`;
+
+export const ATTACHMENT = `query Attachment($id: ID!) { node(id: $id) { ...Links } }
+${LINKS}`;
 
 export const READ =
   'mutation Read($input: MarkConversationReadInput!) { markConversationRead(input: $input) { outcome } }';
@@ -91,6 +107,9 @@ export class TryAgain extends Error {
 
 /** Where GraphQL is: beside the page, also where a proxy has put both below a path. */
 export const url = new URL('../graphql', location.href);
+
+/** The address of a path of the server, below the same path as the page. */
+export const fileUrl = (path) => new URL(`..${path}`, location.href).href;
 
 /** Asks, and answers with the data. */
 export async function ask(query, variables, token) {

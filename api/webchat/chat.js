@@ -134,9 +134,9 @@ export class Chat {
   }
 
   /** Shows a message at once and sends it for as long as it takes. */
-  send(body) {
+  send(body, files) {
     const at = Math.max(Date.now(), ...this.thread.pending.map((draft) => draft.at + 1));
-    const draft = { id: newId(), conversation: this.thread.id, body, at, failed: null };
+    const draft = { id: newId(), conversation: this.thread.id, body, files, at, failed: null };
     this.kept.set(`draft.${draft.id}`, draft);
     this.thread.pending.push(draft);
     this.toldTyping = 0;
@@ -144,13 +144,13 @@ export class Chat {
     this.deliver();
   }
 
-  /** Takes back what could not be sent; its text. */
+  /** Takes back what could not be sent: its text and its files. */
   withdraw(id) {
     const draft = this.thread.pending.find((draft) => draft.id === id);
     this.thread.pending = this.thread.pending.filter((other) => other !== draft);
     this.kept.drop(`draft.${id}`);
     this.changed();
-    return draft?.body ?? '';
+    return { body: draft?.body ?? '', files: draft?.files ?? [] };
   }
 
   forgetDraft(id) {
@@ -192,7 +192,8 @@ export class Chat {
   }
 
   async deliverOne(draft) {
-    const input = { conversationId: draft.conversation, clientMessageId: draft.id, body: draft.body };
+    const { conversation: conversationId, id: clientMessageId, body, files = [] } = draft;
+    const input = { conversationId, clientMessageId, body, attachmentIds: files.map(({ id }) => id) };
     const { sendMessage } = await ask(SEND, { input }, this.token);
     if (sendMessage.message) {
       this.thread.store(sendMessage.message);

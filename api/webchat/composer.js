@@ -24,8 +24,8 @@ export const length = (text) => [...text].length;
 export const composes = (event) => event.isComposing || event.keyCode === 229;
 
 export class Composer {
-  constructor({ limit, send, typing }) {
-    Object.assign(this, { limit, typing });
+  constructor({ limit, files, send, typing }) {
+    Object.assign(this, { limit, files, typing });
     this.box = element('textarea', {
       id: 'box',
       rows: '1',
@@ -36,6 +36,13 @@ export class Composer {
       'aria-describedby': 'box-hint box-error',
       oninput: () => this.changed(),
       onblur: () => this.stopped(),
+      onpaste: (event) => {
+        const pasted = [...(event.clipboardData?.files ?? [])];
+        if (pasted.length) {
+          event.preventDefault();
+          files.add(pasted);
+        }
+      },
       onkeydown: (event) => {
         if (event.key === 'Enter' && !event.shiftKey && !composes(event)) {
           event.preventDefault();
@@ -50,20 +57,30 @@ export class Composer {
       {
         class: 'composer',
         novalidate: true,
+        ondragover: (event) => event.preventDefault(),
+        ondrop: (event) => {
+          event.preventDefault();
+          files.add([...(event.dataTransfer?.files ?? [])]);
+        },
         onsubmit: (event) => {
           event.preventDefault();
           const text = clean(this.box.value);
-          if (text.trim() && this.fits(text)) {
+          if (files.busy || files.failed) {
+            say(this.error, files.busy ? words.files.wait : words.files.drop);
+          } else if ((text.trim() || files.chosen.length) && this.fits(text)) {
             this.stopped();
             this.box.value = '';
             this.changed();
-            send(text);
+            send(text.trim() ? text : '', files.take());
           }
           this.box.focus();
         },
       },
       element('label', { for: 'box', class: 'hidden' }, words.composer.label),
-      element('div', { class: 'row' }, this.box, element('button', { type: 'submit' }, words.composer.send)),
+      files.list,
+      files.error,
+      files.input,
+      element('div', { class: 'row' }, files.open, this.box, element('button', { type: 'submit' }, words.composer.send)),
       element('p', { id: 'box-hint', class: 'hint' }, words.composer.hint),
       this.left,
       this.error,
@@ -95,9 +112,10 @@ export class Composer {
     this.typing(false);
   }
 
-  /** Puts a text before what is there. */
-  put(text) {
-    this.box.value = [text, this.box.value].filter(Boolean).join('\n');
+  /** Puts a message before what is there. */
+  put({ body, files }) {
+    this.files.restore(files);
+    this.box.value = [body, this.box.value].filter(Boolean).join('\n');
     this.changed();
     this.box.focus();
   }

@@ -19,6 +19,7 @@ export class Thread {
     this.cursor = state.streamCursor;
     this.closed = state.status === 'CLOSED';
     this.limit = state.replyCapability.characterLimit ?? Infinity;
+    this.rules = state.replyCapability.attachments;
     this.task = state.task;
     this.items = new Map();
     this.people = new Map();

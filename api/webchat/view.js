@@ -1,7 +1,9 @@
 // How a conversation looks: its entries, what is said above and below them, and the box to write in or what follows the end.
 
+import { attached } from './attached.js';
 import { Composer } from './composer.js';
 import { button, element, say } from './elements.js';
+import { Files } from './files.js';
 import { words } from './words.js';
 
 /** So near its end, in pixels, somebody who reads is taken to follow. */
@@ -39,10 +41,11 @@ export class View {
     this.banner = element('p', { class: 'banner', role: 'status' });
     this.composer = new Composer({
       limit: chat.thread.limit,
-      send: (text) => {
+      files: new Files(chat, () => this.follow()),
+      send: (text, files) => {
         this.fresh = null;
         this.follows = true;
-        chat.send(text);
+        chat.send(text, files);
       },
       typing: (on) => chat.typing(on),
     });
@@ -97,6 +100,7 @@ export class View {
     this.warn();
     const closing = thread.closed && !this.composer.form.hidden && this.composer.form.contains(document.activeElement);
     this.composer.limit = thread.limit;
+    this.composer.files.allow(thread.rules);
     this.composer.form.hidden = thread.closed;
     this.ended.hidden = !thread.closed;
     if (closing) {
@@ -183,7 +187,7 @@ export class View {
     const [who, text, meta] = node.children;
     who.className = first && !own ? 'who' : 'who hidden';
     who.textContent = own ? words.you : item.author.displayName;
-    write(text, item ?? draft);
+    write(text, item ?? draft, this.chat.token);
     meta.replaceChildren(...(item ? stored(item, own) : this.unsent(draft)));
   }
 
@@ -211,18 +215,22 @@ function bubble(own) {
 }
 
 /** Shows a text as it stands, or the HTML that the server has made of Markdown and cleaned. */
-function write(where, { body, html, deletedAt }) {
+function write(where, { body, html, deletedAt, attachments, files }, token) {
   where.classList.toggle('removed', Boolean(deletedAt));
   where.classList.toggle('plain', !html);
   if (deletedAt || !html) {
     where.textContent = deletedAt ? words.removed : body;
-    return;
+  } else {
+    where.innerHTML = html;
+    for (const link of where.querySelectorAll('a')) {
+      // Links leave the chat where it is.
+      link.target = '_blank';
+      link.rel = 'noopener noreferrer nofollow';
+    }
   }
-  where.innerHTML = html;
-  for (const link of where.querySelectorAll('a')) {
-    // Links leave the chat where it is.
-    link.target = '_blank';
-    link.rel = 'noopener noreferrer nofollow';
+  const all = attachments ?? files ?? [];
+  if (all.length && !deletedAt) {
+    where.append(attached(all, token));
   }
 }
 

@@ -1,6 +1,10 @@
 // What the page says in German.
 
+import { sizeIn } from './sizes.js';
+
 const minutes = (seconds) => Math.max(1, Math.round(seconds / 60));
+
+const size = sizeIn('de');
 
 export const words = {
   locale: 'de',
@@ -70,6 +74,23 @@ export const words = {
     hint: 'Eingabe sendet, Umschalt und Eingabe beginnen eine neue Zeile.',
     send: 'Senden',
     left: (count) => `Noch ${count} Zeichen`,
+  },
+  files: {
+    add: 'Dateien anhängen',
+    list: 'Dateien zum Senden',
+    remove: (name) => `${name} entfernen`,
+    progress: (name) => `${name} wird hochgeladen`,
+    size: (bytes) => size(bytes),
+    type: 'Dateien dieser Art können hier nicht gesendet werden.',
+    empty: 'Die Datei ist leer.',
+    large: (bytes) => `Zu groß: höchstens ${size(bytes)}.`,
+    many: (count) => `Höchstens ${count} Dateien.`,
+    pixels: 'Das Bild ist zu groß.',
+    content: 'Die Datei ist nicht das, was ihr Name sagt.',
+    infected: 'Die Datei scheint schädlich zu sein.',
+    failed: 'Die Datei konnte nicht hochgeladen werden.',
+    wait: 'Die Dateien werden noch hochgeladen.',
+    drop: 'Entfernen Sie die Dateien, die nicht hochgeladen werden konnten.',
   },
   end: {
     open: 'Chat beenden',

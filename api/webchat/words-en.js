@@ -1,6 +1,10 @@
 // What the page says in English.
 
+import { sizeIn } from './sizes.js';
+
 const minutes = (seconds) => Math.max(1, Math.round(seconds / 60));
+
+const size = sizeIn('en');
 
 export const words = {
   locale: 'en',
@@ -69,6 +73,23 @@ export const words = {
     hint: 'Enter sends, Shift and Enter begin a new line.',
     send: 'Send',
     left: (count) => `${count} ${count === 1 ? 'character' : 'characters'} left`,
+  },
+  files: {
+    add: 'Attach files',
+    list: 'Files to send',
+    remove: (name) => `Remove ${name}`,
+    progress: (name) => `Upload of ${name}`,
+    size: (bytes) => size(bytes),
+    type: 'Files of this type cannot be sent here.',
+    empty: 'The file is empty.',
+    large: (bytes) => `Too large: at most ${size(bytes)}.`,
+    many: (count) => `At most ${count} files.`,
+    pixels: 'The picture is too large.',
+    content: 'The file is not what its name says.',
+    infected: 'The file seems to be harmful.',
+    failed: 'The file could not be uploaded.',
+    wait: 'The files are still being uploaded.',
+    drop: 'Remove the files that could not be uploaded.',
   },
   end: {
     open: 'End chat',

@@ -1,6 +1,10 @@
 // What the page says in Japanese.
 
+import { sizeIn } from './sizes.js';
+
 const minutes = (seconds) => Math.max(1, Math.round(seconds / 60));
+
+const size = sizeIn('ja');
 
 export const words = {
   locale: 'ja',
@@ -69,6 +73,23 @@ export const words = {
     hint: 'Enterで送信、Shift+Enterで改行します。',
     send: '送信',
     left: (count) => `残り${count}文字`,
+  },
+  files: {
+    add: 'ファイルを添付',
+    list: '送信するファイル',
+    remove: (name) => `${name} を外す`,
+    progress: (name) => `${name} のアップロード`,
+    size: (bytes) => size(bytes),
+    type: 'この種類のファイルは送信できません。',
+    empty: 'ファイルが空です。',
+    large: (bytes) => `大きすぎます。最大 ${size(bytes)} です。`,
+    many: (count) => `ファイルは最大 ${count} 個です。`,
+    pixels: '画像が大きすぎます。',
+    content: 'ファイルの内容が名前と一致しません。',
+    infected: '有害なファイルの可能性があります。',
+    failed: 'ファイルをアップロードできませんでした。',
+    wait: 'ファイルをアップロードしています。',
+    drop: 'アップロードできなかったファイルを外してください。',
   },
   end: {
     open: 'チャットを終了',

@@ -1,6 +1,10 @@
 // What the page says in Korean.
 
+import { sizeIn } from './sizes.js';
+
 const minutes = (seconds) => Math.max(1, Math.round(seconds / 60));
+
+const size = sizeIn('ko');
 
 export const words = {
   locale: 'ko',
@@ -69,6 +73,23 @@ export const words = {
     hint: 'Enter로 보내고 Shift+Enter로 줄을 바꿉니다.',
     send: '보내기',
     left: (count) => `${count}자 남음`,
+  },
+  files: {
+    add: '파일 첨부',
+    list: '보낼 파일',
+    remove: (name) => `${name} 제거`,
+    progress: (name) => `${name} 업로드`,
+    size: (bytes) => size(bytes),
+    type: '이 형식의 파일은 보낼 수 없습니다.',
+    empty: '빈 파일입니다.',
+    large: (bytes) => `파일이 너무 큽니다. 최대 ${size(bytes)}입니다.`,
+    many: (count) => `파일은 최대 ${count}개입니다.`,
+    pixels: '그림이 너무 큽니다.',
+    content: '파일 내용이 이름과 다릅니다.',
+    infected: '해로운 파일일 수 있습니다.',
+    failed: '파일을 업로드하지 못했습니다.',
+    wait: '파일을 업로드하는 중입니다.',
+    drop: '업로드하지 못한 파일을 제거해 주세요.',
   },
   end: {
     open: '채팅 종료',

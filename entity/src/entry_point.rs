@@ -11,6 +11,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    attachment::AttachmentOverrides,
     channel::Channel,
     id::{EntryPointId, QueueId},
     sealed::Sealed,
@@ -42,6 +43,9 @@ pub struct Model {
     pub origins: Origins,
     /// The secret with which the web site signs a visitor's identity.
     pub identity_secret: Option<Sealed>,
+    /// The rules for files. Null for those of the channel.
+    #[sea_orm(column_type = "Json", nullable)]
+    pub attachment_overrides: Option<AttachmentOverrides>,
     pub created_at: DateTimeUtc,
     pub archived_at: Option<DateTimeUtc>,
 }

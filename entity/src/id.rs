@@ -56,6 +56,11 @@ id!(
     "event"
 );
 id!(
+    /// The id of a file that is sent with a message.
+    AttachmentId,
+    "file"
+);
+id!(
     /// The id of a lasting sign-in on one device.
     SessionId,
     "session"

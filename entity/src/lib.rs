@@ -11,6 +11,7 @@ pub mod agent_skill;
 pub mod announcement;
 pub mod api_key;
 pub mod assignment;
+pub mod attachment;
 pub mod audit_entry;
 pub mod avatar;
 pub mod channel;

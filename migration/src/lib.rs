@@ -21,6 +21,7 @@ mod m20261122_000011_threads;
 mod m20261122_000012_visits;
 mod m20261128_000013_write_probe;
 mod m20261129_000014_deliveries;
+mod m20261130_000015_attachments;
 
 /// The list of migrations in their order.
 /// The migrations of the database, in their order.
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261122_000012_visits::Migration)),
             Box::new(Whole(m20261128_000013_write_probe::Migration)),
             Box::new(Whole(m20261129_000014_deliveries::Migration)),
+            Box::new(Whole(m20261130_000015_attachments::Migration)),
         ]
     }
 }

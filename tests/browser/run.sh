@@ -18,7 +18,7 @@ work=$(mktemp -d)
 (
   unset "${!RAPPORT_@}"
   cd "$work"
-  export RAPPORT_DATABASE_URL=sqlite://$work/rapport.db RAPPORT_LISTEN=127.0.0.1:0 RAPPORT_LOG=error
+  export RAPPORT_FILES=$work/files RAPPORT_DATABASE_URL=sqlite://$work/rapport.db RAPPORT_LISTEN=127.0.0.1:0 RAPPORT_LOG=error
   exec "$binary"
 ) >"$work/out" 2>&1 &
 server=$!

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 
 import { launch } from './chromium.mjs';
 import { desk, note } from './desk.mjs';
+import { files } from './files.mjs';
 import { Line } from './network.mjs';
 import { embedded, signed, strange } from './sites.mjs';
 import { Visitor } from './visitor.mjs';
@@ -33,7 +34,7 @@ const page = (entryPoint) => `${line.url}/webchat/${entryPoint}`;
 let visitor;
 const arrive = async (language) => (visitor = await Visitor.come(browser, language));
 try {
-  for (const act of [talk, outOfHours, hostile, expired, languages, embedded, signed, strange]) {
+  for (const act of [talk, files, outOfHours, hostile, expired, languages, embedded, signed, strange]) {
     note(act.name);
     await act({ line, page, plain, arrive });
   }

@@ -54,7 +54,7 @@ touch "$work/out" "$work/errors"
   cd "$work"
   # The suites write more per minute than people do.
   export RAPPORT_MESSAGES_PER_MINUTE=0
-  export RAPPORT_DATABASE_URL=$database RAPPORT_LISTEN=127.0.0.1:0 RAPPORT_LOG=error
+  export RAPPORT_FILES=$work/files RAPPORT_DATABASE_URL=$database RAPPORT_LISTEN=127.0.0.1:0 RAPPORT_LOG=error
   exec "$binary"
 ) >"$work/out" 2>"$work/errors" &
 server=$!
@@ -105,6 +105,7 @@ RAPPORT_SUITE=program suite node run.mjs
 cd "$home/suites"
 suite "$home/venv/bin/python" gql_client.py
 suite "$home/venv/bin/python" xss.py
+RAPPORT_BINARY=$binary suite "$home/venv/bin/python" s3_files.py
 
 mkdir "$work/cards"
 if RAPPORT_SUITE=vcard node vcard/people.mjs "$work/cards"; then

@@ -24,6 +24,7 @@ use crate::support::{
     Expected as _,
     app::TestApp,
     eventually,
+    files::{self, NewFile},
     person::Person,
     visitors::{EntryPointSetup, chat, field, leave, message, start},
 };
@@ -125,6 +126,18 @@ impl Desk<'_> {
             }
             "read" => {
                 self.agent(who).ask(READ, json!({ "c": self.conversation })).await.at("markConversationRead");
+            }
+            // Sends a file with a text.
+            "attach" => {
+                let client = &self.agent(who).clients[0];
+                let id = files::upload(client, &self.conversation, &NewFile::sample(rest)).await;
+                let sent = files::send(client, &self.conversation, rest, "Your report", &[&id]).await;
+                assert_eq!(sent.at("sendMessage.userErrors"), &json!([]));
+            }
+            // Returns the names of all files, as the agents see them.
+            "files" => {
+                let seen = files::files(&self.agent(who).clients[0], &self.conversation).await;
+                return Value::Array(seen.into_iter().map(|file| file["name"].clone()).collect()).to_string();
             }
             "end" => assert_eq!(self.agent(who).ends(&self.conversation).await, ""),
             // Returns every message in order, as the agents see it.

@@ -63,7 +63,7 @@ async fn every_entity_selects_from_the_migrated_database() {
         )*};
     }
     select!(
-        activity activity_author agent agent_interval agent_skill api_key assignment audit_entry avatar
+        activity activity_author agent agent_interval agent_skill api_key assignment attachment audit_entry avatar
         config_lock confirmed_email connection_request contact conversation credential customer customer_bigram customer_identity delivery
         directory_count entry_point event event_entry idempotency_key idle_reason latest_activity log_head
         mail_token multimedia_profile note notification notification_mail notification_preference offer

@@ -17,7 +17,9 @@ fn keys(of: &[u8]) -> String {
 
 /// Starts another instance on the database of a test, with other keys.
 async fn restarted(app: &TestApp, keys: &str) -> anyhow::Result<App> {
+    let files = app.database.files();
     let settings = [
+        ("RAPPORT_FILES", files.as_str()),
         ("RAPPORT_DATABASE_URL", app.database.url.as_str()),
         ("RAPPORT_DATABASE_CONNECTIONS", "2"),
         ("RAPPORT_SEALING_KEYS", keys),

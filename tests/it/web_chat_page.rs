@@ -113,7 +113,7 @@ async fn the_page_may_connect_only_to_its_own_host() {
         waiting.extend(named(&file.text));
         seen.push(name);
     }
-    assert_eq!(seen.len(), 20, "{seen:?}");
+    assert_eq!(seen.len(), 23, "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,18 +2,21 @@
 //! included.
 
 use entity::{
-    conversation,
-    id::{ConversationId, UserId},
+    attachment, conversation,
+    id::{AttachmentId, ConversationId, UserId},
     participant,
     thread_item::{self, ItemKind},
 };
-use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
-use serde_json::json;
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::export_page::{SectionPage, TOGETHER, enum_label, names};
 use crate::{
     app::App,
+    attachments::attachment_rows,
     conversations::{announcement_text, conversation_rows::ConversationSide, participants},
     error::Result,
     text::locale::Locale,
@@ -62,6 +65,8 @@ async fn page(app: &App, me: UserId, row: &conversation::Model, after: i64) -> R
     let mine = mine.map(|mine: participant::Model| mine.id);
     let full = rows.len() as u64 == TOGETHER;
     let last = rows.last().filter(|_| full).map_or(i64::MAX, |item| item.sequence);
+    let ids: Vec<_> = rows.iter().map(|item| item.id).collect();
+    let files = attachment_rows::of_items(app.db.read(), &ids).await?;
     let announced = announcement_text::texts(app.db.read(), &rows, ConversationSide::Staff, Locale::English).await?;
     let items = rows.into_iter().map(|item| {
         if let Some(kind) = item.announcement {
@@ -78,10 +83,49 @@ async fn page(app: &App, me: UserId, row: &conversation::Model, after: i64) -> R
             "direction": if item.author_id == mine { "OUTBOUND" } else { "INBOUND" },
             "body": item.body,
             "format": enum_label(item.format),
+            "files": files.get(&item.id).into_iter().flatten().map(described).collect::<Vec<_>>(),
             "createdAt": item.created_at,
             "editedAt": item.edited_at,
             "deletedAt": item.deleted_at,
         })
     });
     Ok((items.collect(), Some(format!("{} {last}", row.id.0))))
+}
+
+/// Describes a file, and names its place in the archive.
+fn described(file: &attachment::Model) -> Value {
+    json!({
+        "file": archived_name(file),
+        "name": file.name,
+        "mediaType": file.media_type,
+        "byteSize": file.byte_size,
+        "sha256": hex::encode(&file.sha256),
+    })
+}
+
+/// Returns the place of a file in the archive.
+fn archived_name(file: &attachment::Model) -> String {
+    format!("files/{}/{}", file.id, file.name)
+}
+
+/// Returns the next file of the user's direct conversations, with its place in the archive.
+pub async fn next_file(
+    app: &App,
+    me: UserId,
+    after: Option<AttachmentId>,
+) -> Result<Option<(attachment::Model, String)>> {
+    let theirs = Condition::any().add(conversation::Column::Lo.eq(me)).add(conversation::Column::Hi.eq(me));
+    let ids = conversation::Entity::find().select_only().column(conversation::Column::Id).filter(theirs);
+    let mut files = attachment::Entity::find()
+        .filter(attachment::Column::ConversationId.in_subquery(ids.into_query()))
+        .filter(attachment::Column::ItemId.is_not_null())
+        .filter(attachment::Column::RemovedAt.is_null());
+    if let Some(after) = after {
+        files = files.filter(attachment::Column::Id.gt(after));
+    }
+    let found = files.order_by_asc(attachment::Column::Id).one(app.db.read()).await?;
+    Ok(found.map(|file| {
+        let name = archived_name(&file);
+        (file, name)
+    }))
 }

@@ -10,13 +10,14 @@ use std::{
 use async_stream::try_stream;
 use bytes::Bytes;
 use entity::user;
-use futures_util::Stream as FuturesStream;
+use futures_util::{Stream as FuturesStream, StreamExt as _};
 use parking_lot::Mutex;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use super::export_sections::EXPORT_SECTIONS;
+use super::{export_conversations, export_sections::EXPORT_SECTIONS};
 use crate::{
     app::App,
+    attachments::attachment_rows,
     error::{Error, Result},
     users::avatars,
 };
@@ -32,7 +33,8 @@ const README: &str = "This archive contains the data of one Rapport account, as 
     personal-contacts.json  the private address book\n\
     sessions.json           sign-ins\n\
     keys.json               API keys, without their secrets\n\
-    avatar.jpg              the uploaded picture, if there is one\n\n\
+    avatar.jpg              the uploaded picture, if there is one\n\
+    files                   the files of the messages\n\n\
     Times are in UTC. Every other file is JSON in UTF-8.\n";
 
 /// The buffer that receives the archive before it is sent.
@@ -86,6 +88,18 @@ pub fn write(app: App, person: user::Model) -> impl FuturesStream<Item = Result<
         if let Some(picture) = avatars::largest_of(app.db.read(), person.id).await? {
             zip.start_file("avatar.jpg", options).map_err(Error::internal)?;
             zip.write_all(&picture).map_err(Error::internal)?;
+        }
+        let mut after = None;
+        while let Some((file, name)) = export_conversations::next_file(&app, person.id, after).await? {
+            after = Some(file.id);
+            let length = u64::try_from(file.byte_size).unwrap_or_default();
+            let stored = app.files.read(&attachment_rows::key(file.id), 0..length).await.map_err(Error::internal)?;
+            let Some(mut parts) = stored else { continue };
+            zip.start_file(name, options).map_err(Error::internal)?;
+            while let Some(part) = parts.next().await {
+                zip.write_all(&part.map_err(Error::internal)?).map_err(Error::internal)?;
+                yield outbox.take();
+            }
         }
         zip.finish().map_err(Error::internal)?;
         yield outbox.take();

@@ -5,6 +5,7 @@ mod settings;
 mod raw_settings;
 pub mod keys;
 pub mod mail;
+mod files;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,10 @@ use std::{collections::HashMap, fmt, net::SocketAddr, time::Duration};
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 
-pub use self::settings::{SETTINGS, Setting, help, markdown};
+pub use self::{
+    files::{FilePlace, FileStoreConfig, Scanner},
+    settings::{SETTINGS, Setting, help, markdown},
+};
 use self::{
     mail::MailConfig,
     raw_settings::RawSettings,
@@ -70,6 +74,8 @@ pub struct Config {
     pub sealing: SealingKeys,
     /// The networks beside the public ones that outgoing requests may reach.
     pub outgoing_networks: Vec<IpNet>,
+    /// The settings of the file store.
+    pub files: FileStoreConfig,
     /// The lifetime of a visitor token that is not used.
     pub visitor_token_lifetime: Duration,
     /// True when anyone may sign up.
@@ -180,6 +186,8 @@ pub struct Rates {
     pub chats: u32,
     /// The bytes per hour that one caller may write. 0 means no limit.
     pub written: u32,
+    /// The bytes of files per hour that one caller may upload. 0 means no limit.
+    pub uploaded: u32,
     /// The messages per minute of one visitor. 0 means no limit.
     pub visitor_messages: u32,
     /// The messages and notes per minute of one person or API key. 0 means no limit.
@@ -281,6 +289,7 @@ impl Config {
             tokens: sections::tokens(given, development)?,
             sealing: sections::sealing(given, development)?,
             outgoing_networks: given.read("RAPPORT_OUTGOING_NETWORKS", sections::networks)?,
+            files: FileStoreConfig::read(given)?,
             visitor_token_lifetime: given.duration("RAPPORT_VISITOR_TOKEN_LIFETIME", 60 * SECOND, 366 * DAY)?,
             sign_up_open: given.read("RAPPORT_SIGN_UP", |text| match text {
                 "open" => Ok(true),

@@ -125,6 +125,7 @@ pub fn rates(given: &RawSettings) -> anyhow::Result<Rates> {
         attempts: given.count("RAPPORT_SIGN_IN_ATTEMPTS", 0, 1_000_000)?,
         chats: given.count("RAPPORT_WEB_CHATS_PER_HOUR", 0, 1_000_000)?,
         written: given.count("RAPPORT_WRITTEN_BYTES_PER_HOUR", 0, 4_000_000_000)?,
+        uploaded: given.count("RAPPORT_UPLOADED_BYTES_PER_HOUR", 0, 4_000_000_000)?,
         visitor_messages: given.count("RAPPORT_VISITOR_MESSAGES_PER_MINUTE", 0, 1_000_000)?,
         messages: given.count("RAPPORT_MESSAGES_PER_MINUTE", 0, 1_000_000)?,
     })

@@ -77,6 +77,25 @@ pub const SETTINGS: &[Setting] = &[
         "30d",
         "lifetime of the token of a web site visitor after its last use (1m to 366d)",
     ),
+    setting(
+        "RAPPORT_FILES",
+        "rapport-files",
+        "folder of uploaded files, which all instances share, or s3://BUCKET/PREFIX",
+    ),
+    setting("RAPPORT_S3_ENDPOINT", "", "address of a server that speaks the protocol of S3; without it, Amazon's"),
+    setting("RAPPORT_S3_REGION", "us-east-1", "region of the bucket"),
+    setting(
+        "RAPPORT_S3_ACCESS_KEY_ID",
+        "",
+        "id of the access key for the bucket; without it, the credentials of the machine",
+    ),
+    setting("RAPPORT_S3_SECRET_ACCESS_KEY", "", "secret of the access key"),
+    setting(
+        "RAPPORT_SCANNER",
+        "",
+        "virus scanner that sees each file before it can be read: clamd://HOST:PORT or clamd:/PATH/OF/SOCKET; \
+         without it, files are not scanned",
+    ),
     setting("RAPPORT_SIGN_UP", "open", "open: anyone may create an account; closed: sign-up is disabled"),
     setting(
         "RAPPORT_ALLOWED_ORIGINS",
@@ -176,6 +195,11 @@ pub const SETTINGS: &[Setting] = &[
         "RAPPORT_WRITTEN_BYTES_PER_HOUR",
         "67108864",
         "bytes per hour that one caller may write; one address may write ten times as many; 0: no limit",
+    ),
+    setting(
+        "RAPPORT_UPLOADED_BYTES_PER_HOUR",
+        "1073741824",
+        "bytes of files per hour that one caller may upload; one address may upload ten times as many; 0: no limit",
     ),
     setting("RAPPORT_VISITOR_MESSAGES_PER_MINUTE", "60", "messages per minute of one visitor; 0: no limit"),
     setting(

@@ -55,8 +55,6 @@ pub struct Capabilities {
     pub emoji_reactions: bool,
     /// True if the thread shows announcements.
     pub announcements: bool,
-    /// True if messages can carry files.
-    pub attachments: bool,
     /// True if prepared texts can be used.
     pub templates: bool,
     /// True if prepared texts can bring files.
@@ -104,7 +102,6 @@ const SOCIAL: Capabilities = Capabilities {
     announcements: true,
     // No channel has these yet.
     emoji_reactions: false,
-    attachments: false,
     templates: false,
     template_attachments: false,
     workflows: false,

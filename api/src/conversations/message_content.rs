@@ -131,6 +131,8 @@ pub struct Draft {
     pub format: TextFormat,
     /// The id of the message that this one answers, if any.
     pub reply_to: Option<String>,
+    /// The ids of the files of the message. A note has none.
+    pub attachments: Vec<String>,
     /// The input fields of the message.
     pub fields: MessageFields,
 }
@@ -140,7 +142,7 @@ pub struct Draft {
 pub struct ClientMessageId {
     /// The id.
     pub id: String,
-    /// The digest of the call. It differs for another kind, text, format or answered message.
+    /// The digest of the call. It differs for another kind, text, format, answered message or file.
     pub digest: Vec<u8>,
     /// The input field of the id.
     pub field: FieldPath,
@@ -156,13 +158,17 @@ impl Draft {
             let code = if id.is_empty() { UserErrorCode::Required } else { UserErrorCode::Invalid };
             return Err(Error::refused(code, field, why));
         }
-        let asked = serde_json::json!([kind as i16, self.body, self.format as i16, self.reply_to]);
+        let asked = serde_json::json!([kind as i16, self.body, self.format as i16, self.reply_to, self.attachments]);
         Ok(ClientMessageId { id: id.clone(), digest: secret::digest(&asked.to_string()), field })
     }
 
-    /// Checks the text and its format by the rules of the conversation. Refuses as [`MessageRules::check`] does.
+    /// Checks the text and its format by the rules of the conversation. A message with files needs no text. Refuses as
+    /// [`MessageRules::check`] does.
     pub fn check(&self, id: &ClientMessageId, rules: MessageRules) -> Result<MessageContent> {
-        let body = rules.check(&self.body, self.format, self.fields)?;
+        let body = match text::is_blank(&self.body) && !self.attachments.is_empty() {
+            true => String::new(),
+            false => rules.check(&self.body, self.format, self.fields)?,
+        };
         Ok(MessageContent { client_id: Some(id.clone()), body, format: self.format, sent_at: None })
     }
 }

@@ -2,6 +2,7 @@
 //! message id sends its message at most once, even after the conversation has ended.
 
 use entity::{
+    attachment,
     conversation::{self, ConversationKind, ConversationStatus},
     id::{ParticipantId, UserId},
     participant::{self, ParticipantRole},
@@ -14,6 +15,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use super::{
     channel_capabilities, conversation_rows, direct_messages,
     message_content::{ClientMessageId, Draft, MessageFields, MessageRules},
+    message_files,
     participants::{self, ParticipantRef},
     receipts,
     renderings::{self, RenderedText},
@@ -21,6 +23,7 @@ use super::{
 };
 use crate::{
     app::{App, Locked, SharedLock, Tx},
+    attachments::attachment_rows,
     auth::viewer::Caller,
     error::{Error, Result, UserErrorCode},
     rate_limit::RateLimited,
@@ -62,6 +65,8 @@ pub struct CheckedMessage {
     pub conversation: Locked<conversation::Model>,
     /// The message.
     pub item: NewItem,
+    /// The files of the message.
+    pub files: Vec<Locked<attachment::Model>>,
     author: Option<UserId>,
     bond: Option<SharedLock<relationship::Model>>,
 }
@@ -114,14 +119,21 @@ impl<'a> Sending<'a> {
             }
             None => None,
         };
+        let files = message_files::lock_to_send(tx, self.by, &conversation, &self.draft.attachments).await?;
         let item = NewItem { inbound: me.customer_id.is_some(), reply_to, ..content.into_item(me.id) };
         let author = me.user_id;
         receipts::read_before_answer(tx, &conversation, me).await?;
-        Ok(MessageCheck::New(Box::new(CheckedMessage { conversation, item, author, bond })))
+        Ok(MessageCheck::New(Box::new(CheckedMessage { conversation, item, author, files, bond })))
     }
 
-    /// Stores the HTML of the written message, if it is Markdown.
-    pub async fn keep_rendering(&self, tx: &Tx<'_>, item: &thread_item::Model) -> Result<()> {
+    /// Stores the HTML of the written message, if it is Markdown, and attaches its files.
+    pub async fn complete(
+        &self,
+        tx: &Tx<'_>,
+        item: &thread_item::Model,
+        files: Vec<Locked<attachment::Model>>,
+    ) -> Result<()> {
+        attachment_rows::attach(tx, item.id, files).await?;
         match item.format {
             TextFormat::Markdown => renderings::keep(tx, item, self.rendered.as_ref()).await,
             TextFormat::Plain | TextFormat::Html => Ok(()),
@@ -138,12 +150,13 @@ pub async fn send(app: &App, by: &Caller, conversation_id: &str, draft: &Draft) 
     app.transaction(|tx| {
         Box::pin(async move {
             let found = sending.find_conversation(tx).await?;
-            let CheckedMessage { mut conversation, item, author, bond } = match sending.check(tx, &found).await? {
+            let CheckedMessage { mut conversation, item, author, files, bond } = match sending.check(tx, &found).await?
+            {
                 MessageCheck::Replayed(item) => return Ok(SentMessage { item: *item, replayed: true }),
                 MessageCheck::New(checked) => *checked,
             };
             let item = thread_items::append(tx, &mut conversation, item).await?;
-            sending.keep_rendering(tx, &item).await?;
+            sending.complete(tx, &item, files).await?;
             if let (Some(bond), Some(author)) = (&bond, author) {
                 direct_messages::notify(tx, &conversation, author, bond).await?;
             }
@@ -189,7 +202,7 @@ pub fn reopens(conversation: &conversation::Model, author: &participant::Model) 
 }
 
 /// Counts a message, a note or an edit of the caller towards their rate limit. Visitors have a limit of their own.
-fn check_rate(app: &App, by: &Caller) -> Result<()> {
+pub fn check_rate(app: &App, by: &Caller) -> Result<()> {
     let visitor = matches!(by, Caller::Visitor(_));
     let counted = app.rate_limits.message(by.limit_subject(), visitor);
     counted.map_err(|RateLimited(retry_after)| Error::RateLimited { retry_after })
@@ -285,8 +298,8 @@ pub async fn edit(
     .await
 }
 
-/// Deletes a message of the caller. The message loses its text and keeps its place. Returns the message, and true if
-/// it was not deleted before. Locks the relationship of a direct conversation, then the conversation. Emits
+/// Deletes a message of the caller. The message loses its text and its files, and keeps its place. Returns the message,
+/// and true if it was not deleted before. Locks the relationship of a direct conversation, then the conversation. Emits
 /// `ItemChanged`. Refuses with `NOT_FOUND`, `NOT_ALLOWED`, `NOT_A_PARTICIPANT` or `CONVERSATION_ENDED`.
 pub async fn delete(app: &App, by: &Caller, id: &str) -> Result<(thread_item::Model, bool)> {
     app.transaction(|tx| {
@@ -300,6 +313,7 @@ pub async fn delete(app: &App, by: &Caller, id: &str) -> Result<(thread_item::Mo
             item.deleted_at = Some(tx.clock().now());
             thread_items::save_changed(tx, &conversation, &item).await?;
             renderings::forget(tx, item.id).await?;
+            attachment_rows::remove_of_item(tx, item.id).await?;
             direct_messages::withdraw_notification(tx, &conversation, &item).await?;
             Ok((item, true))
         })

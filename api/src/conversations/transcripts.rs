@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use entity::{
-    conversation, customer,
+    attachment, conversation, customer,
     id::{ParticipantId, ThreadItemId},
     participant::{self, ParticipantRole},
     thread_item::{self, ItemKind, ItemVisibility},
@@ -14,7 +14,7 @@ use entity::{
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use super::{announcement_text, conversation_rows::ConversationSide, participants};
-use crate::{auth::api_keys, database::sql::Sql, error::Result, text::locale::Locale};
+use crate::{attachments::attachment_rows, auth::api_keys, database::sql::Sql, error::Result, text::locale::Locale};
 
 /// Number of items that a statement reads at first. It is small because texts may be long.
 const FEW: i64 = 50;
@@ -47,9 +47,9 @@ pub async fn write(
     'reading: while left_out > oldest {
         let after = (left_out - together).max(oldest);
         let rows = part(db, conversation, number, after, left_out).await?;
-        let announced = announcement_text::texts(db, &rows, side, locale).await?;
+        let told = Told::read(db, &rows, side, locale).await?;
         for row in rows.iter().rev() {
-            let text = entry(row, &names, &announced);
+            let text = entry(row, &names, &told);
             bytes += text.len();
             if bytes > MAX_BYTES {
                 break 'reading;
@@ -96,13 +96,13 @@ impl TranscriptStream {
         while self.after < last && text.len() < PART {
             let upto = (self.after + FEW).min(last);
             let rows = part(db, conversation, number, self.after, upto).await?;
-            let announced = announcement_text::texts(db, &rows, side, self.locale).await?;
+            let told = Told::read(db, &rows, side, self.locale).await?;
             for row in &rows {
                 if row.author_id.is_some_and(|author| !self.names.contains_key(&author)) {
                     // A participant joined after the transcript began.
                     self.names = names(db, conversation, side).await?;
                 }
-                text.push_str(&entry(row, &self.names, &announced));
+                text.push_str(&entry(row, &self.names, &told));
             }
             self.after = upto;
         }
@@ -136,19 +136,44 @@ async fn part(
     Ok(sql.models::<thread_item::Entity>(db).await?)
 }
 
-fn entry(
-    row: &thread_item::Model,
-    names: &HashMap<ParticipantId, String>,
-    announced: &HashMap<ThreadItemId, String>,
-) -> String {
+/// What items tell beside their own texts.
+struct Told {
+    announced: HashMap<ThreadItemId, String>,
+    files: HashMap<ThreadItemId, Vec<attachment::Model>>,
+}
+
+impl Told {
+    async fn read(
+        db: &impl ConnectionTrait,
+        rows: &[thread_item::Model],
+        side: ConversationSide,
+        locale: Locale,
+    ) -> Result<Self> {
+        let messages: Vec<_> = rows.iter().filter(|row| row.kind == ItemKind::Message).map(|row| row.id).collect();
+        Ok(Self {
+            announced: announcement_text::texts(db, rows, side, locale).await?,
+            files: attachment_rows::of_items(db, &messages).await?,
+        })
+    }
+
+    /// Returns the text of a message with the names of its files, each on a line of its own.
+    fn text(&self, row: &thread_item::Model) -> String {
+        let files = self.files.get(&row.id).into_iter().flatten();
+        let files = files.map(|file| format!("(file {}, {} bytes)", file.name, file.byte_size));
+        let text = (!row.body.is_empty()).then(|| row.body.clone());
+        text.into_iter().chain(files).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn entry(row: &thread_item::Model, names: &HashMap<ParticipantId, String>, told: &Told) -> String {
     let author = row.author_id.and_then(|author| names.get(&author)).map_or("Somebody", String::as_str);
     let said = match (row.kind, row.deleted_at) {
         (ItemKind::Message, Some(_)) => format!("{author}: (removed)"),
-        (ItemKind::Message, None) if row.edited_at.is_some() => format!("{author}: {} (edited)", row.body),
-        (ItemKind::Message, None) => format!("{author}: {}", row.body),
+        (ItemKind::Message, None) if row.edited_at.is_some() => format!("{author}: {} (edited)", told.text(row)),
+        (ItemKind::Message, None) => format!("{author}: {}", told.text(row)),
         (ItemKind::Note, Some(_)) => format!("{author} noted: (removed)"),
         (ItemKind::Note, None) => format!("{author} noted: {}", row.body),
-        (ItemKind::Announcement, _) => format!("* {}", announced.get(&row.id).map_or("", String::as_str)),
+        (ItemKind::Announcement, _) => format!("* {}", told.announced.get(&row.id).map_or("", String::as_str)),
     };
     // Indented lines cannot pass for the first line of the next item.
     format!("[{}] {}\n", time(row.created_at), said.lines().collect::<Vec<_>>().join("\n    "))

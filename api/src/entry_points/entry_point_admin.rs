@@ -87,6 +87,7 @@ pub async fn create(
                 form: Form::default(),
                 origins: Origins::default(),
                 identity_secret: None,
+                attachment_overrides: None,
                 created_at: tx.clock().now(),
                 archived_at: None,
             };

@@ -5,6 +5,7 @@ use entity::{channel::Channel, entry_point, id::QueueId};
 use serde_json::{Value, json};
 
 use super::{
+    attachment_overrides::AttachmentOverridesInput,
     entry_point_rows,
     form_validation::{self, EntryPointFieldInput},
 };
@@ -42,6 +43,8 @@ pub struct CreateEntryPointInput {
     /// The maximum length of a message of either side, in Unicode scalar values: 1 to `highestCharacterLimit` of the
     /// channel. Without one, `characterLimit` of the channel applies.
     pub character_limit: Option<i32>,
+    /// The rules for files of messages. Without them, those of the channel apply.
+    pub attachments: Option<AttachmentOverridesInput>,
     /// The questions of the pre-chat form, at most 20. WEBCHAT only.
     #[graphql(default)]
     pub fields: Vec<EntryPointFieldInput>,
@@ -69,6 +72,7 @@ impl CreateEntryPointInput {
             queue_id: queue.into(),
             priority: None,
             character_limit: None,
+            attachments: None,
             fields: Vec::new(),
             origins: Vec::new(),
             identity_secret: None,
@@ -93,6 +97,9 @@ pub struct UpdateEntryPointInput {
     /// The maximum length of a message of either side, in Unicode scalar values: 1 to `highestCharacterLimit` of the
     /// channel. Null for `characterLimit` of the channel. A conversation takes the new limit with its next task.
     pub character_limit: MaybeUndefined<i32>,
+    /// The rules for files of messages, which replace the earlier ones. Null for those of the channel. They take effect
+    /// at once.
+    pub attachments: MaybeUndefined<AttachmentOverridesInput>,
     /// The questions of the pre-chat form, which replace the earlier ones. At most 20, WEBCHAT only.
     pub fields: Option<Vec<EntryPointFieldInput>>,
     /// The web sites that may begin a chat, which replace the earlier ones. At most 50, WEBCHAT only. They take effect
@@ -115,6 +122,7 @@ pub fn of_creation(input: &CreateEntryPointInput) -> UpdateEntryPointInput {
         queue_id: Some(input.queue_id),
         priority: input.priority.map_or(MaybeUndefined::Null, MaybeUndefined::Value),
         character_limit: input.character_limit.map_or(MaybeUndefined::Null, MaybeUndefined::Value),
+        attachments: input.attachments.map_or(MaybeUndefined::Null, MaybeUndefined::Value),
         fields: Some(input.fields),
         origins: Some(input.origins),
         identity_secret: input.identity_secret.map_or(MaybeUndefined::Null, MaybeUndefined::Value),
@@ -158,6 +166,11 @@ pub async fn apply(
             row.character_limit = Some(name_validation::check_range(limit, 1, most, &["input", "characterLimit"])?);
         }
     }
+    match &wish.attachments {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => row.attachment_overrides = None,
+        MaybeUndefined::Value(rules) => row.attachment_overrides = Some(rules.check(row.channel)?),
+    }
     if let Some(fields) = &wish.fields {
         row.form = form_validation::check_form(fields)?;
     }
@@ -200,6 +213,7 @@ pub fn to_audit_value(row: &entry_point::Model) -> Value {
         "queueId": row.queue_id.to_string(),
         "priority": (row.priority != NO_PRIORITY).then_some(row.priority),
         "characterLimit": row.character_limit,
+        "attachments": row.attachment_overrides,
         "fields": row.form,
         "origins": row.origins,
         "identitySecret": row.identity_secret.as_ref().map(|_| "set"),

@@ -110,6 +110,12 @@ pub enum UserErrorCode {
     IdempotencyKeyReused,
     /// Too many attempts in a short time. `retryAfter` says when to try again.
     TooManyAttempts,
+    /// Messages of this side may not carry files of this type here.
+    FileTypeNotAllowed,
+    /// The file, or all files of the message together, are too large. `limit` and `actual` have the bytes.
+    FileTooLarge,
+    /// The bytes of the file have not been uploaded.
+    FileNotUploaded,
     /// The offer expired or was withdrawn.
     OfferExpired,
     /// Another agent accepted the task.

@@ -23,11 +23,9 @@ use crate::{
     auth::viewer::{Caller, Scope},
     error::Error,
     memory_budget::MemoryBudget,
+    pictures::UnusablePicture,
     rate_limit::LimitSubject,
-    users::{
-        avatar_pictures::{self, UnusablePicture},
-        avatars,
-    },
+    users::{avatar_pictures, avatars},
 };
 
 /// The longest file of a picture, in bytes.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use tokio::sync::OwnedSemaphorePermit;
@@ -67,10 +67,16 @@ pub fn unsupported(message: &'static str) -> FileRefusal {
     FileRefusal::Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message)
 }
 
+/// Returns true when a body is not compressed.
+#[must_use]
+pub fn is_identity(headers: &HeaderMap) -> bool {
+    params::Encoding::of(headers) == Some(params::Encoding::Identity)
+}
+
 /// Reads an uploaded file of at most `most` bytes. Refuses a compressed one, because a limit in bytes would not bound
 /// it.
 pub async fn receive(parts: &Parts, body: Body, most: usize) -> Result<Bytes, FileRefusal> {
-    if params::Encoding::of(&parts.headers) != Some(params::Encoding::Identity) {
+    if !is_identity(&parts.headers) {
         return Err(FileRefusal::Encoded);
     }
     read(body, most).await.map_err(|(status, message)| {

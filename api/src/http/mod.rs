@@ -33,6 +33,7 @@ pub mod graphql;
 mod file_answers;
 pub mod vcard_files;
 pub mod avatar_files;
+pub mod attachment_files;
 pub mod socket;
 pub mod health;
 pub mod export;
@@ -72,6 +73,9 @@ pub async fn router(app: App) -> anyhow::Result<Router> {
         .route("/contacts/{name}", get(vcard_files::one))
         .route(avatars::UPLOAD_PATH, put(avatar_files::upload))
         .route("/avatars/{token}/{name}", get(avatar_files::serve))
+        .route("/attachments/{id}/upload", put(attachment_files::upload))
+        .route("/attachments/{id}", get(attachment_files::serve))
+        .route("/attachments/{id}/thumbnail", get(attachment_files::thumbnail))
         .route("/conversations/{id}/transcript.txt", get(transcripts::serve))
         .route("/webchat/{name}", get(webchat::page))
         .route("/webchat/files/{name}", get(webchat::file))

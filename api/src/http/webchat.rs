@@ -48,21 +48,24 @@ macro_rules! embedded {
 
 static PAGE: LazyLock<File> = LazyLock::new(|| embedded!("page.html", HTML));
 static LAUNCHER: LazyLock<File> = LazyLock::new(|| embedded!("launcher.js", SCRIPT));
-static FILES: LazyLock<[File; 20]> = LazyLock::new(|| {
+static FILES: LazyLock<[File; 23]> = LazyLock::new(|| {
     [
         embedded!("icon.svg", PICTURE),
         embedded!("style.css", STYLE),
         embedded!("thread.css", STYLE),
         embedded!("main.js", SCRIPT),
         embedded!("api.js", SCRIPT),
+        embedded!("attached.js", SCRIPT),
         embedded!("chat.js", SCRIPT),
         embedded!("composer.js", SCRIPT),
         embedded!("dialog.js", SCRIPT),
         embedded!("elements.js", SCRIPT),
         embedded!("follow.js", SCRIPT),
+        embedded!("files.js", SCRIPT),
         embedded!("form.js", SCRIPT),
         embedded!("identity.js", SCRIPT),
         embedded!("kept.js", SCRIPT),
+        embedded!("sizes.js", SCRIPT),
         embedded!("thread.js", SCRIPT),
         embedded!("view.js", SCRIPT),
         embedded!("words.js", SCRIPT),

@@ -271,6 +271,7 @@ fn first(given: &FirstMessageInput) -> Draft {
         body: given.body.clone(),
         format: TextFormat::Plain,
         reply_to: None,
+        attachments: Vec::new(),
         fields: MessageFields::OF_FIRST_MESSAGE,
     }
 }

@@ -201,6 +201,7 @@ impl Instance {
         let mut given = HashMap::from([
             ("RAPPORT_DATABASE_URL".to_owned(), database.url.clone()),
             ("RAPPORT_DATABASE_CONNECTIONS".to_owned(), "6".to_owned()),
+            ("RAPPORT_FILES".to_owned(), database.files()),
             ("RAPPORT_DEMO".to_owned(), "false".to_owned()),
             ("RAPPORT_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("RAPPORT_LOG".to_owned(), "warn,sea_orm_migration=warn".to_owned()),
@@ -210,6 +211,7 @@ impl Instance {
             ("RAPPORT_SIGN_IN_ATTEMPTS".to_owned(), "0".to_owned()),
             ("RAPPORT_WEB_CHATS_PER_HOUR".to_owned(), "0".to_owned()),
             ("RAPPORT_WRITTEN_BYTES_PER_HOUR".to_owned(), "0".to_owned()),
+            ("RAPPORT_UPLOADED_BYTES_PER_HOUR".to_owned(), "0".to_owned()),
             ("RAPPORT_VISITOR_MESSAGES_PER_MINUTE".to_owned(), "0".to_owned()),
             ("RAPPORT_MESSAGES_PER_MINUTE".to_owned(), "0".to_owned()),
         ]);

@@ -70,6 +70,7 @@ impl TestApp {
             fields: None,
             origins: None,
             identity_secret: MaybeUndefined::Undefined,
+            attachments: MaybeUndefined::Undefined,
         };
         entry_point_admin::update(self.app(), AdminActor::System, &update).await.expected("a priority");
     }

@@ -56,6 +56,11 @@ impl TestDatabase {
         Self { url: url.to_owned(), server: None, directory, consistent: false }
     }
 
+    /// Returns the folder of uploaded files, which all instances of the test share.
+    pub fn files(&self) -> String {
+        self.directory.path().join("files").display().to_string()
+    }
+
     pub fn is_postgres(&self) -> bool {
         self.url.starts_with("postgres")
     }

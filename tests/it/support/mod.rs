@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod app;
 pub mod avatars;
+pub mod files;
 pub mod arrivals;
 pub mod catalogue;
 pub mod random;

@@ -35,7 +35,9 @@ pub struct Server {
 
 impl Server {
     pub fn start(database: &TestDatabase, settings: &[(&str, &str)]) -> Self {
+        let files = database.files();
         let mut all = vec![
+            ("RAPPORT_FILES", files.as_str()),
             ("RAPPORT_DATABASE_URL", database.url.as_str()),
             ("RAPPORT_LISTEN", "127.0.0.1:0"),
             ("RAPPORT_LOG", "error"),
@@ -72,6 +74,11 @@ impl Server {
     /// Returns the log, which continues to grow.
     pub fn log(&self) -> Arc<Mutex<String>> {
         Arc::clone(&self.log)
+    }
+
+    /// Returns the id of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills the server with SIGKILL.

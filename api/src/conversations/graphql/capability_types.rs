@@ -4,6 +4,10 @@ use async_graphql::{Object, SimpleObject};
 use entity::{channel::Channel, thread_item::TextFormat};
 
 use crate::{
+    attachments::{
+        file_rules::{self, FileRules},
+        graphql::types::AttachmentRules,
+    },
     conversations::{
         channel_capabilities::{self, TargetKind},
         message_content::MessageRules,
@@ -21,6 +25,8 @@ pub struct ReplyCapability {
     pub character_limit: Option<i32>,
     /// The formats in which a message may be written.
     pub formats: Vec<TextFormat>,
+    /// The rules for the files of a message.
+    pub files: FileRules,
 }
 
 /// The messages that the viewer may send in a conversation now.
@@ -45,6 +51,11 @@ impl ReplyCapability {
     /// The formats in which a message may be written.
     async fn formats(&self) -> &[TextFormat] {
         &self.formats
+    }
+
+    /// The files that a message may carry: the rules of the channel with the changes of the entry point.
+    async fn attachments(&self) -> AttachmentRules {
+        self.files.clone().into()
     }
 
     /// True if the viewer can send only a prepared text.
@@ -87,6 +98,8 @@ pub struct ChannelCapabilities {
     pub announcements: bool,
     /// True if messages can carry files.
     pub attachments: bool,
+    /// The files that a message may carry where the entry point sets no rules.
+    pub attachment_rules: AttachmentRules,
     /// True if prepared texts can be used.
     pub templates: bool,
     /// True if prepared texts can bring files.
@@ -122,7 +135,8 @@ impl ChannelCapabilities {
             emoji: can.emoji,
             emoji_reactions: can.emoji_reactions,
             announcements: can.announcements,
-            attachments: can.attachments,
+            attachments: file_rules::has_files(channel),
+            attachment_rules: FileRules::of(Some(channel), None).into(),
             templates: can.templates,
             template_attachments: can.template_attachments,
             workflows: can.workflows,

@@ -16,6 +16,7 @@ use super::{
     participant_types::actor_of,
 };
 use crate::{
+    attachments::graphql::{loader::AttachmentsOf, types::Attachment},
     auth::request_context::ContextExt,
     conversations::{
         conversation_rows::ConversationSide,
@@ -124,7 +125,7 @@ impl Message {
         Ok(if inbound { Direction::Inbound } else { Direction::Outbound })
     }
 
-    /// The text. Empty if the message was deleted.
+    /// The text. Empty if the message was deleted, and it may be empty if the message has files.
     async fn body(&self) -> LongText<&str> {
         LongText(&self.row.body)
     }
@@ -141,6 +142,13 @@ impl Message {
     async fn html(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
         (self.row.format == TextFormat::Markdown && self.row.deleted_at.is_none()).then_some(())?;
         Some(renderings::html(ctx, &self.row).await.map(LongText))
+    }
+
+    /// The files of the message, in order. Empty if the message was deleted.
+    #[graphql(directive = list_size::apply(4))]
+    async fn attachments(&self, ctx: &Context<'_>) -> Result<Vec<Attachment>> {
+        let files = ctx.load(AttachmentsOf(self.row.id)).await?.unwrap_or_default();
+        Ok(files.into_iter().map(Attachment).collect())
     }
 
     /// The message that this one answers. Null if it answers none, or one that the viewer may not see.

@@ -24,15 +24,19 @@ pub struct SendMessageInput {
     /// An id that the client creates for this message, 1 to 100 printable characters, such as a UUID. A second call
     /// with the same id does not send the message again and returns the first one.
     pub client_message_id: String,
-    /// The text, not empty. Its maximum length in Unicode scalar values is `replyCapability.characterLimit`, or
-    /// 32,768 if that is null. A MARKDOWN text has at most 8,192. Tabs and new lines are the only control characters
-    /// that are allowed.
+    /// The text, not empty unless the message has files. Its maximum length in Unicode scalar values is
+    /// `replyCapability.characterLimit`, or 32,768 if that is null. A MARKDOWN text has at most 8,192. Tabs and new
+    /// lines are the only control characters that are allowed.
     pub body: String,
     /// The format of the text: PLAIN, or MARKDOWN if `replyCapability.formats` has it.
     #[graphql(default_with = "TextFormat::Plain")]
     pub format: TextFormat,
     /// The message to answer, from the same conversation.
     pub reply_to_id: Option<ID>,
+    /// The files of the message, in order and at most `replyCapability.attachments.maximumCount`. The viewer has
+    /// announced them by `createAttachmentUpload` and uploaded their bytes. A message with files may have no text.
+    #[graphql(default)]
+    pub attachment_ids: Vec<ID>,
 }
 
 /// The note to write.
@@ -100,6 +104,7 @@ impl SendMessageInput {
             body: self.body,
             format: self.format,
             reply_to: self.reply_to_id.map(|id| id.0),
+            attachments: self.attachment_ids.into_iter().map(|id| id.0).collect(),
             fields: MessageFields::OF_INPUT,
         }
     }
@@ -114,6 +119,7 @@ impl AddNoteInput {
             body: self.body,
             format: TextFormat::Plain,
             reply_to: None,
+            attachments: Vec::new(),
             fields: MessageFields::OF_INPUT,
         }
     }

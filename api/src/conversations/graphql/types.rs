@@ -19,6 +19,7 @@ use super::{
     participant_types::{Customer, Participant},
 };
 use crate::{
+    attachments::{file_rules::FileRules, graphql::loader::OverridesOf},
     auth::{links, request_context::ContextExt as _, viewer::Scope},
     conversations::{
         conversation_rows::{ConversationSide, VisibleConversation},
@@ -175,7 +176,12 @@ impl Conversation {
     async fn reply_capability(&self, ctx: &Context<'_>) -> Result<ReplyCapability> {
         let row = self.row();
         let rules = MessageRules::of(row);
+        let overrides = match row.entry_point_id {
+            Some(entry_point) => ctx.load(OverridesOf(entry_point)).await?,
+            None => None,
+        };
         Ok(ReplyCapability {
+            files: FileRules::of(row.channel, overrides.as_ref()),
             reason: self.refusal(ctx).await?,
             character_limit: rules.shown_limit(),
             formats: if rules.rich_text {

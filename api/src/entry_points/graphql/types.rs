@@ -12,6 +12,7 @@ use entity::{
 
 use super::loader::EntryPointById;
 use crate::{
+    attachments::{file_rules::FileRules, graphql::types::AttachmentRules},
     auth::request_context::ContextExt as _,
     auth::{guard::Needs, viewer::Scope},
     conversations::message_content::MessageRules,
@@ -60,6 +61,11 @@ impl EntryPoint {
     /// when there is none.
     async fn character_limit(&self) -> Option<i32> {
         MessageRules::on_channel(self.0.channel, self.0.character_limit).shown_limit()
+    }
+
+    /// The files that messages may carry: the rules of the channel with the changes of the entry point.
+    async fn attachment_rules(&self) -> AttachmentRules {
+        FileRules::of(Some(self.0.channel), self.0.attachment_overrides.as_ref()).into()
     }
 
     /// The questions of the pre-chat form, in this order. WEBCHAT only.

@@ -11,6 +11,7 @@ use crate::{
         profile_types::{MultimediaProfile, Skill},
         types::Agent,
     },
+    attachments::graphql::types::Attachment,
     conversations::graphql::{
         announcement_types::Announcement,
         item_types::{Message, Note, ThreadItem},
@@ -58,6 +59,8 @@ pub enum Node {
     Announcement(Announcement),
     /// A text that only the organization's side can read.
     Note(Note),
+    /// A file that a message carries.
+    Attachment(Attachment),
     /// A person outside the organization.
     Customer(Customer),
     /// An agent as customers see them.

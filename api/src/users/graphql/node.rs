@@ -3,9 +3,9 @@
 
 use async_graphql::{Context, ID};
 use entity::id::{
-    ActivityId, AgentId, ApiKeyId, ConnectionRequestId, ConversationId, CustomerId, EntryPointId, IdleReasonId,
-    MultimediaProfileId, NotificationId, OfferId, ParticipantId, PersonalContactId, QueueId, RepresentativeId,
-    ServiceAccountId, SkillId, TaskId, ThreadItemId, UserId, WebChatId, WrapUpReasonId,
+    ActivityId, AgentId, ApiKeyId, AttachmentId, ConnectionRequestId, ConversationId, CustomerId, EntryPointId,
+    IdleReasonId, MultimediaProfileId, NotificationId, OfferId, ParticipantId, PersonalContactId, QueueId,
+    RepresentativeId, ServiceAccountId, SkillId, TaskId, ThreadItemId, UserId, WebChatId, WrapUpReasonId,
 };
 
 use super::{interfaces::Node, types::User, viewer_types::ServiceAccount};
@@ -18,6 +18,7 @@ use crate::{
         profile_types::{MultimediaProfile, Skill},
         types::Agent,
     },
+    attachments::graphql::types::Attachment,
     auth::{
         request_context::ContextExt as _,
         viewer::{Caller, Scope},
@@ -70,6 +71,9 @@ async fn find_in_conversations(ctx: &Context<'_>, id: &ID) -> Result<Option<Node
     }
     if let Some(id) = ThreadItemId::parse(id) {
         return Ok(reader(ctx, reads, ThreadItem::find(ctx, id)).await?.map(Node::from));
+    }
+    if let Some(id) = AttachmentId::parse(id) {
+        return Ok(reader(ctx, reads, Attachment::find(ctx, id)).await?.map(Node::Attachment));
     }
     if let Some(id) = CustomerId::parse(id) {
         return Ok(reader(ctx, reads, Customer::find(ctx, id)).await?.map(Node::Customer));
