@@ -42,11 +42,13 @@
 //! | [`accounts`] | sign-up, sign-in, sign-out, sessions, passwords, API keys |
 //! | [`notifications`] | notifications of a user, in the app and by e-mail |
 //! | [`attachments`] | files of messages: types, rules, upload, scan, retention |
+//! | [`templates`] | prepared texts: parsed, filled in for a conversation, found |
 //! | [`conversations`] | conversations with customers and between two users |
 //! | [`contact_center`] | common parts of the contact center: locks, timers, changes by administrators |
 //! | [`reason_codes`] | idle reasons and wrap-up reasons |
 //! | [`agents`] | agents: states, capacity, skills, profiles, eligibility |
 //! | [`queues`] | queues: rules, opening hours, positions, statistics |
+//! | [`template_library`] | templates: lists, commands, import and export |
 //! | [`tasks`] | tasks: offers, transfers, conferences, wrap-ups, supervision |
 //! | [`routing`] | the choice of an agent for each task, and timers |
 //! | [`entry_points`] | the organization's addresses on its channels |
@@ -113,11 +115,13 @@ pub mod deliveries;
 pub mod accounts;
 pub mod notifications;
 pub mod attachments;
+pub mod templates;
 pub mod conversations;
 pub mod contact_center;
 pub mod reason_codes;
 pub mod agents;
 pub mod queues;
+pub mod template_library;
 pub mod tasks;
 pub mod routing;
 pub mod entry_points;

@@ -41,6 +41,7 @@ use crate::{
         supervision_subscription::SupervisionSubscription, supervisor_desktop::SupervisorDesktopSubscription,
         target_subscription::TargetsSubscription, transfer_mutation::TransfersMutation,
     },
+    template_library::graphql::{mutation::TemplatesMutation, query::TemplatesQuery},
     trusted_documents::graphql::{mutation::TrustedDocumentsMutation, query::TrustedDocumentsQuery},
     users::graphql::{interfaces::Actor, mutation::UsersMutation, query::UsersQuery, subscription::UsersSubscription},
     vcard_transfer::graphql::{mutation::CardsMutation, query::CardsQuery},
@@ -68,6 +69,7 @@ pub struct Query(
     QueuesQuery,
     EntryPointsQuery,
     ReasonCodesQuery,
+    TemplatesQuery,
     TrustedDocumentsQuery,
     VisitorsQuery,
 );
@@ -94,6 +96,7 @@ pub struct Mutation(
     QueuesMutation,
     EntryPointsMutation,
     ReasonCodesMutation,
+    TemplatesMutation,
     TrustedDocumentsMutation,
     AgentAdminMutation,
     VisitorsMutation,

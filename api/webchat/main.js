@@ -163,7 +163,8 @@ function start({ fields, message }) {
     idempotencyKey: newId(),
     message: { clientMessageId: newId(), body: message },
   };
-  const starting = { input: { ...input, pageUrl: page }, answered: { ...answered, message } };
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const starting = { input: { ...input, pageUrl: page, timeZone }, answered: { ...answered, message } };
   // Kept before it is sent: whoever loads the page again begins the same chat and not another.
   kept.set('starting', starting);
   go(starting);

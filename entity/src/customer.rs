@@ -7,6 +7,9 @@ use sea_orm::entity::prelude::{
 
 use crate::id::CustomerId;
 
+/// The name of a customer of a web site who gave none.
+pub const NAMELESS: &str = "Visitor";
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "customer")]
 pub struct Model {

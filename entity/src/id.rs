@@ -56,6 +56,11 @@ id!(
     "event"
 );
 id!(
+    /// The id of a prepared text.
+    TemplateId,
+    "template"
+);
+id!(
     /// The id of a file that is sent with a message.
     AttachmentId,
     "file"

@@ -21,6 +21,9 @@ pub struct Intake {
     /// The visitor's language, as a BCP 47 tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
+    /// The visitor's time zone, as an IANA name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// The browser's name for itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,

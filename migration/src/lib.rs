@@ -22,6 +22,7 @@ mod m20261122_000012_visits;
 mod m20261128_000013_write_probe;
 mod m20261129_000014_deliveries;
 mod m20261130_000015_attachments;
+mod m20261130_000016_templates;
 
 /// The list of migrations in their order.
 /// The migrations of the database, in their order.
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261128_000013_write_probe::Migration)),
             Box::new(Whole(m20261129_000014_deliveries::Migration)),
             Box::new(Whole(m20261130_000015_attachments::Migration)),
+            Box::new(Whole(m20261130_000016_templates::Migration)),
         ]
     }
 }

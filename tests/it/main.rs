@@ -16,6 +16,8 @@ mod audit;
 mod trusted_documents;
 mod avatars;
 mod attachments;
+mod templates;
+mod template_library;
 mod attachment_storage;
 mod attachment_types;
 mod authorization;

@@ -68,7 +68,8 @@ async fn every_entity_selects_from_the_migrated_database() {
         directory_count entry_point event event_entry idempotency_key idle_reason latest_activity log_head
         mail_token multimedia_profile note notification notification_mail notification_preference offer
         participant personal_contact personal_email provider_message queue queue_agent queue_member receipt
-        refresh_token relationship rendering routing_decision routing_lock session skill stream task text_keys
+        refresh_token relationship rendering routing_decision routing_lock session skill stream task template template_use
+        template_version text_keys
         thread_item timer trusted_document user user_bigram user_detail user_email user_search visitor_token web_chat_key
         wrap_up wrap_up_reason
     );

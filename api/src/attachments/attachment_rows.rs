@@ -65,6 +65,9 @@ pub async fn of_items(
     db: &impl ConnectionTrait,
     items: &[ThreadItemId],
 ) -> Result<HashMap<ThreadItemId, Vec<attachment::Model>>, DbErr> {
+    if items.is_empty() {
+        return Ok(HashMap::new());
+    }
     let mut sql = Sql::select::<attachment::Entity>("a", "WHERE a.removed_at IS NULL AND a.item_id IN ");
     sql.bind_list(items);
     let mut found: HashMap<_, Vec<attachment::Model>> = HashMap::new();
@@ -77,6 +80,14 @@ pub async fn of_items(
         rows.sort_by_key(|row| row.position);
     }
     Ok(found)
+}
+
+/// Returns true if messages of a conversation have files.
+pub async fn any_sent(db: &impl ConnectionTrait, conversation: ConversationId) -> Result<bool, DbErr> {
+    let mut sql = Sql::new("SELECT id FROM attachment WHERE item_id IS NOT NULL AND conversation_id = ");
+    sql.bind(conversation);
+    sql.push(" LIMIT 1");
+    Ok(sql.one(db).await?.is_some())
 }
 
 /// Returns the upload that a client announced with an id of its own, also if it was removed.

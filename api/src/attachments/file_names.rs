@@ -16,7 +16,8 @@ pub fn check(name: &str) -> Option<String> {
     ((1..=LONGEST_NAME).contains(&length) && !odd).then_some(name)
 }
 
-/// Returns the value of `Content-Disposition` for a download: the name in ASCII for old clients, and as RFC 8187 has it.
+/// Returns the value of `Content-Disposition` for a download: the name in ASCII for old clients, and as RFC 8187 has
+/// it.
 #[must_use]
 pub fn disposition(name: &str) -> String {
     let ascii: String = name.chars().map(|c| if c.is_ascii() && !matches!(c, '%' | '"') { c } else { '_' }).collect();

@@ -78,6 +78,8 @@ pub struct Config {
     pub files: FileStoreConfig,
     /// The lifetime of a visitor token that is not used.
     pub visitor_token_lifetime: Duration,
+    /// The name of the organization for prepared texts. Empty if there is none.
+    pub organization_name: String,
     /// True when anyone may sign up.
     pub sign_up_open: bool,
     /// The web origins that may call, beside the server's own and the sites of web chats.
@@ -291,6 +293,7 @@ impl Config {
             outgoing_networks: given.read("RAPPORT_OUTGOING_NETWORKS", sections::networks)?,
             files: FileStoreConfig::read(given)?,
             visitor_token_lifetime: given.duration("RAPPORT_VISITOR_TOKEN_LIFETIME", 60 * SECOND, 366 * DAY)?,
+            organization_name: given.text("RAPPORT_ORGANIZATION_NAME").0.trim().to_owned(),
             sign_up_open: given.read("RAPPORT_SIGN_UP", |text| match text {
                 "open" => Ok(true),
                 "closed" => Ok(false),

@@ -96,6 +96,11 @@ pub const SETTINGS: &[Setting] = &[
         "virus scanner that sees each file before it can be read: clamd://HOST:PORT or clamd:/PATH/OF/SOCKET; \
          without it, files are not scanned",
     ),
+    setting(
+        "RAPPORT_ORGANIZATION_NAME",
+        "",
+        "name of the organization for prepared texts, the parameter organization.name",
+    ),
     setting("RAPPORT_SIGN_UP", "open", "open: anyone may create an account; closed: sign-up is disabled"),
     setting(
         "RAPPORT_ALLOWED_ORIGINS",

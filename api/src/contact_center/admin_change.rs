@@ -22,7 +22,7 @@ use crate::{
         request_context::Origin,
         viewer::{Scope, Viewer},
     },
-    error::{Error, Result},
+    error::{Error, INPUT, Result, UserErrorCode},
 };
 
 /// The actor of a configuration change.
@@ -71,6 +71,8 @@ impl<T> Created<T> {
 pub struct LockedConfiguration {
     /// Those of the named people who are agents now.
     pub agents: Vec<SharedLock<user::Model>>,
+    /// The role of the caller.
+    pub role: Role,
     _row: Locked<config_lock::Model>,
 }
 
@@ -86,6 +88,16 @@ impl LockedConfiguration {
 /// rows of `others`, the people whom the change names. Fails with `UNAUTHENTICATED` or `FORBIDDEN` when the
 /// caller is not an active administrator.
 pub async fn lock_config(tx: &Tx<'_>, by: &AdminActor<'_>, others: &BTreeSet<UserId>) -> Result<LockedConfiguration> {
+    lock_config_as(tx, by, others, Role::Admin).await
+}
+
+/// Locks the configuration for a user with at least the role `least`, as [`lock_config`] does for an administrator.
+pub async fn lock_config_as(
+    tx: &Tx<'_>,
+    by: &AdminActor<'_>,
+    others: &BTreeSet<UserId>,
+    least: Role,
+) -> Result<LockedConfiguration> {
     let me = match by {
         AdminActor::Administrator { viewer, .. } => Some(viewer.user),
         AdminActor::System => None,
@@ -98,15 +110,19 @@ pub async fn lock_config(tx: &Tx<'_>, by: &AdminActor<'_>, others: &BTreeSet<Use
                 .order_by_asc(user::Column::Id),
         )
         .await?;
-    if let Some(me) = me {
-        let role = held.iter().find(|person| person.id == me).ok_or(Error::Unauthenticated)?.role;
-        if role != Role::Admin {
-            return Err(Error::Forbidden(Scope::Admin.name()));
-        }
+    let role = match me {
+        Some(me) => held.iter().find(|person| person.id == me).ok_or(Error::Unauthenticated)?.role,
+        None => Role::Admin,
+    };
+    if role < least {
+        return Err(match least {
+            Role::Admin => Error::Forbidden(Scope::Admin.name()),
+            _ => Error::refused(UserErrorCode::NotAllowed, INPUT, "Only supervisors and administrators can do this."),
+        });
     }
     let row = locks::lock_configuration(tx).await?;
     let agents = held.into_iter().filter(|person| person.role >= Role::Agent && others.contains(&person.id)).collect();
-    Ok(LockedConfiguration { agents, _row: row })
+    Ok(LockedConfiguration { agents, role, _row: row })
 }
 
 /// Records in the audit log that an object was created, or any other change with its details.

@@ -64,8 +64,6 @@ const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 const CODE_DIGITS: std::ops::RangeInclusive<usize> = 3..=8;
 /// Maximum length of an id and of a name, in characters.
 const MAX_ID: usize = 255;
-/// The name to show of a visitor about whom nothing is known.
-const NAMELESS: &str = "Visitor";
 
 /// The id by which a visitor of a web site is known.
 #[derive(Clone, Debug)]
@@ -209,7 +207,7 @@ impl Address {
     /// Returns the name to show of a customer whose name is not known.
     #[must_use]
     pub fn default_name(&self) -> &str {
-        if self.kind == AddressKind::Visitor { NAMELESS } else { self.shown() }
+        if self.kind == AddressKind::Visitor { entity::customer::NAMELESS } else { self.shown() }
     }
 }
 

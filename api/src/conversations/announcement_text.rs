@@ -14,10 +14,9 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{
     announcement_names::{self, AnnouncementReference, AnnouncementReferences},
-    announcement_times,
     conversation_rows::ConversationSide,
 };
-use crate::text::locale::Locale;
+use crate::text::{dates, locale::Locale};
 
 /// The names in an announcement, as far as the reader may know them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,7 +122,7 @@ fn written_by_people(
 
 fn moment(at: DateTime<Utc>, parameters: &AnnouncementParameters, locale: Locale) -> String {
     let zone = parameters.time_zone.as_deref().and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC);
-    announcement_times::write(at.with_timezone(&zone), locale)
+    dates::write(at.with_timezone(&zone), locale)
 }
 
 /// The words for people whose names are not known, and for a page.

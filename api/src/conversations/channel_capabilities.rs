@@ -100,9 +100,9 @@ const SOCIAL: Capabilities = Capabilities {
     rich_text: false,
     emoji: false,
     announcements: true,
-    // No channel has these yet.
+    // No channel has this yet.
     emoji_reactions: false,
-    templates: false,
+    templates: true,
     template_attachments: false,
     workflows: false,
     transfer_targets: BOTH,

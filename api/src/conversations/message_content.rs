@@ -19,7 +19,9 @@ use crate::{
     auth::secret,
     contacts::detail_validation::FieldPath,
     error::{Error, Result, UserErrorCode},
-    plain_text, text,
+    plain_text,
+    templates::rendered_template::TemplateDraft,
+    text,
 };
 
 /// Maximum length of a client message id, in characters.
@@ -131,6 +133,8 @@ pub struct Draft {
     pub format: TextFormat,
     /// The id of the message that this one answers, if any.
     pub reply_to: Option<String>,
+    /// The template that the message is written with, if any.
+    pub template: Option<TemplateDraft>,
     /// The ids of the files of the message. A note has none.
     pub attachments: Vec<String>,
     /// The input fields of the message.
@@ -142,7 +146,7 @@ pub struct Draft {
 pub struct ClientMessageId {
     /// The id.
     pub id: String,
-    /// The digest of the call. It differs for another kind, text, format, answered message or file.
+    /// The digest of the call. It differs for another kind, text, format, answered message, template or file.
     pub digest: Vec<u8>,
     /// The input field of the id.
     pub field: FieldPath,
@@ -158,18 +162,34 @@ impl Draft {
             let code = if id.is_empty() { UserErrorCode::Required } else { UserErrorCode::Invalid };
             return Err(Error::refused(code, field, why));
         }
-        let asked = serde_json::json!([kind as i16, self.body, self.format as i16, self.reply_to, self.attachments]);
-        Ok(ClientMessageId { id: id.clone(), digest: secret::digest(&asked.to_string()), field })
+        let template = self.template.as_ref().map(|used| {
+            let values = used.values.iter().map(|one| (&one.name, &one.value)).collect::<Vec<_>>();
+            (&used.template_id, used.version, values)
+        });
+        let asked = (kind as i16, &self.body, self.format as i16, &self.reply_to, &self.attachments, template);
+        let asked = serde_json::to_string(&asked).map_err(Error::internal)?;
+        Ok(ClientMessageId { id: id.clone(), digest: secret::digest(&asked), field })
     }
 
     /// Checks the text and its format by the rules of the conversation. A message with files needs no text. Refuses as
     /// [`MessageRules::check`] does.
     pub fn check(&self, id: &ClientMessageId, rules: MessageRules) -> Result<MessageContent> {
-        let body = match text::is_blank(&self.body) && !self.attachments.is_empty() {
+        self.check_text(id, rules, &self.body, self.format)
+    }
+
+    /// Checks a text in place of the draft's own. Refuses as [`MessageRules::check`] does.
+    pub fn check_text(
+        &self,
+        id: &ClientMessageId,
+        rules: MessageRules,
+        text: &str,
+        format: TextFormat,
+    ) -> Result<MessageContent> {
+        let body = match text::is_blank(text) && !self.attachments.is_empty() {
             true => String::new(),
-            false => rules.check(&self.body, self.format, self.fields)?,
+            false => rules.check(text, format, self.fields)?,
         };
-        Ok(MessageContent { client_id: Some(id.clone()), body, format: self.format, sent_at: None })
+        Ok(MessageContent { client_id: Some(id.clone()), body, format, sent_at: None })
     }
 }
 

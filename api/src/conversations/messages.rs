@@ -1,5 +1,5 @@
-//! Sending, editing and deleting messages, and writing notes. Only current participants write messages. A client
-//! message id sends its message at most once, even after the conversation has ended.
+//! Sending messages and writing notes. Only current participants write messages. A client message id sends its message
+//! at most once, even after the conversation has ended.
 
 use entity::{
     attachment,
@@ -14,9 +14,10 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::{
     channel_capabilities, conversation_rows, direct_messages,
-    message_content::{ClientMessageId, Draft, MessageFields, MessageRules},
+    message_content::{ClientMessageId, Draft, MessageRules},
     message_files,
     participants::{self, ParticipantRef},
+    prepared_messages::{self, TemplateUsage},
     receipts,
     renderings::{self, RenderedText},
     thread_items::{self, NewItem},
@@ -27,11 +28,14 @@ use crate::{
     auth::viewer::Caller,
     error::{Error, Result, UserErrorCode},
     rate_limit::RateLimited,
+    templates::{
+        rendered_template::{self, RenderingContext},
+        template_rows,
+    },
     users::people,
 };
 
 const REPLY: &[&str] = &["input", "replyToId"];
-const MESSAGE: &[&str] = &["input", "messageId"];
 
 /// A message or note that this call or an earlier one sent.
 #[derive(Clone, Debug)]
@@ -65,10 +69,16 @@ pub struct CheckedMessage {
     pub conversation: Locked<conversation::Model>,
     /// The message.
     pub item: NewItem,
-    /// The files of the message.
-    pub files: Vec<Locked<attachment::Model>>,
+    /// What belongs to the message beside its item.
+    pub extras: MessageExtras,
     author: Option<UserId>,
     bond: Option<SharedLock<relationship::Model>>,
+}
+
+/// What belongs to a message beside its item.
+pub struct MessageExtras {
+    files: Vec<Locked<attachment::Model>>,
+    template: Option<TemplateUsage>,
 }
 
 /// The result of the check of a message.
@@ -108,7 +118,20 @@ impl<'a> Sending<'a> {
         }
         let me = join_as_bot(tx, self.by, &conversation, me).await?.ok_or_else(|| no_part(self.by, &conversation))?;
         check_may_write(tx, &conversation, &me, bond.as_ref(), reopens(&conversation, &me)).await?;
-        let content = self.draft.check(&self.id, MessageRules::of(&conversation))?;
+        let (content, template) = match &self.draft.template {
+            Some(draft) => {
+                let within = RenderingContext {
+                    config: tx.config(),
+                    clock: tx.clock(),
+                    caller: self.by,
+                    conversation: &conversation,
+                };
+                let rendered = rendered_template::render(tx.db(), within, draft).await?;
+                let (content, usage) = prepared_messages::check(self.draft, &self.id, &conversation, rendered)?;
+                (content, Some(usage))
+            }
+            None => (self.draft.check(&self.id, MessageRules::of(&conversation))?, None),
+        };
         let reply_to = match &self.draft.reply_to {
             Some(id) => {
                 let target = thread_items::find_message_by_id(tx.db(), self.by, id, REPLY).await?;
@@ -123,17 +146,21 @@ impl<'a> Sending<'a> {
         let item = NewItem { inbound: me.customer_id.is_some(), reply_to, ..content.into_item(me.id) };
         let author = me.user_id;
         receipts::read_before_answer(tx, &conversation, me).await?;
-        Ok(MessageCheck::New(Box::new(CheckedMessage { conversation, item, author, files, bond })))
+        Ok(MessageCheck::New(Box::new(CheckedMessage {
+            conversation,
+            item,
+            author,
+            extras: MessageExtras { files, template },
+            bond,
+        })))
     }
 
-    /// Stores the HTML of the written message, if it is Markdown, and attaches its files.
-    pub async fn complete(
-        &self,
-        tx: &Tx<'_>,
-        item: &thread_item::Model,
-        files: Vec<Locked<attachment::Model>>,
-    ) -> Result<()> {
-        attachment_rows::attach(tx, item.id, files).await?;
+    /// Stores the HTML of the written message, if it is Markdown, attaches its files and records its template.
+    pub async fn complete(&self, tx: &Tx<'_>, item: &thread_item::Model, extras: MessageExtras) -> Result<()> {
+        attachment_rows::attach(tx, item.id, extras.files).await?;
+        if let Some(usage) = extras.template {
+            template_rows::record_use(tx, usage.into_row(item.id)).await?;
+        }
         match item.format {
             TextFormat::Markdown => renderings::keep(tx, item, self.rendered.as_ref()).await,
             TextFormat::Plain | TextFormat::Html => Ok(()),
@@ -150,13 +177,13 @@ pub async fn send(app: &App, by: &Caller, conversation_id: &str, draft: &Draft) 
     app.transaction(|tx| {
         Box::pin(async move {
             let found = sending.find_conversation(tx).await?;
-            let CheckedMessage { mut conversation, item, author, files, bond } = match sending.check(tx, &found).await?
-            {
-                MessageCheck::Replayed(item) => return Ok(SentMessage { item: *item, replayed: true }),
-                MessageCheck::New(checked) => *checked,
-            };
+            let CheckedMessage { mut conversation, item, author, extras, bond } =
+                match sending.check(tx, &found).await? {
+                    MessageCheck::Replayed(item) => return Ok(SentMessage { item: *item, replayed: true }),
+                    MessageCheck::New(checked) => *checked,
+                };
             let item = thread_items::append(tx, &mut conversation, item).await?;
-            sending.complete(tx, &item, files).await?;
+            sending.complete(tx, &item, extras).await?;
             if let (Some(bond), Some(author)) = (&bond, author) {
                 direct_messages::notify(tx, &conversation, author, bond).await?;
             }
@@ -230,7 +257,7 @@ pub async fn find_duplicate(
 }
 
 /// Locks the relationship of the two users of a direct conversation. It must be locked before the conversation.
-async fn lock_relationship(
+pub async fn lock_relationship(
     tx: &Tx<'_>,
     conversation: &conversation::Model,
 ) -> Result<Option<SharedLock<relationship::Model>>> {
@@ -241,7 +268,7 @@ async fn lock_relationship(
 }
 
 /// Refuses if the participant may not write now. `reopens` is true if the message opens a conversation that has ended.
-async fn check_may_write(
+pub async fn check_may_write(
     tx: &Tx<'_>,
     conversation: &Locked<conversation::Model>,
     me: &participant::Model,
@@ -262,88 +289,6 @@ async fn check_may_write(
         }
     }
     Ok(())
-}
-
-/// Changes the text of a message of the caller. Returns the message, and true if its text or format changed. Locks
-/// the relationship of a direct conversation, then the conversation. Emits `ItemChanged`. Refuses with `NOT_FOUND`,
-/// `NOT_ALLOWED`, `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`, `TOO_LONG` or `INVALID`.
-pub async fn edit(
-    app: &App,
-    by: &Caller,
-    id: &str,
-    body: &str,
-    format: TextFormat,
-) -> Result<(thread_item::Model, bool)> {
-    check_rate(app, by)?;
-    let rendered = &renderings::prepare(body, format).await?;
-    app.transaction(|tx| {
-        Box::pin(async move {
-            let (conversation, mut item) = lock_own_message(tx, by, id).await?;
-            if item.deleted_at.is_some() {
-                return Err(Error::refused(UserErrorCode::NotAllowed, MESSAGE, "The message was deleted."));
-            }
-            let rules = MessageRules::of(&conversation);
-            let body = rules.check(body, format, MessageFields::OF_INPUT)?;
-            if item.body == body && item.format == format {
-                return Ok((item, false));
-            }
-            item.body = body;
-            item.format = format;
-            item.edited_at = Some(tx.clock().now());
-            thread_items::save_changed(tx, &conversation, &item).await?;
-            renderings::keep(tx, &item, rendered.as_ref()).await?;
-            Ok((item, true))
-        })
-    })
-    .await
-}
-
-/// Deletes a message of the caller. The message loses its text and its files, and keeps its place. Returns the message,
-/// and true if it was not deleted before. Locks the relationship of a direct conversation, then the conversation. Emits
-/// `ItemChanged`. Refuses with `NOT_FOUND`, `NOT_ALLOWED`, `NOT_A_PARTICIPANT` or `CONVERSATION_ENDED`.
-pub async fn delete(app: &App, by: &Caller, id: &str) -> Result<(thread_item::Model, bool)> {
-    app.transaction(|tx| {
-        Box::pin(async move {
-            let (conversation, mut item) = lock_own_message(tx, by, id).await?;
-            if item.deleted_at.is_some() {
-                return Ok((item, false));
-            }
-            item.body.clear();
-            item.format = TextFormat::Plain;
-            item.deleted_at = Some(tx.clock().now());
-            thread_items::save_changed(tx, &conversation, &item).await?;
-            renderings::forget(tx, item.id).await?;
-            attachment_rows::remove_of_item(tx, item.id).await?;
-            direct_messages::withdraw_notification(tx, &conversation, &item).await?;
-            Ok((item, true))
-        })
-    })
-    .await
-}
-
-/// Locks the conversation of a message that the caller may change, and returns both. Locks the relationship of a
-/// direct conversation first. Refuses if the caller is not the author or the channel has no edits.
-async fn lock_own_message(
-    tx: &Tx<'_>,
-    by: &Caller,
-    id: &str,
-) -> Result<(Locked<conversation::Model>, thread_item::Model)> {
-    let named = thread_items::find_message_by_id(tx.db(), by, id, MESSAGE).await?;
-    let conversation = conversation_rows::find_rows(tx.db(), by, &[named.conversation_id]).await?.pop();
-    let conversation = conversation.ok_or_else(|| Error::not_found(MESSAGE))?;
-    let bond = lock_relationship(tx, &conversation).await?;
-    let conversation = conversation_rows::lock(tx, conversation.id).await?;
-    let me = participants::find_caller(tx.db(), conversation.id, by).await?;
-    let Some(me) = me.filter(|me| named.author_id == Some(me.id)) else {
-        return Err(Error::refused(UserErrorCode::NotAllowed, MESSAGE, "Only the author can change this message."));
-    };
-    if conversation.channel.is_some_and(|channel| !channel_capabilities::of(channel).edits) {
-        let why = "This channel does not support changing or deleting messages.";
-        return Err(Error::refused(UserErrorCode::NotAllowed, MESSAGE, why));
-    }
-    check_may_write(tx, &conversation, &me, bond.as_ref(), false).await?;
-    let item = thread_items::reread(tx, named.id).await?;
-    Ok((conversation, item))
 }
 
 /// Writes a note that only the organization's side sees. Current participants, all supervisors and organization keys

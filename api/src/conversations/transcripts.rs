@@ -41,13 +41,14 @@ pub async fn write(
     locale: Locale,
 ) -> Result<String> {
     let names = names(db, conversation, side).await?;
+    let files = attachment_rows::any_sent(db, conversation.id).await?;
     let (number, last) = numbers(conversation, side);
     let oldest = (last - MAX_ENTRIES).max(0);
     let (mut entries, mut bytes, mut left_out, mut together) = (Vec::new(), 0, last, FEW);
     'reading: while left_out > oldest {
         let after = (left_out - together).max(oldest);
         let rows = part(db, conversation, number, after, left_out).await?;
-        let told = Told::read(db, &rows, side, locale).await?;
+        let told = Told::read(db, &rows, side, locale, files).await?;
         for row in rows.iter().rev() {
             let text = entry(row, &names, &told);
             bytes += text.len();
@@ -96,7 +97,7 @@ impl TranscriptStream {
         while self.after < last && text.len() < PART {
             let upto = (self.after + FEW).min(last);
             let rows = part(db, conversation, number, self.after, upto).await?;
-            let told = Told::read(db, &rows, side, self.locale).await?;
+            let told = Told::read(db, &rows, side, self.locale, true).await?;
             for row in &rows {
                 if row.author_id.is_some_and(|author| !self.names.contains_key(&author)) {
                     // A participant joined after the transcript began.
@@ -148,8 +149,10 @@ impl Told {
         rows: &[thread_item::Model],
         side: ConversationSide,
         locale: Locale,
+        with_files: bool,
     ) -> Result<Self> {
-        let messages: Vec<_> = rows.iter().filter(|row| row.kind == ItemKind::Message).map(|row| row.id).collect();
+        let messages = rows.iter().filter(|row| with_files && row.kind == ItemKind::Message);
+        let messages: Vec<_> = messages.map(|row| row.id).collect();
         Ok(Self {
             announced: announcement_text::texts(db, rows, side, locale).await?,
             files: attachment_rows::of_items(db, &messages).await?,

@@ -114,6 +114,10 @@ pub enum UserErrorCode {
     FileTypeNotAllowed,
     /// The file, or all files of the message together, are too large. `limit` and `actual` have the bytes.
     FileTooLarge,
+    /// The text of the template cannot be changed.
+    TemplateLocked,
+    /// A value of the template is missing. `message` names the parameters.
+    ParameterMissing,
     /// The bytes of the file have not been uploaded.
     FileNotUploaded,
     /// The offer expired or was withdrawn.

@@ -219,14 +219,14 @@ pub async fn send(app: &App, by: &VisitorViewer, conversation_id: &str, draft: &
                 Some(id) if found.status == ConversationStatus::Closed => entry_point_rows::lock(tx, id).await?,
                 _ => None,
             };
-            let CheckedMessage { mut conversation, item, files, .. } = match sending.check(tx, &found).await? {
+            let CheckedMessage { mut conversation, item, extras, .. } = match sending.check(tx, &found).await? {
                 MessageCheck::Replayed(item) => return Ok(SentMessage { item: *item, replayed: true }),
                 MessageCheck::New(checked) => *checked,
             };
             let added = queueing::enqueue(tx, &mut conversation, at.as_ref(), None, vec![item]).await?;
             let item = added.into_iter().next();
             let item = item.ok_or_else(|| Error::internal(anyhow::anyhow!("the message was not written")))?;
-            sending.complete(tx, &item, files).await?;
+            sending.complete(tx, &item, extras).await?;
             Ok(SentMessage { item, replayed: false })
         })
     })

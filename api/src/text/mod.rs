@@ -9,6 +9,7 @@ pub mod fold;
 pub mod collation;
 pub mod named;
 pub mod locale;
+pub mod dates;
 pub mod initials;
 
 pub use clean::{email_address, is_blank};

@@ -25,4 +25,4 @@ macro_rules! named {
     )*};
 }
 
-named!(entry_point, idle_reason, multimedia_profile, queue, skill, wrap_up_reason);
+named!(entry_point, idle_reason, multimedia_profile, queue, skill, template, wrap_up_reason);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use async_graphql::{ID, InputObject};
 use chrono::Duration;
+use chrono_tz::Tz;
 use entity::{
     conversation,
     id::EntryPointId,
@@ -58,6 +59,8 @@ pub struct StartWebChatInput {
     pub referrer: Option<String>,
     /// The visitor's language as a BCP 47 tag, such as `ko-KR`, at most 35 characters. Agents see it.
     pub locale: Option<String>,
+    /// The visitor's time zone as an IANA name, such as `Asia/Seoul`. Dates in prepared texts are in this zone.
+    pub time_zone: Option<String>,
     /// Further facts that the site knows about the visitor, at most 20, each name once. Agents see them. They prove
     /// nothing, because the visitor's browser sends them.
     #[graphql(default)]
@@ -225,9 +228,19 @@ fn intake(input: &StartWebChatInput, origin: &Origin) -> Result<Intake> {
         page_url: page(input.page_url.as_deref(), &["input", "pageUrl"])?,
         referrer: page(input.referrer.as_deref(), &["input", "referrer"])?,
         locale: input.locale.as_deref().map(language).transpose()?,
+        time_zone: input.time_zone.as_deref().map(time_zone).transpose()?,
         user_agent: origin.agent.as_deref().map(|agent| agent.chars().take(MAX_AGENT).collect()),
         attributes: attributes(&input.attributes)?,
     })
+}
+
+/// Checks the name of a time zone.
+fn time_zone(name: &str) -> Result<String> {
+    if name.parse::<Tz>().is_ok() {
+        return Ok(name.to_owned());
+    }
+    let why = "A time zone is an IANA name, such as Europe/Berlin.";
+    Err(Error::refused(UserErrorCode::Invalid, &["input", "timeZone"], why))
 }
 
 /// Checks a BCP 47 tag: groups of 1 to 8 letters and digits, joined by hyphens.
@@ -271,6 +284,7 @@ fn first(given: &FirstMessageInput) -> Draft {
         body: given.body.clone(),
         format: TextFormat::Plain,
         reply_to: None,
+        template: None,
         attachments: Vec::new(),
         fields: MessageFields::OF_FIRST_MESSAGE,
     }

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod app;
 pub mod avatars;
 pub mod files;
+pub mod templates;
 pub mod arrivals;
 pub mod catalogue;
 pub mod random;

@@ -2,7 +2,8 @@
 
 use async_graphql::{Context, ID, Object};
 use entity::id::{
-    AgentId, ApiKeyId, EntryPointId, IdleReasonId, MultimediaProfileId, QueueId, SkillId, UserId, WrapUpReasonId,
+    AgentId, ApiKeyId, EntryPointId, IdleReasonId, MultimediaProfileId, QueueId, SkillId, TemplateId, UserId,
+    WrapUpReasonId,
 };
 
 use super::types::AuditEntryConnection;
@@ -64,5 +65,6 @@ fn may_be_target(id: &str) -> bool {
         || MultimediaProfileId::parse(id).is_some()
         || IdleReasonId::parse(id).is_some()
         || WrapUpReasonId::parse(id).is_some()
+        || TemplateId::parse(id).is_some()
         || id.starts_with("sha256:")
 }

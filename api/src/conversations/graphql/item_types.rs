@@ -30,6 +30,7 @@ use crate::{
     memory_budget::LongText,
     pagination::list_size,
     pagination::{ByNumber, PageInfo, PageSlice},
+    template_library::graphql::{loader::UseOf, types::TemplateUse},
     users::graphql::interfaces::Actor,
 };
 
@@ -142,6 +143,12 @@ impl Message {
     async fn html(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
         (self.row.format == TextFormat::Markdown && self.row.deleted_at.is_none()).then_some(())?;
         Some(renderings::html(ctx, &self.row).await.map(LongText))
+    }
+
+    /// The template that the message was written with. Null if there was none, and for customers.
+    async fn template(&self, ctx: &Context<'_>) -> Option<Result<TemplateUse>> {
+        (self.side == ConversationSide::Staff && !self.row.inbound && self.row.deleted_at.is_none()).then_some(())?;
+        ctx.load(UseOf(self.row.id)).await.map(|used| used.map(TemplateUse)).transpose()
     }
 
     /// The files of the message, in order. Empty if the message was deleted.

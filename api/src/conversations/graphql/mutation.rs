@@ -8,7 +8,9 @@ use super::payloads::{
     MarkConversationReadInput, MarkConversationReadPayload, SendMessageInput, SendMessagePayload, SetTypingInput,
     SetTypingPayload, StartDirectConversationInput, StartDirectConversationPayload,
 };
-use crate::conversations::{conversation_rows::ConversationSide, direct_messages, messages, receipts, typing};
+use crate::conversations::{
+    conversation_rows::ConversationSide, direct_messages, message_changes, messages, receipts, typing,
+};
 use crate::{
     auth::{
         guard::Needs,
@@ -56,7 +58,7 @@ impl ConversationsMutation {
         #[graphql(desc = "The message and its new text.")] input: EditMessageInput,
     ) -> Result<EditMessagePayload> {
         let (app, caller) = (ctx.app()?, ctx.caller()?);
-        let edited = messages::edit(app, caller, &input.message_id, &input.body, input.format).await;
+        let edited = message_changes::edit(app, caller, &input.message_id, &input.body, input.format).await;
         EditMessagePayload::of(edited, ConversationSide::of(caller))
     }
 
@@ -70,7 +72,10 @@ impl ConversationsMutation {
         #[graphql(desc = "The message to delete.")] input: DeleteMessageInput,
     ) -> Result<DeleteMessagePayload> {
         let (app, caller) = (ctx.app()?, ctx.caller()?);
-        DeleteMessagePayload::of(messages::delete(app, caller, &input.message_id).await, ConversationSide::of(caller))
+        DeleteMessagePayload::of(
+            message_changes::delete(app, caller, &input.message_id).await,
+            ConversationSide::of(caller),
+        )
     }
 
     /// Writes a note in a conversation with a customer. The customer sees no trace of it. Participants, supervisors and

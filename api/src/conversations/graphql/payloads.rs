@@ -14,7 +14,14 @@ use crate::conversations::{
     message_content::{Draft, MessageFields},
     messages::SentMessage,
 };
-use crate::{error::Result, events::graphql::effect::Effect};
+use crate::{
+    error::Result,
+    events::graphql::effect::Effect,
+    templates::{
+        parameter_values::TemplateValueInput,
+        rendered_template::{TemplateDraft, TemplateFields},
+    },
+};
 
 /// The message to send.
 #[derive(InputObject)]
@@ -24,19 +31,36 @@ pub struct SendMessageInput {
     /// An id that the client creates for this message, 1 to 100 printable characters, such as a UUID. A second call
     /// with the same id does not send the message again and returns the first one.
     pub client_message_id: String,
-    /// The text, not empty unless the message has files. Its maximum length in Unicode scalar values is
+    /// The text, not empty unless the message has files or a template. Its maximum length in Unicode scalar values is
     /// `replyCapability.characterLimit`, or 32,768 if that is null. A MARKDOWN text has at most 8,192. Tabs and new
     /// lines are the only control characters that are allowed.
+    #[graphql(default)]
     pub body: String,
     /// The format of the text: PLAIN, or MARKDOWN if `replyCapability.formats` has it.
     #[graphql(default_with = "TextFormat::Plain")]
     pub format: TextFormat,
     /// The message to answer, from the same conversation.
     pub reply_to_id: Option<ID>,
+    /// The template that the message is written with. Without a text, the message has the text of `renderTemplate`.
+    /// With a text, the agent has changed it, which a locked template does not permit. For agents and organization
+    /// keys.
+    pub template: Option<TemplateUseInput>,
     /// The files of the message, in order and at most `replyCapability.attachments.maximumCount`. The viewer has
     /// announced them by `createAttachmentUpload` and uploaded their bytes. A message with files may have no text.
     #[graphql(default)]
     pub attachment_ids: Vec<ID>,
+}
+
+/// The template of a message, filled in.
+#[derive(InputObject)]
+pub struct TemplateUseInput {
+    /// The template.
+    pub template_id: ID,
+    /// The version that the agent has seen. If the template has changed since, the message is refused.
+    pub version: Option<i32>,
+    /// The values of the template's parameters, each at most once.
+    #[graphql(default)]
+    pub values: Vec<TemplateValueInput>,
 }
 
 /// The note to write.
@@ -104,6 +128,12 @@ impl SendMessageInput {
             body: self.body,
             format: self.format,
             reply_to: self.reply_to_id.map(|id| id.0),
+            template: self.template.map(|used| TemplateDraft {
+                template_id: used.template_id.0,
+                version: used.version,
+                values: used.values,
+                fields: TemplateFields::OF_MESSAGE,
+            }),
             attachments: self.attachment_ids.into_iter().map(|id| id.0).collect(),
             fields: MessageFields::OF_INPUT,
         }
@@ -119,6 +149,7 @@ impl AddNoteInput {
             body: self.body,
             format: TextFormat::Plain,
             reply_to: None,
+            template: None,
             attachments: Vec::new(),
             fields: MessageFields::OF_INPUT,
         }

@@ -16,6 +16,8 @@ pub struct Intake {
     referrer: Option<String>,
     /// The visitor's language, as a BCP 47 tag such as `ko-KR`.
     locale: Option<String>,
+    /// The visitor's time zone, as an IANA name. Null if unknown.
+    time_zone: Option<String>,
     /// The browser's name for itself.
     user_agent: Option<String>,
     /// Further facts that the web site sent, in its order.
@@ -45,11 +47,11 @@ pub struct IntakeAttribute {
 
 impl From<intake::Intake> for Intake {
     fn from(given: intake::Intake) -> Self {
-        let intake::Intake { answers, page_url, referrer, locale, user_agent, attributes } = given;
+        let intake::Intake { answers, page_url, referrer, locale, time_zone, user_agent, attributes } = given;
         let answers =
             answers.into_iter().map(|one| IntakeAnswer { name: one.name, label: one.label, value: one.value });
         let attributes = attributes.into_iter().map(|one| IntakeAttribute { name: one.name, value: one.value });
         let (answers, attributes) = (answers.collect(), attributes.collect());
-        Self { answers, page_url, referrer, locale, user_agent, attributes }
+        Self { answers, page_url, referrer, locale, time_zone, user_agent, attributes }
     }
 }

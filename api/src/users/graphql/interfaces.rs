@@ -26,6 +26,7 @@ use crate::{
     reason_codes::graphql::types::{IdleReason, WrapUpReason},
     relationships::graphql::types::ConnectionRequest,
     tasks::graphql::{offer_types::Offer, types::Task},
+    template_library::graphql::types::Template,
     visitors::graphql::types::WebChat,
 };
 
@@ -59,6 +60,8 @@ pub enum Node {
     Announcement(Announcement),
     /// A text that only the organization's side can read.
     Note(Note),
+    /// A prepared text for messages.
+    Template(Template),
     /// A file that a message carries.
     Attachment(Attachment),
     /// A person outside the organization.

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID};
 use entity::id::{
     ActivityId, AgentId, ApiKeyId, AttachmentId, ConnectionRequestId, ConversationId, CustomerId, EntryPointId,
     IdleReasonId, MultimediaProfileId, NotificationId, OfferId, ParticipantId, PersonalContactId, QueueId,
-    RepresentativeId, ServiceAccountId, SkillId, TaskId, ThreadItemId, UserId, WebChatId, WrapUpReasonId,
+    RepresentativeId, ServiceAccountId, SkillId, TaskId, TemplateId, ThreadItemId, UserId, WebChatId, WrapUpReasonId,
 };
 
 use super::{interfaces::Node, types::User, viewer_types::ServiceAccount};
@@ -39,6 +39,7 @@ use crate::{
     },
     relationships::graphql::types::ConnectionRequest,
     tasks::graphql::{offer_types::Offer, types::Task},
+    template_library::graphql::types::Template,
     visitors::graphql::types::WebChat,
 };
 
@@ -130,6 +131,9 @@ async fn find_of_contact_center(ctx: &Context<'_>, id: &ID) -> Result<Option<Nod
 
 /// Finds an object of the configuration for a caller who may see it.
 async fn find_configuration(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
+    if let Some(id) = TemplateId::parse(id) {
+        return Ok(Template::find(ctx, id).await?.map(Node::Template));
+    }
     if let Some(id) = EntryPointId::parse(id) {
         return Ok(EntryPoint::named(ctx, id).await?.map(Node::EntryPoint));
     }

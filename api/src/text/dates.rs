@@ -1,9 +1,9 @@
-//! Times in the sentences of announcements: the day, the time of day and the time zone, in each language of Rapport.
+//! Times and days in the sentences of Rapport, in each of its languages.
 
-use chrono::{DateTime, Datelike as _};
+use chrono::{DateTime, Datelike as _, NaiveDate};
 use chrono_tz::Tz;
 
-use crate::text::locale::Locale;
+use super::locale::Locale;
 
 const ENGLISH_DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const GERMAN_DAYS: [&str; 7] = ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"];
@@ -55,6 +55,30 @@ pub fn write(at: DateTime<Tz>, locale: Locale) -> String {
         }
         Locale::Korean => format!("{month}월 {day}일({}) {clock}({zone})", of_week(KOREAN_DAYS)),
         Locale::Japanese => format!("{month}月{day}日（{}）{clock}（{zone}）", of_week(JAPANESE_DAYS)),
+    }
+}
+
+/// Writes a day, such as `24 December 2026`.
+#[must_use]
+pub fn day(at: NaiveDate, locale: Locale) -> String {
+    let (year, month, day) = (at.year(), at.month(), at.day());
+    let of_year = |names: [&'static str; 12]| names[at.month0() as usize % 12];
+    match locale {
+        Locale::English => format!("{day} {} {year}", of_year(ENGLISH_MONTHS)),
+        Locale::German => format!("{day}. {} {year}", of_year(GERMAN_MONTHS)),
+        Locale::Korean => format!("{year}년 {month}월 {day}일"),
+        Locale::Japanese => format!("{year}年{month}月{day}日"),
+    }
+}
+
+/// Writes the name of a day of the week, counted from 0 for Monday.
+#[must_use]
+pub fn weekday(number: usize, locale: Locale) -> &'static str {
+    match locale {
+        Locale::English => ENGLISH_DAYS[number % 7],
+        Locale::German => GERMAN_DAYS[number % 7],
+        Locale::Korean => KOREAN_DAYS[number % 7],
+        Locale::Japanese => JAPANESE_DAYS[number % 7],
     }
 }
 
