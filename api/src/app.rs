@@ -41,7 +41,7 @@ use crate::{
     file_store::FileStore,
     outgoing::{
         addresses::Reachable,
-        client::{OutgoingClient, SystemLookUp},
+        client::{LookUp, OutgoingClient, SystemLookUp},
     },
     quotas::Quotas,
     rate_limit::RateLimits,
@@ -180,7 +180,7 @@ impl App {
         let (tasks, rate_limits) = (TaskTracker::new(), Arc::new(RateLimits::new(&config, &clock)));
         let quotas = Arc::new(Quotas::new(&config));
         let reachable = Reachable::new(config.outgoing_networks.clone());
-        let outgoing = OutgoingClient::new(reachable, Arc::new(SystemLookUp))?;
+        let outgoing = OutgoingClient::new(reachable, &(Arc::new(SystemLookUp) as Arc<dyn LookUp>))?;
         let files = FileStore::open(&config.files)?;
         let config = Arc::new(config);
         let about = Opts::new("rapport_delivery_attempts_total", "Attempts of deliveries, by kind and outcome.");

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::BoxStream};
 use object_store::{
-    GetOptions, ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart, aws::AmazonS3Builder,
+    ClientOptions, GetOptions, ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart, aws::AmazonS3Builder,
     local::LocalFileSystem, path::Path, prefix::PrefixStore,
 };
 use tokio::{
@@ -27,8 +27,14 @@ use crate::config::{FilePlace, FileStoreConfig};
 const PART: usize = 5 << 20;
 /// The parts of one file that are on their way at once.
 const PARTS_AT_ONCE: usize = 2;
+/// The time to connect to a bucket, and the longest pause of its answers.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(30);
 /// The age at which a file that was never finished is certainly abandoned. No upload takes so long.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3_600);
+
+/// The folder of attachments in the store.
+pub const ATTACHMENT_FOLDER: &str = "attachments";
 
 /// The store of files. Clones share it.
 #[derive(Clone)]
@@ -50,9 +56,12 @@ impl FileStore {
                 Ok(Self { store: Arc::new(store), folder: Some(folder.clone()) })
             }
             FilePlace::Bucket { bucket, prefix } => {
-                let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_region(&config.region);
+                let mut builder = AmazonS3Builder::new()
+                    .with_bucket_name(bucket)
+                    .with_region(&config.region)
+                    .with_client_options(patient());
                 if let Some(endpoint) = &config.endpoint {
-                    builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+                    builder = builder.with_endpoint(endpoint);
                 }
                 if let Some((id, secret)) = &config.credentials {
                     builder = builder.with_access_key_id(id).with_secret_access_key(secret.expose());
@@ -133,25 +142,32 @@ impl FileStore {
     /// own that ends incomplete multipart uploads.
     pub async fn sweep(&self, now: SystemTime) -> anyhow::Result<usize> {
         let Some(folder) = self.folder.clone() else { return Ok(0) };
-        Ok(tokio::task::spawn_blocking(move || sweep(&folder, now)).await??)
+        Ok(tokio::task::spawn_blocking(move || sweep(&folder.join(ATTACHMENT_FOLDER), now)).await?)
     }
 }
 
-/// Deletes abandoned unfinished files. The store writes to `NAME#NUMBER` and renames at the end.
-fn sweep(folder: &FilePath, now: SystemTime) -> io::Result<usize> {
+/// The options of the client of a bucket. A reader decides on how long a file takes, so only a pause is limited.
+fn patient() -> ClientOptions {
+    let options = ClientOptions::new().with_timeout_disabled().with_read_timeout(PAUSE);
+    options.with_connect_timeout(CONNECT_WITHIN).with_allow_http(true)
+}
+
+/// Deletes abandoned unfinished files, and leaves out what another instance deletes. The store writes to `NAME#NUMBER`
+/// and renames at the end.
+fn sweep(folder: &FilePath, now: SystemTime) -> usize {
     let mut swept = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let (kind, name) = (entry.file_type()?, entry.file_name());
-        if kind.is_dir() {
-            swept += sweep(&entry.path(), now)?;
-        } else if name.to_string_lossy().contains('#') {
-            let age = now.duration_since(entry.metadata()?.modified()?).unwrap_or_default();
-            if age > ABANDONED_AFTER {
-                std::fs::remove_file(entry.path())?;
-                swept += 1;
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let unfinished = name.rsplit_once('#').is_some_and(|(_, number)| number.bytes().all(|b| b.is_ascii_digit()));
+        match entry.metadata() {
+            Ok(about) if about.is_dir() => swept += sweep(&entry.path(), now),
+            Ok(about) if unfinished => {
+                let written = about.modified().unwrap_or(now);
+                let abandoned = now.duration_since(written).unwrap_or_default() > ABANDONED_AFTER;
+                swept += usize::from(abandoned && std::fs::remove_file(entry.path()).is_ok());
             }
+            _ => {}
         }
     }
-    Ok(swept)
+    swept
 }

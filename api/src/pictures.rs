@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, Seek},
     sync::LazyLock,
+    time::Duration,
 };
 
 use image::{
@@ -12,6 +13,7 @@ use image::{
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     task::spawn_blocking,
+    time::timeout,
 };
 
 /// The longest side of an uploaded picture, in pixels.
@@ -69,6 +71,15 @@ pub async fn run_one_at_a_time<T: Send + 'static>(
 ) -> Result<T, UnusablePicture> {
     let _turn: SemaphorePermit<'_> = TURN.acquire().await.map_err(|_| UnusablePicture::Damaged)?;
     spawn_blocking(work).await.unwrap_or(Err(UnusablePicture::Damaged))
+}
+
+/// Runs such work if its turn comes soon. None otherwise, so that a queue of large pictures holds up nothing.
+pub async fn run_if_soon<T: Send + 'static>(
+    within: Duration,
+    work: impl FnOnce() -> Result<T, UnusablePicture> + Send + 'static,
+) -> Option<Result<T, UnusablePicture>> {
+    let _turn = timeout(within, TURN.acquire()).await.ok()?.ok()?;
+    Some(spawn_blocking(work).await.unwrap_or(Err(UnusablePicture::Damaged)))
 }
 
 /// Decodes a JPEG, PNG, WebP or GIF file. The bytes decide on the format.

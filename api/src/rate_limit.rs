@@ -172,19 +172,19 @@ impl RateLimits {
     /// Counts bytes that a caller writes, for the caller and for its address. Fails with the time to wait.
     pub fn write(&self, payer: LimitSubject, address: Option<IpAddr>, bytes: u64) -> Result<(), RateLimited> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.take_both(&self.written, &self.written_from, payer, address, bytes)
+        self.take_both(self.written.as_ref(), self.written_from.as_ref(), payer, address, bytes)
     }
 
     /// Counts bytes of a file that a caller uploads, for the caller and for its address. Fails with the time to wait.
     pub fn upload(&self, payer: LimitSubject, address: Option<IpAddr>, bytes: u64) -> Result<(), RateLimited> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.take_both(&self.uploaded, &self.uploaded_from, payer, address, bytes)
+        self.take_both(self.uploaded.as_ref(), self.uploaded_from.as_ref(), payer, address, bytes)
     }
 
     fn take_both(
         &self,
-        of_callers: &Option<KeyedLimiter<LimitSubject>>,
-        of_addresses: &Option<KeyedLimiter<IpAddr>>,
+        of_callers: Option<&KeyedLimiter<LimitSubject>>,
+        of_addresses: Option<&KeyedLimiter<IpAddr>>,
         payer: LimitSubject,
         address: Option<IpAddr>,
         amount: u32,

@@ -45,11 +45,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         );
     }
     start_background_work(&app);
-    match app.files.sweep(app.clock.now().into()).await {
-        Ok(0) => {}
-        Ok(swept) => tracing::info!(swept, "unfinished files of an earlier run were deleted"),
-        Err(error) => tracing::warn!(%error, "unfinished files could not be deleted"),
-    }
     let listener = TcpListener::bind(app.config.listen)
         .await
         .with_context(|| format!("RAPPORT_LISTEN is refused: {} cannot be listened on", app.config.listen))?;
@@ -83,6 +78,14 @@ fn start_background_work(app: &App) {
     tokio::spawn(accounts::retention::run(app.clone()));
     tokio::spawn(visitors::retention::run(app.clone()));
     tokio::spawn(attachments::retention::run(app.clone()));
+    let sweeping = app.clone();
+    tokio::spawn(async move {
+        match sweeping.files.sweep(sweeping.clock.now().into()).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "unfinished files of an earlier run were deleted"),
+            Err(error) => tracing::warn!(%error, "unfinished files could not be deleted"),
+        }
+    });
     let app = app.clone();
     tokio::spawn(async move { pruning::run(&app.background, &app.db, &app.clock, app.config.events.retention).await });
 }

@@ -37,10 +37,11 @@ export class Composer {
       oninput: () => this.changed(),
       onblur: () => this.stopped(),
       onpaste: (event) => {
-        const pasted = [...(event.clipboardData?.files ?? [])];
-        if (pasted.length) {
+        const { files: pasted = [], types = [] } = event.clipboardData ?? {};
+        // Office programs put a picture of a text beside the text.
+        if (pasted.length && !types.includes('text/plain') && !files.open.hidden) {
           event.preventDefault();
-          files.add(pasted);
+          files.add([...pasted]);
         }
       },
       onkeydown: (event) => {

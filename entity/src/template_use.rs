@@ -13,7 +13,7 @@ pub struct Model {
     pub item_id: ThreadItemId,
     pub template_id: TemplateId,
     pub version: i32,
-    /// True if the agent changed the text before sending it.
+    /// True if the agent changed the text, before or after sending it.
     pub edited: bool,
 }
 

@@ -188,6 +188,14 @@ fn png_of(width: u32, height: u32) -> Vec<u8> {
     file
 }
 
+/// Returns an archive whose end names one file, and whose record of ZIP64 could name any number.
+fn many_files() -> Vec<u8> {
+    let mut file = files::sample("docx");
+    let end = file.windows(4).rposition(|bytes| bytes == b"PK\x05\x06").expected("an end");
+    file[end + 16..end + 20].copy_from_slice(&[0xff; 4]);
+    file
+}
+
 /// The checksum of the chunks of PNG (ISO 3309).
 fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
@@ -222,6 +230,9 @@ async fn hostile_files_are_refused_or_harmless() {
         ("docx.xlsx", files::sample("docx")),
         ("macros.docx", zip(macros)),
         ("xls.doc", files::sample("xls")),
+        ("macros.xls", files::compound(&["/Workbook"], &["/_VBA_PROJECT_CUR"])),
+        ("many.docx", many_files()),
+        ("wide.csv", b"\xff\xfea\0\x01\0b\0".to_vec()),
         ("text.doc", b"text".to_vec()),
         ("pdf.doc", files::sample("pdf")),
         // The PDF begins behind an HTML page.
@@ -232,6 +243,10 @@ async fn hostile_files_are_refused_or_harmless() {
     ] {
         let (_, status) = try_upload(&visitor, &conversation, &NewFile::of(name, bytes)).await;
         assert_eq!(status, 415, "{name}");
+    }
+    // Two letters at the beginning make no other format of a text.
+    for (name, text) in [("cars.csv", "BMW,320d\n"), ("names.csv", "MZ,1\n"), ("tags.csv", "ID3,x\n")] {
+        assert_eq!(try_upload(&visitor, &conversation, &NewFile::of(name, text.into())).await.1, 200, "{name}");
     }
     for (name, width, height) in [("wide.png", 30_000, 30_000), ("flat.png", 16_385, 1), ("many.png", 12_000, 12_000)] {
         let (_, status) = try_upload(&visitor, &conversation, &NewFile::of(name, png_of(width, height))).await;

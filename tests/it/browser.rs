@@ -127,18 +127,7 @@ impl Desk<'_> {
             "read" => {
                 self.agent(who).ask(READ, json!({ "c": self.conversation })).await.at("markConversationRead");
             }
-            // Sends a file with a text.
-            "attach" => {
-                let client = &self.agent(who).clients[0];
-                let id = files::upload(client, &self.conversation, &NewFile::sample(rest)).await;
-                let sent = files::send(client, &self.conversation, rest, "Your report", &[&id]).await;
-                assert_eq!(sent.at("sendMessage.userErrors"), &json!([]));
-            }
-            // Returns the names of all files, as the agents see them.
-            "files" => {
-                let seen = files::files(&self.agent(who).clients[0], &self.conversation).await;
-                return Value::Array(seen.into_iter().map(|file| file["name"].clone()).collect()).to_string();
-            }
+            "attach" | "files" => return self.does_with_files(verb, who, rest).await,
             "end" => assert_eq!(self.agent(who).ends(&self.conversation).await, ""),
             // Returns every message in order, as the agents see it.
             "messages" => {
@@ -189,6 +178,19 @@ impl Desk<'_> {
             _ => panic!("what is {line}?"),
         }
         String::new()
+    }
+
+    /// Sends a file with a text, or returns the names of all files, as the agents see them.
+    async fn does_with_files(&self, verb: &str, who: &str, name: &str) -> String {
+        let client = &self.agent(who).clients[0];
+        if verb == "attach" {
+            let id = files::upload(client, &self.conversation, &NewFile::sample(name)).await;
+            let sent = files::send(client, &self.conversation, name, "Your report", &[&id]).await;
+            assert_eq!(sent.at("sendMessage.userErrors"), &json!([]));
+            return String::new();
+        }
+        let seen = files::files(client, &self.conversation).await;
+        Value::Array(seen.into_iter().map(|file| file["name"].clone()).collect()).to_string()
     }
 
     /// Accepts the task that another agent offered, and nothing more.

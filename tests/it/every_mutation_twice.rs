@@ -321,6 +321,8 @@ async fn tasks(twice: &mut Twice<'_>, setup: &QueueSetup, other: &QueueSetup, an
     let customers = ann.ask("{ customers(search: \"kim\") { nodes { id } } }", Value::Null).await;
     let customer = customers.at("customers.nodes.0.id").clone();
     twice.person(ann, "updateCustomer", json!({ "customerId": customer, "displayName": "Kim Minsu" })).await;
+    let urgent = json!({ "taskId": chat.task.to_string(), "priority": 1 });
+    twice.person(&sue, "setTaskPriority", urgent).await;
     let only = [&ann.clients[..1], &ann.clients[..1]].concat();
     let typing = json!({ "conversationId": chat.conversation.to_string(), "typing": true });
     // Each instance counts signals for itself.

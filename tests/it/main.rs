@@ -17,6 +17,7 @@ mod trusted_documents;
 mod avatars;
 mod attachments;
 mod templates;
+mod priorities;
 mod template_library;
 mod attachment_storage;
 mod attachment_types;

@@ -69,14 +69,15 @@ impl LookUp for Changing {
     }
 }
 
-fn client(allowed: &[&str], names: Arc<dyn LookUp>) -> OutgoingClient {
+fn client(allowed: &[&str], names: impl LookUp + 'static) -> OutgoingClient {
+    let names: Arc<dyn LookUp> = Arc::new(names);
     let allowed = allowed.iter().map(|network| network.parse().expected("a network")).collect();
-    OutgoingClient::new(Reachable::new(allowed), names).expected("a client")
+    OutgoingClient::new(Reachable::new(allowed), &names).expected("a client")
 }
 
 /// A client that may reach the permitted server only.
 fn guarded() -> OutgoingClient {
-    client(&["127.0.0.2/32"], Arc::new(SystemLookUp))
+    client(&["127.0.0.2/32"], SystemLookUp)
 }
 
 fn request(url: &str) -> OutgoingRequest {
@@ -210,7 +211,7 @@ async fn a_name_that_changes_its_address_gains_nothing() {
     let routes = Router::new().route("/", get(|| async { ([(header::CONNECTION, "close")], "here") }));
     tokio::spawn(async move { axum::serve(listener, routes).await });
     let addresses = [PERMITTED, "127.0.0.1"].map(|address| address.parse().expected("an address"));
-    let client = client(&["127.0.0.2/32"], Arc::new(Changing(Mutex::new(addresses.into()))));
+    let client = client(&["127.0.0.2/32"], Changing(Mutex::new(addresses.into())));
     let url = format!("http://changes.example:{}/", canary.address.port());
     assert_eq!(body(client.send(&request(&url)).await).await.as_deref(), Ok("here"));
     for _ in 0..3 {

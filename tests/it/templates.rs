@@ -14,6 +14,7 @@ use crate::support::{
 };
 
 const RENDER: &str = include_str!("operations/templates/render.graphql");
+const EDIT: &str = "mutation($input: EditMessageInput!) { editMessage(input: $input) { userErrors { code field } } }";
 const SEND: &str = include_str!("operations/templates/send.graphql");
 
 async fn render(by: &Person, template: &str, conversation: &str, values: Value) -> Answer {
@@ -70,6 +71,15 @@ async fn a_locked_template_is_sent_as_it_was_shown() {
     assert_eq!(unsent(&sue, &conversation, "3", with.clone()).await, (String::new(), String::new()));
     with["body"] = json!(format!("{text} "));
     assert_eq!(unsent(&sue, &conversation, "4", with).await, ("TEMPLATE_LOCKED".to_owned(), "input.body".to_owned()));
+    // Nor may it be changed afterwards.
+    let edit = async |id: &str, body: &str| {
+        let input = json!({ "messageId": id, "body": body });
+        let answer = sue.ask(EDIT, json!({ "input": input })).await;
+        refused(&answer, "editMessage").0
+    };
+    let id = send(&sue, &conversation, "2", used(values())).await.text("sendMessage.message.id").to_owned();
+    assert_eq!(edit(&id, "Dear customer, forget it.").await, "TEMPLATE_LOCKED");
+    assert_eq!(edit(&id, text).await, "");
     // The customer reads the text and nothing about the template.
     let query = "query($id: ID!) { conversation(id: $id) { items(last: 1) { nodes { ... on Message { body template { version } } } } } }";
     let seen = visitor.ask(query, json!({ "id": conversation })).await;
@@ -91,6 +101,12 @@ async fn an_agent_may_change_the_text_of_an_open_template_but_leave_no_parameter
     let sent = send(&sue, &conversation, "2", used("Hello Kim, and welcome!")).await;
     assert_eq!(sent.text("sendMessage.message.body"), "Hello Kim, and welcome!");
     assert_eq!(sent.at("sendMessage.message.template.edited"), true);
+    let id = sent.text("sendMessage.message.id");
+    let edit = async |body: &str| {
+        let answer = sue.ask(EDIT, json!({ "input": { "messageId": id, "body": body } })).await;
+        refused(&answer, "editMessage").0
+    };
+    assert_eq!((edit("Hello {{who}}").await.as_str(), edit("Hello, Kim!").await.as_str()), ("PARAMETER_MISSING", ""));
     // A message without a template may have braces.
     assert_eq!(unsent(&sue, &conversation, "3", json!({ "body": "Write {{who}}." })).await.0, "");
 }
@@ -262,4 +278,38 @@ async fn every_sent_text_is_complete_within_the_limit_and_as_shown() {
         }
     }
     assert!(sent > 5 && refusals > 2, "{sent} {refusals}");
+}
+
+#[tokio::test]
+async fn templates_are_for_agents_and_conversations_with_customers() {
+    let AcceptedChat { app, sue, conversation, .. } = Box::pin(accepted_chat()).await;
+    let template = create(&app.admin("ada").await, json!({ "name": "Hello", "body": "Hello!" })).await;
+    let [jane, richard] = app.people(["jane", "richard"]).await;
+    let request = jane.asks(&richard).await;
+    richard.does("acceptConnectionRequest", &request).await;
+    let start = "mutation($id: ID!) { startDirectConversation(input: { userId: $id }) { conversation { id } } }";
+    let direct = jane.ask(start, json!({ "id": richard.id.to_string() })).await;
+    let direct = direct.text("startDirectConversation.conversation.id");
+    let used = json!({ "template": { "templateId": template } });
+    assert_eq!(unsent(&jane, direct, "1", used.clone()).await.0, "NOT_FOUND");
+    assert!(render(&jane, &template, direct, json!([])).await.body["data"]["renderTemplate"].is_null());
+    assert_eq!(unsent(&sue, &conversation, "1", used).await.0, "");
+}
+
+#[tokio::test]
+async fn a_name_in_a_markdown_template_makes_no_link() {
+    let AcceptedChat { app, sue, .. } = Box::pin(accepted_chat()).await;
+    let chat = app.chat(Channel::Whatsapp, "[pay](https://evil.example)").await;
+    app.answers(&chat, &sue, ParticipantRole::Owner).await;
+    let body = "**Dear** {{customer.name}}, {{what}}";
+    let parameters = json!([{ "name": "what", "label": "What" }]);
+    let template = json!({ "name": "Dear", "format": "MARKDOWN", "body": body, "parameters": parameters });
+    let template = create(&app.admin("ada").await, template).await;
+    let values = json!([{ "name": "what", "value": "5*3*2" }]);
+    let used = json!({ "template": { "templateId": template, "values": values } });
+    let sent = send(&sue, &chat.id.to_string(), "1", used).await;
+    let query = "query($id: ID!) { node(id: $id) { ... on Message { html } } }";
+    let shown = sue.ask(query, json!({ "id": sent.text("sendMessage.message.id") })).await;
+    let html = "<p><strong>Dear</strong> [pay](https://evil.example), 5*3*2</p>\n";
+    assert_eq!(shown.text("node.html"), html);
 }

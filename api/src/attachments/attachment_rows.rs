@@ -15,6 +15,7 @@ use crate::{
     app::{Locked, Tx},
     database::sql::Sql,
     error::{Error, Result, UserErrorCode},
+    file_store::ATTACHMENT_FOLDER,
 };
 
 /// The input field of the files of a message, for refusals.
@@ -44,7 +45,7 @@ pub fn thumbnail_path(id: AttachmentId) -> String {
 #[must_use]
 pub fn key(id: AttachmentId) -> String {
     // The last digits are random, so that no folder has too many files.
-    format!("attachments/{:02x}/{}", id.0.as_bytes()[15], id.0)
+    format!("{ATTACHMENT_FOLDER}/{:02x}/{}", id.0.as_bytes()[15], id.0)
 }
 
 /// Returns the key of a thumbnail in the file store.
@@ -205,16 +206,32 @@ pub async fn remove_unsent(tx: &Tx<'_>, before: DateTime<Utc>, most: u64) -> Res
     sql.run(tx.db()).await
 }
 
-#[derive(FromQueryResult)]
-struct RemovedId {
-    id: AttachmentId,
+/// A removed file, whose bytes must be deleted.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct RemovedFile {
+    /// The id of the file.
+    pub id: AttachmentId,
+    /// The time at which it was removed.
+    pub removed_at: DateTime<Utc>,
 }
 
-/// Returns removed files whose bytes must be deleted, the earliest first.
-pub async fn removed(db: &impl ConnectionTrait, most: u64) -> Result<Vec<AttachmentId>, DbErr> {
-    let mut sql = Sql::new("SELECT id FROM attachment WHERE removed_at IS NOT NULL ORDER BY removed_at, id LIMIT ");
+/// Returns removed files after another one, the earliest first.
+pub async fn removed(
+    db: &impl ConnectionTrait,
+    after: Option<RemovedFile>,
+    most: u64,
+) -> Result<Vec<RemovedFile>, DbErr> {
+    let mut sql = Sql::new("SELECT id, removed_at FROM attachment WHERE removed_at IS NOT NULL");
+    if let Some(after) = after {
+        sql.push(" AND (removed_at, id) > (");
+        sql.bind(after.removed_at);
+        sql.push(", ");
+        sql.bind(after.id);
+        sql.push(")");
+    }
+    sql.push(" ORDER BY removed_at, id LIMIT ");
     sql.bind(most);
-    Ok(sql.all::<RemovedId>(db).await?.into_iter().map(|row| row.id).collect())
+    sql.all::<RemovedFile>(db).await
 }
 
 /// Deletes the rows of removed files, whose bytes were deleted before.

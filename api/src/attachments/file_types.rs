@@ -100,7 +100,7 @@ pub static FILE_TYPES: [FileType; 27] = [
     file_type("jpeg", JPEG, FileFamily::Picture, Picture("image/jpeg")),
     file_type("gif", &["image/gif"], FileFamily::Picture, Picture("image/gif")),
     file_type("webp", &["image/webp"], FileFamily::Picture, Picture("image/webp")),
-    file_type("bmp", &["image/bmp", "image/x-ms-bmp"], FileFamily::Picture, Recognized(&["image/bmp"])),
+    file_type("bmp", &["image/bmp", "image/x-ms-bmp"], FileFamily::Picture, Picture("image/bmp")),
     file_type("zip", ZIP, Document, Zip),
     file_type("mp3", &["audio/mpeg", "audio/mp3"], Audio, Recognized(&["audio/mpeg"])),
     file_type("wav", WAV, Audio, Recognized(&["audio/x-wav"])),

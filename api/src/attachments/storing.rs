@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use entity::{attachment, id::AttachmentId};
-use tokio::{fs::File, task::spawn_blocking};
+use tokio::{fs::File, sync::Semaphore, task::spawn_blocking};
 
 use super::{
     attachment_rows::{self, StoredFile},
@@ -17,6 +17,9 @@ use crate::{
     app::App,
     error::{Error, Result},
 };
+
+/// The files that are looked at at once. An archive with many files takes some memory.
+static INSPECTIONS: Semaphore = Semaphore::const_new(4);
 
 /// The result of an upload.
 #[derive(Clone, Debug)]
@@ -38,8 +41,10 @@ pub async fn store(app: &App, row: &attachment::Model, mut file: File) -> Result
         return Ok(StoreOutcome::Refused(Unacceptable::OtherContent));
     };
     let mut looked_at = file.try_clone().await.map_err(Error::internal)?.into_std().await;
+    let turn = INSPECTIONS.acquire().await.map_err(Error::internal)?;
     let looking = spawn_blocking(move || inspection::inspect(&mut looked_at, file_type));
     let found = looking.await.map_err(Error::internal)?.map_err(Error::internal)?;
+    drop(turn);
     let Inspected { size } = match found {
         Ok(inspected) => inspected,
         Err(why) => return Ok(StoreOutcome::Refused(why)),

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{BufReader, Seek as _},
+    time::Duration,
 };
 
 use image::imageops::FilterType;
@@ -12,9 +13,13 @@ use crate::pictures::{self, UnusablePicture};
 /// The longest side of a thumbnail, in pixels.
 pub const LONGEST_SIDE: u32 = 480;
 
-/// Makes the thumbnail of a picture, as a JPEG file. None if the picture cannot be shown within the bounds of memory.
+/// The time to wait for other pictures.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// Makes the thumbnail of a picture, as a JPEG file. None if the picture cannot be shown within the bounds of memory,
+/// and if too many other pictures wait.
 pub async fn make(file: File) -> Option<Vec<u8>> {
-    pictures::run_one_at_a_time(move || scale(file)).await.ok()
+    pictures::run_if_soon(WITHIN, move || scale(file)).await?.ok()
 }
 
 fn scale(mut file: File) -> Result<Vec<u8>, UnusablePicture> {

@@ -16,13 +16,14 @@ use crate::{
     attachments::attachment_rows,
     auth::viewer::Caller,
     error::{Error, Result, UserErrorCode},
+    templates::{template_body, template_rows},
 };
 
 const MESSAGE: &[&str] = &["input", "messageId"];
 
 /// Changes the text of a message of the caller. Returns the message, and true if its text or format changed. Locks
 /// the relationship of a direct conversation, then the conversation. Emits `ItemChanged`. Refuses with `NOT_FOUND`,
-/// `NOT_ALLOWED`, `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`, `TOO_LONG` or `INVALID`.
+/// `NOT_ALLOWED`, `NOT_A_PARTICIPANT`, `CONVERSATION_ENDED`, `TOO_LONG` or `INVALID`, or as [`check_template`] does.
 pub async fn edit(
     app: &App,
     by: &Caller,
@@ -43,6 +44,7 @@ pub async fn edit(
             if item.body == body && item.format == format {
                 return Ok((item, false));
             }
+            check_template(tx, &item, &body).await?;
             item.body = body;
             item.format = format;
             item.edited_at = Some(tx.clock().now());
@@ -52,6 +54,22 @@ pub async fn edit(
         })
     })
     .await
+}
+
+/// Records that the text of a message with a template was changed. Refuses with `TEMPLATE_LOCKED` if the template is
+/// locked, or with `PARAMETER_MISSING` for a text with an open parameter.
+async fn check_template(tx: &Tx<'_>, item: &thread_item::Model, body: &str) -> Result<()> {
+    let Some(used) = template_rows::uses(tx.db(), &[item.id]).await?.remove(&item.id) else { return Ok(()) };
+    let template = template_rows::find(tx.db(), used.template_id).await?;
+    if template.is_some_and(|template| template.row.locked) {
+        let why = "The text of this template cannot be changed.";
+        return Err(Error::refused(UserErrorCode::TemplateLocked, MessageFields::OF_INPUT.body, why));
+    }
+    if template_body::has_placeholder(body) {
+        let why = "The text has a parameter that is not filled in.";
+        return Err(Error::refused(UserErrorCode::ParameterMissing, MessageFields::OF_INPUT.body, why));
+    }
+    Ok(template_rows::record_edit(tx, item.id).await?)
 }
 
 /// Deletes a message of the caller. The message loses its text and its files, and keeps its place. Returns the message,

@@ -15,7 +15,12 @@ use entity::{attachment, id::AttachmentId};
 use futures_util::{Stream, StreamExt as _};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use tokio::{fs::File, io::AsyncWriteExt as _, sync::Semaphore, time::timeout};
+use tokio::{
+    fs::File,
+    io::AsyncWriteExt as _,
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
 use super::{
     client_ip,
@@ -119,7 +124,7 @@ async fn receive(parts: &Parts, body: Body, row: &attachment::Model) -> Result<F
     let length = u64::try_from(row.byte_size).unwrap_or_default();
     let receiving = async {
         let mut file = File::from_std(tempfile::tempfile().map_err(Error::internal)?);
-        let (mut digest, mut received) = (Sha256::new(), 0);
+        let (mut digest, mut received, begun) = (Sha256::new(), 0, Instant::now());
         let mut body = body.into_data_stream();
         loop {
             let next = timeout(PAUSE, body.next()).await.map_err(|_| too_slow())?;
@@ -128,6 +133,10 @@ async fn receive(parts: &Parts, body: Body, row: &attachment::Model) -> Result<F
             if received > length {
                 let message = "The body is longer than the announced file.";
                 return Err(FileRefusal::Problem(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_EXCEEDED", message));
+            }
+            // A sender that keeps a slot busy with a trickle is cut off early.
+            if received < begun.elapsed().saturating_sub(PAUSE).as_secs() * SLOWEST {
+                return Err(too_slow());
             }
             digest.update(&part);
             file.write_all(&part).await.map_err(Error::internal)?;

@@ -27,22 +27,19 @@ const SPECIAL_V4: [Ipv4Net; 16] = [
 ];
 
 /// The block of global unicast addresses (RFC 4291). All other IPv6 addresses are special.
-const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
+const GLOBAL_V6: Ipv6Net = v6([0x2000, 0], 3);
 
 /// Blocks of the IANA IPv6 Special-Purpose Address Registry among the global unicast addresses: protocol assignments
 /// with Teredo and ORCHID, and two blocks for documentation.
-const SPECIAL_V6: [Ipv6Net; 3] = [
-    v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
-    v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
-    v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
-];
+const SPECIAL_V6: [Ipv6Net; 3] = [v6([0x2001, 0], 23), v6([0x2001, 0xdb8], 32), v6([0x3fff, 0], 20)];
 
 /// IPv6 addresses that a translator turns into IPv4: mapped (RFC 4291) and NAT64 (RFC 6052). The IPv4 address is at
 /// the end.
-const TRANSLATED: [Ipv6Net; 2] = [v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96), v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96)];
+const TRANSLATED: [Ipv6Net; 2] =
+    [Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96), v6([0x64, 0xff9b], 96)];
 
 /// IPv6 addresses that a router tunnels to the IPv4 address after the first 16 bits (6to4, RFC 3056).
-const TUNNELED: Ipv6Net = v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16);
+const TUNNELED: Ipv6Net = v6([0x2002, 0], 16);
 
 /// Ports from 1024 on that are refused as not for the web ("bad ports" of the Fetch standard).
 const NOT_FOR_THE_WEB: [u16; 19] =
@@ -52,8 +49,8 @@ const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
 }
 
-const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], prefix: u8) -> Ipv6Net {
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix)
+const fn v6(start: [u16; 2], prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(start[0], start[1], 0, 0, 0, 0, 0, 0), prefix)
 }
 
 /// The addresses that outgoing requests may reach: all public ones, and the networks that the operator allows.

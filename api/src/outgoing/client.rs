@@ -8,9 +8,10 @@ use futures_util::future::BoxFuture;
 use reqwest::{
     Client, Method, Response, StatusCode, Url,
     dns::{Addrs, Name, Resolve, Resolving},
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION},
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION},
     redirect::Policy,
 };
+use tokio::time::Instant;
 
 use super::addresses::{Reachable, has_web_port};
 use crate::web_address;
@@ -145,10 +146,10 @@ pub struct OutgoingClient {
 
 impl OutgoingClient {
     /// Creates the client. Fails without trusted certificates.
-    pub fn new(reachable: Reachable, names: Arc<dyn LookUp>) -> anyhow::Result<Self> {
+    pub fn new(reachable: Reachable, names: &Arc<dyn LookUp>) -> anyhow::Result<Self> {
         let reachable = Arc::new(reachable);
         let build = |encrypted: bool| {
-            let names = GuardedNames { reachable: Arc::clone(&reachable), names: Arc::clone(&names), encrypted };
+            let names = GuardedNames { reachable: Arc::clone(&reachable), names: Arc::clone(names), encrypted };
             Client::builder()
                 .no_proxy()
                 .redirect(Policy::none())
@@ -200,30 +201,39 @@ impl OutgoingClient {
         let mut url = self.check(&request.url)?;
         let mut headers = request.headers.clone();
         let follows = if request.method == Method::GET { request.redirects } else { 0 };
-        // Dividing the time among the hops is not needed: the whole exchange has one end.
+        let end = Instant::now() + request.within;
         let exchange = async {
             for hop in 0..=follows {
-                let response = self.send_once(request, &url, &headers).await?;
+                let response = self.send_once(request, &url, &headers, end).await?;
                 let Some(next) = redirect(&response, &url).filter(|_| hop < follows) else {
                     return answer(response, request);
                 };
                 let next = self.check(next.as_str())?;
                 if next.origin() != url.origin() {
-                    headers.remove(AUTHORIZATION);
+                    // What the first server may know is no business of another one.
+                    let accepted = headers.remove(ACCEPT);
+                    headers.clear();
+                    accepted.map(|accepted| headers.insert(ACCEPT, accepted));
                 }
                 url = next;
             }
             Err(Failure::Forbidden("too many redirects"))
         };
-        let ended = tokio::time::timeout(request.within, exchange).await;
+        let ended = tokio::time::timeout_at(end, exchange).await;
         ended.unwrap_or_else(|_| Err(Failure::Unclear("no answer in time".to_owned())))
     }
 
-    async fn send_once(&self, request: &OutgoingRequest, url: &Url, headers: &HeaderMap) -> Result<Response, Failure> {
+    async fn send_once(
+        &self,
+        request: &OutgoingRequest,
+        url: &Url,
+        headers: &HeaderMap,
+        end: Instant,
+    ) -> Result<Response, Failure> {
         let encrypted = url.scheme() == "https";
         let client = if encrypted { &self.encrypted } else { &self.inside };
         let sending = client.request(request.method.clone(), url.clone()).headers(headers.clone());
-        let sending = sending.body(request.body.clone()).timeout(request.within);
+        let sending = sending.body(request.body.clone()).timeout(end.saturating_duration_since(Instant::now()));
         let response = sending.send().await.map_err(|error| failure(&error))?;
         // The last word has the address that was connected to.
         match response.remote_addr() {

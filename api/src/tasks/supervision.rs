@@ -1,11 +1,11 @@
-//! The actions of supervisors: assigning a task, which programs with organization keys may do too, and joining a
-//! conversation. Reading a conversation leaves no record.
+//! The actions of supervisors: assigning a task and setting its priority, which programs with organization keys may do
+//! too, and joining a conversation. Reading a conversation leaves no record.
 
 use entity::{
     announcement::AnnouncementPerson,
     conversation::{self, ConversationKind, ConversationStatus},
     participant::{self, ParticipantRole},
-    task,
+    task::{self, TaskStatus},
     thread_item::{AnnouncementKind, ItemKind, ItemVisibility, TextFormat},
 };
 
@@ -18,6 +18,7 @@ use crate::{
     agents::{agent_state, assignments},
     app::{App, Locked, Tx},
     auth::viewer::Caller,
+    contact_center::name_validation,
     conversations::{
         announcements::{self, NewAnnouncement},
         conversation_rows,
@@ -66,6 +67,35 @@ pub async fn assign_task(
             {
                 participants::leave(tx, &conversation, program).await?;
             }
+            Ok((task, true))
+        })
+    })
+    .await
+}
+
+/// Sets the priority of a live task, for a supervisor or a program with an organization key. None puts it after all
+/// others. Returns the task, and false if it has the priority already. A waiting task keeps its waiting time. Locks the
+/// caller and the conversation. Emits `TaskChanged`, and `TaskQueued` for a waiting task. Refuses with `NOT_FOUND`,
+/// `NOT_ALLOWED`, `CONVERSATION_ENDED` or `OUT_OF_RANGE`.
+pub async fn set_priority(app: &App, by: &Caller, task: &str, priority: Option<i32>) -> Result<(task::Model, bool)> {
+    let field = &["input", "priority"];
+    let priority = priority.map(|wanted| name_validation::check_range(wanted, 1, 9, field)).transpose()?;
+    let priority = priority.map_or(task_rows::NO_PRIORITY, |wanted| i16::try_from(wanted).unwrap_or(i16::MAX));
+    app.transaction(|tx| {
+        Box::pin(async move {
+            if !matches!(by, Caller::Service(_)) {
+                agent_state::require_supervisor(tx, by).await?;
+            }
+            let (conversation, mut task) = task_rows::lock_live(tx, by, task).await?;
+            if task.priority == priority {
+                return Ok((task, false));
+            }
+            task.priority = priority;
+            task_rows::save(tx, &conversation, &task).await?;
+            if task.status == TaskStatus::Queued {
+                task_rows::emit_requeued(tx, &task)?;
+            }
+            task_rows::emit_changed(tx, &task, false).await?;
             Ok((task, true))
         })
     })

@@ -184,13 +184,16 @@ pub async fn update_in(
     role: Role,
     input: &UpdateTemplateInput,
 ) -> Result<(VersionedTemplate, bool)> {
-    let before = find_changeable(tx, role, &input.template_id).await?;
+    let before = find(tx, &input.template_id).await?;
     if before.row.archived_at.is_some() {
         return Err(name_validation::is_archived(TEMPLATE));
     }
     let mut made = before.clone();
     apply(&mut made, input)?;
     let (was, is) = (to_audit_value(&before), to_audit_value(&made));
+    if was != is {
+        check_owner(&before, role)?;
+    }
     if !admin_change::record_changed(tx, by, "updateTemplate", &made.row.id, &was, &is).await? {
         return Ok((before, false));
     }
@@ -214,10 +217,11 @@ pub async fn archive(app: &App, by: AdminActor<'_>, input: &ArchiveTemplateInput
     app.transaction(|tx| {
         Box::pin(async move {
             let role = lock(tx, &by).await?;
-            let mut made = find_changeable(tx, role, &input.template_id).await?;
+            let mut made = find(tx, &input.template_id).await?;
             if made.row.archived_at.is_some() {
                 return Ok((made, false));
             }
+            check_owner(&made, role)?;
             made.row.archived_at = Some(tx.clock().now());
             made.row.clone().into_active_model().reset_all().update(tx.db()).await?;
             let told = json!({ "name": made.row.name });
@@ -234,14 +238,18 @@ pub async fn lock(tx: &Tx<'_>, by: &AdminActor<'_>) -> Result<Role> {
     Ok(locked.role)
 }
 
-async fn find_changeable(tx: &Tx<'_>, role: Role, id: &str) -> Result<VersionedTemplate> {
+async fn find(tx: &Tx<'_>, id: &str) -> Result<VersionedTemplate> {
     let id = TemplateId::parse(id).ok_or_else(|| Error::not_found(TEMPLATE))?;
-    let found = template_rows::find(tx.db(), id).await?.ok_or_else(|| Error::not_found(TEMPLATE))?;
-    if found.row.by_administrator && role != Role::Admin {
+    template_rows::find(tx.db(), id).await?.ok_or_else(|| Error::not_found(TEMPLATE))
+}
+
+/// Refuses a supervisor with `NOT_ALLOWED` for a template of an administrator.
+fn check_owner(template: &VersionedTemplate, role: Role) -> Result<()> {
+    if template.row.by_administrator && role != Role::Admin {
         let why = "An administrator made this template, so only administrators can change it.";
         return Err(Error::refused(UserErrorCode::NotAllowed, TEMPLATE, why));
     }
-    Ok(found)
+    Ok(())
 }
 
 fn blank(tx: &Tx<'_>, role: Role) -> VersionedTemplate {

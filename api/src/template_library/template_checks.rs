@@ -51,7 +51,7 @@ pub struct TemplateParameterInput {
     /// The kind of value.
     #[graphql(default_with = "ParameterKind::Text")]
     pub kind: ParameterKind,
-    /// True if a message needs a value.
+    /// True if a message needs a value, unless the text has one for a missing value.
     #[graphql(default = true)]
     pub required: bool,
     /// The possible values of a CHOICE, 1 to 50 with at most 80 characters each.

@@ -1,6 +1,8 @@
 //! Export and import of templates as JSON. An import creates templates and changes those in use with the same name, all
 //! of them or none.
 
+use std::collections::BTreeSet;
+
 use entity::{
     channel::Channel,
     template::{self, TemplateStage},
@@ -25,7 +27,7 @@ use crate::{
 /// The version of the format.
 const VERSION: u32 = 1;
 /// Maximum number of templates in one import.
-pub const MAX_IMPORTED: usize = 500;
+pub const MAX_IMPORTED: usize = 2_000;
 const JSON: FieldPath = &["input", "json"];
 
 /// Templates as a file.
@@ -111,8 +113,13 @@ pub async fn import(app: &App, by: AdminActor<'_>, json: &str) -> Result<Importe
         return Err(Error::refused(UserErrorCode::Invalid, JSON, why));
     }
     if file.templates.len() > MAX_IMPORTED {
-        let refused = Error::refused(UserErrorCode::LimitReached, JSON, "At most 500 templates in one file.");
+        let refused = Error::refused(UserErrorCode::LimitReached, JSON, "At most 2,000 templates in one file.");
         return Err(refused.with_excess(MAX_IMPORTED, file.templates.len()));
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = file.templates.iter().find(|one| !names.insert(text::fold::unique_text(one.name.trim()))) {
+        let why = format!("Two templates of the file have the name {}.", twice.name);
+        return Err(Error::refused(UserErrorCode::Duplicate, JSON, why));
     }
     let templates = &file.templates;
     app.transaction(|tx| {

@@ -127,14 +127,17 @@ fn is_phone(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use entity::template_version::{ParameterKind, TemplateParameter};
+    use entity::template_version::{
+        ParameterKind::{self, Choice, Date, Email, Number, Phone, Text},
+        TemplateParameter,
+    };
 
     use super::written;
     use crate::text::locale::Locale;
 
     #[test]
     fn each_kind_takes_its_values_and_no_others() {
-        let parameter = |kind| TemplateParameter {
+        let parameter = |kind: ParameterKind| TemplateParameter {
             name: "p".to_owned(),
             label: "P".to_owned(),
             kind,
@@ -142,7 +145,6 @@ mod tests {
             options: vec!["red".to_owned(), "blue".to_owned()],
             example: None,
         };
-        use ParameterKind::{Choice, Date, Email, Number, Phone, Text};
         for (kind, good, bad) in [
             (Text, vec!["a", "한국 \u{1f600}"], vec!["{a}", "a}", "a\u{7}", &"x".repeat(501)]),
             (Number, vec!["0", "-12.50", "007"], vec!["1,5", "1.", ".5", "+1", "1e3", "--1"]),

@@ -1,8 +1,13 @@
 //! A template that was filled in for a conversation. The preview and the message are made by the same function, so they
 //! are equal.
 
-use entity::{conversation, id::TemplateId, thread_item::TextFormat};
-use sea_orm::ConnectionTrait;
+use entity::{
+    conversation,
+    id::TemplateId,
+    thread_item::TextFormat,
+    user::{self, Role, UserStatus},
+};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait as _};
 
 use super::{
     parameter_values::{self, TemplateValueInput, ValueFields},
@@ -12,7 +17,7 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::viewer::Caller,
+    auth::viewer::{Caller, Scope},
     clock::Clock,
     config::Config,
     contacts::detail_validation::FieldPath,
@@ -109,11 +114,11 @@ pub async fn render(
     draft: &TemplateDraft,
 ) -> Result<RenderedTemplate> {
     let TemplateFields { template: field, version: version_field, values: value_fields } = draft.fields;
-    let agent = match within.caller {
-        Caller::Person(viewer) => Some(viewer.user),
-        Caller::Service(_) => None,
-        Caller::Visitor(_) => return Err(Error::not_found(field)),
-    };
+    let agent = writer(db, within.caller).await?.ok_or_else(|| Error::not_found(field))?;
+    if within.conversation.customer_id.is_none() {
+        let why = "Templates are for conversations with customers.";
+        return Err(Error::refused(UserErrorCode::NotAllowed, field, why));
+    }
     let id = TemplateId::parse(&draft.template_id).ok_or_else(|| Error::not_found(field))?;
     let template = template_rows::find(db, id).await?.ok_or_else(|| Error::not_found(field))?;
     if template.row.archived_at.is_some() {
@@ -128,13 +133,74 @@ pub async fn render(
         let refused = Error::refused(UserErrorCode::OutOfRange, version_field, why);
         return Err(refused.with_excess(template.row.version, shown));
     }
-    let system =
-        SystemValues::read(db, within.conversation, agent, &within.config.organization_name, within.clock.now())
-            .await?;
+    let system = SystemValues::read(
+        db,
+        within.conversation,
+        agent.as_ref(),
+        &within.config.organization_name,
+        within.clock.now(),
+    )
+    .await?;
     let parameters = &template.text.parameters.0;
     let values = parameter_values::check(parameters, &draft.values, system.locale, value_fields)?;
     let body = TemplateBody::parse(&template.text.body);
     let body = body.map_err(|why| Error::internal(anyhow::anyhow!("a stored template is malformed: {why:?}")))?;
-    let filled = body.fill(|name| values.get(name).cloned().or_else(|| system.get(name)));
+    let markdown = template.text.format == TextFormat::Markdown;
+    let filled = body.fill(|name| {
+        let value = values.get(name).cloned().or_else(|| system.get(name))?;
+        Some(if markdown { without_marks(&value) } else { value })
+    });
     Ok(RenderedTemplate { text: filled.text, format: template.text.format, open: filled.open, template })
+}
+
+/// Returns the agent who writes, or no one for a program with the scope of agents. None if the caller may not see
+/// templates.
+async fn writer(db: &impl ConnectionTrait, caller: &Caller) -> Result<Option<Option<user::Model>>, DbErr> {
+    match caller {
+        Caller::Person(viewer) => {
+            let person = user::Entity::find_by_id(viewer.user).one(db).await?;
+            Ok(person.filter(|person| person.role >= Role::Agent && person.status == UserStatus::Active).map(Some))
+        }
+        Caller::Service(service) => Ok(service.scopes.has(Scope::AgentsRead).then_some(None)),
+        Caller::Visitor(_) => Ok(None),
+    }
+}
+
+/// Returns a value whose characters are no marks of Markdown. Its lines become one.
+fn without_marks(value: &str) -> String {
+    let mut written = String::with_capacity(value.len());
+    for c in value.replace('\n', " ").chars() {
+        let begins = written.is_empty() && matches!(c, '-' | '+' | '=');
+        // A number with a full stop begins a list.
+        let counts = matches!(c, '.' | ')') && written.bytes().all(|byte| byte.is_ascii_digit());
+        if begins || counts || matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '~' | '&' | '|' | '#') {
+            written.push('\\');
+        }
+        written.push(c);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_marks;
+    use crate::conversations::markdown_text::{TextMarks, write};
+
+    #[test]
+    fn a_value_in_markdown_is_read_as_it_was_written() {
+        for value in [
+            "5*3*2",
+            "[Your account](https://evil.example)",
+            "# x",
+            "- a",
+            "1. a",
+            "a_b_c",
+            "<b>",
+            "&amp;",
+            "~~a~~",
+            "\\",
+        ] {
+            assert_eq!(write(&without_marks(value), TextMarks::Asterisks), value);
+        }
+    }
 }

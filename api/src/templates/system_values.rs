@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use entity::{
     conversation, customer,
-    id::UserId,
     intake::Intake,
     queue::{self, BusinessHours},
     task, user,
@@ -39,12 +38,12 @@ pub struct SystemValues {
 }
 
 impl SystemValues {
-    /// Reads the values for a conversation. `agent` is the user who writes. The day is that of the customer's time
+    /// Reads the values for a conversation. `agent` is the agent who writes. The day is that of the customer's time
     /// zone, else of the queue's, else of UTC.
     pub async fn read(
         db: &impl ConnectionTrait,
         conversation: &conversation::Model,
-        agent: Option<UserId>,
+        agent: Option<&user::Model>,
         organization: &str,
         now: DateTime<Utc>,
     ) -> Result<Self, DbErr> {
@@ -56,10 +55,7 @@ impl SystemValues {
             Some(id) => queue::Entity::find_by_id(id).one(db).await?,
             None => None,
         };
-        let agent = match agent {
-            Some(id) => user::Entity::find_by_id(id).one(db).await?.map(|user| user.display_name),
-            None => None,
-        };
+        let agent = agent.map(|agent| agent.display_name.clone());
         let task = match conversation.task_id {
             Some(id) => task::Entity::find_by_id(id).one(db).await?,
             None => None,

@@ -82,14 +82,15 @@ impl TemplateBody {
             .collect()
     }
 
-    /// Fills in the known values. Braces of a value are left out.
+    /// Fills in the known values. Braces of a value are left out. A value that is empty or missing gives way to the
+    /// fallback of its place. An empty value without a fallback is not open.
     #[must_use]
     pub fn fill(&self, value: impl Fn(&str) -> Option<String>) -> FilledBody {
         let (mut text, mut open) = (String::new(), Vec::new());
         for part in &self.0 {
             match part {
                 Part::Fixed(fixed) => text.push_str(fixed),
-                Part::Placeholder { name, fallback } => match value(name).or_else(|| fallback.clone()) {
+                Part::Placeholder { name, fallback } => match given(value(name), fallback.as_ref()) {
                     Some(value) => text.extend(value.chars().filter(|c| !matches!(c, '{' | '}'))),
                     None => {
                         text.push_str(&format!("{{{{{name}}}}}"));
@@ -102,6 +103,11 @@ impl TemplateBody {
         }
         FilledBody { text, open }
     }
+}
+
+/// Returns what takes the place of a value: the value itself, else the fallback, else an empty value.
+fn given(value: Option<String>, fallback: Option<&String>) -> Option<String> {
+    value.clone().filter(|value| !value.is_empty()).or_else(|| fallback.cloned()).or(value)
 }
 
 /// Returns true when a text has a placeholder that is not filled in.
@@ -149,6 +155,8 @@ mod tests {
         let filled = body.fill(value);
         assert_eq!(filled.text, "Hello there, order 4711 of {{date}}. {One} }");
         assert_eq!(filled.open, ["date"]);
+        let empty = TemplateBody::parse("[{{a|none}}] [{{b}}]").expect("a body").fill(|_| Some(String::new()));
+        assert_eq!((empty.text.as_str(), empty.open.len()), ("[none] []", 0));
         assert_eq!(body.names().into_iter().collect::<Vec<_>>(), ["customer.name", "date", "order"]);
     }
 

@@ -66,6 +66,13 @@ pub async fn record_use(tx: &Tx<'_>, used: template_use::Model) -> Result<(), Db
     Ok(())
 }
 
+/// Records that the text of a message was changed after it was sent.
+pub async fn record_edit(tx: &Tx<'_>, item: ThreadItemId) -> Result<(), DbErr> {
+    let mut sql = Sql::new("UPDATE template_use SET edited = TRUE WHERE item_id = ");
+    sql.bind(item);
+    sql.run(tx.db()).await.map(drop)
+}
+
 /// Returns the templates that messages were written with.
 pub async fn uses(
     db: &impl ConnectionTrait,

@@ -32,9 +32,15 @@ pub fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().expected("an archive").into_inner()
 }
 
-fn compound(stream: &str) -> Vec<u8> {
+/// Returns a compound file with streams and storages.
+pub fn compound(streams: &[&str], storages: &[&str]) -> Vec<u8> {
     let mut file = cfb::CompoundFile::create(Cursor::new(Vec::new())).expected("a compound file");
-    file.create_stream(stream).expected("a stream").write_all(b"text").expected("bytes");
+    for storage in storages {
+        file.create_storage(storage).expected("a storage");
+    }
+    for stream in streams {
+        file.create_stream(stream).expected("a stream").write_all(b"text").expected("bytes");
+    }
     file.into_inner().into_inner()
 }
 
@@ -51,18 +57,18 @@ pub fn sample(extension: &str) -> Vec<u8> {
     match extension {
         "txt" => "Liebe Grüße\n안녕하세요\n".into(),
         "csv" => "name,number\nJane,1\n".into(),
-        "doc" => compound("WordDocument"),
+        "doc" => compound(&["/WordDocument"], &[]),
         "docx" => office("word/document.xml"),
-        "ppt" => compound("PowerPoint Document"),
+        "ppt" => compound(&["/PowerPoint Document"], &[]),
         "pptx" => office("ppt/presentation.xml"),
-        "xls" => compound("Workbook"),
+        "xls" => compound(&["/Workbook"], &[]),
         "xlsx" => office("xl/workbook.xml"),
         "pdf" => b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n".into(),
         "png" => picture(ImageFormat::Png),
         "jpg" | "jpeg" => picture(ImageFormat::Jpeg),
         "gif" => picture(ImageFormat::Gif),
         "webp" => picture(ImageFormat::WebP),
-        "bmp" => head(b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0"),
+        "bmp" => head(b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x06\0\0\0\x04\0\0\0"),
         "zip" => zip(&[("a.txt", b"a")]),
         "mp3" => head(b"ID3\x04\0\0"),
         "wav" => head(b"RIFF\x24\0\0\0WAVEfmt "),

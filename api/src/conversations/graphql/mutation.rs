@@ -50,7 +50,8 @@ impl ConversationsMutation {
 
     /// Changes the text of the viewer's own message, if the channel supports edits. Idempotent. Refuses with NOT_FOUND,
     /// NOT_A_PARTICIPANT, CONVERSATION_ENDED, TOO_LONG, FORMAT_NOT_SUPPORTED, REQUIRED or INVALID. Refuses with
-    /// NOT_ALLOWED if another user wrote the message, if it was deleted, or if the channel has no edits.
+    /// NOT_ALLOWED if another user wrote the message, if it was deleted, or if the channel has no edits. Refuses with
+    /// TEMPLATE_LOCKED or PARAMETER_MISSING for a message with a template.
     #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
     async fn edit_message(
         &self,

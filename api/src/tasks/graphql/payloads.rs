@@ -37,6 +37,7 @@ macro_rules! task_payloads {
 task_payloads! {
     TransferTaskPayload "transferTask";
     AssignTaskPayload "assignTask";
+    SetTaskPriorityPayload "setTaskPriority";
     RequestConferencePayload "requestConference";
     CancelConferencePayload "cancelConference";
     ExitConferencePayload "exitConference";

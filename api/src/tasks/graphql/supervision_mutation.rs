@@ -1,9 +1,9 @@
-//! The mutations of supervisors: `assignTask`, `joinConversation` and `leaveConversation`.
+//! The mutations of supervisors: `assignTask`, `setTaskPriority`, `joinConversation` and `leaveConversation`.
 
 use async_graphql::{Context, ID, InputObject, Object};
 
 use super::{
-    payloads::{AssignTaskPayload, JoinConversationPayload, LeaveConversationPayload},
+    payloads::{AssignTaskPayload, JoinConversationPayload, LeaveConversationPayload, SetTaskPriorityPayload},
     transfer_mutation::TargetInput,
 };
 use crate::{
@@ -23,6 +23,15 @@ struct AssignTaskInput {
     /// The reason, for the agents who take over, at most 4,096 characters. It becomes a note that the customer does not
     /// see.
     reason: Option<String>,
+}
+
+/// The task and its new priority.
+#[derive(InputObject)]
+struct SetTaskPriorityInput {
+    /// The id of a task that has not ended.
+    task_id: ID,
+    /// The priority from 1, the highest, to 9. Null puts the task after all others.
+    priority: Option<i32>,
 }
 
 /// The conversation that the supervisor joins.
@@ -61,6 +70,19 @@ impl SupervisionMutation {
         let done =
             async { supervision::assign_task(ctx.app()?, ctx.caller()?, task_id, to.read()?, reason.as_deref()).await };
         AssignTaskPayload::of(done.await)
+    }
+
+    /// Sets the priority of a task that has not ended. A waiting task keeps its waiting time among tasks of the new
+    /// priority. For supervisors and organization keys. Idempotent. Refuses with NOT_FOUND, CONVERSATION_ENDED,
+    /// OUT_OF_RANGE, or NOT_ALLOWED when the viewer is not a supervisor.
+    #[graphql(guard = "Needs(Scope::ConversationsWrite)")]
+    async fn set_task_priority(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The task and its new priority.")] input: SetTaskPriorityInput,
+    ) -> Result<SetTaskPriorityPayload> {
+        let set = supervision::set_priority(ctx.app()?, ctx.caller()?, &input.task_id, input.priority).await;
+        SetTaskPriorityPayload::of(set)
     }
 
     /// Joins a conversation with a customer beside its agent. For supervisors, who can read any such conversation

@@ -29,8 +29,9 @@ impl IntoNode for VersionedTemplate {
 /// The templates to import.
 #[derive(InputObject)]
 pub struct ImportTemplatesInput {
-    /// The text of a file as `templatesExport` returns it, with at most 500 templates. A template in use with the same
-    /// name is changed. Nothing is archived.
+    /// The text of a file as `templatesExport` returns it, with at most 2,000 templates, each name once. A template in
+    /// use with the same name is changed. Nothing is archived. A text that is longer than a request can be imported in
+    /// parts.
     pub json: String,
 }
 

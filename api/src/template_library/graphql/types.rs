@@ -127,7 +127,7 @@ pub struct TemplateParameter {
     label: String,
     /// The kind of value.
     kind: ParameterKind,
-    /// True if a message needs a value.
+    /// True if a message needs a value, unless the text has one for a missing value.
     required: bool,
     /// The possible values of a CHOICE. Empty for other kinds.
     options: Vec<String>,
@@ -165,7 +165,7 @@ impl TemplateUse {
         Ok(LongText(text.body.clone()))
     }
 
-    /// True if the agent changed the text before it was sent.
+    /// True if the agent changed the text, before or after it was sent.
     async fn edited(&self) -> bool {
         self.0.edited
     }
