@@ -294,7 +294,7 @@ async fn the_capabilities_of_channels_are_data() {
         answer.at("channels.1"),
         &json!({ "channel": "SMS", "characterLimit": 1_000, "highestCharacterLimit": 1_600,
         "richText": false, "emoji": false, "emojiReactions": false, "announcements": true, "attachments": false,
-        "templates": false, "templateAttachments": false, "workflows": false,
+        "templates": true, "templateAttachments": false, "workflows": false,
         "conferenceTargets": ["AGENT"], "transferTargets": ["AGENT", "QUEUE"], "severalWrapUpReasons": false, "deliveryReceipts": true,
         "readReceipts": false, "edits": false })
     );
