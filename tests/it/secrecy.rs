@@ -109,6 +109,7 @@ async fn outsiders_get_the_same_answers_for_a_conversation_as_for_nothing() {
     let mut own = ids_of(&elsewhere, &own_conversation).await;
     own["userId"] = json!(jane.id());
     own["agentId"] = ann.as_target()["agentId"].clone();
+    own["body"] = json!("Words");
     let schema = Schema::read(&ann.clients[0]).await;
     let places = schema.places();
     assert!(places.len() >= 60, "{}", places.len());
@@ -140,7 +141,12 @@ async fn outsiders_get_the_same_answers_for_a_conversation_as_for_nothing() {
 
     // An authorized agent gets different answers from the same operations, so the comparison above is meaningful.
     let mut telling = BTreeSet::new();
-    let mut own = json!({ "conversationId": chat_conversation, "reasonIds": ann.reason("Other").await, "agentId": elsewhere.as_target()["agentId"] });
+    let mut own = json!({
+        "conversationId": chat_conversation,
+        "reasonIds": ann.reason("Other").await,
+        "agentId": elsewhere.as_target()["agentId"],
+        "body": "Words",
+    });
     // Operations that end the conversation or delete a message run last.
     let ends = |place: &Place| {
         ["endConversation", "deleteMessage", "transferTask", "Conference"]

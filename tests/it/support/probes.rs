@@ -80,7 +80,8 @@ impl Schema {
         }
     }
 
-    /// Returns an operation with an id at the position, and its variables. Other required ids are the caller's own.
+    /// Returns an operation with an id at the position, and its variables. Other required ids are the caller's own. An
+    /// optional text is given only if `own` has a value for it.
     pub fn operation(&self, place: &Place, id: &str, own: &Value) -> (String, Value) {
         let (mut declared, mut passed, mut variables) = (Vec::new(), Vec::new(), Map::new());
         for given in place.field["args"].as_array().into_iter().flatten() {
@@ -120,7 +121,8 @@ impl Schema {
                 for field in input["inputFields"].as_array().into_iter().flatten() {
                     let inner = text(&field["name"]);
                     let path = path.and_then(|path| (path[0] == inner).then(|| &path[1..]));
-                    if path.is_some() || is_required(field) {
+                    let prepared = own[inner].is_string() && named(&field["type"])["name"] == "String";
+                    if path.is_some() || is_required(field) || prepared {
                         object.insert(inner.to_owned(), self.value(inner, &field["type"], path, id, own));
                     }
                 }
