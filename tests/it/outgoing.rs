@@ -2,8 +2,9 @@
 
 use std::{
     collections::VecDeque,
-    io,
+    env, io,
     net::{IpAddr, SocketAddr},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -218,6 +219,27 @@ async fn a_name_that_changes_its_address_gains_nothing() {
         let failure = client.send(&request(&url)).await.map(|answer| answer.status);
         assert!(matches!(failure, Err(Failure::Forbidden(_))), "{failure:?}");
     }
+    assert_eq!(canary.touched(), 0);
+}
+
+/// A proxy would connect in Rapport's place, to addresses that nothing checked.
+#[tokio::test]
+async fn a_proxy_of_the_environment_is_not_used() {
+    let canary = Canary::start().await;
+    let proxy = format!("http://{}", canary.address);
+    let names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+    // The variables are read once per process, so another process makes the requests of another test.
+    let requests = move || {
+        Command::new(env::current_exe().expected("this program"))
+            .args(["--exact", "outgoing::redirects_to_permitted_addresses_are_followed_up_to_their_maximum"])
+            .envs(names.map(|name| (name, &proxy)))
+            .env_remove("no_proxy")
+            .env_remove("NO_PROXY")
+            .output()
+    };
+    let done = tokio::task::spawn_blocking(requests).await.expected("an end").expected("a result");
+    let printed = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && printed.contains("1 passed"), "{printed}");
     assert_eq!(canary.touched(), 0);
 }
 
