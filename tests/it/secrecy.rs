@@ -141,12 +141,9 @@ async fn outsiders_get_the_same_answers_for_a_conversation_as_for_nothing() {
 
     // An authorized agent gets different answers from the same operations, so the comparison above is meaningful.
     let mut telling = BTreeSet::new();
-    let mut own = json!({
-        "conversationId": chat_conversation,
-        "reasonIds": ann.reason("Other").await,
-        "agentId": elsewhere.as_target()["agentId"],
-        "body": "Words",
-    });
+    let (reasons, target) = (ann.reason("Other").await, elsewhere.as_target()["agentId"].clone());
+    let mut own =
+        json!({ "conversationId": chat_conversation, "reasonIds": reasons, "agentId": target, "body": "Words" });
     // Operations that end the conversation or delete a message run last.
     let ends = |place: &Place| {
         ["endConversation", "deleteMessage", "transferTask", "Conference"]
