@@ -13,7 +13,7 @@ pub enum FileFamily {
     Document,
 }
 
-/// What the bytes of a type must look like.
+/// The test that the bytes of a file of a type must pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileContent {
     /// Text without markup that a browser would run.
@@ -41,7 +41,7 @@ pub struct FileType {
     pub media_types: &'static [&'static str],
     /// The group of the type.
     pub family: FileFamily,
-    /// What the bytes must look like.
+    /// The test that the bytes must pass.
     pub content: FileContent,
 }
 

@@ -15,7 +15,7 @@ use super::file_types::{FileContent, FileType};
 const HEAD: usize = 8 << 10;
 /// The bytes at the beginning of a text that must have no markup.
 const MARKUP_WITHIN: usize = 4 << 10;
-/// What begins markup that browsers run.
+/// Words at the beginning of markup that a browser runs.
 const MARKUP: [&str; 9] = ["<!doctype", "<html", "<head", "<body", "<script", "<svg", "<iframe", "<?xml", "<?php"];
 /// Formats that are written with letters and are no texts.
 const NO_TEXTS: [&str; 4] = ["application/pdf", "application/rtf", "text/html", "text/xml"];

@@ -25,7 +25,7 @@ pub fn write(text: &str, marks: TextMarks) -> String {
 struct Writer {
     marks: TextMarks,
     out: String,
-    /// What each line begins with, inside of quotes and lists.
+    /// The marks at the beginning of each line in open quotes and lists.
     prefixes: Vec<&'static str>,
     /// The numbers of the open lists. None for a list with dashes.
     lists: Vec<Option<u64>>,

@@ -69,13 +69,13 @@ pub struct CheckedMessage {
     pub conversation: Locked<conversation::Model>,
     /// The message.
     pub item: NewItem,
-    /// What belongs to the message beside its item.
+    /// The files and the template of the message.
     pub extras: MessageExtras,
     author: Option<UserId>,
     bond: Option<SharedLock<relationship::Model>>,
 }
 
-/// What belongs to a message beside its item.
+/// The files and the template of a message, which are stored after its item.
 pub struct MessageExtras {
     files: Vec<Locked<attachment::Model>>,
     template: Option<TemplateUsage>,

@@ -137,7 +137,7 @@ async fn part(
     Ok(sql.models::<thread_item::Entity>(db).await?)
 }
 
-/// What items tell beside their own texts.
+/// The parts of a transcript that are not in the rows of its items: texts of announcements, and files.
 struct Told {
     announced: HashMap<ThreadItemId, String>,
     files: HashMap<ThreadItemId, Vec<attachment::Model>>,

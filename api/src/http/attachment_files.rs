@@ -52,7 +52,7 @@ const SLOWEST: u64 = 16 << 10;
 static UPLOAD_SLOTS: Semaphore = Semaphore::const_new(128);
 /// A signed path is its own secret. A browser may keep what it showed for a while, a shared cache may not.
 const KEPT: &str = "private, max-age=300";
-/// What a browser that opens a file as a page must not do with it.
+/// The policy for a browser that opens a file as a page: it may load and run nothing.
 const POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
 /// Pages of other sites may show a picture whose signed path they have.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
