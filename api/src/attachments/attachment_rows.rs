@@ -9,6 +9,7 @@ use entity::{
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel as _, QueryFilter as _,
+    QueryOrder as _,
 };
 
 use crate::{
@@ -126,20 +127,19 @@ pub async fn lock_to_send(
     if sorted.len() < ids.len() {
         return refuse(UserErrorCode::Invalid, "A file can be named once only.");
     }
-    let mut rows = Vec::new();
-    for id in sorted {
-        let found = tx.lock_one(attachment::Entity::find_by_id(id)).await?;
-        let mine = |row: &Locked<attachment::Model>| {
-            row.uploader == uploader && row.conversation_id == conversation && row.removed_at.is_none()
-        };
-        let Some(row) = found.filter(mine) else { return Err(Error::not_found(ATTACHMENTS)) };
-        if row.item_id.is_some() {
-            return refuse(UserErrorCode::NotAllowed, "The file was sent with another message.");
-        }
-        if row.stored_at.is_none() {
-            return refuse(UserErrorCode::FileNotUploaded, "The bytes of the file have not been uploaded.");
-        }
-        rows.push(row);
+    let named = attachment::Entity::find().filter(attachment::Column::Id.is_in(sorted));
+    let mut rows = tx.lock_all(named.order_by_asc(attachment::Column::Id)).await?;
+    let mine = |row: &Locked<attachment::Model>| {
+        row.uploader == uploader && row.conversation_id == conversation && row.removed_at.is_none()
+    };
+    if rows.len() < ids.len() || !rows.iter().all(mine) {
+        return Err(Error::not_found(ATTACHMENTS));
+    }
+    if rows.iter().any(|row| row.item_id.is_some()) {
+        return refuse(UserErrorCode::NotAllowed, "A file was sent with another message.");
+    }
+    if rows.iter().any(|row| row.stored_at.is_none()) {
+        return refuse(UserErrorCode::FileNotUploaded, "The bytes of a file have not been uploaded.");
     }
     rows.sort_by_key(|row| ids.iter().position(|id| *id == row.id));
     Ok(rows)

@@ -3,11 +3,11 @@
 use entity::{
     attachment::{self, AttachmentOverrides},
     conversation, entry_point,
-    id::AttachmentId,
+    id::{AttachmentId, ThreadItemId},
 };
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait as _};
 
-use super::participants::ParticipantRef;
+use super::{participants::ParticipantRef, thread_items};
 use crate::{
     app::{Locked, Tx},
     attachments::{
@@ -34,6 +34,23 @@ pub fn uploader(caller: &Caller) -> String {
         ParticipantRef::Customer(customer) => customer.to_string(),
         ParticipantRef::Key(key) => key.to_string(),
     }
+}
+
+/// Returns files by id, as far as the caller sees their messages, or announced them and has not sent them yet.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    ids: &[AttachmentId],
+) -> Result<Vec<attachment::Model>, DbErr> {
+    let mut rows = attachment_rows::by_ids(db, ids).await?;
+    let items: Vec<ThreadItemId> = rows.iter().filter_map(|row| row.item_id).collect();
+    let seen = thread_items::find(db, caller, &items).await?;
+    let uploader = uploader(caller);
+    rows.retain(|row| match row.item_id {
+        Some(item) => seen.iter().any(|seen| seen.id == item),
+        None => row.uploader == uploader,
+    });
+    Ok(rows)
 }
 
 /// Returns the direction of a caller's files.

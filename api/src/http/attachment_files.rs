@@ -18,14 +18,13 @@ use sha2::{Digest as _, Sha256};
 use tokio::{
     fs::File,
     io::AsyncWriteExt as _,
-    sync::Semaphore,
     time::{Instant, timeout},
 };
 
 use super::{
     client_ip,
     executor::Executor,
-    file_answers::{FileRefusal, answer, bad, is_identity, unsupported},
+    file_answers::{FileRefusal, answer, bad, is_identity, unsupported, upload_slot},
     reader::{FileReader, too_soon},
 };
 use crate::{
@@ -36,8 +35,8 @@ use crate::{
         storing::{self, StoreOutcome},
     },
     auth::viewer::{Caller, Scope},
-    conversations::{message_files, thread_items},
-    error::{Error, Excess},
+    conversations::message_files,
+    error::Error,
 };
 
 /// The cost of an upload or a download, and the bytes that one more unit of cost pays for.
@@ -48,8 +47,6 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// The time that an upload has beside its length, and the slowest rate, in bytes per second.
 const UPLOAD_WITHIN: Duration = Duration::from_secs(60);
 const SLOWEST: u64 = 16 << 10;
-/// The files that are received at once. They take little memory.
-static UPLOAD_SLOTS: Semaphore = Semaphore::const_new(128);
 /// A signed path is its own secret. A browser may keep what it showed for a while, a shared cache may not.
 const KEPT: &str = "private, max-age=300";
 /// The policy for a browser that opens a file as a page: it may load and run nothing.
@@ -64,8 +61,7 @@ pub async fn upload(State(executor): State<Arc<Executor>>, Path(id): Path<String
         let app = executor.app().clone();
         let reader = FileReader::of(&executor, &parts, Scope::ConversationsWrite).await?;
         let place = reader.place(&app)?;
-        let slot = UPLOAD_SLOTS.try_acquire();
-        let slot = slot.map_err(|_| Error::TooLarge(Excess::Everybody))?;
+        let slot = upload_slot(&executor.streamed_uploads)?;
         reader.pay(&app, COST)?;
         let row = find_own(&app, &reader.caller, &id).await?;
         if row.stored_at.is_some() {
@@ -202,12 +198,9 @@ async fn find_visible(
     let reader = FileReader::of(executor, parts, Scope::ConversationsRead).await?;
     reader.pay(app, COST)?;
     let id = AttachmentId::parse(id).ok_or_else(missing)?;
-    let row = attachment_rows::by_ids(app.db.read(), &[id]).await?.pop().ok_or_else(missing)?;
-    let visible = match row.item_id {
-        Some(item) => !thread_items::find(app.db.read(), &reader.caller, &[item]).await?.is_empty(),
-        None => row.uploader == message_files::uploader(&reader.caller),
-    };
-    if visible && row.stored_at.is_some() { Ok((reader, row)) } else { Err(missing()) }
+    let row = message_files::find(app.db.read(), &reader.caller, &[id]).await?.pop();
+    let row = row.filter(|row| row.stored_at.is_some()).ok_or_else(missing)?;
+    Ok((reader, row))
 }
 
 /// The part of a file that a client wants.

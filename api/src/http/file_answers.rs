@@ -7,12 +7,11 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     answer_bodies::{render, status_of},
     content_negotiation::Media,
-    executor::Executor,
     failure_responses::{fault, refusal},
     graphql::read,
     params,
@@ -85,10 +84,10 @@ pub async fn receive(parts: &Parts, body: Body, most: usize) -> Result<Bytes, Fi
     })
 }
 
-/// Takes one of the slots of the instance for uploads, whose bodies no other limit bounds together. Fails with
-/// UNAVAILABLE when none is free.
-pub fn upload_slot(executor: &Executor) -> Result<OwnedSemaphorePermit, Error> {
-    let slot = Arc::clone(&executor.uploads).try_acquire_owned();
+/// Takes one of the slots of the instance for uploads of a kind, whose bodies no other limit bounds together. Fails
+/// with UNAVAILABLE when none is free.
+pub fn upload_slot(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
+    let slot = Arc::clone(slots).try_acquire_owned();
     slot.map_err(|_| Error::TooLarge(Excess::Everybody))
 }
 

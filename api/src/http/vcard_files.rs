@@ -117,7 +117,7 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
         if !matches!(kind.name.as_str(), "text/vcard" | "text/x-vcard") {
             return Err(unsupported("Send text/vcard."));
         }
-        let held = (reader.place(executor.app())?, upload_slot(&executor)?);
+        let held = (reader.place(executor.app())?, upload_slot(&executor.uploads)?);
         let file = receive(&parts, body, LONGEST_FILE).await?;
         let charset = charset(&kind, &file)?;
         let address = client_ip::origin(executor.app(), &parts).address;

@@ -13,7 +13,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use crate::{
     attachments::attachment_rows,
     auth::request_context::RequestReads,
-    conversations::{message_files, thread_items},
+    conversations::message_files,
     error::{Error, Result},
 };
 
@@ -43,15 +43,8 @@ impl Loader<AttachmentById> for RequestReads {
     async fn load(&self, keys: &[AttachmentById]) -> Result<HashMap<AttachmentById, Self::Value>> {
         let (db, caller) = (self.app.db.read(), self.required_caller()?);
         let ids: Vec<AttachmentId> = keys.iter().map(|key| key.0).collect();
-        let rows = attachment_rows::by_ids(db, &ids).await?;
-        let items: Vec<ThreadItemId> = rows.iter().filter_map(|row| row.item_id).collect();
-        let seen = thread_items::find(db, caller, &items).await?;
-        let uploader = message_files::uploader(caller);
-        let visible = |row: &attachment::Model| match row.item_id {
-            Some(item) => seen.iter().any(|seen| seen.id == item),
-            None => row.uploader == uploader,
-        };
-        Ok(rows.into_iter().filter(visible).map(|row| (AttachmentById(row.id), row)).collect())
+        let rows = message_files::find(db, caller, &ids).await?;
+        Ok(rows.into_iter().map(|row| (AttachmentById(row.id), row)).collect())
     }
 }
 
