@@ -24,7 +24,7 @@ use tokio::{
 use super::{
     client_ip,
     executor::Executor,
-    file_answers::{FileRefusal, answer, bad, is_identity, unsupported, upload_slot},
+    file_answers::{FileRefusal, answer, bad, is_identity, unsupported},
     reader::{FileReader, too_soon},
 };
 use crate::{
@@ -61,7 +61,7 @@ pub async fn upload(State(executor): State<Arc<Executor>>, Path(id): Path<String
         let app = executor.app().clone();
         let reader = FileReader::of(&executor, &parts, Scope::ConversationsWrite).await?;
         let place = reader.place(&app)?;
-        let slot = upload_slot(&executor.streamed_uploads)?;
+        let slot = executor.upload_slots.take_in_parts()?;
         reader.pay(&app, COST)?;
         let row = find_own(&app, &reader.caller, &id).await?;
         if row.stored_at.is_some() {

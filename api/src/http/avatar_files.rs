@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::{
     client_ip,
     executor::Executor,
-    file_answers::{FileRefusal, answer, receive, unsupported, upload_slot},
+    file_answers::{FileRefusal, answer, receive, unsupported},
     metered_body,
     reader::{FileReader, too_soon},
 };
@@ -46,7 +46,7 @@ pub async fn upload(State(executor): State<Arc<Executor>>, request: Request) -> 
         let reader = FileReader::of(&executor, &parts, Scope::ProfileWrite).await?;
         let Caller::Person(viewer) = reader.caller else { return Err(Error::PersonsOnly.into()) };
         let place = reader.place(&app)?;
-        let slot = upload_slot(&executor.uploads)?;
+        let slot = executor.upload_slots.take_in_memory()?;
         reader.pay(&app, COST)?;
         let file = receive(&parts, body, LONGEST_FILE).await?;
         let address = client_ip::origin(&app, &parts).address;

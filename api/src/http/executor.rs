@@ -13,10 +13,7 @@ use async_graphql::{
     },
 };
 use futures_util::{Stream, StreamExt as _, future::Either, stream};
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
 use super::{
@@ -26,6 +23,7 @@ use super::{
     known_documents::KnownDocuments,
     metrics::{Metrics, RequestOutcome},
     priced_fields::PricedFields,
+    upload_slots::UploadSlots,
     validation::{Document, JsonMap, Operation as ValidOperation, Refused, Validator},
     write_size,
 };
@@ -52,10 +50,6 @@ const MAX_DOCUMENTS: usize = 1_024;
 const MAX_TOKENS: usize = 16 << 10;
 /// The bytes of an answer that one unit of cost pays for.
 const BYTES_PER_COST: u64 = 256;
-/// The files that an instance reads into memory at once, each of at most 8 MB.
-const UPLOADS: usize = 16;
-/// The files that an instance receives in parts at once. They take little memory.
-const STREAMED_UPLOADS: usize = 128;
 /// The cost of an event that is free for its subscriber.
 const COST_OF_EVENT: u64 = 64;
 
@@ -132,10 +126,8 @@ pub struct Executor {
     documents: Cache<Parsed>,
     /// The documents that clients name by a digest.
     pub known: KnownDocuments,
-    /// The slots for uploads that are read into memory.
-    pub uploads: Arc<Semaphore>,
-    /// The slots for uploads that are passed on to a file in parts.
-    pub streamed_uploads: Arc<Semaphore>,
+    /// The slots for uploads of files.
+    pub upload_slots: UploadSlots,
     /// The authentication of callers.
     pub authenticator: Authenticator,
     /// The web sites that may call.
@@ -164,8 +156,7 @@ impl Executor {
             lists,
             documents: Cache::new(MAX_DOCUMENTS, MAX_TOKENS),
             known,
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
-            streamed_uploads: Arc::new(Semaphore::new(STREAMED_UPLOADS)),
+            upload_slots: UploadSlots::default(),
             authenticator,
             sites,
             metrics,

@@ -1,13 +1,10 @@
 //! The answers of the routes for files: refusals as JSON, and headers that every answer has.
 
-use std::sync::Arc;
-
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     answer_bodies::{render, status_of},
@@ -16,7 +13,7 @@ use super::{
     graphql::read,
     params,
 };
-use crate::error::{Error, Excess};
+use crate::error::Error;
 
 /// The reason why a file is not sent or not accepted.
 pub enum FileRefusal {
@@ -82,13 +79,6 @@ pub async fn receive(parts: &Parts, body: Body, most: usize) -> Result<Bytes, Fi
         let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "LIMIT_EXCEEDED" } else { "BAD_REQUEST" };
         FileRefusal::Problem(status, code, message)
     })
-}
-
-/// Takes one of the slots of the instance for uploads of a kind, whose bodies no other limit bounds together. Fails
-/// with UNAVAILABLE when none is free.
-pub fn upload_slot(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
-    let slot = Arc::clone(slots).try_acquire_owned();
-    slot.map_err(|_| Error::TooLarge(Excess::Everybody))
 }
 
 /// Returns the answer of a route for files. No cache keeps it, unless it says otherwise.

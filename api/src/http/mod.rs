@@ -11,6 +11,7 @@ pub mod write_size;
 pub mod cors;
 pub mod metrics;
 pub mod known_documents;
+pub mod upload_slots;
 pub mod executor;
 pub mod metrics_page;
 pub mod connection_slots;

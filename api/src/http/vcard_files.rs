@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::{
     client_ip,
     executor::Executor,
-    file_answers::{FileRefusal, answer, bad, receive, unsupported, upload_slot},
+    file_answers::{FileRefusal, answer, bad, receive, unsupported},
     media::MediaType,
     metered_body,
     reader::{FileReader, too_soon},
@@ -117,7 +117,7 @@ pub async fn import(State(executor): State<Arc<Executor>>, request: Request) -> 
         if !matches!(kind.name.as_str(), "text/vcard" | "text/x-vcard") {
             return Err(unsupported("Send text/vcard."));
         }
-        let held = (reader.place(executor.app())?, upload_slot(&executor.uploads)?);
+        let held = (reader.place(executor.app())?, executor.upload_slots.take_in_memory()?);
         let file = receive(&parts, body, LONGEST_FILE).await?;
         let charset = charset(&kind, &file)?;
         let address = client_ip::origin(executor.app(), &parts).address;
